@@ -1,0 +1,1 @@
+"""The command line: one verb per file. Knows only the public names of the other rooms."""

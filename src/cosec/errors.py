@@ -1,0 +1,62 @@
+"""Everything that can go wrong in a way the user can mend.
+
+The tree::
+
+    CosecError
+    ├── SettingsError            a setting, flag or recipe entry is unknown, unused or out of range
+    ├── PromptError              a prompt is missing, empty or longer than the context
+    ├── ModelError
+    │   ├── ModelNotFound        no such name, folder or file
+    │   ├── UnsafeCheckpoint     pickle weights or remote code
+    │   ├── UnknownArchitecture  the family is unknown and its LoRA targets were not named
+    │   ├── VocabularyMismatch   two models whose tokens do not mean the same
+    │   └── AdapterError         a corrupt adapter, or one made for another base model
+    ├── DataError                a data file that is missing, malformed or empty
+    └── TrainingError            training cannot go on (non-finite loss, full disk, unusable checkpoint)
+
+Messages say what was found, where, and what to do about it, in one or two sentences. Bugs stay ordinary exceptions.
+"""
+
+
+class CosecError(Exception):
+    """Base of all errors that a user can act on; the message names the remedy."""
+
+
+class SettingsError(CosecError):
+    """A setting, flag or recipe entry is unknown, unused by the chosen rule, or out of range."""
+
+
+class PromptError(CosecError):
+    """A prompt is missing, empty, or longer than the models' context."""
+
+
+class ModelError(CosecError):
+    """A model cannot be used."""
+
+
+class ModelNotFound(ModelError):  # noqa: N818 - reads as what happened, like FileNotFoundError
+    """No model of that name, folder or file."""
+
+
+class UnsafeCheckpoint(ModelError):  # noqa: N818
+    """The checkpoint would run code from its author (pickle weights, remote code)."""
+
+
+class UnknownArchitecture(ModelError):  # noqa: N818
+    """The architecture is not one of the known families and its LoRA targets were not named."""
+
+
+class VocabularyMismatch(ModelError):  # noqa: N818
+    """The two models' token ids do not mean the same text, so their probabilities cannot be compared."""
+
+
+class AdapterError(ModelError):
+    """An adapter is corrupt, or was made for another base model."""
+
+
+class DataError(CosecError):
+    """A data file is missing, malformed or holds nothing usable."""
+
+
+class TrainingError(CosecError):
+    """Training cannot go on; what was saved so far is intact."""

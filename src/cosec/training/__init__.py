@@ -1,0 +1,1 @@
+"""Training: pairs, losses and one loop for every phase. Knows nothing about decoding."""
