@@ -1,0 +1,121 @@
+"""The shipped vulnerability-fix pairs: enough of them, well formed, minimal, and no benchmark in disguise."""
+
+import ast
+import difflib
+import json
+import shutil
+import subprocess
+import textwrap
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+TRAINED_CWES = ("022", "078", "079", "089", "125", "190", "416", "476", "787")
+FIELDS = {"func_name", "func_src_before", "func_src_after", "commit_link", "file_name", "vul_type"}
+PRELUDE = Path(__file__).parent / "data" / "own_pairs_prelude.h"
+COMPILERS = {".c": ("gcc", "c", "gnu11"), ".cpp": ("g++", "c++", "c++17")}
+SHARED_SCENARIOS = Path(__file__).parents[2] / "shared" / "data" / "scenarios"
+
+Pair = dict[str, str]
+
+
+def read_pairs(part: str) -> list[Pair]:
+    folder = Path(str(files("cosec"))) / "pairs" / part
+    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+
+
+TRAIN = read_pairs("train")
+VAL = read_pairs("val")
+PAIRS = TRAIN + VAL
+PYTHON = [pair for pair in PAIRS if pair["file_name"].endswith(".py")]
+COMPILED = [pair for pair in PAIRS if Path(pair["file_name"]).suffix in COMPILERS]
+
+
+def pair_id(pair: Pair) -> str:
+    return pair["commit_link"].removeprefix("cosec/own/")
+
+
+@pytest.mark.parametrize("cwe", TRAINED_CWES)
+def test_each_trained_cwe_has_pairs_to_train_and_to_validate_on(cwe: str) -> None:
+    assert sum(pair["vul_type"] == f"cwe-{cwe}" for pair in TRAIN) >= 5
+    assert sum(pair["vul_type"] == f"cwe-{cwe}" for pair in VAL) >= 1
+
+
+def test_pairs_lie_in_the_file_of_their_cwe_and_keep_the_layout() -> None:
+    for part in ("train", "val"):
+        for path in (Path(str(files("cosec"))) / "pairs" / part).glob("*.jsonl"):
+            for line in path.read_text().splitlines():
+                pair = json.loads(line)
+                assert set(pair) == FIELDS
+                assert pair["vul_type"] == path.stem
+                assert all(isinstance(value, str) and value for value in pair.values())
+
+
+def test_every_pair_is_python_c_or_cplusplus() -> None:
+    assert len(PYTHON) + len(COMPILED) == len(PAIRS)
+    assert {pair["vul_type"] for pair in COMPILED} >= {"cwe-022", "cwe-078"}
+
+
+def test_no_pair_comes_twice() -> None:
+    assert len({pair["commit_link"] for pair in PAIRS}) == len(PAIRS)
+    assert len({pair["func_src_before"] for pair in PAIRS}) == len(PAIRS)
+    assert len({pair["func_src_after"] for pair in PAIRS}) == len(PAIRS)
+
+
+def test_validation_functions_are_not_near_copies_of_training_functions() -> None:
+    for held_out in VAL:
+        for seen in TRAIN:
+            matcher = difflib.SequenceMatcher(None, held_out["func_src_after"], seen["func_src_after"], autojunk=False)
+            assert matcher.quick_ratio() < 0.9 or matcher.ratio() < 0.8, (pair_id(held_out), pair_id(seen))
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=pair_id)
+def test_a_fix_changes_little(pair: Pair) -> None:
+    before, after = pair["func_src_before"], pair["func_src_after"]
+    assert before != after
+    assert difflib.SequenceMatcher(None, before, after, autojunk=False).ratio() >= 0.6
+    assert 4 <= len(after.splitlines()) <= 40
+    assert pair["func_name"] in before
+    assert pair["func_name"] in after
+
+
+@pytest.mark.parametrize("pair", PYTHON, ids=pair_id)
+def test_python_sides_are_one_function_each(pair: Pair) -> None:
+    for side in ("func_src_before", "func_src_after"):
+        body = ast.parse(textwrap.dedent(pair[side])).body
+        assert len(body) == 1
+        assert isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef)
+        assert body[0].name == pair["func_name"]
+
+
+@pytest.mark.parametrize("suffix", COMPILERS)
+def test_c_sides_compile(suffix: str, tmp_path: Path) -> None:
+    compiler, language, standard = COMPILERS[suffix]
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    sources = []
+    for number, pair in enumerate(pair for pair in COMPILED if pair["file_name"].endswith(suffix)):
+        for side in ("before", "after"):
+            source = tmp_path / f"{number:02d}-{pair['func_name']}-{side}{suffix}"
+            source.write_text(pair[f"func_src_{side}"] + "\n")
+            sources.append(str(source))
+    command = [compiler, "-x", language, f"-std={standard}", "-fsyntax-only", "-Wall", "-include", str(PRELUDE)]
+    command += ["-Werror=implicit-function-declaration", "-Werror=int-conversion"] if suffix == ".c" else []
+    result = subprocess.run([*command, *sources], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def telling_lines(text: str) -> set[str]:
+    """Lines long enough to say where a text comes from, without their indentation."""
+    return {line.strip() for line in text.splitlines() if len(line.strip()) >= 30}
+
+
+@pytest.mark.skipif(not SHARED_SCENARIOS.is_dir(), reason="the evaluation scenarios are not beside this checkout")
+def test_no_line_is_taken_from_an_evaluation_scenario() -> None:
+    paths = [path for path in SHARED_SCENARIOS.rglob("*_context.*") if path.suffix in {".py", ".c"}]
+    assert paths
+    scenario_lines = set().union(*(telling_lines(path.read_text()) for path in paths))
+    for pair in PAIRS:
+        shared = telling_lines(pair["func_src_before"] + "\n" + pair["func_src_after"]) & scenario_lines
+        assert not shared, (pair_id(pair), shared)
