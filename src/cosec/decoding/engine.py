@@ -1,0 +1,258 @@
+"""The loop: draft, verify, emit, roll back. Token ids in, token records out.
+
+A :class:`Run` holds a batch of sequences. ``step`` advances every one of them by a block of 1 to k tokens and returns
+what was emitted; finished sequences leave the batch at once. Knows neither text nor models, only lanes and a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cosec.decoding.draft_length import draft_length_for
+from cosec.decoding.drafting import Draft
+from cosec.decoding.lanes import Lanes, Scores
+from cosec.decoding.randomness import Role, sequence_key, uniforms
+from cosec.decoding.settings import DecodingSettings
+from cosec.decoding.trace import TokenOrigin, TokenRecord
+from cosec.decoding.verification import Rule
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceRequest:
+    """One completion to produce."""
+
+    prompt_ids: tuple[int, ...]
+    """The prompt, at least one token."""
+
+    sample_index: int = 0
+    """Which of the n samples of its prompt; part of its random identity."""
+
+    max_new_tokens: int
+    """Length limit of this completion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emission:
+    """What one block added to one sequence."""
+
+    sequence: int
+    """Index of its request."""
+
+    records: tuple[TokenRecord, ...]
+    """The new tokens, in order; a stop token is the last."""
+
+    finish_reason: FinishReason | None
+    """Set when the sequence is complete."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A sequence in the running batch."""
+
+    sequence: int
+    request: SequenceRequest
+    key: bytes
+    emitted: int = 0
+
+
+@dataclass(slots=True)
+class _Block:
+    """What a block decided, before it is cut into emissions."""
+
+    token_ids: Int[Tensor, "rows k"]
+    accepted: list[int]
+    proposed: Int[Tensor, "rows k"] | None
+    ratios: Float[Tensor, "rows k"] | None
+    scores: Scores
+
+
+class Run:
+    """A batch of sequences being decoded."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        rule: Rule,
+        settings: DecodingSettings,
+        stop_token_ids: frozenset[int],
+        requests: Sequence[SequenceRequest],
+    ) -> None:
+        """Prefill every distinct prompt once and expand it to its samples."""
+        self._rule = rule
+        self._sampling = settings.sampling
+        self._stop_token_ids = stop_token_ids
+        self._rows = [
+            _Row(index, request, sequence_key(settings.sampling.seed, request.prompt_ids, request.sample_index))
+            for index, request in enumerate(requests)
+        ]
+        distinct = dict.fromkeys(request.prompt_ids for request in requests)
+        order = {prompt: index for index, prompt in enumerate(distinct)}
+        self._lanes = lanes.prefill([prompt[:-1] for prompt in distinct])
+        self._lanes.select([order[request.prompt_ids] for request in requests])
+        self._pending = torch.tensor([request.prompt_ids[-1] for request in requests])
+        self._draft_length = draft_length_for(settings.sampling.draft_length, lanes.longest_draft)
+        self._cancelled: set[int] = set()
+
+    @property
+    def active(self) -> int:
+        """Sequences still running."""
+        return len(self._rows)
+
+    def cancel(self, sequence: int) -> None:
+        """Take a sequence out of the batch before the next block; nothing more is emitted for it."""
+        self._cancelled.add(sequence)
+
+    @torch.inference_mode()
+    def step(self) -> list[Emission]:
+        """Advance every running sequence by one block; empty when none is left."""
+        self._drop([row for row, entry in enumerate(self._rows) if entry.sequence in self._cancelled])
+        if not self._rows:
+            return []
+        longest = max(row.request.max_new_tokens - row.emitted for row in self._rows)
+        k = min(self._draft_length.next(), longest)
+        block = self._decide(k)
+        emissions = self._emit(block, k)
+        self._lanes.rollback([max(0, k - 1 - count) for count in block.accepted])
+        last = torch.tensor([min(count, k - 1) for count in block.accepted], device=block.token_ids.device)
+        self._pending = block.token_ids.gather(1, last.unsqueeze(1)).squeeze(1)
+        self._drop([row for row, emission in enumerate(emissions) if emission.finish_reason])
+        return emissions
+
+    def _decide(self, k: int) -> _Block:
+        keys = [row.key for row in self._rows]
+        proposed: list[Tensor] = []
+        proposal_probs: list[Tensor] = []
+
+        def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
+            distribution = self._rule.proposal(log_probs)
+            tokens = distribution.sample(uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL))
+            proposed.append(tokens)
+            proposal_probs.append(distribution.prob_of(tokens))
+            return tokens
+
+        scores = self._lanes.advance(self._pending, k, propose)
+        if scores.security_log_probs is None:
+            accepted = [0] * len(self._rows)
+            tokens, ratios = (
+                torch.zeros(len(self._rows), 1, dtype=torch.long, device=scores.target_log_probs.device),
+                None,
+            )
+        else:
+            tokens = torch.stack(proposed, dim=1)
+            draft = Draft(
+                token_ids=tokens,
+                security_log_probs=scores.security_log_probs,
+                proposal_probs=torch.stack(proposal_probs, dim=1),
+            )
+            verdict = self._rule.verify(draft, scores.target_log_probs)
+            accepted, ratios = verdict.accepted_count.tolist(), verdict.acceptance_ratios
+            self._draft_length.observe(
+                k,
+                rows=len(accepted),
+                accepted=sum(accepted),
+                judged=sum(min(count + 1, k) for count in accepted),
+                draft_seconds=scores.draft_seconds,
+                target_seconds=scores.target_seconds,
+            )
+        emitted = self._with_fallbacks(tokens, accepted, scores, keys)
+        return _Block(emitted, accepted, tokens if proposed else None, ratios, scores)
+
+    def _with_fallbacks(self, tokens: Tensor, accepted: list[int], scores: Scores, keys: list[bytes]) -> Tensor:
+        """The block's tokens with the first rejected one of each row replaced by the target's choice."""
+        k = tokens.shape[1]
+        rejected = [row for row, count in enumerate(accepted) if count < k]
+        if not rejected:
+            return tokens
+        places = [accepted[row] for row in rejected]
+        distribution = self._rule.fallback(scores.target_log_probs[rejected, places])
+        positions = [self._rows[row].emitted + place for row, place in zip(rejected, places, strict=True)]
+        emitted = tokens.clone()
+        emitted[rejected, places] = distribution.sample(
+            uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
+        )
+        return emitted
+
+    def _emit(self, block: _Block, k: int) -> list[Emission]:
+        """Cut the block at stop tokens and length limits and describe each token."""
+        details = _Details(block, self._sampling.top_logprobs)
+        emissions = []
+        for row, entry in enumerate(self._rows):
+            room = entry.request.max_new_tokens - entry.emitted
+            count = min(block.accepted[row] + 1, k, room)
+            finish: FinishReason | None = "length" if count == room else None
+            records = []
+            for index in range(count):
+                records.append(details.record(row, index, entry.emitted + index))
+                if records[-1].token_id in self._stop_token_ids:
+                    finish = "stop"
+                    break
+            entry.emitted += len(records)
+            emissions.append(Emission(sequence=entry.sequence, records=tuple(records), finish_reason=finish))
+        return emissions
+
+    def _drop(self, rows: Sequence[int]) -> None:
+        """Take rows out of the batch."""
+        if not rows:
+            return
+        gone = set(rows)
+        kept = [row for row in range(len(self._rows)) if row not in gone]
+        self._rows = [self._rows[row] for row in kept]
+        self._pending = self._pending[kept]
+        self._lanes.select(kept)
+
+
+@dataclass(slots=True)
+class _Details:
+    """Everything the records say, fetched from the tensors once a block."""
+
+    block: _Block
+    top_logprobs: int | None
+    tokens: list[list[int]] = field(init=False)
+    target: list[list[float]] = field(init=False)
+    best: list[list[float]] = field(init=False)
+    security: list[list[float]] | None = field(init=False, default=None)
+    proposed: list[list[int]] | None = field(init=False, default=None)
+    ratios: list[list[float]] | None = field(init=False, default=None)
+    top: tuple[list[list[list[float]]], list[list[list[int]]]] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        block, scores = self.block, self.block.scores
+        chosen = block.token_ids.unsqueeze(-1)
+        self.tokens = block.token_ids.tolist()
+        self.target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
+        self.best = scores.target_log_probs.amax(dim=-1).tolist()
+        if scores.security_log_probs is not None and block.proposed is not None and block.ratios is not None:
+            self.security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()
+            self.proposed, self.ratios = block.proposed.tolist(), block.ratios.tolist()
+        if self.top_logprobs is not None:
+            values, ids = scores.target_log_probs.topk(
+                min(max(1, self.top_logprobs), scores.target_log_probs.shape[-1]), dim=-1
+            )
+            self.top = values.tolist(), ids.tolist()
+
+    def record(self, row: int, index: int, position: int) -> TokenRecord:
+        """The record of one emitted token."""
+        log_prob = self.target[row][index]
+        top = None
+        if self.top is not None and self.top_logprobs is not None:
+            values, ids = self.top
+            top = tuple(zip(ids[row][index], values[row][index], strict=True))[: self.top_logprobs]
+        return TokenRecord(
+            position=position,
+            token_id=self.tokens[row][index],
+            origin=TokenOrigin.SECURITY if index < self.block.accepted[row] else TokenOrigin.TARGET,
+            changed=log_prob < self.best[row][index],
+            target_log_prob=log_prob,
+            security_log_prob=self.security[row][index] if self.security is not None else None,
+            proposed_id=self.proposed[row][index] if self.proposed is not None else None,
+            acceptance_ratio=self.ratios[row][index] if self.ratios is not None else None,
+            top_logprobs=top,
+        )

@@ -1,0 +1,88 @@
+"""From log-probabilities to distributions to tokens: temperature, top-p, drawing by inverse distribution function.
+
+No hidden top-k. A distribution keeps its tokens in order of their ids, so that two nearly equal probabilities
+changing places (as they do between batch sizes) cannot change what a given random number draws.
+
+Axes: rows = sequences, vocab = entries that both models share, kept = tokens that survive top-p (padded with
+probability 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+_FIRST_LOOK = 128
+"""Top-p first looks at this many most likely tokens and sorts the whole vocabulary only where they do not reach the
+mass.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDistribution:
+    """Probabilities over next tokens, one distribution a row."""
+
+    probs: Float[Tensor, "rows kept"]
+    """Probability of each kept token; rows sum to 1."""
+
+    token_ids: Int[Tensor, "rows kept"] | None = None
+    """Ids of the kept tokens in ascending order; None when the whole vocabulary is kept."""
+
+    def sample(self, uniforms: Float[Tensor, "rows"]) -> Int[Tensor, "rows"]:
+        """Draw a token per row: the first whose cumulative probability exceeds the row's number in [0, 1)."""
+        cumulative = self.probs.double().cumsum(dim=-1)
+        targets = uniforms.to(cumulative.device).unsqueeze(-1) * cumulative[:, -1:]
+        index = torch.searchsorted(cumulative, targets, right=True)
+        # A rounding error at the upper end must not fall on a token without probability.
+        last = self.probs.shape[-1] - 1 - (self.probs > 0).flip(-1).int().argmax(dim=-1, keepdim=True)
+        index = torch.minimum(index, last)
+        return (index if self.token_ids is None else self.token_ids.gather(-1, index)).squeeze(-1)
+
+    def prob_of(self, tokens: Int[Tensor, "rows"]) -> Float[Tensor, "rows"]:
+        """Probability of one token per row; 0 for a token that was not kept."""
+        wanted = tokens.unsqueeze(-1)
+        if self.token_ids is None:
+            return self.probs.gather(-1, wanted).squeeze(-1)
+        return torch.where(self.token_ids == wanted, self.probs, 0.0).sum(dim=-1)
+
+    def dense(self, vocabulary_size: int) -> Float[Tensor, "rows vocab"]:
+        """The same distribution over the whole vocabulary."""
+        if self.token_ids is None:
+            return self.probs
+        whole = self.probs.new_zeros(self.probs.shape[0], vocabulary_size)
+        return whole.scatter_add(-1, self.token_ids, self.probs)
+
+
+def raw_distribution(log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
+    """The model's own distribution."""
+    return TokenDistribution(log_probs.exp())
+
+
+def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: float, top_p: float) -> TokenDistribution:
+    """The distribution after temperature and top-p, renormalised.
+
+    Temperature 0 puts everything on the most likely token (the lowest id among equals). Top-p keeps the smallest set
+    of most likely tokens whose mass reaches ``top_p``, and every token exactly as likely as the last of them.
+    """
+    if temperature == 0.0:
+        best = log_probs.argmax(dim=-1, keepdim=True)
+        return TokenDistribution(torch.ones_like(best, dtype=torch.float32), best)
+    probs = torch.softmax(log_probs / temperature, dim=-1)
+    if top_p >= 1.0:
+        return TokenDistribution(probs)
+    kept = min(_FIRST_LOOK, probs.shape[-1])
+    while True:
+        values, token_ids = probs.topk(kept, dim=-1)
+        cut_index = (values.cumsum(dim=-1) < top_p).sum(dim=-1, keepdim=True)
+        cut = values.gather(-1, cut_index.clamp(max=kept - 1))
+        # The look must reach below the last kept probability, or equals of that token could be missed.
+        if kept == probs.shape[-1] or bool(((cut_index < kept) & (values[:, -1:] < cut)).all()):
+            break
+        kept = min(kept * 16, probs.shape[-1])
+    width = int((values >= cut).sum(dim=-1).max())
+    token_ids, order = token_ids[:, :width].sort(dim=-1)
+    values = torch.where(values >= cut, values, 0.0)[:, :width].gather(-1, order)
+    return TokenDistribution(values / values.sum(dim=-1, keepdim=True), token_ids)

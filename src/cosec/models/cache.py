@@ -1,0 +1,206 @@
+"""A key-value cache whose rows can be rolled back, dropped and duplicated independently.
+
+All rows share one axis of *slots* and are right-aligned on it: what was fed last sits in the last slots of every row.
+A row that is shorter than the others, or that took back tokens which the others kept, has *holes*: slots that hold
+stale keys and are masked out. Positions come from counting the occupied slots, so holes never shift a token. Holes
+that every row shares are cut off, and a cache with many holes is compacted.
+
+Axes: rows = sequences, slots = places in the cache, new = tokens fed by one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer
+
+_SPARE_HOLES = 64
+"""Compact only when more slots than this (and an eighth of the row) are wasted."""
+
+
+class _GrowingLayer(DynamicLayer):
+    """One layer's keys and values in storage with room to grow, so that a step writes one token, not all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.length = 0
+        self.is_initialized = False
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        self.dtype, self.device = key_states.dtype, key_states.device
+        self.keys = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
+        self.values = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
+    ) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        end = self.length + key_states.shape[2]
+        if end > self.keys.shape[2]:
+            capacity = max(end + 32, end * 5 // 4)
+            self.keys = _grown(self.keys, self.length, capacity)
+            self.values = _grown(self.values, self.length, capacity)
+        self.keys[:, :, self.length : end] = key_states
+        self.values[:, :, self.length : end] = value_states
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+    def replace(self, keys: Tensor, values: Tensor) -> None:
+        """Hold exactly these keys and values, shape (rows, heads, slots, head width)."""
+        self.lazy_initialization(keys, values)
+        self.keys, self.values, self.length = keys, values, keys.shape[2]
+
+
+def _grown(stored: Tensor, length: int, capacity: int) -> Tensor:
+    """A copy of the first ``length`` slots with room for ``capacity``."""
+    larger = stored.new_empty(*stored.shape[:2], capacity, stored.shape[3])
+    larger[:, :, :length] = stored[:, :, :length]
+    return larger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardInputs:
+    """What a model's forward needs beside the token ids."""
+
+    position_ids: Tensor
+    """Place of each new token in its own row, shape (rows, new)."""
+
+    attention_mask: Tensor | None
+    """Which slots may be attended to, shape (rows, slots + new); None when no slot is a hole."""
+
+    past_key_values: Cache
+    """The cache that the forward extends in place."""
+
+
+class KeyValueCache:
+    """Keys and values of a batch of rows; see the module's docstring for the layout."""
+
+    def __init__(self, layer_count: int, rows: int, device: torch.device | str = "cpu") -> None:
+        self._layers = [_GrowingLayer() for _ in range(layer_count)]
+        self._cache = Cache(layers=list(self._layers))
+        self.occupied = torch.ones(rows, 0, dtype=torch.bool, device=device)
+        """Which slots hold a token of the row, shape (rows, slots)."""
+        self._lengths = torch.zeros(rows, dtype=torch.long, device=device)
+        self._dense = True
+
+    @property
+    def rows(self) -> int:
+        """How many sequences the cache holds."""
+        return self.occupied.shape[0]
+
+    @property
+    def slots(self) -> int:
+        """How many slots are in use, holes included."""
+        return self.occupied.shape[1]
+
+    @property
+    def lengths(self) -> Tensor:
+        """Tokens each row remembers, shape (rows,)."""
+        return self._lengths
+
+    def extend(self, new: int) -> ForwardInputs:
+        """Make room for ``new`` tokens in every row; the forward that gets the result fills it."""
+        steps = torch.arange(new, device=self._lengths.device)
+        position_ids = self._lengths.unsqueeze(1) + steps
+        self.occupied = torch.cat([self.occupied, self.occupied.new_ones(self.rows, new)], dim=1)
+        self._lengths = self._lengths + new
+        return ForwardInputs(
+            position_ids=position_ids,
+            attention_mask=None if self._dense else self.occupied,
+            past_key_values=self._cache,
+        )
+
+    def rollback(self, dropped: Sequence[int]) -> None:
+        """Forget the last ``dropped[row]`` tokens of each row; all of them must come from the latest ``extend``."""
+        common = min(dropped)
+        if max(dropped) == 0:
+            return
+        kept_slots = self.slots - common
+        self.occupied = self.occupied[:, :kept_slots].clone()
+        for layer in self._layers:
+            layer.length = kept_slots
+        for row, count in enumerate(dropped):
+            if count > common:
+                self.occupied[row, kept_slots - (count - common) :] = False
+                self._dense = False
+        self._lengths = self._lengths - torch.tensor(list(dropped), device=self._lengths.device)
+        longest = int(self._lengths.max())
+        if kept_slots - longest > max(_SPARE_HOLES, longest // 8):
+            self._compact(longest)
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
+        index = torch.tensor(list(rows), dtype=torch.long, device=self.occupied.device)
+        self.occupied, self._lengths = self.occupied[index], self._lengths[index]
+        for layer in self._layers:
+            if layer.is_initialized:
+                used = slice(0, layer.length)
+                layer.replace(layer.keys[:, :, used][index], layer.values[:, :, used][index])
+        if len(rows) and not self._dense:
+            self._compact(int(self._lengths.max()))
+
+    def _compact(self, slots: int) -> None:
+        """Right-align every row's tokens in ``slots`` slots (at least the longest row's length)."""
+        order = self.occupied.int().argsort(dim=1, stable=True)[:, self.slots - slots :]
+        self.occupied = self.occupied.gather(1, order)
+        self._dense = bool(self.occupied.all())
+        for layer in self._layers:
+            if layer.is_initialized:
+                layer.replace(_take_slots(layer.keys, order), _take_slots(layer.values, order))
+
+    @classmethod
+    def joined(cls, parts: Sequence[KeyValueCache]) -> KeyValueCache:
+        """One cache with the rows of all ``parts``, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        device = parts[0].occupied.device
+        whole = cls(len(parts[0]._layers), 0, device)
+        slots = max(part.slots for part in parts)
+        whole._lengths = torch.cat([part._lengths for part in parts])
+        whole.occupied = torch.cat([_left_padded(part.occupied, 1, slots) for part in parts])
+        whole._dense = bool(whole.occupied.all())
+        for index, layer in enumerate(whole._layers):
+            pieces = [part._layers[index] for part in parts]
+            example = next((piece for piece in pieces if piece.is_initialized), None)
+            if example is not None:
+                keys = [
+                    _piece_slots(p.keys if p.is_initialized else None, p.length, example.keys, part.rows, slots)
+                    for p, part in zip(pieces, parts, strict=True)
+                ]
+                values = [
+                    _piece_slots(p.values if p.is_initialized else None, p.length, example.values, part.rows, slots)
+                    for p, part in zip(pieces, parts, strict=True)
+                ]
+                layer.replace(torch.cat(keys), torch.cat(values))
+        return whole
+
+
+def _take_slots(stored: Tensor, order: Tensor) -> Tensor:
+    """Gather slots per row: ``stored`` is (rows, heads, slots, width), ``order`` is (rows, kept)."""
+    rows = torch.arange(order.shape[0], device=order.device).unsqueeze(1)
+    return stored.transpose(1, 2)[rows, order].transpose(1, 2).contiguous()
+
+
+def _left_padded(tensor: Tensor, dim: int, size: int) -> Tensor:
+    """``tensor`` with zeros before it along ``dim`` up to ``size``."""
+    missing = size - tensor.shape[dim]
+    if missing == 0:
+        return tensor
+    shape = list(tensor.shape)
+    shape[dim] = missing
+    return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
+
+
+def _piece_slots(stored: Tensor | None, length: int, example: Tensor, rows: int, slots: int) -> Tensor:
+    """One part's keys or values, padded to ``slots``; a part that never ran gives zeros."""
+    if stored is None:
+        return example.new_zeros(rows, example.shape[1], slots, example.shape[3])
+    return _left_padded(stored[:, :, :length], 2, slots)

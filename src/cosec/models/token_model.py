@@ -1,0 +1,119 @@
+"""A transformers model as a batch of rows that are fed tokens and answer with logits.
+
+Axes: rows = sequences, new = tokens fed by one call, vocab = entries that both models of a pair share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from cosec.errors import ModelError
+from cosec.models.cache import KeyValueCache
+from cosec.models.shared_weights import AdapterSwitch
+
+AdapterUse = Literal["off", "on", "leading half"]
+
+
+@dataclass(slots=True)
+class CachedModel:
+    """A model, its cache, and which of its rows go through the adapter.
+
+    With ``adapter="leading half"`` the batch is [security rows, target rows] over shared weights: the prompts given
+    to ``prefill`` must then be the same list twice.
+    """
+
+    model: PreTrainedModel
+    """The weights; never changed."""
+
+    vocabulary_size: int
+    """Logits are cut to this many entries."""
+
+    switch: AdapterSwitch | None = None
+    """The adapter's switch when one is attached to the weights."""
+
+    adapter: AdapterUse = "off"
+    """Which rows the adapter acts on."""
+
+    cache: KeyValueCache | None = None
+    """What the rows were fed; None before ``prefill``."""
+
+    def __post_init__(self) -> None:
+        if self.adapter != "off" and self.switch is None:
+            raise ValueError("an adapter's rows were asked for but no adapter is attached")
+        kinds = set(getattr(self.model.config, "layer_types", None) or ["full_attention"])
+        if kinds != {"full_attention"}:
+            raise ModelError(
+                f"{type(self.model).__name__} has layers of the kinds {sorted(kinds)}; co-decoding rolls "
+                "back key-value caches and supports full attention only. "
+                "Choose a model of one of the families in `cosec models list`."
+            )
+
+    @property
+    def row_count(self) -> int:
+        """Rows in the running batch."""
+        return 0 if self.cache is None else self.cache.rows
+
+    @torch.inference_mode()
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> CachedModel:
+        """A new batch with one row per prompt, each fed alone so that no prompt depends on another."""
+        half = self.adapter == "leading half"
+        distinct = prompts[: len(prompts) // 2] if half else prompts
+        parts = [self._prefilled(prompt, rows=2 if half else 1) for prompt in distinct]
+        cache = KeyValueCache.joined(parts)
+        if half and len(parts) > 1:
+            cache.select([*range(0, len(prompts), 2), *range(1, len(prompts), 2)])
+        return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+
+    def _prefilled(self, prompt: Sequence[int], rows: int) -> KeyValueCache:
+        layers = self.model.config.num_hidden_layers
+        cache = KeyValueCache(layers, rows, self.model.device)
+        if prompt:
+            tokens = torch.tensor(list(prompt), device=self.model.device).expand(rows, -1)
+            self._forward(self.model.base_model, tokens, cache)
+        return cache
+
+    @torch.inference_mode()
+    def advance(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows new vocab"]:
+        """Feed tokens to every row; float32 logits after each of them."""
+        assert self.cache is not None, "prefill first"
+        logits: Tensor = self._forward(self.model, tokens, self.cache).logits
+        return logits[..., : self.vocabulary_size].float()
+
+    def rollback(self, dropped: Sequence[int]) -> None:
+        """Forget the last ``dropped[row]`` tokens of each row."""
+        assert self.cache is not None, "prefill first"
+        self.cache.rollback(dropped)
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order; a row may be named several times."""
+        assert self.cache is not None, "prefill first"
+        with torch.inference_mode():
+            self.cache.select(rows)
+
+    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> object:
+        rows = tokens.shape[0]
+        inputs = cache.extend(tokens.shape[1])
+        if self.switch is None:
+            return _run(module, tokens, inputs)
+        self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]
+        try:
+            return _run(module, tokens, inputs)
+        finally:
+            self.switch.rows = 0
+
+
+def _run(module: torch.nn.Module, tokens: Tensor, inputs: object) -> object:
+    return module(
+        input_ids=tokens,
+        position_ids=inputs.position_ids,
+        attention_mask=inputs.attention_mask,
+        past_key_values=inputs.past_key_values,
+        use_cache=True,
+    )
