@@ -1,8 +1,8 @@
 """Tiny models: one randomly initialised model per supported architecture, with a real tokenizer, in milliseconds.
 
 ``tiny_model("llama")`` builds a model in memory, ``save_tiny("llama", folder)`` writes a folder that ``load_model`` can
-load. The same seed always gives the same weights, so two tests (or processes) see the same model. Every architecture shares
-one byte-level tokenizer but for the special tokens by which its family is recognised.
+load. The same seed always gives the same weights, so two tests (or processes) see the same model. Every architecture
+shares one byte-level tokenizer but for the special tokens by which its family is recognised.
 """
 
 from __future__ import annotations
@@ -130,8 +130,9 @@ def save_tiny_adapter(
     base_folder: Path, folder: Path, *, seed: int = 1, targets: tuple[str, ...] | None = None
 ) -> Path:
     """Write a LoRA adapter with random, non-zero weights for the model in ``base_folder`` and return its folder."""
-    from cosec.models.families import lora_targets
     from peft import LoraConfig, get_peft_model
+
+    from cosec.models.families import lora_targets
 
     model = AutoModelForCausalLM.from_pretrained(base_folder)
     chosen = list(targets or lora_targets(model))
