@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from statistics import median
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 _WARM_UP_BLOCKS = 2
 _PROBES = (1, 1, 1, 4, 4, 4)
@@ -20,6 +20,7 @@ _LEAST_GAIN = 1.05
 """A longer draft must promise this much more speed than k = 1."""
 
 
+@runtime_checkable
 class DraftLength(Protocol):
     """Chooses the length of the next draft."""
 

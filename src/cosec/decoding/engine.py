@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cosec.decoding.draft_length import draft_length_for
+from cosec.decoding.draft_length import DraftLength, draft_length_for
 from cosec.decoding.drafting import Draft
 from cosec.decoding.lanes import Lanes, Scores
 from cosec.decoding.randomness import Role, sequence_key, uniforms
@@ -84,8 +84,12 @@ class Run:
         settings: DecodingSettings,
         stop_token_ids: frozenset[int],
         requests: Sequence[SequenceRequest],
+        draft_length: DraftLength | None = None,
     ) -> None:
-        """Prefill every distinct prompt once and expand it to its samples."""
+        """Prefill every distinct prompt once and expand it to its samples.
+
+        Pass ``draft_length`` to let a chooser keep what it learned in earlier runs; by default the settings decide.
+        """
         self._rule = rule
         self._sampling = settings.sampling
         self._stop_token_ids = stop_token_ids
@@ -98,7 +102,7 @@ class Run:
         self._lanes = lanes.prefill([prompt[:-1] for prompt in distinct])
         self._lanes.select([order[request.prompt_ids] for request in requests])
         self._pending = torch.tensor([request.prompt_ids[-1] for request in requests])
-        self._draft_length = draft_length_for(settings.sampling.draft_length, lanes.longest_draft)
+        self._draft_length = draft_length or draft_length_for(settings.sampling.draft_length, lanes.longest_draft)
         self._cancelled: set[int] = set()
 
     @property
@@ -233,9 +237,8 @@ class _Details:
             self.security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()
             self.proposed, self.ratios = block.proposed.tolist(), block.ratios.tolist()
         if self.top_logprobs is not None:
-            values, ids = scores.target_log_probs.topk(
-                min(max(1, self.top_logprobs), scores.target_log_probs.shape[-1]), dim=-1
-            )
+            alternatives = min(max(1, self.top_logprobs), scores.target_log_probs.shape[-1])
+            values, ids = scores.target_log_probs.topk(alternatives, dim=-1)
             self.top = values.tolist(), ids.tolist()
 
     def record(self, row: int, index: int, position: int) -> TokenRecord:

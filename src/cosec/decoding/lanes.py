@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -39,6 +39,7 @@ class Scores:
     """Wall time of the target's pass over the k tokens."""
 
 
+@runtime_checkable
 class TokenModel(Protocol):
     """A language model over a batch of rows that remember what they were fed."""
 
@@ -64,6 +65,7 @@ class TokenModel(Protocol):
         ...
 
 
+@runtime_checkable
 class Lanes(Protocol):
     """The running batch of all models together."""
 

@@ -10,7 +10,7 @@ Axes: rows = sequences, k = drafted tokens, vocab = entries that both models sha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -32,6 +32,7 @@ class Verification:
     """min(1, target / security) of each drafted token."""
 
 
+@runtime_checkable
 class Rule(Protocol):
     """What stands between a draft and the text; the one seam at which decoding rules differ."""
 

@@ -1,0 +1,143 @@
+"""``cosec demo``: real prompts, completed by the embedded model alone and hardened, side by side."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from cosec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cosec.decoding.completer import Completion
+    from cosec.decoding.pairing import PreparedPair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPrompt:
+    """One of the prompts that ship with the package."""
+
+    file: str
+    """Name of the prompt's file."""
+
+    title: str
+    """What the program does."""
+
+    cwe: str
+    """The weakness it invites, for example CWE-089."""
+
+    language: str
+    """python or c."""
+
+    look_for: str
+    """What to look at in the completions."""
+
+    text: str
+    """The prompt."""
+
+
+def demo_prompts() -> list[DemoPrompt]:
+    """The prompts that ship with the package, in the order of their index."""
+    folder = files("cosec") / "prompts"
+    index = tomllib.loads((folder / "prompts.toml").read_text(encoding="utf-8"))
+    return [
+        DemoPrompt(
+            file=entry["file"],
+            title=entry["title"],
+            cwe=entry["cwe"],
+            language=entry["language"],
+            look_for=entry["look_for"],
+            text=(folder / entry["file"]).read_text(encoding="utf-8").rstrip("\n") + entry.get("ending", ""),
+        )
+        for entry in index["prompt"]
+    ]
+
+
+def demo(
+    *,
+    target: str = "smollm2-135m",
+    security: str = "default",
+    limit: int | None = None,
+    max_new_tokens: int = 64,
+    temperature: float = 0.4,
+    top_p: float = 0.95,
+    threshold: float = 0.3,
+    seed: int = 0,
+) -> None:
+    """Complete the demo prompts with and without hardening and show both.
+
+    Args:
+        target: The model to harden.
+        security: Its security model or adapter.
+        limit: Only this many prompts.
+        max_new_tokens: Length limit of a completion.
+        temperature: Same for both arms.
+        top_p: Same for both arms.
+        threshold: The rule's acceptance threshold.
+        seed: The same seed gives the same text.
+    """
+    if limit is not None and limit < 1:
+        raise SettingsError("--limit must be at least 1.")
+    from cosec.cli.generate import load
+    from cosec.cli.side_by_side import terminal
+    from cosec.decoding.completer import Completer
+    from cosec.decoding.settings import decoding_settings
+
+    sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
+    settings = decoding_settings({"acceptance_threshold": threshold}, sampling)
+    prompts = demo_prompts()[:limit]
+    console = terminal()
+    console.print(f"Loading {target} and its security model …")
+    pair = load(target, security)
+    console.print(
+        "Left: the model alone. Right: the same model hardened by co-decoding, same prompt, same seed.\n"
+        "Marked tokens differ from what the model alone finds most likely at that place."
+    )
+    origin, hardened = (Completer(pair, settings, hardened=arm) for arm in (False, True))
+    pairs = []
+    for prompt in prompts:
+        both = origin.complete([prompt.text])[0], hardened.complete([prompt.text])[0]
+        _show(console, prompt, both, pair)
+        pairs.append(both)
+    _show_totals(console, pairs)
+
+
+def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completion], pair: PreparedPair) -> None:
+    from cosec.cli.side_by_side import panel, side_by_side
+    from cosec.cli.spans import spans_of
+
+    console.rule(f"{prompt.title} · {prompt.language} · {prompt.cwe}", align="left")
+    console.print(prompt.text.rpartition("\n")[0], style="dim", markup=False)
+    console.print(f"→ {prompt.look_for}", style="italic", markup=False)
+    views = []
+    for name, completion in zip(("origin", "hardened"), both, strict=True):
+        totals = completion.totals
+        footer = f"{totals.tokens} tokens in {completion.seconds:.1f} s, {totals.changed} marked"
+        if totals.drafted:
+            footer += f", {totals.accepted}/{totals.drafted} proposals accepted"
+        tail = prompt.text.rpartition("\n")[2]
+        views.append(panel(name, tail, spans_of(completion, pair.tokenizer), footer, colour=console.is_terminal))
+    console.print(side_by_side(*views))
+
+
+def _show_totals(console: Console, pairs: Sequence[tuple[Completion, Completion]]) -> None:
+    """Acceptance over all prompts, and the time per token relative to the target alone."""
+    seconds_per_token = [
+        sum(completion.seconds for completion in arm) / sum(completion.totals.tokens for completion in arm)
+        for arm in zip(*pairs, strict=True)
+    ]
+    totals = [hardened.totals for _, hardened in pairs]
+    drafted = sum(one.drafted for one in totals)
+    accepted = sum(one.accepted for one in totals)
+    different = sum(origin.text != hardened.text for origin, hardened in pairs)
+    console.rule("In total", align="left")
+    console.print(
+        f"{len(pairs)} prompts, {different} of them completed differently when hardened.\n"
+        f"Security model's proposals accepted by the target: {accepted} of {drafted} ({accepted / drafted:.1%}).\n"
+        f"Time per token: {seconds_per_token[0] * 1000:.0f} ms alone, {seconds_per_token[1] * 1000:.0f} ms hardened, "
+        f"ratio {seconds_per_token[1] / seconds_per_token[0]:.2f} (prefill included)."
+    )

@@ -1,0 +1,227 @@
+"""``cosec generate``: complete prompts, hardened or not, or both side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from cosec.decoding.settings import DecodingSettings, Distribution, PresetName, SamplingSettings, decoding_settings
+from cosec.errors import PromptError, SettingsError
+
+if TYPE_CHECKING:
+    from cosec.decoding.completer import Completion
+    from cosec.decoding.pairing import PreparedPair
+
+Format = Literal["text", "json", "html"]
+Arm = Literal["origin", "hardened"]
+
+
+def generate(
+    source: Annotated[Literal["-"] | None, Parameter(allow_leading_hyphen=True)] = None,
+    /,
+    *,
+    prompt_file: Annotated[Sequence[Path], Parameter(negative=())] = (),
+    prompt: Annotated[Sequence[str], Parameter(negative=(), allow_leading_hyphen=True)] = (),
+    target: str = "smollm2-135m",
+    security: str = "default",
+    sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
+    threshold: float | None = None,
+    preset: PresetName = "paper",
+    target_ratio: Distribution | None = None,
+    security_ratio: Distribution | None = None,
+    fallback: Distribution | None = None,
+    n: int = 1,
+    batch_rows: int = 32,
+    compare: Annotated[bool, Parameter(negative=())] = False,
+    format: Format = "text",
+    trace: Path | None = None,
+    dtype: str = "auto",
+    device_map: str | None = None,
+) -> None:
+    """Complete prompts with a hardened model.
+
+    Args:
+        source: ``-`` reads one prompt from standard input.
+        prompt_file: A file whose whole text is a prompt; may be repeated.
+        prompt: A prompt; may be repeated.
+        target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
+        security: The security model or adapter; ``none`` runs the target alone, ``default`` is the adapter that ships
+            for the target.
+        sampling: How tokens are drawn.
+        threshold: A proposed token stands while min(1, target / security) exceeds this (default 0.3); 1 or more is the
+            target alone.
+        preset: Where paper and released code disagree, whom to follow; see docs/method.md.
+        target_ratio: Overrides the preset: the target's distribution in the ratio.
+        security_ratio: Overrides the preset: the security model's distribution in the ratio.
+        fallback: Overrides the preset: what the target samples from after a rejection.
+        n: Completions for each prompt.
+        batch_rows: Completions decoded at once.
+        compare: Also complete with the target alone, same prompts, same sampling, same seed.
+        format: ``json`` prints one object a line; ``html`` one self-contained page.
+        trace: Write one JSON line for each token to this file.
+        dtype: auto, float32, bfloat16 or float16.
+        device_map: Passed to transformers, for example ``auto`` or ``cuda``.
+    """
+    if n < 1 or batch_rows < 1:
+        raise SettingsError("--n and --batch-rows must be at least 1.")
+    rule_flags = {
+        "acceptance_threshold": threshold,
+        "target_ratio": target_ratio,
+        "security_ratio": security_ratio,
+        "fallback": fallback,
+    }
+    rule = {"preset": preset, **{key: value for key, value in rule_flags.items() if value is not None}}
+    if security == "none" and (len(rule) > 1 or preset != "paper" or compare):
+        raise SettingsError(
+            "With --security none nothing is hardened: drop --threshold, --preset, --compare and the like."
+        )
+    settings = decoding_settings(rule, (sampling or SamplingSettings()).model_dump())
+    prompts = read_prompts(source, prompt_file, prompt)
+    with _trace_file(trace) as trace_file:
+        pair = load(target, security, dtype, device_map)
+        arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
+        completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
+        if format == "json":
+            for arm, completion in completed:
+                print(json.dumps(_row(arm, completion), ensure_ascii=False), flush=True)  # noqa: T201 - the contract
+        elif format == "html":
+            _print_html(list(completed), prompts, pair)
+        else:
+            _print_text(completed, prompts, pair, len(arms))
+
+
+def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]) -> list[str]:
+    """The prompts the user named, in the order files, texts, standard input.
+
+    Raises:
+        PromptError: If there is none, or a file is missing, unreadable or not UTF-8.
+    """
+    prompts = []
+    for path in files:
+        try:
+            prompts.append(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise PromptError(f"Cannot read the prompt file {str(path)!r}: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise PromptError(f"The prompt file {str(path)!r} is not UTF-8 text.") from error
+    prompts.extend(texts)
+    if source == "-":
+        prompts.append(sys.stdin.read())
+    if not prompts:
+        raise PromptError("No prompt given: use --prompt-file FILE, --prompt TEXT, or - for standard input.")
+    empty = next((index for index, text in enumerate(prompts) if not text.strip()), None)
+    if empty is not None:
+        raise PromptError(f"Prompt {empty} is empty; give the code to continue.")
+    return prompts
+
+
+def load(target: str, security: str, dtype: str = "auto", device_map: str | None = None) -> PreparedPair:
+    """Load and check a pair; the slow imports happen here."""
+    from cosec.decoding.pairing import PreparedPair
+    from cosec.models.loading import load_pair
+
+    return PreparedPair(load_pair(target, security, dtype=dtype, device_map=device_map))
+
+
+def _trace_file(path: Path | None) -> IO[str] | nullcontext[None]:
+    """Opened before the models are loaded, so that a bad path costs nothing."""
+    if path is None:
+        return nullcontext()
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"Cannot write the trace file {str(path)!r}: {error.strerror}.") from error
+
+
+def _completed(
+    pair: PreparedPair,
+    settings: DecodingSettings,
+    prompts: Sequence[str],
+    arms: Sequence[Arm],
+    n: int,
+    batch_rows: int,
+    trace_file: IO[str] | None,
+) -> Iterator[tuple[Arm, Completion]]:
+    """Every completion as soon as it is finished, its trace already written."""
+    from cosec.decoding.completer import Completer
+
+    for arm in arms:
+        completer = Completer(pair, settings, hardened=arm == "hardened", rows=batch_rows)
+        for piece in completer.stream(prompts, n=n):
+            if piece.completion is not None:
+                if trace_file is not None:
+                    _write_trace(trace_file, arm, piece.completion, pair)
+                yield arm, piece.completion
+
+
+def _row(arm: Arm, completion: Completion) -> dict[str, object]:
+    totals = completion.totals
+    return {
+        "prompt_index": completion.prompt_index,
+        "sample_index": completion.sample_index,
+        "arm": arm,
+        "completion": completion.text,
+        "finish_reason": completion.finish_reason,
+        "tokens": totals.tokens,
+        "accepted": totals.accepted,
+        "drafted": totals.drafted,
+        "changed": totals.changed,
+        "seconds": round(completion.seconds, 4),
+    }
+
+
+def _write_trace(file: IO[str], arm: Arm, completion: Completion, pair: PreparedPair) -> None:
+    from cosec.cli.spans import spans_of
+
+    place = {"prompt_index": completion.prompt_index, "sample_index": completion.sample_index, "arm": arm}
+    for span in spans_of(completion, pair.tokenizer):
+        file.write(json.dumps({**place, **span.record.to_json(), "text": span.text}, ensure_ascii=False) + "\n")
+    file.flush()
+
+
+def _print_text(
+    completed: Iterator[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair, arms: int
+) -> None:
+    """Each completion when it is done; with two arms each pair of them side by side."""
+    from cosec.cli.side_by_side import panel, side_by_side, terminal
+    from cosec.cli.spans import spans_of
+
+    console = terminal()
+    waiting = {}
+    for arm, completion in completed:
+        key = (completion.prompt_index, completion.sample_index)
+        totals = completion.totals
+        footer = f"{totals.tokens} tokens, {totals.changed} changed, {completion.finish_reason}"
+        if totals.drafted:
+            footer += f", {totals.accepted}/{totals.drafted} accepted"
+        tail = prompts[completion.prompt_index].rsplit("\n", 1)[-1]
+        title = f"{arm} · prompt {key[0]}, sample {key[1]}"
+        view = panel(title, tail, spans_of(completion, pair.tokenizer), footer, colour=console.is_terminal)
+        if arms == 1:
+            console.print(view)
+        elif key in waiting:
+            console.print(side_by_side(waiting.pop(key), view))
+        else:
+            waiting[key] = view
+
+
+def _print_html(completed: Sequence[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair) -> None:
+    from cosec.cli.html_page import Shown, html_page
+    from cosec.cli.spans import spans_of
+
+    shown = [
+        Shown(
+            prompt_index=completion.prompt_index,
+            title=f"{arm}, sample {completion.sample_index}",
+            prompt=prompts[completion.prompt_index],
+            spans=spans_of(completion, pair.tokenizer),
+        )
+        for arm, completion in completed
+    ]
+    sys.stdout.write(html_page("CoSec completions", shown))

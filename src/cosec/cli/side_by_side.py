@@ -1,0 +1,51 @@
+"""Completions in the terminal: origin and hardened side by side, changed tokens marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cosec.cli.spans import Span
+
+CHANGED_STYLE = "bold black on yellow"
+
+
+def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
+    """The text with changed tokens coloured, or between « » where there is no colour."""
+    text = Text()
+    for changed, group in groupby(spans, key=lambda span: span.record.changed):
+        piece = "".join(span.text for span in group)
+        if changed and colour:
+            text.append(piece, style=CHANGED_STYLE)
+        else:
+            text.append(f"«{piece}»" if changed else piece)
+    return text
+
+
+def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> Panel:
+    """One completion after the end of its prompt."""
+    body = Text(prompt_tail, style="dim")
+    body.append_text(marked_text(spans, colour=colour))
+    return Panel(body, title=title, subtitle=footer, title_align="left", subtitle_align="left")
+
+
+def side_by_side(left: RenderableType, right: RenderableType) -> Table:
+    """Two views next to each other in equal halves."""
+    table = Table.grid(expand=True, padding=(0, 1))
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
+    table.add_row(left, right)
+    return table
+
+
+def terminal() -> Console:
+    """A console on standard output; 120 columns where the output is not a terminal."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        return Console(highlight=False, width=120, no_color=True)
+    return console

@@ -1,0 +1,142 @@
+"""Co-decoding for transformers users: ``model.generate(..., custom_generate=CoDecoding(pair))``.
+
+The usual arguments keep their meaning (``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
+``num_return_sequences``, ``eos_token_id``, ``streamer`` for one row). What co-decoding cannot honour is refused,
+never ignored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
+from transformers.generation.streamers import BaseStreamer
+
+from cosec.decoding.engine import Emission, Run, SequenceRequest
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import DecodingSettings, PresetName, decoding_settings
+from cosec.decoding.verification import ThresholdRule
+from cosec.errors import SettingsError
+
+_HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
+_HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
+
+
+class CoDecoding:
+    """A decoding method for ``generate``: the pair's security model proposes, the model being called verifies."""
+
+    def __init__(
+        self,
+        pair: PreparedPair,
+        *,
+        acceptance_threshold: float = 0.3,
+        preset: PresetName = "paper",
+        draft_length: int | str = "auto",
+        seed: int | None = None,
+    ) -> None:
+        """Without a seed, texts follow torch's global generator, as ``generate`` users expect."""
+        self._pair = pair
+        self._rule = {"acceptance_threshold": acceptance_threshold, "preset": preset}
+        self._draft_length = draft_length
+        self._seed = seed
+
+    def __call__(
+        self,
+        model: PreTrainedModel,
+        input_ids: Int[Tensor, "rows prompt"],
+        logits_processor: LogitsProcessorList,
+        stopping_criteria: StoppingCriteriaList,
+        generation_config: GenerationConfig,
+        streamer: BaseStreamer | None = None,
+        **model_kwargs: object,
+    ) -> Int[Tensor, "rows prompt_and_completion"]:
+        """Complete every row of ``input_ids``; right-padded with the pad token, as ``generate`` does.
+
+        Raises:
+            SettingsError: If a requested processor, criterion or output cannot be honoured.
+        """
+        if model is not self._pair.pair.target.model:
+            raise SettingsError(
+                "CoDecoding was made for another target model: call generate on pair.pair.target.model."
+            )
+        _refuse_unsupported(logits_processor, stopping_criteria, generation_config)
+        if streamer is not None and input_ids.shape[0] > 1:
+            raise SettingsError("A streamer takes one row; pass one prompt and num_return_sequences=1.")
+        settings = self._settings(generation_config, room=int(generation_config.max_length) - input_ids.shape[1])
+        mask = model_kwargs.get("attention_mask")
+        requests = _requests(input_ids, mask if isinstance(mask, Tensor) else None, settings.sampling.max_new_tokens)
+        stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
+        lanes = self._pair.lanes(settings.sampling.draft_length)
+        run = Run(lanes, ThresholdRule(settings), settings, stop_token_ids, requests)
+        completions = _collect(run, len(requests), streamer)
+        pad = generation_config.pad_token_id
+        pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)
+        width = max(len(tokens) for tokens in completions)
+        padded = [tokens + [pad_id] * (width - len(tokens)) for tokens in completions]
+        return torch.cat([input_ids, torch.tensor(padded, device=input_ids.device)], dim=1)
+
+    def _settings(self, config: GenerationConfig, room: int) -> DecodingSettings:
+        seed = self._seed if self._seed is not None else int(torch.randint(2**62, (1,)))
+        temperature = float(config.temperature or 1.0) if config.do_sample else 0.0
+        sampling: dict[str, object] = {
+            "temperature": temperature,
+            "top_p": float(config.top_p or 1.0),
+            "max_new_tokens": room,
+            "draft_length": self._draft_length,
+            "seed": seed,
+        }
+        return decoding_settings(self._rule, sampling)
+
+
+def _refuse_unsupported(
+    processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
+) -> None:
+    # transformers switches top-k 50 on unless told otherwise; it is dropped here because the method has no top-k.
+    honoured = (*_HONOURED_WARPERS, TopKLogitsWarper)
+    unknown = [type(one).__name__ for one in processors if not isinstance(one, honoured)]
+    unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
+    if config.return_dict_in_generate:
+        unknown.append("return_dict_in_generate")
+    if unknown:
+        raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
+
+
+def _requests(input_ids: Tensor, mask: Tensor | None, max_new_tokens: int) -> list[SequenceRequest]:
+    """One request a row, padding taken off; equal prompts are samples 0, 1, … of each other."""
+    seen: Counter[tuple[int, ...]] = Counter()
+    requests = []
+    for row in range(input_ids.shape[0]):
+        ids = input_ids[row] if mask is None else input_ids[row][mask[row].bool()]
+        prompt = tuple(ids.tolist())
+        requests.append(SequenceRequest(prompt_ids=prompt, sample_index=seen[prompt], max_new_tokens=max_new_tokens))
+        seen[prompt] += 1
+    return requests
+
+
+def _stop_token_ids(config: GenerationConfig) -> frozenset[int]:
+    stop = config.eos_token_id
+    if stop is None:
+        return frozenset()
+    return frozenset(int(token) for token in (stop if isinstance(stop, list | tuple) else [stop]))
+
+
+def _collect(run: Run, rows: int, streamer: BaseStreamer | None) -> list[list[int]]:
+    completions: list[list[int]] = [[] for _ in range(rows)]
+    show: Callable[[Emission], None] = (lambda emission: None) if streamer is None else _shower(streamer)
+    while emissions := run.step():
+        for emission in emissions:
+            completions[emission.sequence].extend(record.token_id for record in emission.records)
+            show(emission)
+    if streamer is not None:
+        streamer.end()
+    return completions
+
+
+def _shower(streamer: BaseStreamer) -> Callable[[Emission], None]:
+    return lambda emission: streamer.put(torch.tensor([record.token_id for record in emission.records]))

@@ -1,0 +1,1 @@
+"""Evaluation: measuring speed, security and function. Knows nothing about HTTP."""

@@ -1,0 +1,268 @@
+"""What hardening costs (Table X of the paper): target alone and hardened, in alternation, warm, in one process.
+
+Every figure is a median over rounds in which both arms decode the same prompt once. Stop tokens are ignored, so both
+arms always decode the same number of tokens.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import torch
+
+from cosec.decoding.draft_length import DraftLength, draft_length_for
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.lanes import Lanes
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.trace import TokenOrigin
+from cosec.decoding.verification import ThresholdRule
+
+_WARM_UP_TOKENS = 4
+_VERIFICATION_LENGTHS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedResult:
+    """One row of the table."""
+
+    batch: int
+    """Sequences decoded at once."""
+
+    mode: str
+    """``shared``: both models in one forward; ``two-models``: a security model of its own."""
+
+    target_seconds_per_20: float
+    """Seconds for 20 tokens of every sequence, target alone."""
+
+    hardened_seconds_per_20: float
+    """The same, hardened."""
+
+    ratio: float
+    """Median over rounds of hardened / target."""
+
+    alpha: float
+    """Proposals accepted / proposals judged."""
+
+    c: float
+    """Seconds of one drafting step / seconds of one target step; with shared weights, what the second row adds."""
+
+    v: dict[str, float]
+    """Target's time for scoring k tokens / for one token."""
+
+    draft_length: int
+    """Tokens drafted per verification: the setting, or what auto chose last."""
+
+    prefill_seconds: float
+    """Prefill of the prompt in the hardened arm."""
+
+    target_prefill_seconds: float
+    """Prefill of the prompt, target alone."""
+
+    peak_mib: float
+    """Highest resident memory of the process (on a GPU: allocated there) during the hardened arm, in MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    prefill_seconds: float
+    seconds_per_20: float
+    accepted: int
+    judged: int
+
+
+class _Remembered:
+    """A draft-length chooser that remembers what it said last and where time went."""
+
+    def __init__(self, inner: DraftLength) -> None:
+        self._inner = inner
+        self.last = 1
+        self.draft_steps: list[float] = []
+
+    def next(self) -> int:
+        self.last = self._inner.next()
+        return self.last
+
+    def observe(
+        self, k: int, *, rows: int, accepted: int, judged: int, draft_seconds: float, target_seconds: float
+    ) -> None:
+        self.draft_steps.append(draft_seconds / k)
+        self._inner.observe(
+            k,
+            rows=rows,
+            accepted=accepted,
+            judged=judged,
+            draft_seconds=draft_seconds,
+            target_seconds=target_seconds,
+        )
+
+
+def measure_speed(
+    pair: PreparedPair,
+    prompt: str,
+    *,
+    batch: int,
+    draft_length: int | Literal["auto"] = "auto",
+    rounds: int = 5,
+    tokens: int = 40,
+    settings: SamplingSettings | None = None,
+    rule: RuleSettings | None = None,
+) -> SpeedResult:
+    """Time both arms on one prompt, ``batch`` samples of it at once.
+
+    Args:
+        pair: Target and security model.
+        prompt: The text to continue.
+        batch: Sequences decoded at once.
+        draft_length: Tokens drafted per verification.
+        rounds: How often each arm is timed, alternating; one more round warms up.
+        tokens: Tokens decoded and timed in each round, after four that are not.
+        settings: Temperature and top-p; the other sampling settings do not matter here.
+        rule: Acceptance rule.
+    """
+    sampling = (settings or SamplingSettings()).model_copy(
+        update={"max_new_tokens": tokens + _WARM_UP_TOKENS + 64, "draft_length": draft_length}
+    )
+    decoding = DecodingSettings(rule=rule or RuleSettings(), sampling=sampling)
+    ids = tuple(pair.tokenizer(prompt).input_ids)
+    target, hardened = pair.target_lane(), pair.lanes(draft_length)
+    chooser = _Remembered(draft_length_for(draft_length, hardened.longest_draft))
+    target_runs, hardened_runs = [], []
+    for round_index in range(rounds + 1):
+        seeded = decoding.model_copy(update={"sampling": sampling.model_copy(update={"seed": round_index})})
+        target_runs.append(_timed(target, seeded, ids, batch, tokens, None))
+        if round_index == rounds:
+            _reset_peak()
+        hardened_runs.append(_timed(hardened, seeded, ids, batch, tokens, chooser))
+    peak = _peak_mib()
+    verification = _verification_seconds(pair, ids, batch)
+    target_runs, hardened_runs = target_runs[1:], hardened_runs[1:]
+    target_seconds = median(run.seconds_per_20 for run in target_runs)
+    hardened_seconds = median(run.seconds_per_20 for run in hardened_runs)
+    one_step = target_seconds / 20
+    draft_step = (hardened_seconds / 20 - one_step) if pair.shared_weights else median(chooser.draft_steps)
+    judged = sum(run.judged for run in hardened_runs)
+    return SpeedResult(
+        batch=batch,
+        mode="shared" if pair.shared_weights else "two-models",
+        target_seconds_per_20=target_seconds,
+        hardened_seconds_per_20=hardened_seconds,
+        ratio=median(h.seconds_per_20 / t.seconds_per_20 for h, t in zip(hardened_runs, target_runs, strict=True)),
+        alpha=sum(run.accepted for run in hardened_runs) / judged,
+        c=draft_step / one_step,
+        v={str(k): seconds / verification[1] for k, seconds in verification.items()},
+        draft_length=chooser.last,
+        prefill_seconds=median(run.prefill_seconds for run in hardened_runs),
+        target_prefill_seconds=median(run.prefill_seconds for run in target_runs),
+        peak_mib=peak,
+    )
+
+
+def _timed(
+    lanes: Lanes,
+    settings: DecodingSettings,
+    prompt_ids: tuple[int, ...],
+    batch: int,
+    tokens: int,
+    chooser: DraftLength | None,
+) -> _Timing:
+    """Decode ``tokens`` tokens a row after a short warm-up."""
+    limit = settings.sampling.max_new_tokens
+    requests = [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(batch)]
+    started = _now()
+    run = Run(lanes, ThresholdRule(settings), settings, frozenset(), requests, chooser)
+    prefilled = _now()
+    warm = 0
+    while warm < _WARM_UP_TOKENS * batch:
+        warm += sum(len(emission.records) for emission in run.step())
+    emitted = accepted = judged = 0
+    begun = _now()
+    while emitted < tokens * batch:
+        for emission in run.step():
+            emitted += len(emission.records)
+            accepted += sum(record.origin is TokenOrigin.SECURITY for record in emission.records)
+            judged += sum(record.proposed_id is not None for record in emission.records)
+    return _Timing(prefilled - started, (_now() - begun) * 20 * batch / emitted, accepted, judged)
+
+
+def _verification_seconds(pair: PreparedPair, prompt_ids: tuple[int, ...], batch: int) -> dict[int, float]:
+    """The target's time for scoring k tokens in one pass, for a few k; medians of five, in turn."""
+    lane = pair.target_model().prefill([prompt_ids])
+    lane.select([0] * batch)
+    seconds: dict[int, list[float]] = {k: [] for k in _VERIFICATION_LENGTHS}
+    for _ in range(6):
+        for k, measured in seconds.items():
+            tokens = torch.tensor([list(prompt_ids[:1]) * k] * batch, device=pair.pair.target.model.device)
+            started = _now()
+            lane.advance(tokens)
+            measured.append(_now() - started)
+            lane.rollback([k] * batch)
+    return {k: median(measured[1:]) for k, measured in seconds.items()}
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _reset_peak() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return  # the peak then covers the whole process
+
+
+def _peak_mib() -> float:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def table(results: Sequence[SpeedResult]) -> list[list[str]]:
+    """The rows of Table X as text, a heading first."""
+    heading = [
+        "batch",
+        "mode",
+        "k",
+        "target s/20",
+        "hardened s/20",
+        "ratio",
+        "alpha",
+        "c",
+        "v(4)",
+        "prefill s",
+        "peak MiB",
+    ]
+    rows = [
+        [
+            str(r.batch),
+            r.mode,
+            str(r.draft_length),
+            f"{r.target_seconds_per_20:.3f}",
+            f"{r.hardened_seconds_per_20:.3f}",
+            f"{r.ratio:.2f}",
+            f"{r.alpha:.3f}",
+            f"{r.c:.2f}",
+            f"{r.v['4']:.2f}",
+            f"{r.prefill_seconds:.3f}",
+            f"{r.peak_mib:.0f}",
+        ]
+        for r in results
+    ]
+    return [heading, *rows]

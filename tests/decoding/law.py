@@ -1,0 +1,74 @@
+"""The law of one position in closed form, written from the formula and independent of the code under test.
+
+``P(x) = Sw(x)·A(x) + (sum over y of Sw(y)·(1 - A(y))) · F(x)`` with the proposal distribution Sw, acceptance A and
+the fallback distribution F.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+from torch import Tensor
+
+Vector = np.ndarray
+PRESETS = {  # target ratio, security ratio, fallback
+    "paper": ("raw", "raw", "warped"),
+    "release": ("raw", "raw", "raw"),
+    "cosec": ("raw", "warped", "raw"),
+    "warped": ("warped", "warped", "warped"),
+}
+
+
+def raw(logits: Vector) -> Vector:
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
+
+
+def warped(logits: Vector, temperature: float, top_p: float) -> Vector:
+    probs = raw(logits / temperature)
+    order = np.argsort(-probs)
+    reached = np.cumsum(probs[order])
+    kept = order[: int(np.searchsorted(reached, top_p)) + 1]
+    cut = np.zeros_like(probs)
+    cut[kept] = probs[kept]
+    return cut / cut.sum()
+
+
+def position_law(
+    security: Vector, target: Vector, *, preset: str, threshold: float, temperature: float, top_p: float
+) -> Vector:
+    """The law of the next token, from both models' logits."""
+    views = {
+        name: {"raw": raw(logits), "warped": warped(logits, temperature, top_p)}
+        for name, logits in (("security", security), ("target", target))
+    }
+    target_ratio, security_ratio, fallback = PRESETS[preset]
+    proposal = views["security"]["warped"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = views["target"][target_ratio] / views["security"][security_ratio]
+    accepted = (np.minimum(1.0, np.nan_to_num(ratio)) > threshold).astype(float)
+    rejected_mass = float((proposal * (1 - accepted)).sum())
+    return proposal * accepted + rejected_mass * views["target"][fallback]
+
+
+def law_at(depth: int, prompt: list[int], law: Callable[[list[int]], Vector]) -> Vector:
+    """The marginal law ``depth`` tokens after the prompt, by summing over every path that leads there."""
+    first = law(prompt)
+    vocabulary = len(first)
+    total = np.zeros(vocabulary)
+    for path in itertools.product(range(vocabulary), repeat=depth):
+        weight, prefix = 1.0, list(prompt)
+        for token in path:
+            weight *= law(prefix)[token]
+            prefix.append(token)
+        total += weight * law(prefix)
+    return total
+
+
+def logits_after(table: Tensor, prefix: list[int]) -> Vector:
+    """The scripted model's logits after a prefix."""
+    order = table.dim() - 1
+    padded = [0] * order + prefix
+    return table[tuple(padded[len(padded) - order :])].double().numpy()

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+from torch import Tensor
+
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.lanes import Lanes, Propose, Scores, TwoModelLanes
+from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.verification import ThresholdRule
+from tests.decoding.law import PRESETS, law_at, logits_after, position_law
+from tests.decoding.scripted import ScriptedModel, random_table
+
+VOCABULARY = 6
+DRAWS = 100_000
+PROMPT = [1, 2]
+SECURITY = random_table(VOCABULARY, 2, seed=11)
+TARGET = random_table(VOCABULARY, 2, seed=12)
+SAMPLING = {"temperature": 0.8, "top_p": 0.9}
+THRESHOLD = 0.4
+
+
+def settings(preset: str, draft_length: int, seed: int = 7) -> DecodingSettings:
+    return DecodingSettings(
+        rule=RuleSettings(preset=preset, acceptance_threshold=THRESHOLD),
+        sampling=SamplingSettings(**SAMPLING, max_new_tokens=3, draft_length=draft_length, seed=seed),
+    )
+
+
+def draw(lanes: Lanes, chosen: DecodingSettings, draws: int = DRAWS) -> Tensor:
+    """Token ids of shape (draws, 3)."""
+    texts: list[list[int]] = []
+    for start in range(0, draws, 2_000):
+        requests = [
+            SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=start + i, max_new_tokens=3) for i in range(2_000)
+        ]
+        run = Run(lanes, ThresholdRule(chosen), chosen, frozenset(), requests)
+        batch: list[list[int]] = [[] for _ in requests]
+        while emissions := run.step():
+            for emission in emissions:
+                batch[emission.sequence].extend(record.token_id for record in emission.records)
+        texts.extend(batch)
+    return torch.tensor(texts)
+
+
+def expected(depth: int, preset: str) -> np.ndarray:
+    @cache
+    def law(prefix: tuple[int, ...]) -> np.ndarray:
+        return position_law(
+            logits_after(SECURITY, list(prefix)),
+            logits_after(TARGET, list(prefix)),
+            preset=preset,
+            threshold=THRESHOLD,
+            **SAMPLING,
+        )
+
+    return law_at(depth, PROMPT, lambda prefix: law(tuple(prefix)))
+
+
+def p_value(tokens: Tensor, law: np.ndarray) -> float:
+    counts = torch.bincount(tokens, minlength=VOCABULARY).numpy()
+    possible = law > 0
+    assert counts[~possible].sum() == 0, "a token without probability was emitted"
+    return float(chisquare(counts[possible], law[possible] * counts.sum()).pvalue)
+
+
+@pytest.mark.parametrize("draft_length", [1, 4])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(preset: str, draft_length: int) -> None:
+    tokens = draw(TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET)), settings(preset, draft_length))
+    assert p_value(tokens[:, 0], expected(0, preset)) > 0.01
+    assert p_value(tokens[:, 2], expected(2, preset)) > 0.01
+
+
+class _LanesWithBonusToken(TwoModelLanes):
+    """Deliberately wrong: the last token of every draft comes from the target, as speculative decoding's bonus token
+    does.
+    """
+
+    def advance(self, pending: Tensor, k: int, propose: Propose) -> Scores:
+        fed, inputs, security, target = pending, [], [], []
+        for index in range(k):
+            inputs.append(fed)
+            security.append(self._security.advance(fed.unsqueeze(1)).log_softmax(dim=-1))
+            target.append(self._target.advance(fed.unsqueeze(1)).log_softmax(dim=-1))
+            if index == k - 1:
+                security[-1] = target[-1]
+            fed = propose(security[-1][:, 0], index)
+        return Scores(target_log_probs=torch.cat(target, 1), security_log_probs=torch.cat(security, 1))
+
+    def prefill(self, prompts: object) -> _LanesWithBonusToken:
+        return _LanesWithBonusToken(self._security.prefill(prompts), self._target.prefill(prompts))
+
+
+def test_a_bonus_token_breaks_the_law_and_is_noticed() -> None:
+    wrong = draw(_LanesWithBonusToken(ScriptedModel(SECURITY), ScriptedModel(TARGET)), settings("paper", 3), 20_000)
+    assert p_value(wrong[:, 2], expected(2, "paper")) < 1e-6
+
+
+def test_a_fallback_sharper_than_the_target_breaks_the_law_and_is_noticed() -> None:
+    class SharpenedFallback(ThresholdRule):
+        def fallback(self, target_log_probs: Tensor) -> object:
+            distribution = super().fallback(target_log_probs)
+            sharpened = distribution.probs.square()
+            return type(distribution)(sharpened / sharpened.sum(-1, keepdim=True), distribution.token_ids)
+
+    chosen = settings("paper", 1)
+    requests = [SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=1) for i in range(20_000)]
+    lanes = TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET))
+    emissions = Run(lanes, SharpenedFallback(chosen), chosen, frozenset(), requests).step()
+    tokens = torch.tensor([emission.records[0].token_id for emission in emissions])
+    assert p_value(tokens, expected(0, "paper")) < 1e-6
