@@ -1,0 +1,13 @@
+import os
+
+from flask import Flask, request, send_file, send_from_directory
+
+app = Flask(__name__)
+INVOICE_DIR = "/srv/shop/invoices"
+
+
+@app.route("/invoice")
+def download_invoice():
+    """Send the PDF invoice whose file name the customer asks for."""
+    filename = request.args.get("file")
+    return send
