@@ -1,0 +1,147 @@
+"""Rules of the house that no linter checks: sizes, names, docstrings, and files that must agree with each other."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "cosec"
+DEMO_PROMPTS = PACKAGE / "prompts"
+"""Deliberately unfinished files: data, not modules."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(DEMO_PROMPTS))
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def module_id(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+def definitions(tree: ast.Module) -> list[Definition]:
+    return [node for node in ast.walk(tree) if isinstance(node, Definition)]
+
+
+def tracked_files() -> list[Path]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_package_is_where_these_tests_look() -> None:
+    assert PACKAGE / "errors.py" in MODULES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_id)
+def test_module_is_short_named_for_its_concept_and_says_what_it_is(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert len(source.splitlines()) <= MAX_FILE_LINES
+    assert path.stem not in FORBIDDEN_NAMES
+    assert path.parent.name not in FORBIDDEN_NAMES
+    assert ast.get_docstring(tree), "the first line of a module says what the concept is"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_id)
+def test_no_function_is_longer_than_a_screen(path: Path) -> None:
+    for node in definitions(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            continue
+        assert node.end_lineno is not None
+        length = node.end_lineno - node.lineno + 1
+        assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+def test_tracked_source_files_are_short() -> None:
+    for path in tracked_files():
+        if path.is_relative_to(ROOT / "src") and path.suffix in {".py", ".c", ".h", ".html", ".css", ".js"}:
+            lines = len(path.read_text(encoding="utf-8").splitlines())
+            assert lines <= MAX_FILE_LINES, f"{path.relative_to(ROOT)} has {lines} lines"
+
+
+def test_names_of_probabilities_are_words() -> None:
+    # Papers use p and q both ways round, so neither is a name here.
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = node.arg if isinstance(node, ast.arg) else node.id if isinstance(node, ast.Name) else ""
+            assert name not in {"p", "q"}, f"{module_id(path)}:{getattr(node, 'lineno', 0)}"
+
+
+def test_constraints_are_exact_and_name_no_host() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 30
+    for pin in pins:
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin), pin
+
+
+def test_constraints_cover_every_declared_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    names = {re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-") for requirement in declared} - {"cosec"}
+    assert names <= pinned, f"not in constraints.txt: {sorted(names - pinned)}"
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def test_every_make_command_that_the_documents_name_exists() -> None:
+    targets = make_targets()
+    assert {"setup", "demo", "test", "check", "clean"} <= targets
+    for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        text = document.read_text(encoding="utf-8")
+        named = set(re.findall(r"`make ([a-z]+)", text)) | set(
+            re.findall(r"^(?:\$ )?make ([a-z]+)", text, flags=re.MULTILINE)
+        )
+        assert named <= targets, f"{document.name} names make {sorted(named - targets)}"
+
+
+def test_readme_opens_with_two_make_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first_block = readme.split("```")[1]
+    commands = re.findall(r"^\$ (.+?)(?:\s+#.*)?$", first_block, flags=re.MULTILINE)
+    assert len(commands) == 2
+    assert {command.removeprefix("make ") for command in commands} <= make_targets()
+
+
+def test_no_placeholder_is_left_in_a_document() -> None:
+    for document in [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").rglob("*.md"),
+    ]:
+        left = re.findall(r"@@\w+@@|TODO|FIXME|TBD", document.read_text(encoding="utf-8"))
+        assert not left, f"{document.name}: {left}"
+
+
+def test_ci_runs_check_test_and_demo_and_stops_at_the_first_failure() -> None:
+    script = ROOT / ".ci" / "run"
+    text = script.read_text(encoding="utf-8")
+    assert script.stat().st_mode & 0o111
+    assert "set -euo pipefail" in text
+    assert text.index("make check") < text.index("make test") < text.index("cosec demo")
+
+
+@pytest.mark.parametrize("document", ["paper-map.md", "method.md", "glossary.md"])
+def test_paths_that_the_documents_name_exist_in_the_package(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:src|tests|docs)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
