@@ -1,0 +1,198 @@
+"""Security training, phase 2 of the method: from a model and a set of pairs to a LoRA adapter with its manifest.
+
+The output folder is a peft adapter at any time after the first validation: the best one so far, with ``manifest.json``,
+``curves.jsonl`` and ``curves.png``; ``checkpoints/`` holds what ``--resume`` needs. Knows nothing about decoding.
+"""
+
+import copy
+import json
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from cosec.errors import TrainingError
+from cosec.training.balancing import balance
+from cosec.training.checkpoint import CheckpointStore, RunState, replace_text, writing
+from cosec.training.curves import draw_curves, plots_available
+from cosec.training.examples import tokenize_pairs
+from cosec.training.loop import TrainingLoop
+from cosec.training.manifest import describe_data, describe_run, git_commit
+from cosec.training.objective import HardeningObjective, ReferenceCache
+from cosec.training.progress import Progress, SilentProgress
+from cosec.training.security_pairs import load_pairs
+from cosec.training.settings import HardeningSettings
+
+FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience")
+"""Settings that a resumed run may change, because the weights do not depend on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseModel:
+    """The model to train, loaded, and how the adapter will refer to it."""
+
+    model: PreTrainedModel
+    """Frozen; ``harden`` puts the adapter into it."""
+
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    """Name for ``adapter_config.json``: an embedded name or a hub id."""
+
+    sha256: str
+    """Fingerprint of its weights."""
+
+    lora_targets: tuple[str, ...]
+    """Modules to adapt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardeningResult:
+    """How a run ended."""
+
+    folder: Path
+    state: RunState
+    interrupted: bool
+    """True after Ctrl-C: the folder holds the best adapter so far and a checkpoint to resume from."""
+
+    curves_drawn: bool
+    """False where matplotlib is missing."""
+
+
+def harden(
+    base: BaseModel,
+    data: Sequence[Path],
+    settings: HardeningSettings,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> HardeningResult:
+    """Train an adapter on vulnerability fixes and keep the one with the lowest validation loss.
+
+    Args:
+        base: The model to train.
+        data: Files or folders of security pairs.
+        settings: What to compute.
+        out: The adapter's folder; must not hold a run, unless ``resume``.
+        resume: Continue from the newest checkpoint in ``out``; the weights become those of an uninterrupted run.
+        progress: Told what happens.
+
+    Raises:
+        DataError: If the pairs cannot be read.
+        TrainingError: If training cannot go on, or ``out`` holds another run.
+    """
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    pairs = load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)
+    distinct = tokenize_pairs(pairs.training, base.tokenizer, max_tokens=settings.max_tokens)
+    training = balance(
+        distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
+    )
+    validation = tokenize_pairs(pairs.validation, base.tokenizer, max_tokens=settings.max_tokens)
+    store = CheckpointStore(out, _identity(base, pairs.sha256, settings))
+    _prepare_folder(out, store, accelerator, resume=resume)
+    model = attach_adapter(base, settings, accelerator.device)
+    cache_bytes = settings.reference_cache_mib * 2**20 // accelerator.num_processes
+    objective = HardeningObjective(model, settings, ReferenceCache(out / "reference-cache", limit_bytes=cache_bytes))
+    commit = git_commit()
+    record = describe_data(pairs, training, len(distinct))
+
+    def publish(state: RunState, best: bool) -> None:
+        with writing(out):
+            if best:
+                _save_adapter(model, base.name, out)
+            manifest = describe_run(
+                base_model={"name": base.name, "sha256": base.sha256},
+                data=record,
+                settings=settings,
+                state=state,
+                curves=store.curves(),
+                adapter=out / "adapter_model.safetensors",
+                processes=accelerator.num_processes,
+                commit=commit,
+            )
+            replace_text(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+            if plots_available():
+                draw_curves(store.curves(), out / "curves.png")
+
+    outcome = TrainingLoop(
+        objective=objective,
+        parameters={name: value for name, value in model.named_parameters() if value.requires_grad},
+        training=training,
+        validation=validation,
+        settings=settings,
+        store=store,
+        accelerator=accelerator,
+        progress=progress or SilentProgress(),
+        on_validated=publish,
+    ).run(resume=resume)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process and not outcome.interrupted:
+        shutil.rmtree(out / "reference-cache", ignore_errors=True)
+    return HardeningResult(
+        folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=plots_available()
+    )
+
+
+def attach_adapter(base: BaseModel, settings: HardeningSettings, device: torch.device) -> Any:
+    """Put a fresh LoRA adapter, which changes nothing yet, into the model; the same seed gives the same start.
+
+    Returns:
+        The ``peft.PeftModel``; only the adapter's weights are trainable.
+    """
+    torch.manual_seed(settings.seed)
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=list(settings.lora_targets or base.lora_targets),
+        task_type="CAUSAL_LM",
+    )
+    with warnings.catch_warnings():
+        # peft asks transformers 5 for an attribute by its old name
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        return get_peft_model(base.model, config).to(device)
+
+
+def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) -> dict[str, Any]:
+    """What two runs must share for one to continue the other."""
+    chosen = settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    return {"base model": base.sha256, "data": data_sha256, **chosen}
+
+
+def _prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
+    """Refuse to overwrite a run, make the folder and drop what an earlier run cached."""
+    if not resume and store.latest() is not None:
+        raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out")
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                shutil.rmtree(out / "reference-cache", ignore_errors=True)
+    accelerator.wait_for_everyone()
+
+
+def _save_adapter(model: Any, base_name: str, out: Path) -> None:
+    """Write peft's two files; each is whole at any time."""
+    config = copy.copy(model.peft_config["default"])
+    config.base_model_name_or_path = base_name
+    config.inference_mode = True
+    config.target_modules = sorted(config.target_modules)
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".adapter-") as partial:
+        config.save_pretrained(partial)
+        save_file(
+            {name: value.cpu().contiguous() for name, value in weights.items()},
+            Path(partial) / "adapter_model.safetensors",
+        )
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            (Path(partial) / name).replace(out / name)

@@ -1,0 +1,81 @@
+"""The two losses of security training as plain formulas: learn the changed tokens, leave every other token as it was.
+
+These functions are the definition; ``fused_loss`` computes the same numbers without holding all the logits. Everything is float32.
+
+Axes: positions = predicted tokens, vocab = entries of the head.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+KlDirection = Literal["reverse", "forward"]
+"""``reverse``: the student's own probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
+
+Reduction = Literal["mean", "sum"]
+"""Over the positions that take part. The paper prints sums; its code takes means."""
+
+
+def security_loss(student_logits: Tensor, targets: Tensor, changed: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Negative log likelihood of the changed tokens (paper Eq. 6), in nats.
+
+    Args:
+        student_logits: float[positions, vocab] of the model being trained.
+        targets: int64[positions], the tokens that follow.
+        changed: bool[positions], true where the token that follows belongs to the change (m = 1).
+        reduction: Over the changed positions.
+
+    Returns:
+        A scalar; zero where no token is changed.
+    """
+    chosen = student_logits[changed].float().log_softmax(-1).gather(-1, targets[changed].unsqueeze(-1))
+    return _reduce(-chosen.squeeze(-1), reduction)
+
+
+def functional_loss(
+    student_logits: Tensor,
+    reference_logits: Tensor,
+    changed: Tensor,
+    *,
+    direction: KlDirection = "reverse",
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Divergence from the model before security training at the unchanged tokens (paper Eq. 7), in nats, full vocabulary.
+
+    Args:
+        student_logits: float[positions, vocab] of the model being trained.
+        reference_logits: float[positions, vocab] of the same model without its adapter.
+        changed: bool[positions]; the loss looks at the others (m = 0).
+        direction: ``reverse`` is KL(student ‖ reference), ``forward`` is KL(reference ‖ student).
+        reduction: Over the unchanged positions.
+
+    Returns:
+        A scalar; zero where every token is changed.
+    """
+    student = student_logits[~changed].float().log_softmax(-1)
+    reference = reference_logits[~changed].float().log_softmax(-1)
+    weighing, other = (student, reference) if direction == "reverse" else (reference, student)
+    return _reduce((weighing.exp() * (weighing - other)).sum(-1), reduction)
+
+
+def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
+    """Sum or mean; an empty selection gives a zero that still carries a gradient path."""
+    total = values.sum()
+    return total / max(values.numel(), 1) if reduction == "mean" else total
+
+
+def position_weights(changed: Tensor, *, reduction: Reduction) -> Tensor:
+    """The weight of each position in its own loss: 1 for sums, 1 / (number of positions of its kind) for means.
+
+    Args:
+        changed: bool[positions].
+        reduction: As in the losses.
+
+    Returns:
+        float32[positions].
+    """
+    if reduction == "sum":
+        return torch.ones_like(changed, dtype=torch.float32)
+    marked = int(changed.sum())
+    return torch.where(changed, 1.0 / max(marked, 1), 1.0 / max(changed.numel() - marked, 1))

@@ -1,0 +1,143 @@
+"""What one training example costs: the student's hidden states, the reference's, and both losses from them.
+
+The reference is the same weights with the adapter off, so it never changes; its hidden states are kept on disk after first use.
+Knows nothing about optimizers or epochs.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cosec.training.examples import TrainingExample
+from cosec.training.fused_loss import fused_losses
+from cosec.training.losses import functional_loss, security_loss
+from cosec.training.settings import HardeningSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleLoss:
+    """The loss of one example and its two parts (scalars; only ``total`` is meant for ``backward``)."""
+
+    total: Tensor
+    security: Tensor
+    functional: Tensor
+
+
+class ReferenceCache:
+    """Hidden states of the reference model, one file per example; processes may share the folder."""
+
+    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+        self._folder = folder
+        self._room = limit_bytes
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, key: str) -> Tensor | None:
+        """The stored states of ``key``, or None."""
+        file = self._folder / f"{key}.safetensors"
+        return load_file(file)["hidden"] if file.is_file() else None
+
+    def put(self, key: str, hidden: Tensor) -> None:
+        """Store ``hidden`` unless the room is used up; readers never see a half-written file."""
+        self._room -= hidden.nbytes
+        if self._room < 0:
+            return
+        partial = self._folder / f"{key}.{os.getpid()}.partial"
+        save_file({"hidden": hidden.cpu().contiguous()}, partial)
+        partial.replace(self._folder / f"{key}.safetensors")
+
+
+class HardeningObjective:
+    """Security loss plus functional loss of one example (paper Eq. 8) for a causal model with a peft adapter.
+
+    Args:
+        model: A ``peft.PeftModel`` around a causal language model.
+        settings: Direction and reduction of the losses.
+        cache: Where the reference's hidden states are kept; None computes them each time.
+    """
+
+    def __init__(self, model: Any, settings: HardeningSettings, cache: ReferenceCache | None = None) -> None:
+        self._model = model
+        self._settings = settings
+        self._cache = cache
+        causal = model.get_base_model()
+        self._body, self._head = causal.base_model, causal.get_output_embeddings()
+        self._fused = self._head_is_plain()
+
+    @property
+    def fused(self) -> bool:
+        """Whether the model's logits are its frozen linear head applied to its body, so that the fused loss holds."""
+        return self._fused
+
+    def loss(self, example: TrainingExample, *, training: bool, cache_key: str) -> ExampleLoss:
+        """Compute the loss of ``example``; with ``training`` the adapter's dropout is on.
+
+        Args:
+            example: At least two tokens.
+            training: False for validation.
+            cache_key: Names the example among all that share the cache.
+        """
+        device = self._model.device
+        token_ids = example.token_ids.to(device).unsqueeze(0)
+        targets, changed = token_ids[0, 1:], example.changed[1:].to(device)
+        self._model.eval()
+        reference = self._reference_states(token_ids, cache_key)
+        self._set_adapter_dropout(training)
+        student = self._states(token_ids)
+        kl_direction, reduction = self._settings.kl_direction, self._settings.reduction
+        if self._fused:
+            security, functional = fused_losses(
+                student,
+                reference.to(device),
+                head_weight=self._head.weight,
+                head_bias=self._head.bias,
+                targets=targets,
+                changed=changed,
+                direction=kl_direction,
+                reduction=reduction,
+            )
+        else:
+            security = security_loss(student, targets, changed, reduction=reduction)
+            functional = functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction)
+        return ExampleLoss(total=security + functional, security=security.detach(), functional=functional.detach())
+
+    def _states(self, token_ids: Tensor) -> Tensor:
+        """Float[positions, width]: hidden states where the loss is fused, else logits; one row per predicted token."""
+        if self._fused:
+            states = self._body(input_ids=token_ids, use_cache=False).last_hidden_state
+        else:
+            states = self._model(input_ids=token_ids, use_cache=False).logits
+        return states[0, :-1]  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def _reference_states(self, token_ids: Tensor, cache_key: str) -> Tensor:
+        """The states of the model without its adapter, from the cache where they are small enough to be kept."""
+        cache = self._cache if self._fused else None
+        if cache is not None and (stored := cache.get(cache_key)) is not None:
+            return stored
+        with self._model.disable_adapter():
+            states = self._states(token_ids)
+        if cache is not None:
+            cache.put(cache_key, states)
+        return states
+
+    def _set_adapter_dropout(self, active: bool) -> None:
+        """Switch the adapter's dropout; the frozen layers run as they do when they generate."""
+        for name, module in self._model.named_modules():
+            if "lora_dropout" in name:
+                module.train(active)
+
+    @torch.no_grad()
+    def _head_is_plain(self) -> bool:
+        """Check on two tokens that the head is frozen, linear and the only thing between body and logits."""
+        self._fused = True
+        if type(self._head) is not nn.Linear or self._head.weight.requires_grad:
+            return False
+        probe = torch.tensor([[0, 1, 0]], device=self._model.device)
+        self._model.eval()
+        logits = self._model(input_ids=probe, use_cache=False).logits[0, :-1]
+        return torch.allclose(self._head(self._states(probe)).float(), logits.float(), rtol=1e-3, atol=1e-3)

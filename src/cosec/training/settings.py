@@ -1,0 +1,141 @@
+"""The settings of security training: one object gives the flags, the TOML recipe and the run's manifest.
+
+The defaults are the paper's Table IV, where it contradicts itself as said at the field.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cosec.errors import SettingsError
+from cosec.training.losses import KlDirection, Reduction
+
+Method = Literal["cosec-plus", "cosec", "lora"]
+
+
+class HardeningSettings(BaseModel):
+    """Everything that decides what a security training run computes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    method: Method = "cosec-plus"
+    """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does. The recipe
+    of the same name holds its settings: cosec-plus (reverse KL, balanced), cosec (forward KL, not balanced), lora (like
+    cosec-plus, but --base is the target model itself, which is then used alone, without co-decoding)."""
+
+    kl_direction: KlDirection = "reverse"
+    """Divergence that keeps the unchanged tokens as they were: reverse is KL(student || reference), forward the opposite."""
+
+    reduction: Reduction = "mean"
+    """How the losses of one example's tokens are put together. The paper prints sums; its code takes means."""
+
+    cwe_floor: int = Field(default=60, ge=0)
+    """Repeat the examples of a CWE up to this many (paper: n = 60); 0 switches it off."""
+
+    language_floor: int = Field(default=10, ge=0)
+    """Inside each CWE, repeat the examples of a language up to this many (paper: k = 10); 0 switches it off."""
+
+    max_tokens: int = Field(default=1024, ge=8)
+    """Longest piece of a function; of a longer one the window around its change is kept."""
+
+    validation_share: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the commits set aside for validation when the data bring no val/ folder."""
+
+    lora_rank: int = Field(default=8, ge=1)
+    """Rank of the adapter."""
+
+    lora_alpha: float = Field(default=16, gt=0)
+    """Scale of the adapter; its output is multiplied by alpha / rank."""
+
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout before the adapter (Table IV; the paper's text says 0.1). The frozen weights run without dropout."""
+
+    lora_targets: tuple[str, ...] = ()
+    """Module names to adapt; empty means those of the model's family."""
+
+    learning_rate: float = Field(default=5e-5, gt=0)
+    """Peak learning rate of AdamW."""
+
+    schedule: Literal["linear", "constant"] = "linear"
+    """What follows the warm-up: a linear fall to zero at the last step, or the peak kept."""
+
+    warmup_steps: int = Field(default=50, ge=0)
+    """Optimizer steps of linear warm-up."""
+
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's weight decay. The paper's Table IV prints 16, a misprint; this is AdamW's usual value."""
+
+    adam_epsilon: float = Field(default=1e-8, gt=0)
+    """AdamW's epsilon."""
+
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+
+    batch_size: int = Field(default=2, ge=1)
+    """Examples per optimizer step, over all processes (paper: batch 1 x accumulation 2). Each runs by itself, without padding."""
+
+    epochs: int = Field(default=8, ge=1)
+    """Passes over the balanced training pairs."""
+
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many optimizer steps, if the epochs are not done before."""
+
+    patience: int = Field(default=0, ge=0)
+    """Stop after this many epochs without a lower validation loss; 0 runs all epochs, as the paper does."""
+
+    seed: int = 0
+    """Seed of the split, the balancing, the order, the adapter's start and the dropout."""
+
+    checkpoint_minutes: float = Field(default=10, gt=0)
+    """Time between checkpoints inside an epoch."""
+
+    reference_cache_mib: int = Field(default=4096, ge=0)
+    """Room on disk for the hidden states of the model before training, which are the same in every epoch."""
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name."""
+    folder = Path(str(files("cosec"))) / "recipes"
+    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+
+
+def read_recipe(name_or_file: str) -> dict[str, Any]:
+    """Read the settings of a shipped recipe (by name) or of a TOML file.
+
+    Raises:
+        SettingsError: If there is no such recipe or the file is not TOML.
+    """
+    shipped = shipped_recipes()
+    file = shipped.get(name_or_file, Path(name_or_file))
+    if not file.is_file():
+        raise SettingsError(f"no recipe {name_or_file!r}; shipped are {', '.join(shipped)}, or give a .toml file")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"cannot read the recipe {file}: {error}") from error
+
+
+def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> HardeningSettings:
+    """Build the settings from a recipe and from what was set by hand, which wins.
+
+    Raises:
+        SettingsError: If a setting is unknown or out of range; says which and, for a misspelt one, what was probably meant.
+    """
+    try:
+        return HardeningSettings.model_validate({**recipe, **(overrides or {})})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    """One problem in one sentence."""
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] != "extra_forbidden":
+        return f"setting {name}: {problem['msg']} (found {problem['input']!r})"
+    close = get_close_matches(name, HardeningSettings.model_fields, n=1)
+    return f"unknown setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
