@@ -1,0 +1,168 @@
+"""Model folders: is everything there, is it readable, and is it only data?
+
+Pickle weights and remote code run whatever their author wrote, so both are refused. Reads JSON and the headers of
+safetensors files only; needs neither torch nor transformers for a sound folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import ModelError, ModelNotFound, UnsafeCheckpoint
+
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+SINGLE_WEIGHTS = "model.safetensors"
+SHARD_INDEX = "model.safetensors.index.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+LENGTH_BYTES = 8
+"""A safetensors file starts with the length of its JSON header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTensor:
+    """Where one tensor lies in a safetensors file."""
+
+    file: Path
+    dtype: str
+    """As safetensors names it, for example ``"F32"``."""
+
+    shape: tuple[int, ...]
+    start: int
+    """First byte, counted from the start of the file."""
+
+    end: int
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json`` of a model folder.
+
+    Raises:
+        ModelNotFound: If the folder has none.
+        ModelError: If it is not a JSON object that names an architecture.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelNotFound(f"{folder} holds no config.json, so it is not a model folder as transformers saves it.")
+    config = read_json(path)
+    if not isinstance(config.get("model_type"), str):
+        raise ModelError(f"{path} names no model_type, so the architecture is not known.")
+    return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ModelError: If the file holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is not valid JSON ({error}); fetch or save the model again.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no JSON object; fetch or save the model again.")
+    return content
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Check that a folder holds a whole model that loads without running anybody's code.
+
+    Raises:
+        ModelNotFound: If configuration, weights or tokenizer are missing.
+        ModelError: If one of them is corrupt.
+        UnsafeCheckpoint: If the weights are pickled or the architecture needs remote code.
+    """
+    config = read_config(folder)
+    _refuse_remote_code(folder, config)
+    for file in weight_files(folder):
+        read_tensors(file)
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise ModelNotFound(
+            f"{folder} holds no tokenizer (tokenizer.json); save it there with tokenizer.save_pretrained."
+        )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the safetensors files of a model, in the order of their names.
+
+    Raises:
+        ModelNotFound: If the folder holds no weights, or a shard is missing.
+        UnsafeCheckpoint: If it holds pickled weights only.
+    """
+    index = folder / SHARD_INDEX
+    if index.is_file():
+        shards: Mapping[str, str] = read_json(index).get("weight_map", {})
+        files = [folder / name for name in sorted(set(shards.values()))]
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise ModelNotFound(f"{folder} lacks {len(missing)} of its {len(files)} weight files, first {missing[0]}.")
+        return files
+    if (folder / SINGLE_WEIGHTS).is_file():
+        return [folder / SINGLE_WEIGHTS]
+    pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
+    if pickled:
+        raise UnsafeCheckpoint(pickle_refusal(f"{folder} holds pickled weights only ({pickled[0]})"))
+    raise ModelNotFound(f"{folder} holds no weights ({SINGLE_WEIGHTS}).")
+
+
+def pickle_refusal(found: str) -> str:
+    """Word the refusal of pickled weights, with the way out."""
+    return (
+        f"{found}; loading a pickle runs code from its author. If you trust it, convert it once: "
+        "AutoModelForCausalLM.from_pretrained(...).save_pretrained(folder) writes safetensors."
+    )
+
+
+def read_tensors(file: Path) -> dict[str, StoredTensor]:
+    """Read the header of a safetensors file.
+
+    Raises:
+        ModelError: If the file is cut short or is something else.
+    """
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(LENGTH_BYTES), "little")
+            if length > size - LENGTH_BYTES:
+                raise ValueError(f"its header would take {length} of {size} bytes")
+            header: dict[str, Any] = json.loads(opened.read(length))
+        header.pop("__metadata__", None)
+        data_start = LENGTH_BYTES + length
+        tensors = {
+            name: StoredTensor(
+                file=file,
+                dtype=entry["dtype"],
+                shape=tuple(entry["shape"]),
+                start=data_start + entry["data_offsets"][0],
+                end=data_start + entry["data_offsets"][1],
+            )
+            for name, entry in header.items()
+        }
+        expected = max((tensor.end for tensor in tensors.values()), default=data_start)
+        if expected != size:
+            raise ValueError(f"{size} bytes where its header announces {expected}")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ModelError(f"{file} is not a readable safetensors file ({error}); fetch or save it again.") from error
+    return tensors
+
+
+def parameter_count(folder: Path) -> int:
+    """Count the stored weights of a model folder."""
+    return sum(math.prod(tensor.shape) for file in weight_files(folder) for tensor in read_tensors(file).values())
+
+
+def _refuse_remote_code(folder: Path, config: Mapping[str, Any]) -> None:
+    if "auto_map" not in config:
+        return
+    from transformers.models.auto.auto_mappings import CONFIG_MAPPING_NAMES
+
+    if config["model_type"] not in CONFIG_MAPPING_NAMES:
+        raise UnsafeCheckpoint(
+            f"{folder} needs code of its own to load (auto_map in config.json, model_type {config['model_type']!r}), "
+            "which is never run; use a model of an architecture that transformers itself knows."
+        )

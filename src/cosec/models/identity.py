@@ -1,0 +1,77 @@
+"""The identity of a model's weights: one hash that says whether an adapter belongs to a base.
+
+The hash is over names, types, shapes and values of all tensors in the order of their names, so it is the same however
+the weights are split into files. Hashing 500 MB takes seconds, so results are kept in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from cosec.models.checkpoints import read_tensors, weight_files
+from cosec.models.store import cache_root, write_atomically
+
+CHUNK_BYTES = 1 << 24
+
+
+def model_fingerprint(path: Path) -> str:
+    """Hash the weights of the model in folder ``path``.
+
+    Args:
+        path: A model folder, as ``resolve_model`` returns it.
+
+    Returns:
+        A sha256 in hexadecimal.
+
+    Raises:
+        ModelError: If the folder holds no readable safetensors weights.
+    """
+    files = weight_files(path)
+    return _remembered("weights", files, lambda: _hash_tensors(files))
+
+
+def file_sha256(path: Path) -> str:
+    """Hash one file; remembered until its size or modification time changes."""
+    return _remembered("file", [path], lambda: hash_file(path))
+
+
+def hash_file(path: Path) -> str:
+    """Hash one file, always reading it."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _hash_tensors(files: Sequence[Path]) -> str:
+    tensors = {name: tensor for file in files for name, tensor in read_tensors(file).items()}
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        contents = {}
+        for file in files:
+            opened = stack.enter_context(file.open("rb"))
+            contents[file] = stack.enter_context(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        for name, tensor in sorted(tensors.items()):
+            digest.update(json.dumps([name, tensor.dtype, tensor.shape]).encode())
+            for start in range(tensor.start, tensor.end, CHUNK_BYTES):
+                digest.update(contents[tensor.file][start : min(start + CHUNK_BYTES, tensor.end)])
+    return digest.hexdigest()
+
+
+def _remembered(kind: str, files: Sequence[Path], compute: Callable[[], str]) -> str:
+    """Look up the hash of unchanged files, or compute and keep it."""
+    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    key = hashlib.sha256(json.dumps([kind, stamps]).encode()).hexdigest()
+    entry = cache_root() / "fingerprints" / key
+    with suppress(OSError):
+        kept = entry.read_text(encoding="ascii").strip()
+        if len(kept) == len(key):
+            return kept
+    computed = compute()
+    # A cache that cannot be written only costs time.
+    with suppress(OSError):
+        write_atomically(entry, computed + "\n")
+    return computed
