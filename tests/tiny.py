@@ -7,6 +7,7 @@ shares one byte-level tokenizer but for the special tokens by which its family i
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -138,7 +139,11 @@ def save_tiny_adapter(
     chosen = list(targets or lora_targets(model))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=chosen, task_type="CAUSAL_LM"))
+        config = LoraConfig(r=4, lora_alpha=8, target_modules=chosen, task_type="CAUSAL_LM")
+        with warnings.catch_warnings():
+            # peft asks transformers for a property by its old name.
+            warnings.simplefilter("ignore", FutureWarning)
+            adapted = get_peft_model(model, config)
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.2)

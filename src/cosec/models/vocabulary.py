@@ -1,0 +1,160 @@
+"""Vocabularies: may the probabilities of these two models be compared, and over which tokens?
+
+They may when every token id means the same text in both and both cut text into tokens the same way. The width of the
+prediction heads says nothing: heads are padded for speed (Qwen2.5-Coder has 151 936 or 152 064 entries for 151 665
+tokens), and what lies beyond the tokenizer's last id is no token.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosec.errors import VocabularyMismatch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from cosec.models.loading import LoadedModel
+
+ADDED_TOKEN_ENTRIES = ("content", "single_word", "lstrip", "rstrip", "normalized")
+"""What decides where an added token is cut out of a text."""
+
+REMEDY = "Choose a security model of the target's own family."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedVocabulary:
+    """The tokens that both models know."""
+
+    size: int
+    """Both models' logits are cut to this many entries: the ids 0 to size - 1 mean the same text in both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """One model's tokens."""
+
+    name: str
+    """What messages call the model."""
+
+    folder: Path
+    """Where its tokenizer.json lies."""
+
+    tokenizer: PreTrainedTokenizerFast
+    head_width: int
+    """Number of logits that the model predicts."""
+
+
+def shared_vocabulary(target: LoadedModel, security: LoadedModel) -> SharedVocabulary:
+    """Check that two loaded models may be compared token by token.
+
+    Raises:
+        VocabularyMismatch: If they may not; the message names the first difference.
+    """
+    return compare(_vocabulary_of(target), _vocabulary_of(security))
+
+
+def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
+    """Check that two models may be compared token by token; needs no weights.
+
+    Raises:
+        VocabularyMismatch: If they may not; the message names the first difference.
+    """
+    if not _same_file(target, security):
+        token_ids = (target.tokenizer.get_vocab(), security.tokenizer.get_vocab())
+        if token_ids[0] != token_ids[1]:
+            raise VocabularyMismatch(_first_token_difference(target, security, *token_ids))
+        _compare_cutting(target, security)
+    size = max(target.tokenizer.get_vocab().values()) + 1
+    for model in (target, security):
+        if model.head_width < size:
+            raise VocabularyMismatch(
+                f"{model.name!r} predicts {model.head_width} tokens, but its tokenizer has {size}: "
+                "tokenizer and weights do not belong together."
+            )
+    return SharedVocabulary(size=size)
+
+
+def _vocabulary_of(loaded: LoadedModel) -> Vocabulary:
+    head = loaded.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    width = loaded.model.config.vocab_size if head is None else head.weight.shape[0]
+    return Vocabulary(name=loaded.name, folder=loaded.path, tokenizer=loaded.tokenizer, head_width=width)
+
+
+def _same_file(target: Vocabulary, security: Vocabulary) -> bool:
+    """Tell quickly whether both tokenizers come from the same file, which makes all further questions idle."""
+    if type(target.tokenizer) is not type(security.tokenizer) or len(target.tokenizer) != len(security.tokenizer):
+        return False
+    files = [model.folder / "tokenizer.json" for model in (target, security)]
+    return all(file.is_file() for file in files) and filecmp.cmp(files[0], files[1], shallow=False)
+
+
+def _first_token_difference(
+    target: Vocabulary, security: Vocabulary, target_ids: Mapping[str, int], security_ids: Mapping[str, int]
+) -> str:
+    target_tokens, security_tokens = (
+        {index: token for token, index in ids.items()} for ids in (target_ids, security_ids)
+    )
+    different = min(
+        (
+            index
+            for index in target_tokens.keys() | security_tokens.keys()
+            if target_tokens.get(index) != security_tokens.get(index)
+        ),
+        default=None,
+    )
+    counts = f"({len(target_ids)} and {len(security_ids)} tokens)"
+    if different is None:
+        # Two strings share an id, so the two dictionaries differ although the tables by id agree.
+        token = min(target_ids.items() ^ security_ids.items())[0]
+        return f"{target.name!r} and {security.name!r} disagree about the token {token!r} {counts}. {REMEDY}"
+
+    def shown(tokens: Mapping[int, str]) -> str:
+        return repr(tokens[different]) if different in tokens else "nothing"
+
+    return (
+        f"Token {different} means {shown(target_tokens)} to {target.name!r} and {shown(security_tokens)} to "
+        f"{security.name!r} {counts}. {REMEDY}"
+    )
+
+
+def _compare_cutting(target: Vocabulary, security: Vocabulary) -> None:
+    """Compare how both tokenizers cut text, given that their tokens are the same."""
+    written = [model.tokenizer.backend_tokenizer.to_str() for model in (target, security)]
+    if written[0] == written[1]:
+        return
+    ours, theirs = (json.loads(text) for text in written)
+    merges = [content["model"].pop("merges", []) for content in (ours, theirs)]
+    for content in (ours, theirs):
+        content["model"].pop("vocab", None)
+    names = f"{target.name!r} and {security.name!r}"
+    if merges[0] != merges[1]:
+        pairs = zip(*merges, strict=False)
+        rank = next((rank for rank, (one, other) in enumerate(pairs) if one != other), min(map(len, merges)))
+        shown = [repr(merge[rank]) if rank < len(merge) else "nothing" for merge in merges]
+        raise VocabularyMismatch(
+            f"{names} have the same tokens but build them differently: merge {rank} is {shown[0]} and {shown[1]}. "
+            f"{REMEDY}"
+        )
+    added = [_added_tokens(content) for content in (ours, theirs)]
+    if added[0] != added[1]:
+        index = min(index for index in added[0].keys() | added[1].keys() if added[0].get(index) != added[1].get(index))
+        raise VocabularyMismatch(
+            f"{names} treat the special token {index} differently: {added[0].get(index)} and {added[1].get(index)}. "
+            f"{REMEDY}"
+        )
+    for part in ("normalizer", "pre_tokenizer", "model"):
+        if ours[part] != theirs[part]:
+            raise VocabularyMismatch(
+                f"{names} have the same tokens but cut text differently: their {part.replace('_', '-')}s are "
+                f"{json.dumps(ours[part])} and {json.dumps(theirs[part])}. {REMEDY}"
+            )
+
+
+def _added_tokens(content: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    return {token["id"]: {entry: token[entry] for entry in ADDED_TOKEN_ENTRIES} for token in content["added_tokens"]}
