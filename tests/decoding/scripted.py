@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 
+@dataclass
+class Log:
+    """What a scripted model and every batch prefilled from it were asked to do."""
+
+    prefilled: list[list[int]] = field(default_factory=list)
+    passes: int = 0
+    fed: int = 0
+    """Tokens fed after the prefill, over all rows."""
+
+
 class ScriptedModel:
     """A model whose logits are a fixed function of the last ``order`` tokens it remembers."""
 
-    def __init__(self, table: Tensor, rows: list[list[int]] | None = None) -> None:
+    def __init__(self, table: Tensor, rows: list[list[int]] | None = None, log: Log | None = None) -> None:
         """``table`` has shape (vocab,) * order + (vocab,): the logits after each run of tokens."""
         self.table = table
         self.rows = rows or []
-        self.passes = 0
-        self.fed = 0
+        self.log = log or Log()
 
     @property
     def row_count(self) -> int:
         return len(self.rows)
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> ScriptedModel:
-        batch = ScriptedModel(self.table, [list(prompt) for prompt in prompts])
-        return batch
+        self.log.prefilled.extend(list(prompt) for prompt in prompts)
+        return ScriptedModel(self.table, [list(prompt) for prompt in prompts], self.log)
 
     def logits_after(self, prefix: Sequence[int]) -> Tensor:
         order = self.table.dim() - 1
@@ -32,8 +42,8 @@ class ScriptedModel:
         return self.table[tuple(padded[len(padded) - order :])] if order else self.table
 
     def advance(self, tokens: Tensor) -> Tensor:
-        self.passes += 1
-        self.fed += tokens.shape[1]
+        self.log.passes += 1
+        self.log.fed += tokens.numel()
         order = self.table.dim() - 1
         columns = []
         for step in range(tokens.shape[1]):

@@ -107,7 +107,7 @@ class AutoDraftLength:
 
 
 def draft_length_for(setting: int | Literal["auto"], longest: int) -> DraftLength:
-    """The chooser for a setting; "auto" where only single tokens can be drafted is 1."""
+    """The chooser for a setting, within what the lanes can draft: the target alone takes single tokens."""
     if setting == "auto":
         return AutoDraftLength() if longest > 1 else FixedDraftLength(1)
-    return FixedDraftLength(setting)
+    return FixedDraftLength(min(setting, longest))
