@@ -117,7 +117,7 @@ def load_pair(
     """
     # Everything that can fail quickly fails before weights are loaded.
     target_folder = resolve_model(target)
-    security_folder = _security_folder(target, security)
+    security_folder = resolve_security(target, security)
     if security_folder is not None and is_adapter(security_folder):
         adapter = read_adapter(security_folder)
         if belongs_to(adapter, target, target_folder):
@@ -125,7 +125,7 @@ def load_pair(
             check_fits(adapter, loaded.model, target)
             return ModelPair(target=loaded, security=None, adapter_path=security_folder)
         try:
-            _resolve_base(adapter)
+            resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
     loaded = _load(target, target_folder, dtype, device_map)
@@ -186,8 +186,19 @@ def _converted(file: Path) -> Path:
     return folder
 
 
-def _security_folder(target: str, security: str) -> Path | None:
-    """Find the security model's folder; None for a target that decodes alone."""
+def resolve_security(target: str, security: str) -> Path | None:
+    """Find the folder of a security model or adapter.
+
+    Args:
+        target: The model to harden.
+        security: ``"none"``, ``"default"``, or a name as for ``resolve_model``.
+
+    Returns:
+        The folder, or None for a target that decodes alone.
+
+    Raises:
+        ModelError: If there is no such model, or no default for this target.
+    """
     if security == NO_SECURITY:
         return None
     if security != DEFAULT_SECURITY:
@@ -209,7 +220,12 @@ def _name_of_base(adapter: Adapter) -> str:
     return by_hub_id.get(adapter.base_name, adapter.base_name) if adapter.base_sha256 is None else adapter.base_name
 
 
-def _resolve_base(adapter: Adapter) -> Path:
+def resolve_base(adapter: Adapter) -> Path:
+    """Find the folder of the base model that an adapter was made for.
+
+    Raises:
+        AdapterError: If that base is not available, or its weights are not those the adapter records.
+    """
     base_name = _name_of_base(adapter)
     try:
         folder = resolve_model(base_name)
@@ -230,7 +246,7 @@ def _resolve_base(adapter: Adapter) -> Path:
 def _load(name: str, folder: Path, dtype: str, device_map: str | None) -> LoadedModel:
     """Load a folder that ``resolve_model`` returned; an adapter is merged into its base."""
     adapter = read_adapter(folder) if is_adapter(folder) else None
-    base_folder = folder if adapter is None else _resolve_base(adapter)
+    base_folder = folder if adapter is None else resolve_base(adapter)
     config = read_config(base_folder)
     length = context_length(name, config)
     tokenizer = read_tokenizer(name, base_folder)

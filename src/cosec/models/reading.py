@@ -13,6 +13,7 @@ from cosec.models.quietness import quiet_transformers
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -61,6 +62,27 @@ def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None)
     model.train(False)
     model.requires_grad_(False)
     return model
+
+
+def read_outline(name: str, folder: Path) -> nn.Module:
+    """Build the model of a folder without weights: its modules and their shapes on the device ``meta``.
+
+    Raises:
+        ModelError: If transformers cannot build it.
+    """
+    import torch
+    from transformers.models.auto.configuration_auto import AutoConfig
+    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
+
+    with quiet_transformers(), torch.device("meta"):
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            outline: nn.Module = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{name!r} ({folder}) could not be loaded: {first_line(error)}") from error
+    return outline
 
 
 def read_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:

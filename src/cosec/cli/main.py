@@ -1,0 +1,120 @@
+"""The command ``cosec``: finds the verb, imports only what that verb needs, and turns failures into one clear line."""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from cyclopts import App
+from cyclopts.exceptions import CoercionError, CycloptsError
+
+from cosec import __version__
+from cosec.errors import CosecError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+DISK_FULL_REMEDY = "free some space and run again; what was finished is intact"
+
+app = App(
+    name="cosec",
+    help="Make a code model write safer code by co-decoding it with a small security model.",
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+)
+# Verbs are named, not imported: `cosec --help` must not wait for torch.
+app.command("cosec.cli.generate:generate", name="generate", help="Complete prompts, hardened or not.")
+app.command("cosec.cli.demo:demo", name="demo", help="Show demo prompts completed with and without hardening.")
+app.command("cosec.cli.tune:tune", name="tune", help="Train a security model on vulnerability fixes.")
+app.command("cosec.cli.data:data_app", name="data", help="Look at training data.")
+app.command("cosec.cli.models:models_app", name="models", help="Fetch, list and describe models.")
+app.command("cosec.cli.doctor:doctor", name="doctor", help="Check that a target and a security model fit together.")
+app.command("cosec.cli.bench:bench_app", name="bench", help="Measure speed.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What stands behind ``cosec``; None to take the process's own.
+
+    Returns:
+        The exit code: 0, 2 for bad usage or input, 130 after Ctrl-C, 141 when the reader of the output went away.
+    """
+    _keep_quiet()
+    try:
+        app(
+            sys.argv[1:] if arguments is None else list(arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        # What is still buffered must fail here, where a closed pipe is expected, and not in the interpreter's shutdown.
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _complain(usage_message(error))
+    except CosecError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("\ncosec: stopped", file=sys.stderr)  # noqa: T201 - a message
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more on its way out; let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        message = system_message(error)
+        if message is None:
+            raise
+        return _complain(message)
+    return 0
+
+
+def usage_message(error: CycloptsError) -> str:
+    """Word a usage error as one line, with the suggestion that cyclopts found."""
+    error.verbose = False
+    verb = " ".join(["cosec", *(error.command_chain or ())])
+    return f"{_misplaced_option(error) or str(error)} Try: {verb} --help"
+
+
+def _misplaced_option(error: CycloptsError) -> str | None:
+    """Word an unknown option that a verb which reads ``-`` mistook for its argument; None for other errors."""
+    if not isinstance(error, CoercionError) or error.token is None or error.app is None:
+        return None
+    written = error.token.value
+    if error.token.keyword is not None or not written.startswith("-"):
+        return None
+    known = [name for argument in error.app.assemble_argument_collection() for name in argument.names]
+    near = difflib.get_close_matches(written, [name for name in known if name.startswith("--")], n=1)
+    return f"Unknown option: {written}." + (f" Did you mean {near[0]}?" if near else "")
+
+
+def system_message(error: Exception) -> str | None:
+    """Word a failure of the machine (full disk, missing permission) as one line; None for what may be a bug."""
+    # safetensors reports a full disk in an exception of its own.
+    if type(error).__name__ == "SafetensorError" and f"os error {errno.ENOSPC}" in str(error):
+        return f"The disk is full: {DISK_FULL_REMEDY}."
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full{where}: {DISK_FULL_REMEDY}."
+    return f"{error.strerror or error}{where}."
+
+
+def _complain(message: str) -> int:
+    print(f"cosec: error: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - a message
+    return EXIT_USAGE
+
+
+def _keep_quiet() -> None:
+    """Keep libraries from talking to the user or to their makers; set variables of the user win."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")

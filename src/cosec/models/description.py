@@ -1,0 +1,123 @@
+"""What can be said about a model without loading its weights: family, size, vocabulary, memory need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import AdapterError, ModelError
+from cosec.models.adapters import is_adapter
+from cosec.models.checkpoints import StoredTensor, read_config, read_tensors, weight_files
+from cosec.models.families import Family, family_of
+from cosec.models.loading import resolve_model
+from cosec.models.reading import context_length
+
+BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
+STORED_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDescription:
+    """A model folder, as its configuration, tokenizer and weight headers describe it."""
+
+    name: str
+    path: Path
+    family: Family | None
+    model_type: str
+    parameters: int
+    """Stored weights; a head tied to the embedding counts once."""
+
+    stored_dtype: str
+    """Type of most weights in the files, as torch names it."""
+
+    context_length: int
+    vocabulary: int
+    """Number of token ids that the tokenizer uses."""
+
+    head_width: int
+    """Number of logits, padding included."""
+
+    cache_values_per_token: int | None
+    """Numbers that the key-value cache keeps for each token of each sequence; None for an unusual configuration."""
+
+    def weight_bytes(self, dtype: str) -> int:
+        """Memory of the weights once loaded with ``dtype`` (``"auto"``: float32, as on a CPU)."""
+        return self.parameters * BYTES_PER_VALUE[_width_of(dtype)]
+
+    def cache_bytes_per_token(self, dtype: str) -> int | None:
+        """Memory that one token of one sequence takes in the key-value cache."""
+        values = self.cache_values_per_token
+        return None if values is None else values * BYTES_PER_VALUE[_width_of(dtype)]
+
+
+def describe_model(name: str) -> ModelDescription:
+    """Describe a model; fetches or converts it when it is not there yet.
+
+    Args:
+        name: As for ``resolve_model``.
+
+    Raises:
+        ModelError: If the model cannot be found, read or trusted.
+        AdapterError: If it is an adapter, which is no model of its own.
+    """
+    folder = resolve_model(name)
+    if is_adapter(folder):
+        raise AdapterError(f"{name!r} is an adapter, not a model; name the base it belongs to.")
+    config = read_config(folder)
+    tensors = [tensor for file in weight_files(folder) for tensor in read_tensors(file).values()]
+    token_ids = _token_ids(name, folder)
+    return ModelDescription(
+        name=name,
+        path=folder,
+        family=family_of(config["model_type"], token_ids),
+        model_type=config["model_type"],
+        parameters=sum(math.prod(tensor.shape) for tensor in tensors),
+        stored_dtype=_commonest_dtype(tensors),
+        context_length=context_length(name, config),
+        vocabulary=max(token_ids.values()) + 1,
+        head_width=int(config.get("vocab_size", len(token_ids))),
+        cache_values_per_token=_cache_values_per_token(config),
+    )
+
+
+def _width_of(dtype: str) -> str:
+    return "float32" if dtype == "auto" else dtype
+
+
+def _commonest_dtype(tensors: list[StoredTensor]) -> str:
+    sizes: dict[str, int] = {}
+    for tensor in tensors:
+        sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.end - tensor.start
+    stored = max(sizes, key=lambda dtype: sizes[dtype], default="")
+    return STORED_DTYPES.get(stored, stored)
+
+
+def _token_ids(name: str, folder: Path) -> dict[str, int]:
+    """Read the vocabulary, by the small tokenizers library alone where that is possible."""
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        from cosec.models.reading import read_tokenizer
+
+        return read_tokenizer(name, folder).get_vocab()
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(file)).get_vocab()
+    # The library raises bare Exception for a malformed file.
+    except Exception as error:
+        raise ModelError(f"The tokenizer of {name!r} ({file}) cannot be read: {error}") from error
+
+
+def _cache_values_per_token(config: Mapping[str, Any]) -> int | None:
+    """Count keys and values of one token over all layers: 2 x layers x key-value heads x head width."""
+    layers = config.get("num_hidden_layers", config.get("n_layer"))
+    heads = config.get("num_attention_heads", config.get("n_head"))
+    hidden = config.get("hidden_size", config.get("n_embd"))
+    if not (isinstance(layers, int) and isinstance(heads, int) and isinstance(hidden, int)):
+        return None
+    key_value_heads = 1 if config.get("multi_query") else config.get("num_key_value_heads") or heads
+    head_width = config.get("head_dim") or hidden // heads
+    return int(2 * layers * key_value_heads * head_width)
