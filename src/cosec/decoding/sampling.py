@@ -19,6 +19,8 @@ _FIRST_LOOK = 128
 """Top-p first looks at this many most likely tokens and sorts the whole vocabulary only where they do not reach the
 mass.
 """
+_LEAST_TEMPERATURE = 1e-6
+"""Float32 log-probabilities resolve no finer than this; dividing by less would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: flo
     if temperature == 0.0:
         best = log_probs.argmax(dim=-1, keepdim=True)
         return TokenDistribution(torch.ones_like(best, dtype=torch.float32), best)
-    probs = torch.softmax(log_probs / temperature, dim=-1)
+    probs = torch.softmax(log_probs / max(temperature, _LEAST_TEMPERATURE), dim=-1)
     if top_p >= 1.0:
         return TokenDistribution(probs)
     kept = min(_FIRST_LOOK, probs.shape[-1])
