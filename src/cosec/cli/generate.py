@@ -15,6 +15,8 @@ from cosec.decoding.settings import DecodingSettings, Distribution, PresetName, 
 from cosec.errors import PromptError, SettingsError
 
 if TYPE_CHECKING:
+    from rich.panel import Panel
+
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
 
@@ -193,7 +195,7 @@ def _print_text(
     from cosec.cli.spans import spans_of
 
     console = terminal()
-    waiting = {}
+    waiting: dict[tuple[int, int], Panel] = {}
     for arm, completion in completed:
         key = (completion.prompt_index, completion.sample_index)
         totals = completion.totals

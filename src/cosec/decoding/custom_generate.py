@@ -134,9 +134,13 @@ def _collect(run: Run, rows: int, streamer: BaseStreamer | None) -> list[list[in
             completions[emission.sequence].extend(record.token_id for record in emission.records)
             show(emission)
     if streamer is not None:
-        streamer.end()
+        streamer.end()  # type: ignore[no-untyped-call] # transformers does not annotate it
     return completions
 
 
 def _shower(streamer: BaseStreamer) -> Callable[[Emission], None]:
-    return lambda emission: streamer.put(torch.tensor([record.token_id for record in emission.records]))
+    def show(emission: Emission) -> None:
+        token_ids = torch.tensor([record.token_id for record in emission.records])
+        streamer.put(token_ids)  # type: ignore[no-untyped-call] # transformers does not annotate it
+
+    return show

@@ -10,7 +10,7 @@ Axes: rows = sequences, slots = places in the cache, new = tokens fed by one cal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,48 +21,51 @@ _SPARE_HOLES = 64
 """Compact only when more slots than this (and an eighth of the row) are wasted."""
 
 
-class _GrowingLayer(DynamicLayer):
+class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transformers does not annotate its hooks
     """One layer's keys and values in storage with room to grow, so that a step writes one token, not all of them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # transformers does not annotate it
         self.length = 0
-        self.is_initialized = False
-
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        self.dtype, self.device = key_states.dtype, key_states.device
-        self.keys = key_states.new_empty(*key_states.shape[:2], 0, key_states.shape[3])
-        self.values = value_states.new_empty(*value_states.shape[:2], 0, value_states.shape[3])
-        self.is_initialized = True
+        self.stored_keys: Tensor | None = None
+        self.stored_values: Tensor | None = None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
+        """Add new keys and values of shape (rows, heads, new, width); all that are stored, the new ones included."""
         end = self.length + key_states.shape[2]
-        if end > self.keys.shape[2]:
-            capacity = max(end + 32, end * 5 // 4)
-            self.keys = _grown(self.keys, self.length, capacity)
-            self.values = _grown(self.values, self.length, capacity)
-        self.keys[:, :, self.length : end] = key_states
-        self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
+        self.stored_keys = _with_room(self.stored_keys, self.length, end, key_states)
+        self.stored_values = _with_room(self.stored_values, self.length, end, value_states)
+        self.stored_keys[:, :, self.length : end] = key_states
+        self.stored_values[:, :, self.length : end] = value_states
+        self.length, self.is_initialized = end, True
+        return self.stored_keys[:, :, :end], self.stored_values[:, :, :end]
 
     def get_seq_length(self) -> int:
+        """Slots in use, for transformers' masks."""
         return self.length
 
-    def replace(self, keys: Tensor, values: Tensor) -> None:
+    def transform(self, change: Callable[[Tensor], Tensor]) -> None:
+        """Replace the used part of keys and values by what ``change`` makes of it."""
+        if self.stored_keys is None or self.stored_values is None:
+            return
+        self.hold(change(self.stored_keys[:, :, : self.length]), change(self.stored_values[:, :, : self.length]))
+
+    def hold(self, keys: Tensor, values: Tensor) -> None:
         """Hold exactly these keys and values, shape (rows, heads, slots, head width)."""
-        self.lazy_initialization(keys, values)
-        self.keys, self.values, self.length = keys, values, keys.shape[2]
+        self.stored_keys, self.stored_values = keys, values
+        self.length, self.is_initialized = keys.shape[2], True
 
 
-def _grown(stored: Tensor, length: int, capacity: int) -> Tensor:
-    """A copy of the first ``length`` slots with room for ``capacity``."""
-    larger = stored.new_empty(*stored.shape[:2], capacity, stored.shape[3])
-    larger[:, :, :length] = stored[:, :, :length]
+def _with_room(stored: Tensor | None, length: int, end: int, example: Tensor) -> Tensor:
+    """``stored``, or a copy with spare slots where it has fewer than ``end``."""
+    if stored is not None and end <= stored.shape[2]:
+        return stored
+    rows, heads, _, width = example.shape
+    larger = example.new_empty(rows, heads, max(end + 32, end * 5 // 4), width)
+    if stored is not None:
+        larger[:, :, :length] = stored[:, :, :length]
     return larger
 
 
@@ -141,9 +144,7 @@ class KeyValueCache:
         index = torch.tensor(list(rows), dtype=torch.long, device=self.occupied.device)
         self.occupied, self._lengths = self.occupied[index], self._lengths[index]
         for layer in self._layers:
-            if layer.is_initialized:
-                used = slice(0, layer.length)
-                layer.replace(layer.keys[:, :, used][index], layer.values[:, :, used][index])
+            layer.transform(lambda stored: stored[index])
         if len(rows) and not self._dense:
             self._compact(int(self._lengths.max()))
 
@@ -153,8 +154,7 @@ class KeyValueCache:
         self.occupied = self.occupied.gather(1, order)
         self._dense = bool(self.occupied.all())
         for layer in self._layers:
-            if layer.is_initialized:
-                layer.replace(_take_slots(layer.keys, order), _take_slots(layer.values, order))
+            layer.transform(lambda stored: _take_slots(stored, order))
 
     @classmethod
     def joined(cls, parts: Sequence[KeyValueCache]) -> KeyValueCache:
@@ -168,18 +168,18 @@ class KeyValueCache:
         whole.occupied = torch.cat([_left_padded(part.occupied, 1, slots) for part in parts])
         whole._dense = bool(whole.occupied.all())
         for index, layer in enumerate(whole._layers):
-            pieces = [part._layers[index] for part in parts]
-            example = next((piece for piece in pieces if piece.is_initialized), None)
-            if example is not None:
+            pieces = [(part._layers[index], part.rows) for part in parts]
+            used = [piece for piece, _ in pieces if piece.stored_keys is not None]
+            if used:
                 keys = [
-                    _piece_slots(p.keys if p.is_initialized else None, p.length, example.keys, part.rows, slots)
-                    for p, part in zip(pieces, parts, strict=True)
+                    _padded_slots(piece.stored_keys, piece.length, used[0].stored_keys, rows, slots)
+                    for piece, rows in pieces
                 ]
                 values = [
-                    _piece_slots(p.values if p.is_initialized else None, p.length, example.values, part.rows, slots)
-                    for p, part in zip(pieces, parts, strict=True)
+                    _padded_slots(piece.stored_values, piece.length, used[0].stored_values, rows, slots)
+                    for piece, rows in pieces
                 ]
-                layer.replace(torch.cat(keys), torch.cat(values))
+                layer.hold(torch.cat(keys), torch.cat(values))
         return whole
 
 
@@ -199,8 +199,9 @@ def _left_padded(tensor: Tensor, dim: int, size: int) -> Tensor:
     return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
 
 
-def _piece_slots(stored: Tensor | None, length: int, example: Tensor, rows: int, slots: int) -> Tensor:
+def _padded_slots(stored: Tensor | None, length: int, example: Tensor | None, rows: int, slots: int) -> Tensor:
     """One part's keys or values, padded to ``slots``; a part that never ran gives zeros."""
-    if stored is None:
-        return example.new_zeros(rows, example.shape[1], slots, example.shape[3])
-    return _left_padded(stored[:, :, :length], 2, slots)
+    if stored is not None:
+        return _left_padded(stored[:, :, :length], 2, slots)
+    assert example is not None, "at least one part ran"
+    return example.new_zeros(rows, example.shape[1], slots, example.shape[3])

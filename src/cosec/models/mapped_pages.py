@@ -1,7 +1,8 @@
 """Hand back the memory of weights that were read from a mapped file and are not needed for now.
 
-Loading maps safetensors files; every weight that was touched once stays resident, a second copy beside the packed one. Dropping the
-pages of a file mapping loses nothing: whoever reads them again gets them from the file. Linux only; elsewhere nothing happens.
+Loading maps safetensors files; every weight that was touched once stays resident, a second copy beside the packed
+one. Dropping the pages of a file mapping loses nothing: whoever reads them again gets them from the file. Linux only;
+elsewhere nothing happens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Linear maps packed for decoding on a processor: the same products, with weights laid out for a few rows at a time.
 
-torch multiplies float32 matrices on a processor with MKL, which repacks the whole weight matrix on every call with two to fifty
-rows: a step over two rows then costs about twice a step over one. oneDNN, which torch ships as well, takes weights that were packed
-once. ``torch.compile`` uses the same operators; they are private to torch, so their presence and result are checked before use.
+torch multiplies float32 matrices on a processor with MKL, which repacks the whole weight matrix on every call with
+two to fifty rows: a step over two rows then costs about twice a step over one. oneDNN, which torch ships as well,
+takes weights that were packed once. ``torch.compile`` uses the same operators; they are private to torch, so their
+presence and result are checked before use.
 """
 
 from __future__ import annotations

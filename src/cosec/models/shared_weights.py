@@ -31,6 +31,8 @@ class LoraRows(nn.Module):
         super().__init__()
         self.base = base
         weight = base.weight
+        self.lora_a: Tensor
+        self.lora_b: Tensor
         self.register_buffer("lora_a", lora_a.to(weight), persistent=False)
         self.register_buffer("lora_b", (lora_b.float() * scale).to(weight), persistent=False)
         self._switch = switch

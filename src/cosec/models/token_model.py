@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from cosec.errors import ModelError
-from cosec.models.cache import KeyValueCache
+from cosec.models.cache import ForwardInputs, KeyValueCache
 from cosec.models.shared_weights import AdapterSwitch
 
 AdapterUse = Literal["off", "on", "leading half"]
@@ -97,7 +97,7 @@ class CachedModel:
         with torch.inference_mode():
             self.cache.select(rows)
 
-    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> object:
+    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> Any:
         rows = tokens.shape[0]
         inputs = cache.extend(tokens.shape[1])
         if self.switch is None:
@@ -109,7 +109,7 @@ class CachedModel:
             self.switch.rows = 0
 
 
-def _run(module: torch.nn.Module, tokens: Tensor, inputs: object) -> object:
+def _run(module: torch.nn.Module, tokens: Tensor, inputs: ForwardInputs) -> Any:
     return module(
         input_ids=tokens,
         position_ids=inputs.position_ids,
