@@ -52,11 +52,9 @@ def list_models(*, format: Literal["text", "json"] = "text") -> None:
         fetched = "yes" if row["pulled"] else f"no: cosec models pull {row['name']}"
         table.add_row(row["name"], row["hub_id"], fetched, "ships" if row["security_path"] else "none", row["licence"])
     console.print(table)
-    foldable = (Column(title, overflow="fold") for title in ("teacher", "student", "LoRA targets"))
-    table = Table("family", "architecture", *foldable)
+    table = Table("family", "architecture", *(Column(title, overflow="fold") for title in ("teacher", "student")))
     for row in families:
-        targets = ", ".join(row["lora_targets"])
-        table.add_row(row["name"], row["model_type"], row["teacher"], row["student"], targets)
+        table.add_row(row["name"], row["model_type"], row["teacher"], row["student"])
     console.print(table)
 
 

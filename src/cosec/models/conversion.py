@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import ModelError
 from cosec.models.quietness import quiet_transformers
+from cosec.models.reading import first_line
 from cosec.models.store import new_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 DIGIT_SPLITTING_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact"})
 """GGUF's names of pre-tokenizers that split numbers into digits first, which transformers' converter leaves out."""
+
+TOKENIZER_FIELDS = ("model", "pre", "tokens", "token_type")
+CONTROL, USER_DEFINED = 3, 4
+"""GGUF's kinds of tokens that are matched whole."""
 
 UNWANTED_CONFIG = ("quantization_config", "_name_or_path", "_model_name_or_path", "transformers_version")
 
@@ -37,6 +43,7 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
     with new_folder(folder) as unfinished, quiet_transformers():
         model.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
+        _mend_tokenizer(unfinished / "tokenizer.json", gguf)
         write_atomically(unfinished / "source.json", json.dumps(source, indent=2) + "\n")
 
 
@@ -51,13 +58,11 @@ def _read_gguf(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
         try:
             tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
             model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-            if _pretokenizer(gguf) in DIGIT_SPLITTING_PRETOKENIZERS:
-                _split_digits(tokenizer)
-        except (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, NotImplementedError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+        # The readers meet damage wherever it is, with any exception.
+        except Exception as error:
             raise ModelError(
-                f"{gguf} could not be converted ({reason}); it is corrupt or of an architecture that transformers "
-                "does not read from GGUF."
+                f"{gguf} could not be converted ({first_line(error)}); it is corrupt or of an architecture that "
+                "transformers does not read from GGUF."
             ) from error
         return _as_plain_model(model), tokenizer
 
@@ -82,17 +87,46 @@ def _as_plain_model(model: PreTrainedModel) -> PreTrainedModel:
     return plain
 
 
-def _pretokenizer(gguf: Path) -> str | None:
+def _mend_tokenizer(file: Path, gguf: Path) -> None:
+    """Put right what transformers' converter gets wrong in byte-level tokenizers, in the saved ``tokenizer.json``.
+
+    It does not split digits where the file asks for it, and it spells special tokens outside the byte alphabet (those
+    of DeepSeek) as bytes, so that they are no longer special.
+    """
     from gguf import GGUFReader
 
-    field = GGUFReader(gguf).fields.get("tokenizer.ggml.pre")
-    return None if field is None else str(field.contents())
+    fields = GGUFReader(gguf).fields
+    described = {key: fields[f"tokenizer.ggml.{key}"].contents() for key in TOKENIZER_FIELDS if _has(fields, key)}
+    if described.get("model") != "gpt2":
+        return
+    content = json.loads(file.read_text(encoding="utf-8"))
+    if described.get("pre") in DIGIT_SPLITTING_PRETOKENIZERS:
+        digits = {"type": "Digits", "individual_digits": True}
+        content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [digits, content["pre_tokenizer"]]}
+    _respell_special_tokens(content, described["tokens"], described.get("token_type", []))
+    write_atomically(file, json.dumps(content, ensure_ascii=False))
 
 
-def _split_digits(tokenizer: PreTrainedTokenizerFast) -> None:
-    from tokenizers import pre_tokenizers
+def _has(fields: Mapping[str, object], key: str) -> bool:
+    return f"tokenizer.ggml.{key}" in fields
 
-    backend = tokenizer.backend_tokenizer
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), backend.pre_tokenizer]
-    )
+
+def _respell_special_tokens(content: dict[str, Any], tokens: Sequence[str], kinds: Sequence[int]) -> None:
+    """Give special tokens the spelling and the standing that the GGUF file gives them."""
+    spelled = {index: token for token, index in content["model"]["vocab"].items()}
+    wrong = {
+        index: token
+        for index, (token, kind) in enumerate(zip(tokens, kinds, strict=False))
+        if kind in (CONTROL, USER_DEFINED) and spelled.get(index) != token
+    }
+    if not wrong:
+        return
+    right = {index: wrong.get(index, token) for index, token in spelled.items()}
+    content["model"]["vocab"] = {token: index for index, token in sorted(right.items())}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    mended = [
+        {"id": index, "content": token, **flags, "special": kinds[index] == CONTROL} for index, token in wrong.items()
+    ]
+    # Tokens beyond the file's are the converter's second copies of those it misspelled.
+    kept = [token for token in content["added_tokens"] if token["id"] < len(tokens) and token["id"] not in wrong]
+    content["added_tokens"] = sorted([*kept, *mended], key=lambda token: token["id"])
