@@ -1,7 +1,7 @@
 """Repeat the examples of rare weaknesses and rare languages, keeping every original.
 
-The paper's two steps: a CWE with fewer than ``cwe_floor`` examples is repeated up to it; then, inside each CWE, a language with fewer
-than ``language_floor`` is repeated up to that. For training only, never for validation.
+The paper's two steps: a CWE with fewer than ``cwe_floor`` examples is repeated up to it; then, inside each CWE, a
+language with fewer than ``language_floor`` is repeated up to that. For training only, never for validation.
 """
 
 import random
@@ -26,8 +26,9 @@ Item = TypeVar("Item", bound=HasPair)
 def balance(items: Sequence[Item], *, cwe_floor: int, language_floor: int, seed: int) -> list[Item]:
     """Append repeats to ``items`` until every CWE, and every language seen inside a CWE, reaches its floor.
 
-    Repeats are spread evenly: no item is repeated once more before every other one of its group was, and the seed chooses who
-    comes first. A language that a CWE does not have at all is not invented. A floor of 0 switches its step off.
+    Repeats are spread evenly: no item is repeated once more before every other one of its group was, and the seed
+    chooses who comes first. A language that a CWE does not have at all is not invented. A floor of 0 switches its
+    step off.
 
     Args:
         items: The originals; all are kept, in order, at the front of the result.

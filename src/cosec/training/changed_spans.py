@@ -1,7 +1,7 @@
 """Where the fixed function differs from the vulnerable one, in characters.
 
-A changed span is a half-open range of characters of the *fixed* function. An empty range marks a cut: the place where a fix that
-only deletes has taken something away. Knows nothing about tokens or models.
+A changed span is a half-open range of characters of the *fixed* function. An empty range marks a cut: the place where
+a fix that only deletes has taken something away. Knows nothing about tokens or models.
 """
 
 import re
@@ -16,14 +16,16 @@ _WORD = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
 def changed_spans(before: str, after: str) -> tuple[ChangedSpan, ...]:
     """Find the spans of ``after`` that ``before`` does not have.
 
-    Lines are compared first and words inside the lines that differ, which keeps long functions fast and the spans readable.
+    Lines are compared first and words inside the lines that differ, which keeps long functions fast and the spans
+    readable.
 
     Args:
         before: The vulnerable function.
         after: The fixed function.
 
     Returns:
-        The added spans in order, merged where they touch; the cuts (empty spans) when nothing was added; nothing when both are equal.
+        The added spans in order, merged where they touch; the cuts (empty spans) when nothing was added; nothing when
+        both are equal.
     """
     spans: list[ChangedSpan] = []
     _compare(before.splitlines(keepends=True), after.splitlines(keepends=True), 0, spans, refine=True)
@@ -57,7 +59,7 @@ def cuts_of_deletions(before: str, after: str, deleted: Sequence[ChangedSpan]) -
 def _compare(
     before: Sequence[str], after: Sequence[str], offset: int, spans: list[ChangedSpan], *, refine: bool
 ) -> None:
-    """Append the spans of ``after``, whose first character is at ``offset``; with ``refine``, look inside replaced lines."""
+    """Append the spans of ``after``, which begins at ``offset``; with ``refine``, look inside replaced lines."""
     starts = [offset]
     for piece in after:
         starts.append(starts[-1] + len(piece))

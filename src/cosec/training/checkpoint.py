@@ -1,8 +1,8 @@
 """Checkpoints that are either whole or absent, and the curves that go with them.
 
-A checkpoint is a folder ``checkpoints/step-0000123`` with the adapter's weights, the optimizer's moments (both safetensors) and
-``state.json``: where in the data the run stands, what was best so far, and what the run was made from. Random states need no room:
-order and dropout are functions of the seed and the position (see ``schedule``).
+A checkpoint is a folder ``checkpoints/step-0000123`` with the adapter's weights, the optimizer's moments (both
+safetensors) and ``state.json``: where in the data the run stands, what was best so far, and what the run was made
+from. Random states need no room: order and dropout are functions of the seed and the position (see ``schedule``).
 """
 
 import json
@@ -68,13 +68,14 @@ class CheckpointStore:
         return found[-1] if found else None
 
     def save(self, state: RunState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> Path:
-        """Write a checkpoint beside its final place, then rename it; older ones go, except those at the end of an epoch.
+        """Write a checkpoint beside its final place, then rename it; older ones inside an epoch go.
 
         Raises:
             TrainingError: If it cannot be written; the checkpoints before it are untouched.
         """
         final = self._checkpoints / f"step-{state.step:07d}"
         partial = self._checkpoints / f"partial-{state.step:07d}"
+        replaced = self._checkpoints / f"replaced-{state.step:07d}"
         with writing(final):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
@@ -84,7 +85,11 @@ class CheckpointStore:
             save_file(_moments(parameters, optimizer), partial / "optimizer.safetensors")
             record = {"state": asdict(state), "identity": self._identity}
             (partial / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
+                shutil.rmtree(replaced, ignore_errors=True)
+                final.rename(replaced)
             partial.rename(final)
+            shutil.rmtree(replaced, ignore_errors=True)
         self._prune(keep=final)
         return final
 
@@ -92,7 +97,8 @@ class CheckpointStore:
         """Put the newest checkpoint's weights and moments in place.
 
         Raises:
-            TrainingError: If there is none, it is damaged, or it belongs to a run with other settings, data or base model.
+            TrainingError: If there is none, it is damaged, or it belongs to a run with other settings, data or base
+                model.
         """
         folder = self.latest()
         if folder is None:
@@ -135,8 +141,8 @@ class CheckpointStore:
         if different:
             first = different[0]
             raise TrainingError(
-                f"{folder} belongs to another run: {', '.join(different)} differ"
-                f" ({first}: {found.get(first)!r} there, {self._identity.get(first)!r} here); use the same ones, or another --out"
+                f"{folder} belongs to another run: {', '.join(different)} differ ({first}: {found.get(first)!r} there,"
+                f" {self._identity.get(first)!r} here); use the same ones, or another --out"
             )
 
     def _prune(self, keep: Path) -> None:

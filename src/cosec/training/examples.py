@@ -84,7 +84,11 @@ def mark_changed_tokens(offsets: Sequence[tuple[int, int]], spans: Sequence[Chan
 
 
 def window_around(changed: Sequence[bool], *, max_tokens: int) -> tuple[int, int]:
-    """Choose the window of at most ``max_tokens`` tokens that holds the most changed ones, with more context before than after.
+    """Choose the window that holds the most changed tokens, with more of its free room before them than after.
+
+    Args:
+        changed: For each token of the function, whether it belongs to the change.
+        max_tokens: The longest window.
 
     Returns:
         First and last-plus-one token of the window.

@@ -1,8 +1,8 @@
 """Both losses of security training from hidden states, a few positions at a time.
 
-The head of a small code model turns 400 positions into 400 × 49 152 logits; naive autograd keeps several such tables. The head is
-frozen, so the gradient with respect to the student's hidden states has a closed form that each chunk of positions gives at once.
-Equal to ``losses`` up to rounding, in value and gradient.
+The head of a small code model turns 400 positions into 400 x 49 152 logits; naive autograd keeps several such tables.
+The head is frozen, so the gradient with respect to the student's hidden states has a closed form that each chunk of
+positions gives at once. Equal to ``losses`` up to rounding, in value and gradient.
 
 Axes: positions = predicted tokens, hidden = width of the model, vocab = entries of the head.
 """
@@ -10,10 +10,12 @@ Axes: positions = predicted tokens, hidden = width of the model, vocab = entries
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import linear
 
-from cosec.training.losses import KlDirection, Reduction, position_weights
+from cosec.training.losses import position_weights
+from cosec.training.settings import KlDirection, Reduction
 
 CHUNK = 128
 """Positions worked on at once: small enough for the processor's cache, large enough for full matrix speed."""
@@ -86,25 +88,25 @@ def _functional_chunk(student: Tensor, reference: Tensor, direction: KlDirection
 
 
 def fused_losses(
-    student_hidden: Tensor,
-    reference_hidden: Tensor,
+    student_hidden: Float[Tensor, "positions hidden"],
+    reference_hidden: Float[Tensor, "positions hidden"],
     *,
-    head_weight: Tensor,
-    head_bias: Tensor | None,
-    targets: Tensor,
-    changed: Tensor,
+    head_weight: Float[Tensor, "vocab hidden"],
+    head_bias: Float[Tensor, "vocab"] | None,
+    targets: Int[Tensor, "positions"],
+    changed: Bool[Tensor, "positions"],
     direction: KlDirection = "reverse",
     reduction: Reduction = "mean",
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Security loss and functional loss of one example (paper Eq. 6 and 7), without ever holding all the logits.
 
     Args:
-        student_hidden: float[positions, hidden], last hidden states of the model being trained.
-        reference_hidden: float[positions, hidden], those of the same model without its adapter.
-        head_weight: float[vocab, hidden] of the frozen head, the same for both.
-        head_bias: float[vocab] or None.
-        targets: int64[positions], the tokens that follow.
-        changed: bool[positions], true where the token that follows belongs to the change.
+        student_hidden: Last hidden states of the model being trained.
+        reference_hidden: Those of the same model without its adapter.
+        head_weight: Of the frozen head, the same for both.
+        head_bias: Of the head, or None.
+        targets: The tokens that follow.
+        changed: True where the token that follows belongs to the change.
         direction: Of the divergence, see ``losses.functional_loss``.
         reduction: ``mean`` or ``sum`` over the positions of each kind.
 

@@ -1,7 +1,8 @@
 """One training loop for every phase: batches, gradients shared between processes, validation, checkpoints.
 
-Each process runs its part of a batch, one example at a time; gradients are added up over the processes, so any number of processes
-takes the same steps. Knows nothing about models: it sees named parameters and an objective that gives an example's loss.
+Each process runs its part of a batch, one example at a time; gradients are added up over the processes, so any number
+of processes takes the same steps. Knows nothing about models: it sees named parameters and an objective that gives an
+example's loss.
 """
 
 import math
@@ -57,8 +58,8 @@ class TrainingLoop:
         store: Where checkpoints and curves go (written by the main process).
         accelerator: Knows the processes.
         progress: Told what happens (on the main process).
-        on_validated: Called on the main process after each validation, with whether its loss is the lowest so far; without
-            validation examples every epoch counts as the lowest.
+        on_validated: Called on the main process after each validation, with whether its loss is the lowest so far;
+            without validation examples every epoch counts as the lowest.
     """
 
     def __init__(
@@ -76,7 +77,8 @@ class TrainingLoop:
     ) -> None:
         if accelerator.num_processes > settings.batch_size:
             raise SettingsError(
-                f"{accelerator.num_processes} processes cannot share a batch of {settings.batch_size}; raise --batch-size"
+                f"{accelerator.num_processes} processes cannot share a batch of {settings.batch_size};"
+                " raise --batch-size"
             )
         self._objective, self._parameters, self._settings = objective, parameters, settings
         self._training, self._validation = training, validation
@@ -98,11 +100,12 @@ class TrainingLoop:
         main = self._accelerator.is_main_process
         if main:
             self._store.rewind_curves(state.step if resume else -1)
-            self._progress.started(steps=self._steps, done=state.step)
         with stop_requests() as stop_requested:
             if not resume:
                 self._validate(state)
                 self._save(state)
+            if main:
+                self._progress.started(steps=self._steps, done=state.step)
             while state.step < self._steps and not self._patience_is_over(state):
                 if not self._run_epoch(state, stop_requested):
                     return LoopOutcome(state=state, interrupted=True)
@@ -193,7 +196,7 @@ class TrainingLoop:
 
     @torch.no_grad()
     def _validate(self, state: RunState) -> None:
-        """Measure the validation loss and note whether it is the lowest; without validation examples the newest counts."""
+        """Measure the validation loss and note whether it is the lowest; without examples the newest counts."""
         losses = self._validation_losses(state.epoch)
         best = losses is None or state.best_loss is None or losses.loss < state.best_loss
         state.stale_epochs = 0 if best else state.stale_epochs + 1
@@ -235,7 +238,7 @@ class TrainingLoop:
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within the block, Ctrl-C and SIGTERM only set a flag, so that a step is finished and saved; gives the flag's reader."""
+    """Within the block, Ctrl-C and SIGTERM only set a flag, so that a step is finished and saved; gives its reader."""
     requested = False
 
     def note(signal_number: int, frame: object) -> None:

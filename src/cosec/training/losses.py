@@ -1,29 +1,31 @@
 """The two losses of security training as plain formulas: learn the changed tokens, leave every other token as it was.
 
-These functions are the definition; ``fused_loss`` computes the same numbers without holding all the logits. Everything is float32.
+These functions are the definition; ``fused_loss`` computes the same numbers without holding all the logits.
+Everything is float32.
 
 Axes: positions = predicted tokens, vocab = entries of the head.
 """
 
-from typing import Literal
-
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-KlDirection = Literal["reverse", "forward"]
-"""``reverse``: the student's own probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
-
-Reduction = Literal["mean", "sum"]
-"""Over the positions that take part. The paper prints sums; its code takes means."""
+from cosec.training.settings import KlDirection, Reduction
 
 
-def security_loss(student_logits: Tensor, targets: Tensor, changed: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+def security_loss(
+    student_logits: Float[Tensor, "positions vocab"],
+    targets: Int[Tensor, "positions"],
+    changed: Bool[Tensor, "positions"],
+    *,
+    reduction: Reduction = "mean",
+) -> Float[Tensor, ""]:
     """Negative log likelihood of the changed tokens (paper Eq. 6), in nats.
 
     Args:
-        student_logits: float[positions, vocab] of the model being trained.
-        targets: int64[positions], the tokens that follow.
-        changed: bool[positions], true where the token that follows belongs to the change (m = 1).
+        student_logits: Of the model being trained.
+        targets: The tokens that follow.
+        changed: True where the token that follows belongs to the change (m = 1).
         reduction: Over the changed positions.
 
     Returns:
@@ -34,19 +36,19 @@ def security_loss(student_logits: Tensor, targets: Tensor, changed: Tensor, *, r
 
 
 def functional_loss(
-    student_logits: Tensor,
-    reference_logits: Tensor,
-    changed: Tensor,
+    student_logits: Float[Tensor, "positions vocab"],
+    reference_logits: Float[Tensor, "positions vocab"],
+    changed: Bool[Tensor, "positions"],
     *,
     direction: KlDirection = "reverse",
     reduction: Reduction = "mean",
-) -> Tensor:
-    """Divergence from the model before security training at the unchanged tokens (paper Eq. 7), in nats, full vocabulary.
+) -> Float[Tensor, ""]:
+    """Divergence from the model before training at the unchanged tokens (paper Eq. 7), in nats, full vocabulary.
 
     Args:
-        student_logits: float[positions, vocab] of the model being trained.
-        reference_logits: float[positions, vocab] of the same model without its adapter.
-        changed: bool[positions]; the loss looks at the others (m = 0).
+        student_logits: Of the model being trained.
+        reference_logits: Of the same model without its adapter.
+        changed: The loss looks at the others (m = 0).
         direction: ``reverse`` is KL(student ‖ reference), ``forward`` is KL(reference ‖ student).
         reduction: Over the unchanged positions.
 
@@ -65,15 +67,12 @@ def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
     return total / max(values.numel(), 1) if reduction == "mean" else total
 
 
-def position_weights(changed: Tensor, *, reduction: Reduction) -> Tensor:
+def position_weights(changed: Bool[Tensor, "positions"], *, reduction: Reduction) -> Float[Tensor, "positions"]:
     """The weight of each position in its own loss: 1 for sums, 1 / (number of positions of its kind) for means.
 
     Args:
-        changed: bool[positions].
+        changed: True where the token that follows belongs to the change.
         reduction: As in the losses.
-
-    Returns:
-        float32[positions].
     """
     if reduction == "sum":
         return torch.ones_like(changed, dtype=torch.float32)

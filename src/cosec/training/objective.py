@@ -1,7 +1,7 @@
 """What one training example costs: the student's hidden states, the reference's, and both losses from them.
 
-The reference is the same weights with the adapter off, so it never changes; its hidden states are kept on disk after first use.
-Knows nothing about optimizers or epochs.
+The reference is the same weights with the adapter off, so it never changes; its hidden states are kept on disk after
+first use. Knows nothing about optimizers or epochs.
 """
 
 import os

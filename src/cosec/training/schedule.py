@@ -1,4 +1,7 @@
-"""Which examples make which step, and at which learning rate: pure functions of the settings, so that a resumed run repeats them."""
+"""Which examples make which step, and at which learning rate.
+
+Pure functions of the settings, so that a resumed run repeats them.
+"""
 
 import hashlib
 import random
@@ -37,7 +40,7 @@ def learning_rate(step: int, steps: int, settings: HardeningSettings) -> float:
 def dropout_seed(seed: int, epoch: int, position: int) -> int:
     """Seed of the dropout of the example at ``position`` of an epoch's order.
 
-    One stream per example makes the random state of a run a function of where it stands: a resumed run, and a run on another number
-    of processes, draw the same dropout.
+    One stream per example makes the random state of a run a function of where it stands: a resumed run, and a run on
+    another number of processes, draw the same dropout.
     """
     return int.from_bytes(hashlib.sha256(f"dropout/{seed}/{epoch}/{position}".encode()).digest()[:8], "big") >> 1

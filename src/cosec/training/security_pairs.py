@@ -1,7 +1,8 @@
 """Pairs of a vulnerable function and its fix, read from files in SVEN's JSONL layout.
 
-One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, ``file_name``, ``func_name``, ``commit_link`` and,
-optionally, ``char_changes``; the changed spans are computed when a pair brings none. Knows nothing about tokens or models.
+One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, ``file_name``, ``func_name``,
+``commit_link`` and, optionally, ``char_changes``; the changed spans are computed when a pair brings none. Knows
+nothing about tokens or models.
 """
 
 import hashlib
@@ -51,6 +52,11 @@ class SecurityPair:
     spans: tuple[ChangedSpan, ...]
     """Changed spans of ``after``: the added ones, or cuts when the fix only deletes."""
 
+    @property
+    def pair(self) -> "SecurityPair":
+        """The pair itself, so that pairs can be counted and balanced like the examples made from them."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSet:
@@ -76,8 +82,8 @@ def shipped_pairs() -> Path:
 def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> PairSet:
     """Read pairs from files and folders and split them commit by commit.
 
-    A folder with ``train/`` (and perhaps ``val/``) keeps its own split, less the validation pairs that share a commit with training.
-    Where no validation pairs are brought, a share of the commits is set aside.
+    A folder with ``train/`` (and perhaps ``val/``) keeps its own split, less the validation pairs that share a commit
+    with training. Where no validation pairs are brought, a share of the commits is set aside.
 
     Args:
         paths: JSONL files, folders of them, or folders with ``train/`` and ``val/``.
@@ -103,7 +109,7 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
         training, validation = split_by_commit(training, share=validation_share, seed=seed)
     if not training:
         raise DataError(
-            f"no usable training pairs in {', '.join(map(str, paths))}: every pair has two equal sides or there are none"
+            f"no usable training pairs in {', '.join(map(str, paths))}: there are none, or both sides are always equal"
         )
     return PairSet(
         training=tuple(training),
@@ -117,7 +123,12 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
 def split_by_commit(
     pairs: Iterable[SecurityPair], *, share: float, seed: int
 ) -> tuple[list[SecurityPair], list[SecurityPair]]:
-    """Set aside about ``share`` of the commits; all pairs of a commit go to the same side, whatever the order of the pairs.
+    """Set aside about ``share`` of the commits; the order of the pairs plays no part.
+
+    Args:
+        pairs: All pairs of a commit go to the same side.
+        share: Between 0 and 1.
+        seed: Decides which commits.
 
     Returns:
         The training pairs and the validation pairs.

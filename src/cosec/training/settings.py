@@ -13,9 +13,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cosec.errors import SettingsError
-from cosec.training.losses import KlDirection, Reduction
 
 Method = Literal["cosec-plus", "cosec", "lora"]
+
+KlDirection = Literal["reverse", "forward"]
+"""``reverse``: the student's probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
+
+Reduction = Literal["mean", "sum"]
+"""Over the positions that take part. The paper prints sums; its code takes means."""
 
 
 class HardeningSettings(BaseModel):
@@ -24,12 +29,13 @@ class HardeningSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     method: Method = "cosec-plus"
-    """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does. The recipe
-    of the same name holds its settings: cosec-plus (reverse KL, balanced), cosec (forward KL, not balanced), lora (like
-    cosec-plus, but --base is the target model itself, which is then used alone, without co-decoding)."""
+    """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does.
+    The recipe of the same name holds its settings: cosec-plus (reverse KL, balanced), cosec (forward KL, not
+    balanced), lora (like cosec-plus, but --base is the target model itself, which is then used alone, without
+    co-decoding)."""
 
     kl_direction: KlDirection = "reverse"
-    """Divergence that keeps the unchanged tokens as they were: reverse is KL(student || reference), forward the opposite."""
+    """Divergence that keeps the unchanged tokens as they were: reverse is KL(student || reference)."""
 
     reduction: Reduction = "mean"
     """How the losses of one example's tokens are put together. The paper prints sums; its code takes means."""
@@ -77,7 +83,7 @@ class HardeningSettings(BaseModel):
     """Gradients are scaled down to this norm."""
 
     batch_size: int = Field(default=2, ge=1)
-    """Examples per optimizer step, over all processes (paper: batch 1 x accumulation 2). Each runs by itself, without padding."""
+    """Examples per optimizer step, over all processes (paper: batch 1 x accumulation 2). Each runs by itself."""
 
     epochs: int = Field(default=8, ge=1)
     """Passes over the balanced training pairs."""
@@ -101,7 +107,7 @@ class HardeningSettings(BaseModel):
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name."""
     folder = Path(str(files("cosec"))) / "recipes"
-    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    return {file.stem: file for file in sorted(folder.glob("*.toml"), key=lambda file: file.stem)}
 
 
 def read_recipe(name_or_file: str) -> dict[str, Any]:
@@ -124,7 +130,8 @@ def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None
     """Build the settings from a recipe and from what was set by hand, which wins.
 
     Raises:
-        SettingsError: If a setting is unknown or out of range; says which and, for a misspelt one, what was probably meant.
+        SettingsError: If a setting is unknown or out of range; says which and, for a misspelt one, what was probably
+            meant.
     """
     try:
         return HardeningSettings.model_validate({**recipe, **(overrides or {})})

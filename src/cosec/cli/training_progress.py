@@ -1,0 +1,82 @@
+"""How training shows in the terminal: a bar with the time left, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from cosec.training.progress import LossMeans
+
+LINE_EVERY_SECONDS = 30
+"""Without a terminal, a line for the log this often."""
+
+
+class TerminalProgress:
+    """Shows the events of one training run; use it as a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left {task.fields[left]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._steps = self._done_before = 0
+        self._began = self._last_line = time.monotonic()
+
+    def __enter__(self) -> TerminalProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, *, steps: int, done: int) -> None:
+        """Show where training begins."""
+        self._steps, self._done_before, self._began = steps, done, time.monotonic()
+        self._task = self._bar.add_task("training", total=steps, completed=done, left="?")
+        if not self._console.is_terminal:
+            self._print(f"training from step {done} to {steps}")
+
+    def stepped(self, *, step: int, epoch: int, losses: LossMeans) -> None:
+        """Advance the bar, or print a line now and then."""
+        left = _duration((time.monotonic() - self._began) / (step - self._done_before) * (self._steps - step))
+        said = f"epoch {epoch + 1} loss {losses.loss:.3f}"
+        if self._task is not None:
+            self._bar.update(self._task, completed=step, description=said, left=left)
+        if not self._console.is_terminal and time.monotonic() - self._last_line > LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
+            self._print(f"step {step} of {self._steps}, {said}, left {left}")
+
+    def validated(self, *, epoch: int, losses: LossMeans, best: bool) -> None:
+        """Print the validation losses."""
+        verdict = "the lowest so far" if best else "not the lowest"
+        self._print(
+            f"after epoch {epoch}: validation loss {losses.loss:.4f}"
+            f" (security {losses.security:.4f}, functional {losses.functional:.4f}), {verdict}"
+        )
+
+    def saved(self, folder: Path) -> None:
+        """Print where the checkpoint is, in logs only."""
+        if not self._console.is_terminal:
+            self._print(f"checkpoint {folder}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _duration(seconds: float) -> str:
+    """Hours and minutes, or minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes >= 60 else f"{minutes}m{rest:02d}s"

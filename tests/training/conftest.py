@@ -1,0 +1,41 @@
+"""Shapes in the losses' jaxtyping annotations are checked in every test of this room."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook(["cosec.training.losses", "cosec.training.fused_loss"], "beartype.beartype")
+
+
+def _function(number: int, arguments: str) -> str:
+    return f"def find_{number}(cursor, name):\n    cursor.execute({arguments})\n    return {number}\n"
+
+
+def record(number: int, **changes: Any) -> dict[str, Any]:
+    """A pair in SVEN's layout, different for each number."""
+    return {
+        "func_name": f"find_{number}",
+        "func_src_before": _function(number, "'SELECT ' + name"),
+        "func_src_after": _function(number, "'SELECT ?', (name,)"),
+        "vul_type": "cwe-089",
+        "file_name": "app/find.py",
+        "commit_link": f"example.org/commit/{number}",
+        **changes,
+    }
+
+
+@pytest.fixture
+def write_pairs(tmp_path: Path) -> Callable[[str, Sequence[Mapping[str, Any]]], Path]:
+    """Writes records to a JSONL file below the test's folder and returns its path."""
+
+    def write(name: str, records: Sequence[Mapping[str, Any]]) -> Path:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+        return file
+
+    return write

@@ -1,0 +1,297 @@
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from cosec.errors import SettingsError, TrainingError
+from cosec.training import hardening, objective
+from cosec.training.hardening import attach_adapter, harden
+from cosec.training.objective import HardeningObjective, ReferenceCache
+from cosec.training.progress import LossMeans, SilentProgress
+from cosec.training.settings import HardeningSettings
+from tests.tiny import ARCHITECTURES, tiny_model
+from tests.training.conftest import record
+from tests.training.tiny_run import FAST, run, tiny_base
+
+
+class Watching(SilentProgress):
+    """Remembers the events, and may do something at a step."""
+
+    def __init__(self, at_step: int | None = None) -> None:
+        self.losses: list[LossMeans] = []
+        self.validations: list[tuple[int, float, bool]] = []
+        self._at_step = at_step
+
+    def stepped(self, *, step: int, epoch: int, losses: LossMeans) -> None:
+        self.losses.append(losses)
+        if step == self._at_step:
+            self.act()
+
+    def validated(self, *, epoch: int, losses: LossMeans, best: bool) -> None:
+        self.validations.append((epoch, losses.loss, best))
+
+    def act(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class Killed(BaseException):
+    """As abrupt as a killed process: nothing catches it."""
+
+
+class Dying(Watching):
+    def act(self) -> None:
+        raise Killed
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than training these models; one test below draws."""
+    monkeypatch.setattr(hardening, "plots_available", lambda: False)
+
+
+@pytest.fixture
+def data(tmp_path: Path, write_pairs: Any) -> Path:
+    """Seven pairs to train on, which makes four steps an epoch, and two to validate."""
+    write_pairs("set/train/a.jsonl", [record(number) for number in range(7)])
+    write_pairs("set/val/a.jsonl", [record(number) for number in (7, 8)])
+    return tmp_path / "set"
+
+
+def adapter(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def assert_same_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def last_checkpoint(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(sorted((folder / "checkpoints").glob("step-*"))[-1] / "adapter.safetensors")
+
+
+def test_training_lowers_the_validation_loss_and_keeps_the_best_adapter(data, tmp_path) -> None:
+    watching = Watching()
+    result = run(data, tmp_path / "out", epochs=4, progress=watching)
+    losses = [loss for _, loss, _ in watching.validations]
+    assert result.state.step == 16
+    assert min(losses) < losses[0] - 0.1
+    assert result.state.best_loss == min(losses)
+    assert result.state.best_epoch == losses.index(min(losses))
+    assert len(watching.losses) == 16
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks transformers 5 by the old name
+def test_the_output_is_a_peft_adapter_that_reproduces_its_validation_loss(data, tmp_path) -> None:
+    result = run(data, tmp_path / "out")
+    loaded = PeftModel.from_pretrained(tiny_model(), tmp_path / "out")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    from cosec.training.examples import tokenize_pairs
+    from cosec.training.security_pairs import load_pairs
+
+    pairs = load_pairs([data], validation_share=0, seed=0)
+    examples = tokenize_pairs(pairs.validation, tiny_base().tokenizer, max_tokens=64)
+    loss = HardeningObjective(loaded, HardeningSettings(**FAST))
+    losses = [loss.loss(each, training=False, cache_key="").total.item() for each in examples]
+    assert sum(losses) / len(losses) == pytest.approx(result.state.best_loss, rel=1e-6)
+    assert manifest["best_validation_loss"] == result.state.best_loss
+
+
+def test_the_manifest_says_what_the_adapter_was_made_from(data, tmp_path) -> None:
+    run(data, tmp_path / "out", seed=3)
+    out = tmp_path / "out"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["base_model"] == {"name": "tiny", "sha256": "0" * 64}
+    assert manifest["seed"] == manifest["settings"]["seed"] == 3
+    assert manifest["data"]["training_pairs"] == 7
+    assert manifest["data"]["validation_pairs"] == 2
+    assert [point["epoch"] for point in manifest["validation"]] == [0, 1, 2]
+    assert {"torch", "transformers", "peft", "cosec"} <= manifest["versions"].keys()
+    config = json.loads((out / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"
+    assert config["target_modules"] == ["k_proj", "o_proj", "q_proj", "v_proj"]
+    written = "".join(file.read_text() for file in out.glob("*.json*"))
+    assert str(tmp_path) not in written
+    assert not (out / "reference-cache").exists()
+
+
+def test_curves_are_drawn_where_matplotlib_is_installed(data, tmp_path, monkeypatch) -> None:
+    assert not run(data, tmp_path / "without", max_steps=1).curves_drawn
+    monkeypatch.undo()
+    assert run(data, tmp_path / "with", max_steps=1).curves_drawn
+    assert not (tmp_path / "without" / "curves.png").exists()
+    assert (tmp_path / "with" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("died_at", [2, 4, 5], ids=["in the first epoch", "at its last step", "in the second"])
+def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_at: int) -> None:
+    run(data, tmp_path / "whole")
+    every_step = 1e-9
+    with pytest.raises(Killed):
+        run(data, tmp_path / "killed", progress=Dying(died_at), checkpoint_minutes=every_step)
+    assert run(data, tmp_path / "killed", resume=True).state.step == 8
+    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "killed"))
+    assert_same_weights(adapter(tmp_path / "whole"), adapter(tmp_path / "killed"))
+    curves = [(tmp_path / name / "curves.jsonl").read_text() for name in ("whole", "killed")]
+    assert curves[0] == curves[1]
+
+
+def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(data, tmp_path) -> None:
+    run(data, tmp_path / "whole")
+    stopped = run(data, tmp_path / "stopped", progress=Watching(at_step=3))
+    assert stopped.interrupted
+    assert stopped.state.step == 4  # asked during step 3, noticed at the next
+    resumed = run(data, tmp_path / "stopped", resume=True)
+    assert not resumed.interrupted
+    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "stopped"))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(data, tmp_path) -> None:
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        run(data, tmp_path / name, seed=seed)
+    assert_same_weights(adapter(tmp_path / "first"), adapter(tmp_path / "again"))
+    other = adapter(tmp_path / "other")
+    assert any(not torch.equal(value, other[name]) for name, value in adapter(tmp_path / "first").items())
+
+
+def test_resuming_with_other_settings_is_refused(data, tmp_path) -> None:
+    run(data, tmp_path / "out")
+    with pytest.raises(TrainingError, match="learning_rate"):
+        run(data, tmp_path / "out", resume=True, learning_rate=1e-4)
+    assert run(data, tmp_path / "out", resume=True, checkpoint_minutes=3).state.step == 8
+
+
+def test_a_finished_run_is_not_overwritten(data, tmp_path) -> None:
+    run(data, tmp_path / "out")
+    before = adapter(tmp_path / "out")
+    with pytest.raises(TrainingError, match=r"already holds a run.*--resume"):
+        run(data, tmp_path / "out", seed=1)
+    assert_same_weights(before, adapter(tmp_path / "out"))
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path, monkeypatch) -> None:
+    plain = HardeningObjective.loss
+
+    def poisoned(self: Any, example: Any, **how: Any) -> Any:
+        loss = plain(self, example, **how)
+        if example.pair.function_name == "find_3" and how["training"]:
+            return objective.ExampleLoss(
+                total=loss.total * float("nan"), security=loss.security, functional=loss.functional
+            )
+        return loss
+
+    monkeypatch.setattr(HardeningObjective, "loss", poisoned)
+    with pytest.raises(TrainingError, match=r"loss nan.*a\.jsonl:4"):
+        run(data, tmp_path / "out")
+    assert all(torch.isfinite(value).all() for value in last_checkpoint(tmp_path / "out").values())
+
+
+def test_patience_ends_a_run_that_no_longer_improves(data, tmp_path) -> None:
+    watching = Watching()
+    result = run(data, tmp_path / "out", epochs=8, patience=1, learning_rate=1e-12, progress=watching)
+    # A rate this small leaves the loss where it was, up to rounding: at most a few epochs look better by chance.
+    bests = [best for _, _, best in watching.validations]
+    assert result.state.step < 32 or all(bests)
+    assert bests[-1] is False or result.state.step == 32
+
+
+def test_without_validation_pairs_the_last_adapter_is_kept(tmp_path, write_pairs) -> None:
+    file = write_pairs("a.jsonl", [record(number) for number in range(3)])
+    result = run(file, tmp_path / "out", validation_share=0)
+    assert (result.state.best_epoch, result.state.best_loss) == (2, None)
+    trained = {name.removesuffix(".default.weight") for name in last_checkpoint(tmp_path / "out")}
+    assert len(adapter(tmp_path / "out")) == len(trained)
+    assert any(value.any() for name, value in adapter(tmp_path / "out").items() if "lora_B" in name)
+
+
+def test_max_steps_ends_a_run_inside_an_epoch(data, tmp_path) -> None:
+    watching = Watching()
+    assert run(data, tmp_path / "out", max_steps=3, progress=watching).state.step == 3
+    assert len(watching.validations) == 2
+
+
+def test_a_batch_must_hold_an_example_for_each_process(data, tmp_path, monkeypatch) -> None:
+    from accelerate import Accelerator
+
+    monkeypatch.setattr(Accelerator, "num_processes", 3)
+    with pytest.raises(SettingsError, match="3 processes cannot share a batch of 2"):
+        run(data, tmp_path / "out")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_each_architecture_trains_only_lora_on_its_attention(data, tmp_path, architecture: str) -> None:
+    base = tiny_base(architecture)
+    before = {name: value.clone() for name, value in base.model.state_dict().items()}
+    settings = HardeningSettings(**{**FAST, "epochs": 1})
+    harden(base, [data], settings, tmp_path / "out")
+    adapted = {name.rsplit(".lora_", 1)[0].split(".")[-2:][0] for name in adapter(tmp_path / "out")}
+    assert adapted <= {"attn", "self_attn"}
+    assert any(value.any() for name, value in adapter(tmp_path / "out").items() if "lora_B" in name)
+    after = {
+        name.replace(".base_layer", ""): value for name, value in base.model.state_dict().items() if "lora" not in name
+    }
+    assert_same_weights(before, after)
+
+
+def reference_objective(architecture: str, cache: ReferenceCache | None = None) -> HardeningObjective:
+    model = attach_adapter(tiny_base(architecture), HardeningSettings(**FAST), torch.device("cpu"))
+    return HardeningObjective(model, HardeningSettings(**FAST), cache)
+
+
+def examples(data: Path) -> Sequence[Any]:
+    from cosec.training.examples import tokenize_pairs
+    from cosec.training.security_pairs import load_pairs
+
+    pairs = load_pairs([data], validation_share=0, seed=0).training
+    return tokenize_pairs(pairs, tiny_base().tokenizer, max_tokens=64)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_fused_loss_is_used_and_equals_the_one_from_full_logits(data, architecture: str) -> None:
+    fused, plain = reference_objective(architecture), reference_objective(architecture)
+    assert fused.fused
+    plain._fused = False
+    for example in examples(data)[:2]:
+        found, expected = (each.loss(example, training=False, cache_key="") for each in (fused, plain))
+        assert found.security.item() == pytest.approx(expected.security.item(), rel=1e-5)
+        assert found.functional.item() == pytest.approx(expected.functional.item(), abs=1e-6)
+
+
+def test_a_fresh_adapter_changes_nothing_so_the_functional_loss_begins_at_zero(data) -> None:
+    loss = reference_objective("llama").loss(examples(data)[0], training=False, cache_key="")
+    assert loss.functional.item() == pytest.approx(0, abs=1e-6)
+    assert loss.security.item() > 1
+
+
+def test_the_reference_is_computed_once_while_there_is_room(data, tmp_path, monkeypatch) -> None:
+    example = examples(data)[0]
+    for limit, expected_passes in ((2**20, 3), (10, 4)):
+        counted = reference_objective("llama", ReferenceCache(tmp_path / str(limit), limit_bytes=limit))
+        passes: list[int] = []
+        states = counted._states
+        monkeypatch.setattr(
+            counted, "_states", lambda ids, states=states, passes=passes: passes.append(1) or states(ids)
+        )
+        first, second = (counted.loss(example, training=False, cache_key="a").total.item() for _ in range(2))
+        assert first == second
+        assert len(passes) == expected_passes
+
+
+def test_dropout_is_on_in_training_and_off_in_validation(data) -> None:
+    loss = reference_objective("llama")
+    with torch.no_grad():
+        for name, value in loss._model.named_parameters():
+            if "lora_B" in name:
+                value.normal_()
+    example = examples(data)[0]
+    calm = {loss.loss(example, training=False, cache_key="").total.item() for _ in range(3)}
+    noisy = {loss.loss(example, training=True, cache_key="").total.item() for _ in range(3)}
+    assert (len(calm), len(noisy)) == (1, 3)
