@@ -59,21 +59,34 @@ def attach_adapter(model: nn.Module, weights: Mapping[str, Tensor], scales: Mapp
         AdapterError: If a module is missing from the model or a shape does not fit.
     """
     switch = AdapterSwitch()
-    for name, scale in scales.items():
-        try:
-            base = model.get_submodule(name)
-        except AttributeError as error:
-            raise AdapterError(f"The adapter changes {name!r}, which the base model does not have.") from error
-        if not isinstance(base, nn.Linear):
-            raise AdapterError(
-                f"The adapter changes {name!r}, a {type(base).__name__}; only linear maps can be shared."
-            )
-        lora_a, lora_b = weights[f"{name}.lora_A"], weights[f"{name}.lora_B"]
-        if lora_a.shape[1] != base.in_features or lora_b.shape[0] != base.out_features:
-            raise AdapterError(
-                f"The adapter's update of {name!r} maps {lora_a.shape[1]} to {lora_b.shape[0]} values, "
-                f"the base model's map {base.in_features} to {base.out_features}: it was made for another base."
-            )
+    # Everything is checked before anything is changed.
+    wrapped = {name: _wrapped(model, name, weights, scale, switch) for name, scale in scales.items()}
+    for name, module in wrapped.items():
         parent_name, _, child = name.rpartition(".")
-        setattr(model.get_submodule(parent_name), child, LoraRows(base, lora_a, lora_b, scale, switch))
+        setattr(model.get_submodule(parent_name), child, module)
     return switch
+
+
+def _wrapped(
+    model: nn.Module, name: str, weights: Mapping[str, Tensor], scale: float, switch: AdapterSwitch
+) -> LoraRows:
+    try:
+        base = model.get_submodule(name)
+    except AttributeError as error:
+        raise AdapterError(f"The adapter changes {name!r}, which the base model does not have.") from error
+    if not isinstance(base, nn.Linear):
+        raise AdapterError(f"The adapter changes {name!r}, a {type(base).__name__}; only linear maps can be shared.")
+    lora_a, lora_b = weights.get(f"{name}.lora_A"), weights.get(f"{name}.lora_B")
+    if lora_a is None or lora_b is None:
+        raise AdapterError(f"The adapter's update of {name!r} is incomplete: it needs both lora_A and lora_B.")
+    if lora_a.shape[0] != lora_b.shape[1]:
+        raise AdapterError(
+            f"The adapter's update of {name!r} is corrupt: "
+            f"lora_A has rank {lora_a.shape[0]}, lora_B rank {lora_b.shape[1]}."
+        )
+    if lora_a.shape[1] != base.in_features or lora_b.shape[0] != base.out_features:
+        raise AdapterError(
+            f"The adapter's update of {name!r} maps {lora_a.shape[1]} to {lora_b.shape[0]} values, "
+            f"the base model's map {base.in_features} to {base.out_features}: it was made for another base."
+        )
+    return LoraRows(base, lora_a, lora_b, scale, switch)

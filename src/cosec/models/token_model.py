@@ -6,7 +6,7 @@ Axes: rows = sequences, new = tokens fed by one call, vocab = entries that both 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -83,7 +83,7 @@ class CachedModel:
     def advance(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows new vocab"]:
         """Feed tokens to every row; float32 logits after each of them."""
         assert self.cache is not None, "prefill first"
-        logits: Tensor = self._forward(self.model, tokens, self.cache).logits
+        logits: Tensor = self._forward(self.model, tokens.to(self.model.device), self.cache).logits
         return logits[..., : self.vocabulary_size].float()
 
     def rollback(self, dropped: Sequence[int]) -> None:
@@ -100,6 +100,10 @@ class CachedModel:
     def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> Any:
         rows = tokens.shape[0]
         inputs = cache.extend(tokens.shape[1])
+        longest = getattr(self.model.config, "max_position_embeddings", None)
+        if longest is not None:
+            # A draft may reach past the context of a row that ends inside it; those scores are dropped.
+            inputs = replace(inputs, position_ids=inputs.position_ids.clamp(max=longest - 1))
         if self.switch is None:
             return _run(module, tokens, inputs)
         self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]

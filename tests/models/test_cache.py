@@ -1,0 +1,181 @@
+"""Bookkeeping of the cache, with keys that say which token they belong to; test_token_model.py runs real models."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from torch import Tensor
+
+from cosec.models.cache import KeyValueCache
+
+LAYERS, HEADS, WIDTH = 2, 3, 4
+
+
+class Mirror:
+    """A cache beside plain lists of what each row should remember."""
+
+    def __init__(self, cache: KeyValueCache, rows: list[list[int]]) -> None:
+        self.cache = cache
+        self.rows = rows
+        self._token = 1 + max((token for row in rows for token in row), default=0)
+
+    @classmethod
+    def empty(cls, rows: int) -> Mirror:
+        return cls(KeyValueCache(LAYERS, rows), [[] for _ in range(rows)])
+
+    @classmethod
+    def prefilled(cls, prompts: list[list[int]]) -> Mirror:
+        parts = []
+        for prompt in prompts:
+            one = cls.empty(1)
+            if prompt:
+                one.feed(torch.tensor([prompt]))
+            parts.append(one.cache)
+        return cls(KeyValueCache.joined(parts), [list(prompt) for prompt in prompts])
+
+    def feed(self, tokens: Tensor) -> None:
+        """Do what a model's forward does: extend, then write keys and values in every layer."""
+        expected = torch.tensor([[len(row) + step for step in range(tokens.shape[1])] for row in self.rows])
+        inputs = self.cache.extend(tokens.shape[1])
+        assert torch.equal(inputs.position_ids, expected)
+        for row, fed in zip(self.rows, tokens.tolist(), strict=True):
+            row.extend(fed)
+        for layer in range(LAYERS):
+            keys = (tokens + 0.5 * layer).view(len(self.rows), 1, -1, 1).expand(-1, HEADS, -1, WIDTH).float()
+            keys, values = inputs.past_key_values.update(keys, -keys, layer)
+            assert keys.shape == values.shape == (len(self.rows), HEADS, self.cache.slots, WIDTH)
+            self._check_layer(layer, keys, values, inputs.attention_mask)
+
+    def extend(self, new: int) -> None:
+        count = len(self.rows) * new
+        tokens = torch.arange(self._token, self._token + count).view(len(self.rows), new)
+        self._token += count
+        self.feed(tokens)
+
+    def rollback(self, dropped: list[int]) -> None:
+        self.cache.rollback(dropped)
+        for row, count in zip(self.rows, dropped, strict=True):
+            del row[len(row) - count :]
+        self.check()
+
+    def select(self, rows: list[int]) -> None:
+        self.cache.select(rows)
+        self.rows = [list(self.rows[row]) for row in rows]
+        self.check()
+
+    def check(self) -> None:
+        assert self.cache.rows == len(self.rows)
+        assert self.cache.lengths.tolist() == [len(row) for row in self.rows]
+        assert self.cache.occupied.sum(dim=1).tolist() == [len(row) for row in self.rows]
+
+    def _check_layer(self, layer: int, keys: Tensor, values: Tensor, mask: Tensor | None) -> None:
+        for row, tokens in enumerate(self.rows):
+            seen = torch.ones(keys.shape[2], dtype=torch.bool) if mask is None else mask[row]
+            expected = torch.tensor(tokens) + 0.5 * layer
+            assert torch.equal(keys[row, 0, seen, 0], expected)
+            assert torch.equal(values[row, HEADS - 1, seen, WIDTH - 1], -expected)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_sequence_of_steps_keeps_every_rows_own_tokens_in_order(seed: int) -> None:
+    chance = random.Random(seed)
+    mirror = Mirror.prefilled([list(range(100 * row, 100 * row + chance.randrange(12))) for row in range(4)])
+    for _ in range(25):
+        if not mirror.rows:
+            break
+        new = chance.randrange(1, 9)
+        mirror.extend(new)
+        if chance.random() < 0.8:
+            mirror.rollback([chance.randrange(new + 1) for _ in mirror.rows])
+        if chance.random() < 0.3:
+            mirror.select([chance.randrange(len(mirror.rows)) for _ in range(chance.randrange(1, 6))])
+
+
+def test_rows_of_different_length_are_padded_on_the_left() -> None:
+    mirror = Mirror.prefilled([[1, 2, 3], [], [4]])
+    assert mirror.cache.occupied.int().tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 1]]
+    mirror.extend(2)
+
+
+def test_rows_of_equal_length_need_no_mask() -> None:
+    for mirror in (Mirror.prefilled([[1, 2], [3, 4]]), Mirror.prefilled([[], []]), Mirror.prefilled([[1, 2]])):
+        assert mirror.cache.extend(1).attention_mask is None
+
+
+def test_what_every_row_takes_back_is_cut_off_without_holes() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3, 4]])
+    mirror.extend(5)
+    mirror.rollback([3, 3])
+    assert mirror.cache.slots == 4
+    assert mirror.cache.extend(1).attention_mask is None
+
+
+def test_a_row_that_takes_back_more_than_the_others_gets_holes() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3, 4]])
+    mirror.extend(4)
+    mirror.rollback([1, 3])
+    assert mirror.cache.occupied.int().tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
+    mirror.extend(1)
+    assert mirror.cache.occupied.int().tolist() == [[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 1]]
+
+
+def test_holes_of_a_row_that_left_go_with_it() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3, 4]])
+    mirror.extend(4)
+    mirror.rollback([0, 3])
+    mirror.select([1])
+    assert mirror.cache.slots == 3
+    assert mirror.cache.extend(1).attention_mask is None
+
+
+def test_many_holes_are_compacted_away() -> None:
+    mirror = Mirror.prefilled([[1], [2], [3]])
+    most = 0
+    for step in range(60):
+        mirror.extend(8)
+        mirror.rollback([8 if (step + row) % 3 else 4 for row in range(3)])
+        most = max(most, mirror.cache.slots - max(len(row) for row in mirror.rows))
+    assert 32 < most <= 64 + 8
+    mirror.extend(1)
+
+
+def test_rolling_back_nothing_changes_nothing() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3]])
+    mirror.extend(1)
+    before = mirror.cache.occupied.clone()
+    mirror.rollback([0, 0])
+    assert torch.equal(mirror.cache.occupied, before)
+    mirror.extend(1)
+
+
+def test_a_row_may_be_duplicated_and_the_copies_go_their_own_ways() -> None:
+    mirror = Mirror.prefilled([[1, 2, 3], [4]])
+    mirror.select([1, 0, 1, 1])
+    mirror.extend(3)
+    mirror.rollback([0, 3, 1, 2])
+    mirror.extend(2)
+    assert [row[:1] for row in mirror.rows] == [[4], [1], [4], [4]]
+
+
+def test_the_last_row_may_leave() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3]])
+    mirror.select([])
+    assert mirror.cache.rows == 0
+
+
+def test_an_empty_prompt_before_anything_was_fed() -> None:
+    mirror = Mirror.prefilled([[], []])
+    mirror.select([1, 0, 0])
+    mirror.extend(1)
+    mirror.rollback([0, 1, 0])
+    mirror.extend(1)
+
+
+def test_a_copy_never_shares_storage_with_its_source() -> None:
+    mirror = Mirror.prefilled([[1, 2]])
+    mirror.select([0, 0])
+    mirror.extend(1)
+    mirror.rollback([1, 0])
+    mirror.extend(3)
