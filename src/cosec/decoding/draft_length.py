@@ -18,6 +18,8 @@ _MEMORY = 16
 """Blocks of one length whose times are remembered."""
 _LEAST_GAIN = 1.05
 """A longer draft must promise this much more speed than k = 1."""
+_LEAST_SECONDS = 1e-9
+"""A block takes at least this long, whatever a coarse clock says."""
 
 
 @runtime_checkable
@@ -96,12 +98,15 @@ class AutoDraftLength:
         passes = {k: median(times) for k, times in self._target_passes.items()}
         alone = passes[1]
         longer = [k for k in passes if k > 1]
+        if not longer:  # the probes were cut short, as the completions ended first
+            return max(_PROBES)
         # A pass over k tokens costs what it measured, or lies on the line through the nearest longer measurement.
         slope = max(0.0, min((passes[k] - alone) / (k - 1) for k in longer))
         speeds = {}
         for k in range(1, _LONGEST + 1):
             expected = sum(self.acceptance**index for index in range(k))
-            speeds[k] = expected / (k * step + passes.get(k, alone + slope * (k - 1)))
+            seconds = k * step + passes.get(k, alone + slope * (k - 1))
+            speeds[k] = expected / max(seconds, _LEAST_SECONDS)
         best = max(speeds, key=speeds.__getitem__)
         return best if speeds[best] > _LEAST_GAIN * speeds[1] else 1
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cosec.errors import SettingsError
 
@@ -40,11 +40,12 @@ class RuleSettings(BaseModel):
     def _fill_from_preset(cls, given: object) -> object:
         if not isinstance(given, Mapping):
             return given
-        preset = PRESETS.get(given.get("preset", "paper"))
+        name = given.get("preset", "paper")
+        preset = PRESETS.get(name) if isinstance(name, str) else None
         return {**preset, **given} if preset is not None else given
 
 
-PRESETS: Mapping[object, Mapping[str, Distribution]] = MappingProxyType(
+PRESETS: Mapping[str, Mapping[str, Distribution]] = MappingProxyType(
     {
         "paper": {"target_ratio": "raw", "security_ratio": "raw", "fallback": "warped"},
         "release": {"target_ratio": "raw", "security_ratio": "raw", "fallback": "raw"},
@@ -83,11 +84,12 @@ class SamplingSettings(BaseModel):
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     """Record the target's log-probability of each token and of this many alternatives; None records neither."""
 
-    @model_validator(mode="after")
-    def _refuse_empty_stops(self) -> SamplingSettings:
-        if any(not text for text in self.stop):
+    @field_validator("stop")
+    @classmethod
+    def _refuse_empty_stops(cls, stop: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(stop):
             raise ValueError("a stop text must not be empty")
-        return self
+        return stop
 
 
 class DecodingSettings(BaseModel):

@@ -16,7 +16,10 @@ class TextStream:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], stop: Sequence[str]) -> None:
         self._tokenizer = tokenizer.backend_tokenizer
-        self._decoder = DecodeStream(ids=list(prompt_ids[-_CONTEXT:]), skip_special_tokens=True)
+        context = list(prompt_ids[-_CONTEXT:])
+        if self._tokenizer.decode(context).endswith("\N{REPLACEMENT CHARACTER}"):
+            context = []  # the decoder would wait for the rest of a character and then show the prompt's text
+        self._decoder = DecodeStream(ids=context, skip_special_tokens=True)
         self._stop = tuple(stop)
         self._released = 0
         self._undecoded: list[int] = []
@@ -47,9 +50,11 @@ class TextStream:
     def _append(self, piece: str) -> None:
         searched_from = max(0, len(self.text) - max((len(stop) for stop in self._stop), default=0))
         self.text += piece
-        found = [place for stop in self._stop if (place := self.text.find(stop, searched_from)) >= 0]
-        if found:
-            self.text = self.text[: min(found)]
+        found = [
+            (place + len(stop), place) for stop in self._stop if (place := self.text.find(stop, searched_from)) >= 0
+        ]
+        if found:  # the one that is complete first wins, however the text was split into tokens
+            self.text = self.text[: min(found)[1]]
             self.stopped = True
 
     def _held_back(self) -> int:
