@@ -83,6 +83,8 @@ def bundled_folder(name: str) -> Path:
 
 def shipped_adapter(name: str) -> Path | None:
     """Return the folder of the adapter that ships with the package for an embedded model, or None."""
+    if name not in BUNDLED_MODELS:
+        return None
     folder = Path(str(importlib.resources.files("cosec"))) / "adapters" / name
     return folder if (folder / "adapter_config.json").is_file() else None
 

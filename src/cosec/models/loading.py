@@ -155,7 +155,8 @@ def _find(name: str) -> Path:
     if name in BUNDLED_MODELS:
         return bundled_folder(name)
     path = Path(name).expanduser()
-    if path.is_dir():
+    # An empty name would be the current folder.
+    if name and path.is_dir():
         return path
     if path.is_file():
         return _converted(path)
