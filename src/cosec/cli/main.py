@@ -78,7 +78,20 @@ def usage_message(error: CycloptsError) -> str:
     """Word a usage error as one line, with the suggestion that cyclopts found."""
     error.verbose = False
     verb = " ".join(["cosec", *(error.command_chain or ())])
-    return f"{_misplaced_option(error) or str(error)} Try: {verb} --help"
+    return f"{_misplaced_option(error) or _refused_value(error) or str(error)} Try: {verb} --help"
+
+
+def _refused_value(error: CycloptsError) -> str | None:
+    """Word a value that a settings object refused; None for other errors."""
+    from pydantic import ValidationError
+
+    cause = error.__cause__ or error.__context__
+    if not isinstance(cause, ValidationError):
+        return None
+    problems = cause.errors()
+    field = next((part for part in problems[0]["loc"] if isinstance(part, str)), "")
+    messages = [problem["msg"] for problem in problems if field in problem["loc"]]
+    return f"--{field.replace('_', '-')}: {', or: '.join(messages)} (got {problems[0]['input']!r})."
 
 
 def _misplaced_option(error: CycloptsError) -> str | None:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from tests.cli.conftest import Models
+
+KEYS = {
+    "batch",
+    "mode",
+    "target_seconds_per_20",
+    "hardened_seconds_per_20",
+    "ratio",
+    "alpha",
+    "c",
+    "v",
+    "draft_length",
+    "peak_mib",
+}
+
+
+@pytest.mark.parametrize(("security", "mode", "runs"), [("adapter", "shared", 2), ("security", "two-models", 4)])
+def test_speed_reports_every_figure_of_the_contract(
+    models: Models, security: str, mode: str, runs: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prompt = tmp_path / "prompt.py"
+    prompt.write_text("import os\n")
+    flags = ["--target", models.target, "--security", getattr(models, security), "--prompt-file", str(prompt)]
+    assert main(["bench", "speed", *flags, "--batch", "1", "--batch", "3", "--tokens", "20", "--format", "json"]) == 0
+    pairs = json.loads(capsys.readouterr().out)["pairs"]
+    assert len(pairs) == runs
+    for row in pairs:
+        assert set(row) >= KEYS
+        assert row["mode"] == mode
+        assert row["batch"] in (1, 3)
+        assert 0 <= row["alpha"] <= 1
+        assert row["ratio"] > 0
+        assert row["v"]["1"] == pytest.approx(1.0)
+        assert row["peak_mib"] > 0
+
+
+def test_the_table_has_a_row_for_each_measurement(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prompt = tmp_path / "prompt.py"
+    prompt.write_text("import os\n")
+    flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(prompt)]
+    assert main(["bench", "speed", *flags, "--batch", "2", "--tokens", "20"]) == 0
+    assert "hardened s/20" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [["--rounds", "1"], ["--tokens", "5"], ["--batch", "0"], ["--security", "none"]])
+def test_measurements_that_would_say_nothing_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "speed", *flags]) == 2
+    assert "cosec: error:" in capsys.readouterr().err

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from cosec.cli.demo import demo_prompts
+from cosec.cli.main import main
+from tests.cli.conftest import Models
+
+
+def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = [prompt for prompt in demo_prompts() if len(prompt.text) < 10_000][:2]
+    monkeypatch.setattr("cosec.cli.demo.demo_prompts", lambda: [_shortened(prompt) for prompt in short])
+    flags = ["--target", models.target, "--security", models.adapter, "--max-new-tokens", "8"]
+    assert main(["demo", *flags]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("origin") == shown.count("hardened ─") == 2
+    assert "proposals accepted by the target" in shown
+    assert "ratio" in shown
+
+
+def _shortened(prompt: object) -> object:
+    from dataclasses import replace
+
+    return replace(prompt, text="import os\n")
+
+
+@pytest.mark.embedded
+def test_the_embedded_model_runs_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--limit", "1", "--max-new-tokens", "8"]) == 0
+    assert "In total" in capsys.readouterr().out

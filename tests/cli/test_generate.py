@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from tests.cli.conftest import Models
+
+PROMPT = "def read(path, name):\n    with open("
+ROW_KEYS = [
+    "prompt_index",
+    "sample_index",
+    "arm",
+    "completion",
+    "finish_reason",
+    "tokens",
+    "accepted",
+    "drafted",
+    "changed",
+    "seconds",
+]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["generate", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in run(capsys, *arguments, "--format", "json").splitlines()]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["generate", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def pair(models: Models, security: str | None = None) -> list[str]:
+    return ["--target", models.target, "--security", security or models.adapter, "--max-new-tokens", "12"]
+
+
+def texts(found: list[dict[str, object]]) -> list[object]:
+    """By prompt and sample: rows are printed as they finish."""
+    return [row["completion"] for row in sorted(found, key=lambda row: (row["prompt_index"], row["sample_index"]))]
+
+
+def test_json_rows_keep_the_contract(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "prompt.py"
+    file.write_text(PROMPT)
+    found = rows(capsys, "--prompt-file", str(file), "--prompt", "import os\n", "--n", "2", *pair(models))
+    places = sorted((row["prompt_index"], row["sample_index"]) for row in found)
+    assert places == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for row in found:
+        assert list(row) == ROW_KEYS
+        assert row["arm"] == "hardened"
+        assert row["drafted"] == row["tokens"]
+        assert 0 <= row["accepted"] <= row["drafted"]
+        assert row["finish_reason"] in ("stop", "length")
+
+
+def test_compare_prints_both_arms_and_origin_is_the_target_alone(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = rows(capsys, "--prompt", PROMPT, "--compare", *pair(models))
+    alone = rows(capsys, "--prompt", PROMPT, *pair(models, "none"))
+    assert [row["arm"] for row in found] == ["origin", "hardened"]
+    assert found[0]["completion"] == alone[0]["completion"]
+    assert found[0]["drafted"] == 0
+
+
+@pytest.mark.parametrize("security", ["adapter", "security"])
+def test_a_threshold_of_one_is_the_target_alone(
+    models: Models, security: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = getattr(models, security)
+    hardened = rows(capsys, "--prompt", PROMPT, "--threshold", "1", "--n", "3", *pair(models, name))
+    alone = rows(capsys, "--prompt", PROMPT, "--n", "3", *pair(models, "none"))
+    assert texts(hardened) == texts(alone)
+
+
+def test_the_draft_length_and_the_batch_never_change_the_text(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--prompt", PROMPT, "--n", "4", "--temperature", "1.0"]
+    for name in (models.adapter, models.security):
+        reference = texts(rows(capsys, *flags, "--draft-length", "1", *pair(models, name)))
+        assert texts(rows(capsys, *flags, "--draft-length", "4", *pair(models, name))) == reference
+        assert texts(rows(capsys, *flags, "--batch-rows", "1", *pair(models, name))) == reference
+
+
+def test_a_seed_repeats_a_text_and_another_seed_changes_it(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--prompt", PROMPT, "--temperature", "1.0", "--top-p", "1", *pair(models)]
+    first = texts(rows(capsys, *flags, "--seed", "3"))
+    assert texts(rows(capsys, *flags, "--seed", "3")) == first
+    assert texts(rows(capsys, *flags, "--seed", "4")) != first
+
+
+def test_a_dash_reads_the_prompt_from_standard_input(
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT))
+    assert texts(rows(capsys, "-", *pair(models))) == texts(rows(capsys, "--prompt", PROMPT, *pair(models)))
+
+
+def test_the_trace_spells_the_completion_token_by_token(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    found = rows(capsys, "--prompt", PROMPT, "--compare", "--trace", str(trace), *pair(models))
+    records = [json.loads(line) for line in trace.read_text().splitlines()]
+    for row in found:
+        own = [record for record in records if record["arm"] == row["arm"]]
+        assert len(own) == row["tokens"]
+        assert "".join(record["text"] for record in own).rstrip("\ufffd") == row["completion"].rstrip("\ufffd")
+        assert sum(record["changed"] for record in own) == row["changed"]
+        assert sum(record["origin"] == "security" for record in own) == row["accepted"]
+
+
+def test_text_shows_both_arms_side_by_side(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = run(capsys, "--prompt", PROMPT, "--compare", *pair(models))
+    assert any("origin" in line and "hardened" in line for line in shown.splitlines())
+    assert "accepted" in shown
+
+
+def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    page = run(capsys, "--prompt", "x = '<script>alert(1)</script>'\n", "--compare", "--format", "html", *pair(models))
+    assert page.startswith("<!doctype html>")
+    assert "<script>" not in page
+    assert "http" not in page
+    assert page.count("<article>") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "No prompt given"),
+        (["--prompt", " \n"], "Prompt 0 is empty"),
+        (["--prompt-file", "missing.py"], "missing.py"),
+        (["--prompt", "x", "--temprature", "1"], "Did you mean --temperature?"),
+        (["--prompt", "x", "--top-p", "2"], "--top-p"),
+        (["--prompt", "x", "--threshold", "-1"], "acceptance_threshold"),
+        (["--prompt", "x", "--n", "0"], "--n"),
+        (["--prompt", "x", "--preset", "papper"], "papper"),
+        (["--prompt", "x", "--draft-length", "0"], "--draft-length"),
+        (["--prompt", "x", "--trace", "no/such/folder/t.jsonl"], "no/such/folder"),
+        (["--prompt", "x", "--security", "none", "--threshold", "0.2"], "--threshold"),
+        (["--prompt", "x", "--target", "no-such-model"], "no-such-model"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert expected in refusal(capsys, *arguments)
+
+
+def test_a_prompt_longer_than_the_context_is_refused(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "context holds 128" in refusal(capsys, "--prompt", "x = 1\n" * 200, *pair(models))
+
+
+def test_models_with_different_tokenizers_are_refused(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refusal(capsys, "--prompt", PROMPT, *pair(models, models.stranger))
+    assert "token" in message
+
+
+def test_a_corrupt_adapter_is_refused(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        content = (Path(models.adapter) / name).read_bytes()
+        (broken / name).write_bytes(content if name.endswith("json") else content[: len(content) // 2])
+    assert "corrupt" in refusal(capsys, "--prompt", PROMPT, *pair(models, str(broken)))
+
+
+def test_what_was_finished_is_printed_before_an_interruption(
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosec.decoding.engine import Run
+
+    original, steps = Run.step, []
+
+    def interrupted(self: Run) -> object:
+        steps.append(1)
+        if len(steps) > 15:
+            raise KeyboardInterrupt
+        return original(self)
+
+    monkeypatch.setattr(Run, "step", interrupted)
+    flags = ["--prompt", PROMPT, "--prompt", "import os\n", "--batch-rows", "1", "--format", "json"]
+    assert main(["generate", *flags, *pair(models)]) == 130
+    assert len(capsys.readouterr().out.splitlines()) == 1
