@@ -30,7 +30,9 @@ def test_speed_reports_every_figure_of_the_contract(
     prompt.write_text("import os\n")
     flags = ["--target", models.target, "--security", getattr(models, security), "--prompt-file", str(prompt)]
     assert main(["bench", "speed", *flags, "--batch", "1", "--batch", "3", "--tokens", "20", "--format", "json"]) == 0
-    pairs = json.loads(capsys.readouterr().out)["pairs"]
+    record = json.loads(capsys.readouterr().out)
+    assert record["environment"]["threads"] >= 1
+    pairs = record["pairs"]
     assert len(pairs) == runs
     for row in pairs:
         assert set(row) >= KEYS

@@ -49,9 +49,12 @@ def speed(
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
     from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import load, read_prompts
+    from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
 
-    prompt = read_prompts(None, [prompt_file], ())[0] if prompt_file else max((p.text for p in demo_prompts()), key=len)
+    prompt = (
+        read_prompts(None, [prompt_file], ())[0] if prompt_file else max((one.text for one in demo_prompts()), key=len)
+    )
     pair = load(target, security, dtype, device_map)
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
     results = [
@@ -60,7 +63,8 @@ def speed(
         for length in lengths
     ]
     if format == "json":
-        print(json.dumps({"pairs": [asdict(result) for result in results]}))  # noqa: T201 - the contract
+        record = {"pairs": [asdict(result) for result in results], "environment": environment()}
+        print(json.dumps(record))  # noqa: T201 - the contract
         return
     from rich.table import Table
 

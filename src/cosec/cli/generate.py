@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import BaseModel, ConfigDict
 
 from cosec.decoding.settings import DecodingSettings, Distribution, PresetName, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
@@ -24,6 +25,32 @@ Format = Literal["text", "json", "html"]
 Arm = Literal["origin", "hardened"]
 
 
+class RuleFlags(BaseModel):
+    """The acceptance rule as flags; what is not given comes from the preset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    threshold: float | None = None
+    """A proposal stands while min(1, target / security) exceeds this (default 0.3); 1 or more is the target alone."""
+
+    preset: PresetName = "paper"
+    """Where paper and released code disagree, whom to follow; see docs/method.md."""
+
+    target_ratio: Distribution | None = None
+    """Overrides the preset: the target's distribution in the ratio."""
+
+    security_ratio: Distribution | None = None
+    """Overrides the preset: the security model's distribution in the ratio."""
+
+    fallback: Distribution | None = None
+    """Overrides the preset: what the target samples from after a rejection."""
+
+    def settings(self) -> dict[str, object]:
+        """The entries of ``RuleSettings`` that were given."""
+        given = self.model_dump(include=self.model_fields_set, exclude_none=True)
+        return {{"threshold": "acceptance_threshold"}.get(name, name): value for name, value in given.items()}
+
+
 def generate(
     source: Annotated[Literal["-"] | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
@@ -33,11 +60,7 @@ def generate(
     target: str = "smollm2-135m",
     security: str = "default",
     sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
-    threshold: float | None = None,
-    preset: PresetName = "paper",
-    target_ratio: Distribution | None = None,
-    security_ratio: Distribution | None = None,
-    fallback: Distribution | None = None,
+    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
     n: int = 1,
     batch_rows: int = 32,
     compare: Annotated[bool, Parameter(negative=())] = False,
@@ -53,49 +76,52 @@ def generate(
         prompt_file: A file whose whole text is a prompt; may be repeated.
         prompt: A prompt; may be repeated.
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
-        security: The security model or adapter; ``none`` runs the target alone, ``default`` is the adapter that ships
-            for the target.
+        security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
         sampling: How tokens are drawn.
-        threshold: A proposed token stands while min(1, target / security) exceeds this (default 0.3); 1 or more is the
-            target alone.
-        preset: Where paper and released code disagree, whom to follow; see docs/method.md.
-        target_ratio: Overrides the preset: the target's distribution in the ratio.
-        security_ratio: Overrides the preset: the security model's distribution in the ratio.
-        fallback: Overrides the preset: what the target samples from after a rejection.
+        rule: When a proposal stands.
         n: Completions for each prompt.
         batch_rows: Completions decoded at once.
         compare: Also complete with the target alone, same prompts, same sampling, same seed.
-        format: ``json`` prints one object a line; ``html`` one self-contained page.
+        format: ``json`` prints one object a line, in the order of finishing; ``html`` one self-contained page.
         trace: Write one JSON line for each token to this file.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
-    if n < 1 or batch_rows < 1:
-        raise SettingsError("--n and --batch-rows must be at least 1.")
-    rule_flags = {
-        "acceptance_threshold": threshold,
-        "target_ratio": target_ratio,
-        "security_ratio": security_ratio,
-        "fallback": fallback,
-    }
-    rule = {"preset": preset, **{key: value for key, value in rule_flags.items() if value is not None}}
-    if security == "none" and (len(rule) > 1 or preset != "paper" or compare):
-        raise SettingsError(
-            "With --security none nothing is hardened: drop --threshold, --preset, --compare and the like."
-        )
-    settings = decoding_settings(rule, (sampling or SamplingSettings()).model_dump())
+    settings = _settings(rule or RuleFlags(), sampling or SamplingSettings(), security, n, batch_rows, compare)
     prompts = read_prompts(source, prompt_file, prompt)
     with _trace_file(trace) as trace_file:
         pair = load(target, security, dtype, device_map)
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
-        if format == "json":
-            for arm, completion in completed:
-                print(json.dumps(_row(arm, completion), ensure_ascii=False), flush=True)  # noqa: T201 - the contract
-        elif format == "html":
-            _print_html(list(completed), prompts, pair)
-        else:
-            _print_text(completed, prompts, pair, len(arms))
+        _print(format, completed, prompts, pair, len(arms))
+
+
+def _settings(
+    rule: RuleFlags, sampling: SamplingSettings, security: str, n: int, batch_rows: int, compare: bool
+) -> DecodingSettings:
+    """The settings, after refusing flags that could have no effect."""
+    if n < 1 or batch_rows < 1:
+        raise SettingsError("--n and --batch-rows must be at least 1.")
+    if security == "none" and (rule.settings() or compare):
+        flags = ["compare"] if compare else [name.replace("_", "-") for name in rule.model_fields_set]
+        raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
+    return decoding_settings(rule.settings(), sampling.model_dump())
+
+
+def _print(
+    format: Format,
+    completed: Iterator[tuple[Arm, Completion]],
+    prompts: Sequence[str],
+    pair: PreparedPair,
+    arms: int,
+) -> None:
+    if format == "json":
+        for arm, completion in completed:
+            print(json.dumps(_row(arm, completion), ensure_ascii=False), flush=True)  # noqa: T201 - the contract
+    elif format == "html":
+        _print_html(list(completed), prompts, pair)
+    else:
+        _print_text(completed, prompts, pair, arms)
 
 
 def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]) -> list[str]:
