@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App
@@ -36,26 +37,29 @@ def list_models(*, format: Literal["text", "json"] = "text") -> None:
     """List the embedded models and the known families.
 
     Args:
-        format: Tables or JSON.
+        format: Columns or JSON.
     """
     embedded, families = _embedded_rows(), _family_rows()
     if format == "json":
         print(json.dumps({"embedded": embedded, "families": families}))  # noqa: T201 - the contract
         return
-    from rich.table import Column, Table
-
-    from cosec.cli.side_by_side import terminal
-
-    console = terminal()
-    table = Table("embedded model", "original", "fetched", "security adapter", "licence")
-    for row in embedded:
-        fetched = "yes" if row["pulled"] else f"no: cosec models pull {row['name']}"
-        table.add_row(row["name"], row["hub_id"], fetched, "ships" if row["security_path"] else "none", row["licence"])
-    console.print(table)
-    table = Table("family", "architecture", *(Column(title, overflow="fold") for title in ("teacher", "student")))
-    for row in families:
-        table.add_row(row["name"], row["model_type"], row["teacher"], row["student"])
-    console.print(table)
+    titles = ("embedded model", "fetched", "security adapter", "licence", "original")
+    _print_table(
+        titles,
+        [
+            (
+                row["name"],
+                "yes" if row["pulled"] else f"no: cosec models pull {row['name']}",
+                "ships" if row["security_path"] else "none",
+                row["licence"],
+                row["hub_id"],
+            )
+            for row in embedded
+        ],
+    )
+    print()  # noqa: T201 - plain lines
+    entries = ("name", "model_type", "teacher", "student")
+    _print_table(("family", *entries[1:]), [[row[entry] for entry in entries] for row in families])
 
 
 @models_app.command
@@ -94,6 +98,14 @@ def model_facts(description: ModelDescription) -> dict[str, Any]:
         "vocabulary": description.vocabulary,
         "head_width": description.head_width,
     }
+
+
+def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as their content, whatever the terminal's width: hub ids are for copying."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())  # noqa: T201 - plain lines
 
 
 def _embedded_rows() -> list[dict[str, Any]]:

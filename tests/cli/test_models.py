@@ -1,0 +1,129 @@
+"""``cosec models`` prints what scripts read."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosec.cli import models as models_module
+from cosec.cli.main import main
+from cosec.models import bundled
+from tests.tiny import save_tiny, save_tiny_adapter
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cosec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process; gives exit code, standard output and standard error."""
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr("sys.warnoptions", ["error"])
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def shown(cosec: Command, name: str) -> dict[str, Any]:
+    code, output, _ = cosec("models", "show", name, "--format", "json")
+    assert code == 0
+    facts: dict[str, Any] = json.loads(output)
+    return facts
+
+
+def test_show_prints_one_json_object(cosec: Command, tmp_path: Path) -> None:
+    folder = save_tiny("qwen2", tmp_path / "model", head_width=336)
+    facts = shown(cosec, str(folder))
+    assert facts["name"] == str(folder)
+    assert facts["path"] == str(folder)
+    assert facts["security_path"] is None
+    assert facts["family"] == "qwen2.5-coder"
+    assert (facts["vocabulary"], facts["head_width"], facts["context_length"]) == (320, 336, 128)
+    assert facts["parameters"] > 10_000
+
+
+def test_show_names_folders_that_transformers_and_peft_load(
+    cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
+
+    folder = save_tiny("llama", tmp_path / "model")
+    adapter = save_tiny_adapter(folder, tmp_path / "adapter")
+    monkeypatch.setattr(bundled, "shipped_adapter", lambda name: adapter)
+    monkeypatch.chdir(tmp_path)
+    facts = shown(cosec, "model")
+    assert facts["path"] == str(folder), "a script may run elsewhere"
+    assert facts["security_path"] == str(adapter)
+    assert AutoModelForCausalLM.from_pretrained(facts["path"]).config.model_type == "llama"
+    from peft import PeftConfig
+
+    assert PeftConfig.from_pretrained(facts["security_path"]).peft_type == "LORA"
+
+
+def test_show_prints_lines_for_people(cosec: Command, tmp_path: Path) -> None:
+    code, output, _ = cosec("models", "show", str(save_tiny("llama", tmp_path / "model")))
+    assert code == 0
+    assert "family          deepseek-coder" in output
+    assert "security path   none" in output
+
+
+def test_show_of_a_missing_model_is_one_line(cosec: Command) -> None:
+    code, output, errors = cosec("models", "show", "smollm2-135m")
+    assert (code, output) == (2, "")
+    assert errors.count("\n") == 1
+    assert "cosec models pull smollm2-135m" in errors
+
+
+def test_list_tells_what_is_fetched_and_what_ships(cosec: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundled, "shipped_adapter", lambda name: None)
+    code, output, _ = cosec("models", "list", "--format", "json")
+    assert code == 0
+    listed = json.loads(output)
+    assert listed["embedded"][0]["name"] == "smollm2-135m"
+    assert listed["embedded"][0]["pulled"] is False
+    assert {family["name"] for family in listed["families"]} >= {"codegen", "starcoderbase", "qwen2.5-coder"}
+    assert all("/" in family["teacher"] and "/" in family["student"] for family in listed["families"])
+
+
+def test_list_prints_hub_ids_whole(cosec: Command) -> None:
+    code, output, _ = cosec("models", "list")
+    assert code == 0
+    assert "no: cosec models pull smollm2-135m" in output
+    assert "deepseek-ai/deepseek-coder-6.7b-base" in output
+
+
+def test_pull_keeps_standard_output_for_results(
+    cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(name: str, report: Callable[[str], None]) -> Path:
+        report(f"Fetching {name} ...")
+        return tmp_path
+
+    monkeypatch.setattr(bundled, "pull", pull)
+    code, output, errors = cosec("models", "pull", "smollm2-135m")
+    assert (code, output) == (0, "")
+    assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path}"]
+
+
+def test_pull_of_an_unknown_name_is_one_line(cosec: Command) -> None:
+    code, _, errors = cosec("models", "pull", "gpt-9")
+    assert code == 2
+    assert errors == "cosec: error: There is no embedded model 'gpt-9'; there are: smollm2-135m.\n"
+
+
+@pytest.mark.embedded
+def test_the_embedded_model_is_shown_with_its_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    models_module.show("smollm2-135m", format="json")
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["family"] == "smollm2"
+    assert facts["parameters"] == 134_515_008
+    assert (facts["vocabulary"], facts["context_length"]) == (49_152, 8192)
+    assert (Path(facts["path"]) / "model.safetensors").is_file()
