@@ -10,7 +10,7 @@ from cosec.decoding.draft_length import draft_length_for
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
 from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import DecodingSettings
+from cosec.decoding.settings import DecodingSettings, RuleSettings
 from cosec.decoding.text import TextStream
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
 from cosec.decoding.verification import ThresholdRule
@@ -92,7 +92,8 @@ class Completer:
         self._pair = pair
         self._settings = settings
         self._lanes: Lanes = pair.lanes(settings.sampling.draft_length) if hardened else pair.target_lane()
-        self._rule = ThresholdRule(settings)
+        # A preset's raw fallback belongs to its hardened arm; both arms of a comparison sample alike.
+        self._rule = ThresholdRule(settings if hardened else settings.model_copy(update={"rule": RuleSettings()}))
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._lanes.longest_draft)
         self._rows = rows
 
@@ -170,8 +171,15 @@ class Completer:
     def _piece(
         self, one: _Open, records: tuple[TokenRecord, ...], finish: FinishReason | None, started: float
     ) -> Piece:
+        text, kept = "", 0
+        for record in records:  # what was drafted beyond a stop text is no part of the completion
+            if one.stream.stopped:
+                break
+            if record.token_id not in self._pair.stop_token_ids:
+                text += one.stream.feed([record.token_id])
+            kept += 1
+        records = records[:kept]
         one.records.extend(records)
-        text = one.stream.feed([record.token_id for record in records])
         if one.stream.stopped:
             finish = "stop"
         completion = None

@@ -1,19 +1,20 @@
 """Co-decoding for transformers users: ``model.generate(..., custom_generate=CoDecoding(pair))``.
 
 The usual arguments keep their meaning (``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
-``num_return_sequences``, ``eos_token_id``, ``streamer`` for one row). What co-decoding cannot honour is refused,
-never ignored.
+``num_return_sequences``, ``eos_token_id``). What co-decoding cannot honour is refused, never ignored. A streamer is
+given to :class:`CoDecoding`: transformers does not hand its own ``streamer`` argument to a custom method.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
+from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
 from transformers.generation.streamers import BaseStreamer
@@ -22,9 +23,10 @@ from cosec.decoding.engine import Emission, Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, PresetName, decoding_settings
 from cosec.decoding.verification import ThresholdRule
-from cosec.errors import SettingsError
+from cosec.errors import PromptError, SettingsError
 
 _HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
+_DEFAULT_TOP_K = 50
 _HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
 
 
@@ -39,12 +41,17 @@ class CoDecoding:
         preset: PresetName = "paper",
         draft_length: int | str = "auto",
         seed: int | None = None,
+        streamer: BaseStreamer | None = None,
     ) -> None:
-        """Without a seed, texts follow torch's global generator, as ``generate`` users expect."""
+        """Without a seed, texts follow torch's global generator, as ``generate`` users expect.
+
+        A streamer hears the prompt and then the tokens of a single row.
+        """
         self._pair = pair
         self._rule = {"acceptance_threshold": acceptance_threshold, "preset": preset}
         self._draft_length = draft_length
         self._seed = seed
+        self._streamer = streamer
 
     def __call__(
         self,
@@ -53,28 +60,31 @@ class CoDecoding:
         logits_processor: LogitsProcessorList,
         stopping_criteria: StoppingCriteriaList,
         generation_config: GenerationConfig,
-        streamer: BaseStreamer | None = None,
         **model_kwargs: object,
     ) -> Int[Tensor, "rows prompt_and_completion"]:
         """Complete every row of ``input_ids``; right-padded with the pad token, as ``generate`` does.
 
         Raises:
             SettingsError: If a requested processor, criterion or output cannot be honoured.
+            PromptError: If a row holds padding alone or fills the models' context.
         """
         if model is not self._pair.pair.target.model:
             raise SettingsError(
                 "CoDecoding was made for another target model: call generate on pair.pair.target.model."
             )
         _refuse_unsupported(logits_processor, stopping_criteria, generation_config)
-        if streamer is not None and input_ids.shape[0] > 1:
-            raise SettingsError("A streamer takes one row; pass one prompt and num_return_sequences=1.")
+        if self._streamer is not None:
+            if input_ids.shape[0] > 1:
+                raise SettingsError("A streamer takes one row; pass one prompt and num_return_sequences=1.")
+            self._streamer.put(input_ids.cpu())  # type: ignore[no-untyped-call]
         settings = self._settings(generation_config, room=int(generation_config.max_length) - input_ids.shape[1])
         mask = model_kwargs.get("attention_mask")
-        requests = _requests(input_ids, mask if isinstance(mask, Tensor) else None, settings.sampling.max_new_tokens)
+        prompts = _prompts(input_ids, mask if isinstance(mask, Tensor) else None)
+        requests = _requests(prompts, settings.sampling.max_new_tokens, self._pair.context_length)
         stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
         lanes = self._pair.lanes(settings.sampling.draft_length)
         run = Run(lanes, ThresholdRule(settings), settings, stop_token_ids, requests)
-        completions = _collect(run, len(requests), streamer)
+        completions = _collect(run, len(requests), self._streamer)
         pad = generation_config.pad_token_id
         pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)
         width = max(len(tokens) for tokens in completions)
@@ -97,24 +107,41 @@ class CoDecoding:
 def _refuse_unsupported(
     processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
 ) -> None:
-    # transformers switches top-k 50 on unless told otherwise; it is dropped here because the method has no top-k.
-    honoured = (*_HONOURED_WARPERS, TopKLogitsWarper)
-    unknown = [type(one).__name__ for one in processors if not isinstance(one, honoured)]
+    unknown = [type(one).__name__ for one in processors if not isinstance(one, (*_HONOURED_WARPERS, TopKLogitsWarper))]
+    # transformers switches top-k 50 on unless told otherwise; that one is dropped because the method has no top-k.
+    unknown += [
+        f"top_k={one.top_k} (pass top_k=0)"
+        for one in processors
+        if isinstance(one, TopKLogitsWarper) and one.top_k != _DEFAULT_TOP_K
+    ]
     unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
+    mode = config.get_generation_mode()
+    if mode not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
+        unknown.append(mode.value)
     if config.return_dict_in_generate:
         unknown.append("return_dict_in_generate")
     if unknown:
         raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
 
 
-def _requests(input_ids: Tensor, mask: Tensor | None, max_new_tokens: int) -> list[SequenceRequest]:
-    """One request a row, padding taken off; equal prompts are samples 0, 1, … of each other."""
+def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:
+    """The rows without their padding."""
+    rows = input_ids if mask is None else [ids[kept.bool()] for ids, kept in zip(input_ids, mask, strict=True)]
+    return [tuple(row.tolist()) for row in rows]
+
+
+def _requests(prompts: Sequence[tuple[int, ...]], max_new_tokens: int, context_length: int) -> list[SequenceRequest]:
+    """One request a row, within the context; equal prompts are samples 0, 1, … of each other."""
     seen: Counter[tuple[int, ...]] = Counter()
     requests = []
-    for row in range(input_ids.shape[0]):
-        ids = input_ids[row] if mask is None else input_ids[row][mask[row].bool()]
-        prompt = tuple(ids.tolist())
-        requests.append(SequenceRequest(prompt_ids=prompt, sample_index=seen[prompt], max_new_tokens=max_new_tokens))
+    for row, prompt in enumerate(prompts):
+        if not 0 < len(prompt) < context_length:
+            raise PromptError(
+                f"Row {row} of input_ids has {len(prompt)} tokens, the models' context holds {context_length}: "
+                "give at least one token and leave room for one more."
+            )
+        limit = min(max_new_tokens, context_length - len(prompt))
+        requests.append(SequenceRequest(prompt_ids=prompt, sample_index=seen[prompt], max_new_tokens=limit))
         seen[prompt] += 1
     return requests
 

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import pytest
+
+from cosec.decoding.completer import Completer, Completion
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.errors import PromptError, SettingsError
+from cosec.models.loading import ModelPair
+from tests.decoding.pairs import separate_pair, shared_pair
+from tests.tiny import CONTEXT_LENGTH
+
+PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
+
+
+@pytest.fixture(scope="module", params=["separate", "shared"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
+    return {"separate": separate_pair, "shared": shared_pair}[request.param](tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture(scope="module")
+def separate(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
+    return separate_pair(tmp_path_factory.mktemp("separate"))
+
+
+def settings(*, preset: str = "paper", threshold: float = 0.3, **sampling: object) -> DecodingSettings:
+    return DecodingSettings(
+        rule=RuleSettings(preset=preset, acceptance_threshold=threshold),
+        sampling=SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 16, **sampling}),
+    )
+
+
+def texts(completions: list[Completion]) -> list[str]:
+    return [completion.text for completion in completions]
+
+
+def tokens(completion: Completion) -> list[int]:
+    return [record.token_id for record in completion.records]
+
+
+def test_completions_come_by_prompt_and_sample_and_do_not_depend_on_the_batch(pair: PreparedPair) -> None:
+    done = Completer(pair, settings(max_new_tokens=10)).complete(PROMPTS, n=2)
+    assert [(one.prompt_index, one.sample_index) for one in done] == [(p, s) for p in range(4) for s in range(2)]
+    for rows, draft_length in ((1, "auto"), (5, 1), (32, 4)):
+        completer = Completer(pair, settings(max_new_tokens=10, draft_length=draft_length), rows=rows)
+        assert texts(completer.complete(PROMPTS, n=2)) == texts(done)
+
+
+def test_pieces_add_up_to_the_completion(pair: PreparedPair) -> None:
+    shown: dict[tuple[int, int], str] = {}
+    records: dict[tuple[int, int], list[object]] = {}
+    finished = {}
+    for piece in Completer(pair, settings(draft_length=3)).stream(PROMPTS, n=2):
+        key = (piece.prompt_index, piece.sample_index)
+        assert key not in finished, "a piece after the last one"
+        shown[key] = shown.get(key, "") + piece.text
+        records.setdefault(key, []).extend(piece.records)
+        if piece.completion is not None:
+            finished[key] = piece.completion
+    assert len(finished) == 8
+    for key, completion in finished.items():
+        assert shown[key] == completion.text
+        assert records[key] == list(completion.records)
+        assert completion.totals.tokens == len(completion.records)
+
+
+@pytest.mark.parametrize("draft_length", [1, 4, "auto"])
+def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
+    separate: PreparedPair, draft_length: int | str
+) -> None:
+    # The release preset's raw fallback belongs to its hardened arm: the arm it is compared with samples as asked.
+    alone = {
+        preset: texts(
+            Completer(
+                separate, settings(preset=preset, temperature=0.3, draft_length=draft_length), hardened=False
+            ).complete(PROMPTS, n=2)
+        )
+        for preset in ("paper", "release", "cosec", "warped")
+    }
+    assert alone["release"] == alone["cosec"] == alone["warped"] == alone["paper"]
+    hardened = Completer(separate, settings(threshold=1.0, temperature=0.3, draft_length=draft_length))
+    assert texts(hardened.complete(PROMPTS, n=2)) == alone["paper"]
+
+
+@pytest.mark.parametrize("draft_length", [1, 2, 5, 8])
+def test_a_stop_text_ends_text_and_records_alike_for_every_draft_length(
+    separate: PreparedPair, draft_length: int
+) -> None:
+    # At threshold 0 every proposal stands, so that drafts reach far beyond the stop text.
+    sampling = {"threshold": 0.0, "max_new_tokens": 24}
+    whole = Completer(separate, settings(**sampling)).complete(PROMPTS, n=2)
+    stop = next(char for one in whole for char in one.text[4:] if char.isascii() and char.isprintable())
+    chosen = settings(**sampling, draft_length=draft_length, stop=(stop,))
+    stopped = Completer(separate, chosen).complete(PROMPTS, n=2)
+    reasons = set()
+    for one, cut in zip(whole, stopped, strict=True):
+        assert cut.text == one.text.split(stop)[0]
+        assert tokens(cut) == tokens(one)[: len(cut.records)]
+        if stop in one.text:
+            assert cut.finish_reason == "stop"
+            before = separate.tokenizer.decode(tokens(cut)[:-1])
+            assert stop not in before, "records go on after the token that completed the stop text"
+        reasons.add(cut.finish_reason)
+    assert "stop" in reasons
+
+
+def test_a_stop_token_is_recorded_but_not_shown(separate: PreparedPair) -> None:
+    whole = Completer(separate, settings()).complete(PROMPTS[:1])[0]
+    stop = tokens(whole)[5]
+    first = tokens(whole).index(stop)
+    before = separate.stop_token_ids
+    separate.stop_token_ids = frozenset({stop})  # a token that the tokenizer does not call special
+    try:
+        cut = Completer(separate, settings()).complete(PROMPTS[:1])[0]
+    finally:
+        separate.stop_token_ids = before
+    assert cut.finish_reason == "stop"
+    assert tokens(cut) == tokens(whole)[: first + 1]
+    prompt = separate.tokenizer(PROMPTS[0]).input_ids
+    assert PROMPTS[0] + cut.text == separate.tokenizer.decode([*prompt, *tokens(whole)[:first]])
+
+
+def test_a_cancelled_completion_keeps_what_it_has_and_leaves_the_others_alone(pair: PreparedPair) -> None:
+    whole = Completer(pair, settings(draft_length=1)).complete(PROMPTS[:2])
+    asked = 0
+
+    def cancelled(prompt_index: int, sample_index: int) -> bool:
+        nonlocal asked
+        asked += prompt_index == 1
+        return prompt_index == 1 and asked > 3
+
+    pieces = Completer(pair, settings(draft_length=1)).stream(PROMPTS[:2], cancelled=cancelled)
+    first, second = sorted((p.completion for p in pieces if p.completion), key=lambda one: one.prompt_index)
+    assert first.text == whole[0].text
+    assert second.finish_reason == "cancelled"
+    assert tokens(second) == tokens(whole[1])[:3]
+
+
+def test_completions_of_one_token_never_crash_however_many(pair: PreparedPair) -> None:
+    completer = Completer(pair, settings(max_new_tokens=1), rows=1)
+    assert [len(one.records) for one in completer.complete(PROMPTS, n=5)] == [1] * 20
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n"])
+def test_an_empty_prompt_is_refused_before_anything_runs(separate: PreparedPair, prompt: str) -> None:
+    with pytest.raises(PromptError, match="Prompt 1 is empty"):
+        next(Completer(separate, settings()).stream(["fine", prompt]))
+
+
+def test_a_prompt_that_fills_the_context_is_refused_and_one_that_nearly_does_gets_the_room_left(
+    separate: PreparedPair,
+) -> None:
+    # "é" is two byte tokens in this vocabulary.
+    with pytest.raises(PromptError, match=f"{CONTEXT_LENGTH} tokens.*holds {CONTEXT_LENGTH}"):
+        Completer(separate, settings()).complete(["é" * (CONTEXT_LENGTH // 2)])
+    nearly = Completer(separate, settings(draft_length=4)).complete(["é" * (CONTEXT_LENGTH // 2 - 1), "x"])
+    assert next(len(one.records) for one in nearly if one.finish_reason == "length") == 2
+
+
+def test_hardening_without_a_security_model_is_refused(separate: PreparedPair) -> None:
+    alone = PreparedPair(ModelPair(target=separate.pair.target, security=None, adapter_path=None))
+    assert not alone.has_security
+    with pytest.raises(SettingsError, match="no security model"):
+        Completer(alone, settings())
+    origin = Completer(separate, settings(), hardened=False).complete(PROMPTS)
+    assert texts(Completer(alone, settings(), hardened=False).complete(PROMPTS)) == texts(origin)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from torch import Tensor
+
+import cosec.decoding.selftest as selftest
+from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.verification import ThresholdRule
+
+
+def test_the_self_test_passes_on_this_engine() -> None:
+    result = selftest.law_selftest()
+    assert result.passed, result.summary
+    assert "standard errors" in result.summary
+
+
+def test_the_self_test_fails_when_the_fallback_follows_another_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ThresholdRule.fallback
+
+    def sharpened(self: ThresholdRule, target_log_probs: Tensor) -> TokenDistribution:
+        distribution = right(self, target_log_probs)
+        squared = distribution.probs.square()
+        return TokenDistribution(squared / squared.sum(-1, keepdim=True), distribution.token_ids)
+
+    monkeypatch.setattr(ThresholdRule, "fallback", sharpened)
+    assert not selftest.law_selftest().passed
