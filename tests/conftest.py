@@ -3,7 +3,12 @@
 The engine and the trace are left out: a check per emitted token would make the statistical tests ten times slower.
 """
 
-from jaxtyping import install_import_hook
+import os
+
+# Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook  # noqa: E402 - the variable must be set before torch is imported
 
 _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 
