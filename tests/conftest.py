@@ -8,7 +8,7 @@ import os
 # Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from jaxtyping import install_import_hook  # noqa: E402 - the variable must be set before torch is imported
+from jaxtyping import install_import_hook
 
 _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 
