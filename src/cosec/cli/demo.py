@@ -133,10 +133,9 @@ def _show_totals(console: Console, pairs: Sequence[tuple[Completion, Completion]
     totals = [hardened.totals for _, hardened in pairs]
     drafted = sum(one.drafted for one in totals)
     accepted = sum(one.accepted for one in totals)
-    different = sum(origin.text != hardened.text for origin, hardened in pairs)
     console.rule("In total", align="left")
     console.print(
-        f"{len(pairs)} prompts, {different} of them completed differently when hardened.\n"
+        f"{len(pairs)} prompts.\n"
         f"Security model's proposals accepted by the target: {accepted} of {drafted} ({accepted / drafted:.1%}).\n"
         f"Time per token: {seconds_per_token[0] * 1000:.0f} ms alone, {seconds_per_token[1] * 1000:.0f} ms hardened, "
         f"ratio {seconds_per_token[1] / seconds_per_token[0]:.2f} (prefill included)."
