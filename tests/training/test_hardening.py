@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from cosec.errors import SettingsError, TrainingError
-from cosec.training import hardening, objective
+from cosec.training import adapter_folder, hardening, objective
 from cosec.training.hardening import attach_adapter, harden
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.progress import LossMeans, SilentProgress
@@ -53,7 +54,8 @@ class Dying(Watching):
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than training these models; one test below draws."""
-    monkeypatch.setattr(hardening, "plots_available", lambda: False)
+    for module in (adapter_folder, hardening):
+        monkeypatch.setattr(module, "plots_available", lambda: False)
 
 
 @pytest.fixture
@@ -194,13 +196,22 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path, mon
     assert all(torch.isfinite(value).all() for value in last_checkpoint(tmp_path / "out").values())
 
 
-def test_patience_ends_a_run_that_no_longer_improves(data, tmp_path) -> None:
-    watching = Watching()
-    result = run(data, tmp_path / "out", epochs=8, patience=1, learning_rate=1e-12, progress=watching)
-    # A rate this small leaves the loss where it was, up to rounding: at most a few epochs look better by chance.
-    bests = [best for _, _, best in watching.validations]
-    assert result.state.step < 32 or all(bests)
-    assert bests[-1] is False or result.state.step == 32
+def test_patience_ends_a_run_that_no_longer_improves_and_resuming_does_not_go_on(data, tmp_path, monkeypatch) -> None:
+    plain = HardeningObjective.loss
+    validated = itertools.count()
+
+    def worse_each_time(self: Any, example: Any, **how: Any) -> Any:
+        loss = plain(self, example, **how)
+        if how["training"]:
+            return loss
+        rising = torch.tensor(float(next(validated)))
+        return objective.ExampleLoss(total=rising, security=loss.security, functional=loss.functional)
+
+    monkeypatch.setattr(HardeningObjective, "loss", worse_each_time)
+    result = run(data, tmp_path / "out", epochs=8, patience=2)
+    assert (result.state.step, result.state.best_epoch) == (8, 0)
+    assert run(data, tmp_path / "out", epochs=8, patience=2, resume=True).state.step == 8
+    assert run(data, tmp_path / "out", epochs=8, patience=3, resume=True).state.step == 12
 
 
 def test_without_validation_pairs_the_last_adapter_is_kept(tmp_path, write_pairs) -> None:

@@ -4,33 +4,37 @@ The output folder is a peft adapter at any time after the first validation: the 
 ``curves.jsonl`` and ``curves.png``; ``checkpoints/`` holds what ``--resume`` needs. Knows nothing about decoding.
 """
 
-import copy
-import json
 import shutil
-import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import save_file
+from accelerate import Accelerator, InitProcessGroupKwargs
+from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cosec.errors import TrainingError
+from cosec.training.adapter_folder import AdapterFolder
 from cosec.training.balancing import balance
-from cosec.training.checkpoint import CheckpointStore, RunState, replace_text, writing
-from cosec.training.curves import draw_curves, plots_available
-from cosec.training.examples import tokenize_pairs
+from cosec.training.checkpoint import CheckpointStore, RunState, writing
+from cosec.training.curves import plots_available
+from cosec.training.examples import TrainingExample, tokenize_pairs
 from cosec.training.loop import TrainingLoop
-from cosec.training.manifest import describe_data, describe_run, git_commit
+from cosec.training.manifest import describe_data
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.progress import Progress, SilentProgress
 from cosec.training.security_pairs import load_pairs
 from cosec.training.settings import HardeningSettings
+
+CACHE_FOLDER = "reference-cache"
+"""Inside the output folder, while a run goes on."""
+
+PATIENT = timedelta(days=7)
+"""How long a process waits for the others: a suspended run must still go on afterwards."""
 
 FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience")
 """Settings that a resumed run may change, because the weights do not depend on them."""
@@ -67,6 +71,21 @@ class HardeningResult:
     """False where matplotlib is missing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedExamples:
+    """A run's data, ready for the loop."""
+
+    training: list[TrainingExample]
+    """One epoch, repeats included, the originals first."""
+
+    validation: list[TrainingExample]
+    sha256: str
+    """Of the files read."""
+
+    record: Mapping[str, Any]
+    """For the manifest."""
+
+
 def harden(
     base: BaseModel,
     data: Sequence[Path],
@@ -90,55 +109,60 @@ def harden(
         DataError: If the pairs cannot be read.
         TrainingError: If training cannot go on, or ``out`` holds another run.
     """
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    pairs = load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)
-    distinct = tokenize_pairs(pairs.training, base.tokenizer, max_tokens=settings.max_tokens)
-    training = balance(
-        distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENT)]
     )
-    validation = tokenize_pairs(pairs.validation, base.tokenizer, max_tokens=settings.max_tokens)
-    store = CheckpointStore(out, _identity(base, pairs.sha256, settings))
+    examples = prepare_examples(base.tokenizer, data, settings)
+    store = CheckpointStore(out, _identity(base, examples.sha256, settings))
     _prepare_folder(out, store, accelerator, resume=resume)
     model = attach_adapter(base, settings, accelerator.device)
-    cache_bytes = settings.reference_cache_mib * 2**20 // accelerator.num_processes
-    objective = HardeningObjective(model, settings, ReferenceCache(out / "reference-cache", limit_bytes=cache_bytes))
-    commit = git_commit()
-    record = describe_data(pairs, training, len(distinct))
-
-    def publish(state: RunState, best: bool) -> None:
-        with writing(out):
-            if best:
-                _save_adapter(model, base.name, out)
-            manifest = describe_run(
-                base_model={"name": base.name, "sha256": base.sha256},
-                data=record,
-                settings=settings,
-                state=state,
-                curves=store.curves(),
-                adapter=out / "adapter_model.safetensors",
-                processes=accelerator.num_processes,
-                commit=commit,
-            )
-            replace_text(out / "manifest.json", json.dumps(manifest, indent=2) + "\n")
-            if plots_available():
-                draw_curves(store.curves(), out / "curves.png")
-
+    adapter_folder = AdapterFolder(
+        out,
+        model=model,
+        base_model={"name": base.name, "sha256": base.sha256},
+        data=examples.record,
+        settings=settings,
+        store=store,
+        processes=accelerator.num_processes,
+    )
     outcome = TrainingLoop(
-        objective=objective,
+        objective=HardeningObjective(model, settings, _reference_cache(out, settings, accelerator)),
         parameters={name: value for name, value in model.named_parameters() if value.requires_grad},
-        training=training,
-        validation=validation,
+        training=examples.training,
+        validation=examples.validation,
         settings=settings,
         store=store,
         accelerator=accelerator,
         progress=progress or SilentProgress(),
-        on_validated=publish,
+        on_validated=adapter_folder.publish,
     ).run(resume=resume)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process and not outcome.interrupted:
-        shutil.rmtree(out / "reference-cache", ignore_errors=True)
+        shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     return HardeningResult(
         folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=plots_available()
+    )
+
+
+def prepare_examples(
+    tokenizer: PreTrainedTokenizerBase, data: Sequence[Path], settings: HardeningSettings
+) -> PreparedExamples:
+    """Read, split, tokenize and balance the pairs.
+
+    Raises:
+        DataError: If the pairs cannot be read.
+        ModelError: If the tokenizer cannot tell which characters a token covers.
+    """
+    pairs = load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)
+    distinct = tokenize_pairs(pairs.training, tokenizer, max_tokens=settings.max_tokens)
+    training = balance(
+        distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
+    )
+    return PreparedExamples(
+        training=training,
+        validation=tokenize_pairs(pairs.validation, tokenizer, max_tokens=settings.max_tokens),
+        sha256=pairs.sha256,
+        record=describe_data(pairs, training, len(distinct)),
     )
 
 
@@ -177,22 +201,11 @@ def _prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator,
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
             if not resume:
-                shutil.rmtree(out / "reference-cache", ignore_errors=True)
+                shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     accelerator.wait_for_everyone()
 
 
-def _save_adapter(model: Any, base_name: str, out: Path) -> None:
-    """Write peft's two files; each is whole at any time."""
-    config = copy.copy(model.peft_config["default"])
-    config.base_model_name_or_path = base_name
-    config.inference_mode = True
-    config.target_modules = sorted(config.target_modules)
-    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".adapter-") as partial:
-        config.save_pretrained(partial)
-        save_file(
-            {name: value.cpu().contiguous() for name, value in weights.items()},
-            Path(partial) / "adapter_model.safetensors",
-        )
-        for name in ("adapter_config.json", "adapter_model.safetensors"):
-            (Path(partial) / name).replace(out / name)
+def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:
+    """The cache that all processes share; each may fill its part of the room."""
+    room = settings.reference_cache_mib * 2**20 // accelerator.num_processes
+    return ReferenceCache(out / CACHE_FOLDER, limit_bytes=room)
