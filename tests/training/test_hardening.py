@@ -146,6 +146,7 @@ def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_
 
 
 def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(data, tmp_path) -> None:
+    handler = signal.getsignal(signal.SIGINT)  # a shell's background jobs start with Ctrl-C ignored
     run(data, tmp_path / "whole")
     stopped = run(data, tmp_path / "stopped", progress=Watching(at_step=3))
     assert stopped.interrupted
@@ -153,7 +154,7 @@ def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(data, tmp_path) -> No
     resumed = run(data, tmp_path / "stopped", resume=True)
     assert not resumed.interrupted
     assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "stopped"))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(data, tmp_path) -> None:
