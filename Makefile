@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The demo prompts are unfinished files on purpose: data, not code to check.
-PROMPTS := src/cosec/prompts
 STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -31,9 +30,9 @@ test: setup ## Run the tests, those that need the embedded model included
 	$(BIN)/pytest -m "not slow and not gpu"
 
 check: $(STAMP) ## Lint, formatting, types, import rules
-	$(BIN)/ruff check --extend-exclude $(PROMPTS) .
-	$(BIN)/ruff format --check --extend-exclude $(PROMPTS) .
-	$(BIN)/mypy --exclude '^$(PROMPTS)/'
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 clean: ## Remove .venv, caches and build output (models and runs stay)

@@ -7,20 +7,9 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.loading import ModelPair
-from tests.decoding.pairs import separate_pair, shared_pair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
-
-
-@pytest.fixture(scope="module", params=["separate", "shared"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    return {"separate": separate_pair, "shared": shared_pair}[request.param](tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(scope="module")
-def separate(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    return separate_pair(tmp_path_factory.mktemp("separate"))
 
 
 def settings(*, preset: str = "paper", threshold: float = 0.3, **sampling: object) -> DecodingSettings:

@@ -14,21 +14,11 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.decoding.verification import ThresholdRule
 from cosec.errors import PromptError, SettingsError
-from tests.decoding.pairs import separate_pair, shared_pair
+from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = [[5, 6, 7, 8, 9], [10, 11], [12]]
 PAD = END = 0  # as the tiny models' configurations say
-
-
-@pytest.fixture(scope="module", params=["separate", "shared"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    return {"separate": separate_pair, "shared": shared_pair}[request.param](tmp_path_factory.mktemp("pair"))
-
-
-@pytest.fixture(scope="module")
-def separate(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    return separate_pair(tmp_path_factory.mktemp("separate"))
 
 
 def left_padded(prompts: list[list[int]]) -> dict[str, Tensor]:
