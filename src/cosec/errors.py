@@ -60,3 +60,11 @@ class DataError(CosecError):
 
 class TrainingError(CosecError):
     """Training cannot go on; what was saved so far is intact."""
+
+
+class CheckerError(CosecError):
+    """A security checker could not run, so nothing is known about the files it was given."""
+
+
+class SandboxError(CosecError):
+    """A program could not be run in isolation, so nothing is known about it."""

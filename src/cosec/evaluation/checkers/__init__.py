@@ -1,0 +1,1 @@
+"""Checkers: each looks for weaknesses in files; one a file, behind one small interface."""
