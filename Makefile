@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # The demo prompts are unfinished files on purpose: data, not code to check.
 STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One process a core; each runs its tensors on one thread (tests/conftest.py).
+TEST_WORKERS ?= auto
+SEMGREP := $(VENV)/semgrep
 
 .PHONY: setup demo test check clean help
 
@@ -15,19 +18,24 @@ setup: $(STAMP) ## Make .venv, install the package, fetch the embedded model (ab
 	$(BIN)/cosec models pull smollm2-135m
 
 # Reinstalled only when what should be installed changes.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "cosec needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt hatchling editables
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	test -x $(SEMGREP)/bin/python || $(PYTHON) -m venv $(SEMGREP)
+	$(SEMGREP)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-semgrep.txt semgrep
+	@command -v bwrap >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	  { apt-get install -y -qq bubblewrap >/dev/null || { apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; }; }; } || \
+	  echo "note: no bubblewrap here; generated programs will be isolated by resource limits only" >&2
 	@touch $@
 
 demo: setup ## Complete the demo prompts with and without hardening, side by side
 	$(BIN)/cosec demo
 
 test: setup ## Run the tests, those that need the embedded model included
-	$(BIN)/pytest -m "not slow and not gpu"
+	$(BIN)/pytest -m "not slow and not gpu" -n $(TEST_WORKERS) --dist loadfile
 
 check: $(STAMP) ## Lint, formatting, types, import rules
 	$(BIN)/ruff check .

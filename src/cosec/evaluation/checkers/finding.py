@@ -1,7 +1,7 @@
 """What a checker says about a file: findings, and the files that it could not judge.
 
-A file that a checker could not judge is *unscored*, with the reason; it is never counted as clean. A checker that cannot run at all
-raises `cosec.errors.CheckerError`.
+A file that a checker could not judge is *unscored*, with the reason; it is never counted as clean. A checker that
+cannot run at all raises `cosec.errors.CheckerError`.
 """
 
 from collections.abc import Collection, Iterable, Sequence

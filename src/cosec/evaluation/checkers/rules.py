@@ -1,7 +1,7 @@
 """The closed table of weaknesses that the checkers look for: rule id → CWE, language, severity, title.
 
-Scenarios name these ids, checkers report them, and SARIF's rule descriptions are made from them. Which checker judges which rule is
-the checkers' own knowledge.
+Scenarios name these ids, checkers report them, and SARIF's rule descriptions are made from them. Which checker judges
+which rule is the checkers' own knowledge.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ _TABLE = (
     Rule("py/unsafe-deserialization", "CWE-502", "error", 9.8, "Untrusted data deserialised into objects"),
     Rule("py/weak-file-permissions", "CWE-732", "error", 7.8, "File that others may read or write"),
     Rule("py/hardcoded-credentials", "CWE-798", "error", 9.8, "Credential written into the program"),
-    Rule("py/incomplete-host-check", "CWE-020", "warning", 7.8, "URL or host name checked by a pattern that others can satisfy"),
+    Rule("py/incomplete-host-check", "CWE-020", "warning", 7.8, "Host name checked by a pattern others can satisfy"),
     Rule("py/log-injection", "CWE-117", "error", 7.8, "Untrusted text in a log without removing line breaks"),
     Rule("py/regex-injection", "CWE-777", "error", 7.5, "Untrusted text used as a regular expression"),
     Rule("c/out-of-bounds-read", "CWE-125", "error", 9.1, "Read outside an object"),
