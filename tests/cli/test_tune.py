@@ -65,7 +65,9 @@ def test_the_adapter_loads_as_the_security_model_of_its_base(tiny, pairs, tmp_pa
     assert main(arguments(tiny, pairs, tmp_path / "out")) == 0
     pair = load_pair(str(tiny), str(tmp_path / "out"))
     assert pair.security is None
-    assert pair.adapter_path == tmp_path / "out"
+    loaded = pair.adapter
+    assert loaded is not None
+    assert loaded.path == tmp_path / "out"
 
 
 def test_a_finished_run_is_resumed_but_not_overwritten(tiny, pairs, tmp_path, capsys) -> None:

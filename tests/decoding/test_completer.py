@@ -147,7 +147,7 @@ def test_a_prompt_that_fills_the_context_is_refused_and_one_that_nearly_does_get
 
 
 def test_hardening_without_a_security_model_is_refused(separate: PreparedPair) -> None:
-    alone = PreparedPair(ModelPair(target=separate.pair.target, security=None, adapter_path=None))
+    alone = PreparedPair(ModelPair(target=separate.pair.target, security=None, adapter=None))
     assert not alone.has_security
     with pytest.raises(SettingsError, match="no security model"):
         Completer(alone, settings())

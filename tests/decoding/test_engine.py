@@ -11,6 +11,7 @@ from cosec.decoding.lanes import Lanes, TargetLane, TwoModelLanes
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord, summary
 from cosec.decoding.verification import ThresholdRule
+from cosec.errors import ModelError
 from tests.decoding.scripted import ScriptedModel, random_table
 
 VOCABULARY = 12
@@ -324,3 +325,16 @@ def test_a_rejected_proposal_may_be_repeated_by_the_target() -> None:
         if record.origin is TokenOrigin.TARGET and record.token_id == record.proposed_id
     ]
     assert 60 < len(repeated) < 140  # a third: the fallback is the target itself, not a residual
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+@pytest.mark.parametrize("damage", [float("nan"), float("inf")])
+@pytest.mark.parametrize("damaged", ["target", "security"])
+def test_numbers_that_are_not_finite_end_the_run_and_name_the_model(
+    damaged: str, damage: float, temperature: float
+) -> None:
+    models = {"security": torch.zeros(VOCABULARY), "target": torch.zeros(VOCABULARY)}
+    models[damaged][3] = damage
+    run = start(two_models(**models), settings(temperature=temperature, draft_length=2), [request()])
+    with pytest.raises(ModelError, match=f"The {damaged} model answered.*--dtype float32"):
+        run.step()

@@ -170,13 +170,17 @@ def test_a_configuration_without_context_length_is_refused(base: Path) -> None:
 def test_an_adapter_of_the_target_shares_its_weights(base: Path, adapter: Path) -> None:
     pair = load_pair(str(base), str(adapter))
     assert pair.security is None
-    assert pair.adapter_path == adapter
+    loaded = pair.adapter
+    assert loaded is not None
+    assert loaded.path == adapter
 
 
 def test_the_recorded_fingerprint_wins_over_the_name(base: Path, adapter: Path) -> None:
     edit_json(adapter / "adapter_config.json", base_model_name_or_path="somebody/else")
     write_manifest(adapter, name="somebody/else", sha256=model_fingerprint(base))
-    assert load_pair(str(base), str(adapter)).adapter_path == adapter
+    loaded = load_pair(str(base), str(adapter)).adapter
+    assert loaded is not None
+    assert loaded.path == adapter
 
 
 def test_an_adapter_for_other_weights_of_the_same_name_is_refused(base: Path, adapter: Path) -> None:
@@ -188,7 +192,7 @@ def test_an_adapter_for_other_weights_of_the_same_name_is_refused(base: Path, ad
 def test_an_adapter_of_another_base_is_merged_into_that_base(base: Path, adapter: Path, tmp_path: Path) -> None:
     target = save_tiny("llama", tmp_path / "target", seed=9, hidden=16)
     pair = load_pair(str(target), str(adapter))
-    assert pair.adapter_path is None
+    assert pair.adapter is None
     assert pair.security is not None
     assert pair.security.path == base
     alone = load_model(str(base))
@@ -205,7 +209,9 @@ def test_an_adapter_whose_base_is_missing_names_both(adapter: Path, base: Path, 
 
 def test_an_adapter_that_names_no_base_must_fit(base: Path, adapter: Path, tmp_path: Path) -> None:
     edit_json(adapter / "adapter_config.json", base_model_name_or_path=None)
-    assert load_pair(str(base), str(adapter)).adapter_path == adapter
+    loaded = load_pair(str(base), str(adapter)).adapter
+    assert loaded is not None
+    assert loaded.path == adapter
     narrow = save_tiny("llama", tmp_path / "narrow", hidden=16)
     with pytest.raises(AdapterError, match="another base"):
         load_pair(str(narrow), str(adapter))
@@ -223,13 +229,13 @@ def test_a_full_model_is_loaded_as_security_model(base: Path, tmp_path: Path) ->
     pair = load_pair(str(base), str(security))
     assert pair.security is not None
     assert pair.security.path == security
-    assert pair.adapter_path is None
+    assert pair.adapter is None
 
 
 def test_without_security_the_target_is_alone(base: Path) -> None:
     pair = load_pair(str(base), "none")
     assert pair.security is None
-    assert pair.adapter_path is None
+    assert pair.adapter is None
 
 
 def test_a_target_without_shipped_security_model_asks_for_one(base: Path) -> None:
@@ -239,7 +245,9 @@ def test_a_target_without_shipped_security_model_asks_for_one(base: Path) -> Non
 
 def test_the_shipped_adapter_is_the_default(base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "shipped_adapter", lambda name: adapter if name == str(base) else None)
-    assert load_pair(str(base)).adapter_path == adapter
+    loaded = load_pair(str(base)).adapter
+    assert loaded is not None
+    assert loaded.path == adapter
 
 
 def test_the_original_of_an_embedded_model_counts_as_its_name(
@@ -247,7 +255,9 @@ def test_the_original_of_an_embedded_model_counts_as_its_name(
 ) -> None:
     edit_json(adapter / "adapter_config.json", base_model_name_or_path="HuggingFaceTB/SmolLM2-135M-Instruct")
     monkeypatch.setattr(bundled.BundledModel, "folder", base)
-    assert load_pair("smollm2-135m", str(adapter)).adapter_path == adapter
+    loaded = load_pair("smollm2-135m", str(adapter)).adapter
+    assert loaded is not None
+    assert loaded.path == adapter
     assert load_model(str(adapter)).path == base
 
 

@@ -105,30 +105,7 @@ def test_the_update_takes_the_weights_own_precision() -> None:
     assert torch.equal(output[1:], base(hidden)[1:])
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ({"nothing.lora_A": (2, 6), "nothing.lora_B": (5, 2)}, "'nothing', which the base model does not have"),
-        ({"norm.lora_A": (2, 6), "norm.lora_B": (6, 2)}, "LayerNorm; only linear maps"),
-        ({"map.lora_A": (2, 7), "map.lora_B": (5, 2)}, "maps 7 to 5 values.*6 to 5.*another base"),
-        ({"map.lora_A": (2, 6), "map.lora_B": (4, 2)}, "maps 6 to 4 values.*6 to 5.*another base"),
-        ({"map.lora_A": (2, 6), "map.lora_B": (5, 3)}, "'map'.*rank"),
-        ({"map.lora_A": (2, 6)}, "'map'.*lora_B"),
-    ],
-)
-def test_an_adapter_that_does_not_fit_is_refused_and_the_model_stays_as_it_was(
-    weights: dict[str, tuple[int, int]], message: str
-) -> None:
-    model = nn.ModuleDict({"first": nn.Linear(6, 6), "map": nn.Linear(6, 5), "norm": nn.LayerNorm(6)})
-    given = {"first.lora_A": torch.ones(2, 6), "first.lora_B": torch.ones(6, 2)}
-    given |= {name: torch.ones(shape) for name, shape in weights.items()}
-    scales = {name.rpartition(".")[0]: 1.0 for name in given}
-    with pytest.raises(AdapterError, match=message):
-        attach_adapter(model, given, scales)
-    assert isinstance(model["first"], nn.Linear)
-
-
 def test_a_second_adapter_on_the_same_weights_is_refused() -> None:
     model, _, _ = attached("llama")
-    with pytest.raises(AdapterError):
+    with pytest.raises(AdapterError, match="carry an adapter already"):
         attach_adapter(model, *adapter_weights(peft_model("llama")))

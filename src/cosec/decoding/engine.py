@@ -21,6 +21,7 @@ from cosec.decoding.randomness import Role, sequence_key, uniforms
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.decoding.verification import Rule
+from cosec.errors import ModelError
 
 FinishReason = Literal["stop", "length", "cancelled"]
 
@@ -136,6 +137,7 @@ class Run:
         proposal_probs: list[Tensor] = []
 
         def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
+            _refuse_nan("security", log_probs)
             distribution = self._rule.proposal(log_probs)
             tokens = distribution.sample(uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL))
             proposed.append(tokens)
@@ -143,6 +145,7 @@ class Run:
             return tokens
 
         scores = self._lanes.advance(self._pending, k, propose)
+        _refuse_nan("target", scores.target_log_probs)
         if scores.security_log_probs is None:
             accepted = [0] * len(self._rows)
             tokens, ratios = (
@@ -258,4 +261,13 @@ class _Details:
             proposed_id=self.proposed[row][index] if self.proposed is not None else None,
             acceptance_ratio=self.ratios[row][index] if self.ratios is not None else None,
             top_logprobs=top,
+        )
+
+
+def _refuse_nan(which: str, log_probs: Float[Tensor, "... vocab"]) -> None:
+    """Check the first entry of each distribution: one logit that is not finite makes all of its row NaN."""
+    if bool(log_probs[..., 0].isnan().any()):
+        raise ModelError(
+            f"The {which} model answered with numbers that are not finite. Its weights are damaged, or overflow in "
+            "their number format: load it with --dtype float32 or bfloat16."
         )

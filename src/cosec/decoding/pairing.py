@@ -8,7 +8,6 @@ from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.errors import SettingsError
-from cosec.models.adapters import read_adapter
 from cosec.models.loading import ModelPair
 from cosec.models.packed_linear import pack_linears
 from cosec.models.shared_weights import AdapterSwitch, attach_adapter
@@ -24,7 +23,6 @@ class PreparedPair:
 
         Raises:
             VocabularyMismatch: If the two models' tokens do not mean the same.
-            AdapterError: If the adapter does not fit the target.
         """
         self.pair = pair
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
@@ -35,9 +33,8 @@ class PreparedPair:
         if pair.security is not None:
             self._vocabulary_size = shared_vocabulary(pair.target, pair.security).size
             self.context_length = min(self.context_length, pair.security.context_length)
-        elif pair.adapter_path is not None:
-            adapter = read_adapter(pair.adapter_path)
-            self._switch = attach_adapter(pair.target.model, adapter.weights, adapter.scales)
+        elif pair.adapter is not None:
+            self._switch = attach_adapter(pair.target.model, pair.adapter.weights, pair.adapter.scales)
         for loaded in (pair.target, pair.security):
             if loaded is not None:
                 pack_linears(loaded.model)

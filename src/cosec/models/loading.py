@@ -60,8 +60,8 @@ class ModelPair:
     security: LoadedModel | None
     """A model of its own; None where weights are shared or the target decodes alone."""
 
-    adapter_path: Path | None
-    """Folder of the adapter that makes the target's weights the security model, else None."""
+    adapter: Adapter | None
+    """The adapter, checked against the target, that makes its weights the security model; else None."""
 
 
 def resolve_model(name: str) -> Path:
@@ -123,14 +123,14 @@ def load_pair(
         if belongs_to(adapter, target, target_folder):
             loaded = _load(target, target_folder, dtype, device_map)
             check_fits(adapter, loaded.model, target)
-            return ModelPair(target=loaded, security=None, adapter_path=security_folder)
+            return ModelPair(target=loaded, security=None, adapter=adapter)
         try:
             resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
     loaded = _load(target, target_folder, dtype, device_map)
     other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
-    return ModelPair(target=loaded, security=other, adapter_path=None)
+    return ModelPair(target=loaded, security=other, adapter=None)
 
 
 def belongs_to(adapter: Adapter, name: str, folder: Path) -> bool:

@@ -50,43 +50,21 @@ def attach_adapter(model: nn.Module, weights: Mapping[str, Tensor], scales: Mapp
     """Wrap the linear maps that an adapter changes; until ``rows`` is set the model is unchanged.
 
     Args:
-        model: The base model; changed in place.
+        model: The base model, which the adapter was checked against (``adapters.check_fits``); changed in place.
         weights: ``"<module>.lora_A"`` and ``"<module>.lora_B"`` for each changed module,
             of shapes (rank, in) and (out, rank).
         scales: For each changed module the factor of its update (alpha / rank).
 
     Raises:
-        AdapterError: If a module is missing from the model or a shape does not fit.
+        AdapterError: If another adapter is already attached.
     """
+    if any(isinstance(module, LoraRows) for module in model.modules()):
+        raise AdapterError("These weights carry an adapter already; load the model again to attach another one.")
     switch = AdapterSwitch()
-    # Everything is checked before anything is changed.
-    wrapped = {name: _wrapped(model, name, weights, scale, switch) for name, scale in scales.items()}
-    for name, module in wrapped.items():
+    for name, scale in scales.items():
         parent_name, _, child = name.rpartition(".")
-        setattr(model.get_submodule(parent_name), child, module)
-    return switch
-
-
-def _wrapped(
-    model: nn.Module, name: str, weights: Mapping[str, Tensor], scale: float, switch: AdapterSwitch
-) -> LoraRows:
-    try:
         base = model.get_submodule(name)
-    except AttributeError as error:
-        raise AdapterError(f"The adapter changes {name!r}, which the base model does not have.") from error
-    if not isinstance(base, nn.Linear):
-        raise AdapterError(f"The adapter changes {name!r}, a {type(base).__name__}; only linear maps can be shared.")
-    lora_a, lora_b = weights.get(f"{name}.lora_A"), weights.get(f"{name}.lora_B")
-    if lora_a is None or lora_b is None:
-        raise AdapterError(f"The adapter's update of {name!r} is incomplete: it needs both lora_A and lora_B.")
-    if lora_a.shape[0] != lora_b.shape[1]:
-        raise AdapterError(
-            f"The adapter's update of {name!r} is corrupt: "
-            f"lora_A has rank {lora_a.shape[0]}, lora_B rank {lora_b.shape[1]}."
-        )
-    if lora_a.shape[1] != base.in_features or lora_b.shape[0] != base.out_features:
-        raise AdapterError(
-            f"The adapter's update of {name!r} maps {lora_a.shape[1]} to {lora_b.shape[0]} values, "
-            f"the base model's map {base.in_features} to {base.out_features}: it was made for another base."
-        )
-    return LoraRows(base, lora_a, lora_b, scale, switch)
+        assert isinstance(base, nn.Linear)
+        wrapped = LoraRows(base, weights[f"{name}.lora_A"], weights[f"{name}.lora_B"], scale, switch)
+        setattr(model.get_submodule(parent_name), child, wrapped)
+    return switch
