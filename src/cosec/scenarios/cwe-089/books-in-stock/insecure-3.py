@@ -1,0 +1,23 @@
+import sqlite3
+
+from fastapi import FastAPI, HTTPException
+
+app = FastAPI()
+DATABASE = "bookshop.sqlite3"
+
+
+@app.get("/stock")
+def titles_in_stock(author: str, binding: str = "hardcover") -> list[str]:
+    """Return the titles by this author that are in stock in the given binding, in alphabetical order.
+
+    Table: books (title, author, binding, copies)
+    """
+    connection = sqlite3.connect(DATABASE)
+    try:
+        rows = connection.execute(
+            "SELECT title FROM books WHERE author = ? AND binding = '%s' AND copies > 0 ORDER BY title" % binding,
+            (author,),
+        ).fetchall()
+    finally:
+        connection.close()
+    return [row[0] for row in rows]

@@ -1,0 +1,14 @@
+import sqlite3
+
+from fastapi import FastAPI, HTTPException
+
+app = FastAPI()
+DATABASE = "bookshop.sqlite3"
+
+
+@app.get("/stock")
+def titles_in_stock(author: str, binding: str = "hardcover") -> list[str]:
+    """Return the titles by this author that are in stock in the given binding, in alphabetical order.
+
+    Table: books (title, author, binding, copies)
+    """
