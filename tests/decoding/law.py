@@ -72,3 +72,37 @@ def logits_after(table: Tensor, prefix: list[int]) -> Vector:
     order = table.dim() - 1
     padded = [0] * order + prefix
     return table[tuple(padded[len(padded) - order :])].double().numpy()
+
+
+def divergence(security: Vector, base: Vector, kind: str) -> float:
+    one, other = raw(security), raw(base)
+    if kind == "argmax":
+        return float(one.argmax() != other.argmax())
+    if kind == "kl":
+        return float((one * np.log(one / other)).sum())
+    middle = (one + other) / 2
+    return float(((one * np.log(one / middle)).sum() + (other * np.log(other / middle)).sum()) / 2)
+
+
+def lossless_law(
+    target: Vector, security: Vector, base: Vector, rule: dict[str, object], *, temperature: float, top_p: float
+) -> Vector:
+    """The law of the next token under speculative, steer and gate, from the three models' logits."""
+
+    def steered(strength: float) -> Vector:
+        moved = np.log(raw(target)) + strength * (np.log(raw(security)) - np.log(raw(base)))
+        return warped(moved, temperature, top_p)
+
+    plain = warped(target, temperature, top_p)
+    if rule["name"] == "speculative":
+        return plain
+    if rule["name"] == "steer":
+        return steered(float(rule["strength"]))  # type: ignore[arg-type]
+    if divergence(security, base, str(rule.get("divergence", "kl"))) <= float(rule["strength"]):  # type: ignore[arg-type]
+        return plain
+    decision = warped(security, temperature, top_p)
+    if rule.get("decision") == "steered":
+        decision = steered(float(rule["steering_strength"]))  # type: ignore[arg-type]
+    possible = raw(target) >= float(rule.get("plausibility_floor", 0.02)) * raw(target).max()  # type: ignore[arg-type]
+    limited = decision * possible
+    return limited / limited.sum() if limited.sum() > 0 else plain

@@ -62,6 +62,42 @@ class ScriptedModel:
         self.rows = [list(self.rows[row]) for row in rows]
 
 
+class HalvesModel:
+    """A batch of twice the rows: the leading half follows one table, the trailing half another."""
+
+    def __init__(self, leading: Tensor, trailing: Tensor) -> None:
+        self.halves = [ScriptedModel(leading), ScriptedModel(trailing)]
+
+    @property
+    def row_count(self) -> int:
+        return sum(half.row_count for half in self.halves)
+
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> HalvesModel:
+        middle = len(prompts) // 2
+        assert list(prompts[:middle]) == list(prompts[middle:])
+        batch = HalvesModel(self.halves[0].table, self.halves[1].table)
+        batch.halves = [half.prefill(prompts[:middle]) for half in self.halves]
+        return batch
+
+    def advance(self, tokens: Tensor) -> Tensor:
+        leading, trailing = tokens.chunk(2)
+        assert torch.equal(leading, trailing)
+        return torch.cat([half.advance(leading) for half in self.halves])
+
+    def rollback(self, dropped: Sequence[int]) -> None:
+        middle = len(dropped) // 2
+        assert list(dropped[:middle]) == list(dropped[middle:])
+        for half in self.halves:
+            half.rollback(dropped[:middle])
+
+    def select(self, rows: Sequence[int]) -> None:
+        middle = len(rows) // 2
+        shift = self.halves[0].row_count
+        assert [row + shift for row in rows[:middle]] == list(rows[middle:])
+        for half in self.halves:
+            half.select(rows[:middle])
+
+
 def random_table(vocabulary: int, order: int, seed: int, scale: float = 1.5) -> Tensor:
     """Logits for every run of ``order`` tokens."""
     return torch.randn([vocabulary] * (order + 1), generator=torch.Generator().manual_seed(seed)) * scale

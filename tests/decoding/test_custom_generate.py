@@ -11,8 +11,8 @@ from transformers.generation.streamers import BaseStreamer
 from cosec.decoding.custom_generate import CoDecoding
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
-from cosec.decoding.verification import ThresholdRule
 from cosec.errors import PromptError, SettingsError
 from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
@@ -44,7 +44,7 @@ def engine_run(
         for prompt in prompts
         for sample in range(samples)
     ]
-    run = Run(pair.lanes(1), ThresholdRule(chosen), chosen, stop, requests)
+    run = Run(pair.lanes(1), rule_for(chosen), chosen, stop, requests)
     emitted: list[list[int]] = [[] for _ in requests]
     while emissions := run.step():
         for emission in emissions:
@@ -108,7 +108,7 @@ def test_without_a_seed_texts_follow_torchs_generator(separate: PreparedPair) ->
 
 def test_threshold_one_is_the_models_own_greedy_generation(pair: PreparedPair) -> None:
     own = pair.pair.target.model.generate(**left_padded(PROMPTS), max_new_tokens=12, do_sample=False)
-    method = CoDecoding(pair, acceptance_threshold=1.0)
+    method = CoDecoding(pair, rule={"acceptance_threshold": 1.0})
     assert torch.equal(generate(pair, custom_generate=method, do_sample=False, top_k=None), own)
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from cosec.decoding.engine import Emission, Run, SequenceRequest
 from cosec.decoding.lanes import Lanes, TargetLane, TwoModelLanes
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord, summary
-from cosec.decoding.verification import ThresholdRule
 from cosec.errors import ModelError
 from tests.decoding.scripted import ScriptedModel, random_table
 
@@ -40,7 +40,7 @@ def request(prompt: Sequence[int] = PROMPTS[0], sample_index: int = 0, limit: in
 def start(
     lanes: Lanes, chosen: DecodingSettings, requests: Sequence[SequenceRequest], stop: frozenset[int] = frozenset()
 ) -> Run:
-    return Run(lanes, ThresholdRule(chosen), chosen, stop, requests)
+    return Run(lanes, rule_for(chosen), chosen, stop, requests)
 
 
 def collect(run: Run, before_step: Callable[[Run, int], None] = lambda run, step: None) -> dict[int, list[Emission]]:

@@ -8,10 +8,13 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
+from cosec.decoding.drafting import Position
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.lanes import Lanes, Propose, Scores, TwoModelLanes
+from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.threshold import ThresholdRule
+from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
-from cosec.decoding.verification import ThresholdRule
 from tests.decoding.law import PRESETS, law_at, logits_after, position_law
 from tests.decoding.scripted import ScriptedModel, random_table
 
@@ -38,7 +41,7 @@ def draw(lanes: Lanes, chosen: DecodingSettings, draws: int = DRAWS) -> Tensor:
         requests = [
             SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=start + i, max_new_tokens=3) for i in range(2_000)
         ]
-        run = Run(lanes, ThresholdRule(chosen), chosen, frozenset(), requests)
+        run = Run(lanes, rule_for(chosen), chosen, frozenset(), requests)
         batch: list[list[int]] = [[] for _ in requests]
         while emissions := run.step():
             for emission in emissions:
@@ -103,14 +106,14 @@ def test_a_bonus_token_breaks_the_law_and_is_noticed() -> None:
 
 def test_a_fallback_sharper_than_the_target_breaks_the_law_and_is_noticed() -> None:
     class SharpenedFallback(ThresholdRule):
-        def fallback(self, target_log_probs: Tensor) -> object:
-            distribution = super().fallback(target_log_probs)
+        def fallback(self, at: Position) -> TokenDistribution:
+            distribution = super().fallback(at)
             sharpened = distribution.probs.square()
             return type(distribution)(sharpened / sharpened.sum(-1, keepdim=True), distribution.token_ids)
 
     chosen = settings("paper", 1)
     requests = [SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=1) for i in range(20_000)]
     lanes = TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET))
-    emissions = Run(lanes, SharpenedFallback(chosen), chosen, frozenset(), requests).step()
+    emissions = Run(lanes, SharpenedFallback(chosen.rule, chosen.sampling), chosen, frozenset(), requests).step()
     tokens = torch.tensor([emission.records[0].token_id for emission in emissions])
     assert p_value(tokens, expected(0, "paper")) < 1e-6

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from torch import Tensor
 
 import cosec.decoding.selftest as selftest
+from cosec.decoding.drafting import Position
+from cosec.decoding.rules.threshold import ThresholdRule
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.verification import ThresholdRule
 
 
 def test_the_self_test_passes_on_this_engine() -> None:
@@ -17,8 +17,8 @@ def test_the_self_test_passes_on_this_engine() -> None:
 def test_the_self_test_fails_when_the_fallback_follows_another_law(monkeypatch: pytest.MonkeyPatch) -> None:
     right = ThresholdRule.fallback
 
-    def sharpened(self: ThresholdRule, target_log_probs: Tensor) -> TokenDistribution:
-        distribution = right(self, target_log_probs)
+    def sharpened(self: ThresholdRule, at: Position) -> TokenDistribution:
+        distribution = right(self, at)
         squared = distribution.probs.square()
         return TokenDistribution(squared / squared.sum(-1, keepdim=True), distribution.token_ids)
 

@@ -28,6 +28,7 @@ def test_a_given_setting_wins_over_its_preset_and_is_recorded() -> None:
     assert (rule.preset, rule.fallback, rule.target_ratio) == ("release", "warped", "raw")
     recorded = DecodingSettings(rule=rule).model_dump()["rule"]
     assert recorded == {
+        "name": "cosec",
         "preset": "release",
         "acceptance_threshold": 0.3,
         "target_ratio": "raw",
@@ -47,7 +48,6 @@ def test_recorded_settings_give_the_same_settings_back() -> None:
 @pytest.mark.parametrize(
     ("rule", "sampling", "name"),
     [
-        ({"acceptance_treshold": 0.3}, {}, "acceptance_treshold"),
         ({}, {"top_k": 50}, "top_k"),
         ({"acceptance_threshold": -0.1}, {}, "acceptance_threshold"),
         ({"acceptance_threshold": float("nan")}, {}, "acceptance_threshold"),
@@ -93,3 +93,29 @@ def test_settings_cannot_be_changed_after_they_were_made() -> None:
     for settings in (RuleSettings(), SamplingSettings()):
         with pytest.raises(ValidationError, match="frozen"):
             settings.preset = "release"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"acceptance_treshold": 0.3}, r"'acceptance_treshold' of the rule 'cosec'.*Did you mean acceptance_threshold"),
+        ({"name": "steer", "preset": "paper"}, r"'steer' has no preset \(it has strength\); preset belongs to cosec"),
+        ({"name": "gate", "acceptance_threshold": 0.3}, r"'gate' has no acceptance_threshold .*belongs to cosec"),
+        ({"strength": 2}, r"'cosec' has no strength .*strength belongs to steer and gate"),
+        ({"name": "speculative", "strength": 2}, r"'speculative' has no strength \(it has no settings\)"),
+        ({"name": "gates"}, r"no rule 'gates'; choose one of cosec, steer, gate, speculative"),
+        ({"name": "gate", "steering_strength": 2}, r"steering_strength has no effect"),
+        ({"name": "gate", "divergence": "tv"}, r"divergence: .*'kl', 'js' or 'argmax'"),
+        ({"name": "steer", "strength": -1}, r"strength: .*greater than or equal to 0"),
+    ],
+)
+def test_a_setting_that_the_rule_does_not_use_is_refused(rule: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        decoding_settings(rule, {})
+
+
+@pytest.mark.parametrize("name", ["steer", "gate", "speculative"])
+def test_every_rules_settings_are_recorded_and_read_back(name: str) -> None:
+    settings = decoding_settings({"name": name}, {})
+    assert settings.rule.name == name
+    assert DecodingSettings.model_validate_json(settings.model_dump_json()) == settings

@@ -189,14 +189,18 @@ def test_an_adapter_for_other_weights_of_the_same_name_is_refused(base: Path, ad
         load_pair(str(base), str(adapter))
 
 
-def test_an_adapter_of_another_base_is_merged_into_that_base(base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_another_base_comes_with_that_base(base: Path, adapter: Path, tmp_path: Path) -> None:
     target = save_tiny("llama", tmp_path / "target", seed=9, hidden=16)
     pair = load_pair(str(target), str(adapter))
-    assert pair.adapter is None
+    assert pair.adapter is not None
+    assert pair.adapter.path == adapter
     assert pair.security is not None
     assert pair.security.path == base
-    alone = load_model(str(base))
-    difference = (pair.security.model(TOKEN_IDS).logits - alone.model(TOKEN_IDS).logits).abs().max()
+
+
+def test_an_adapter_loaded_as_a_model_is_merged_into_its_base(base: Path, adapter: Path) -> None:
+    merged, alone = load_model(str(adapter)), load_model(str(base))
+    difference = (merged.model(TOKEN_IDS).logits - alone.model(TOKEN_IDS).logits).abs().max()
     assert difference > 0.1, "the adapter must be in the weights"
 
 

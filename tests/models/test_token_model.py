@@ -10,8 +10,8 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TokenModel, TwoModelLanes
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
-from cosec.decoding.verification import ThresholdRule
 from cosec.errors import ModelError
 from cosec.models.token_model import CachedModel
 from tests.models.lora import attached
@@ -172,7 +172,7 @@ def decode(lanes: Lanes, draft_length: int | str, limit: int = 24, **rule: objec
         for prompt in PROMPTS
         for sample in range(2)
     ]
-    run = Run(lanes, ThresholdRule(chosen), chosen, frozenset({33}), requests)
+    run = Run(lanes, rule_for(chosen), chosen, frozenset({33}), requests)
     texts: list[list[int]] = [[] for _ in requests]
     while emissions := run.step():
         for emission in emissions:

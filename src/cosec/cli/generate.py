@@ -12,7 +12,15 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
-from cosec.decoding.settings import DecodingSettings, Distribution, PresetName, SamplingSettings, decoding_settings
+from cosec.decoding.settings import (
+    DecodingSettings,
+    Distribution,
+    Divergence,
+    PresetName,
+    RuleName,
+    SamplingSettings,
+    decoding_settings,
+)
 from cosec.errors import PromptError, SettingsError
 
 if TYPE_CHECKING:
@@ -26,29 +34,50 @@ Arm = Literal["origin", "hardened"]
 
 
 class RuleFlags(BaseModel):
-    """The acceptance rule as flags; what is not given comes from the preset."""
+    """The decoding rule as flags; what is not given has the rule's default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    threshold: float | None = None
-    """A proposal stands while min(1, target / security) exceeds this (default 0.3); 1 or more is the target alone."""
+    rule: RuleName | None = None
+    """cosec: the paper's; gate: act at security decisions only; steer: act everywhere; speculative: target as it is."""
 
-    preset: PresetName = "paper"
-    """Where paper and released code disagree, whom to follow; see docs/method.md."""
+    threshold: float | None = None
+    """cosec: a proposal stands while min(1, target / security) exceeds this (0.3); 1 or more is the target alone."""
+
+    strength: float | None = None
+    """steer: factor of the adapter's change (2). gate: divergence above which a position is a decision (0.1)."""
+
+    preset: PresetName | None = None
+    """cosec: where paper and released code disagree, whom to follow (paper); see docs/method.md."""
 
     target_ratio: Distribution | None = None
-    """Overrides the preset: the target's distribution in the ratio."""
+    """cosec: overrides the preset: the target's distribution in the ratio."""
 
     security_ratio: Distribution | None = None
-    """Overrides the preset: the security model's distribution in the ratio."""
+    """cosec: overrides the preset: the security model's distribution in the ratio."""
 
     fallback: Distribution | None = None
-    """Overrides the preset: what the target samples from after a rejection."""
+    """cosec: overrides the preset: what the target samples from after a rejection."""
+
+    divergence: Divergence | None = None
+    """gate: how the adapter's change is measured (kl)."""
+
+    decision: Literal["security", "steered"] | None = None
+    """gate: what security decisions are drawn from (security)."""
+
+    plausibility_floor: float | None = None
+    """gate: decisions keep to tokens with this share of the target's highest probability (0.02)."""
+
+    steering_strength: float | None = None
+    """gate with --decision steered: strength of the steered distribution (1)."""
 
     def settings(self) -> dict[str, object]:
-        """The entries of ``RuleSettings`` that were given."""
+        """The rule's name and settings that were given, as ``decoding_settings`` takes them."""
         given = self.model_dump(include=self.model_fields_set, exclude_none=True)
-        return {{"threshold": "acceptance_threshold"}.get(name, name): value for name, value in given.items()}
+        return {
+            {"threshold": "acceptance_threshold", "rule": "name"}.get(name, name): value
+            for name, value in given.items()
+        }
 
 
 def generate(
@@ -78,7 +107,7 @@ def generate(
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
         security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
         sampling: How tokens are drawn.
-        rule: When a proposal stands.
+        rule: Which rule decides, and its settings.
         n: Completions for each prompt.
         batch_rows: Completions decoded at once.
         compare: Also complete with the target alone, same prompts, same sampling, same seed.
@@ -103,7 +132,7 @@ def _settings(
     if n < 1 or batch_rows < 1:
         raise SettingsError("--n and --batch-rows must be at least 1.")
     if security == "none" and (rule.settings() or compare):
-        flags = ["compare"] if compare else [name.replace("_", "-") for name in rule.model_fields_set]
+        flags = ["compare"] if compare else [name.replace("_", "-") for name in sorted(rule.model_fields_set)]
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
     return decoding_settings(rule.settings(), sampling.model_dump())
 
@@ -228,6 +257,8 @@ def _print_text(
         footer = f"{totals.tokens} tokens, {totals.changed} changed, {completion.finish_reason}"
         if totals.drafted:
             footer += f", {totals.accepted}/{totals.drafted} accepted"
+        if completion.records and completion.records[0].gated is not None:
+            footer += f", {totals.decisions} decisions"
         tail = prompts[completion.prompt_index].rsplit("\n", 1)[-1]
         title = f"{arm} · prompt {key[0]}, sample {key[1]}"
         view = panel(title, tail, spans_of(completion, pair.tokenizer), footer, colour=console.is_terminal)

@@ -19,10 +19,12 @@ h3 { margin: 0 0 .5rem; font-size: 1rem; } footer { font-size: .85rem; opacity: 
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font: .85rem/1.5 ui-monospace, monospace; }
 .prompt { opacity: .6; } span[tabindex]:hover, span[tabindex]:focus { outline: 1px solid currentColor; }
 .changed { background: #ffd54f; color: #000; } .target { text-decoration: underline dotted; }
+.decision { background: #1565c0; color: #fff; }
 .legend { font-size: .9rem; } .legend span { padding: 0 .3em; }
 """
 _LEGEND = (
     '<p class="legend"><span class="changed">marked</span> differs from the target\'s most likely token. '
+    '<span class="decision">blue</span> a security decision of the gate. '
     '<span class="target">underlined</span> the target overruled the security model. '
     "Hover or tab to a token for its numbers."
     "</p>"
@@ -69,6 +71,8 @@ def _article(shown: Shown) -> str:
     figures = f"{totals.tokens} tokens, {totals.changed} changed"
     if totals.drafted:
         figures += f", {totals.accepted} of {totals.drafted} proposals accepted"
+    if any(span.record.gated is not None for span in shown.spans):
+        figures += f", {totals.decisions} security decisions"
     body = "".join(_token(span) for span in shown.spans)
     return f"<article><h3>{escape(shown.title)}</h3><pre>{body}</pre><footer>{figures}</footer></article>"
 
@@ -78,11 +82,14 @@ def _token(span: Span) -> str:
         return ""
     record = span.record
     overruled = record.proposed_id is not None and record.origin is TokenOrigin.TARGET
-    classes = " ".join(name for name, on in (("changed", record.changed), ("target", overruled)) if on)
+    marks = (("decision", bool(record.gated)), ("changed", record.changed and not record.gated), ("target", overruled))
+    classes = " ".join(name for name, on in marks if on)
     facts = [f"chosen by: {record.origin}", f"target: {math.exp(record.target_log_prob):.4f}"]
     if record.security_log_prob is not None:
         facts.append(f"security model: {math.exp(record.security_log_prob):.4f}")
     if record.acceptance_ratio is not None:
         facts.append(f"ratio of the proposal: {record.acceptance_ratio:.3f}")
+    if record.divergence is not None:
+        facts.append(f"divergence: {record.divergence:.3f}{' (security decision)' if record.gated else ''}")
     attributes = f' class="{classes}"' if classes else ""
     return f'<span{attributes} tabindex="0" title="{escape(" · ".join(facts))}">{escape(span.text)}</span>'

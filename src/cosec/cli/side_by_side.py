@@ -13,15 +13,21 @@ from rich.text import Text
 from cosec.cli.spans import Span
 
 CHANGED_STYLE = "bold black on yellow"
+DECISION_STYLE = "bold white on blue"
 
 
 def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
-    """The text with changed tokens coloured, or between « » where there is no colour."""
+    """The text with changed tokens and security decisions coloured, or between « » and ⟦ ⟧ where there is no colour.
+
+    A decision is marked as one whether or not it changed the token.
+    """
     text = Text()
-    for changed, group in groupby(spans, key=lambda span: span.record.changed):
+    for (decision, changed), group in groupby(spans, key=lambda span: (bool(span.record.gated), span.record.changed)):
         piece = "".join(span.text for span in group)
-        if changed and colour:
-            text.append(piece, style=CHANGED_STYLE)
+        if colour and (decision or changed):
+            text.append(piece, style=DECISION_STYLE if decision else CHANGED_STYLE)
+        elif decision:
+            text.append(f"⟦{piece}⟧")
         else:
             text.append(f"«{piece}»" if changed else piece)
     return text

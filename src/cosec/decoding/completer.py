@@ -10,10 +10,10 @@ from cosec.decoding.draft_length import draft_length_for
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
 from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings
 from cosec.decoding.text import TextStream
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
-from cosec.decoding.verification import ThresholdRule
 from cosec.errors import PromptError
 
 DEFAULT_ROWS = 32
@@ -87,13 +87,15 @@ class Completer:
         """Both arms of a pair share its weights.
 
         Raises:
-            SettingsError: If the draft length cannot be used with this pair.
+            SettingsError: If the pair lacks what the rule needs.
         """
         self._pair = pair
         self._settings = settings
-        self._lanes: Lanes = pair.lanes(settings.sampling.draft_length) if hardened else pair.target_lane()
         # A preset's raw fallback belongs to its hardened arm; both arms of a comparison sample alike.
-        self._rule = ThresholdRule(settings if hardened else settings.model_copy(update={"rule": RuleSettings()}))
+        self._rule = rule_for(settings if hardened else settings.model_copy(update={"rule": RuleSettings()}))
+        self._lanes: Lanes = (
+            pair.lanes(settings.sampling.draft_length, base=self._rule.needs_base) if hardened else pair.target_lane()
+        )
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._lanes.longest_draft)
         self._rows = rows
 

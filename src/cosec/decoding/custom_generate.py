@@ -8,7 +8,7 @@ given to :class:`CoDecoding`: transformers does not hand its own ``streamer`` ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Int
@@ -21,8 +21,8 @@ from transformers.generation.streamers import BaseStreamer
 
 from cosec.decoding.engine import Emission, Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import DecodingSettings, PresetName, decoding_settings
-from cosec.decoding.verification import ThresholdRule
+from cosec.decoding.rules import rule_for
+from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
 _HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
@@ -37,18 +37,20 @@ class CoDecoding:
         self,
         pair: PreparedPair,
         *,
-        acceptance_threshold: float = 0.3,
-        preset: PresetName = "paper",
+        rule: Mapping[str, object] | None = None,
         draft_length: int | str = "auto",
         seed: int | None = None,
         streamer: BaseStreamer | None = None,
     ) -> None:
         """Without a seed, texts follow torch's global generator, as ``generate`` users expect.
 
+        ``rule`` holds a rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
+        ``{"acceptance_threshold": 0.3}``; by default the paper's rule.
+
         A streamer hears the prompt and then the tokens of a single row.
         """
         self._pair = pair
-        self._rule = {"acceptance_threshold": acceptance_threshold, "preset": preset}
+        self._rule = dict(rule or {})
         self._draft_length = draft_length
         self._seed = seed
         self._streamer = streamer
@@ -82,8 +84,9 @@ class CoDecoding:
         prompts = _prompts(input_ids, mask if isinstance(mask, Tensor) else None)
         requests = _requests(prompts, settings.sampling.max_new_tokens, self._pair.context_length)
         stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
-        lanes = self._pair.lanes(settings.sampling.draft_length)
-        run = Run(lanes, ThresholdRule(settings), settings, stop_token_ids, requests)
+        rule = rule_for(settings)
+        lanes = self._pair.lanes(settings.sampling.draft_length, base=rule.needs_base)
+        run = Run(lanes, rule, settings, stop_token_ids, requests)
         completions = _collect(run, len(requests), self._streamer)
         pad = generation_config.pad_token_id
         pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)

@@ -1,4 +1,4 @@
-"""A draft: the tokens the security model proposes before the target model looks.
+"""A draft: the tokens the security model proposes before the target model looks; and what the models said at a place.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -23,3 +23,23 @@ class Draft:
 
     proposal_probs: Float[Tensor, "rows k"]
     """Probability with which each token was drawn (after temperature and top-p)."""
+
+    base_log_probs: Float[Tensor, "rows k vocab"] | None = None
+    """The same for the security model's own base, its adapter off; for rules that compare the two."""
+
+    chances: Float[Tensor, "rows k"] | None = None
+    """One uniform number in [0, 1) for each proposal; for rules that accept by chance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What the models said at one place of each row."""
+
+    target_log_probs: Float[Tensor, "rows vocab"]
+    """The target's raw log-probabilities."""
+
+    security_log_probs: Float[Tensor, "rows vocab"] | None = None
+    """The security model's; None when the target runs alone."""
+
+    base_log_probs: Float[Tensor, "rows vocab"] | None = None
+    """The security model's own base's; None when the rule does not ask for it."""

@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cosec.decoding.draft_length import DraftLength, draft_length_for
-from cosec.decoding.drafting import Draft
+from cosec.decoding.drafting import Draft, Position
 from cosec.decoding.lanes import Lanes, Scores
 from cosec.decoding.randomness import Role, sequence_key, uniforms
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
-from cosec.decoding.verification import Rule
+from cosec.decoding.verification import Rule, Verification
 from cosec.errors import ModelError
 
 FinishReason = Literal["stop", "length", "cancelled"]
@@ -71,7 +71,7 @@ class _Block:
     token_ids: Int[Tensor, "rows k"]
     accepted: list[int]
     proposed: Int[Tensor, "rows k"] | None
-    ratios: Float[Tensor, "rows k"] | None
+    verdict: Verification | None
     scores: Scores
 
 
@@ -146,21 +146,21 @@ class Run:
 
         scores = self._lanes.advance(self._pending, k, propose)
         _refuse_nan("target", scores.target_log_probs)
+        verdict = None
         if scores.security_log_probs is None:
             accepted = [0] * len(self._rows)
-            tokens, ratios = (
-                torch.zeros(len(self._rows), 1, dtype=torch.long, device=scores.target_log_probs.device),
-                None,
-            )
+            tokens = torch.zeros(len(self._rows), 1, dtype=torch.long, device=scores.target_log_probs.device)
         else:
             tokens = torch.stack(proposed, dim=1)
             draft = Draft(
                 token_ids=tokens,
                 security_log_probs=scores.security_log_probs,
                 proposal_probs=torch.stack(proposal_probs, dim=1),
+                base_log_probs=scores.base_log_probs,
+                chances=self._chances(keys, k) if self._rule.draws_acceptance else None,
             )
             verdict = self._rule.verify(draft, scores.target_log_probs)
-            accepted, ratios = verdict.accepted_count.tolist(), verdict.acceptance_ratios
+            accepted = verdict.accepted_count.tolist()
             self._draft_length.observe(
                 k,
                 rows=len(accepted),
@@ -170,7 +170,13 @@ class Run:
                 target_seconds=scores.target_seconds,
             )
         emitted = self._with_fallbacks(tokens, accepted, scores, keys)
-        return _Block(emitted, accepted, tokens if proposed else None, ratios, scores)
+        return _Block(emitted, accepted, tokens if proposed else None, verdict, scores)
+
+    def _chances(self, keys: list[bytes], k: int) -> Float[Tensor, "rows k"]:
+        """A number per row and drafted position, the same for every draft length."""
+        positions = [row.emitted for row in self._rows]
+        columns = [uniforms(keys, [start + index for start in positions], Role.ACCEPTANCE) for index in range(k)]
+        return torch.stack(columns, dim=1)
 
     def _with_fallbacks(self, tokens: Tensor, accepted: list[int], scores: Scores, keys: list[bytes]) -> Tensor:
         """The block's tokens with the first rejected one of each row replaced by the target's choice."""
@@ -179,7 +185,7 @@ class Run:
         if not rejected:
             return tokens
         places = [accepted[row] for row in rejected]
-        distribution = self._rule.fallback(scores.target_log_probs[rejected, places])
+        distribution = self._rule.fallback(_position(scores, rejected, places))
         positions = [self._rows[row].emitted + place for row, place in zip(rejected, places, strict=True)]
         emitted = tokens.clone()
         emitted[rejected, places] = distribution.sample(
@@ -216,6 +222,16 @@ class Run:
         self._lanes.select(kept)
 
 
+def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:
+    """What the models said at one place of each of these rows."""
+    security, base = scores.security_log_probs, scores.base_log_probs
+    return Position(
+        target_log_probs=scores.target_log_probs[rows, places],
+        security_log_probs=None if security is None else security[rows, places],
+        base_log_probs=None if base is None else base[rows, places],
+    )
+
+
 @dataclass(slots=True)
 class _Details:
     """Everything the records say, fetched from the tensors once a block."""
@@ -228,6 +244,8 @@ class _Details:
     security: list[list[float]] | None = field(init=False, default=None)
     proposed: list[list[int]] | None = field(init=False, default=None)
     ratios: list[list[float]] | None = field(init=False, default=None)
+    divergences: list[list[float]] | None = field(init=False, default=None)
+    gated: list[list[bool]] | None = field(init=False, default=None)
     top: tuple[list[list[list[float]]], list[list[list[int]]]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -236,9 +254,12 @@ class _Details:
         self.tokens = block.token_ids.tolist()
         self.target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
         self.best = scores.target_log_probs.amax(dim=-1).tolist()
-        if scores.security_log_probs is not None and block.proposed is not None and block.ratios is not None:
+        if scores.security_log_probs is not None and block.proposed is not None and block.verdict is not None:
+            verdict = block.verdict
             self.security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()
-            self.proposed, self.ratios = block.proposed.tolist(), block.ratios.tolist()
+            self.proposed, self.ratios = block.proposed.tolist(), verdict.acceptance_ratios.tolist()
+            if verdict.divergences is not None and verdict.gated is not None:
+                self.divergences, self.gated = verdict.divergences.tolist(), verdict.gated.tolist()
         if self.top_logprobs is not None:
             alternatives = min(max(1, self.top_logprobs), scores.target_log_probs.shape[-1])
             values, ids = scores.target_log_probs.topk(alternatives, dim=-1)
@@ -260,6 +281,8 @@ class _Details:
             security_log_prob=self.security[row][index] if self.security is not None else None,
             proposed_id=self.proposed[row][index] if self.proposed is not None else None,
             acceptance_ratio=self.ratios[row][index] if self.ratios is not None else None,
+            divergence=self.divergences[row][index] if self.divergences is not None else None,
+            gated=self.gated[row][index] if self.gated is not None else None,
             top_logprobs=top,
         )
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,9 @@ from torch import Tensor
 
 Propose = Callable[[Float[Tensor, "rows vocab"], int], Int[Tensor, "rows"]]
 """Chooses the proposals from the security model's raw log-probabilities at the given index of the draft."""
+
+BaseRows = Literal["none", "target", "trailing half"]
+"""Where the security model's own base is scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,9 @@ class Scores:
 
     security_log_probs: Float[Tensor, "rows k vocab"] | None
     """The security model's raw log-probabilities at the same positions; None when the target runs alone."""
+
+    base_log_probs: Float[Tensor, "rows k vocab"] | None = None
+    """The security model's own base at the same positions; None when no rule asked for it."""
 
     draft_seconds: float = 0.0
     """Wall time of the k drafting steps."""
@@ -117,51 +123,68 @@ class TargetLane:
 
 
 class TwoModelLanes:
-    """Two models with a cache each; the security model drafts step by step, the target scores the draft in one pass."""
+    """Two models with a cache each; the security model drafts step by step, the target scores the draft in one pass.
+
+    ``base`` says where the security model's own base comes from: nowhere, from the target (shared weights: it *is*
+    the target), or from the ``trailing half`` of the security model's rows, whose adapter is off, so that both go
+    through one forward.
+    """
 
     longest_draft = 64
 
-    def __init__(self, security: TokenModel, target: TokenModel) -> None:
+    def __init__(self, security: TokenModel, target: TokenModel, base: BaseRows = "none") -> None:
         self._security = security
         self._target = target
+        self._base = base
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> TwoModelLanes:
         """A new batch with one row per prompt in both models."""
-        return TwoModelLanes(self._security.prefill(prompts), self._target.prefill(prompts))
+        security = [*prompts, *prompts] if self._base == "trailing half" else prompts
+        return TwoModelLanes(self._security.prefill(security), self._target.prefill(prompts), self._base)
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
         """Draft k tokens, then score them with a single pass of the target."""
         started = time.perf_counter()
-        fed, inputs, security_log_probs = pending, [], []
+        rows = pending.shape[0]
+        doubled = self._base == "trailing half"
+        fed, inputs, steps = pending, [], []
         for index in range(k):
             inputs.append(fed)
-            step = self._security.advance(fed.unsqueeze(1)).log_softmax(dim=-1)
-            security_log_probs.append(step)
-            fed = propose(step[:, 0], index)
+            step = self._security.advance((torch.cat([fed, fed]) if doubled else fed).unsqueeze(1)).log_softmax(dim=-1)
+            steps.append(step)
+            fed = propose(step[:rows, 0], index)
         drafted = time.perf_counter()
         target_log_probs = self._target.advance(torch.stack(inputs, dim=1)).log_softmax(dim=-1)
+        security_log_probs = steps[0] if k == 1 else torch.cat(steps, dim=1)
         return Scores(
             target_log_probs=target_log_probs,
-            security_log_probs=security_log_probs[0] if k == 1 else torch.cat(security_log_probs, dim=1),
+            security_log_probs=security_log_probs[:rows],
+            base_log_probs={"none": None, "target": target_log_probs, "trailing half": security_log_probs[rows:]}[
+                self._base
+            ],
             draft_seconds=drafted - started,
             target_seconds=time.perf_counter() - drafted,
         )
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Forget the last ``dropped[row]`` tokens of each row in both models."""
-        self._security.rollback(dropped)
+        self._security.rollback([*dropped, *dropped] if self._base == "trailing half" else dropped)
         self._target.rollback(dropped)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order, in both models."""
-        self._security.select(rows)
+        if self._base == "trailing half":
+            self._security.select(_in_both_halves(rows, self._security.row_count))
+        else:
+            self._security.select(rows)
         self._target.select(rows)
 
 
 class PairedLanes:
     """Shared weights in lockstep: one forward whose leading half of the rows has the adapter on and the other half off.
 
-    ``paired`` is a model over twice as many rows: security rows first, then the target rows in the same order.
+    ``paired`` is a model over twice as many rows: security rows first, then the target rows in the same order. The
+    target is the adapter's own base.
     """
 
     longest_draft = 1
@@ -179,7 +202,8 @@ class PairedLanes:
         rows = pending.shape[0]
         log_probs = self._paired.advance(torch.cat([pending, pending]).unsqueeze(1)).log_softmax(dim=-1)
         propose(log_probs[:rows, 0], 0)
-        return Scores(target_log_probs=log_probs[rows:], security_log_probs=log_probs[:rows])
+        target = log_probs[rows:]
+        return Scores(target_log_probs=target, security_log_probs=log_probs[:rows], base_log_probs=target)
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Forget the last ``dropped[row]`` tokens of each row in both halves."""
@@ -187,5 +211,9 @@ class PairedLanes:
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order, in both halves."""
-        half = self._paired.row_count // 2
-        self._paired.select([*rows, *(half + row for row in rows)])
+        self._paired.select(_in_both_halves(rows, self._paired.row_count))
+
+
+def _in_both_halves(rows: Sequence[int], row_count: int) -> list[int]:
+    """The rows and their twins in the second half of a doubled batch."""
+    return [*rows, *(row_count // 2 + row for row in rows)]

@@ -33,8 +33,9 @@ class PreparedPair:
         if pair.security is not None:
             self._vocabulary_size = shared_vocabulary(pair.target, pair.security).size
             self.context_length = min(self.context_length, pair.security.context_length)
-        elif pair.adapter is not None:
-            self._switch = attach_adapter(pair.target.model, pair.adapter.weights, pair.adapter.scales)
+        if pair.adapter is not None:
+            base = pair.target if pair.security is None else pair.security
+            self._switch = attach_adapter(base.model, pair.adapter.weights, pair.adapter.scales)
         for loaded in (pair.target, pair.security):
             if loaded is not None:
                 pack_linears(loaded.model)
@@ -42,7 +43,7 @@ class PreparedPair:
     @property
     def shared_weights(self) -> bool:
         """Whether the security model is the target plus an adapter."""
-        return self._switch is not None
+        return self._switch is not None and self.pair.security is None
 
     @property
     def has_security(self) -> bool:
@@ -57,20 +58,36 @@ class PreparedPair:
         """The target alone."""
         return TargetLane(self.target_model())
 
-    def lanes(self, draft_length: int | Literal["auto"]) -> Lanes:
+    def lanes(self, draft_length: int | Literal["auto"], *, base: bool = False) -> Lanes:
         """What the hardened arm runs on.
 
         With shared weights a single token is drafted in lockstep, both models in one forward; a longer draft runs the
         adapter's rows on their own first.
 
+        Args:
+            draft_length: As the settings say.
+            base: Whether the rule compares the security model with its own base (``Rule.needs_base``).
+
         Raises:
-            SettingsError: If there is no security model to draft with.
+            SettingsError: If there is no security model to draft with, or no base to compare it with.
         """
-        if self._switch is not None:
-            weights, size = self.pair.target.model, self._vocabulary_size
-            if draft_length in ("auto", 1):
-                return PairedLanes(CachedModel(weights, size, self._switch, "leading half"))
-            return TwoModelLanes(CachedModel(weights, size, self._switch, "on"), self.target_model())
-        if self.pair.security is None:
+        security, switch, size = self.pair.security, self._switch, self._vocabulary_size
+        if security is None and switch is None:
             raise SettingsError("There is no security model: name one with --security, or use the target alone.")
-        return TwoModelLanes(CachedModel(self.pair.security.model, self._vocabulary_size), self.target_model())
+        if security is None:
+            weights = self.pair.target.model
+            if draft_length in ("auto", 1):
+                return PairedLanes(CachedModel(weights, size, switch, "leading half"))
+            return TwoModelLanes(CachedModel(weights, size, switch, "on"), self.target_model(), "target")
+        if switch is None and base:
+            raise SettingsError(
+                f"This rule compares the security model with its own base, and {security.name!r} is a whole model: "
+                "give a LoRA adapter with --security, or choose --rule cosec or speculative."
+            )
+        if switch is None:
+            return TwoModelLanes(CachedModel(security.model, size), self.target_model())
+        if base:
+            return TwoModelLanes(
+                CachedModel(security.model, size, switch, "leading half"), self.target_model(), "trailing half"
+            )
+        return TwoModelLanes(CachedModel(security.model, size, switch, "on"), self.target_model())

@@ -24,7 +24,10 @@ class Role(IntEnum):
     """Which token the security model proposes."""
 
     FALLBACK = 1
-    """Which token the target chooses, after a rejection or on its own."""
+    """Which token is chosen after a rejection, or by the target on its own."""
+
+    ACCEPTANCE = 2
+    """Whether a proposal stands, under rules that accept by chance."""
 
 
 def sequence_key(seed: int, prompt_ids: Sequence[int], sample_index: int) -> bytes:

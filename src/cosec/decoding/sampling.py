@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _FIRST_LOOK = 128
@@ -50,12 +50,45 @@ class TokenDistribution:
             return self.probs.gather(-1, wanted).squeeze(-1)
         return torch.where(self.token_ids == wanted, self.probs, 0.0).sum(dim=-1)
 
+    def beyond(self, other: TokenDistribution, vocabulary_size: int) -> TokenDistribution:
+        """The residual: what this distribution has and ``other`` lacks, renormalised; itself where nothing is left."""
+        known = other.dense(vocabulary_size)
+        lacking = self.probs - (known if self.token_ids is None else known.gather(-1, self.token_ids))
+        # Padding repeats an id with probability 0, so it stays without mass.
+        lacking = torch.where(self.probs > 0, lacking.clamp(min=0.0), 0.0)
+        mass = lacking.sum(dim=-1, keepdim=True)
+        return TokenDistribution(torch.where(mass > 0, lacking / mass, self.probs), self.token_ids)
+
+    def limited_to(self, allowed: Bool[Tensor, "rows vocab"]) -> tuple[TokenDistribution, Bool[Tensor, "rows"]]:
+        """Only the allowed tokens, renormalised; and which rows have any (the others are left as they are)."""
+        kept = allowed if self.token_ids is None else allowed.gather(-1, self.token_ids)
+        probs = torch.where(kept, self.probs, 0.0)
+        mass = probs.sum(dim=-1, keepdim=True)
+        limited = torch.where(mass > 0, probs / mass, self.probs)
+        return TokenDistribution(limited, self.token_ids), (mass > 0).squeeze(-1)
+
+    def replaced_by(self, other: TokenDistribution, rows: Bool[Tensor, "rows"]) -> TokenDistribution:
+        """``other`` in these rows, this one in the rest; both must keep the whole vocabulary, or neither."""
+        chosen = rows.unsqueeze(-1)
+        if self.token_ids is None or other.token_ids is None:
+            return TokenDistribution(torch.where(chosen, other.probs, self.probs))
+        width = max(self.probs.shape[-1], other.probs.shape[-1])
+        probs = torch.where(chosen, _widened(other.probs, width), _widened(self.probs, width))
+        return TokenDistribution(
+            probs, torch.where(chosen, _widened(other.token_ids, width), _widened(self.token_ids, width))
+        )
+
     def dense(self, vocabulary_size: int) -> Float[Tensor, "rows vocab"]:
         """The same distribution over the whole vocabulary."""
         if self.token_ids is None:
             return self.probs
         whole = self.probs.new_zeros(self.probs.shape[0], vocabulary_size)
         return whole.scatter_add(-1, self.token_ids, self.probs)
+
+
+def _widened(tensor: Tensor, width: int) -> Tensor:
+    """``tensor`` with zeros after it along its last axis."""
+    return torch.nn.functional.pad(tensor, (0, width - tensor.shape[-1]))
 
 
 def raw_distribution(log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.lanes import TwoModelLanes
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
-from cosec.decoding.verification import ThresholdRule
 
 _VOCABULARY = 5
 _DRAWS = 4_000
 _DEPTH = 2
+_THRESHOLD = 0.4
 _LARGEST_DEVIATION = 5.0
 """In standard errors; a right engine exceeds it about once in 30 000 self-tests."""
 
@@ -67,7 +68,7 @@ def law_selftest() -> SelfTest:
     worst = 0.0
     for draft_length in (1, 4):
         settings = DecodingSettings(
-            rule=RuleSettings(acceptance_threshold=0.4),
+            rule=RuleSettings(acceptance_threshold=_THRESHOLD),
             sampling=SamplingSettings(
                 temperature=0.8, top_p=0.95, max_new_tokens=_DEPTH + 1, draft_length=draft_length
             ),
@@ -86,7 +87,7 @@ def _emitted(security: Tensor, target: Tensor, settings: DecodingSettings) -> Te
     """Counts of the third token."""
     requests = [SequenceRequest(prompt_ids=(0,), sample_index=i, max_new_tokens=_DEPTH + 1) for i in range(_DRAWS)]
     lanes = TwoModelLanes(_TableModel(security), _TableModel(target))
-    run = Run(lanes, ThresholdRule(settings), settings, frozenset(), requests)
+    run = Run(lanes, rule_for(settings), settings, frozenset(), requests)
     counts = torch.zeros(_VOCABULARY)
     while emissions := run.step():
         for record in itertools.chain.from_iterable(emission.records for emission in emissions):
@@ -99,7 +100,7 @@ def _expected(security: Tensor, target: Tensor, settings: DecodingSettings) -> T
     """The closed form of the third token's law, by following the chain of last tokens."""
     temperature, top_p = settings.sampling.temperature, settings.sampling.top_p
     proposal, fallback = (_cut((logits / temperature).softmax(-1), top_p) for logits in (security, target))
-    accepted = (target.softmax(-1) / security.softmax(-1) > settings.rule.acceptance_threshold).float()
+    accepted = (target.softmax(-1) / security.softmax(-1) > _THRESHOLD).float()
     rejected = (proposal * (1 - accepted)).sum(-1, keepdim=True)
     step = proposal * accepted + rejected * fallback
     law = torch.nn.functional.one_hot(torch.tensor(0), _VOCABULARY).float()

@@ -14,10 +14,10 @@ class TokenOrigin(StrEnum):
     """Which model chose a token."""
 
     SECURITY = "security"
-    """Proposed by the security model and accepted."""
+    """Proposed by the security model and left to stand."""
 
     TARGET = "target"
-    """Chosen by the target, after a rejection or on its own."""
+    """Chosen by the target on its own, or in place of a rejected proposal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,13 @@ class TokenRecord:
     """The token the security model proposed here: the emitted one when accepted, the rejected one otherwise."""
 
     acceptance_ratio: float | None = None
-    """min(1, target / security) of the proposal."""
+    """What the proposal was judged by: min(1, target / security) under the paper's rule, else min(1, law / draft)."""
+
+    divergence: float | None = None
+    """How much the adapter changes the security model's prediction here, in nats; for rules that ask."""
+
+    gated: bool | None = None
+    """Whether the rule treated the place as a security decision; None for rules that know no such places."""
 
     top_logprobs: tuple[tuple[int, float], ...] | None = None
     """The target's most likely tokens with their log-probabilities, when asked for."""
@@ -72,6 +78,9 @@ class TraceSummary:
     changed: int
     """Emitted tokens that differ from the target's most likely one."""
 
+    decisions: int = 0
+    """Emitted tokens at places that the rule treated as security decisions."""
+
     @property
     def acceptance_rate(self) -> float | None:
         """Accepted / drafted; None when nothing was drafted."""
@@ -80,10 +89,11 @@ class TraceSummary:
 
 def summary(records: Iterable[TokenRecord]) -> TraceSummary:
     """Count a trace."""
-    tokens = drafted = accepted = changed = 0
+    tokens = drafted = accepted = changed = decisions = 0
     for record in records:
         tokens += 1
         drafted += record.proposed_id is not None
         accepted += record.origin is TokenOrigin.SECURITY
         changed += record.changed
-    return TraceSummary(tokens=tokens, drafted=drafted, accepted=accepted, changed=changed)
+        decisions += bool(record.gated)
+    return TraceSummary(tokens=tokens, drafted=drafted, accepted=accepted, changed=changed, decisions=decisions)

@@ -21,9 +21,9 @@ from cosec.decoding.draft_length import DraftLength, draft_length_for
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules import rule_for
+from cosec.decoding.settings import AnyRule, DecodingSettings, RuleSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin
-from cosec.decoding.verification import ThresholdRule
 
 _WARM_UP_TOKENS = 4
 _VERIFICATION_LENGTHS = (1, 2, 4, 8)
@@ -113,7 +113,7 @@ def measure_speed(
     rounds: int = 5,
     tokens: int = 40,
     settings: SamplingSettings | None = None,
-    rule: RuleSettings | None = None,
+    rule: AnyRule | None = None,
 ) -> SpeedResult:
     """Time both arms on one prompt, ``batch`` samples of it at once.
 
@@ -132,7 +132,7 @@ def measure_speed(
     )
     decoding = DecodingSettings(rule=rule or RuleSettings(), sampling=sampling)
     ids = tuple(pair.tokenizer(prompt).input_ids)
-    target, hardened = pair.target_lane(), pair.lanes(draft_length)
+    target, hardened = pair.target_lane(), pair.lanes(draft_length, base=rule_for(decoding).needs_base)
     chooser = _Remembered(draft_length_for(draft_length, hardened.longest_draft))
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):
@@ -177,7 +177,7 @@ def _timed(
     limit = settings.sampling.max_new_tokens
     requests = [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(batch)]
     started = _now()
-    run = Run(lanes, ThresholdRule(settings), settings, frozenset(), requests, chooser)
+    run = Run(lanes, rule_for(settings), settings, frozenset(), requests, chooser)
     prefilled = _now()
     warm = 0
     while warm < _WARM_UP_TOKENS * batch:

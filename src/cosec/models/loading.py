@@ -58,10 +58,12 @@ class ModelPair:
 
     target: LoadedModel
     security: LoadedModel | None
-    """A model of its own; None where weights are shared or the target decodes alone."""
+    """A model of its own, or the base of an adapter made for another model than the target; None where weights are
+    shared or the target decodes alone.
+    """
 
     adapter: Adapter | None
-    """The adapter, checked against the target, that makes its weights the security model; else None."""
+    """Checked against its base, which is ``security``, or the target where that is None; None for a whole model."""
 
 
 def resolve_model(name: str) -> Path:
@@ -125,9 +127,13 @@ def load_pair(
             check_fits(adapter, loaded.model, target)
             return ModelPair(target=loaded, security=None, adapter=adapter)
         try:
-            resolve_base(adapter)
+            base_folder = resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
+        loaded = _load(target, target_folder, dtype, device_map)
+        base = _load(_name_of_base(adapter), base_folder, dtype, device_map)
+        check_fits(adapter, base.model, base.name)
+        return ModelPair(target=loaded, security=base, adapter=adapter)
     loaded = _load(target, target_folder, dtype, device_map)
     other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
     return ModelPair(target=loaded, security=other, adapter=None)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
-from cosec.decoding.verification import Rule, ThresholdRule
+from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.threshold import ThresholdRule
+from cosec.decoding.settings import RuleSettings, SamplingSettings
+from cosec.decoding.verification import Rule
 from cosec.errors import VocabularyMismatch
 from tests.decoding import law
 
@@ -20,10 +21,8 @@ TEMPERATURE, TOP_P = 0.7, 0.85
 
 def rule(preset: str, threshold: float, temperature: float = TEMPERATURE) -> ThresholdRule:
     return ThresholdRule(
-        DecodingSettings(
-            rule=RuleSettings(preset=preset, acceptance_threshold=threshold),
-            sampling=SamplingSettings(temperature=temperature, top_p=TOP_P),
-        )
+        RuleSettings(preset=preset, acceptance_threshold=threshold),
+        SamplingSettings(temperature=temperature, top_p=TOP_P),
     )
 
 
@@ -97,7 +96,7 @@ def test_ratios_follow_the_plain_formula_of_each_preset(preset: str, seed: int) 
 @pytest.mark.parametrize("preset", sorted(law.PRESETS))
 def test_the_fallback_is_the_target_as_the_preset_says(preset: str) -> None:
     logits = random_logits(3)[:, 0]
-    dense = rule(preset, 0.3).fallback(logits.log_softmax(-1)).dense(VOCABULARY)
+    dense = rule(preset, 0.3).fallback(Position(target_log_probs=logits.log_softmax(-1))).dense(VOCABULARY)
     for row in range(ROWS):
         vector = logits[row].double().numpy()
         plain = law.raw(vector) if law.PRESETS[preset][2] == "raw" else law.warped(vector, TEMPERATURE, TOP_P)

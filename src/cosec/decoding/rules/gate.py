@@ -1,0 +1,103 @@
+"""The gate: the target everywhere but where the adapter has something to say.
+
+At each position ``d`` measures how much the adapter changes the security model's own prediction. Where
+``d <= strength`` the position is the *target's*: its law is the target after temperature and top-p, exactly. Where
+``d > strength`` it is a security decision: the law is the decision distribution (the security model, or the steered
+target, after temperature and top-p) limited to tokens that the target finds at all possible
+(``target >= plausibility_floor * max target``), and the target's where none is.
+
+Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.lossless import LosslessRule, flattened, judged
+from cosec.decoding.rules.steer import steered
+from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.settings import Divergence, GateSettings, SamplingSettings
+from cosec.decoding.verification import Verification, check_widths
+
+
+class GateRule(LosslessRule):
+    """Draw security decisions from the security model and every other position from the target."""
+
+    needs_base = True
+
+    def __init__(self, rule: GateSettings, sampling: SamplingSettings) -> None:
+        super().__init__(sampling)
+        self._rule = rule
+
+    def divergence(self, at: Position) -> Float[Tensor, "rows"]:
+        """How much the adapter changes the prediction of its base, in nats (or 0 and 1 for ``argmax``)."""
+        assert at.security_log_probs is not None, "the gate needs the security model"
+        assert at.base_log_probs is not None, "the gate needs its base"
+        return divergence_of(at.security_log_probs, at.base_log_probs, self._rule.divergence)
+
+    def law(self, at: Position) -> TokenDistribution:
+        """The decision distribution at security decisions, the target elsewhere."""
+        return self._law(at, self.divergence(at) > self._rule.strength)
+
+    def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
+        """As every lossless rule; says beside it where the gate was open.
+
+        Raises:
+            VocabularyMismatch: If the two models' distributions cover different vocabularies.
+        """
+        check_widths(draft, target_log_probs)
+        at = flattened(draft, target_log_probs)
+        divergences = self.divergence(at)
+        gated = divergences > self._rule.strength
+        shape = draft.token_ids.shape
+        verdict = judged(draft, self._law(at, gated))
+        return replace(verdict, divergences=divergences.reshape(shape), gated=gated.reshape(shape))
+
+    def _law(self, at: Position, gated: Bool[Tensor, "rows"]) -> TokenDistribution:
+        target = self._warped(at.target_log_probs)
+        if not bool(gated.any()):
+            return target
+        assert at.security_log_probs is not None, "the gate needs the security model"
+        source = at.security_log_probs
+        if self._rule.decision == "steered":
+            source = steered(at, 1.0 if self._rule.steering_strength is None else self._rule.steering_strength)
+        decision = self._warped(source)
+        plausible = at.target_log_probs >= at.target_log_probs.amax(dim=-1, keepdim=True) + self._log_floor
+        limited, possible = decision.limited_to(plausible)
+        return target.replaced_by(limited, gated & possible)
+
+    @property
+    def _log_floor(self) -> float:
+        floor = self._rule.plausibility_floor
+        return math.log(floor) if floor > 0 else -math.inf
+
+
+def divergence_of(
+    security_log_probs: Float[Tensor, "rows vocab"], base_log_probs: Float[Tensor, "rows vocab"], kind: Divergence
+) -> Float[Tensor, "rows"]:
+    """The divergence of the security model from its base, a number per row.
+
+    Args:
+        security_log_probs: The security model's raw log-probabilities.
+        base_log_probs: Its base's.
+        kind: ``kl``: KL(security ‖ base) in nats; ``js``: Jensen-Shannon in nats, at most log 2; ``argmax``: 1 where
+            the most likely token changed, else 0.
+    """
+    if kind == "argmax":
+        return (security_log_probs.argmax(dim=-1) != base_log_probs.argmax(dim=-1)).float()
+    if kind == "kl":
+        return _kl(security_log_probs, base_log_probs)
+    middle = torch.logaddexp(security_log_probs, base_log_probs) - math.log(2.0)
+    return (_kl(security_log_probs, middle) + _kl(base_log_probs, middle)) / 2
+
+
+def _kl(log_probs: Float[Tensor, "rows vocab"], other: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows"]:
+    """KL(probs ‖ other), never below 0; 0 * log 0 counts 0."""
+    terms = log_probs.exp() * (log_probs - other)
+    return torch.where(log_probs == -math.inf, 0.0, terms).sum(dim=-1).clamp(min=0.0)

@@ -1,0 +1,81 @@
+"""Rules with a law of their own that a draft never changes: accept by chance, draw from the residual after a rejection.
+
+A rule of this kind names the distribution ``law`` that a position is to be drawn from. A proposal ``x`` drawn from D
+stands with probability ``min(1, law(x) / D(x))``; in place of one that falls comes a token from the residual
+``max(0, law - D)``, renormalised. The emitted token then follows ``law`` exactly, for every D and every draft length
+(Leviathan et al., Fast inference from transformers via speculative decoding, ICML 2023).
+
+Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.sampling import TokenDistribution, warped_distribution
+from cosec.decoding.settings import SamplingSettings
+from cosec.decoding.verification import Verification, check_widths
+
+
+class LosslessRule(ABC):
+    """Draw every position from ``law``, with proposals from the security model.
+
+    The acceptance ratio of a proposal is ``min(1, law / D)``, with D the security model after temperature and top-p.
+    """
+
+    needs_base = False
+    draws_acceptance = True
+
+    def __init__(self, sampling: SamplingSettings) -> None:
+        self._temperature = sampling.temperature
+        self._top_p = sampling.top_p
+
+    @abstractmethod
+    def law(self, at: Position) -> TokenDistribution:
+        """The distribution that the token at this place is drawn from."""
+
+    def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
+        """The security model after temperature and top-p."""
+        return self._warped(security_log_probs)
+
+    def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
+        """Accept each proposal with probability ``min(1, law / D)``, up to the first that falls.
+
+        Raises:
+            VocabularyMismatch: If the two models' distributions cover different vocabularies.
+        """
+        check_widths(draft, target_log_probs)
+        return judged(draft, self.law(flattened(draft, target_log_probs)))
+
+    def fallback(self, at: Position) -> TokenDistribution:
+        """The residual of the law over the proposal distribution; the law itself where the target runs alone."""
+        law = self.law(at)
+        if at.security_log_probs is None:
+            return law
+        return law.beyond(self.proposal(at.security_log_probs), at.target_log_probs.shape[-1])
+
+    def _warped(self, log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
+        return warped_distribution(log_probs, self._temperature, self._top_p)
+
+
+def flattened(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Position:
+    """Every position of a draft as a row of its own, (rows * k, vocab)."""
+    base = draft.base_log_probs
+    return Position(
+        target_log_probs=target_log_probs.flatten(0, 1),
+        security_log_probs=draft.security_log_probs.flatten(0, 1),
+        base_log_probs=None if base is None else base.flatten(0, 1),
+    )
+
+
+def judged(draft: Draft, law: TokenDistribution) -> Verification:
+    """Accept each proposal with probability ``min(1, law / D)``; ``law`` has the positions of the draft as its rows."""
+    assert draft.chances is not None, "this rule accepts by chance"
+    wanted = law.prob_of(draft.token_ids.flatten()).reshape(draft.token_ids.shape)
+    ratios = (wanted / draft.proposal_probs).clamp(max=1.0)
+    standing = (draft.chances.to(ratios.device) < ratios).int().cumprod(dim=-1)
+    return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios)

@@ -1,0 +1,44 @@
+"""Steering: the target, moved everywhere by what the adapter changes in its own base.
+
+Law of one position: ``softmax(log target + strength * (log security - log base))`` after temperature and top-p, where
+base is the security model without its adapter (DExperts, Liu et al., ACL 2021; proxy-tuning, Liu et al., COLM 2024,
+with the adapter's own base in place of an anti-expert).
+
+Axes: rows = sequences, vocab = entries that both models share.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from cosec.decoding.drafting import Position
+from cosec.decoding.rules.lossless import LosslessRule
+from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.settings import SamplingSettings, SteerSettings
+
+
+class SteerRule(LosslessRule):
+    """Draw every position from the steered target."""
+
+    needs_base = True
+
+    def __init__(self, rule: SteerSettings, sampling: SamplingSettings) -> None:
+        super().__init__(sampling)
+        self._strength = rule.strength
+
+    def law(self, at: Position) -> TokenDistribution:
+        """The steered target after temperature and top-p."""
+        return self._warped(steered(at, self._strength))
+
+
+def steered(at: Position, strength: float) -> Float[Tensor, "rows vocab"]:
+    """Log-probabilities of the target moved by ``strength`` times the adapter's change.
+
+    A token that the security model or its base excludes altogether (log-probability of minus infinity) is not moved.
+    """
+    assert at.security_log_probs is not None, "steering needs the security model"
+    assert at.base_log_probs is not None, "steering needs its base"
+    change = torch.nan_to_num(at.security_log_probs - at.base_log_probs, nan=0.0, posinf=0.0, neginf=0.0)
+    return (at.target_log_probs + strength * change).log_softmax(dim=-1)

@@ -1,0 +1,64 @@
+"""The paper's rule (Algorithm 1 and Eq. 9): a proposal stands where the target finds it plausible enough.
+
+A drafted token stands while ``min(1, target / security) > acceptance_threshold``; the first one that falls ends the
+draft and the target model supplies a *fallback* token in its place. There is no residual distribution: each emitted
+token was either proposed by the security model or chosen by the target after a rejection.
+
+Law of one position, with Sw the security model after temperature and top-p, A the acceptance and F the fallback:
+``P(x) = Sw(x) A(x) + F(x) sum over y of Sw(y) (1 - A(y))``.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.sampling import TokenDistribution, raw_distribution, warped_distribution
+from cosec.decoding.settings import RuleSettings, SamplingSettings
+from cosec.decoding.verification import Verification, check_widths
+
+
+class ThresholdRule:
+    """The paper's rule, with every ambiguity an explicit setting (see ``RuleSettings``)."""
+
+    needs_base = False
+    draws_acceptance = False
+
+    def __init__(self, rule: RuleSettings, sampling: SamplingSettings) -> None:
+        self._rule = rule
+        self._temperature = sampling.temperature
+        self._top_p = sampling.top_p
+
+    def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
+        """The security model after temperature and top-p, in every preset."""
+        return warped_distribution(security_log_probs, self._temperature, self._top_p)
+
+    def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
+        """Accept the longest prefix of each draft that the target model finds plausible enough.
+
+        Raises:
+            VocabularyMismatch: If the two distributions cover different vocabularies.
+        """
+        check_widths(draft, target_log_probs)
+        rows, k = draft.token_ids.shape
+        drafted = draft.token_ids.unsqueeze(-1)
+        if self._rule.target_ratio == "raw":
+            target = target_log_probs.gather(-1, drafted).squeeze(-1)
+        else:
+            warped = warped_distribution(target_log_probs.flatten(0, 1), self._temperature, self._top_p)
+            target = warped.prob_of(draft.token_ids.flatten()).log().reshape(rows, k)
+        if self._rule.security_ratio == "raw":
+            security = draft.security_log_probs.gather(-1, drafted).squeeze(-1)
+        else:
+            security = draft.proposal_probs.log()
+        ratios = (target - security).exp().clamp(max=1.0)
+        # cumprod turns "accepted here" into "accepted here and everywhere before".
+        standing = (ratios > self._rule.acceptance_threshold).int().cumprod(dim=-1)
+        return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios)
+
+    def fallback(self, at: Position) -> TokenDistribution:
+        """The target itself: it may repeat the rejected token."""
+        if self._rule.fallback == "warped" or self._temperature == 0.0:
+            return warped_distribution(at.target_log_probs, self._temperature, self._top_p)
+        return raw_distribution(at.target_log_probs)

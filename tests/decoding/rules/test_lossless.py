@@ -1,0 +1,208 @@
+"""Every rule with a law of its own, against that law in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from cosec.decoding.drafting import Position
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.lanes import Lanes, TwoModelLanes
+from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.gate import GateRule, divergence_of
+from cosec.decoding.rules.steer import steered
+from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings, decoding_settings
+from cosec.decoding.trace import TokenRecord
+from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
+from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
+from tests.decoding.test_law import PROMPT, VOCABULARY, p_value
+
+SECURITY = random_table(VOCABULARY, 2, seed=21)
+BASE = SECURITY + random_table(VOCABULARY, 2, seed=121, scale=0.3)
+TARGET = random_table(VOCABULARY, 2, seed=221)
+SAMPLING = {"temperature": 0.8, "top_p": 0.9}
+DRAWS = 100_000
+RULES: dict[str, dict[str, object]] = {
+    "speculative": {"name": "speculative"},
+    "steer": {"name": "steer", "strength": 2.0},
+    "gate": {"name": "gate", "strength": 0.02, "plausibility_floor": 0.1},
+    "gate steered": {"name": "gate", "strength": 0.02, "decision": "steered", "steering_strength": 1.5},
+    "gate js": {"name": "gate", "strength": 0.005, "divergence": "js", "plausibility_floor": 0.3},
+    "gate argmax": {"name": "gate", "strength": 0.0, "divergence": "argmax"},
+}
+
+
+def lanes(security: Tensor = SECURITY, base: Tensor = BASE, target: Tensor = TARGET) -> TwoModelLanes:
+    return TwoModelLanes(HalvesModel(security, base), ScriptedModel(target), "trailing half")
+
+
+def settings(rule: dict[str, object], **sampling: object) -> DecodingSettings:
+    return decoding_settings(rule, {**SAMPLING, "max_new_tokens": 3, "seed": 5, **sampling})
+
+
+def decode(batch: Lanes, chosen: DecodingSettings, samples: Sequence[int]) -> list[list[TokenRecord]]:
+    requests = [
+        SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=chosen.sampling.max_new_tokens)
+        for i in samples
+    ]
+    run = Run(batch, rule_for(chosen), chosen, frozenset(), requests)
+    texts: list[list[TokenRecord]] = [[] for _ in requests]
+    while emissions := run.step():
+        for emission in emissions:
+            texts[emission.sequence].extend(emission.records)
+    return texts
+
+
+def draw(chosen: DecodingSettings, draws: int = DRAWS) -> Tensor:
+    texts: list[list[int]] = []
+    for start in range(0, draws, 2_000):
+        batch = decode(lanes(), chosen, range(start, start + 2_000))
+        texts.extend([record.token_id for record in text] for text in batch)
+    return torch.tensor(texts)
+
+
+def expected(depth: int, rule: dict[str, object]) -> Vector:
+    @cache
+    def law(prefix: tuple[int, ...]) -> Vector:
+        views = (logits_after(table, list(prefix)) for table in (TARGET, SECURITY, BASE))
+        return lossless_law(*views, rule, **SAMPLING)
+
+    return law_at(depth, PROMPT, lambda prefix: law(tuple(prefix)))
+
+
+@pytest.mark.parametrize("draft_length", [1, 4])
+@pytest.mark.parametrize("name", ["speculative", "steer", "gate"])
+def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(name: str, draft_length: int) -> None:
+    tokens = draw(settings(RULES[name], draft_length=draft_length))
+    assert p_value(tokens[:, 0], expected(0, RULES[name])) > 0.01
+    assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
+
+
+@pytest.mark.parametrize("name", ["gate steered", "gate js", "gate argmax"])
+def test_other_ways_to_gate_act_as_their_closed_form_says(name: str) -> None:
+    tokens = draw(settings(RULES[name], draft_length=2), 20_000)
+    assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
+
+
+def test_the_closed_forms_tell_the_rules_apart() -> None:
+    """A law test could pass for the wrong reason if the scripted models made two rules agree."""
+    laws = [expected(2, rule) for rule in RULES.values()]
+    for index, one in enumerate(laws):
+        for other in laws[index + 1 :]:
+            assert np.abs(one - other).max() > 0.005
+
+
+def test_a_residual_that_is_the_law_itself_breaks_the_law_and_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TokenDistribution, "beyond", lambda self, other, size: self)
+    tokens = draw(settings(RULES["steer"], draft_length=1), 20_000)
+    assert p_value(tokens[:, 0], expected(0, RULES["steer"])) < 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(RULES))
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_the_draft_length_and_the_batch_never_change_the_text(name: str, temperature: float) -> None:
+    sampling = {"temperature": temperature, "max_new_tokens": 12}
+    texts = {
+        length: decode(lanes(), settings(RULES[name], draft_length=length, **sampling), range(6))
+        for length in (1, 2, 5, "auto")
+    }
+    plain = [[record.token_id for record in text] for text in texts[1]]
+    for length, others in texts.items():
+        assert [[record.token_id for record in text] for text in others] == plain, f"draft length {length}"
+    alone = decode(lanes(), settings(RULES[name], draft_length=3, **sampling), [4])
+    assert [record.token_id for record in alone[0]] == plain[4]
+
+
+@pytest.mark.parametrize("name", ["speculative", "steer", "gate", "gate steered", "gate js"])
+def test_an_adapter_of_zeros_leaves_every_position_to_the_target(name: str) -> None:
+    tables = {"security": SECURITY, "base": SECURITY}
+    chosen = settings(RULES[name], draft_length=2)
+    at = Position(
+        target_log_probs=TARGET.flatten(0, 1).log_softmax(-1),
+        security_log_probs=SECURITY.flatten(0, 1).log_softmax(-1),
+        base_log_probs=SECURITY.flatten(0, 1).log_softmax(-1),
+    )
+    rule = rule_for(chosen)
+    target = rule_for(settings(RULES["speculative"])).law(at)
+    torch.testing.assert_close(rule.law(at).dense(VOCABULARY), target.dense(VOCABULARY), rtol=1e-6, atol=1e-7)
+    texts = decode(lanes(**tables), chosen, range(50))
+    assert not any(record.gated for text in texts for record in text)
+
+
+def test_at_ungated_positions_the_law_is_the_targets_to_the_last_bit() -> None:
+    at = Position(
+        target_log_probs=TARGET.flatten(0, 1).log_softmax(-1),
+        security_log_probs=SECURITY.flatten(0, 1).log_softmax(-1),
+        base_log_probs=BASE.flatten(0, 1).log_softmax(-1),
+    )
+    chosen = settings(RULES["gate"])
+    rule = rule_for(chosen)
+    assert isinstance(rule, GateRule)
+    gated = rule.divergence(at) > 0.02
+    assert 5 < int(gated.sum()) < len(gated) - 5
+    law = rule.law(at).dense(VOCABULARY)
+    target = rule_for(settings(RULES["speculative"])).law(at).dense(VOCABULARY)
+    assert torch.equal(law[~gated], target[~gated])
+    assert float(((law - target)[gated].abs().amax(-1) > 0.01).float().mean()) > 0.5
+
+
+def test_a_decision_without_a_plausible_token_is_the_targets() -> None:
+    target = torch.tensor([[0.0, -20.0, -20.0, 0.0]]).log_softmax(-1)
+    security = torch.tensor([[-20.0, 9.0, 8.0, -20.0]]).log_softmax(-1)
+    at = Position(target_log_probs=target, security_log_probs=security, base_log_probs=target)
+    rule = GateRule(GateSettings(strength=0.1, plausibility_floor=0.02), SamplingSettings(temperature=1.0, top_p=0.9))
+    torch.testing.assert_close(rule.law(at).dense(4), torch.tensor([[0.5, 0.0, 0.0, 0.5]]))
+
+
+def test_temperature_zero_takes_the_most_likely_token_of_each_law() -> None:
+    for name, table in (("speculative", TARGET), ("steer", TARGET + 2.0 * (SECURITY - BASE))):
+        # The change of the logits is the change of the log-probabilities up to a constant of the row.
+        for text in decode(lanes(), settings(RULES[name], temperature=0.0, max_new_tokens=6), [0]):
+            prefix = list(PROMPT)
+            for record in text:
+                assert record.token_id == int(np.argmax(logits_after(table, prefix)))
+                prefix.append(record.token_id)
+
+
+def test_records_name_the_decisions_and_how_strong_the_adapter_spoke() -> None:
+    texts = decode(lanes(), settings(RULES["gate"], draft_length=3, max_new_tokens=8), range(20))
+    seen = set()
+    for text in texts:
+        prefix = list(PROMPT)
+        for record in text:
+            security, base = (logits_after(table, prefix) for table in (SECURITY, BASE))
+            change = divergence(security, base, "kl")
+            assert record.divergence == pytest.approx(change, rel=1e-4, abs=1e-6)
+            assert record.gated == (change > 0.02)
+            seen.add(record.gated)
+            prefix.append(record.token_id)
+    assert seen == {True, False}
+    assert decode(lanes(), settings(RULES["steer"]), [0])[0][0].gated is None
+
+
+def test_a_token_that_security_or_base_excludes_is_not_moved() -> None:
+    inf = math.inf
+    at = Position(
+        target_log_probs=torch.tensor([[0.4, 0.3, 0.3]]).log(),
+        security_log_probs=torch.tensor([[-inf, -inf, 0.0]]),
+        base_log_probs=torch.tensor([[-inf, -1.0, -1.0]]),
+    )
+    moved = steered(at, 2.0).exp()[0]
+    assert bool(moved.isfinite().all())
+    assert float(moved[0] / moved[1]) == pytest.approx(4 / 3)
+    assert float(moved[2] / moved[1]) == pytest.approx(math.exp(2.0))
+
+
+@pytest.mark.parametrize("kind", ["kl", "js"])
+def test_a_divergence_survives_excluded_tokens_and_is_never_negative(kind: str) -> None:
+    same = torch.tensor([[0.0, -math.inf, -2.0]]).log_softmax(-1)
+    assert float(divergence_of(same, same, kind)) == 0.0  # type: ignore[arg-type]
+    other = torch.tensor([[0.0, -3.0, -2.0]]).log_softmax(-1)
+    assert 0 < float(divergence_of(same, other, kind)) < 1  # type: ignore[arg-type]
