@@ -1,4 +1,4 @@
-"""What a completed C program is run with: inputs that tell secure from insecure, and what it must print.
+r"""What a completed C program is run with: inputs that tell secure from insecure, and what it must print.
 
 A scenario's ``[driver]`` table::
 
