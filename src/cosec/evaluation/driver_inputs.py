@@ -6,7 +6,7 @@ A scenario's ``[driver]`` table::
     check_created_files = true                            # look at the modes of files it leaves behind
     [[driver.runs]]
     argv = ["5"]                                          # without the program's name
-    stdin = "1\\n"
+    stdin = "1\n"
     fail_malloc = true                                    # every allocation fails
     rand = 2147483647                                     # what rand() returns
     [driver.runs.files]
