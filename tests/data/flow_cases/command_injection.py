@@ -1,0 +1,161 @@
+# case: aliases of module and function
+import subprocess as sp
+from os import system as shell
+from flask import request
+
+
+def ping():
+    host = request.args["host"]
+    shell("ping -c1 " + host)  # expect: py/command-injection
+    sp.run(f"traceroute {host}", shell=True)  # expect: py/command-injection
+    sp.run(["traceroute", host], check=True)
+# case: list with a shell inside
+import subprocess
+from flask import request
+
+
+def archive():
+    folder = request.form.get("folder")
+    command = ["bash", "-c", f"tar czf - {folder} | wc -c"]
+    return subprocess.check_output(command)  # expect: py/command-injection
+# case: shell switched on by a constant in a variable
+import subprocess
+import sys
+
+OPTIONS = {"shell": True, "text": True}
+
+
+def main():
+    subprocess.run("du -sh " + sys.argv[1], **OPTIONS)  # expect: py/command-injection
+# case: string split into words without a shell
+import shlex
+import subprocess
+
+
+def convert(source, target):
+    return subprocess.run(shlex.split("convert input.png output.jpg"), check=True, cwd=source)
+# case: quoting through a wrapper
+import os
+import shlex
+from flask import request
+
+
+def safe(text):
+    return shlex.quote(str(text))
+
+
+def show():
+    name = request.args.get("name")
+    return os.popen("finger {0}".format(safe(name))).read()
+# case: partial application of a shell call
+import functools
+import subprocess
+from flask import request
+
+in_shell = functools.partial(subprocess.run, shell=True, capture_output=True)
+
+
+def look():
+    return in_shell("ls " + request.args["d"]).stdout  # expect: py/command-injection
+# case: constants only through a wrapper
+import subprocess
+
+
+def _run(command):
+    return subprocess.check_output(command, shell=True, text=True)
+
+
+def status():
+    return _run("git status --short") + _run("git log -1")
+# case: library function with its parameter in a shell command
+import os
+
+
+def make_thumbnail(source: str, width: int = 240) -> None:
+    os.system(f"convert '{source}' -resize {width}x thumb.png")  # expect: py/command-injection
+# case: asynchronous shell and asynchronous exec
+import asyncio
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.post("/services/{name}")
+async def restart(name: str):
+    await asyncio.create_subprocess_exec("systemctl", "restart", name)
+    process = await asyncio.create_subprocess_shell("systemctl status " + name)  # expect: py/command-injection
+    await process.wait()
+# case: allow list in an early return, use in a nested function
+import os
+from flask import request
+
+
+def restart():
+    name = request.args["name"]
+    if name in {"web", "mail"}:
+        def go():
+            os.system("systemctl restart " + name)
+        go()
+        return "ok"
+    return "unknown"
+# case: remote shell over ssh
+import paramiko
+
+
+def tail(host, filename):
+    client = paramiko.SSHClient()
+    client.connect(host)
+    _, out, _ = client.exec_command("tail -n 50 /var/log/%s" % filename)  # expect: py/command-injection
+    return out.read()
+# case: address parsed before use
+import ipaddress
+import subprocess
+from flask import request
+
+
+def ping():
+    address = ipaddress.ip_address(request.args["address"])
+    return subprocess.getoutput(f"ping -c1 {address}")
+# case: characters filtered one by one
+import os
+from flask import request
+
+
+def play():
+    track = "".join(c for c in request.args["track"] if c.isalnum() or c in "-_")
+    os.system("play /music/" + track + ".ogg")
+# case: deny list with holes
+import os
+from flask import request
+
+
+def play():
+    track = request.args["track"]
+    if ";" in track or "|" in track:
+        return "no"
+    os.system("play " + track)  # expect: py/command-injection
+# case: match statement over the request
+import os
+from flask import request
+
+
+def control():
+    match request.args.get("action"):
+        case "start":
+            command = "service x start"
+        case "stop":
+            command = "service x stop"
+        case other:
+            command = f"service x {other}"
+    os.system(command)  # expect: py/command-injection
+# case: match statement with constants only
+import os
+from flask import request
+
+
+def control():
+    match request.args.get("action"):
+        case "start" | "stop" as action:
+            os.system(f"service x {action}")
+        case _:
+            return "no"
