@@ -7,15 +7,22 @@ from cosec.training.settings import HardeningSettings
 
 
 def test_an_epoch_visits_every_example_once_in_another_order_each_time() -> None:
-    first, second = (epoch_batches(11, batch_size=2, seed=0, epoch=epoch) for epoch in (0, 1))
+    first, second = (epoch_batches([7] * 11, batch_size=2, seed=0, epoch=epoch) for epoch in (0, 1))
     assert sorted(chain(*first)) == sorted(chain(*second)) == list(range(11))
     assert first != second
-    assert [len(batch) for batch in first] == [2, 2, 2, 2, 2, 1]
+    assert sorted(len(batch) for batch in first) == [1, 2, 2, 2, 2, 2]
+
+
+def test_examples_of_a_batch_are_of_similar_length() -> None:
+    lengths = [100 if index % 2 else 10 for index in range(40)]
+    batches = epoch_batches(lengths, batch_size=2, seed=0, epoch=0)
+    assert all(lengths[first] == lengths[second] for first, second in batches)
+    assert {lengths[batch[0]] for batch in batches[:8]} == {10, 100}, "batches come in no order of length"
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
-    assert epoch_batches(9, batch_size=2, seed=4, epoch=2) == epoch_batches(9, batch_size=2, seed=4, epoch=2)
-    assert epoch_batches(9, batch_size=2, seed=5, epoch=2) != epoch_batches(9, batch_size=2, seed=4, epoch=2)
+    assert epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2) == epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2)
+    assert epoch_batches(list(range(9)), batch_size=2, seed=5, epoch=2) != epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2)
 
 
 @pytest.mark.parametrize(("max_steps", "expected"), [(None, 18), (5, 5), (100, 18)])

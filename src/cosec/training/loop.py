@@ -118,9 +118,8 @@ class TrainingLoop:
     def _run_epoch(self, state: RunState, stop_requested: Callable[[], bool]) -> bool:
         """Run what is left of the epoch, then validate; False when asked to stop before the end."""
         settings = self._settings
-        batches = epoch_batches(
-            len(self._training), batch_size=settings.batch_size, seed=settings.seed, epoch=state.epoch
-        )
+        lengths = [len(example.token_ids) for example in self._training]
+        batches = epoch_batches(lengths, batch_size=settings.batch_size, seed=settings.seed, epoch=state.epoch)
         while state.batch < len(batches) and state.step < self._steps:
             stop = self._step(state, batches[state.batch], stop_requested())
             if stop:

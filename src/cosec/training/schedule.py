@@ -5,18 +5,40 @@ Pure functions of the settings, so that a resumed run repeats them.
 
 import hashlib
 import random
+from collections.abc import Sequence
 
 from cosec.training.settings import HardeningSettings
 
 
-def epoch_batches(example_count: int, *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Shuffle the examples of one epoch and cut them into batches; the last one may be smaller.
+POOL = 50
+"""Batches whose examples are sorted by length before they are cut apart."""
 
-    The order depends on seed and epoch alone, not on the number of processes.
+
+def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Shuffle the examples of one epoch and cut them into batches of similar length; one of them may be smaller.
+
+    Processes that share a batch wait for its longest example, so each pool of ``POOL`` shuffled batches is sorted by
+    length, cut, and the batches of the epoch are shuffled again. The order depends on lengths, seed and epoch alone,
+    not on the number of processes.
+
+    Args:
+        lengths: Tokens of each example of the epoch.
+        batch_size: Examples of a batch.
+        seed: Of the run.
+        epoch: The first is 0.
+
+    Returns:
+        Indices into ``lengths``, each exactly once.
     """
-    order = list(range(example_count))
-    random.Random(f"order/{seed}/{epoch}").shuffle(order)
-    return [order[start : start + batch_size] for start in range(0, example_count, batch_size)]
+    stream = random.Random(f"order/{seed}/{epoch}")
+    order = list(range(len(lengths)))
+    stream.shuffle(order)
+    batches = []
+    for start in range(0, len(order), POOL * batch_size):
+        pool = sorted(order[start : start + POOL * batch_size], key=lambda index: lengths[index])
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    stream.shuffle(batches)
+    return batches
 
 
 def total_steps(example_count: int, settings: HardeningSettings) -> int:
