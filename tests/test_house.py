@@ -10,10 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cosec"
-DEMO_PROMPTS = PACKAGE / "prompts"
-"""Deliberately unfinished files: data, not modules."""
+PROGRAMS = (PACKAGE / "prompts", *(PACKAGE / "scenarios").glob("cwe-*"), PACKAGE / "scenarios" / "validation")
+"""Deliberately unfinished or vulnerable files: data, not modules."""
 
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(DEMO_PROMPTS))
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, PROGRAMS)))
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}

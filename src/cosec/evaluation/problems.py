@@ -10,6 +10,7 @@ import ast
 import gzip
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -112,7 +113,9 @@ def mbpp(path: Path, *, test_split: bool = True) -> tuple[Problem, ...]:
 
 def _mbpp_problem(entry: dict[str, Any]) -> Problem:
     code, tests = entry["code"].replace("\r\n", "\n"), entry["test_list"]
-    tree = ast.parse(code)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # the set's own escape sequences
+        tree = ast.parse(code)
     called = {node.id for node in ast.walk(ast.parse("\n".join(tests))) if isinstance(node, ast.Name)}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     tested = next(node for node in functions if node.name in called)

@@ -1,0 +1,109 @@
+"""Bootstrap 95 % intervals over scenarios (or problems) and seeds.
+
+Samples of one scenario are alike, so they are not resampled as if they were independent: each bootstrap draw takes
+scenarios with replacement, and for each taken scenario its seeds with replacement (a two-stage cluster bootstrap;
+Efron & Tibshirani, An Introduction to the Bootstrap, 1993). Deterministic for a given seed.
+
+Axes: units = scenarios or problems, seeds = repetitions of the whole experiment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+DRAWS = 2_000
+LEVEL = 0.95
+NO_DIFFERENCE = "no difference shown"
+
+Table = Float[ndarray, "units seeds"]
+"""A statistic per unit and seed; NaN where it is undefined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimate with its interval."""
+
+    value: float | None
+    """The mean over units; None where no unit defines it."""
+
+    low: float | None
+    """2.5 % quantile of the bootstrap; None where ``value`` is None or fewer than two units define it."""
+
+    high: float | None
+    """97.5 % quantile."""
+
+    units: int
+    """Units that define the statistic."""
+
+    undefined: int
+    """Units that do not, and are left out."""
+
+    @property
+    def shows_difference(self) -> bool:
+        """For a difference: whether its interval excludes zero."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS) -> Interval:
+    """The mean over units of each unit's mean over seeds.
+
+    Args:
+        table: A value per unit and seed; NaN is left out, never counted as 0 or 1.
+        seed: Of the bootstrap.
+        draws: Bootstrap draws.
+    """
+    defined = np.isfinite(table)
+    kept = table[defined.any(axis=1)]
+    undefined = len(table) - len(kept)
+    if not len(kept):
+        return Interval(value=None, low=None, high=None, units=0, undefined=undefined)
+    low, high = None, None
+    if len(kept) > 1:
+        low, high = np.quantile(_bootstrap_means(kept, seed, draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    return Interval(
+        value=float(np.nanmean(kept, axis=1).mean()), low=low, high=high, units=len(kept), undefined=undefined
+    )
+
+
+def paired_difference(table: Table, origin: Table, *, seed: int = 0, draws: int = DRAWS) -> Interval:
+    """The mean difference to ``origin`` over the units and seeds that both define, resampled together.
+
+    Args:
+        table: One arm.
+        origin: The arm it is compared with: the same units and seeds in the same order.
+        seed: Of the bootstrap.
+        draws: Bootstrap draws.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if table.shape != origin.shape:
+        raise ValueError(f"cannot pair {table.shape} with {origin.shape} units and seeds; give the same ones")
+    return mean_interval(table - origin, seed=seed, draws=draws)
+
+
+def in_words(difference: Interval) -> str:
+    """The difference as reports print it: in points of a percent, or that none was shown."""
+    if difference.value is None or difference.low is None or difference.high is None:
+        return "undefined"
+    figures = f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    return figures if difference.shows_difference else f"{figures}, {NO_DIFFERENCE}"
+
+
+def _bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
+    """Means of resampled units, each with as many resampled seeds as it defines."""
+    generator = np.random.default_rng(seed)
+    defined = np.isfinite(table)
+    counts = defined.sum(axis=1)
+    # The defined seeds first in each row, so that a pick below their number hits one of them.
+    values = np.take_along_axis(table, np.argsort(~defined, axis=1, kind="stable"), axis=1)
+    units = generator.integers(len(table), size=(draws, len(table)))
+    picks = (generator.random((draws, *table.shape)) * counts[units, None]).astype(int)
+    used = np.arange(table.shape[1]) < counts[units, None]
+    sums = np.where(used, values[units[..., None], picks], 0.0).sum(axis=2)
+    means: ndarray = (sums / counts[units]).mean(axis=1)
+    return means
