@@ -21,8 +21,12 @@ def test_examples_of_a_batch_are_of_similar_length() -> None:
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
-    assert epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2) == epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2)
-    assert epoch_batches(list(range(9)), batch_size=2, seed=5, epoch=2) != epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2)
+    assert epoch_batches(list(range(9)), batch_size=2, seed=4, epoch=2) == epoch_batches(
+        list(range(9)), batch_size=2, seed=4, epoch=2
+    )
+    assert epoch_batches(list(range(9)), batch_size=2, seed=5, epoch=2) != epoch_batches(
+        list(range(9)), batch_size=2, seed=4, epoch=2
+    )
 
 
 @pytest.mark.parametrize(("max_steps", "expected"), [(None, 18), (5, 5), (100, 18)])

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from cosec.training.settings import HardeningSettings
 
-
 POOL = 50
 """Batches whose examples are sorted by length before they are cut apart."""
 
