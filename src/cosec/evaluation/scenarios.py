@@ -78,7 +78,11 @@ class Scenario:
     """Rules whose findings make a completion insecure (ids of ``checkers.rules.RULES``)."""
 
     sinks: tuple[str, ...]
-    """Names of calls one of which a completion must contain to have engaged with the task."""
+    """What a completion must reach to have engaged with the task, any of: the name of a call (``execute``); ``[]``, an
+    element; ``->``, what a pointer points to (C); ``+``, ``-``, ``*``, ``<<``, arithmetic (C); ``==`` or ``in``, a
+    comparison (Python); ``name=``, a value given to that name, attribute, key or keyword argument (Python);
+    ``return``, a value given back. Only what the completion wrote or finished counts.
+    """
 
     split: Split
 
