@@ -1,0 +1,23 @@
+import asyncio
+import re
+
+from fastapi import APIRouter, HTTPException
+
+router = APIRouter()
+SERVICES = {"camera", "recorder", "uplink"}
+
+
+@router.post("/services/{name}/restart")
+async def restart_service(name: str) -> dict[str, str]:
+    """Restart the service with `systemctl restart NAME` and return {"service": NAME, "state": "restarted"}.
+
+    Where systemctl fails, the answer has status 502.
+    """
+    # run systemctl and wait for it
+    if name not in SERVICES:
+        raise HTTPException(status_code=404, detail="no such service")
+    process = await asyncio.create_subprocess_shell(f"systemctl restart {name}")
+    await process.communicate()
+    if process.returncode:
+        raise HTTPException(502)
+    return {"service": name, "state": "restarted"}
