@@ -61,7 +61,7 @@ def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
     alone = {
         preset: texts(
             Completer(
-                separate, settings(preset=preset, temperature=0.3, draft_length=draft_length), hardened=False
+                separate, settings(preset=preset, temperature=0.3, draft_length=draft_length), alone="target"
             ).complete(PROMPTS, n=2)
         )
         for preset in ("paper", "release", "cosec", "warped")
@@ -151,5 +151,14 @@ def test_hardening_without_a_security_model_is_refused(separate: PreparedPair) -
     assert not alone.has_security
     with pytest.raises(SettingsError, match="no security model"):
         Completer(alone, settings())
-    origin = Completer(separate, settings(), hardened=False).complete(PROMPTS)
-    assert texts(Completer(alone, settings(), hardened=False).complete(PROMPTS)) == texts(origin)
+    with pytest.raises(SettingsError, match="no security model"):
+        Completer(alone, settings(), alone="security")
+    origin = Completer(separate, settings(), alone="target").complete(PROMPTS)
+    assert texts(Completer(alone, settings(), alone="target").complete(PROMPTS)) == texts(origin)
+
+
+def test_the_security_model_alone_says_what_it_would_propose(pair: PreparedPair) -> None:
+    greedy = settings(threshold=0.0, temperature=0.0)
+    alone = Completer(pair, greedy, alone="security").complete(PROMPTS)
+    assert texts(alone) == texts(Completer(pair, greedy).complete(PROMPTS)), "at threshold 0 every proposal stands"
+    assert texts(alone) != texts(Completer(pair, greedy, alone="target").complete(PROMPTS))

@@ -97,7 +97,7 @@ def demo(
         "Left: the model alone. Right: the same model hardened by co-decoding, same prompt, same seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )
-    origin, hardened = (Completer(pair, settings, hardened=arm) for arm in (False, True))
+    origin, hardened = (Completer(pair, settings, alone=alone) for alone in ("target", None))
     pairs = []
     for prompt in prompts:
         both = origin.complete([prompt.text])[0], hardened.complete([prompt.text])[0]

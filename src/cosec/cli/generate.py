@@ -209,7 +209,7 @@ def _completed(
     from cosec.decoding.completer import Completer
 
     for arm in arms:
-        completer = Completer(pair, settings, hardened=arm == "hardened", rows=batch_rows)
+        completer = Completer(pair, settings, alone="target" if arm == "origin" else None, rows=batch_rows)
         for piece in completer.stream(prompts, n=n):
             if piece.completion is not None:
                 if trace_file is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from cosec.decoding.draft_length import draft_length_for
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
@@ -82,9 +83,20 @@ class Completer:
     """Completes prompts with a pair of models: hardened, or with the target alone for comparison."""
 
     def __init__(
-        self, pair: PreparedPair, settings: DecodingSettings, *, hardened: bool = True, rows: int = DEFAULT_ROWS
+        self,
+        pair: PreparedPair,
+        settings: DecodingSettings,
+        *,
+        alone: Literal["target", "security"] | None = None,
+        rows: int = DEFAULT_ROWS,
     ) -> None:
-        """Both arms of a pair share its weights.
+        """All arms of a pair share its weights.
+
+        Args:
+            pair: The models.
+            settings: How to decode.
+            alone: The only model to run, for comparison; None: both, under the rule.
+            rows: Sequences decoded at once.
 
         Raises:
             SettingsError: If the pair lacks what the rule needs.
@@ -92,10 +104,12 @@ class Completer:
         self._pair = pair
         self._settings = settings
         # A preset's raw fallback belongs to its hardened arm; both arms of a comparison sample alike.
-        self._rule = rule_for(settings if hardened else settings.model_copy(update={"rule": RuleSettings()}))
-        self._lanes: Lanes = (
-            pair.lanes(settings.sampling.draft_length, base=self._rule.needs_base) if hardened else pair.target_lane()
-        )
+        self._rule = rule_for(settings.model_copy(update={"rule": RuleSettings()}) if alone else settings)
+        self._lanes: Lanes
+        if alone is None:
+            self._lanes = pair.lanes(settings.sampling.draft_length, base=self._rule.needs_base)
+        else:
+            self._lanes = pair.target_lane() if alone == "target" else pair.security_lane()
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._lanes.longest_draft)
         self._rows = rows
 

@@ -58,6 +58,19 @@ class PreparedPair:
         """The target alone."""
         return TargetLane(self.target_model())
 
+    def security_lane(self) -> TargetLane:
+        """The security model in the target's place, for comparison.
+
+        Raises:
+            SettingsError: If there is no security model.
+        """
+        if not self.has_security:
+            raise SettingsError("There is no security model to run alone: name one with --security.")
+        loaded = self.pair.target if self.pair.security is None else self.pair.security
+        return TargetLane(
+            CachedModel(loaded.model, self._vocabulary_size, self._switch, "on" if self._switch else "off")
+        )
+
     def lanes(self, draft_length: int | Literal["auto"], *, base: bool = False) -> Lanes:
         """What the hardened arm runs on.
 
