@@ -211,6 +211,12 @@ def render_template_string(source, **context):
     return Environment(autoescape=True).from_string(source).render(**context)
 
 
+def render_template(name, **context):
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(FileSystemLoader("templates"), autoescape=True).get_template(name).render(**context)
+
+
 def _as_response(value):
     if isinstance(value, Response):
         return value
