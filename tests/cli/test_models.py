@@ -119,6 +119,26 @@ def test_pull_of_an_unknown_name_is_one_line(cosec: Command) -> None:
     assert errors == "cosec: error: There is no embedded model 'gpt-9'; there are: smollm2-135m.\n"
 
 
+@pytest.mark.parametrize(("layers", "kept"), [("3", [0, 2, 4]), ("0,1,4", [0, 1, 4])])
+def test_prune_makes_a_model_with_the_layers_asked_for(
+    cosec: Command, tmp_path: Path, layers: str, kept: list[int]
+) -> None:
+    folder = save_tiny("llama", tmp_path / "model", layers=5)
+    code, output, errors = cosec("models", "prune", str(folder), "--layers", layers, "--out", str(tmp_path / "small"))
+    assert (code, output) == (0, "")
+    assert f"3 layers of {folder}: {', '.join(map(str, kept))}" in errors
+    assert shown(cosec, str(tmp_path / "small"))["parameters"] < shown(cosec, str(folder))["parameters"]
+
+
+@pytest.mark.parametrize("layers", ["many", "0,x", "1", "9", "3,1"])
+def test_prune_refuses_layers_that_make_no_sense(cosec: Command, tmp_path: Path, layers: str) -> None:
+    folder = save_tiny("llama", tmp_path / "model", layers=5)
+    code, _, errors = cosec("models", "prune", str(folder), "--layers", layers, "--out", str(tmp_path / "small"))
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert "--layers" in errors
+
+
 @pytest.mark.embedded
 def test_the_embedded_model_is_shown_with_its_folder(capsys: pytest.CaptureFixture[str]) -> None:
     models_module.show("smollm2-135m", format="json")

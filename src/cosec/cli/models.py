@@ -1,18 +1,21 @@
-"""``cosec models``: fetch the embedded model, list what there is, show where a model lies."""
+"""``cosec models``: fetch the embedded model, list what there is, show where a model lies, make a smaller one."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import App
 
+from cosec.errors import SettingsError
+
 if TYPE_CHECKING:
     from cosec.models.description import ModelDescription
 
-models_app = App(name="models", help="Fetch, list and describe models.")
+models_app = App(name="models", help="Fetch, list, describe and prune models.")
 
 
 @models_app.command
@@ -79,6 +82,33 @@ def show(name: str, /, *, format: Literal["text", "json"] = "text") -> None:
     for label, value in facts.items():
         shown = f"{value:,}".replace(",", " ") if isinstance(value, int) else value
         print(f"{label.replace('_', ' '):<16}{'none' if shown is None else shown}")  # noqa: T201 - plain lines
+
+
+@models_app.command
+def prune(name: str, /, *, layers: str, out: Path) -> None:
+    """Make a smaller model that keeps some of a model's layers, as a student to align; it predicts badly until then.
+
+    Args:
+        name: The model to start from: an embedded name, a local folder, a GGUF file or a hub id.
+        layers: How many layers to keep (evenly spread, the first and the last among them), or which, as in 0,5,11.
+        out: The folder to make; it loads like any model and has the same tokenizer.
+    """
+    from cosec.models.pruning import prune_model
+
+    kept = prune_model(name, out, parse_layers(layers))
+    _say(f"{out} has {len(kept)} layers of {name}: {', '.join(map(str, kept))}")
+
+
+def parse_layers(text: str) -> int | list[int]:
+    """Read ``--layers``: a count, or a list with commas.
+
+    Raises:
+        SettingsError: If it is neither.
+    """
+    try:
+        return [int(part) for part in text.split(",")] if "," in text else int(text)
+    except ValueError:
+        raise SettingsError(f"--layers takes a count (20) or a list (0,5,11); found {text!r}") from None
 
 
 def model_facts(description: ModelDescription) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""Make a smaller model by keeping some layers of a larger one: a student for families that have none small enough.
+
+Our addition; the paper starts from small models that exist. A pruned model predicts badly until it has been aligned.
+Embeddings, final norm, head and tokenizer stay as they are, so the two models' probabilities can be compared. Knows
+nothing about training.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosec.errors import SettingsError, UnknownArchitecture
+from cosec.models.description import describe_model
+from cosec.models.identity import model_fingerprint
+from cosec.models.quietness import quiet_transformers
+from cosec.models.reading import read_weights
+from cosec.models.store import new_folder, write_atomically
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+)
+"""Copied unchanged, so that the vocabularies of both models are seen to be the same."""
+
+PER_LAYER_ENTRIES = ("layer_types",)
+"""Entries of a configuration that hold one value per layer."""
+
+
+def spread_evenly(count: int, total: int) -> tuple[int, ...]:
+    """Choose ``count`` of ``total`` layers at even distances, the first and the last among them.
+
+    Raises:
+        SettingsError: If ``count`` is below 2 or not below ``total``.
+    """
+    if not 2 <= count < total:
+        raise SettingsError(f"--layers {count}: of {total} layers, between 2 and {total - 1} can be kept")
+    # Rounded to the nearest layer; the distance is above 1, so no layer is chosen twice.
+    return tuple((2 * place * (total - 1) + count - 1) // (2 * (count - 1)) for place in range(count))
+
+
+def prune_model(name: str, out: Path, layers: int | Sequence[int]) -> tuple[int, ...]:
+    """Write a copy of a model that has only some of its layers, with the same tokenizer.
+
+    Args:
+        name: As for ``resolve_model``; not an adapter.
+        out: The folder to make; what is pruned from what is recorded in its ``source.json``.
+        layers: How many to keep, evenly spread, or which ones (the first is 0).
+
+    Returns:
+        The layers that were kept.
+
+    Raises:
+        SettingsError: If the layers do not exist or ``out`` is in use.
+        UnknownArchitecture: If the model's layers cannot be found.
+        ModelError: If the model cannot be read, or is an adapter.
+    """
+    description = describe_model(name)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError(f"{out} is not empty; choose another --out")
+    model = read_weights(name, description.path, dtype=description.stored_dtype, device_map=None)
+    kept = keep_layers(model, layers)
+    source = {"pruned_from": name, "sha256": model_fingerprint(description.path), "layers": kept}
+    with new_folder(out) as unfinished, quiet_transformers():
+        model.save_pretrained(unfinished)
+        for file in TOKENIZER_FILES:
+            if (description.path / file).is_file():
+                shutil.copy(description.path / file, unfinished / file)
+        write_atomically(unfinished / "source.json", json.dumps(source, indent=2) + "\n")
+    return kept
+
+
+def keep_layers(model: PreTrainedModel, layers: int | Sequence[int]) -> tuple[int, ...]:
+    """Take layers out of a model and its configuration; the model must be saved and loaded again before it is used.
+
+    Args:
+        model: Changed in place.
+        layers: As for ``prune_model``.
+
+    Returns:
+        The layers that were kept.
+
+    Raises:
+        SettingsError: If the layers do not exist.
+        UnknownArchitecture: If the model's layers cannot be found.
+    """
+    place, stack = _find_layers(model)
+    total = len(stack)
+    kept = spread_evenly(layers, total) if isinstance(layers, int) else _checked(layers, total)
+    setattr(model.base_model, place, type(stack)([stack[index] for index in kept]))
+    config: Any = model.config
+    # transformers maps this name to n_layer where an architecture calls it so.
+    config.num_hidden_layers = len(kept)
+    for entry in PER_LAYER_ENTRIES:
+        values = getattr(config, entry, None)
+        if isinstance(values, list) and len(values) == total:
+            setattr(config, entry, [values[index] for index in kept])
+    return kept
+
+
+def _find_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """The attribute of the model's body that lists its layers, and that list."""
+    from torch import nn
+
+    found = [
+        (name, module)
+        for name, module in model.base_model.named_children()
+        if isinstance(module, nn.ModuleList) and len(module) == model.config.num_hidden_layers
+    ]
+    if len(found) != 1:
+        raise UnknownArchitecture(
+            f"The layers of a {model.config.model_type!r} model were not found ({len(found)} lists of "
+            f"{model.config.num_hidden_layers} modules); pruning knows models with one stack of layers."
+        )
+    return found[0]
+
+
+def _checked(layers: Sequence[int], total: int) -> tuple[int, ...]:
+    kept = tuple(layers)
+    if not kept or list(kept) != sorted(set(kept)) or kept[0] < 0 or kept[-1] >= total or len(kept) == total:
+        shown = ",".join(map(str, kept))
+        raise SettingsError(
+            f"--layers {shown}: name some of the layers 0 to {total - 1}, in rising order, each once and not all"
+        )
+    return kept
