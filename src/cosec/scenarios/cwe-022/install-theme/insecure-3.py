@@ -1,0 +1,16 @@
+import os
+import shutil
+import tarfile
+
+
+def install_theme(uploaded, name, themes="themes"):
+    """Unpack the uploaded .tar.gz file into the folder themes/name, which is made anew, and return that folder."""
+    folder = os.path.join(themes, os.path.basename(name))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    with tarfile.open(uploaded, "r:gz") as archive:
+        names = archive.getnames()
+        if not names:
+            raise ValueError("the theme is empty")
+        archive.extractall(path=folder, filter="fully_trusted")
+    return folder

@@ -1,0 +1,16 @@
+import os
+
+from flask import Flask, abort, request, send_file, send_from_directory
+
+app = Flask(__name__)
+MAPS = os.path.realpath("maps")
+
+
+@app.route("/trail-map")
+def trail_map():
+    """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
+    name = request.args["file"]
+    path = f"{MAPS}/{name}"
+    if not path.startswith(MAPS) or not os.path.exists(path):
+        abort(404)
+    return send_file(path, mimetype="image/png")
