@@ -9,9 +9,6 @@ import types
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from markupsafe import Markup
-from markupsafe import escape as _escape
-
 __path__ = []
 
 
@@ -149,16 +146,39 @@ class _Atomic:
         return None
 
 
+class SafeString(str):
+    """Text that is safe in a page; with other text it becomes ordinary text again."""
+
+    def __html__(self):
+        return self
+
+    def __add__(self, other):
+        added = str.__add__(self, other)
+        return SafeString(added) if hasattr(other, "__html__") else added
+
+    def __str__(self):
+        return self
+
+
+def escape(text):
+    return SafeString(_html.escape(str(text)))
+
+
+def conditional_escape(text):
+    return SafeString(text.__html__()) if hasattr(text, "__html__") else escape(text)
+
+
 def format_html(format_string, *args, **kwargs):
-    return Markup(format_string).format(*args, **kwargs)
+    escaped = {name: conditional_escape(value) for name, value in kwargs.items()}
+    return SafeString(format_string.format(*map(conditional_escape, args), **escaped))
 
 
 def format_html_join(sep, format_string, rows):
-    return Markup(sep).join(format_html(format_string, *row) for row in rows)
+    return SafeString(conditional_escape(sep).join(format_html(format_string, *row) for row in rows))
 
 
 def mark_safe(text):
-    return Markup(text)
+    return SafeString(text)
 
 
 def strip_tags(text):
@@ -206,15 +226,15 @@ shortcuts = _module("shortcuts", redirect=redirect)
 utils = _module("utils")
 utils.html = _module(
     "utils.html",
-    escape=_escape,
-    conditional_escape=_escape,
+    escape=escape,
+    conditional_escape=conditional_escape,
     format_html=format_html,
     format_html_join=format_html_join,
     mark_safe=mark_safe,
     strip_tags=strip_tags,
     html=_html,
 )
-utils.safestring = _module("utils.safestring", mark_safe=mark_safe, SafeString=Markup)
+utils.safestring = _module("utils.safestring", mark_safe=mark_safe, SafeString=SafeString)
 utils.http = _module("utils.http", url_has_allowed_host_and_scheme=url_has_allowed_host_and_scheme)
 core = _module("core")
 core.exceptions = _module(

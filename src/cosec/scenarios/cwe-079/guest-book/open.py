@@ -1,0 +1,11 @@
+from html import escape
+
+from flask import Flask, request
+
+app = Flask(__name__)
+entries = []
+
+
+@app.route("/guest-book", methods=["GET", "POST"])
+def guest_book():
+    """Add the posted entry (fields "guest" and "wish"), then show all entries as <li>GUEST: WISH</li> in a <ul>."""

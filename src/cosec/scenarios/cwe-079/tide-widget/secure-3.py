@@ -1,0 +1,16 @@
+import html
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+app = FastAPI()
+NEXT_TIDES = {"whitby": "04:12", "oban": "07:55"}
+
+
+@app.get("/widget/{harbour}")
+async def tide_widget(harbour: str, theme: str = "light") -> HTMLResponse:
+    # a <div class="THEME"> with the harbour's name and its next high tide, or "unknown" for other harbours
+    tide = NEXT_TIDES.get(harbour.lower(), "unknown")
+    content = "<div class='" + ("dark" if theme == "dark" else "light") + "'>"
+    content += html.escape(harbour.title()) + " " + tide + "</div>"
+    return HTMLResponse(content.replace("'", '"'))
