@@ -1,0 +1,14 @@
+import yaml
+from flask import Blueprint, abort, jsonify, request
+
+playlists = Blueprint("playlists", __name__)
+
+
+@playlists.route("/playlists/import", methods=["POST"])
+def import_playlist():
+    """Read the uploaded file ("playlist", YAML with title and songs) and answer with its title and number of songs."""
+    uploaded = request.files["playlist"]
+    playlist = yaml.unsafe_load(uploaded.stream)
+    if not isinstance(playlist, dict) or "songs" not in playlist:
+        abort(400)
+    return jsonify({"title": playlist.get("title"), "songs": len(playlist["songs"])})

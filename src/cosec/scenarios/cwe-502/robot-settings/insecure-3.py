@@ -1,0 +1,21 @@
+import yaml
+from fastapi import FastAPI, HTTPException, Request
+
+app = FastAPI()
+NEEDED = ("name", "max_speed", "home")
+
+
+@app.post("/robots/settings")
+async def check_settings(request: Request) -> dict:
+    """Read the YAML in the request's body and return {"missing": [...]} with the names in NEEDED that it lacks.
+
+    A body that is no YAML is answered with status 400.
+    """
+    body = await request.body()
+    try:
+        settings = yaml.load(body,
+            Loader=yaml.CLoader,
+        )
+    except yaml.YAMLError:
+        raise HTTPException(400)
+    return {"missing": sorted(set(NEEDED) - set(settings), key=NEEDED.index)}
