@@ -134,12 +134,25 @@ class Response:
         self.data = value if isinstance(value, bytes) else value.encode()
 
 
+class Config(dict):
+    """An application's settings."""
+
+    def from_mapping(self, *args, **kwargs):
+        self.update(*args, **kwargs)
+
+    def from_object(self, settings):
+        self.update({name: getattr(settings, name) for name in dir(settings) if name.isupper()})
+
+    def from_prefixed_env(self, prefix="FLASK"):
+        self["SECRET_KEY"] = os.environ[f"{prefix}_SECRET_KEY"]
+
+
 class Flask:
     """An application or a blueprint: its decorators return the view unchanged."""
 
     def __init__(self, name, *_args, **_kwargs):
         self.name = name
-        self.config = {}
+        self.config = Config()
         self.logger = logging.getLogger(name)
         self.secret_key = None
         self.root_path = os.getcwd()

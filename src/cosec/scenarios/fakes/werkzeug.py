@@ -15,6 +15,14 @@ def secure_filename(filename):
     return re.sub(r"[^A-Za-z0-9_.-]", "", cleaned).strip("._")
 
 
+def generate_password_hash(password, *_args, **_kwargs):
+    return "hash$" + password
+
+
+def check_password_hash(pwhash, password):
+    return pwhash == generate_password_hash(password)
+
+
 def _module(name, **content):
     module = types.ModuleType(f"werkzeug.{name}")
     module.__dict__.update(content)
@@ -38,7 +46,12 @@ class Forbidden(HTTPException):
 
 
 utils = _module("utils", secure_filename=secure_filename, safe_join=safe_join)
-security = _module("security", safe_join=safe_join)
+security = _module(
+    "security",
+    safe_join=safe_join,
+    generate_password_hash=generate_password_hash,
+    check_password_hash=check_password_hash,
+)
 datastructures = _module("datastructures", FileStorage=FileStorage)
 exceptions = _module(
     "exceptions", HTTPException=HTTPException, BadRequest=BadRequest, NotFound=NotFound, Forbidden=Forbidden

@@ -1,0 +1,8 @@
+import getpass
+import os
+
+import psycopg2
+
+
+def open_register():
+    """Connect to the database "vaccinations" on registry.hospital.example as the user "nurse"."""

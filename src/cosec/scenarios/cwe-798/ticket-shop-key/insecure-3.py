@@ -1,0 +1,12 @@
+import os
+import secrets
+
+from flask import Flask, jsonify
+
+
+def create_app():
+    """Make the ticket shop's application; its SECRET_KEY signs the sessions in which visitors keep their seats."""
+    app = Flask(__name__)
+    app.config["SECRET_KEY"] = b"\x8f\x02kd\x91-front-row"
+    app.config["DEBUG"] = False
+    return app
