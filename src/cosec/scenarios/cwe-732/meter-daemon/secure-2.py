@@ -1,0 +1,12 @@
+import os
+
+
+def start_recording(folder):
+    """Prepare the daemon: set its umask, change into the folder and open readings.db, which is made where needed.
+
+    Returns the opened file, in binary mode, at its end. The readings are for the daemon's own user.
+    """
+    os.umask(0o177)
+    os.chdir(folder)
+    descriptor = os.open("readings.db", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "ab")
