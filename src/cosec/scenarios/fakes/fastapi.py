@@ -114,7 +114,7 @@ class PlainTextResponse(Response):
 
 class JSONResponse(Response):
     def __init__(self, content=None, status_code=200, **kwargs):
-        super().__init__(_json.dumps(content), status_code)
+        super().__init__(_json.dumps(content), status_code, kwargs.get("headers"))
 
 
 class RedirectResponse(Response):

@@ -1,0 +1,17 @@
+import re
+
+from flask import Flask, jsonify, request
+
+app = Flask(__name__)
+targets = []
+
+
+@app.route("/relay", methods=["POST"])
+def add_target():
+    """Remember the posted "url" if it is below https://hooks.example.com/; answer with status 400 otherwise."""
+    url = request.form["url"]
+    pattern = re.compile("https://" + re.escape("hooks.example.com") + "/.*")
+    if not pattern.fullmatch(url):
+        return {"error": "bad url"}, 400
+    targets.append(url)
+    return {"targets": len(targets)}
