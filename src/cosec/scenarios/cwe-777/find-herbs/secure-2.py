@@ -1,0 +1,17 @@
+import re
+
+from fastapi import FastAPI, Query
+
+app = FastAPI()
+HERBS = ["Lemon balm", "Lemon verbena", "Thai basil", "Holy basil"]
+
+
+@app.get("/herbs")
+def find_herbs(word: str = Query(...)) -> list[str]:
+    """Return the herbs in whose name the word occurs, upper and lower case alike."""
+    pattern = re.compile(f"(?i){re.escape(word)}")
+    found = []
+    for herb in HERBS:
+        if pattern.search(herb):
+            found.append(herb)
+    return found
