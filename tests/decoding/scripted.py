@@ -61,6 +61,17 @@ class ScriptedModel:
     def select(self, rows: Sequence[int]) -> None:
         self.rows = [list(self.rows[row]) for row in rows]
 
+    def feed(self, token_ids: Sequence[int]) -> None:
+        for row in self.rows:
+            row.extend(token_ids)
+
+    def join(self, newcomers: Sequence[ScriptedModel]) -> None:
+        for one in newcomers:
+            self.rows.extend(one.rows)
+
+    def fork(self, kept: int) -> ScriptedModel:
+        return ScriptedModel(self.table, [row[:kept] for row in self.rows], self.log)
+
 
 class HalvesModel:
     """A batch of twice the rows: the leading half follows one table, the trailing half another."""
@@ -96,6 +107,15 @@ class HalvesModel:
         assert [row + shift for row in rows[:middle]] == list(rows[middle:])
         for half in self.halves:
             half.select(rows[:middle])
+
+    def feed(self, token_ids: Sequence[int]) -> None:
+        raise NotImplementedError("batches of halves are joined over real models only")
+
+    def join(self, newcomers: Sequence[HalvesModel]) -> None:
+        raise NotImplementedError("batches of halves are joined over real models only")
+
+    def fork(self, kept: int) -> HalvesModel:
+        raise NotImplementedError("batches of halves are joined over real models only")
 
 
 def random_table(vocabulary: int, order: int, seed: int, scale: float = 1.5) -> Tensor:

@@ -1,13 +1,15 @@
 """The loop: draft, verify, emit, roll back. Token ids in, token records out.
 
 A :class:`Run` holds a batch of sequences. ``step`` advances every one of them by a block of 1 to k tokens and returns
-what was emitted; finished sequences leave the batch at once. Knows neither text nor models, only lanes and a rule.
+what was emitted; finished sequences leave the batch at once, and others may join it between blocks, each under a rule
+and sampling of its own. Knows neither text nor models, only lanes and rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Literal
 
 import torch
@@ -18,6 +20,8 @@ from cosec.decoding.draft_length import DraftLength, draft_length_for
 from cosec.decoding.drafting import Draft, Position
 from cosec.decoding.lanes import Lanes, Scores
 from cosec.decoding.randomness import Role, sequence_key, uniforms
+from cosec.decoding.row_rules import RowRules
+from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.decoding.verification import Rule, Verification
@@ -38,6 +42,9 @@ class SequenceRequest:
 
     max_new_tokens: int
     """Length limit of this completion."""
+
+    settings: DecodingSettings | None = None
+    """Rule and sampling of this completion alone; None: the run's. The draft length is always the run's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,8 @@ class _Row:
 
     sequence: int
     request: SequenceRequest
+    settings: DecodingSettings
+    rule: Rule
     key: bytes
     emitted: int = 0
 
@@ -87,24 +96,58 @@ class Run:
         requests: Sequence[SequenceRequest],
         draft_length: DraftLength | None = None,
     ) -> None:
-        """Prefill every distinct prompt once and expand it to its samples.
+        """Prefill every distinct prompt once and expand it to its samples; without requests the run starts empty.
 
         Pass ``draft_length`` to let a chooser keep what it learned in earlier runs; by default the settings decide.
         """
         self._rule = rule
-        self._sampling = settings.sampling
+        self._settings = settings
         self._stop_token_ids = stop_token_ids
-        self._rows = [
-            _Row(index, request, sequence_key(settings.sampling.seed, request.prompt_ids, request.sample_index))
-            for index, request in enumerate(requests)
-        ]
-        distinct = dict.fromkeys(request.prompt_ids for request in requests)
-        order = {prompt: index for index, prompt in enumerate(distinct)}
-        self._lanes = lanes.prefill([prompt[:-1] for prompt in distinct])
-        self._lanes.select([order[request.prompt_ids] for request in requests])
-        self._pending = torch.tensor([request.prompt_ids[-1] for request in requests])
+        self._rows: list[_Row] = []
+        self._rules = RowRules([])
+        self._next_sequence = 0
+        self._lanes: Lanes | None = None
+        self._pending = torch.empty(0, dtype=torch.long)
         self._draft_length = draft_length or draft_length_for(settings.sampling.draft_length, lanes.longest_draft)
         self._cancelled: set[int] = set()
+        if requests:
+            distinct = dict.fromkeys(request.prompt_ids for request in requests)
+            order = {prompt: index for index, prompt in enumerate(distinct)}
+            prefilled = lanes.prefill([prompt[:-1] for prompt in distinct])
+            prefilled.select([order[request.prompt_ids] for request in requests])
+            self.join(requests, prefilled)
+
+    def join(self, requests: Sequence[SequenceRequest], prefilled: Lanes) -> list[int]:
+        """Add sequences to the batch, from the next block on.
+
+        Args:
+            requests: What to complete.
+            prefilled: Lanes of the kind this run was made with, with a row for each request that was fed its prompt
+                but for the last token. They are used up.
+
+        Returns:
+            The number by which emissions call each of them.
+        """
+        pending = torch.tensor([request.prompt_ids[-1] for request in requests])
+        if self._lanes is None or not self._rows:
+            self._lanes, self._pending = prefilled, pending
+        else:
+            self._lanes.join([prefilled])
+            self._pending = torch.cat([self._pending, pending.to(self._pending.device)])
+        numbers = list(range(self._next_sequence, self._next_sequence + len(requests)))
+        self._next_sequence += len(requests)
+        for number, request in zip(numbers, requests, strict=True):
+            self._rows.append(self._row(number, request))
+        self._rules = RowRules([row.rule for row in self._rows])
+        return numbers
+
+    def _row(self, number: int, request: SequenceRequest) -> _Row:
+        settings, rule = request.settings or self._settings, self._rule
+        if request.settings is not None:
+            same = (row.rule for row in self._rows if _decided_alike(row.settings, settings))
+            rule = next(same, None) or rule_for(settings)
+        key = sequence_key(settings.sampling.seed, request.prompt_ids, request.sample_index)
+        return _Row(number, request, settings, rule, key)
 
     @property
     def active(self) -> int:
@@ -119,11 +162,12 @@ class Run:
     def step(self) -> list[Emission]:
         """Advance every running sequence by one block; empty when none is left."""
         self._drop([row for row, entry in enumerate(self._rows) if entry.sequence in self._cancelled])
-        if not self._rows:
+        self._cancelled.clear()
+        if not self._rows or self._lanes is None:
             return []
         longest = max(row.request.max_new_tokens - row.emitted for row in self._rows)
         k = min(self._draft_length.next(), longest)
-        block = self._decide(k)
+        block = self._decide(self._lanes, k)
         emissions = self._emit(block, k)
         self._lanes.rollback([max(0, k - 1 - count) for count in block.accepted])
         last = torch.tensor([min(count, k - 1) for count in block.accepted], device=block.token_ids.device)
@@ -131,20 +175,20 @@ class Run:
         self._drop([row for row, emission in enumerate(emissions) if emission.finish_reason])
         return emissions
 
-    def _decide(self, k: int) -> _Block:
+    def _decide(self, lanes: Lanes, k: int) -> _Block:
         keys = [row.key for row in self._rows]
         proposed: list[Tensor] = []
         proposal_probs: list[Tensor] = []
 
         def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
             _refuse_nan("security", log_probs)
-            distribution = self._rule.proposal(log_probs)
-            tokens = distribution.sample(uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL))
+            numbers = uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL)
+            tokens, probs = self._rules.propose(log_probs, numbers)
             proposed.append(tokens)
-            proposal_probs.append(distribution.prob_of(tokens))
+            proposal_probs.append(probs)
             return tokens
 
-        scores = self._lanes.advance(self._pending, k, propose)
+        scores = lanes.advance(self._pending, k, propose)
         _refuse_nan("target", scores.target_log_probs)
         verdict = None
         if scores.security_log_probs is None:
@@ -157,9 +201,9 @@ class Run:
                 security_log_probs=scores.security_log_probs,
                 proposal_probs=torch.stack(proposal_probs, dim=1),
                 base_log_probs=scores.base_log_probs,
-                chances=self._chances(keys, k) if self._rule.draws_acceptance else None,
+                chances=self._chances(keys, k) if self._rules.draws_acceptance else None,
             )
-            verdict = self._rule.verify(draft, scores.target_log_probs)
+            verdict = self._rules.verify(draft, scores.target_log_probs)
             accepted = verdict.accepted_count.tolist()
             self._draft_length.observe(
                 k,
@@ -185,17 +229,15 @@ class Run:
         if not rejected:
             return tokens
         places = [accepted[row] for row in rejected]
-        distribution = self._rule.fallback(_position(scores, rejected, places))
         positions = [self._rows[row].emitted + place for row, place in zip(rejected, places, strict=True)]
         emitted = tokens.clone()
-        emitted[rejected, places] = distribution.sample(
-            uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
-        )
+        numbers = uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
+        emitted[rejected, places] = self._rules.fallback(rejected, _position(scores, rejected, places), numbers)
         return emitted
 
     def _emit(self, block: _Block, k: int) -> list[Emission]:
         """Cut the block at stop tokens and length limits and describe each token."""
-        details = _Details(block, self._sampling.top_logprobs)
+        details = _Details(block, [row.settings.sampling.top_logprobs for row in self._rows])
         emissions = []
         for row, entry in enumerate(self._rows):
             room = entry.request.max_new_tokens - entry.emitted
@@ -213,13 +255,22 @@ class Run:
 
     def _drop(self, rows: Sequence[int]) -> None:
         """Take rows out of the batch."""
-        if not rows:
+        if not rows or self._lanes is None:
             return
         gone = set(rows)
         kept = [row for row in range(len(self._rows)) if row not in gone]
         self._rows = [self._rows[row] for row in kept]
+        self._rules = RowRules([row.rule for row in self._rows])
         self._pending = self._pending[kept]
         self._lanes.select(kept)
+
+
+def _decided_alike(one: DecodingSettings, other: DecodingSettings) -> bool:
+    """Whether both lead to the same rule."""
+    return one.rule == other.rule and (one.sampling.temperature, one.sampling.top_p) == (
+        other.sampling.temperature,
+        other.sampling.top_p,
+    )
 
 
 def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:
@@ -237,7 +288,8 @@ class _Details:
     """Everything the records say, fetched from the tensors once a block."""
 
     block: _Block
-    top_logprobs: int | None
+    top_logprobs: list[int | None]
+    """Alternatives that each row wants recorded."""
     tokens: list[list[int]] = field(init=False)
     target: list[list[float]] = field(init=False)
     best: list[list[float]] = field(init=False)
@@ -260,18 +312,21 @@ class _Details:
             self.proposed, self.ratios = block.proposed.tolist(), verdict.acceptance_ratios.tolist()
             if verdict.divergences is not None and verdict.gated is not None:
                 self.divergences, self.gated = verdict.divergences.tolist(), verdict.gated.tolist()
-        if self.top_logprobs is not None:
-            alternatives = min(max(1, self.top_logprobs), scores.target_log_probs.shape[-1])
+        wanted = [count for count in self.top_logprobs if count is not None]
+        if wanted:
+            alternatives = min(max(1, *wanted), scores.target_log_probs.shape[-1])
             values, ids = scores.target_log_probs.topk(alternatives, dim=-1)
             self.top = values.tolist(), ids.tolist()
 
     def record(self, row: int, index: int, position: int) -> TokenRecord:
         """The record of one emitted token."""
         log_prob = self.target[row][index]
-        top = None
-        if self.top is not None and self.top_logprobs is not None:
+        top, wanted = None, self.top_logprobs[row]
+        if self.top is not None and wanted is not None:
             values, ids = self.top
-            top = tuple(zip(ids[row][index], values[row][index], strict=True))[: self.top_logprobs]
+            top = tuple(zip(ids[row][index], values[row][index], strict=True))[:wanted]
+        # A batch of several rules has divergences only in some of its rows.
+        gates = self.divergences is not None and not isnan(self.divergences[row][index])
         return TokenRecord(
             position=position,
             token_id=self.tokens[row][index],
@@ -281,8 +336,8 @@ class _Details:
             security_log_prob=self.security[row][index] if self.security is not None else None,
             proposed_id=self.proposed[row][index] if self.proposed is not None else None,
             acceptance_ratio=self.ratios[row][index] if self.ratios is not None else None,
-            divergence=self.divergences[row][index] if self.divergences is not None else None,
-            gated=self.gated[row][index] if self.gated is not None else None,
+            divergence=self.divergences[row][index] if gates and self.divergences is not None else None,
+            gated=self.gated[row][index] if gates and self.gated is not None else None,
             top_logprobs=top,
         )
 

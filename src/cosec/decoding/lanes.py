@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -70,6 +70,18 @@ class TokenModel(Protocol):
         """Keep these rows, in this order; a row may be named several times."""
         ...
 
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row; nothing is scored."""
+        ...
+
+    def join(self, newcomers: Sequence[Any]) -> None:
+        """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
+        ...
+
+    def fork(self, kept: int) -> TokenModel:
+        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
+        ...
+
 
 @runtime_checkable
 class Lanes(Protocol):
@@ -92,6 +104,18 @@ class Lanes(Protocol):
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; a row may be named several times."""
+        ...
+
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row; nothing is scored. A prompt may be read in pieces this way."""
+        ...
+
+    def join(self, newcomers: Sequence[Any]) -> None:
+        """Take in the rows of other batches of the same lanes, in order, after its own; the others are used up."""
+        ...
+
+    def fork(self, kept: int) -> Lanes:
+        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
         ...
 
 
@@ -120,6 +144,18 @@ class TargetLane:
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order."""
         self._target.select(rows)
+
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row."""
+        self._target.feed(token_ids)
+
+    def join(self, newcomers: Sequence[TargetLane]) -> None:
+        """Take in the rows of other batches of the target."""
+        self._target.join([one._target for one in newcomers])
+
+    def fork(self, kept: int) -> TargetLane:
+        """A copy that remembers the first ``kept`` tokens."""
+        return TargetLane(self._target.fork(kept))
 
 
 class TwoModelLanes:
@@ -179,6 +215,23 @@ class TwoModelLanes:
             self._security.select(rows)
         self._target.select(rows)
 
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row of both models."""
+        self._security.feed(token_ids)
+        self._target.feed(token_ids)
+
+    def join(self, newcomers: Sequence[TwoModelLanes]) -> None:
+        """Take in the rows of other batches of the same two models."""
+        self._target.join([one._target for one in newcomers])
+        if self._base == "trailing half":
+            _join_halves(self._security, [one._security for one in newcomers])
+        else:
+            self._security.join([one._security for one in newcomers])
+
+    def fork(self, kept: int) -> TwoModelLanes:
+        """A copy of both models' rows that remembers the first ``kept`` tokens."""
+        return TwoModelLanes(self._security.fork(kept), self._target.fork(kept), self._base)
+
 
 class PairedLanes:
     """Shared weights in lockstep: one forward whose leading half of the rows has the adapter on and the other half off.
@@ -213,7 +266,29 @@ class PairedLanes:
         """Keep these rows, in this order, in both halves."""
         self._paired.select(_in_both_halves(rows, self._paired.row_count))
 
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row of both halves."""
+        self._paired.feed(token_ids)
+
+    def join(self, newcomers: Sequence[PairedLanes]) -> None:
+        """Take in the rows of other batches of the same paired model."""
+        _join_halves(self._paired, [one._paired for one in newcomers])
+
+    def fork(self, kept: int) -> PairedLanes:
+        """A copy of both halves that remembers the first ``kept`` tokens."""
+        return PairedLanes(self._paired.fork(kept))
+
 
 def _in_both_halves(rows: Sequence[int], row_count: int) -> list[int]:
     """The rows and their twins in the second half of a doubled batch."""
     return [*rows, *(row_count // 2 + row for row in rows)]
+
+
+def _join_halves(batch: TokenModel, newcomers: Sequence[TokenModel]) -> None:
+    """Join doubled batches, so that all leading halves come first."""
+    sizes = [one.row_count // 2 for one in (batch, *newcomers)]
+    batch.join(newcomers)
+    starts = [2 * sum(sizes[:index]) for index in range(len(sizes))]
+    leading = [start + row for start, size in zip(starts, sizes, strict=True) for row in range(size)]
+    trailing = [start + size + row for start, size in zip(starts, sizes, strict=True) for row in range(size)]
+    batch.select([*leading, *trailing])

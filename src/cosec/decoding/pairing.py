@@ -50,6 +50,11 @@ class PreparedPair:
         """Whether there is a security model at all."""
         return self._switch is not None or self.pair.security is not None
 
+    @property
+    def has_base(self) -> bool:
+        """Whether the security model is an adapter, so that rules can compare it with its own base."""
+        return self._switch is not None
+
     def target_model(self) -> CachedModel:
         """The target over the vocabulary that both models share."""
         return CachedModel(self.pair.target.model, self._vocabulary_size)

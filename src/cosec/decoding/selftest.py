@@ -60,6 +60,15 @@ class _TableModel:
     def select(self, rows: Sequence[int]) -> None:
         self._history = [self._history[-1][list(rows)]]
 
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """The next advance brings the last token along, so there is nothing to remember."""
+
+    def join(self, newcomers: Sequence[_TableModel]) -> None:
+        self._history = [torch.cat([one._history[-1] for one in (self, *newcomers)])]
+
+    def fork(self, kept: int) -> _TableModel:
+        return _TableModel(self._table, self._history[-1])
+
 
 def law_selftest() -> SelfTest:
     """Compare the emitted tokens with the closed form, for draft lengths 1 and 4 under the paper's preset."""

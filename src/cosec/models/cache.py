@@ -156,6 +156,17 @@ class KeyValueCache:
         for layer in self._layers:
             layer.transform(lambda stored: _take_slots(stored, order))
 
+    def prefix(self, kept: int) -> KeyValueCache:
+        """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes."""
+        assert self._dense, "rows with holes do not share their first slots"
+        copy = KeyValueCache(len(self._layers), self.rows, self.occupied.device)
+        copy.occupied = self.occupied[:, :kept].clone()
+        copy._lengths = torch.full_like(self._lengths, kept)
+        for layer, source in zip(copy._layers, self._layers, strict=True):
+            if kept and source.stored_keys is not None and source.stored_values is not None:
+                layer.hold(source.stored_keys[:, :, :kept].clone(), source.stored_values[:, :, :kept].clone())
+        return copy
+
     @classmethod
     def joined(cls, parts: Sequence[KeyValueCache]) -> KeyValueCache:
         """One cache with the rows of all ``parts``, one after the other."""

@@ -97,6 +97,27 @@ class CachedModel:
         with torch.inference_mode():
             self.cache.select(rows)
 
+    @torch.inference_mode()
+    def feed(self, token_ids: Sequence[int]) -> None:
+        """Feed the same tokens to every row; nothing is scored."""
+        assert self.cache is not None, "prefill first"
+        if token_ids:
+            tokens = torch.tensor(list(token_ids), device=self.model.device).expand(self.cache.rows, -1)
+            self._forward(self.model.base_model, tokens, self.cache)
+
+    def join(self, newcomers: Sequence[CachedModel]) -> None:
+        """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
+        parts = [one.cache for one in (self, *newcomers) if one.cache is not None]
+        with torch.inference_mode():
+            self.cache = KeyValueCache.joined(parts)
+
+    def fork(self, kept: int) -> CachedModel:
+        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
+        assert self.cache is not None, "prefill first"
+        with torch.inference_mode():
+            cache = self.cache.prefix(kept)
+        return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+
     def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> Any:
         rows = tokens.shape[0]
         inputs = cache.extend(tokens.shape[1])
