@@ -68,3 +68,11 @@ class CheckerError(CosecError):
 
 class SandboxError(CosecError):
     """A program could not be run in isolation, so nothing is known about it."""
+
+
+class EndpointError(CosecError):
+    """A served model does not answer, or not as the API says."""
+
+
+class StudyError(CosecError):
+    """A study's folder is not what this run needs, or cannot be written; its records are intact."""

@@ -167,10 +167,12 @@ def rates(arm: Arm, cwe: str | None = None, *, seed: int = 0) -> dict[str, Inter
     return {name: mean_interval(arm.table(rate, cwe), seed=seed) for name, rate in RATES.items()}
 
 
-def differences(arm: Arm, origin: Arm, *, seed: int = 0) -> dict[str, Interval]:
+def differences(arm: Arm, origin: Arm, cwe: str | None = None, *, seed: int = 0) -> dict[str, Interval]:
     """Every rate's paired difference to ``origin``, over the scenarios and seeds that both have."""
     one, other = _limited(arm, origin), _limited(origin, arm)
-    return {name: paired_difference(one.table(rate), other.table(rate), seed=seed) for name, rate in RATES.items()}
+    return {
+        name: paired_difference(one.table(rate, cwe), other.table(rate, cwe), seed=seed) for name, rate in RATES.items()
+    }
 
 
 def _limited(arm: Arm, other: Arm) -> Arm:

@@ -1,0 +1,81 @@
+"""Arms: the columns of a comparison, each a way to decode with the same pair of models.
+
+An arm is written ``NAME`` or ``NAME:setting=value,…``: ``origin``, ``cosec-plus:threshold=0.5``, ``gate:strength=0.1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from cosec.decoding.settings import RULES, DecodingSettings, SamplingSettings, decoding_settings
+from cosec.errors import SettingsError
+
+_RULE_OF_ARM: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "cosec-plus": {"name": "cosec", "preset": "paper"},
+        "cosec": {"name": "cosec", "preset": "cosec"},
+        "release": {"name": "cosec", "preset": "release"},
+        "warped": {"name": "cosec", "preset": "warped"},
+        "steer": {"name": "steer"},
+        "gate": {"name": "gate"},
+        "speculative": {"name": "speculative"},
+    }
+)
+ORIGIN, LORA = "origin", "lora"
+ARM_NAMES = (ORIGIN, LORA, *_RULE_OF_ARM)
+"""``origin``: the target alone; ``lora``: the security model alone; the others decode with both under a rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodingArm:
+    """One way to decode."""
+
+    name: str
+    """As it was written: unique within a study."""
+
+    alone: Literal["target", "security"] | None
+    """The only model that runs, or None where a rule decides between both."""
+
+    rule: Mapping[str, object] = field(default_factory=dict)
+    """The rule's name and settings; empty where a model runs alone."""
+
+    def settings(self, sampling: SamplingSettings) -> DecodingSettings:
+        """How to decode with these choices of sampling."""
+        return decoding_settings(self.rule, sampling.model_dump())
+
+
+def parse_arm(text: str) -> DecodingArm:
+    """Read an arm as it is written on the command line and in recipes.
+
+    Raises:
+        SettingsError: If the name or a setting is unknown, or a setting does not belong to the arm's rule.
+    """
+    name, _, rest = text.strip().partition(":")
+    if name not in ARM_NAMES:
+        raise SettingsError(f"There is no arm {name!r}; choose one of {', '.join(ARM_NAMES)}.")
+    given = dict(_setting(text, part) for part in rest.split(",") if part)
+    if name in (ORIGIN, LORA):
+        if given:
+            raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {name!r}.")
+        return DecodingArm(name=text.strip(), alone="target" if name == ORIGIN else "security")
+    rule = {**_RULE_OF_ARM[name], **given}
+    arm = DecodingArm(name=text.strip(), alone=None, rule=rule)
+    arm.settings(SamplingSettings())  # refuses what the rule does not know
+    return arm
+
+
+def _setting(arm: str, part: str) -> tuple[str, object]:
+    key, equals, value = part.partition("=")
+    if not equals or not key.strip():
+        raise SettingsError(f"{part!r} in the arm {arm!r} is no setting; write name=value.")
+    key = {"threshold": "acceptance_threshold"}.get(key.strip(), key.strip())
+    known = {name for kind in RULES.values() for name in kind.model_fields} - {"name"}
+    if key not in known:
+        raise SettingsError(f"Unknown setting {key!r} in the arm {arm!r}; there are {', '.join(sorted(known))}.")
+    try:
+        return key, float(value)
+    except ValueError:
+        return key, value.strip()

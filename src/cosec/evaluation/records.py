@@ -1,0 +1,149 @@
+"""A study's folder: a manifest, and append-only JSONL records that survive being killed at any moment.
+
+A study is cut into *units* of whole tasks, one file each. A process works on a unit while it holds the lock of its
+file, so several processes share one folder without double work. A line that was cut off by a kill is dropped when its
+unit is opened again; the lines before it stay. Knows nothing about models.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import StudyError
+
+MANIFEST = "manifest.json"
+LOCKS = "locks"
+
+Record = dict[str, Any]
+
+
+class StudyFolder:
+    """Where a study's records lie."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self, manifest: Mapping[str, Any]) -> None:
+        """Create the folder, or check that the study in it is this one.
+
+        Args:
+            manifest: ``identity`` holds what must be equal for one run to continue another.
+
+        Raises:
+            StudyError: If the folder holds another study, or cannot be written.
+        """
+        file = self.path / MANIFEST
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._locked("manifest", wait=True):
+                if not file.exists():
+                    write_whole(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
+        found = self.manifest()["identity"]
+        wanted = json.loads(json.dumps(manifest["identity"]))
+        for name in sorted({*found, *wanted}):
+            if found.get(name) != wanted.get(name):
+                raise StudyError(
+                    f"{self.path} holds another study: its {name} is {_short(found.get(name))}, this one's is"
+                    f" {_short(wanted.get(name))}. Choose another --out, or give the same settings to continue."
+                )
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            StudyError: If there is none.
+        """
+        try:
+            return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
+        except (OSError, json.JSONDecodeError) as error:
+            raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
+
+    def read(self, kind: str, unit: str) -> list[Record]:
+        """A unit's records so far; a cut-off last line is no record."""
+        file = self._file(kind, unit)
+        return list(_whole_lines(file.read_bytes())) if file.exists() else []
+
+    def count(self, kind: str, unit: str) -> int:
+        """How many records a unit has so far."""
+        file = self._file(kind, unit)
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
+    @contextmanager
+    def unit(self, unit: str) -> Iterator[bool]:
+        """Hold a unit's lock within the block; gives False where another process holds it."""
+        with self._locked(unit, wait=False) as held:
+            yield held
+
+    def append(self, kind: str, unit: str, records: Iterable[Record]) -> None:
+        """Add records to a unit whose lock is held, each flushed to the file before the next.
+
+        Raises:
+            StudyError: If they cannot be written, such as on a full disk; what was written stays.
+        """
+        file = self._file(kind, unit)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _drop_cut_off_line(file)
+            with file.open("ab") as stream:
+                for record in records:
+                    stream.write(json.dumps(record, ensure_ascii=False, sort_keys=True).encode() + b"\n")
+                    stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise StudyError(f"Cannot write {file}: {error.strerror}; free some room and start again.") from error
+
+    def records(self, kind: str) -> Iterator[tuple[str, Record]]:
+        """Every record of a kind with its unit, in the order of the units' names."""
+        for file in sorted((self.path / kind).rglob("*.jsonl")):
+            unit = file.relative_to(self.path / kind).with_suffix("").as_posix()
+            for record in _whole_lines(file.read_bytes()):
+                yield unit, record
+
+    def _file(self, kind: str, unit: str) -> Path:
+        return self.path / kind / f"{unit}.jsonl"
+
+    @contextmanager
+    def _locked(self, name: str, *, wait: bool) -> Iterator[bool]:
+        file = self.path / LOCKS / f"{name.replace('/', '~')}.lock"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file so that readers see all of it or the one before."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+def _whole_lines(data: bytes) -> Iterator[Record]:
+    for line in data[: data.rfind(b"\n") + 1].splitlines():
+        yield dict(json.loads(line))
+
+
+def _drop_cut_off_line(file: Path) -> None:
+    if not file.exists():
+        return
+    data = file.read_bytes()
+    if data and not data.endswith(b"\n"):
+        with file.open("r+b") as stream:
+            stream.truncate(data.rfind(b"\n") + 1)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,176 @@
+"""A study's report: ``report.md``, ``report.csv`` and figures, from its results; the page is made by report_page.py."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cosec.evaluation.arms import ORIGIN
+from cosec.evaluation.intervals import Interval, in_words
+from cosec.evaluation.records import StudyFolder, write_whole
+from cosec.evaluation.results import ALL, Figure, Results, read_results
+from cosec.evaluation.verdicts import State
+
+COLUMNS = {
+    "engaged_security": "secure of engaged",
+    "security": "secure (Eq. 2)",
+    "sample_security": "secure, with duplicates",
+    "joint": "works and secure",
+    "functional": "works",
+    "engaged": "engaged",
+    "parsable": "parses",
+    "empty": "empty",
+    "duplicate": "duplicate",
+    "unscored": "unscored",
+    "changed_tokens": "tokens changed",
+}
+"""Heading of each rate of scenarios."""
+
+
+def write_report(folder: StudyFolder) -> list[Path]:
+    """Write the report of a study, finished or not, into its folder; the files written.
+
+    Raises:
+        StudyError: If nothing was judged yet, or the folder cannot be written.
+    """
+    from cosec.evaluation.report_figures import figures_of
+    from cosec.evaluation.report_page import page
+
+    results = read_results(folder)
+    drawn = figures_of(results)
+    texts = {"report.md": markdown(results), "report.csv": table_csv(results), "report.html": page(results, drawn)}
+    written = []
+    for name, text in {**texts, **{f"{name}.svg": svg for name, svg in drawn.items()}}.items():
+        write_whole(folder.path / name, text)
+        written.append(folder.path / name)
+    return written
+
+
+def percent(interval: Interval | None) -> str:
+    """``61.3 [55.0, 67.1]``, in percent; a dash where it is undefined."""
+    if interval is None or interval.value is None:
+        return "-"
+    value = f"{100 * interval.value:.1f}"
+    return value if interval.low is None else f"{value} [{100 * interval.low:.1f}, {100 * (interval.high or 0):.1f}]"
+
+
+def table_csv(results: Results) -> str:
+    """Every figure, one a row; an empty field where it is undefined."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    names = ("value", "low", "high")
+    writer.writerow(
+        ["benchmark", "arm", "cwe", "metric", *names, "units", "undefined"] + [f"difference_{name}" for name in names]
+    )
+    for one in results.figures:
+        difference = [getattr(one.difference, name) if one.difference else None for name in names]
+        writer.writerow(
+            [one.benchmark, one.arm, one.cwe, one.metric]
+            + [getattr(one.interval, name) for name in names]
+            + [one.interval.units, one.interval.undefined, *difference]
+        )
+    return stream.getvalue()
+
+
+def markdown(results: Results) -> str:
+    """The report as text."""
+    return "\n".join(_lines(results)) + "\n"
+
+
+def _lines(results: Results) -> Iterator[str]:
+    settings = results.settings
+    yield f"# {settings.name}"
+    yield ""
+    models = results.manifest["identity"]["models"]
+    yield from summary_lines(results, models)
+    for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
+        yield ""
+        yield f"## {benchmark}"
+        yield ""
+        yield from _benchmark_lines(results, benchmark)
+
+
+def summary_lines(results: Results, models: object) -> Iterator[str]:
+    """What was run, in a few lines."""
+    settings = results.settings
+    yield f"- models: {models}"
+    yield f"- temperature {settings.temperature}, top-p {settings.top_p}, seeds {', '.join(map(str, settings.seeds))}"
+    yield f"- {results.recorded} of {results.expected} completions judged" + (
+        "" if results.recorded >= results.expected else " — **not finished**"
+    )
+    yield f"- {results.generated_tokens} tokens generated in {results.generation_seconds:.0f} s of batches"
+    yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences to origin are paired"
+
+
+def _benchmark_lines(results: Results, benchmark: str) -> Iterator[str]:
+    figures = [one for one in results.figures if one.benchmark == benchmark]
+    overall = list(dict.fromkeys(one.metric for one in figures if one.cwe == ALL))
+    yield from markdown_table(
+        ["arm", *(COLUMNS.get(metric, metric) for metric in overall)],
+        [
+            [arm, *(percent(_interval(results, benchmark, arm, metric)) for metric in overall)]
+            for arm in results.arms(benchmark)
+        ],
+    )
+    compared = [arm for arm in results.arms(benchmark) if arm != ORIGIN]
+    if any(one.difference for one in figures):
+        yield ""
+        yield "Differences to origin, in points:"
+        yield ""
+        headline = [one for one in ("engaged_security", "joint", "functional", "pass@1", "pass@10") if one in overall]
+        yield from markdown_table(
+            ["arm", *(COLUMNS.get(metric, metric) for metric in headline)],
+            [[arm, *(_difference(results.figure(benchmark, arm, metric)) for metric in headline)] for arm in compared],
+        )
+    cwes = sorted({one.cwe for one in figures} - {ALL})
+    if cwes:
+        yield ""
+        yield "Secure of engaged, by weakness:"
+        yield ""
+        yield from markdown_table(
+            ["weakness", *results.arms(benchmark)],
+            [
+                [
+                    cwe,
+                    *(
+                        percent(_interval(results, benchmark, arm, "engaged_security", cwe))
+                        for arm in results.arms(benchmark)
+                    ),
+                ]
+                for cwe in cwes
+            ],
+        )
+    yield from _unscored_lines(results, benchmark)
+
+
+def _unscored_lines(results: Results, benchmark: str) -> Iterator[str]:
+    """Why completions could not be judged, most frequent first."""
+    reasons: dict[str, int] = {}
+    for (name, _), verdicts in results.verdicts.items():
+        for one in verdicts if name == benchmark else ():
+            if one.state is State.UNSCORED:
+                reasons[one.reason] = reasons.get(one.reason, 0) + 1
+    if reasons:
+        yield ""
+        yield "Unscored: " + "; ".join(
+            f"{count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
+        )
+
+
+def _interval(results: Results, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Interval | None:
+    figure = results.figure(benchmark, arm, metric, cwe)
+    return figure.interval if figure else None
+
+
+def _difference(figure: Figure | None) -> str:
+    return in_words(figure.difference) if figure is not None and figure.difference is not None else "-"
+
+
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table in Markdown."""
+    yield f"| {' | '.join(heading)} |"
+    yield f"|{'|'.join('---' for _ in heading)}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

@@ -1,0 +1,124 @@
+"""A study's report as one self-contained page: tables, figures, and samples with their findings underlined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+
+from cosec.evaluation.arms import ORIGIN
+from cosec.evaluation.intervals import in_words
+from cosec.evaluation.report import COLUMNS, percent, summary_lines
+from cosec.evaluation.results import ALL, Results, Shown
+
+SAMPLES_SHOWN = 2
+"""Completions shown of each scenario and arm."""
+
+
+def page(results: Results, figures: Mapping[str, str]) -> str:
+    """The page; needs nothing from elsewhere.
+
+    Args:
+        results: What to show.
+        figures: SVG by name.
+    """
+    style = (files("cosec.evaluation") / "report.css").read_text(encoding="utf-8")
+    body = "\n".join(_body(results, figures))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(results.settings.name)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body><main>{body}</main>'
+        "</body></html>\n"
+    )
+
+
+def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
+    yield f"<h1>{escape(results.settings.name)}</h1><ul>"
+    for line in summary_lines(results, results.manifest["identity"]["models"]):
+        yield f"<li>{escape(line.removeprefix('- '))}</li>"
+    yield "</ul>"
+    for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
+        yield f"<section><h2>{escape(benchmark)}</h2>"
+        yield from _rates(results, benchmark)
+        yield from _weaknesses(results, benchmark)
+        for name in (f"{benchmark}-by-weakness", f"{benchmark}-security-function"):
+            if name in figures:
+                yield f"<figure>{figures[name]}</figure>"
+        yield from _samples(results, benchmark)
+        yield "</section>"
+
+
+def _rates(results: Results, benchmark: str) -> Iterator[str]:
+    metrics = list(
+        dict.fromkeys(one.metric for one in results.figures if one.benchmark == benchmark and one.cwe == ALL)
+    )
+    rows = []
+    for arm in results.arms(benchmark):
+        cells = [escape(arm)]
+        for metric in metrics:
+            figure = results.figure(benchmark, arm, metric)
+            shown = percent(figure.interval if figure else None)
+            if figure is not None and figure.difference is not None and arm != ORIGIN:
+                shown += (
+                    f'<br><small title="difference to origin, in points">{escape(in_words(figure.difference))}</small>'
+                )
+            cells.append(shown)
+        rows.append(cells)
+    yield _table(["arm", *(COLUMNS.get(metric, metric) for metric in metrics)], rows)
+
+
+def _weaknesses(results: Results, benchmark: str) -> Iterator[str]:
+    cwes = sorted({one.cwe for one in results.figures if one.benchmark == benchmark} - {ALL})
+    if not cwes:
+        return
+    arms = results.arms(benchmark)
+    rows = []
+    for cwe in cwes:
+        found = [results.figure(benchmark, arm, "engaged_security", cwe) for arm in arms]
+        rows.append([cwe, *(percent(one.interval if one else None) for one in found)])
+    yield "<h3>Secure of engaged, by weakness</h3>"
+    yield _table(["weakness", *map(escape, arms)], rows)
+
+
+def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; its cells are HTML already."""
+    head = "".join(f"<th>{cell}</th>" for cell in heading)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _samples(results: Results, benchmark: str) -> Iterator[str]:
+    shown = [one for one in results.shown if one.benchmark == benchmark and one.sample < SAMPLES_SHOWN]
+    if not shown:
+        return
+    yield "<h3>Samples</h3>"
+    for task in dict.fromkeys(one.task for one in shown):
+        yield f"<details><summary>{escape(task)}</summary>"
+        for one in shown:
+            if one.task == task:
+                yield _sample(one)
+        yield "</details>"
+
+
+def _sample(one: Shown) -> str:
+    """A completion below its prompt's last lines; lines with findings underlined."""
+    first = one.prompt.count("\n") + 1
+    lines = (one.prompt + one.text).split("\n")
+    start = max(0, first - 4)
+    marked = {finding.line: finding.message for finding in one.verdict.findings}
+    shown = []
+    for number, line in enumerate(lines[start:], start=start + 1):
+        kind = "prompt" if number < first else "text"
+        text = escape(line) or " "
+        if number in marked:
+            text = f'<mark title="{escape(marked[number])}">{text}</mark>'
+        shown.append(f'<span class="{kind}">{text}</span>')
+    messages = "; ".join(f"line {line}: {message}" for line, message in sorted(marked.items()))
+    note = messages or one.verdict.reason
+    state = f"{one.verdict.state}{'' if one.verdict.engaged else ', not engaged'}"
+    if one.verdict.functional is not None:
+        state += ", works" if one.verdict.functional else ", does not work"
+    return (
+        f'<div class="sample {one.verdict.state}"><p><b>{escape(one.arm)}</b> sample {one.sample}, seed {one.seed}: '
+        f"{escape(state)}. {one.verdict.changed} of {one.verdict.tokens} tokens changed. {escape(note)}</p>"
+        f"<pre>{chr(10).join(shown)}</pre></div>"
+    )

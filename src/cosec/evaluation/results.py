@@ -1,0 +1,242 @@
+"""A study's records as tables of numbers: every rate of every arm with its interval and its difference to origin."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cosec.errors import StudyError
+from cosec.evaluation.arms import ORIGIN
+from cosec.evaluation.checkers.finding import Finding
+from cosec.evaluation.intervals import Interval, mean_interval, paired_difference
+from cosec.evaluation.metrics import arm_of, differences, joint_at_k, pass_at_k, rates
+from cosec.evaluation.records import Record, StudyFolder
+from cosec.evaluation.study import COMPLETIONS, VERDICTS, StudySettings
+from cosec.evaluation.tasks import tasks_of
+from cosec.evaluation.verdicts import State, Verdict
+
+KS = (1, 5, 10)
+"""pass@k and joint@k that are reported, where there are enough samples."""
+ALL = "all"
+"""In place of a weakness: over all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number of a report."""
+
+    benchmark: str
+
+    arm: str
+
+    cwe: str
+    """``CWE-089``, or ``all``."""
+
+    metric: str
+    """``engaged_security``, ``pass@1``, …"""
+
+    interval: Interval
+
+    difference: Interval | None = None
+    """To origin, paired; None for origin itself, and where origin was not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A completion with its verdict, for pages that show samples."""
+
+    benchmark: str
+    arm: str
+    task: str
+    prompt: str
+    text: str
+    seed: int
+    sample: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything that a report shows."""
+
+    manifest: Mapping[str, Any]
+
+    settings: StudySettings
+
+    figures: tuple[Figure, ...]
+
+    verdicts: Mapping[tuple[str, str], tuple[Verdict, ...]]
+    """By benchmark and arm; of scenario benchmarks."""
+
+    shown: tuple[Shown, ...]
+    """Samples of the first seed, by benchmark, task and arm."""
+
+    recorded: int
+    """Completions that were judged."""
+
+    expected: int
+    """Completions that the study asks for."""
+
+    generated_tokens: int
+
+    generation_seconds: float
+    """Of the batches, each counted once."""
+
+    def figure(self, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Figure | None:
+        """One number, or None where it was not measured."""
+        wanted = (benchmark, arm, metric, cwe)
+        return next((one for one in self.figures if (one.benchmark, one.arm, one.metric, one.cwe) == wanted), None)
+
+    def arms(self, benchmark: str) -> list[str]:
+        """The arms measured on a benchmark, in the study's order."""
+        return list(dict.fromkeys(one.arm for one in self.figures if one.benchmark == benchmark))
+
+
+def read_results(folder: StudyFolder) -> Results:
+    """Compute every figure of a study, finished or not.
+
+    Raises:
+        StudyError: If the folder holds no study, or nothing was judged yet.
+    """
+    manifest = folder.manifest()
+    names = StudySettings.model_fields
+    settings = StudySettings.model_validate({k: v for k, v in manifest["identity"].items() if k in names})
+    records: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for unit, record in folder.records(VERDICTS):
+        benchmark, arm, *_ = unit.split("/")
+        records[benchmark, arm.replace(";", ":")].append(record)
+    if not records:
+        raise StudyError(f"Nothing was judged yet in {folder.path}; run the study first.")
+    order = {arm.name: index for index, arm in enumerate(settings.decoding_arms())}
+    keys = sorted(records, key=lambda key: ([one.name for one in settings.benchmarks].index(key[0]), order[key[1]]))
+    verdicts = {key: tuple(map(verdict_of, records[key])) for key in keys if "state" in records[key][0]}
+    functions = {key: records[key] for key in keys if "passed" in records[key][0]}
+    tokens, seconds = _generation(folder)
+    return Results(
+        manifest=manifest,
+        settings=settings,
+        figures=(*_scenario_figures(verdicts), *_function_figures(functions)),
+        verdicts=verdicts,
+        shown=_shown(folder, settings, verdicts),
+        recorded=sum(map(len, records.values())),
+        expected=int(manifest["completions"]),
+        generated_tokens=tokens,
+        generation_seconds=seconds,
+    )
+
+
+def verdict_of(record: Record) -> Verdict:
+    """A recorded verdict of a scenario."""
+    fields = dict(record)
+    findings = tuple(Finding(path="completion", **one) for one in fields.pop("findings"))
+    scenario, state = fields.pop("task"), State(fields.pop("state"))
+    return Verdict(scenario=scenario, state=state, findings=findings, **fields)
+
+
+def _scenario_figures(verdicts: Mapping[tuple[str, str], Sequence[Verdict]]) -> Iterator[Figure]:
+    arms = {key: arm_of(found) for key, found in verdicts.items()}
+    for (benchmark, name), arm in arms.items():
+        origin = None if name == ORIGIN else arms.get((benchmark, ORIGIN))
+        for cwe in (None, *sorted(set(arm.cwes))):
+            shown = differences(arm, origin, cwe) if origin is not None else {}
+            for metric, interval in rates(arm, cwe).items():
+                yield Figure(
+                    benchmark=benchmark,
+                    arm=name,
+                    cwe=cwe or ALL,
+                    metric=metric,
+                    interval=interval,
+                    difference=shown.get(metric),
+                )
+        for k in KS:
+            table = arm.table(lambda samples, k=k: joint_at_k(samples, k))  # type: ignore[misc]
+            if np.isfinite(table).any():
+                yield Figure(benchmark=benchmark, arm=name, cwe=ALL, metric=f"joint@{k}", interval=mean_interval(table))
+
+
+def _function_figures(functions: Mapping[tuple[str, str], Sequence[Record]]) -> Iterator[Figure]:
+    counted = {key: _counts(found) for key, found in functions.items()}
+    for (benchmark, name), counts in counted.items():
+        origin = counted.get((benchmark, ORIGIN))
+        for k in KS:
+            table = _pass_table(counts, counts, k)
+            if not np.isfinite(table).any():
+                continue
+            difference = None
+            if origin is not None and name != ORIGIN:
+                difference = paired_difference(_pass_table(counts, origin, k), _pass_table(origin, counts, k))
+            yield Figure(
+                benchmark=benchmark,
+                arm=name,
+                cwe=ALL,
+                metric=f"pass@{k}",
+                interval=mean_interval(table),
+                difference=difference,
+            )
+
+
+Counts = dict[tuple[str, int], tuple[int, int]]
+"""(task, seed) → (samples, passed)."""
+
+
+def _counts(records: Sequence[Record]) -> Counts:
+    counts: Counts = {}
+    for record in records:
+        samples, passed = counts.get((record["task"], record["seed"]), (0, 0))
+        counts[record["task"], record["seed"]] = (samples + 1, passed + bool(record["passed"]))
+    return counts
+
+
+def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
+    """pass@k per task and seed that both arms have."""
+    tasks = sorted({task for task, _ in counts} & {task for task, _ in other})
+    seeds = sorted({seed for _, seed in counts} & {seed for _, seed in other})
+    values = [[pass_at_k(*counts.get((task, seed), (0, 0)), k) for seed in seeds] for task in tasks]
+    return np.array([[np.nan if one is None else one for one in row] for row in values], dtype=float)
+
+
+def _generation(folder: StudyFolder) -> tuple[int, float]:
+    """Tokens generated, and the seconds of their batches."""
+    tokens, batches = 0, set()
+    for unit, record in folder.records(COMPLETIONS):
+        tokens += record["tokens"]
+        batches.add((unit, record["seconds"]))
+    slowest: dict[str, float] = {}
+    for unit, seconds in batches:
+        slowest[unit] = max(seconds, slowest.get(unit, 0.0))
+    return tokens, sum(slowest.values())
+
+
+def _shown(
+    folder: StudyFolder, settings: StudySettings, verdicts: Mapping[tuple[str, str], Sequence[Verdict]]
+) -> tuple[Shown, ...]:
+    prompts = {task.id: task.prompt for one in settings.benchmarks if one.scenarios for task in tasks_of(one)}
+    judged = {
+        (benchmark, arm, one.scenario, one.seed, one.sample): one
+        for (benchmark, arm), found in verdicts.items()
+        for one in found
+        if one.seed == settings.seeds[0]
+    }
+    shown = []
+    for unit, record in folder.records(COMPLETIONS):
+        benchmark, arm, seed, _ = unit.split("/")
+        key = (benchmark, arm.replace(";", ":"), record["task"], int(seed.removeprefix("seed-")), record["sample"])
+        if key in judged and record["task"] in prompts:
+            shown.append(
+                Shown(
+                    benchmark=benchmark,
+                    arm=key[1],
+                    task=key[2],
+                    prompt=prompts[key[2]],
+                    text=record["text"],
+                    seed=key[3],
+                    sample=key[4],
+                    verdict=judged[key],
+                )
+            )
+    order = [arm.name for arm in settings.decoding_arms()]
+    return tuple(sorted(shown, key=lambda one: (one.benchmark, one.task, order.index(one.arm), one.sample)))

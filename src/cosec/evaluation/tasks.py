@@ -1,0 +1,128 @@
+"""Tasks: what a study has completed, from scenarios and function problems alike, as one ordered list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosec.errors import DataError
+from cosec.evaluation.problems import Problem, human_eval, humaneval_format, mbpp
+from cosec.evaluation.scenarios import Depth, Scenario, Split, own_scenarios
+from cosec.evaluation.sven_scenarios import sven_scenarios
+
+PYTHON_STOPS = ("\ndef ", "\nasync def ", "\nclass ", "\n@", "\nif __name__", "\nprint(", "\nimport ", "\nfrom ")
+"""Texts after which a completion has left its Python function; extraction cuts the rest by parsing."""
+C_STOPS = ("\n}",)
+"""The brace in the first column ends a C function; extraction puts it back."""
+
+
+class Benchmark(BaseModel):
+    """A set of tasks and how often they are completed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    """Names its records: ``own-decision``, ``humaneval``."""
+
+    scenarios: str | None = None
+    """``own``, or a folder in our layout or in SVEN's."""
+
+    problems: str | None = None
+    """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format; give this or ``scenarios``."""
+
+    depth: Depth | None = None
+    """Only prompts of this depth."""
+
+    split: tuple[Split, ...] = ("trained", "unseen")
+    """Validation scenarios calibrate and enter no result, unless named here."""
+
+    functional: bool = True
+    """Whether scenarios' functional tests run too (the joint rate needs them)."""
+
+    samples: int = Field(default=10, ge=1)
+    """Completions of each task under one seed."""
+
+    max_new_tokens: int = Field(default=200, ge=1)
+
+    limit: int | None = Field(default=None, ge=1)
+    """Only so many tasks, evenly spread over the set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One prompt of a benchmark."""
+
+    id: str
+    """``own/cwe-089/book-search@open`` or ``HumanEval/0``."""
+
+    prompt: str
+
+    stop: tuple[str, ...]
+
+    scenario: Scenario | None = None
+
+    problem: Problem | None = None
+    """One of the two is set."""
+
+
+def tasks_of(benchmark: Benchmark) -> list[Task]:
+    """The benchmark's tasks, in a fixed order.
+
+    Raises:
+        DataError: If the benchmark names both or neither kind, or its data cannot be read.
+    """
+    if (benchmark.scenarios is None) == (benchmark.problems is None):
+        raise DataError(f"The benchmark {benchmark.name!r} needs either scenarios or problems; give one of them.")
+    tasks = (
+        [_scenario_task(one) for one in _scenarios(benchmark)]
+        if benchmark.scenarios is not None
+        else [_problem_task(one) for one in read_problems(benchmark.problems or "")]
+    )
+    if not tasks:
+        raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
+    return _spread(tasks, benchmark.limit)
+
+
+def read_problems(name: str) -> tuple[Problem, ...]:
+    """Problems by ``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    if name == "humaneval":
+        return human_eval()
+    if name.startswith("mbpp:"):
+        return mbpp(Path(name.removeprefix("mbpp:")))
+    return humaneval_format(Path(name))
+
+
+def _scenarios(benchmark: Benchmark) -> list[Scenario]:
+    name = benchmark.scenarios or ""
+    folder = None if name == "own" else Path(name)
+    if folder is not None and any((folder / one).is_dir() for one in ("trained", "gen_1", "gen_2")):
+        found: Sequence[Scenario] = sven_scenarios(folder)
+    else:
+        found = own_scenarios(folder=folder)
+    return [one for one in found if benchmark.depth in (None, one.depth) and one.split in benchmark.split]
+
+
+def _scenario_task(scenario: Scenario) -> Task:
+    return Task(
+        id=f"{scenario.id}@{scenario.depth}",
+        prompt=scenario.prompt,
+        stop=PYTHON_STOPS if scenario.language == "py" else C_STOPS,
+        scenario=scenario,
+    )
+
+
+def _problem_task(problem: Problem) -> Task:
+    return Task(id=problem.task_id, prompt=problem.prompt, stop=problem.stop, problem=problem)
+
+
+def _spread(tasks: list[Task], limit: int | None) -> list[Task]:
+    if limit is None or limit >= len(tasks):
+        return tasks
+    return [tasks[index * len(tasks) // limit] for index in range(limit)]

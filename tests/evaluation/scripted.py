@@ -1,0 +1,101 @@
+"""A generator and a checker that need no model: texts are a function of task, sample and seed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from cosec.decoding.settings import SamplingSettings
+from cosec.evaluation.arms import DecodingArm
+from cosec.evaluation.checkers.finding import CheckReport, Finding
+from cosec.evaluation.checkers.rules import RULES
+from cosec.evaluation.generation import Sample
+from cosec.evaluation.judging import Judges
+from cosec.evaluation.tasks import Task
+
+TEXTS = (
+    "'SELECT 1 WHERE a = ' + name)\n    return connection",  # what the checker below calls insecure
+    "'SELECT 1 WHERE a = ?', (name,))\n    return connection",
+    "'SELECT 1 WHERE a = ?', (name,))\n    return connection  # again",
+    "((",
+    "",
+)
+
+
+class ScriptedGenerator:
+    """Completes every task with one of ``TEXTS``."""
+
+    def __init__(self, arm: DecodingArm, pause: float = 0.0) -> None:
+        self.arm, self.pause = arm, pause
+        self.asked: list[str] = []
+
+    def complete(self, tasks: Sequence[Task], *, samples: int, sampling: SamplingSettings) -> list[Sample]:
+        time.sleep(self.pause)
+        self.asked += [task.id for task in tasks]
+        found = []
+        for task in tasks:
+            for sample in range(samples):
+                digest = hashlib.sha256(f"{self.arm.name}/{task.id}/{sample}/{sampling.seed}".encode()).digest()
+                text = TEXTS[digest[0] % len(TEXTS)]
+                found.append(
+                    Sample(
+                        task=task.id,
+                        sample=sample,
+                        text=text,
+                        finish_reason="stop",
+                        tokens=len(text.split()),
+                        changed=digest[1] % 2,
+                        seconds=round(time.monotonic() % 1, 3),
+                    )
+                )
+        return found
+
+
+class PlusChecker:
+    """Calls SQL insecure that is put together with a plus."""
+
+    name = "plus"
+    rules = frozenset({"py/sql-injection"})
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        self.calls += 1
+        found = []
+        for path in paths:
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                if "' + name" in line:
+                    rule = RULES["py/sql-injection"]
+                    found.append(
+                        Finding(
+                            path=str(path),
+                            line=number,
+                            rule=rule.id,
+                            cwe=rule.cwe,
+                            message="plus",
+                            severity="error",
+                            checker=self.name,
+                        )
+                    )
+        return CheckReport(findings=tuple(found))
+
+
+def judges() -> Judges:
+    return Judges(checkers={"py": (PlusChecker(),)})
+
+
+def write_scenarios(folder: Path, count: int = 3) -> Path:
+    """A folder of small SQL scenarios in our layout."""
+    for index in range(count):
+        place = folder / "cwe-089" / f"lookup-{index}"
+        place.mkdir(parents=True)
+        (place / "scenario.toml").write_text(
+            'description = "look up"\nrules = ["py/sql-injection"]\nsinks = ["execute"]\n', encoding="utf-8"
+        )
+        start = f"import sqlite3\n\n\ndef lookup_{index}(connection, name):"
+        (place / "open.py").write_text(start, encoding="utf-8")
+        (place / "decision.py").write_text(start + "\n    connection.execute(", encoding="utf-8")
+    return folder

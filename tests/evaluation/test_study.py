@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import pytest
+
+from cosec.errors import CheckerError, SettingsError, StudyError
+from cosec.evaluation.arms import DecodingArm
+from cosec.evaluation.checkers.finding import CheckReport
+from cosec.evaluation.judging import Judges
+from cosec.evaluation.records import StudyFolder
+from cosec.evaluation.results import read_results
+from cosec.evaluation.study import Step, Study, StudySettings, identity, study_settings, units_of
+from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings(scenarios: Path, **changes: object) -> StudySettings:
+    benchmark = {"name": "tiny", "scenarios": str(scenarios), "depth": "decision", "samples": 20}
+    return study_settings(
+        {"arms": ("origin", "gate:strength=0.1"), "seeds": (0, 1), "benchmarks": (benchmark,), **changes}
+    )
+
+
+def run(chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges | None = None) -> list[Step]:
+    steps: list[Step] = []
+    units = units_of(chosen)
+    folder = StudyFolder(out)
+    folder.open({"identity": identity(chosen, units, {}), "completions": sum(unit.size for unit in units)})
+
+    def generator(arm: DecodingArm) -> ScriptedGenerator:
+        return ScriptedGenerator(arm, pause)
+
+    Study(chosen, folder, units, generator=generator, judges=judged_by or judges(), on_step=steps.append).run()
+    return steps
+
+
+def without_times(out: Path) -> dict[str, list[str]]:
+    """Every record of a study as text, by file, with the seconds taken out."""
+    found = {}
+    for file in sorted(out.rglob("*.jsonl")):
+        records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for record in records:
+            record.pop("seconds", None)
+        found[str(file.relative_to(out))] = [json.dumps(record, sort_keys=True) for record in records]
+    return found
+
+
+def test_every_arm_seed_and_task_is_completed_and_judged(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios", 4)
+    steps = run(settings(scenarios), tmp_path / "out")
+    assert steps[-1].done == steps[-1].total == 2 * 2 * 4 * 20
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert results.recorded == results.expected == 320
+    assert results.arms("tiny") == ["origin", "gate:strength=0.1"]
+    states = {str(one.state) for found in results.verdicts.values() for one in found}
+    assert states == {"secure", "insecure", "unparsable", "empty"}
+    assert any(one.duplicate for one in results.verdicts["tiny", "origin"])
+    figure = results.figure("tiny", "gate:strength=0.1", "engaged_security")
+    assert figure is not None
+    assert figure.difference is not None
+    assert figure.interval.units == 4
+
+
+def test_two_runs_with_one_seed_give_the_same_records_apart_from_times(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "one")
+    run(settings(scenarios), tmp_path / "other")
+    assert without_times(tmp_path / "one") == without_times(tmp_path / "other")
+
+
+def test_a_finished_study_is_not_computed_again(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    assert all(step.tokens == 0 for step in run(settings(scenarios), tmp_path / "out"))
+    assert without_times(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("kept", [1, 10, 33, 59])
+def test_a_unit_that_was_cut_off_is_completed_where_it_ended(tmp_path: Path, kept: int) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    for file in (tmp_path / "out").rglob("*.jsonl"):
+        data = file.read_bytes()
+        lines = data.splitlines(keepends=True)
+        file.write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
+    run(settings(scenarios), tmp_path / "out")
+    assert without_times(tmp_path / "out") == before
+
+
+def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    with pytest.raises(StudyError, match=r"holds another study: its temperature is 0\.4, this one's is 1"):
+        run(settings(scenarios, temperature=1.0), tmp_path / "out")
+    (scenarios / "cwe-089" / "lookup-0" / "decision.py").write_text(
+        "import sqlite3\n\n\ndef lookup_0(connection, name):\n    connection.executemany(", encoding="utf-8"
+    )
+    with pytest.raises(StudyError, match="prompts_sha256"):
+        run(settings(scenarios), tmp_path / "out")
+
+
+def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -> None:
+    checker = PlusChecker()
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
+    run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}))
+    assert (len(units_of(chosen)), checker.calls) == (1, 1)
+
+
+def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
+    class Broken(PlusChecker):
+        def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+            raise CheckerError("gone")
+
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
+    with pytest.raises(CheckerError, match="gone"):
+        run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}))
+    with pytest.raises(StudyError, match="Nothing was judged"):
+        read_results(StudyFolder(tmp_path / "out"))
+    steps = run(chosen, tmp_path / "out")
+    assert (steps[-1].tokens, steps[-1].done) == (0, 60)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"arms": ("orgin",)}, "choose one of origin"),
+        ({"arms": ("origin:strength=1",)}, "runs one model alone"),
+        ({"arms": ("gate:threshold=0.1",)}, "has no acceptance_threshold"),
+        ({"arms": ("gate:strenth=0.1",)}, "Unknown setting 'strenth'"),
+        ({"arms": ("origin", "origin")}, "each once"),
+        ({"seeds": ()}, "seeds"),
+        ({"benchmark": ()}, "benchmark: extra inputs"),
+    ],
+)
+def test_a_mistaken_recipe_is_refused_by_name(tmp_path: Path, values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        settings(tmp_path, **values)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from tests.evaluation.test_study import run, settings
+run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]))
+"""
+
+
+def start(scenarios: Path, out: Path, pause: float) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(scenarios), str(out), str(pause), str(ROOT)])
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios", 9)
+    run(settings(scenarios), tmp_path / "alone")
+    both = [start(scenarios, tmp_path / "shared", 0.05) for _ in range(2)]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    assert without_times(tmp_path / "shared") == without_times(tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_a_study_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios", 9)
+    run(settings(scenarios), tmp_path / "alone")
+    chance, killed = random.Random(0), 0
+    while killed < 20:
+        process = start(scenarios, tmp_path / "killed", 0.2)
+        time.sleep(2.5 + chance.random() * 1.5)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed += 1
+    assert start(scenarios, tmp_path / "killed", 0.0).wait(timeout=120) == 0
+    assert without_times(tmp_path / "killed") == without_times(tmp_path / "alone")
