@@ -16,7 +16,8 @@ def secure_filename(filename):
 
 
 def generate_password_hash(password, *_args, **_kwargs):
-    return "hash$" + password
+    """The password itself, so that a test can tell which one a program accepts."""
+    return password
 
 
 def check_password_hash(pwhash, password):
