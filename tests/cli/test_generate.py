@@ -85,6 +85,30 @@ def test_a_threshold_of_one_is_the_target_alone(
     assert texts(hardened) == texts(alone)
 
 
+@pytest.mark.parametrize("rule", [("gate", "--strength", "1e9"), ("steer", "--strength", "0"), ("speculative",)])
+def test_rules_without_strength_leave_a_greedy_target_as_it_is(
+    rule: tuple[str, ...], models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    greedy = ["--prompt", PROMPT, "--temperature", "0", *pair(models)]
+    target = rows(capsys, "--prompt", PROMPT, "--temperature", "0", *pair(models, "none"))
+    assert texts(rows(capsys, *greedy, "--rule", *rule)) == texts(target)
+
+
+def test_the_gate_marks_its_decisions_in_text_html_and_trace(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    gate = ["--prompt", PROMPT, *pair(models), "--rule", "gate", "--strength", "0"]
+    trace = tmp_path / "trace.jsonl"
+    text = run(capsys, *gate, "--trace", str(trace))
+    records = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
+    decisions = sum(record["gated"] for record in records)
+    assert decisions > 0
+    assert all(record["divergence"] >= 0 for record in records)
+    assert f"{decisions} decisions" in text
+    assert "⟦" in text
+    assert "decision" in run(capsys, *gate, "--format", "html")
+
+
 def test_the_draft_length_and_the_batch_never_change_the_text(
     models: Models, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +176,10 @@ def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pyt
         (["--prompt", "x", "--trace", "no/such/folder/t.jsonl"], "no/such/folder"),
         (["--prompt", "x", "--security", "none", "--threshold", "0.2"], "--threshold"),
         (["--prompt", "x", "--target", "no-such-model"], "no-such-model"),
+        (["--prompt", "x", "--rule", "gait"], "gait"),
+        (["--prompt", "x", "--rule", "gate", "--threshold", "0.2"], "has no acceptance_threshold"),
+        (["--prompt", "x", "--strength", "2"], "strength belongs to steer and gate"),
+        (["--prompt", "x", "--rule", "gate", "--steering-strength", "2"], "steering_strength"),
     ],
 )
 def test_bad_usage_is_one_clear_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
