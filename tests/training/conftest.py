@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook(["cosec.training.losses", "cosec.training.fused_loss"], "beartype.beartype")
+install_import_hook(
+    ["cosec.training.losses", "cosec.training.fused_loss", "cosec.training.distillation"], "beartype.beartype"
+)
 
 
 def _function(number: int, arguments: str) -> str:

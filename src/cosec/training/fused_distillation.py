@@ -1,0 +1,213 @@
+"""The losses of alignment from hidden states, a few positions at a time.
+
+One position of Qwen2.5-Coder has 151 936 logits, so 1024 of them take 620 MB, and autograd keeps several such tables.
+Here the logits of a chunk of positions exist only while the chunk's loss and its slope by the logits are computed; what
+remains are the gradients of the hidden states and, where the student's head is trained, of the head. The slopes have
+closed forms, so both are exact and equal to those of ``distillation`` up to rounding. Memory does not grow with
+positions times vocabulary.
+
+Axes: positions = predicted tokens, hidden = width of a model, head = entries of its head, padding included, rows =
+positions of one chunk, vocab = entries that both models share.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import linear
+
+from cosec.training.distillation import Divergence, cross_entropy, divergence
+
+TABLE_BYTES = 16 * 2**20
+"""Size of one chunk's table of float32 logits; three to six such tables exist at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """What is minimised: ``weight`` · divergence + (1 - ``weight``) · cross-entropy."""
+
+    kind: Divergence
+    weight: float
+    """λ, between 0 and 1; plays no part where ``kind`` is ``none``."""
+
+    skew: float = 0.1
+    """As for ``distillation.divergence``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projected:
+    """One model's hidden states and the linear head that turns them into logits."""
+
+    hidden: Float[Tensor, "positions hidden"]
+    weight: Float[Tensor, "head hidden"]
+    bias: Float[Tensor, "head"] | None
+
+    def logits(self, rows: slice, vocabulary: int) -> Tensor:
+        """Float32 logits of some positions over the first ``vocabulary`` entries, cut off from autograd."""
+        bias = None if self.bias is None else self.bias[:vocabulary].detach()
+        return linear(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
+
+
+def distillation_losses(
+    student: Projected,
+    teacher: Projected | None,
+    targets: Int[Tensor, "positions"],
+    *,
+    vocabulary: int,
+    mixture: Mixture,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Means over the positions of the mixture, the cross-entropy and the divergence.
+
+    Args:
+        student: Receives the gradient, in its hidden states and wherever its head requires one.
+        teacher: Positions as the student's; None only where ``mixture.kind`` is ``none``.
+        targets: The tokens that follow.
+        vocabulary: Entries that both models share; the padding of wider heads is cut off.
+        mixture: What to minimise.
+
+    Returns:
+        Three float32 scalars; the first is for ``backward``, the others are detached. The divergence is NaN where none
+        is measured.
+    """
+    results: tuple[Tensor, Tensor, Tensor] = _Distillation.apply(  # type: ignore[no-untyped-call]
+        student.hidden, student.weight, student.bias, student, teacher, targets, vocabulary, mixture
+    )
+    return results
+
+
+@torch.no_grad()
+def measure(
+    student: Projected, teacher: Projected, targets: Int[Tensor, "positions"], *, vocabulary: int
+) -> tuple[float, float, float]:
+    """Mean cross-entropy, reverse KL and forward KL over the positions, in nats, without gradients."""
+    sums = [0.0, 0.0, 0.0]
+    for rows in _chunks(len(targets), vocabulary):
+        student_logits, teacher_logits = student.logits(rows, vocabulary), teacher.logits(rows, vocabulary)
+        sums[0] += float(cross_entropy(student_logits, targets[rows]).sum())
+        sums[1] += float(divergence(student_logits, teacher_logits, kind="reverse-kl").sum())
+        sums[2] += float(divergence(student_logits, teacher_logits, kind="forward-kl").sum())
+    return sums[0] / len(targets), sums[1] / len(targets), sums[2] / len(targets)
+
+
+class _Distillation(torch.autograd.Function):
+    """Values and gradients in one pass; tensors that need gradients come first, as autograd wants them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        student: Projected,
+        teacher: Projected | None,
+        targets: Tensor,
+        vocabulary: int,
+        mixture: Mixture,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        _, needs_weight, needs_bias, *_ = ctx.needs_input_grad
+        hidden_gradient = torch.empty_like(hidden)
+        weight_gradient = torch.zeros_like(weight) if needs_weight else None
+        bias_gradient = torch.zeros_like(bias) if bias is not None and needs_bias else None
+        sums = torch.zeros(3, dtype=torch.float32, device=hidden.device)
+        for rows in _chunks(len(targets), vocabulary):
+            values, slope = _chunk(student, teacher, targets, rows, vocabulary, mixture)
+            sums += values
+            slope = slope.div_(len(targets)).to(weight.dtype)
+            hidden_gradient[rows] = slope @ weight[:vocabulary]
+            if weight_gradient is not None:
+                weight_gradient[:vocabulary].addmm_(slope.T, hidden[rows].to(weight.dtype))
+            if bias_gradient is not None:
+                bias_gradient[:vocabulary] += slope.sum(0)
+        ctx.gradients = (hidden_gradient, weight_gradient, bias_gradient)
+        total, text, distance = sums / len(targets)
+        ctx.mark_non_differentiable(text, distance)
+        return total, text, distance
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # In place: the head's gradient may be the largest tensor of the step, and nobody else holds it.
+        scaled = [None if gradient is None else gradient.mul_(upstream[0]) for gradient in ctx.gradients]
+        ctx.gradients = None
+        return (*scaled, None, None, None, None, None)
+
+
+def _chunk(
+    student: Projected, teacher: Projected | None, targets: Tensor, rows: slice, vocabulary: int, mixture: Mixture
+) -> tuple[Tensor, Tensor]:
+    """Sums over the rows of mixture, cross-entropy and divergence; the slope of the first by the student's logits."""
+    student_log_probs = _normalised(student.logits(rows, vocabulary))
+    chosen = targets[rows].unsqueeze(-1)
+    text = -student_log_probs.gather(-1, chosen).sum()
+    if mixture.kind == "none" or teacher is None:
+        share, distance, slope = 1.0, torch.full_like(text, torch.nan), student_log_probs.exp_()
+        total = text
+    else:
+        share = 1 - mixture.weight
+        teacher_log_probs = _normalised(teacher.logits(rows, vocabulary))
+        values, probs, slope = SLOPES[mixture.kind](student_log_probs, teacher_log_probs, mixture.skew)
+        distance = values.sum()
+        total = mixture.weight * distance + share * text
+        slope = slope.mul_(mixture.weight).add_(probs, alpha=share)
+    # The cross-entropy's slope is S minus one at the token that followed.
+    slope.scatter_add_(-1, chosen, torch.full_like(chosen, -share, dtype=slope.dtype))
+    return torch.stack([total, text, distance]), slope
+
+
+def _normalised(logits: Tensor) -> Tensor:
+    """Log-probabilities, in the place of the logits."""
+    return logits.sub_(logits.logsumexp(-1, keepdim=True))
+
+
+def _reverse(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
+    """D = Σ S (log S - log T); slope S (log S - log T - D)."""
+    difference = torch.sub(student, teacher, out=teacher)
+    return _from_student(student.exp_(), difference, difference)
+
+
+def _forward(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
+    """D = Σ T (log T - log S); slope S - T."""
+    teacher_probs = teacher.exp()
+    values = torch.linalg.vecdot(teacher_probs, teacher.sub_(student))
+    probs = student.exp_()
+    return values, probs, torch.sub(probs, teacher_probs, out=teacher)
+
+
+def _skew_reverse(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
+    """D = Σ S (log S - log M), M = skew·S + (1-skew)·T; dD/dS = log S - log M - skew·S/M, up to a constant."""
+    mixed = torch.logaddexp(student + math.log(skew), teacher.add_(math.log1p(-skew)), out=teacher)
+    difference = torch.sub(student, mixed, out=mixed)
+    return _from_student(student.exp_(), difference, difference - skew * difference.exp())
+
+
+def _skew_forward(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
+    """D = Σ T (log T - log M), M = skew·T + (1-skew)·S; dD/dS = -(1-skew)·T/M."""
+    difference = teacher - torch.logaddexp(teacher + math.log(skew), student + math.log1p(-skew))
+    values = torch.linalg.vecdot(teacher.exp_(), difference)
+    _, probs, slope = _from_student(student.exp_(), difference, difference.exp_().mul_(skew - 1))
+    return values, probs, slope
+
+
+def _from_student(probs: Tensor, difference: Tensor, by_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Σ S·difference, S, and the slope S (g - Σ S g) by the logits, from that by the probabilities, in its place."""
+    values = torch.linalg.vecdot(probs, difference)
+    mean = torch.linalg.vecdot(probs, by_probs).unsqueeze(-1)
+    return values, probs, by_probs.sub_(mean).mul_(probs)
+
+
+SLOPES: dict[Divergence, Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]] = {
+    "reverse-kl": _reverse,
+    "forward-kl": _forward,
+    "skew-reverse-kl": _skew_reverse,
+    "skew-forward-kl": _skew_forward,
+}
+"""From both log-probabilities, which are overwritten: each row's divergence, S, and the slope by student logits."""
+
+
+def _chunks(positions: int, vocabulary: int) -> list[slice]:
+    """Cut the positions so that one chunk's table of logits has about ``TABLE_BYTES``."""
+    rows = max(TABLE_BYTES // (4 * vocabulary), 1)
+    return [slice(start, min(start + rows, positions)) for start in range(0, positions, rows)]

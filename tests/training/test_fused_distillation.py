@@ -1,0 +1,150 @@
+"""The chunked losses equal the plain formula in value and in every gradient, and need little memory."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cosec.training import fused_distillation
+from cosec.training.distillation import Divergence, cross_entropy, divergence
+from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
+
+POSITIONS, VOCAB = 23, 50
+KINDS: tuple[Divergence, ...] = ("reverse-kl", "forward-kl", "skew-reverse-kl", "skew-forward-kl", "none")
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused_distillation, "TABLE_BYTES", 7 * 4 * VOCAB)
+
+
+def models(*, bias: bool) -> tuple[Projected, Projected, torch.Tensor]:
+    """A student with 56 entries, a wider teacher with 64, and targets among the 50 that they share."""
+    torch.manual_seed(0)
+    student = Projected(
+        hidden=torch.randn(POSITIONS, 12, requires_grad=True),
+        weight=torch.randn(56, 12, requires_grad=True),
+        bias=torch.randn(56, requires_grad=True) if bias else None,
+    )
+    teacher = Projected(hidden=torch.randn(POSITIONS, 20), weight=torch.randn(64, 20), bias=None)
+    return student, teacher, torch.randint(0, VOCAB, (POSITIONS,))
+
+
+def plain(student: Projected, teacher: Projected, targets: torch.Tensor, mixture: Mixture) -> torch.Tensor:
+    student_logits = torch.nn.functional.linear(student.hidden, student.weight, student.bias)[:, :VOCAB]
+    text = cross_entropy(student_logits, targets).mean()
+    if mixture.kind == "none":
+        return text
+    teacher_logits = (teacher.hidden @ teacher.weight.T)[:, :VOCAB]
+    distance = divergence(student_logits, teacher_logits, kind=mixture.kind, skew=mixture.skew).mean()
+    return mixture.weight * distance + (1 - mixture.weight) * text
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_value_and_gradients_equal_the_plain_formula(kind: Divergence, bias: bool) -> None:
+    student, teacher, targets = models(bias=bias)
+    mixture = Mixture(kind=kind, weight=0.3, skew=0.2)
+    trained = [each for each in (student.hidden, student.weight, student.bias) if each is not None]
+    total, text, distance = distillation_losses(student, teacher, targets, vocabulary=VOCAB, mixture=mixture)
+    expected = plain(student, teacher, targets, mixture)
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-5)
+    for found, wanted in zip(
+        torch.autograd.grad(2 * total, trained), torch.autograd.grad(2 * expected, trained), strict=True
+    ):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+        assert wanted.abs().max() > 1e-3
+    if kind == "none":
+        assert distance.isnan()
+    else:
+        assert total.item() == pytest.approx(0.3 * distance.item() + 0.7 * text.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_that_exclude_each_other_give_finite_values_and_slopes(kind: Divergence) -> None:
+    student = Projected(hidden=torch.full((1, 1), 200.0, requires_grad=True), weight=torch.eye(2)[:, :1], bias=None)
+    teacher = Projected(hidden=torch.full((1, 1), 200.0), weight=torch.eye(2)[:, 1:], bias=None)
+    total, *_ = distillation_losses(
+        student, teacher, torch.tensor([1]), vocabulary=2, mixture=Mixture(kind=kind, weight=0.5)
+    )
+    total.backward()
+    assert total.isfinite()
+    assert student.hidden.grad is not None
+    assert student.hidden.grad.isfinite().all()
+
+
+def test_a_frozen_head_gets_no_gradient() -> None:
+    student, teacher, targets = models(bias=False)
+    frozen = replace(student, weight=student.weight.detach())
+    total, *_ = distillation_losses(
+        frozen, teacher, targets, vocabulary=VOCAB, mixture=Mixture(kind="reverse-kl", weight=0.5)
+    )
+    total.backward()
+    assert frozen.weight.grad is None
+    assert frozen.hidden.grad is not None
+
+
+def test_swapping_student_and_teacher_changes_the_loss() -> None:
+    student, teacher, targets = models(bias=False)
+    mixture = Mixture(kind="reverse-kl", weight=1.0)
+    values = [
+        distillation_losses(first, second, targets, vocabulary=VOCAB, mixture=mixture)[0].item()
+        for first, second in ((student, teacher), (teacher, student))
+    ]
+    assert abs(values[0] - values[1]) > 0.1
+
+
+def test_padding_of_either_head_plays_no_part() -> None:
+    student, teacher, targets = models(bias=False)
+    mixture = Mixture(kind="reverse-kl", weight=0.5)
+    before = distillation_losses(student, teacher, targets, vocabulary=VOCAB, mixture=mixture)[0].item()
+    with torch.no_grad():
+        student.weight[VOCAB:] += 9
+        teacher.weight[VOCAB:] -= 9
+    total, *_ = distillation_losses(student, teacher, targets, vocabulary=VOCAB, mixture=mixture)
+    assert total.item() == before
+    total.backward()
+    assert student.weight.grad is not None
+    assert not student.weight.grad[VOCAB:].any()
+
+
+def test_measure_gives_the_cross_entropy_and_both_divergences() -> None:
+    student, teacher, targets = models(bias=True)
+    text, reverse, forward = measure(student, teacher, targets, vocabulary=VOCAB)
+    for kind, value in (("reverse-kl", reverse), ("forward-kl", forward)):
+        mixture = Mixture(kind=kind, weight=1.0)
+        assert value == pytest.approx(plain(student, teacher, targets, mixture).item(), rel=1e-5)
+    assert text == pytest.approx(plain(student, teacher, targets, Mixture(kind="none", weight=0)).item(), rel=1e-5)
+
+
+MEMORY_PROGRAM = """
+import resource, sys, torch
+from cosec.training.fused_distillation import Mixture, Projected, distillation_losses
+vocabulary, kind = int(sys.argv[1]), sys.argv[2]
+student = Projected(
+    hidden=torch.randn(1024, 64, requires_grad=True), weight=torch.randn(vocabulary, 64, requires_grad=True), bias=None
+)
+teacher = Projected(hidden=torch.randn(1024, 96), weight=torch.randn(vocabulary, 96), bias=None)
+targets = torch.randint(0, vocabulary, (1024,))
+def step(positions):
+    cut = [Projected(hidden=each.hidden[:positions], weight=each.weight, bias=None) for each in (student, teacher)]
+    mixture = Mixture(kind=kind, weight=0.5)
+    total, *_ = distillation_losses(*cut, targets[:positions], vocabulary=vocabulary, mixture=mixture)
+    total.backward()
+    student.weight.grad = student.hidden.grad = None
+step(1)  # loads what the libraries load at first use; its head gradient is freed again
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+step(1024)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.parametrize("kind", ["reverse-kl", "skew-forward-kl"])
+@pytest.mark.parametrize("vocabulary", [49_152, 151_936])
+def test_the_peak_for_1024_positions_stays_below_300_mb(vocabulary: int, kind: str) -> None:
+    # The plain formula needs 600 MB for one table at 151 936 entries, and several tables.
+    command = [sys.executable, "-c", MEMORY_PROGRAM, str(vocabulary), kind]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
+    assert float(finished.stdout) < 300
