@@ -13,6 +13,9 @@ from cosec.evaluation.arms import DecodingArm
 from cosec.evaluation.tasks import Task
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
 
 
@@ -37,6 +40,9 @@ class Sample:
     changed: int = 0
 
     decisions: int = 0
+
+    marks: tuple[tuple[int, int], ...] = ()
+    """Where the text differs from the target's most likely token: start and length, in characters."""
 
     seconds: float = 0.0
     """Wall time from the start of its batch; the only field that two runs with one seed may differ in."""
@@ -78,11 +84,23 @@ class LocalGenerator:
                         accepted=totals.accepted,
                         changed=totals.changed,
                         decisions=totals.decisions,
+                        marks=_marks(one, self._pair.tokenizer),
                         seconds=round(one.seconds, 3),
                     )
                 )
         order = {task.id: index for index, task in enumerate(tasks)}
         return sorted(found, key=lambda one: (order[one.task], one.sample))
+
+
+def _marks(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> tuple[tuple[int, int], ...]:
+    from cosec.decoding.spans import spans_of
+
+    marks, start = [], 0
+    for span in spans_of(completion, tokenizer):
+        if span.record.changed and span.text:
+            marks.append((start, len(span.text)))
+        start += len(span.text)
+    return tuple(marks)
 
 
 class EndpointGenerator:

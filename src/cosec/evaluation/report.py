@@ -106,7 +106,7 @@ def summary_lines(results: Results, models: object) -> Iterator[str]:
 
 def _benchmark_lines(results: Results, benchmark: str) -> Iterator[str]:
     figures = [one for one in results.figures if one.benchmark == benchmark]
-    overall = list(dict.fromkeys(one.metric for one in figures if one.cwe == ALL))
+    overall = shown_metrics(results, benchmark)
     yield from markdown_table(
         ["arm", *(COLUMNS.get(metric, metric) for metric in overall)],
         [
@@ -143,6 +143,16 @@ def _benchmark_lines(results: Results, benchmark: str) -> Iterator[str]:
             ],
         )
     yield from _unscored_lines(results, benchmark)
+
+
+def shown_metrics(results: Results, benchmark: str) -> list[str]:
+    """The metrics that some arm defines, in the order of their columns."""
+    defined = [
+        one.metric
+        for one in results.figures
+        if one.benchmark == benchmark and one.cwe == ALL and one.interval.value is not None
+    ]
+    return list(dict.fromkeys(defined))
 
 
 def _unscored_lines(results: Results, benchmark: str) -> Iterator[str]:

@@ -23,7 +23,9 @@ def figures_of(results: Results) -> dict[str, str]:
         if results.figure(benchmark, results.arms(benchmark)[0], "engaged_security") is None:
             continue
         drawn[f"{benchmark}-by-weakness"] = _by_weakness(results, benchmark)
-        drawn[f"{benchmark}-security-function"] = _security_against_function(results, benchmark)
+        scatter = _security_against_function(results, benchmark)
+        if scatter is not None:
+            drawn[f"{benchmark}-security-function"] = scatter
     return drawn
 
 
@@ -53,13 +55,17 @@ def _by_weakness(results: Results, benchmark: str) -> str:
     return _svg(figure)
 
 
-def _security_against_function(results: Results, benchmark: str) -> str:
-    """One point an arm: function on this benchmark's own tests, or pass@1 where the study has a function benchmark."""
+def _security_against_function(results: Results, benchmark: str) -> str | None:
+    """One point an arm: pass@1 where the study has a function benchmark, else this benchmark's functional tests.
+
+    None where nothing about function was measured.
+    """
     from matplotlib.figure import Figure
 
     other = next((one.benchmark for one in results.figures if one.metric == "pass@1"), None)
     figure = Figure(figsize=(5.2, 3.8), layout="constrained")
     axes = figure.subplots()
+    points = 0
     for index, arm in enumerate(results.arms(benchmark)):
         security = _interval(results, benchmark, arm, "engaged_security")
         function = (
@@ -67,12 +73,15 @@ def _security_against_function(results: Results, benchmark: str) -> str:
         )
         if security is None or function is None or security.value is None or function.value is None:
             continue
+        points += 1
         x, y = 100 * function.value, 100 * security.value
         colour = COLOURS[index % len(COLOURS)]
         axes.errorbar(
             x, y, xerr=_errors(function), yerr=_errors(security), fmt="o", color=colour, elinewidth=0.8, capsize=2
         )
         axes.annotate(arm, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7, color=colour)
+    if not points:
+        return None
     axes.set_xlabel("pass@1 (%)" if other else "functional tests passed (%)")
     axes.set_ylabel("secure of engaged (%)")
     axes.spines[["top", "right"]].set_visible(False)

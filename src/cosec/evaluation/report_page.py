@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 
 from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.intervals import in_words
-from cosec.evaluation.report import COLUMNS, percent, summary_lines
+from cosec.evaluation.report import COLUMNS, percent, shown_metrics, summary_lines
 from cosec.evaluation.results import ALL, Results, Shown
 
 SAMPLES_SHOWN = 2
@@ -48,9 +49,7 @@ def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
 
 
 def _rates(results: Results, benchmark: str) -> Iterator[str]:
-    metrics = list(
-        dict.fromkeys(one.metric for one in results.figures if one.benchmark == benchmark and one.cwe == ALL)
-    )
+    metrics = shown_metrics(results, benchmark)
     rows = []
     for arm in results.arms(benchmark):
         cells = [escape(arm)]
@@ -58,9 +57,7 @@ def _rates(results: Results, benchmark: str) -> Iterator[str]:
             figure = results.figure(benchmark, arm, metric)
             shown = percent(figure.interval if figure else None)
             if figure is not None and figure.difference is not None and arm != ORIGIN:
-                shown += (
-                    f'<br><small title="difference to origin, in points">{escape(in_words(figure.difference))}</small>'
-                )
+                shown += f'<small title="difference to origin, in points">{escape(in_words(figure.difference))}</small>'
             cells.append(shown)
         rows.append(cells)
     yield _table(["arm", *(COLUMNS.get(metric, metric) for metric in metrics)], rows)
@@ -100,25 +97,34 @@ def _samples(results: Results, benchmark: str) -> Iterator[str]:
 
 
 def _sample(one: Shown) -> str:
-    """A completion below its prompt's last lines; lines with findings underlined."""
+    """A completion below its prompt's last lines; changed tokens marked, lines with findings underlined."""
     first = one.prompt.count("\n") + 1
     lines = (one.prompt + one.text).split("\n")
     start = max(0, first - 4)
-    marked = {finding.line: finding.message for finding in one.verdict.findings}
+    found = {finding.line: finding.message for finding in one.verdict.findings}
+    changed = {len(one.prompt) + at + offset for at, length in one.marks for offset in range(length)}
+    place = sum(len(line) + 1 for line in lines[:start])
     shown = []
     for number, line in enumerate(lines[start:], start=start + 1):
         kind = "prompt" if number < first else "text"
-        text = escape(line) or " "
-        if number in marked:
-            text = f'<mark title="{escape(marked[number])}">{text}</mark>'
+        text = "".join(_marked(line, place, changed)) or " "
+        if number in found:
+            text = f'<span class="finding" title="{escape(found[number])}">{text}</span>'
         shown.append(f'<span class="{kind}">{text}</span>')
-    messages = "; ".join(f"line {line}: {message}" for line, message in sorted(marked.items()))
-    note = messages or one.verdict.reason
+        place += len(line) + 1
+    messages = "; ".join(f"line {line}: {message}" for line, message in sorted(found.items()))
     state = f"{one.verdict.state}{'' if one.verdict.engaged else ', not engaged'}"
     if one.verdict.functional is not None:
         state += ", works" if one.verdict.functional else ", does not work"
     return (
         f'<div class="sample {one.verdict.state}"><p><b>{escape(one.arm)}</b> sample {one.sample}, seed {one.seed}: '
-        f"{escape(state)}. {one.verdict.changed} of {one.verdict.tokens} tokens changed. {escape(note)}</p>"
-        f"<pre>{chr(10).join(shown)}</pre></div>"
+        f"{escape(state)}. {one.verdict.changed} of {one.verdict.tokens} tokens changed. "
+        f"{escape(messages or one.verdict.reason)}</p><pre>{chr(10).join(shown)}</pre></div>"
     )
+
+
+def _marked(line: str, place: int, changed: Collection[int]) -> Iterator[str]:
+    """The line's pieces as HTML, the characters of changed tokens marked."""
+    for is_changed, group in groupby(enumerate(line, start=place), key=lambda one: one[0] in changed):
+        text = escape("".join(letter for _, letter in group))
+        yield f'<mark title="not the most likely token of the target">{text}</mark>' if is_changed else text

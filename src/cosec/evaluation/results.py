@@ -54,6 +54,7 @@ class Shown:
     task: str
     prompt: str
     text: str
+    marks: tuple[tuple[int, int], ...]
     seed: int
     sample: int
     verdict: Verdict
@@ -233,6 +234,7 @@ def _shown(
                     task=key[2],
                     prompt=prompts[key[2]],
                     text=record["text"],
+                    marks=tuple((start, length) for start, length in record["marks"]),
                     seed=key[3],
                     sample=key[4],
                     verdict=judged[key],
