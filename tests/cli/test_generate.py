@@ -94,6 +94,21 @@ def test_rules_without_strength_leave_a_greedy_target_as_it_is(
     assert texts(rows(capsys, *greedy, "--rule", *rule)) == texts(target)
 
 
+def test_a_recipe_chooses_the_rule_and_flags_win_over_it(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "rule.toml"
+    recipe.write_text('[rule]\nname = "gate"\nstrength = 0.0\n')
+    gate = ["--prompt", PROMPT, *pair(models)]
+    by_flags = texts(rows(capsys, *gate, "--rule", "gate", "--strength", "0"))
+    assert texts(rows(capsys, *gate, "--recipe", str(recipe))) == by_flags
+    closed = rows(capsys, *gate, "--recipe", str(recipe), "--strength", "1e9", "--temperature", "0")
+    target = rows(capsys, "--prompt", PROMPT, "--temperature", "0", *pair(models, "none"))
+    assert texts(closed) == texts(target)
+    recipe.write_text('name = "gate"\n')
+    assert "[rule]" in refusal(capsys, *gate, "--recipe", str(recipe))
+
+
 def test_the_gate_marks_its_decisions_in_text_html_and_trace(
     models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -90,6 +91,7 @@ def generate(
     security: str = "default",
     sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
     rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
+    recipe: Path | None = None,
     n: int = 1,
     batch_rows: int = 32,
     compare: Annotated[bool, Parameter(negative=())] = False,
@@ -108,6 +110,7 @@ def generate(
         security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
         sampling: How tokens are drawn.
         rule: Which rule decides, and its settings.
+        recipe: A TOML file whose [rule] holds the rule's settings, as ``cosec calibrate`` writes it; flags win over it.
         n: Completions for each prompt.
         batch_rows: Completions decoded at once.
         compare: Also complete with the target alone, same prompts, same sampling, same seed.
@@ -116,7 +119,7 @@ def generate(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
-    settings = _settings(rule or RuleFlags(), sampling or SamplingSettings(), security, n, batch_rows, compare)
+    settings = _settings(rule or RuleFlags(), recipe, sampling or SamplingSettings(), security, n, batch_rows, compare)
     prompts = read_prompts(source, prompt_file, prompt)
     with _trace_file(trace) as trace_file:
         pair = load(target, security, dtype, device_map)
@@ -126,15 +129,35 @@ def generate(
 
 
 def _settings(
-    rule: RuleFlags, sampling: SamplingSettings, security: str, n: int, batch_rows: int, compare: bool
+    rule: RuleFlags,
+    recipe: Path | None,
+    sampling: SamplingSettings,
+    security: str,
+    n: int,
+    batch_rows: int,
+    compare: bool,
 ) -> DecodingSettings:
     """The settings, after refusing flags that could have no effect."""
     if n < 1 or batch_rows < 1:
         raise SettingsError("--n and --batch-rows must be at least 1.")
-    if security == "none" and (rule.settings() or compare):
-        flags = ["compare"] if compare else [name.replace("_", "-") for name in sorted(rule.model_fields_set)]
+    if security == "none" and (rule.settings() or compare or recipe):
+        names = ["compare"] * compare + ["recipe"] * (recipe is not None) + sorted(rule.model_fields_set)
+        flags = [name.replace("_", "-") for name in names]
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
-    return decoding_settings(rule.settings(), sampling.model_dump())
+    return decoding_settings({**_rule_of(recipe), **rule.settings()}, sampling.model_dump())
+
+
+def _rule_of(recipe: Path | None) -> dict[str, object]:
+    """The [rule] of a recipe file; nothing without one."""
+    if recipe is None:
+        return {}
+    try:
+        values = tomllib.loads(recipe.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"Cannot read the recipe {str(recipe)!r}: {error}.") from error
+    if set(values) != {"rule"} or not isinstance(values["rule"], dict):
+        raise SettingsError(f"The recipe {str(recipe)!r} must hold one table, [rule], with a rule's name and settings.")
+    return dict(values["rule"])
 
 
 def _print(

@@ -100,7 +100,8 @@ def summary_lines(results: Results, models: object) -> Iterator[str]:
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
     )
-    yield f"- {results.generated_tokens} tokens generated in {results.generation_seconds:.0f} s of batches"
+    tokens, seconds = (sum(getattr(one, name) for one in results.costs.values()) for name in ("tokens", "seconds"))
+    yield f"- {tokens} tokens generated in {seconds:.0f} s of batches"
     yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences to origin are paired"
 
 

@@ -52,7 +52,7 @@ def _by_weakness(results: Results, benchmark: str) -> str:
     axes.set_ylabel("secure of engaged (%)")
     axes.set_ylim(0, 105)
     axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _security_against_function(results: Results, benchmark: str) -> str | None:
@@ -77,7 +77,7 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
         x, y = 100 * function.value, 100 * security.value
         colour = COLOURS[index % len(COLOURS)]
         axes.errorbar(
-            x, y, xerr=_errors(function), yerr=_errors(security), fmt="o", color=colour, elinewidth=0.8, capsize=2
+            x, y, xerr=errors(function), yerr=errors(security), fmt="o", color=colour, elinewidth=0.8, capsize=2
         )
         axes.annotate(arm, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7, color=colour)
     if not points:
@@ -85,7 +85,7 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
     axes.set_xlabel("pass@1 (%)" if other else "functional tests passed (%)")
     axes.set_ylabel("secure of engaged (%)")
     axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _interval(results: Results, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Interval | None:
@@ -93,19 +93,21 @@ def _interval(results: Results, benchmark: str, arm: str, metric: str, cwe: str 
     return found.interval if found else None
 
 
-def _errors(interval: Interval) -> list[list[float]] | None:
+def errors(interval: Interval) -> list[list[float]] | None:
+    """Both arms of an error bar, in percent, as matplotlib takes them."""
     if interval.value is None or interval.low is None or interval.high is None:
         return None
     return [[100 * max(0.0, interval.value - interval.low)], [100 * max(0.0, interval.high - interval.value)]]
 
 
 def _bar(axes: Any, left: float, interval: Interval) -> None:
-    errors = _errors(interval)
-    if errors is not None and interval.value is not None:
-        axes.errorbar(left, 100 * interval.value, yerr=errors, color="#111827", elinewidth=0.8, capsize=1.5)
+    reach = errors(interval)
+    if reach is not None and interval.value is not None:
+        axes.errorbar(left, 100 * interval.value, yerr=reach, color="#111827", elinewidth=0.8, capsize=1.5)
 
 
-def _svg(figure: Any) -> str:
+def svg(figure: Any) -> str:
+    """The figure as an SVG element, the same for the same data."""
     from matplotlib import rc_context
 
     stream = io.StringIO()

@@ -61,6 +61,23 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an arm generated."""
+
+    tokens: int
+    """Emitted."""
+
+    changed: int
+    """Of them, not the target's most likely one."""
+
+    decisions: int
+    """Of them, treated as security decisions, under rules that know such."""
+
+    seconds: float
+    """Of its batches, each counted once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """Everything that a report shows."""
 
@@ -82,10 +99,8 @@ class Results:
     expected: int
     """Completions that the study asks for."""
 
-    generated_tokens: int
-
-    generation_seconds: float
-    """Of the batches, each counted once."""
+    costs: Mapping[tuple[str, str], Cost]
+    """By benchmark and arm."""
 
     def figure(self, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Figure | None:
         """One number, or None where it was not measured."""
@@ -116,7 +131,6 @@ def read_results(folder: StudyFolder) -> Results:
     keys = sorted(records, key=lambda key: ([one.name for one in settings.benchmarks].index(key[0]), order[key[1]]))
     verdicts = {key: tuple(map(verdict_of, records[key])) for key in keys if "state" in records[key][0]}
     functions = {key: records[key] for key in keys if "passed" in records[key][0]}
-    tokens, seconds = _generation(folder)
     return Results(
         manifest=manifest,
         settings=settings,
@@ -125,8 +139,7 @@ def read_results(folder: StudyFolder) -> Results:
         shown=_shown(folder, settings, verdicts),
         recorded=sum(map(len, records.values())),
         expected=int(manifest["completions"]),
-        generated_tokens=tokens,
-        generation_seconds=seconds,
+        costs=_costs(folder),
     )
 
 
@@ -200,16 +213,20 @@ def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
     return np.array([[np.nan if one is None else one for one in row] for row in values], dtype=float)
 
 
-def _generation(folder: StudyFolder) -> tuple[int, float]:
-    """Tokens generated, and the seconds of their batches."""
-    tokens, batches = 0, set()
+def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
+    """Sums over each benchmark and arm; the seconds of a batch are those of its last completion."""
+    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    slowest: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for unit, record in folder.records(COMPLETIONS):
-        tokens += record["tokens"]
-        batches.add((unit, record["seconds"]))
-    slowest: dict[str, float] = {}
-    for unit, seconds in batches:
-        slowest[unit] = max(seconds, slowest.get(unit, 0.0))
-    return tokens, sum(slowest.values())
+        benchmark, arm, *_ = unit.split("/")
+        key = benchmark, arm.replace(";", ":")
+        for index, name in enumerate(("tokens", "changed", "decisions")):
+            sums[key][index] += record[name]
+        slowest[key][unit] = max(record["seconds"], slowest[key].get(unit, 0.0))
+    return {
+        key: Cost(tokens=tokens, changed=changed, decisions=decisions, seconds=sum(slowest[key].values()))
+        for key, (tokens, changed, decisions) in sums.items()
+    }
 
 
 def _shown(

@@ -104,15 +104,19 @@ def study_settings(values: Mapping[str, Any]) -> StudySettings:
     return settings
 
 
-def read_recipe(path: Path) -> StudySettings:
+def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings] = study_settings) -> StudySettings:
     """A study's settings from a TOML file.
+
+    Args:
+        path: The recipe.
+        reader: Makes settings of its values.
 
     Raises:
         DataError: If the file cannot be read.
         SettingsError: If it names something unknown; says what.
     """
     try:
-        return study_settings(tomllib.loads(path.read_text(encoding="utf-8")))
+        return reader(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"Cannot read the recipe {path}: {error}.") from error
     except SettingsError as error:
