@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Benchmark(BaseModel):
     """Names its records: ``own-decision``, ``humaneval``."""
 
     scenarios: str | None = None
-    """``own``, or a folder in our layout or in SVEN's."""
+    """``own``, or a folder in our layout or in SVEN's; ``$NAME`` stands for an environment variable."""
 
     problems: str | None = None
     """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format; give this or ``scenarios``."""
@@ -95,13 +96,21 @@ def read_problems(name: str) -> tuple[Problem, ...]:
     if name == "humaneval":
         return human_eval()
     if name.startswith("mbpp:"):
-        return mbpp(Path(name.removeprefix("mbpp:")))
-    return humaneval_format(Path(name))
+        return mbpp(_path(name.removeprefix("mbpp:")))
+    return humaneval_format(_path(name))
+
+
+def _path(name: str) -> Path:
+    """A path whose ``$NAME`` parts are environment variables, so that a recipe need not know where data lie."""
+    expanded = os.path.expandvars(name)
+    if "$" in expanded:
+        raise DataError(f"{name!r} names an environment variable that is not set; set it to where the data lie.")
+    return Path(expanded)
 
 
 def _scenarios(benchmark: Benchmark) -> list[Scenario]:
     name = benchmark.scenarios or ""
-    folder = None if name == "own" else Path(name)
+    folder = None if name == "own" else _path(name)
     if folder is not None and any((folder / one).is_dir() for one in ("trained", "gen_1", "gen_2")):
         found: Sequence[Scenario] = sven_scenarios(folder)
     else:
