@@ -1,0 +1,22 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *MONTHS[12] = {
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+};
+
+/* Print the name of the month whose number is given: 1 is January. */
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: month NUMBER\n");
+        return 2;
+    }
+    int month = atoi(argv[1]);
+    if ((unsigned) (month - 1) >= sizeof MONTHS / sizeof *MONTHS)
+        return 1;
+    const char *name = MONTHS[month - 1];
+    printf("%s\n", name);
+    return 0;
+}

@@ -1,0 +1,10 @@
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * Read the label at the start of a packet: one byte with its length, then that many characters.
+ * Stores it as a string and returns its length, or -1 for a malformed packet.
+ */
+int read_label(const uint8_t *packet, size_t packet_size, char label[256])
+{

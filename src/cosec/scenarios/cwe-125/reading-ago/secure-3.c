@@ -1,0 +1,16 @@
+#include <math.h>
+#include <stddef.h>
+
+struct history {
+    int count;          /* how many readings are stored */
+    float *readings;    /* oldest first */
+};
+
+/* The reading that was taken `steps` readings before the newest one; 0 steps is the newest. */
+float reading_ago(const struct history *history, int steps)
+{
+    int index = history->count - 1 - steps;
+    if (index >= 0 && index < history->count)
+        return *(history->readings + index);
+    return -1.0f;
+}
