@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from cosec.evaluation.arms import ORIGIN
@@ -74,28 +74,32 @@ def table_csv(results: Results) -> str:
     return stream.getvalue()
 
 
-def markdown(results: Results) -> str:
-    """The report as text."""
-    return "\n".join(_lines(results)) + "\n"
+HEADLINE = ("engaged_security", "joint", "functional", "engaged", "parsable", "pass@1")
+"""What a narrow terminal shows."""
 
 
-def _lines(results: Results) -> Iterator[str]:
+def markdown(results: Results, metrics: Collection[str] | None = None) -> str:
+    """The report as text; with ``metrics``, only these of every benchmark."""
+    return "\n".join(_lines(results, metrics)) + "\n"
+
+
+def _lines(results: Results, metrics: Collection[str] | None) -> Iterator[str]:
     settings = results.settings
     yield f"# {settings.name}"
     yield ""
-    models = results.manifest["identity"]["models"]
-    yield from summary_lines(results, models)
+    yield from summary_lines(results)
     for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
         yield ""
         yield f"## {benchmark}"
         yield ""
-        yield from _benchmark_lines(results, benchmark)
+        yield from _benchmark_lines(results, benchmark, metrics)
 
 
-def summary_lines(results: Results, models: object) -> Iterator[str]:
+def summary_lines(results: Results) -> Iterator[str]:
     """What was run, in a few lines."""
     settings = results.settings
-    yield f"- models: {models}"
+    models = results.manifest["identity"]["models"].items()
+    yield "- models: " + ", ".join(f"{name} {value[:12]}" for name, value in models)
     yield f"- temperature {settings.temperature}, top-p {settings.top_p}, seeds {', '.join(map(str, settings.seeds))}"
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
@@ -105,9 +109,9 @@ def summary_lines(results: Results, models: object) -> Iterator[str]:
     yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences to origin are paired"
 
 
-def _benchmark_lines(results: Results, benchmark: str) -> Iterator[str]:
+def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] | None) -> Iterator[str]:
     figures = [one for one in results.figures if one.benchmark == benchmark]
-    overall = shown_metrics(results, benchmark)
+    overall = [one for one in shown_metrics(results, benchmark) if metrics is None or one in metrics]
     yield from markdown_table(
         ["arm", *(COLUMNS.get(metric, metric) for metric in overall)],
         [

@@ -34,7 +34,7 @@ def page(results: Results, figures: Mapping[str, str]) -> str:
 
 def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
     yield f"<h1>{escape(results.settings.name)}</h1><ul>"
-    for line in summary_lines(results, results.manifest["identity"]["models"]):
+    for line in summary_lines(results):
         yield f"<li>{escape(line.removeprefix('- '))}</li>"
     yield "</ul>"
     for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
