@@ -241,4 +241,3 @@ class Interpreter:
         if self._frame.continues:
             self._frame.continues[-1].append(self._state.copy())
         self._state.dead = True
-

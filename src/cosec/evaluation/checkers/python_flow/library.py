@@ -1,0 +1,422 @@
+"""What functions outside the program give back: cleaned, converted, decoded, or what went in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from cosec.evaluation.checkers.python_flow import alphabets, attributes, conditions, methods, texts
+from cosec.evaluation.checkers.python_flow.program import Bound
+from cosec.evaluation.checkers.python_flow.site import CallSite
+from cosec.evaluation.checkers.python_flow.values import (
+    DANGERS,
+    DECODED,
+    MAC,
+    UNKNOWN,
+    WHOLE,
+    Held,
+    Taint,
+    Value,
+    facts_for,
+    holding,
+    join_all,
+)
+
+PATH = frozenset({"dots", "absolute"})
+CONVERTERS = frozenset(
+    "int float bool complex len ord hash id round abs sum divmod UUID Decimal Fraction ip_address ip_network IPv4Address"
+    " IPv6Address IPv4Network IPv6Network strptime fromisoformat fromtimestamp isinstance issubclass callable hasattr type"
+    " hexdigest md5 sha1 sha256 sha512 blake2b crc32 uuid3 uuid4 uuid5 ObjectId getsize getmtime safe_int token_hex"
+    " token_urlsafe b64encode urlsafe_b64encode b32encode hexlify b16encode inet_aton inet_pton parse_date"
+    " secure_filename slugify get_valid_filename escape_filter_chars generate_password_hash hashpw check_password_hash"
+    " urandom randint choice_index monotonic time timedelta date datetime is_ip".split()
+)
+"""Functions whose result can do no harm, or that raise on text that is not what they convert."""
+
+RAISING = frozenset(
+    "int float UUID Decimal ip_address ip_network IPv4Address IPv6Address strptime fromisoformat inet_aton inet_pton"
+    " ObjectId".split()
+)
+"""Those of them that vouch for the text that they did not refuse."""
+
+REMOVES: dict[str, frozenset[str]] = {
+    "quote": frozenset({"command", "sql", "xss", "log", "deserialization"}),
+    "basename": PATH,
+    "safe_join": PATH,
+    "send_from_directory": PATH,
+    "repr": frozenset({"log"}),
+    "ascii": frozenset({"log"}),
+    "dumps": frozenset({"log"}),
+    **dict.fromkeys(("quote_plus", "urlencode"), DANGERS),
+    **dict.fromkeys(
+        ("escape_string", "literal", "Identifier", "Literal", "quote_ident", "quote_identifier"), frozenset({"sql"})
+    ),
+    **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
+    **dict.fromkeys(("list2cmdline",), frozenset()),
+    **dict.fromkeys(
+        (
+            "clean",
+            "escapejs",
+            "strip_tags",
+            "conditional_escape",
+            "force_escape",
+            "escape_html",
+            "html_escape",
+            "sanitize_html",
+            "xml_escape",
+            "quoteattr",
+        ),
+        frozenset({"xss"}),
+    ),
+    **dict.fromkeys(("json_script", "linebreaks", "urlize"), frozenset({"xss"})),
+    **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
+}
+"""Last part of the name → dangers that its result no longer has."""
+
+NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
+SAME = frozenset(
+    "str bytes bytearray memoryview list tuple set frozenset iter sorted reversed force_str force_text smart_str text_type"
+    " unicode fspath expanduser expandvars normcase Path PurePath PosixPath WindowsPath PurePosixPath BytesIO StringIO"
+    " fsdecode fsencode normalize deepcopy copy cast getmembers getnames namelist infolist intern unescape_none"
+    " to_thread run_in_threadpool dedent nullcontext closing enter_async_context enter_context aclosing".split()
+)
+"""Functions that give the text or container that they got."""
+
+DECODERS = frozenset(
+    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode unhexlify"
+    " fromhex decompress unescape loads_json parse_qs parse_qsl".split()
+)
+CLEAN_RESULTS = re.compile(
+    r"^(execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
+    r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
+    r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
+    r"critical|exception|log|print|redirect|url_for|flash|render_template|render_template_string|render|jsonify|JsonResponse|JSONResponse|"
+    r"send_file|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|sleep|write_text|"
+    r"write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"
+)
+TRUSTED_RECEIVER = re.compile(
+    r"\.objects\b|\.query\b|<\w+>|\.cursor\(\)|connect\(\)|getLogger\(\)|Session|create_engine\(\)"
+)
+SANITISER = re.compile(
+    r"sanit|escape|quote|clean|valid|secure|whitelist|allowlist|normali[sz]e_name|safe", re.IGNORECASE
+)
+
+
+def result(site: CallSite) -> Value:
+    """The value of a call of something outside the program."""
+    for model in (methods.container_method, _special, _by_name, methods.text_method):
+        found = model(site)
+        if found is not None:
+            return found
+    return _default(site)
+
+
+def _first(site: CallSite) -> Value:
+    return site.positional[0] if site.positional else next(iter(site.named.values()), UNKNOWN)
+
+
+def _special(site: CallSite) -> Value | None:
+    for name, model in _SPECIAL.items():
+        if name in site.names:
+            return model(site)
+    if site.method == "join" and site.within("os.path", "posixpath", "path."):
+        return attributes.joined_path(site.positional)
+    if site.method == "joinpath":
+        return attributes.joined_path([site.receiver, *site.positional])
+    if site.method in {"with_suffix", "with_name", "with_stem"}:
+        return _with_name(site)
+    if site.method in {"Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath"} and not site.is_method:
+        if len(site.positional) > 1:
+            return attributes.joined_path(site.positional)
+        first = _first(site)
+        return first.with_(names=frozenset({"pathlib.Path()"}), flags=first.flags | {"path"}, when_true=frozenset())
+    if site.method in {"sub", "subn"} and (site.within("re.", "regex.") or "regex" in site.receiver.flags):
+        return _substituted(site)
+    if site.method in {"match", "fullmatch", "search", "findall", "finditer"}:
+        return _matched(site)
+    if site.method == "compile" and site.within("re.", "regex."):
+        first = _first(site)
+        names = join_all([site.argument(1, "flags") or UNKNOWN]).names
+        return Value(
+            constants=first.constants, exact=first.exact, names=names | {"re.compile()"}, flags=frozenset({"regex"})
+        )
+    if site.method in {"group", "groups", "groupdict"} and "matched" in site.receiver.flags:
+        return site.receiver.step("group")
+    return None
+
+
+def _with_name(site: CallSite) -> Value:
+    added = Value(taints=site.taints())
+    if site.method == "with_suffix":
+        return site.receiver if not added.taints else attributes.joined_path([site.receiver, added.without(PATH)])
+    return attributes.joined_path([site.receiver, added.without(PATH)])
+
+
+def _substituted(site: CallSite) -> Value:
+    """``re.sub(pattern, replacement, text)``."""
+    compiled = "regex" in site.receiver.flags
+    pattern = site.receiver if compiled else site.argument(0, "pattern")
+    replacement = site.argument(0 if compiled else 1, "repl")
+    text = site.argument(1 if compiled else 2, "string")
+    if text is None or pattern is None:
+        return UNKNOWN
+    made = text.step("sub")
+    new = replacement.constant if replacement is not None else None
+    if len(pattern.strings) == 1 and isinstance(new, str):
+        removed = alphabets.single_class(pattern.strings[0])
+        if removed is not None:
+            made = made.without(conditions.absent(removed - frozenset(new)))
+    return made
+
+
+def _matched(site: CallSite) -> Value | None:
+    pattern, text, flags = conditions.regex_parts(site)
+    if text is None or pattern is None:
+        return None
+    alphabet = frozenset().union(*(alphabets.match_alphabet(each, flags) for each in pattern.strings))
+    harmless = alphabets.ruled_out(alphabet) if pattern.strings else frozenset()
+    step = site.method if site.method not in {"match", "fullmatch", "search"} else "match"
+    return text.step(step).without(harmless).with_(flags=frozenset({"matched"}))
+
+
+def _escaped(site: CallSite) -> Value | None:
+    value = _first(site)
+    if site.within("re.", "regex."):
+        return value.step("escape").without({"regex"})
+    if site.within("glob.", "fnmatch."):
+        return value
+    made = value.step("escape").without({"xss"})
+    markup = site.within("markupsafe.", "flask.", "django.", "jinja2.")
+    return made.with_(flags=frozenset({"markup"}) if markup else frozenset())
+
+
+def _format_html(site: CallSite) -> Value:
+    arguments = [each.without({"xss"}) for each in site.positional[1:]]
+    named = {name: each.without({"xss"}) for name, each in site.named.items()}
+    made = texts.brace_format(_first(site), arguments, named, UNKNOWN) or UNKNOWN
+    return made.with_(flags=frozenset({"markup"}))
+
+
+def _markup(site: CallSite) -> Value:
+    # The sink has reported what is wrong with it.
+    made = _first(site).without({"xss"})
+    return made.with_(flags=made.flags | {"markup"})
+
+
+def _mac(site: CallSite) -> Value:
+    values = site.all_arguments()
+    taints = frozenset(taint.step(MAC) for value in values for taint in value.all_taints())
+    return Value(taints=taints, flags=frozenset({"mac"})).without(DANGERS)
+
+
+def _partial(site: CallSite) -> Value:
+    if not site.positional:
+        return UNKNOWN
+    return Value(targets=(Bound(site.positional[0], tuple(site.positional[1:]), dict(site.named)),))
+
+
+def _quoted_words(site: CallSite) -> Value:
+    return Value(taints=Value(taints=site.taints()).without({"command"}).step("join").taints)
+
+
+def _split_words(site: CallSite) -> Value:
+    """``shlex.split``: the first word stays the first word of the known letters."""
+    first = _first(site)
+    letters = first.letters().split("\0", 1)[0].split()
+    if not first.taints and isinstance(first.constant, str):
+        return holding(
+            Held("list", {(place,): methods.constant(each) for place, each in enumerate(first.constant.split())})
+        )
+    held = Held("list", {(place,): methods.constant(each) for place, each in enumerate(letters)})
+    held.element = first.step("words")
+    return holding(held)
+
+
+def _relative(site: CallSite) -> Value:
+    first = _first(site)
+    return first.step("relative").with_(flags=first.flags | {"relative", "normalised"})
+
+
+def _common(site: CallSite) -> Value:
+    elements = [item for value in site.positional for held in value.holds for item in held.items()] or site.positional
+    tainted = [each for each in elements if each.all_taints()]
+    flags = frozenset({"common"} | ({"normalised"} if all("normalised" in each.flags for each in tainted) else set()))
+    return join_all(each.step("common") for each in tainted).with_(flags=flags) if tainted else UNKNOWN
+
+
+def _parsed_url(site: CallSite) -> Value:
+    return _first(site).step("url").with_(flags=frozenset({"parsed"}))
+
+
+def _map(site: CallSite) -> Value:
+    if len(site.positional) < 2:
+        return UNKNOWN
+    element = attributes.element_of(site.positional[1])
+    return holding(Held("generator", element=site.analysis.apply(site.positional[0], element, site.node)))
+
+
+def _filter(site: CallSite) -> Value:
+    if len(site.positional) < 2:
+        return UNKNOWN
+    element = attributes.element_of(site.positional[1])
+    test = site.analysis.apply(site.positional[0], element, site.node)
+    return holding(Held("generator", element=element.baked(test.when_true)))
+
+
+def _enumerate(site: CallSite) -> Value:
+    element = attributes.element_of(_first(site))
+    return holding(Held("generator", element=holding(Held("tuple", {(0,): UNKNOWN, (1,): element}))))
+
+
+def _zip(site: CallSite) -> Value:
+    fields: dict[object, Value] = {(place,): attributes.element_of(each) for place, each in enumerate(site.positional)}
+    return holding(Held("generator", element=holding(Held("tuple", fields))))
+
+
+def _dict(site: CallSite) -> Value:
+    made = Held("dict", depth=site.analysis.depth)
+    for value in site.positional:
+        for held in value.held("dict"):
+            made.fields.update(held.fields)
+            made.element = held.element
+        if value.taints:
+            return value
+    made.fields.update({(name,): value for name, value in site.named.items()})
+    return holding(made)
+
+
+def _next(site: CallSite) -> Value:
+    found = attributes.element_of(_first(site))
+    return join_all([found, *site.positional[1:]])
+
+
+def _getattr(site: CallSite) -> Value:
+    name = site.positional[1].constant if len(site.positional) > 1 else None
+    if not isinstance(name, str):
+        return _first(site).step("getattr")
+    return join_all([attributes.attribute(site.analysis, _first(site), name, site.node), *site.positional[2:]])
+
+
+def _open_file(site: CallSite) -> Value:
+    """A file: what it holds is as untrusted as its name, for deserialising only."""
+    mode = site.argument(1, "mode")
+    path = (
+        _first(site)
+        if not site.is_method or site.within("io.", "codecs.", "aiofiles.", "gzip.", "bz2.")
+        else site.receiver
+    )
+    taints = path.step("content").without(DANGERS - {"deserialization"}).taints
+    name = path.letters().replace("\0", "")
+    writes = mode is not None and bool(mode.strings) and any(set("wax+") & set(each) for each in mode.strings)
+    log = writes and bool(re.search(r"\blogs?\b|\.log\b|_log\b", name))
+    return Value(taints=taints, names=frozenset({"open()"}), flags=frozenset({"log file"} if log else set()))
+
+
+_SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
+    **dict.fromkeys(
+        ("open", "io.open", "codecs.open", "aiofiles.open", "gzip.open", "bz2.open", "lzma.open"), _open_file
+    ),
+    **dict.fromkeys(("hmac.new", "hmac.digest", "hmac.HMAC"), _mac),
+    **dict.fromkeys(("functools.partial", "partial"), _partial),
+    "shlex.join": _quoted_words,
+    "shlex.split": _split_words,
+    **dict.fromkeys(("os.path.relpath",), _relative),
+    **dict.fromkeys(("os.path.commonpath", "os.path.commonprefix"), _common),
+    **dict.fromkeys(
+        ("urllib.parse.urlparse", "urllib.parse.urlsplit", "urlparse", "urlparse.urlparse", "urlsplit"), _parsed_url
+    ),
+    "map": _map,
+    "filter": _filter,
+    "enumerate": _enumerate,
+    "zip": _zip,
+    "dict": _dict,
+    **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
+    "getattr": _getattr,
+    **dict.fromkeys(
+        ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"), _markup
+    ),
+    **dict.fromkeys(
+        ("django.utils.safestring.mark_safe", "mark_safe", "SafeString", "django.utils.safestring.SafeString"), _markup
+    ),
+    **dict.fromkeys(("django.utils.html.format_html", "format_html"), _format_html),
+}
+
+
+def _by_name(site: CallSite) -> Value | None:
+    method = site.method
+    values = [*([site.receiver] if site.is_method else []), *site.positional, *site.named.values()]
+    if method == "escape" and not (site.is_method and site.receiver.names & {"pathlib.Path()"}):
+        return _escaped(site)
+    if method in RAISING:
+        site.analysis.frame.state.facts |= facts_for(_first(site).all_taints(), DANGERS)
+    if method == "relative_to" and site.positional:
+        if "normalised" in site.receiver.flags:
+            checked = conditions.independent(site.receiver, site.positional[0])
+            site.analysis.frame.state.facts |= facts_for(checked, PATH)
+        return site.receiver
+    if method in {"hexdigest", "digest"} and "mac" in site.receiver.flags:
+        return site.receiver
+    if method in CONVERTERS:
+        flags = frozenset({"number"}) if method in {"int", "float", "len", "round"} else frozenset()
+        return Value(flags=flags)
+    if method in REMOVES and not (method == "clean" and not site.within("bleach", "nh3")):
+        return _removed(site, values)
+    if method in NORMALISERS and (site.is_method or site.within("os.path", "pathlib", "posixpath", "path.", method)):
+        source = values[0] if values else UNKNOWN
+        return source.with_(flags=source.flags | ({"normalised"} if method != "absolute" else set()), parts=())
+    if method in SAME and values:
+        return _same(site)
+    if method in DECODERS and values:
+        return Value(taints=frozenset(_decoded(taint) for value in values for taint in value.all_taints()))
+    if method in {"split", "splitext", "splitdrive"} and site.within("os.path", "path."):
+        return _first(site).step("split").with_(flags=frozenset({"tail"} if method == "split" else {"plain items"}))
+    if method == "maketrans":
+        return site.positional[2] if len(site.positional) > 2 else UNKNOWN
+    if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
+        return UNKNOWN
+    return None
+
+
+def _removed(site: CallSite, values: list[Value]) -> Value:
+    dangers = REMOVES[site.method]
+    if site.method in {"quote"} and site.within("shlex.", "pipes."):
+        dangers = dangers | {"command"}
+    if site.method == "quote" and (safe := site.argument(1, "safe")) is not None and safe.constant == "":
+        dangers = DANGERS
+    taints = frozenset(taint for value in values for taint in value.all_taints())
+    return Value(taints=taints).step(site.method).without(dangers)
+
+
+def _decoded(taint: Taint) -> Taint:
+    kept = taint.neutral & {"deserialization", WHOLE}
+    return Taint(taint.source, (*taint.lineage, DECODED), frozenset(kept))
+
+
+def _same(site: CallSite) -> Value:
+    values = [*site.positional, *site.named.values()] or [site.receiver]
+    value = values[0]
+    if site.method == "str" and not site.is_method:
+        return value.with_(targets=(), names=value.names & {"pathlib.Path()"})
+    if site.method in {"set", "frozenset"}:
+        return value.with_(flags=value.flags | {"set"})
+    if site.method in {"getmembers", "getnames", "namelist", "infolist", "copy"} and site.is_method:
+        return site.receiver
+    return value
+
+
+def _default(site: CallSite) -> Value:
+    names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
+    method = site.method
+    if CLEAN_RESULTS.match(method) or any(TRUSTED_RECEIVER.search(name) for name in site.names):
+        return Value(names=names)
+    gathered = Value(taints=site.taints() | site.receiver.taints)
+    if site.is_method and method in {"get", "pop"} and not site.receiver.taints:
+        # Looked up in something that the program keeps.
+        default = site.argument(1, "default")
+        return Value(names=names) if default is None else default.with_(names=names)
+    if not gathered.taints:
+        return Value(names=names)
+    if SANITISER.search(method) and not site.is_method:
+        gathered = gathered.without(DANGERS)
+    flags = frozenset({"archive", "tar"}) & site.receiver.flags
+    return Value(taints=gathered.step(f"call:{method}").taints, names=names, flags=flags)

@@ -1,0 +1,61 @@
+"""py/sql-injection: untrusted text in the text of a statement."""
+
+import re
+
+from cosec.evaluation.checkers.python_flow.site import CallSite
+from cosec.evaluation.checkers.python_flow.values import WHOLE, Value
+
+RULE = "py/sql-injection"
+EXECUTE = frozenset({"execute", "executemany", "executescript", "mogrify", "execute_sql", "exec_driver_sql", "raw"})
+PERHAPS = frozenset(
+    "query fetch fetchrow fetchval fetch_all fetch_one fetch_val iterate sql run_query execute_query copy_expert"
+    " execute_async execute_values execute_batch exec get_results read_sql read_sql_query fetchall fetchone"
+    " query_and_wait prepare where having order_by filter from_statement real_query select scalar scalars".split()
+)
+"""Methods that take statements in some libraries and other things in others; their text must look like SQL."""
+
+FUNCTIONS = frozenset(
+    "sqlalchemy.text sqlalchemy.sql.text sqlalchemy.sql.expression.text sqlalchemy.literal_column db.text text"
+    " django.db.models.expressions.RawSQL RawSQL peewee.SQL pandas.read_sql pd.read_sql pandas.read_sql_query"
+    " pd.read_sql_query psycopg2.sql.SQL psycopg.sql.SQL".split()
+)
+LOOKS_LIKE_SQL = re.compile(
+    r"\b(select|insert|update|delete|replace|create|drop|alter|truncate|where|from|order by|values|set|call|exec|pragma|"
+    r"grant|union|and|or|limit)\b|=\s*'?\0|\bin\s*\(",
+    re.IGNORECASE,
+)
+STATEMENT_NAMES = re.compile(r"'(\w*(sql|query|statement|stmt|command|script|dml|ddl)\w*)'", re.IGNORECASE)
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    statement: Value | None = None
+    if site.names & FUNCTIONS or any(name.endswith(".text") and "sqlalchemy" in name for name in site.names):
+        statement = site.argument(0, "text", "sql")
+    elif site.method in EXECUTE:
+        place = 1 if site.method in {"execute_values", "execute_batch"} else 0
+        statement = site.argument(place, "sql", "query", "statement", "operation", "raw_query")
+    elif site.method in PERHAPS and (site.is_method or site.within("pandas.", "pd.", "psycopg2.")):
+        place = 1 if site.method in {"execute_values", "execute_batch"} else 0
+        statement = site.argument(place, "sql", "query", "statement")
+        if statement is not None and not LOOKS_LIKE_SQL.search(statement.letters().replace("\0", " ? ")):
+            return
+    elif site.method == "extra":
+        _check_all(site, [site.argument(None, name) for name in ("where", "select", "tables", "order_by")])
+        return
+    if statement is not None:
+        _check_all(site, [statement])
+
+
+def _check_all(site: CallSite, statements: list[Value | None]) -> None:
+    for statement in statements:
+        if statement is None:
+            continue
+        for taint in site.analysis.harmful(statement, "sql"):
+            if taint.source.kind == "archive":
+                continue
+            if taint.source.kind == "parameter" and WHOLE not in taint.neutral:
+                if STATEMENT_NAMES.search(taint.source.text) or site.method not in EXECUTE:
+                    continue  # A function that runs the statement that it is given leaves its making to others.
+            site.analysis.report(RULE, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
+            return
