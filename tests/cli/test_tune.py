@@ -14,7 +14,7 @@ from cosec.cli.main import main
 from cosec.cli.processes import ENTRY
 from cosec.cli.tune import choose_settings
 from cosec.errors import SettingsError
-from cosec.training import adapter_folder, hardening
+from cosec.training import hardening, run_folder
 from cosec.training.settings import HardeningSettings
 from tests.tiny import save_tiny, save_tiny_adapter
 from tests.training.conftest import record
@@ -35,7 +35,7 @@ def pairs(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than training these models; the training room's tests draw."""
-    for module in (adapter_folder, hardening):
+    for module in (run_folder, hardening):
         monkeypatch.setattr(module, "plots_available", lambda: False)
 
 

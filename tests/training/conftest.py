@@ -30,6 +30,12 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def curve_points(folder: Path) -> list[dict[str, Any]]:
+    """The points of a run's curves without the time they took."""
+    lines = (folder / "curves.jsonl").read_text(encoding="utf-8").splitlines()
+    return [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
+
+
 @pytest.fixture
 def write_pairs(tmp_path: Path) -> Callable[[str, Sequence[Mapping[str, Any]]], Path]:
     """Writes records to a JSONL file below the test's folder and returns its path."""

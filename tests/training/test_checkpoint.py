@@ -30,7 +30,9 @@ def save(folder: Path, state: RunState, **identity: object) -> Path:
 def test_a_loaded_checkpoint_goes_on_exactly_like_the_run_that_wrote_it(tmp_path) -> None:
     parameters, optimizer = stepped_parameter()
     store = CheckpointStore(tmp_path, {"seed": 0})
-    written = RunState(step=3, epoch=1, batch=2, best_loss=0.5, best_epoch=1, recent=LossSums(1.0, 2.0, 3.0, 4))
+    written = RunState(
+        step=3, epoch=1, batch=2, best_loss=0.5, best_epoch=1, recent=LossSums({"loss": 1.0, "security": 2.0}, 4)
+    )
     store.save(written, parameters, optimizer)
     fresh = nn.Parameter(torch.zeros(4, 3))
     fresh_optimizer = torch.optim.AdamW([fresh])
@@ -40,6 +42,35 @@ def test_a_loaded_checkpoint_goes_on_exactly_like_the_run_that_wrote_it(tmp_path
         parameter.grad = gradient.clone()
         its_optimizer.step()
     assert torch.equal(parameters["lora_A"], fresh)
+
+
+def test_a_checkpoint_written_before_tokens_were_counted_is_read(tmp_path) -> None:
+    folder = save(tmp_path, RunState(step=3))
+    record = json.loads((folder / "state.json").read_text())
+    record["state"] = {
+        "step": 3,
+        "epoch": 0,
+        "batch": 3,
+        "best_loss": 1.5,
+        "best_epoch": 0,
+        "stale_epochs": 0,
+        "recent": {"loss": 2.0, "security": 1.25, "functional": 0.75, "examples": 4},
+    }
+    (folder / "state.json").write_text(json.dumps(record))
+    state = CheckpointStore(tmp_path, {}).load(*stepped_parameter())
+    assert (state.step, state.tokens) == (3, 0)
+    assert state.recent == LossSums({"loss": 2.0, "security": 1.25, "functional": 0.75}, 4)
+
+
+def test_without_epochs_only_the_newest_checkpoint_is_kept(tmp_path) -> None:
+    for step in (0, 4, 8):
+        CheckpointStore(tmp_path, {}, keep_epochs=False).save(RunState(step=step), *stepped_parameter())
+    assert [folder.name for folder in (tmp_path / "checkpoints").iterdir()] == ["step-0000008"]
+
+
+def test_a_number_that_was_not_measured_is_null_in_the_curves(tmp_path) -> None:
+    CheckpointStore(tmp_path, {}).append_curve({"kind": "training", "step": 1, "kl": float("nan")})
+    assert "null" in (tmp_path / "curves.jsonl").read_text()
 
 
 def test_only_the_newest_checkpoint_and_those_at_the_end_of_an_epoch_are_kept(tmp_path) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from cosec.errors import SettingsError, TrainingError
-from cosec.training import adapter_folder, hardening, objective
+from cosec.training import hardening, run_folder
 from cosec.training.hardening import attach_adapter, harden
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.progress import LossMeans, SilentProgress
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES, tiny_model
-from tests.training.conftest import record
+from tests.training.conftest import curve_points, record
 from tests.training.tiny_run import FAST, run, tiny_base
 
 
@@ -54,7 +55,7 @@ class Dying(Watching):
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than training these models; one test below draws."""
-    for module in (adapter_folder, hardening):
+    for module in (run_folder, hardening):
         monkeypatch.setattr(module, "plots_available", lambda: False)
 
 
@@ -141,8 +142,7 @@ def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_
     assert run(data, tmp_path / "killed", resume=True).state.step == 8
     assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "killed"))
     assert_same_weights(adapter(tmp_path / "whole"), adapter(tmp_path / "killed"))
-    curves = [(tmp_path / name / "curves.jsonl").read_text() for name in ("whole", "killed")]
-    assert curves[0] == curves[1]
+    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "killed")
 
 
 def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(data, tmp_path) -> None:
@@ -186,9 +186,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path, mon
     def poisoned(self: Any, example: Any, **how: Any) -> Any:
         loss = plain(self, example, **how)
         if example.pair.function_name == "find_3" and how["training"]:
-            return objective.ExampleLoss(
-                total=loss.total * float("nan"), security=loss.security, functional=loss.functional
-            )
+            return replace(loss, total=loss.total * float("nan"))
         return loss
 
     monkeypatch.setattr(HardeningObjective, "loss", poisoned)
@@ -206,7 +204,7 @@ def test_patience_ends_a_run_that_no_longer_improves_and_resuming_does_not_go_on
         if how["training"]:
             return loss
         rising = torch.tensor(float(next(validated)))
-        return objective.ExampleLoss(total=rising, security=loss.security, functional=loss.functional)
+        return replace(loss, total=rising)
 
     monkeypatch.setattr(HardeningObjective, "loss", worse_each_time)
     result = run(data, tmp_path / "out", epochs=8, patience=2)
@@ -273,14 +271,14 @@ def test_the_fused_loss_is_used_and_equals_the_one_from_full_logits(data, archit
     plain._fused = False
     for example in examples(data)[:2]:
         found, expected = (each.loss(example, training=False, cache_key="") for each in (fused, plain))
-        assert found.security.item() == pytest.approx(expected.security.item(), rel=1e-5)
-        assert found.functional.item() == pytest.approx(expected.functional.item(), abs=1e-6)
+        assert found.parts["security"].item() == pytest.approx(expected.parts["security"].item(), rel=1e-5)
+        assert found.parts["functional"].item() == pytest.approx(expected.parts["functional"].item(), abs=1e-6)
 
 
 def test_a_fresh_adapter_changes_nothing_so_the_functional_loss_begins_at_zero(data) -> None:
     loss = reference_objective("llama").loss(examples(data)[0], training=False, cache_key="")
-    assert loss.functional.item() == pytest.approx(0, abs=1e-6)
-    assert loss.security.item() > 1
+    assert loss.parts["functional"].item() == pytest.approx(0, abs=1e-6)
+    assert loss.parts["security"].item() > 1
 
 
 def test_the_reference_is_computed_once_while_there_is_room(data, tmp_path, monkeypatch) -> None:

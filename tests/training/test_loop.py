@@ -13,8 +13,8 @@ from accelerate import debug_launcher
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-from cosec.training import adapter_folder, hardening
-from tests.training.conftest import record
+from cosec.training import hardening, run_folder
+from tests.training.conftest import curve_points, record
 from tests.training.tiny_run import run
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def data(tmp_path: Path, write_pairs: Any) -> Path:
 @pytest.fixture
 def one_process(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The output of the same run in one process."""
-    for module in (adapter_folder, hardening):
+    for module in (run_folder, hardening):
         monkeypatch.setattr(module, "plots_available", lambda: False)
     return run(data, tmp_path / "one").folder
 
@@ -47,7 +47,7 @@ def assert_same_run(one: Path, two: Path) -> None:
     first, second = (load_file(folder / "adapter_model.safetensors") for folder in (one, two))
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert (one / "curves.jsonl").read_text() == (two / "curves.jsonl").read_text()
+    assert curve_points(one) == curve_points(two)
     assert json.loads((two / "manifest.json").read_text())["processes"] == 2
 
 

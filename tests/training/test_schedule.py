@@ -48,3 +48,9 @@ def test_a_constant_rate_stays_after_the_warm_up() -> None:
 def test_every_example_has_its_own_dropout() -> None:
     seeds = {dropout_seed(seed, epoch, position) for seed in range(3) for epoch in range(3) for position in range(50)}
     assert len(seeds) == 450
+
+
+def test_the_cosine_falls_slowly_fast_and_slowly_to_zero() -> None:
+    settings = HardeningSettings(learning_rate=1.0, warmup_steps=10, schedule="cosine")
+    rates = [learning_rate(step, 110, settings) for step in (0, 5, 10, 35, 60, 85, 110)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.8535534, 0.5, 0.1464466, 0], abs=1e-6)

@@ -27,7 +27,7 @@ def test_the_arms_differ_from_cosec_plus_only_where_the_paper_says() -> None:
         "language_floor": 0,
     }
     assert differences("lora") == {"method": "lora"}
-    assert differences("smollm2-135m") == {"max_tokens": 384, "patience": 2}
+    assert differences("smollm2-135m") == {"max_tokens": 384, "learning_rate": 2e-4, "epochs": 3, "patience": 2}
 
 
 def test_what_is_set_by_hand_wins() -> None:

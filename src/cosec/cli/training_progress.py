@@ -62,10 +62,8 @@ class TerminalProgress:
     def validated(self, *, epoch: int, losses: LossMeans, best: bool) -> None:
         """Print the validation losses."""
         verdict = "the lowest so far" if best else "not the lowest"
-        self._print(
-            f"after epoch {epoch}: validation loss {losses.loss:.4f}"
-            f" (security {losses.security:.4f}, functional {losses.functional:.4f}), {verdict}"
-        )
+        parts = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in losses.parts.items())
+        self._print(f"after epoch {epoch}: validation loss {losses.loss:.4f} ({parts}), {verdict}")
 
     def saved(self, folder: Path) -> None:
         """Print where the checkpoint is, in logs only."""

@@ -1,11 +1,13 @@
 """Checkpoints that are either whole or absent, and the curves that go with them.
 
-A checkpoint is a folder ``checkpoints/step-0000123`` with the adapter's weights, the optimizer's moments (both
-safetensors) and ``state.json``: where in the data the run stands, what was best so far, and what the run was made
-from. Random states need no room: order and dropout are functions of the seed and the position (see ``schedule``).
+A checkpoint is a folder ``checkpoints/step-0000123`` with the trained weights (``adapter.safetensors``, be they an
+adapter's or a whole model's), the optimizer's moments (both safetensors) and ``state.json``: where in the data the
+run stands, what was best so far, and what the run was made from. Random states need no room: order and dropout are
+functions of the seed and the position (see ``schedule``).
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -48,6 +50,21 @@ class RunState:
     recent: LossSums = field(default_factory=LossSums)
     """Losses since the last point of the curve."""
 
+    tokens: int = 0
+    """Tokens of the examples trained on, over all processes."""
+
+    seconds: float = 0.0
+    """Time spent in training steps."""
+
+    def record(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "recent": self.recent.record()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "RunState":
+        """The inverse of ``record``; what an older checkpoint does not have starts at zero."""
+        return cls(**{**record, "recent": LossSums.from_record(record["recent"])})
+
 
 class CheckpointStore:
     """The checkpoints and curves of one run folder.
@@ -55,9 +72,11 @@ class CheckpointStore:
     Args:
         folder: The run's output folder.
         identity: What the run was made from (settings, data, base model); a checkpoint of another run is refused.
+        keep_epochs: Keep the checkpoints at the ends of epochs; otherwise only the newest.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, identity: Mapping[str, Any], *, keep_epochs: bool = True) -> None:
+        self._keep_epochs = keep_epochs
         self._checkpoints = folder / "checkpoints"
         self._curves = folder / "curves.jsonl"
         self._identity = json.loads(json.dumps(identity))
@@ -83,7 +102,7 @@ class CheckpointStore:
                 {name: value.detach().cpu() for name, value in parameters.items()}, partial / "adapter.safetensors"
             )
             save_file(_moments(parameters, optimizer), partial / "optimizer.safetensors")
-            record = {"state": asdict(state), "identity": self._identity}
+            record = {"state": state.record(), "identity": self._identity}
             (partial / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
                 shutil.rmtree(replaced, ignore_errors=True)
@@ -111,15 +130,17 @@ class CheckpointStore:
                 for name, value in parameters.items():
                     value.copy_(adapter[name])
             _restore_moments(parameters, optimizer, moments)
-            state: dict[str, Any] = record["state"]
-            return RunState(**{**state, "recent": LossSums(**state["recent"])})
+            return RunState.from_record(record["state"])
         except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             raise TrainingError(
                 f"the checkpoint {folder} is damaged ({error}); delete it to resume from the one before"
             ) from error
 
     def append_curve(self, point: Mapping[str, Any]) -> None:
-        """Add one point to ``curves.jsonl``."""
+        """Add one point to ``curves.jsonl``; a number that is none (not measured) is written as null."""
+        point = {
+            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in point.items()
+        }
         with writing(self._curves), self._curves.open("a", encoding="utf-8") as file:
             file.write(json.dumps(point) + "\n")
 
@@ -149,7 +170,7 @@ class CheckpointStore:
         for folder in self._checkpoints.glob("step-*"):
             with suppress(OSError, ValueError, KeyError):  # a damaged old checkpoint must not stop the run
                 record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-                if folder != keep and record["state"]["batch"] != 0:
+                if folder != keep and not (self._keep_epochs and record["state"]["batch"] == 0):
                     shutil.rmtree(folder)
 
 

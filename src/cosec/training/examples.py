@@ -36,6 +36,11 @@ class TrainingExample:
     key: int
     """Index among the distinct examples of its split; repeats made by balancing keep it."""
 
+    @property
+    def origin(self) -> str:
+        """Where its pair was read; names the example in messages."""
+        return self.pair.origin
+
 
 def tokenize_pairs(
     pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int

@@ -8,36 +8,29 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from cosec.errors import TrainingError
-from cosec.training.adapter_folder import AdapterFolder
+from cosec.training.adapter_folder import write_adapter
 from cosec.training.balancing import balance
-from cosec.training.checkpoint import CheckpointStore, RunState, writing
+from cosec.training.checkpoint import CheckpointStore, RunState
 from cosec.training.curves import plots_available
 from cosec.training.examples import TrainingExample, tokenize_pairs
 from cosec.training.loop import TrainingLoop
 from cosec.training.manifest import describe_data
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.progress import Progress, SilentProgress
+from cosec.training.run_folder import RunFolder, make_accelerator, prepare_folder
 from cosec.training.security_pairs import load_pairs
-from cosec.training.settings import HardeningSettings
+from cosec.training.settings import FREE_TO_CHANGE, HardeningSettings, TrainingSettings
 
 CACHE_FOLDER = "reference-cache"
 """Inside the output folder, while a run goes on."""
-
-PATIENT = timedelta(days=7)
-"""How long a process waits for the others: a suspended run must still go on afterwards."""
-
-FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience")
-"""Settings that a resumed run may change, because the weights do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,20 +102,23 @@ def harden(
         DataError: If the pairs cannot be read.
         TrainingError: If training cannot go on, or ``out`` holds another run.
     """
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENT)]
-    )
+    accelerator = make_accelerator()
     examples = prepare_examples(base.tokenizer, data, settings)
     store = CheckpointStore(out, _identity(base, examples.sha256, settings))
-    _prepare_folder(out, store, accelerator, resume=resume)
+    prepare_folder(out, store, accelerator, resume=resume)
+    if accelerator.is_main_process and not resume:
+        shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+    accelerator.wait_for_everyone()
     model = attach_adapter(base, settings, accelerator.device)
-    adapter_folder = AdapterFolder(
+    run_folder = RunFolder(
         out,
-        model=model,
-        base_model={"name": base.name, "sha256": base.sha256},
+        write_weights=lambda folder: write_adapter(model, base.name, folder),
+        weights=("adapter_model.safetensors", "adapter"),
+        facts={"base_model": {"name": base.name, "sha256": base.sha256}, "method": settings.method},
         data=examples.record,
         settings=settings,
         store=store,
+        panels=("loss", "security", "functional"),
         processes=accelerator.num_processes,
     )
     outcome = TrainingLoop(
@@ -134,7 +130,7 @@ def harden(
         store=store,
         accelerator=accelerator,
         progress=progress or SilentProgress(),
-        on_validated=adapter_folder.publish,
+        on_validated=run_folder.publish,
     ).run(resume=resume)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process and not outcome.interrupted:
@@ -166,7 +162,7 @@ def prepare_examples(
     )
 
 
-def attach_adapter(base: BaseModel, settings: HardeningSettings, device: torch.device) -> Any:
+def attach_adapter(base: BaseModel, settings: TrainingSettings, device: torch.device) -> Any:
     """Put a fresh LoRA adapter, which changes nothing yet, into the model; the same seed gives the same start.
 
     Returns:
@@ -190,19 +186,6 @@ def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) ->
     """What two runs must share for one to continue the other."""
     chosen = settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     return {"base model": base.sha256, "data": data_sha256, **chosen}
-
-
-def _prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
-    """Refuse to overwrite a run, make the folder and drop what an earlier run cached."""
-    if not resume and store.latest() is not None:
-        raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out")
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-            if not resume:
-                shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
-    accelerator.wait_for_everyone()
 
 
 def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:

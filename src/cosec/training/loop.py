@@ -10,8 +10,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -19,20 +19,43 @@ from torch import Tensor, nn
 
 from cosec.errors import SettingsError, TrainingError
 from cosec.training.checkpoint import CheckpointStore, RunState
-from cosec.training.examples import TrainingExample
 from cosec.training.objective import ExampleLoss
 from cosec.training.progress import LossMeans, LossSums, Progress
 from cosec.training.schedule import dropout_seed, epoch_batches, learning_rate, total_steps
-from cosec.training.settings import HardeningSettings
-
-CURVE_EVERY = 10
-"""Steps between two points of the training curve."""
+from cosec.training.settings import TrainingSettings
 
 
-class Objective(Protocol):
+class Example(Protocol):
+    """What the loop knows of an example."""
+
+    @property
+    def token_ids(self) -> Tensor:
+        """int64[tokens]."""
+        ...
+
+    @property
+    def key(self) -> int:
+        """The same for all repeats of an example."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """Names the example in messages."""
+        ...
+
+
+AnExample = TypeVar("AnExample", bound=Example)
+Judged = TypeVar("Judged", contravariant=True)
+
+
+class Objective(Protocol[Judged]):
     """Gives the loss of one example."""
 
-    def loss(self, example: TrainingExample, *, training: bool, cache_key: str) -> ExampleLoss:
+    def parts(self, *, training: bool) -> tuple[str, ...]:
+        """Names of what the loss is made of, in training or in validation."""
+        ...
+
+    def loss(self, example: Judged, *, training: bool, cache_key: str) -> ExampleLoss:
         """Compute it, with the adapter's dropout on when ``training``."""
         ...
 
@@ -46,7 +69,7 @@ class LoopOutcome:
     """True after Ctrl-C; the last checkpoint holds everything."""
 
 
-class TrainingLoop:
+class TrainingLoop(Generic[AnExample]):
     """One run: an objective, the parameters it trains, the examples, and a place for checkpoints.
 
     Args:
@@ -65,11 +88,11 @@ class TrainingLoop:
     def __init__(
         self,
         *,
-        objective: Objective,
+        objective: Objective[AnExample],
         parameters: Mapping[str, nn.Parameter],
-        training: Sequence[TrainingExample],
-        validation: Sequence[TrainingExample],
-        settings: HardeningSettings,
+        training: Sequence[AnExample],
+        validation: Sequence[AnExample],
+        settings: TrainingSettings,
         store: CheckpointStore,
         accelerator: Accelerator,
         progress: Progress,
@@ -136,15 +159,17 @@ class TrainingLoop:
     def _step(self, state: RunState, batch: Sequence[int], stop: bool) -> bool:
         """Take one optimizer step over ``batch``, update ``state``, and tell whether any process was asked to stop."""
         settings, processes = self._settings, self._accelerator.num_processes
-        sums = LossSums()
+        began = time.monotonic()
+        names = ("loss", *self._objective.parts(training=True))
+        sums = LossSums(dict.fromkeys(names, 0.0))
         for offset in range(self._accelerator.process_index, len(batch), processes):
             position = state.batch * settings.batch_size + offset
             torch.manual_seed(dropout_seed(settings.seed, state.epoch, position))
             example = self._training[batch[offset]]
             loss = self._objective.loss(example, training=True, cache_key=f"training-{example.key}")
             (loss.total / len(batch)).backward()  # type: ignore[no-untyped-call]
-            sums.add(loss.total.item(), loss.security.item(), loss.functional.item())
-        shared = self._share([sums.loss, sums.security, sums.functional, float(stop)])
+            sums.add(_values(loss))
+        *shared, stops = self._share([*(sums.sums[name] for name in names), float(stop)])
         gradient_norm = self._share_gradients()
         if not (math.isfinite(shared[0]) and math.isfinite(gradient_norm)):
             raise self._not_finite(state, batch, shared[0], gradient_norm)
@@ -154,9 +179,12 @@ class TrainingLoop:
         self._optimizer.step()
         self._optimizer.zero_grad()
         state.step, state.batch = state.step + 1, state.batch + 1
-        state.recent.add(shared[0], shared[1], shared[2], examples=len(batch))
-        self._report_step(state, LossMeans(*[value / len(batch) for value in shared[:3]]), rate, gradient_norm)
-        return shared[3] > 0
+        state.tokens += sum(len(self._training[index].token_ids) for index in batch)
+        state.seconds += time.monotonic() - began
+        batch_sums = dict(zip(names, shared, strict=True))
+        state.recent.add(batch_sums, examples=len(batch))
+        self._report_step(state, LossSums(batch_sums, len(batch)).means(), rate, gradient_norm)
+        return stops > 0
 
     def _share_gradients(self) -> float:
         """Add the gradients up over the processes, clip them, and return their norm before clipping."""
@@ -179,17 +207,17 @@ class TrainingLoop:
         return [float(value) for value in total]
 
     def _not_finite(self, state: RunState, batch: Sequence[int], loss: float, norm: float) -> TrainingError:
-        names = ", ".join(self._training[index].pair.origin for index in batch)
+        names = ", ".join(self._training[index].origin for index in batch)
         return TrainingError(
             f"step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is from before."
-            " Look at these pairs, or lower the learning rate"
+            " Look at these examples, or lower the learning rate"
         )
 
     def _report_step(self, state: RunState, losses: LossMeans, rate: float, gradient_norm: float) -> None:
         if self._accelerator.is_main_process:
             self._progress.stepped(step=state.step, epoch=state.epoch, losses=losses)
-        if state.step % CURVE_EVERY == 0:
-            point = {"kind": "training", "step": state.step, "epoch": state.epoch, **asdict(state.recent.means())}
+        if state.step % self._settings.log_every == 0:
+            point = {"kind": "training", **self._place(state), **state.recent.means().record()}
             self._curve({**point, "learning_rate": rate, "gradient_norm": gradient_norm})
             state.recent = LossSums()
 
@@ -202,7 +230,7 @@ class TrainingLoop:
         if best:
             state.best_loss, state.best_epoch = losses.loss if losses else None, state.epoch
         if losses:
-            self._curve({"kind": "validation", "step": state.step, "epoch": state.epoch, **asdict(losses)})
+            self._curve({"kind": "validation", **self._place(state), **losses.record()})
         if self._accelerator.is_main_process:
             if losses:
                 self._progress.validated(epoch=state.epoch, losses=losses, best=best)
@@ -212,17 +240,22 @@ class TrainingLoop:
         """Mean losses over the validation examples, shared between the processes; None where there are none."""
         if not self._validation:
             return None
-        sums = LossSums()
+        names = ("loss", *self._objective.parts(training=False))
+        sums = LossSums(dict.fromkeys(names, 0.0))
         for example in self._validation[self._accelerator.process_index :: self._accelerator.num_processes]:
             loss = self._objective.loss(example, training=False, cache_key=f"validation-{example.key}")
-            sums.add(loss.total.item(), loss.security.item(), loss.functional.item())
-        shared = self._share([sums.loss, sums.security, sums.functional])
-        losses = LossMeans(*[value / len(self._validation) for value in shared])
+            sums.add(_values(loss))
+        shared = self._share([sums.sums[name] for name in names])
+        losses = LossSums(dict(zip(names, shared, strict=True)), len(self._validation)).means()
         if not math.isfinite(losses.loss):
             raise TrainingError(
                 f"the validation loss after epoch {epoch} is {losses.loss}; the last checkpoint is intact"
             )
         return losses
+
+    def _place(self, state: RunState) -> dict[str, float]:
+        """Where a point of the curve belongs."""
+        return {"step": state.step, "epoch": state.epoch, "tokens": state.tokens, "seconds": round(state.seconds, 3)}
 
     def _curve(self, point: Mapping[str, Any]) -> None:
         if self._accelerator.is_main_process:
@@ -233,6 +266,11 @@ class TrainingLoop:
         if self._accelerator.is_main_process:
             self._progress.saved(self._store.save(state, self._parameters, self._optimizer))
         self._last_saved = time.monotonic()
+
+
+def _values(loss: ExampleLoss) -> dict[str, float]:
+    """The loss and its parts as numbers."""
+    return {"loss": loss.total.item(), **{name: value.item() for name, value in loss.parts.items()}}
 
 
 @contextmanager

@@ -1,6 +1,5 @@
-"""What a run was made from and how it went, as written beside the adapter."""
+"""What a run was made from and how it went, as written beside the weights."""
 
-import hashlib
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import cosec
 from cosec.training.checkpoint import RunState
 from cosec.training.examples import TrainingExample
 from cosec.training.security_pairs import PairSet
-from cosec.training.settings import HardeningSettings
+from cosec.training.settings import TrainingSettings
 
 PACKAGES = ("cosec", "torch", "transformers", "peft", "accelerate", "safetensors")
 
@@ -41,38 +40,36 @@ def describe_data(pairs: PairSet, balanced: Sequence[TrainingExample], distinct:
 
 def describe_run(
     *,
-    base_model: Mapping[str, str],
+    facts: Mapping[str, Any],
     data: Mapping[str, Any],
-    settings: HardeningSettings,
+    settings: TrainingSettings,
     state: RunState,
     curves: Sequence[Mapping[str, Any]],
-    adapter: Path,
     processes: int,
     commit: str | None,
 ) -> dict[str, Any]:
     """The manifest of a run as it stands, ready for JSON.
 
     Args:
-        base_model: Name and sha256 of the model the adapter belongs to.
-        data: From ``describe_data``.
+        facts: What the phase itself says: the models that went in, the digest of what came out.
+        data: Counts and digest of the data.
         settings: The run's settings.
         state: Where the run stands.
         curves: The points of ``curves.jsonl``; those of validation become the metrics per epoch.
-        adapter: The adapter's weights, whose digest is recorded.
         processes: How many processes shared the batches.
         commit: Of the code, from ``git_commit``, as it was when the run began.
     """
     return {
         "format": 1,
-        "base_model": dict(base_model),
-        "adapter_sha256": hashlib.sha256(adapter.read_bytes()).hexdigest(),
-        "method": settings.method,
+        **facts,
         "seed": settings.seed,
         "settings": settings.model_dump(mode="json"),
         "data": dict(data),
         "best_epoch": state.best_epoch,
         "best_validation_loss": state.best_loss,
         "steps": state.step,
+        "tokens": state.tokens,
+        "training_seconds": round(state.seconds, 1),
         "validation": [
             {key: value for key, value in point.items() if key != "kind"}
             for point in curves

@@ -5,6 +5,7 @@ first use. Knows nothing about optimizers or epochs.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from cosec.training.settings import HardeningSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleLoss:
-    """The loss of one example and its two parts (scalars; only ``total`` is meant for ``backward``)."""
+    """The loss of one example and what it is made of (scalars; only ``total`` is meant for ``backward``)."""
 
     total: Tensor
-    security: Tensor
-    functional: Tensor
+    parts: Mapping[str, Tensor]
+    """By the names that the objective's ``parts`` gives; not a number where it was not measured."""
 
 
 class ReferenceCache:
@@ -68,6 +69,10 @@ class HardeningObjective:
         self._body, self._head = causal.base_model, causal.get_output_embeddings()
         self._fused = self._head_is_plain()
 
+    def parts(self, *, training: bool) -> tuple[str, ...]:
+        """Both losses, whether it is training or validation."""
+        return ("security", "functional")
+
     @property
     def fused(self) -> bool:
         """Whether the model's logits are its frozen linear head applied to its body, so that the fused loss holds."""
@@ -103,7 +108,9 @@ class HardeningObjective:
         else:
             security = security_loss(student, targets, changed, reduction=reduction)
             functional = functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction)
-        return ExampleLoss(total=security + functional, security=security.detach(), functional=functional.detach())
+        return ExampleLoss(
+            total=security + functional, parts={"security": security.detach(), "functional": functional.detach()}
+        )
 
     def _states(self, token_ids: Tensor) -> Tensor:
         """Float[positions, width]: hidden states where the loss is fused, else logits; one row per predicted token."""

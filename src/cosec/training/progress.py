@@ -1,5 +1,6 @@
 """What the loop tells whoever watches it. The terminal's implementation lives in ``cli``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -10,30 +11,47 @@ class LossMeans:
     """Mean losses over some examples, in nats."""
 
     loss: float
-    security: float
-    functional: float
+    parts: Mapping[str, float]
+    """What the loss is made of, by the names that the objective gives; not a number where it was not measured."""
+
+    def record(self) -> dict[str, float]:
+        """All of them by name, the loss first."""
+        return {"loss": self.loss, **self.parts}
 
 
 @dataclass(slots=True)
 class LossSums:
     """Running sums behind ``LossMeans``."""
 
-    loss: float = 0.0
-    security: float = 0.0
-    functional: float = 0.0
-    examples: int = field(default=0)
+    sums: dict[str, float] = field(default_factory=dict)
+    """By name; the loss itself is ``loss``."""
 
-    def add(self, loss: float, security: float, functional: float, examples: int = 1) -> None:
+    examples: int = 0
+
+    def add(self, values: Mapping[str, float], examples: int = 1) -> None:
         """Count one example, or the sums of several."""
-        self.loss += loss
-        self.security += security
-        self.functional += functional
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
         self.examples += examples
 
     def means(self) -> LossMeans:
-        """The means so far; zeros before the first example."""
-        count = max(self.examples, 1)
-        return LossMeans(loss=self.loss / count, security=self.security / count, functional=self.functional / count)
+        """The means so far.
+
+        Raises:
+            ZeroDivisionError: Before the first example.
+        """
+        means = {name: value / self.examples for name, value in self.sums.items()}
+        return LossMeans(loss=means.pop("loss"), parts=means)
+
+    def record(self) -> dict[str, float]:
+        """Everything in one flat dictionary, for a checkpoint."""
+        return {**self.sums, "examples": self.examples}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, float]) -> "LossSums":
+        """The inverse of ``record``."""
+        sums = {name: value for name, value in record.items() if name != "examples"}
+        return cls(sums, int(record["examples"]))
 
 
 class Progress(Protocol):

@@ -4,10 +4,11 @@ Pure functions of the settings, so that a resumed run repeats them.
 """
 
 import hashlib
+import math
 import random
 from collections.abc import Sequence
 
-from cosec.training.settings import HardeningSettings
+from cosec.training.settings import TrainingSettings
 
 POOL = 50
 """Batches whose examples are sorted by length before they are cut apart."""
@@ -40,22 +41,25 @@ def epoch_batches(lengths: Sequence[int], *, batch_size: int, seed: int, epoch: 
     return batches
 
 
-def total_steps(example_count: int, settings: HardeningSettings) -> int:
+def total_steps(example_count: int, settings: TrainingSettings) -> int:
     """Optimizer steps of the whole run."""
     steps = settings.epochs * -(-example_count // settings.batch_size)
     return min(steps, settings.max_steps) if settings.max_steps else steps
 
 
-def learning_rate(step: int, steps: int, settings: HardeningSettings) -> float:
+def learning_rate(step: int, steps: int, settings: TrainingSettings) -> float:
     """Learning rate of optimizer step ``step`` (the first is 0) out of ``steps``.
 
-    Linear warm-up from 0 to the peak, then a linear fall to 0 at the end, or constant.
+    Linear warm-up from 0 to the peak, then a fall to 0 at the end, along a line or half a cosine, or constant.
     """
     if step < settings.warmup_steps:
         return settings.learning_rate * step / settings.warmup_steps
     if settings.schedule == "constant":
         return settings.learning_rate
-    return settings.learning_rate * max(steps - step, 0) / max(steps - settings.warmup_steps, 1)
+    left = max(steps - step, 0) / max(steps - settings.warmup_steps, 1)
+    if settings.schedule == "cosine":
+        return settings.learning_rate * (1 - math.cos(math.pi * left)) / 2
+    return settings.learning_rate * left
 
 
 def dropout_seed(seed: int, epoch: int, position: int) -> int:

@@ -1,6 +1,7 @@
-"""The settings of security training: one object gives the flags, the TOML recipe and the run's manifest.
+"""The settings of training: one object gives the flags, the TOML recipe and the run's manifest.
 
-The defaults are the paper's Table IV, where it contradicts itself as said at the field.
+What all phases share, and those of security training; ``alignment_settings`` has the other phase. The defaults are the
+paper's Table IV, where it contradicts itself as said at the field.
 """
 
 import tomllib
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,10 +24,72 @@ Reduction = Literal["mean", "sum"]
 """Over the positions that take part. The paper prints sums; its code takes means."""
 
 
-class HardeningSettings(BaseModel):
-    """Everything that decides what a security training run computes."""
+class TrainingSettings(BaseModel):
+    """What every phase of training sets."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    max_tokens: int = Field(default=1024, ge=8)
+    """Longest example, in tokens."""
+
+    lora_rank: int = Field(default=8, ge=1)
+    """Rank of the adapter."""
+
+    lora_alpha: float = Field(default=16, gt=0)
+    """Scale of the adapter; its output is multiplied by alpha / rank."""
+
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout before the adapter (Table IV; the paper's text says 0.1). The frozen weights run without dropout."""
+
+    lora_targets: tuple[str, ...] = ()
+    """Module names to adapt; empty means those of the model's family."""
+
+    learning_rate: float = Field(default=5e-5, gt=0)
+    """Peak learning rate of AdamW."""
+
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """What follows the warm-up: a fall to zero at the last step, along a line or half a cosine, or the peak kept."""
+
+    warmup_steps: int = Field(default=50, ge=0)
+    """Optimizer steps of linear warm-up."""
+
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW's weight decay. The paper's Table IV prints 16, a misprint; this is AdamW's usual value."""
+
+    adam_epsilon: float = Field(default=1e-8, gt=0)
+    """AdamW's epsilon."""
+
+    clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients are scaled down to this norm."""
+
+    batch_size: int = Field(default=2, ge=1)
+    """Examples per optimizer step, over all processes. Each runs by itself."""
+
+    epochs: int = Field(default=8, ge=1)
+    """Passes over the training examples."""
+
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many optimizer steps, if the epochs are not done before."""
+
+    patience: int = Field(default=0, ge=0)
+    """Stop after this many epochs without a lower validation loss; 0 runs all epochs, as the paper does."""
+
+    seed: int = 0
+    """Seed of the split, the order, the adapter's start and the dropout."""
+
+    log_every: int = Field(default=10, ge=1)
+    """Steps between two points of the training curve."""
+
+    checkpoint_minutes: float = Field(default=10, gt=0)
+    """Time between checkpoints inside an epoch."""
+
+
+FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience", "log_every")
+"""Settings that a resumed run may change, because the weights do not depend on them."""
+
+
+class HardeningSettings(TrainingSettings):
+    """Everything that decides what a security training run computes."""
 
     method: Method = "cosec-plus"
     """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does.
@@ -52,71 +115,40 @@ class HardeningSettings(BaseModel):
     validation_share: float = Field(default=0.1, ge=0, lt=1)
     """Share of the commits set aside for validation when the data bring no val/ folder."""
 
-    lora_rank: int = Field(default=8, ge=1)
-    """Rank of the adapter."""
-
-    lora_alpha: float = Field(default=16, gt=0)
-    """Scale of the adapter; its output is multiplied by alpha / rank."""
-
-    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
-    """Dropout before the adapter (Table IV; the paper's text says 0.1). The frozen weights run without dropout."""
-
-    lora_targets: tuple[str, ...] = ()
-    """Module names to adapt; empty means those of the model's family."""
-
-    learning_rate: float = Field(default=5e-5, gt=0)
-    """Peak learning rate of AdamW."""
-
-    schedule: Literal["linear", "constant"] = "linear"
-    """What follows the warm-up: a linear fall to zero at the last step, or the peak kept."""
-
-    warmup_steps: int = Field(default=50, ge=0)
-    """Optimizer steps of linear warm-up."""
-
-    weight_decay: float = Field(default=0.01, ge=0)
-    """AdamW's weight decay. The paper's Table IV prints 16, a misprint; this is AdamW's usual value."""
-
-    adam_epsilon: float = Field(default=1e-8, gt=0)
-    """AdamW's epsilon."""
-
-    clip_norm: float = Field(default=1.0, gt=0)
-    """Gradients are scaled down to this norm."""
-
     batch_size: int = Field(default=2, ge=1)
     """Examples per optimizer step, over all processes (paper: batch 1 x accumulation 2). Each runs by itself."""
 
     epochs: int = Field(default=8, ge=1)
     """Passes over the balanced training pairs."""
 
-    max_steps: int | None = Field(default=None, ge=1)
-    """Stop after this many optimizer steps, if the epochs are not done before."""
-
-    patience: int = Field(default=0, ge=0)
-    """Stop after this many epochs without a lower validation loss; 0 runs all epochs, as the paper does."""
-
-    seed: int = 0
-    """Seed of the split, the balancing, the order, the adapter's start and the dropout."""
-
-    checkpoint_minutes: float = Field(default=10, gt=0)
-    """Time between checkpoints inside an epoch."""
-
     reference_cache_mib: int = Field(default=4096, ge=0)
     """Room on disk for the hidden states of the model before training, which are the same in every epoch."""
 
 
-def shipped_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    folder = Path(str(files("cosec"))) / "recipes"
-    return {file.stem: file for file in sorted(folder.glob("*.toml"), key=lambda file: file.stem)}
+SomeSettings = TypeVar("SomeSettings", bound=BaseModel)
 
 
-def read_recipe(name_or_file: str) -> dict[str, Any]:
+def shipped_recipes(folder: str = ".") -> dict[str, Path]:
+    """The recipes that come with the package, by name.
+
+    Args:
+        folder: Below ``recipes/``: ``.`` has those of security training, ``align`` those of alignment.
+    """
+    place = Path(str(files("cosec"))) / "recipes" / folder
+    return {file.stem: file for file in sorted(place.glob("*.toml"), key=lambda file: file.stem)}
+
+
+def read_recipe(name_or_file: str, folder: str = ".") -> dict[str, Any]:
     """Read the settings of a shipped recipe (by name) or of a TOML file.
+
+    Args:
+        name_or_file: What the user wrote.
+        folder: As for ``shipped_recipes``.
 
     Raises:
         SettingsError: If there is no such recipe or the file is not TOML.
     """
-    shipped = shipped_recipes()
+    shipped = shipped_recipes(folder)
     file = shipped.get(name_or_file, Path(name_or_file))
     if not file.is_file():
         raise SettingsError(f"no recipe {name_or_file!r}; shipped are {', '.join(shipped)}, or give a .toml file")
@@ -127,22 +159,31 @@ def read_recipe(name_or_file: str) -> dict[str, Any]:
 
 
 def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> HardeningSettings:
-    """Build the settings from a recipe and from what was set by hand, which wins.
+    """Build the settings of security training from a recipe and from what was set by hand, which wins.
 
     Raises:
         SettingsError: If a setting is unknown or out of range; says which and, for a misspelt one, what was probably
             meant.
     """
+    return validate_settings(HardeningSettings, {**recipe, **(overrides or {})})
+
+
+def validate_settings(kind: type[SomeSettings], entries: Mapping[str, Any]) -> SomeSettings:
+    """Build settings of one kind.
+
+    Raises:
+        SettingsError: As ``make_settings``.
+    """
     try:
-        return HardeningSettings.model_validate({**recipe, **(overrides or {})})
+        return kind.model_validate(dict(entries))
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(problem) for problem in error.errors())) from None
+        raise SettingsError("; ".join(_explain(problem, kind) for problem in error.errors())) from None
 
 
-def _explain(problem: Any) -> str:
+def _explain(problem: Any, kind: type[BaseModel]) -> str:
     """One problem in one sentence."""
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] != "extra_forbidden":
         return f"setting {name}: {problem['msg']} (found {problem['input']!r})"
-    close = get_close_matches(name, HardeningSettings.model_fields, n=1)
+    close = get_close_matches(name, kind.model_fields, n=1)
     return f"unknown setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
