@@ -22,7 +22,7 @@ from cosec.evaluation.checkers.python_flow.values import (
     outside,
 )
 
-MAX_STEPS = 400_000
+MAX_STEPS = 100_000
 """Expressions and statements evaluated for one file; a typical completion needs a few thousand."""
 
 
@@ -143,6 +143,8 @@ class Analysis:
         state = self.frame.state
         if self.frame.handler:
             self.pages.check_return(self, value, node)
+        elif self.frame.entry:
+            pages.check_markup(self, value, node)
         self.frame.returned.append((value, state.copy()))
         state.dead = True
 
@@ -170,7 +172,7 @@ class Analysis:
         names = parameters.parameter_values(self, function, kind)
         if self_value is not None and function.positional:
             names[function.positional[0].arg] = self_value
-        definitions.run_function(self, function, names, handler=kind)
+        definitions.run_function(self, function, names, handler=kind, entry=True)
         self.frame.state.become(before)
 
     def _run_methods(self, owner: Class) -> None:
@@ -181,7 +183,7 @@ class Analysis:
             for method in methods:
                 kind = parameters.handler_kind(self, method)
                 private = method.name.startswith("_") and not method.name.startswith("__")
-                if method.name == "__init__" or (method.name in self.called or private) and not kind:
+                if method.name == "__init__" or ((method.name in self.called or private) and not kind):
                     continue
                 first = None if method.decorated("staticmethod") else instance
                 self.run_entry(method, kind, first)

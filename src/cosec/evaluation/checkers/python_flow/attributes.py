@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
 
 PATH = frozenset({"dots", "absolute"})
-LAST_PART = frozenset({"name", "stem", "suffix"})
 NUMBERS = frozenset({"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length"})
 MAX_NAME = 160
+SHORT = 2
+"""Text of so few characters leads to no other folder once more text is added."""
 
 
 def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value:
@@ -45,8 +46,7 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
         found.append(from_source)
     elif value.names:
         names = frozenset(f"{each}.{name}" for each in value.names if len(each) < MAX_NAME)
-        flags = frozenset({"regex flags"} & value.flags)
-        found.append(Value(names=names, taints=_tainted_attribute(value, name).taints, flags=flags))
+        found.append(_tainted_attribute(value, name).with_(names=names))
     elif value.taints:
         found.append(_tainted_attribute(value, name))
     return join_all(found)
@@ -87,7 +87,7 @@ def _tainted_attribute(value: Value, name: str) -> Value:
     if not value.taints or name in NUMBERS:
         return UNKNOWN
     made = value.step(f".{name}")
-    if name in LAST_PART and "archive" not in value.flags and not _is_member(value):
+    if name in {"stem", "suffix"} or (name == "name" and _is_path(value)):
         return made.without(PATH)
     flags = value.flags & {"normalised", "path"}
     if name in {"parent", "parents"}:
@@ -95,8 +95,9 @@ def _tainted_attribute(value: Value, name: str) -> Value:
     return made.with_(flags=flags)
 
 
-def _is_member(value: Value) -> bool:
-    return any(taint.source.kind == "archive" for taint in value.taints)
+def _is_path(value: Value) -> bool:
+    named = any(taint.source.kind == "parameter" and "path" in taint.source.text for taint in value.taints)
+    return named or "path" in value.flags or "pathlib.Path()" in value.names
 
 
 def item(analysis: Analysis, container: Value, key: Value) -> Value:
@@ -173,8 +174,8 @@ def element_of(value: Value) -> Value:
     return join_all(found)
 
 
-def sliced(value: Value) -> Value:
-    """Part of a text or list."""
+def sliced(value: Value, length: int | None = None) -> Value:
+    """Part of a text or list; ``length`` is how long it can be at most."""
     if value.holds:
         made = Held("list")
         for held in value.holds:
@@ -183,6 +184,8 @@ def sliced(value: Value) -> Value:
         return holding(made)
     if value.constants and not value.taints:
         return UNKNOWN
+    if length is not None and 0 <= length <= SHORT:
+        value = value.without(PATH)
     return value.with_(taints=value.step("[:]").taints, parts=(), constants=(), exact=False, flags=frozenset())
 
 

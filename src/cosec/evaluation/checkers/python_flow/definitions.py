@@ -117,10 +117,12 @@ def bound_arguments(
     return names
 
 
-def run_function(analysis: Analysis, function: Function, names: dict[str, Value], handler: str = "") -> Value:
+def run_function(
+    analysis: Analysis, function: Function, names: dict[str, Value], *, handler: str = "", entry: bool = False
+) -> Value:
     """Run a function's body; what its checks show holds afterwards for the caller."""
     caller = analysis.frame
-    frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler)
+    frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler, entry=entry)
     analysis.frames.append(frame)
     try:
         analysis.interpreter.run(function.body)

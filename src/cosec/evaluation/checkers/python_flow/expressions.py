@@ -11,8 +11,6 @@ from cosec.evaluation.checkers.python_flow import attributes, conditions, defini
 from cosec.evaluation.checkers.python_flow.assignment import assign
 from cosec.evaluation.checkers.python_flow.state import State, join_states
 from cosec.evaluation.checkers.python_flow.values import (
-    EACH,
-    LEADING,
     NO_FACTS,
     UNKNOWN,
     WHOLE,
@@ -74,10 +72,11 @@ class Evaluator:
             return stored
         container = self.evaluate(node.value)
         if isinstance(node.slice, ast.Slice):
-            for bound in (node.slice.lower, node.slice.upper, node.slice.step):
-                if bound is not None:
-                    self.evaluate(bound)
-            return attributes.sliced(container)
+            lower, upper = (
+                UNKNOWN if each is None else self.evaluate(each) for each in (node.slice.lower, node.slice.upper)
+            )
+            length = upper.constant if node.slice.lower is None else None
+            return attributes.sliced(container, length if isinstance(length, int) else None)
         key = self.evaluate(node.slice)
         return attributes.item(self._analysis, container, key)
 

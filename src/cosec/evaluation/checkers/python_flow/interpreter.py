@@ -214,7 +214,7 @@ class Interpreter:
             end = self._branch(entered, node.body)
             breaks, continues = self._leave_loop()
             end = join_states([end, *continues])
-            endless = test.constant in {True, 1}
+            endless = test.constant in {True}
             self._state.become(join_states([end, start]))
             test = self._evaluate(node.test)
             self._state.facts |= test.when_false

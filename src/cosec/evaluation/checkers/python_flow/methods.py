@@ -17,20 +17,19 @@ from cosec.evaluation.checkers.python_flow.values import (
     join,
     join_all,
 )
+from cosec.evaluation.checkers.python_flow.words import words
 
-SAME_TEXT = frozenset(
+SAME_TEXT = words(
     "strip lstrip rstrip lower upper casefold title capitalize swapcase expandtabs ljust rjust center zfill encode"
-    " decode removeprefix removesuffix copy as_posix tobytes __str__".split()
+    " decode removeprefix removesuffix copy as_posix tobytes __str__"
 )
 """Methods after which a text is still as dangerous as before, and a check of either is a check of both."""
 
-FOLDABLE = frozenset(
-    "strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix".split()
-)
-NUMBERS = frozenset("find rfind index rindex count __len__ bit_length".split())
-TESTS = frozenset(
+FOLDABLE = words("strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix")
+NUMBERS = words("find rfind index rindex count __len__ bit_length")
+TESTS = words(
     "startswith endswith isalnum isalpha isdigit isdecimal isnumeric isidentifier isprintable isspace islower isupper"
-    " istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset".split()
+    " istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset"
 )
 
 
@@ -211,9 +210,7 @@ def _same_text(site: CallSite) -> Value:
     made = receiver.with_(constants=(), exact=False, when_true=frozenset(), when_false=frozenset())
     if site.method in {"strip", "lstrip"} and ("/" in removed):
         made = made.without({"absolute"})
-    if site.method in {"strip", "lstrip", "rstrip"} and not site.positional and "line" in receiver.flags:
-        return made
-    return made
+    return made.without({"log"}) if removed in {"unicode_escape", "unicode-escape", "string_escape"} else made
 
 
 def replaced(text: Value, arguments: list[Value]) -> Value:

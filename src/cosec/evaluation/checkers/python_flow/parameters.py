@@ -9,29 +9,30 @@ from typing import TYPE_CHECKING
 from cosec.evaluation.checkers.python_flow import alphabets, definitions, sources
 from cosec.evaluation.checkers.python_flow.program import Class, Function, last_name
 from cosec.evaluation.checkers.python_flow.values import UNKNOWN, Held, Value, constant, holding
+from cosec.evaluation.checkers.python_flow.words import words
 
 if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
 
-ROUTES = frozenset(
+ROUTES = words(
     "route get post put delete patch head options websocket websocket_route api_route view action api_view expose"
-    " view_config before_request after_request errorhandler endpoint".split()
+    " view_config before_request after_request errorhandler endpoint"
 )
 HTTP_METHODS = frozenset({"get", "post", "put", "delete", "patch", "head", "options"})
 COMMANDS = frozenset({"command", "argument", "option", "group"})
 HANDLER_CLASSES = ("View", "Resource", "RequestHandler", "APIView", "HTTPEndpoint", "ViewSet", "Handler", "MethodView")
 FRAMEWORKS = ("fastapi", "flask", "quart", "django", "starlette", "bottle", "sanic", "aiohttp", "tornado", "cherrypy")
-INFRASTRUCTURE = frozenset(
+INFRASTRUCTURE = words(
     "self cls conn connection con db database cursor cur c session engine app client logger log env environment loader"
     " context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock ssh"
-    " tx transaction dao repo repository api parser args_parser response resp writer".split()
+    " tx transaction dao repo repository api parser args_parser response resp writer"
 )
 """Parameters that by their name are part of the program's own machinery."""
 
-TEXTUAL = frozenset(
+TEXTUAL = words(
     "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping Sequence"
     " Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace FieldStorage"
-    " MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr".split()
+    " MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
 )
 REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|\{(\w+):(\w+)\}|\(\?P<(\w+)>([^)]*)\)")
@@ -103,6 +104,8 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
         if default is not None and isinstance(default.constant, int | float):
             return UNKNOWN
     found = _incoming(function, name, kind)
+    if types & {"Path", "PurePath", "PathLike"}:
+        found = found.with_(flags=frozenset({"path"}))
     return found.without(_pattern_of(annotation, _default_node(function, name)))
 
 

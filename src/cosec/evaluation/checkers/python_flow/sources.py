@@ -14,6 +14,7 @@ from cosec.evaluation.checkers.python_flow.values import (
     holding,
     join,
 )
+from cosec.evaluation.checkers.python_flow.words import words
 
 if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
@@ -25,9 +26,9 @@ REQUESTS = frozenset(
 )
 """Names under which frameworks keep the request at hand."""
 
-CLEAN_OF_REQUEST = frozenset(
+CLEAN_OF_REQUEST = words(
     "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax blueprint"
-    " url_rule db state client auth loop transport resolver_match max_content_length connection protocol".split()
+    " url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
 )
 """Attributes of a request that its sender does not choose."""
 
@@ -41,9 +42,9 @@ RECEIVERS = frozenset({"recv", "recvfrom", "recv_into", "receive_text", "receive
 ARGUMENT_GETTERS = frozenset(
     {"get_argument", "get_arguments", "get_body_argument", "get_query_argument", "get_query_arguments", "get_cookie"}
 )
-HARMLESS_TYPES = frozenset(
+HARMLESS_TYPES = words(
     "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt conint"
-    " IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat".split()
+    " IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
 )
 """Types that a converted or validated value cannot do harm with."""
 
@@ -153,9 +154,9 @@ def _note_option(site: CallSite) -> None:
     action = site.argument(None, "action")
     value = incoming("argv", f"option {long}")
     kind = site.argument(None, "type")
-    if site.argument(None, "choices") is not None:
-        value = UNKNOWN
-    elif action is not None and action.strings and action.strings[0] not in {"store", "append", "extend"}:
+    if site.argument(None, "choices") is not None or (
+        action is not None and action.strings and action.strings[0] not in {"store", "append", "extend"}
+    ):
         value = UNKNOWN
     elif kind is not None:
         value = site.analysis.apply(kind, value, site.node)

@@ -84,5 +84,8 @@ class Frame:
     depth: int = 0
     """How many branches deep the statement at hand is."""
 
+    entry: bool = False
+    """Whether nobody in the file calls it."""
+
     handler: str = ""
     """For a function that answers requests: the framework."""

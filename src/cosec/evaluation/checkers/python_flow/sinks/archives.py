@@ -35,7 +35,7 @@ def _filtered(site: CallSite) -> bool:
         trusted = any(each in TRUSTING for each in chosen.constants) or any(
             "fully_trusted" in each for each in chosen.names
         )
-        return not trusted and chosen.constant is not None or bool(chosen.names or chosen.targets) and not trusted
+        return (not trusted and chosen.constant is not None) or (bool(chosen.names or chosen.targets) and not trusted)
     return any(text.endswith(".extraction_filter") for text in site.analysis.stored_texts)
 
 
@@ -47,5 +47,5 @@ def _any_member(archive: Value) -> Value:
 def _report(site: CallSite, members: Value) -> None:
     analysis = site.analysis
     taints = [*analysis.harmful(members, "dots"), *analysis.harmful(members, "absolute")]
-    if taints or not members.all_taints() and not members.holds and not site.receiver.all_taints():
+    if taints or (not members.all_taints() and not members.holds and not site.receiver.all_taints()):
         analysis.report(RULE, site.node, MESSAGE, taints[0].source if taints else None)

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.python_flow.values import UNKNOWN, Value
+from cosec.evaluation.checkers.python_flow.words import words
 
 if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
@@ -32,11 +33,11 @@ DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORE
 AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
 HASH = re.compile(r"^[0-9a-f]{32,128}$|^\$2[aby]\$|^pbkdf2|^\$argon2", re.IGNORECASE)
 MESSAGE = "A credential is written into the program"
-NO_CREDENTIALS = frozenset(
+NO_CREDENTIALS = words(
     "getpass add_argument Field Form Query Header Body input prompt option argument getenv get CharField"
     " PasswordField StringField Column TextField label Label Entry setdefault print info debug warning error log"
     " find_element fill locator click getattr hasattr check_password_hash generate_password_hash hashpw"
-    " HTTPException ValueError namedtuple url_for render_template".split()
+    " HTTPException ValueError namedtuple url_for render_template"
 )
 THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
 SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth", "authenticate", "AESGCM_"})
@@ -116,7 +117,7 @@ def _written(value: Value, name: str) -> bool:
     """Whether a value may be a credential that the program's text contains."""
     texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
     for each in texts:
-        if not isinstance(each, str) or not each or PLACEHOLDER.search(each) and not _sentence(each, name):
+        if not isinstance(each, str) or not each or (PLACEHOLDER.search(each) and not _sentence(each, name)):
             continue
         if KEY.search(name) and len(each) < 6:
             continue

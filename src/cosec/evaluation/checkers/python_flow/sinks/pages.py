@@ -6,7 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from cosec.evaluation.checkers.python_flow.values import UNKNOWN, Held, Taint, Value, holding
+from cosec.evaluation.checkers.python_flow.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
 
 if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
@@ -52,6 +52,15 @@ HARMLESS_CONTENT = re.compile(
 )
 
 
+TAG = re.compile(
+    r"</?(a|b|i|p|div|span|h[1-6]|li|ul|ol|td|th|tr|table|html|body|script|img|strong|em|title|input|form|button|option|"
+    r"section|article|header|footer|blockquote|pre|code|label|svg|iframe|br|dt|dd|style|small)\b[^<]*>?",
+    re.IGNORECASE,
+)
+MARKUP_NAMES = re.compile(r"'\w*(html|markup|children|fragment|template|svg|xml|inner)\w*'", re.IGNORECASE)
+"""Parameters that are markup already."""
+
+
 class Pages:
     """Responses that were made, to be judged once all their headers are known."""
 
@@ -91,6 +100,16 @@ class Pages:
         if "content" in _text_names(analysis):
             return
         for taint in analysis.harmful(body, "xss", KINDS):
+            analysis.report(RULE, node, MESSAGE, taint.source)
+            return
+
+
+def check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
+    """Look at what a function returns that nobody in the file calls: markup made of its parameters."""
+    if not TAG.search(value.letters()) or "markup" in value.flags:
+        return
+    for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
+        if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
             analysis.report(RULE, node, MESSAGE, taint.source)
             return
 

@@ -4,32 +4,37 @@ import re
 
 from cosec.evaluation.checkers.python_flow.site import CallSite
 from cosec.evaluation.checkers.python_flow.values import LEADING, Taint, Value
+from cosec.evaluation.checkers.python_flow.words import words
 
 RULE = "py/path-traversal"
 ARCHIVE_RULE = "py/archive-traversal"
 FUNCTIONS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
-        "open io.open codecs.open os.open aiofiles.open gzip.open bz2.open lzma.open os.remove os.unlink os.rmdir"
-        " os.removedirs os.mkdir os.makedirs os.listdir os.scandir os.walk os.chmod os.chown os.truncate shutil.rmtree"
-        " os.mkfifo os.readlink os.utime zipfile.ZipFile tarfile.open tarfile.TarFile linecache.getline linecache.getlines"
-        " pandas.read_csv pd.read_csv pandas.read_excel pd.read_excel numpy.load np.load PIL.Image.open Image.open"
-        " fileinput.input runpy.run_path sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in".split(),
+        words(
+            "open io.open codecs.open os.open aiofiles.open gzip.open bz2.open lzma.open os.remove os.unlink os.rmdir"
+            " os.removedirs os.mkdir os.makedirs os.listdir os.scandir os.walk os.chmod os.chown os.truncate shutil.rmtree"
+            " os.mkfifo os.readlink os.utime zipfile.ZipFile tarfile.open tarfile.TarFile linecache.getline linecache.getlines"
+            " pandas.read_csv pd.read_csv pandas.read_excel pd.read_excel numpy.load np.load PIL.Image.open Image.open"
+            " fileinput.input runpy.run_path sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in"
+        ),
         (0,),
     ),
     **dict.fromkeys(
-        "os.rename os.renames os.replace os.link os.symlink shutil.copy shutil.copy2 shutil.copyfile shutil.copytree"
-        " shutil.move shutil.copymode".split(),
+        words(
+            "os.rename os.renames os.replace os.link os.symlink shutil.copy shutil.copy2 shutil.copyfile shutil.copytree"
+            " shutil.move shutil.copymode"
+        ),
         (0, 1),
     ),
 }
-NAMED = frozenset(
+NAMED = words(
     "send_file FileResponse StreamingFileResponse send_from_directory TemplateResponse_path static_file_path web_file"
-    " sendfile".split()
+    " sendfile"
 )
 SENDERS = frozenset({"send_file", "FileResponse", "sendfile"})
-PATH_METHODS = frozenset(
+PATH_METHODS = words(
     "read_text read_bytes write_text write_bytes open unlink rmdir mkdir touch iterdir rename replace glob rglob chmod"
-    " symlink_to hardlink_to".split()
+    " symlink_to hardlink_to"
 )
 KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
 LINES_OF_CALLERS = frozenset({"parameter", "argv"})
@@ -61,12 +66,10 @@ def _path_method(site: CallSite) -> None:
     known = bool(receiver.names & {"pathlib.Path()"}) or "path" in receiver.flags
     if known or (site.method in {"read_text", "read_bytes", "write_text", "write_bytes", "iterdir"}):
         _report(site, receiver)
-    if site.method == "joinpath":
-        return
 
 
 def _report(site: CallSite, path: Value | None) -> None:
-    if path is None or path.held("instance", "response"):
+    if path is None or path.held("instance", "response") or "buffer" in path.flags:
         return
     harmful = _unique([*site.analysis.harmful(path, "dots", KINDS), *site.analysis.harmful(path, "absolute", KINDS)])
     for taint in harmful:

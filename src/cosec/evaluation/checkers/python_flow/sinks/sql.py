@@ -4,20 +4,21 @@ import re
 
 from cosec.evaluation.checkers.python_flow.site import CallSite
 from cosec.evaluation.checkers.python_flow.values import WHOLE, Value
+from cosec.evaluation.checkers.python_flow.words import words
 
 RULE = "py/sql-injection"
 EXECUTE = frozenset({"execute", "executemany", "executescript", "mogrify", "execute_sql", "exec_driver_sql", "raw"})
-PERHAPS = frozenset(
+PERHAPS = words(
     "query fetch fetchrow fetchval fetch_all fetch_one fetch_val iterate sql run_query execute_query copy_expert"
     " execute_async execute_values execute_batch exec get_results read_sql read_sql_query fetchall fetchone"
-    " query_and_wait prepare where having order_by filter from_statement real_query select scalar scalars".split()
+    " query_and_wait prepare where having order_by filter from_statement real_query select scalar scalars"
 )
 """Methods that take statements in some libraries and other things in others; their text must look like SQL."""
 
-FUNCTIONS = frozenset(
+FUNCTIONS = words(
     "sqlalchemy.text sqlalchemy.sql.text sqlalchemy.sql.expression.text sqlalchemy.literal_column db.text text"
     " django.db.models.expressions.RawSQL RawSQL peewee.SQL pandas.read_sql pd.read_sql pandas.read_sql_query"
-    " pd.read_sql_query psycopg2.sql.SQL psycopg.sql.SQL".split()
+    " pd.read_sql_query psycopg2.sql.SQL psycopg.sql.SQL"
 )
 LOOKS_LIKE_SQL = re.compile(
     r"\b(select|insert|update|delete|replace|create|drop|alter|truncate|where|from|order by|values|set|call|exec|pragma|"
