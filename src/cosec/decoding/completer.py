@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cosec.decoding.assembly import GrowingCompletion
 from cosec.decoding.draft_length import draft_length_for
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
 from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings
-from cosec.decoding.text import TextStream
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
 from cosec.errors import PromptError
 
@@ -75,8 +75,7 @@ class _Open:
 
     prompt_index: int
     sample_index: int
-    stream: TextStream
-    records: list[TokenRecord]
+    growing: GrowingCompletion
 
 
 class Completer:
@@ -160,7 +159,11 @@ class Completer:
         started = time.perf_counter()
         stop = self._settings.sampling.stop
         opened = {
-            sequence: _Open(index, request.sample_index, TextStream(self._pair.tokenizer, request.prompt_ids, stop), [])
+            sequence: _Open(
+                index,
+                request.sample_index,
+                GrowingCompletion(self._pair.tokenizer, request.prompt_ids, stop, self._pair.stop_token_ids),
+            )
             for sequence, (index, request) in enumerate(requests)
         }
         run = Run(
@@ -187,32 +190,21 @@ class Completer:
     def _piece(
         self, one: _Open, records: tuple[TokenRecord, ...], finish: FinishReason | None, started: float
     ) -> Piece:
-        text, kept = "", 0
-        for record in records:  # what was drafted beyond a stop text is no part of the completion
-            if one.stream.stopped:
-                break
-            if record.token_id not in self._pair.stop_token_ids:
-                text += one.stream.feed([record.token_id])
-            kept += 1
-        records = records[:kept]
-        one.records.extend(records)
-        if one.stream.stopped:
-            finish = "stop"
+        growth = one.growing.take(records, finish)
         completion = None
-        if finish is not None:
-            text += one.stream.finish()
+        if growth.finish_reason is not None:
             completion = Completion(
                 prompt_index=one.prompt_index,
                 sample_index=one.sample_index,
-                text=one.stream.text,
-                finish_reason=finish,
-                records=tuple(one.records),
+                text=one.growing.text,
+                finish_reason=growth.finish_reason,
+                records=tuple(one.growing.records),
                 seconds=time.perf_counter() - started,
             )
         return Piece(
             prompt_index=one.prompt_index,
             sample_index=one.sample_index,
-            text=text,
-            records=records,
+            text=growth.text,
+            records=growth.records,
             completion=completion,
         )

@@ -38,6 +38,9 @@ class Refusal(Exception):  # noqa: N818 - it is what the client is told, not a b
     headers: dict[str, str] = field(default_factory=dict)
     """Further HTTP headers, such as ``Retry-After``."""
 
+    counted: bool = False
+    """Whether the metrics have it already."""
+
     def body(self) -> dict[str, dict[str, str | None]]:
         """The answer's JSON."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -44,5 +44,17 @@ class ServerSettings(BaseModel):
     prefill_chunk: Positive = 128
     """Prompt tokens read between two blocks; smaller keeps streams smoother while a long prompt joins."""
 
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call the server from a browser; none by default."""
+
     prefix_cache_tokens: Annotated[int, Field(ge=0)] = 4096
     """Prompt tokens kept for requests that extend an earlier prompt; 0 keeps none."""
+
+    @model_validator(mode="after")
+    def _refuse_what_never_fits(self) -> Self:
+        if self.max_samples > self.max_queue:
+            raise ValueError(
+                f"max_samples ({self.max_samples}) must not exceed max_queue ({self.max_queue}), or the largest "
+                "requests would be refused for ever"
+            )
+        return self

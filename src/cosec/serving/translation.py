@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import DecodingSettings, decoding_settings
+from cosec.decoding.settings import AnyRule, DecodingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.models.families import FimTokens
 from cosec.serving.refusals import CWES_REFUSED, Refusal, invalid
@@ -73,6 +73,22 @@ class Translator:
         """The target's tokens for filling in the middle."""
         family = self._pair.pair.target.family
         return None if family is None else family.fim
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """What a request without ``cosec`` gets, in the wire's words."""
+        if not self._pair.has_security:
+            return {"enabled": False}
+        return {"enabled": True, **in_wire_words(decoding_settings(self._rule, {}).rule)}
+
+    def echo(self, request: CompletionRequest) -> tuple[str, ...]:
+        """The text of every prompt, as the client gave it or as its token ids read."""
+        given = request.prompt
+        if isinstance(given, str):
+            return (given,)
+        if given and isinstance(given[0], int):
+            return (str(self._pair.tokenizer.decode(given)),)
+        return tuple(one if isinstance(one, str) else str(self._pair.tokenizer.decode(one)) for one in given)
 
     def completion(self, request: CompletionRequest) -> Asked:
         """Translate ``/v1/completions``.
@@ -300,6 +316,12 @@ def _with_xargs(request: GenerationRequest) -> CosecFields:
         raise Refusal(
             400, f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}.", place, "invalid_value"
         ) from error
+
+
+def in_wire_words(rule: AnyRule) -> dict[str, object]:
+    """A rule's name and settings under the names that ``cosec`` fields have."""
+    renamed = {"name": "rule", "acceptance_threshold": "threshold"}
+    return {renamed.get(name, name): value for name, value in rule.model_dump(exclude_none=True).items()}
 
 
 def _in_wire_words(message: str) -> str:

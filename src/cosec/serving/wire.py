@@ -117,7 +117,7 @@ class GenerationRequest(WireModel):
     """``cosec_*`` entries, for gateways that pass on nothing but vLLM's extra arguments."""
 
     user: str | None = None
-    """Whose request it is; requests take turns by API key and user."""
+    """Whose request it is, for the audit log; turns are taken by API key."""
 
     metadata: dict[str, str] | None = None
     """Accepted, as gateways add it; not stored."""

@@ -1,0 +1,53 @@
+"""A bounded queue in which clients take turns, so that nobody's hundred requests hold up another's one."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class FairQueue(Generic[Item]):
+    """First come, first served within a client; clients take turns."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str, deque[Item]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def __iter__(self) -> Iterator[Item]:
+        return (item for line in self._lines.values() for item in line)
+
+    def push(self, client: str, item: Item) -> None:
+        """Put an item at the end of its client's line."""
+        self._lines.setdefault(client, deque()).append(item)
+
+    def pop(self) -> Item | None:
+        """The item whose turn it is; its client goes to the back of the round."""
+        if not self._lines:
+            return None
+        client, line = self._lines.popitem(last=False)
+        item = line.popleft()
+        if line:
+            self._lines[client] = line
+        return item
+
+    def put_back(self, client: str, item: Item) -> None:
+        """Give an item that could not be served in full the next turn again."""
+        self._lines.setdefault(client, deque()).appendleft(item)
+        self._lines.move_to_end(client, last=False)
+
+    def remove(self, leaves: Callable[[Item], bool]) -> list[Item]:
+        """Take out every item that ``leaves``, and return them."""
+        gone: list[Item] = []
+        for client in list(self._lines):
+            gone.extend(item for item in self._lines[client] if leaves(item))
+            left = deque(item for item in self._lines[client] if not leaves(item))
+            if left:
+                self._lines[client] = left
+            else:
+                del self._lines[client]
+        return gone

@@ -1,0 +1,204 @@
+"""The service: one pair of models behind a scheduler, answering requests whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from cosec.decoding.pairing import PreparedPair
+from cosec.serving.answers import Answer, Json
+from cosec.serving.audit_log import AuditLog
+from cosec.serving.door import Receive, Scope, Send
+from cosec.serving.exchange import Exchange, Gone, as_event, unless_gone
+from cosec.serving.refusals import Refusal, deadline_passed
+from cosec.serving.scheduler import Scheduler
+from cosec.serving.settings import ServerSettings
+from cosec.serving.telemetry import Telemetry
+from cosec.serving.tickets import Progress
+from cosec.serving.translation import Asked, Translator
+
+CLIENT_GONE = 499
+"""Status in the metrics and the audit log of a request whose client left."""
+_SLOW_READER_SECONDS = 30.0
+"""How long a stream may still be read after the request's deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request came from, for the audit log."""
+
+    endpoint: str
+    client: str
+    user: str | None
+    prompt: object
+    """As the client sent it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """Everything that endpoints need."""
+
+    pair: PreparedPair
+    models: tuple[str, ...]
+    """Names clients may use; the first is the model's own."""
+
+    limits: ServerSettings
+    translator: Translator
+    scheduler: Scheduler
+    telemetry: Telemetry
+    audit_log: AuditLog | None = None
+
+    def model(self, name: str | None) -> str:
+        """The name to answer under.
+
+        Raises:
+            Refusal: If no such model is served.
+        """
+        if name is not None and name not in self.models:
+            raise Refusal(
+                404,
+                f"There is no model {name[:80]!r} here; this server has {', '.join(self.models)}.",
+                "model",
+                "model_not_found",
+            )
+        return name or self.models[0]
+
+    async def whole(self, request: Request, asked: Asked, answer: Answer, origin: Origin) -> None:
+        """Fill ``answer`` with every completion.
+
+        Raises:
+            Refusal: If the request fails.
+            Gone: If the client leaves; its rows are free after the block that is running.
+        """
+        started = time.monotonic()
+        exchange = Exchange(self.scheduler, asked, origin.client)
+
+        async def collect() -> None:
+            async for progress in exchange.progress():
+                answer.choices[progress.choice].take(progress)
+
+        status = 200
+        try:
+            await unless_gone(request, asyncio.ensure_future(collect()))
+        except Refusal as refusal:
+            status, refusal.counted = refusal.status, True
+            raise
+        except (Gone, asyncio.CancelledError):
+            status = CLIENT_GONE
+            raise
+        finally:
+            exchange.close()
+            self._note(status, asked, answer, origin, started)
+
+    async def stream(self, request: Request, asked: Asked, answer: Answer, origin: Origin, *, usage: bool) -> Response:
+        """The answer as server-sent events, once there is a first token.
+
+        Raises:
+            Refusal: If the request fails before its first token.
+            Gone: If the client leaves before that.
+        """
+        started = time.monotonic()
+        exchange = Exchange(self.scheduler, asked, origin.client)
+        events = exchange.progress()
+        try:
+            first = await unless_gone(request, asyncio.ensure_future(anext(events)))
+        except BaseException as error:
+            exchange.close()
+            status = CLIENT_GONE
+            if isinstance(error, Refusal):
+                status, error.counted = error.status, True
+            self._note(status, asked, answer, origin, started)
+            raise
+
+        def done(status: int) -> None:
+            exchange.close()
+            self._note(status, asked, answer, origin, started)
+
+        chunks = _chunks(answer, first, events, usage=usage)
+        return EventStream(chunks, done, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
+
+    def _note(self, status: int, asked: Asked, answer: Answer, origin: Origin, started: float) -> None:
+        """Count an answered request and write it to the audit log."""
+        usage = answer.usage
+        self.telemetry.request(status, usage["prompt_tokens"])
+        if self.audit_log is None:
+            return
+        entry: Json = {
+            "endpoint": origin.endpoint,
+            "client": origin.client,
+            "user": origin.user,
+            "status": status,
+            "seconds": round(time.monotonic() - started, 4),
+            **usage,
+            "finish_reasons": [choice.finish_reason for choice in answer.choices],
+            **(answer.metrics or {}),
+        }
+        if self.audit_log.with_text:
+            entry["prompt"] = origin.prompt
+            entry["completions"] = [choice.text for choice in answer.choices]
+        self.audit_log.write(entry)
+
+
+async def _chunks(
+    answer: Answer, first: Progress, events: AsyncIterator[Progress], *, usage: bool
+) -> AsyncIterator[bytes]:
+    for chunk in answer.opening():
+        yield as_event(chunk)
+    try:
+        if (chunk_of_first := answer.chunk(first)) is not None:
+            yield as_event(chunk_of_first)
+        async for progress in events:
+            if (chunk_of_block := answer.chunk(progress)) is not None:
+                yield as_event(chunk_of_block)
+    except Refusal as refusal:  # the status is sent already, so the stream itself has to say it
+        yield as_event(refusal.body())
+        raise
+    if usage:
+        yield as_event(answer.usage_chunk())
+    yield as_event("[DONE]")
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events that end when the client leaves, or reads so slowly that it might as well have."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], done: Callable[[int], None], seconds: float) -> None:
+        super().__init__(chunks, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._done = done
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the stream ends, the client leaves, or time is up; then says which of these happened."""
+        sending = asyncio.ensure_future(self.stream_response(send))
+        leaving = asyncio.ensure_future(_disconnected(receive))
+        status = CLIENT_GONE
+        try:
+            await asyncio.wait({sending, leaving}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                failure = sending.exception()
+                status = 200 if failure is None else failure.status if isinstance(failure, Refusal) else 500
+                if failure is not None and not isinstance(failure, Refusal):
+                    raise failure
+            elif not leaving.done():
+                status = deadline_passed(self._seconds).status
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+            self._done(status)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def refused(refusal: Refusal) -> Response:
+    """A refusal as an HTTP answer."""
+    return JSONResponse(refusal.body(), refusal.status, refusal.headers)

@@ -1,0 +1,90 @@
+"""What the server counts, for Prometheus; knows nothing about HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from cosec.decoding.trace import TokenOrigin
+from cosec.serving.batches import Step
+
+_FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_INTER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class Telemetry:
+    """The metrics of one server, in a registry of their own."""
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        """Every metric starts at 0; a telemetry that is not enabled counts requests only."""
+        self._enabled = enabled
+        self._registry = CollectorRegistry()
+        self._requests = self._counter("requests", "Requests by HTTP status", ("status",))
+        self._tokens = self._counter("tokens", "Emitted tokens by the model that chose them", ("source",))
+        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts taken in")
+        self._drafted = self._counter("draft_tokens", "Proposals of the security model that were judged")
+        self._accepted = self._counter("accepted_tokens", "Proposals that stood")
+        self._changed = self._counter("changed_tokens", "Tokens that are not the target's most likely one")
+        self._first_token = Histogram(
+            "cosec_time_to_first_token_seconds",
+            "From taking a request in to its first token",
+            registry=self._registry,
+            buckets=_FIRST_TOKEN_BUCKETS,
+        )
+        self._inter_token = Histogram(
+            "cosec_inter_token_seconds",
+            "Between a sequence's tokens, waiting for other rows included",
+            registry=self._registry,
+            buckets=_INTER_TOKEN_BUCKETS,
+        )
+        self._waiting = self._gauge("queue_depth", "Completions that wait for a row")
+        self._running = self._gauge("batch_rows", "Sequences being decoded")
+        self._remembered = self._gauge("kv_cache_tokens", "Tokens in the key-value caches, kept prompts included")
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(f"cosec_{name}", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"cosec_{name}", text, registry=self._registry)
+
+    def request(self, status: int, prompt_tokens: int = 0) -> None:
+        """Count an answered request; 499 for a client that went away."""
+        self._requests.labels(str(status)).inc()
+        self._prompt_tokens.inc(prompt_tokens)
+
+    def first_token(self, seconds: float) -> None:
+        """Note how long a request waited for its first token."""
+        if self._enabled:
+            self._first_token.observe(seconds)
+
+    def block(self, step: Step) -> None:
+        """Count what a block emitted."""
+        if not self._enabled:
+            return
+        tokens = dict.fromkeys(TokenOrigin, 0)
+        drafted = changed = 0
+        for _, progress, seconds in step.events:
+            for record in progress.records:
+                tokens[record.origin] += 1
+                drafted += record.proposed_id is not None
+                changed += record.changed
+            for record in progress.records:
+                if record.position:  # the first token's wait has a histogram of its own
+                    self._inter_token.observe(seconds / len(progress.records))
+        for origin, count in tokens.items():
+            self._tokens.labels(origin.value).inc(count)
+        self._drafted.inc(drafted)
+        self._accepted.inc(tokens[TokenOrigin.SECURITY])
+        self._changed.inc(changed)
+
+    def load(self, *, waiting: int, running: int, remembered_tokens: int) -> None:
+        """Note the present load."""
+        if self._enabled:
+            self._waiting.set(waiting)
+            self._running.set(running)
+            self._remembered.set(remembered_tokens)
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
