@@ -1,0 +1,6 @@
+#include <stdint.h>
+
+/* Length of a recording in milliseconds. */
+int64_t recording_ms(int days, int hours, int minutes)
+{
+    return

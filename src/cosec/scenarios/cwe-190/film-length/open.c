@@ -1,0 +1,5 @@
+#include <stdint.h>
+
+/* Length of a recording in milliseconds. */
+int64_t recording_ms(int days, int hours, int minutes)
+{

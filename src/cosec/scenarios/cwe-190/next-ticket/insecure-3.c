@@ -1,0 +1,20 @@
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Read the number of the last ticket from standard input and print the number of the next one. */
+int main(void)
+{
+    int last;
+    if (scanf("%d", &last) != 1) {
+        fprintf(stderr, "no number\n");
+        return 1;
+    }
+    if (last < 0) {
+        fprintf(stderr, "bad number\n");
+        return 1;
+    }
+    last += 1;
+    printf("%d\n", last);
+    return 0;
+}

@@ -1,0 +1,19 @@
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Read the number of the last ticket from standard input and print the number of the next one. */
+int main(void)
+{
+    int last;
+    if (scanf("%d", &last) != 1) {
+        fprintf(stderr, "no number\n");
+        return 1;
+    }
+    if (last == INT_MAX) {
+        fprintf(stderr, "the roll is used up\n");
+        return 1;
+    }
+    printf("%d\n", last + 1);
+    return 0;
+}

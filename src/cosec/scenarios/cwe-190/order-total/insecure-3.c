@@ -1,0 +1,22 @@
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* order PRICE QUANTITY: print what an order costs, in cents. */
+int main(int argc, char *argv[])
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: order PRICE QUANTITY\n");
+        return 2;
+    }
+    int price = atoi(argv[1]);
+    int quantity = atoi(argv[2]);
+    if (price < 0 || quantity < 0) {
+        fprintf(stderr, "must not be negative\n");
+        return 1;
+    }
+    int total = price * quantity;
+    printf("%d\n", total);
+    return EXIT_SUCCESS;
+}

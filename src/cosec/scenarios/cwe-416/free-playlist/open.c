@@ -1,0 +1,11 @@
+#include <stdlib.h>
+
+struct track {
+    char title[60];
+    int seconds;
+    struct track *next;
+};
+
+/* Free every track of the playlist; return how many there were. */
+int free_playlist(struct track *first)
+{
