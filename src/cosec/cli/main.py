@@ -33,6 +33,13 @@ app.command("cosec.cli.tune:tune", name="tune", help="Train a security model on 
 app.command("cosec.cli.data:data_app", name="data", help="Look at training data.")
 app.command("cosec.cli.models:models_app", name="models", help="Fetch, list and describe models.")
 app.command("cosec.cli.doctor:doctor", name="doctor", help="Check that a target and a security model fit together.")
+app.command("cosec.cli.evaluate:evaluate_app", name="evaluate", help="Measure security, function, or both.")
+app.command("cosec.cli.evaluate:study", name="study", help="Run a whole comparison from a recipe.")
+app.command("cosec.cli.evaluate:frontier", name="frontier", help="Draw what each rule gains and costs.")
+app.command("cosec.cli.evaluate:calibrate", name="calibrate", help="Choose a rule's strength within a budget.")
+app.command("cosec.cli.evaluate:report", name="report", help="Write the report of a study.")
+app.command("cosec.cli.serve:serve", name="serve", help="Serve a hardened model behind the OpenAI API.")
+app.command("cosec.cli.serve:serve_key", name="serve-key", help="Make an API key for `cosec serve`.")
 app.command("cosec.cli.bench:bench_app", name="bench", help="Measure speed.")
 
 

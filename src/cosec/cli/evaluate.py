@@ -1,0 +1,305 @@
+"""``cosec evaluate``, ``cosec study`` and ``cosec report``: measure arms, compare them, write the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cosec.evaluation.frontier import Point
+    from cosec.evaluation.results import Results
+    from cosec.evaluation.study import Step, StudySettings
+    from cosec.models.loading import ModelPair
+
+Depth = Literal["open", "decision"]
+
+evaluate_app = App(name="evaluate", help="Measure arms for security, function, or both.")
+
+Many = Parameter(negative=())
+
+
+class MeasureFlags(BaseModel):
+    """What is measured, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    arm: Annotated[Sequence[str], Many] = ("origin", "cosec-plus")
+    """origin, lora (the security model alone), cosec-plus, cosec, release, warped, steer, gate, speculative; settings
+    as in gate:strength=0.1. Repeatable.
+    """
+
+    samples: int | None = None
+    """Completions of each task under each seed (scenarios: 10, problems: 3)."""
+
+    seeds: Annotated[Sequence[int], Many] = (0,)
+    """Repetitions of the whole measurement; repeatable."""
+
+    limit: int | None = None
+    """Only so many tasks, spread over the set."""
+
+    max_new_tokens: int = 200
+    """Length limit of a completion."""
+
+    temperature: float = 0.4
+    """Divides the logits."""
+
+    top_p: float = 0.95
+    """Keep the most likely tokens that together reach this probability."""
+
+    target: str = "smollm2-135m"
+    """The model to harden."""
+
+    security_model: Annotated[str, Parameter(name="--security")] = "default"
+    """Its security model or adapter."""
+
+    endpoint: str | None = None
+    """Measure a served model at this URL (up to /v1) instead of arms here."""
+
+    endpoint_model: str | None = None
+    """The model's name at the endpoint; the first it lists."""
+
+    batch_rows: int = 64
+    """Completions decoded at once; changes the speed and never the text."""
+
+
+Flags = Annotated[MeasureFlags | None, Parameter(name="*")]
+
+
+@evaluate_app.command
+def security(*, out: Path, scenarios: str = "own", depth: Depth | None = None, flags: Flags = None) -> None:
+    """Complete scenarios and look for the weakness each is about.
+
+    Args:
+        out: Folder of the records; the same command continues what is there.
+        scenarios: ``own``, or a folder in our layout or in SVEN's.
+        depth: Only ``open`` or only ``decision`` prompts.
+        flags: What is measured.
+    """
+    _evaluate(out, flags, "security", samples=10, scenarios=scenarios, depth=depth, functional=False)
+
+
+@evaluate_app.command
+def joint(*, out: Path, scenarios: str = "own", depth: Depth | None = None, flags: Flags = None) -> None:
+    """Complete scenarios, look for weaknesses and run the functional tests: is a completion secure and does it work?
+
+    Args:
+        out: Folder of the records; the same command continues what is there.
+        scenarios: ``own``, or a folder in our layout or in SVEN's.
+        depth: Only ``open`` or only ``decision`` prompts.
+        flags: What is measured.
+    """
+    _evaluate(out, flags, "joint", samples=10, scenarios=scenarios, depth=depth)
+
+
+@evaluate_app.command
+def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> None:
+    """Solve function problems and run their tests: pass@k.
+
+    Args:
+        out: Folder of the records; the same command continues what is there.
+        problems: ``humaneval``, ``mbpp:FILE``, or a JSONL file in HumanEval's format.
+        flags: What is measured.
+    """
+    _evaluate(out, flags, "function", samples=3, problems=problems)
+
+
+def study(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+    """Run a whole comparison from a recipe, or continue it.
+
+    Args:
+        recipe: A TOML file with arms, seeds and benchmarks.
+        out: Folder of the records; several processes may work on one folder.
+        batch_rows: Completions decoded at once; changes the speed and never the text.
+    """
+    from cosec.evaluation.study import read_recipe
+
+    _run(read_recipe(recipe), out, batch_rows)
+
+
+def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+    """Measure rules at many strengths and draw security against function.
+
+    Args:
+        recipe: A TOML file as for ``cosec study``, with [strengths] in place of arms.
+        out: Folder of the records; the same command continues what is there.
+        batch_rows: Completions decoded at once; changes the speed and never the text.
+    """
+    from cosec.evaluation.frontier import frontier_settings
+    from cosec.evaluation.records import StudyFolder
+    from cosec.evaluation.results import read_results
+    from cosec.evaluation.study import read_recipe
+
+    _run(read_recipe(recipe, frontier_settings), out, batch_rows)
+    _write_frontier(read_results(StudyFolder(out)), out)
+
+
+def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 64) -> None:
+    """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
+
+    Args:
+        recipe: As for ``cosec frontier``; its scenarios should be the validation split.
+        out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
+        budget: Points of pass@1 that the choice may cost against origin, as measured.
+        batch_rows: Completions decoded at once; changes the speed and never the text.
+    """
+    from rich.console import Console
+
+    from cosec.evaluation.calibration import choose, rule_toml
+    from cosec.evaluation.frontier import frontier_settings
+    from cosec.evaluation.records import StudyFolder, write_whole
+    from cosec.evaluation.results import read_results
+    from cosec.evaluation.study import read_recipe
+
+    _run(read_recipe(recipe, frontier_settings), out, batch_rows)
+    results = read_results(StudyFolder(out))
+    points = _write_frontier(results, out)
+    choice = choose(points, budget=budget / 100)
+    write_whole(out / "rule.toml", rule_toml(choice, results))
+    Console().print(f"{choice.reason}\nrecipe: {out / 'rule.toml'}", soft_wrap=True, highlight=False)
+
+
+def _write_frontier(results: Results, out: Path) -> list[Point]:
+    """Write the table and the figure; the points."""
+    from cosec.evaluation.frontier import frontier_figure, points_csv, points_of
+    from cosec.evaluation.records import write_whole
+
+    points, function = [], "functional tests passed (%)"
+    for benchmark in dict.fromkeys(one.benchmark for one in results.figures if one.metric == "engaged_security"):
+        found = points_of(results, benchmark)
+        points += found
+        if any(one.metric == "pass@1" for one in results.figures):
+            function = "pass@1 (%)"
+        write_whole(out / f"frontier-{benchmark}.csv", points_csv(found))
+        drawn = frontier_figure(found, function_label=function)
+        if drawn is not None:
+            write_whole(out / f"frontier-{benchmark}.svg", drawn)
+    return points
+
+
+def report(folder: Path, /) -> None:
+    """Write report.md, report.csv, report.html and figures of a study, finished or not.
+
+    Args:
+        folder: The study's --out folder.
+    """
+    from rich.console import Console
+
+    from cosec.evaluation.records import StudyFolder
+    from cosec.evaluation.report import write_report
+
+    console = Console()
+    for path in write_report(StudyFolder(folder)):
+        console.print(str(path), soft_wrap=True, highlight=False)
+
+
+def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
+    """A study of one benchmark."""
+    from cosec.evaluation.study import study_settings
+
+    flags = given or MeasureFlags()
+    benchmark = {
+        "name": name,
+        "samples": flags.samples if flags.samples is not None else samples,
+        "max_new_tokens": flags.max_new_tokens,
+        "limit": flags.limit,
+        **what,
+    }
+    settings = study_settings(
+        {
+            "name": f"{name} of {flags.endpoint or flags.target}",
+            "target": flags.target,
+            "security": flags.security_model,
+            "endpoint": flags.endpoint,
+            "endpoint_model": flags.endpoint_model,
+            "arms": ("endpoint",) if flags.endpoint else tuple(flags.arm),
+            "seeds": tuple(flags.seeds),
+            "temperature": flags.temperature,
+            "top_p": flags.top_p,
+            "benchmarks": (benchmark,),
+        }
+    )
+    _run(settings, out, flags.batch_rows)
+
+
+def _run(settings: StudySettings, out: Path, batch_rows: int) -> None:
+    """Work until the study is complete, then write its report and print its tables."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from cosec.evaluation.environment import environment
+    from cosec.evaluation.judges import default_judges
+    from cosec.evaluation.records import StudyFolder
+    from cosec.evaluation.report import HEADLINE, markdown, write_report
+    from cosec.evaluation.results import read_results
+    from cosec.evaluation.study import Study, identity, units_of
+
+    console = Console(stderr=True)
+    units = units_of(settings)
+    judges = default_judges()
+    make, models = _generators(settings, batch_rows)
+    folder = StudyFolder(out)
+    folder.open(
+        {
+            "identity": identity(settings, units, models),
+            "completions": sum(unit.size for unit in units),
+            "environment": environment(),
+        }
+    )
+    Study(settings, folder, units, generator=make, judges=judges, on_step=_Steps(console)).run()
+    written = write_report(folder)
+    Console().print(Markdown(markdown(read_results(folder), HEADLINE)))
+    console.print(f"report: {written[-1].parent / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _generators(settings: StudySettings, batch_rows: int) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """How to make an arm's generator, and the identity of the models behind it."""
+    from cosec.evaluation.generation import EndpointGenerator, LocalGenerator
+
+    if settings.endpoint is not None:
+        url, name = settings.endpoint, settings.endpoint_model
+        return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}
+    from cosec.cli.generate import load
+
+    needs_security = any(arm.alone != "target" for arm in settings.decoding_arms())
+    pair = load(settings.target, settings.security if needs_security else "none")
+    return (lambda arm: LocalGenerator(pair, arm, rows=batch_rows)), _identity_of(pair.pair)
+
+
+def _identity_of(pair: ModelPair) -> dict[str, str]:
+    """The hashes of a pair's weights."""
+    from cosec.models.identity import file_sha256, model_fingerprint
+
+    found = {"target": model_fingerprint(pair.target.path)}
+    if pair.security is not None:
+        found["security"] = model_fingerprint(pair.security.path)
+    if pair.adapter is not None:
+        found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
+    return found
+
+
+class _Steps:
+    """Prints a line after each unit: what is done, how fast, how long it will take."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, step: Step) -> None:
+        if self._first is None:
+            self._first = step.done
+            self._began = time.monotonic()
+        gained = step.done - self._first
+        left = (step.total - step.done) * (time.monotonic() - self._began) / gained if gained else None
+        rate = f", {step.tokens / step.seconds:.0f} tokens/s" if step.seconds else ""
+        when = f", left {left / 60:.0f} min" if left is not None else ""
+        self._console.print(
+            f"{step.done} of {step.total} completions{rate}{when} ({step.unit})", soft_wrap=True, highlight=False
+        )

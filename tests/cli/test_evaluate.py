@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from tests.cli.conftest import Models
+from tests.evaluation.scripted import judges, write_scenarios
+from tests.evaluation.test_report import PROBLEM
+
+
+@pytest.fixture(autouse=True)
+def scripted_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosec.evaluation.judges.default_judges", judges)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main([*arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def few(models: Models, out: Path) -> list[str]:
+    pair = ["--target", models.target, "--security", models.adapter]
+    return ["--out", str(out), *pair, "--samples", "2", "--max-new-tokens", "8"]
+
+
+def test_function_is_measured_and_continued(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    problems, out = tmp_path / "problems.jsonl", tmp_path / "out"
+    problems.write_text("".join(PROBLEM % index for index in range(2)), encoding="utf-8")
+    command = ["evaluate", "function", "--problems", str(problems), *few(models, out)]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    assert "pass@1" in captured.out
+    assert "8 of 8 completions" in captured.err
+    records = sorted(out.rglob("*.jsonl"))
+    assert len(records) == 4
+    before = [record.read_bytes() for record in records]
+    assert main(command) == 0
+    assert [record.read_bytes() for record in records] == before
+    capsys.readouterr()
+    assert "another study" in refusal(capsys, *command, "--temperature", "1")
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert set(manifest["identity"]["models"]) == {"target", "adapter"}
+
+
+def test_joint_runs_scenarios_under_any_rule_and_the_report_can_be_written_again(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    scenarios, out = write_scenarios(tmp_path / "scenarios", 2), tmp_path / "out"
+    arms = ["--arm", "origin", "--arm", "lora", "--arm", "gate:strength=0"]
+    assert main(["evaluate", "joint", "--scenarios", str(scenarios), *arms, *few(models, out)]) == 0
+    assert "24 of 24 completions judged" in capsys.readouterr().out
+    (out / "report.html").unlink()
+    assert main(["report", str(out)]) == 0
+    assert "gate:strength=0" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_frontier_and_a_calibration_are_studies_with_a_figure_and_a_choice(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_scenarios(tmp_path / "scenarios", 2)
+    (tmp_path / "problems.jsonl").write_text("".join(PROBLEM % index for index in range(2)), encoding="utf-8")
+    recipe = tmp_path / "frontier.toml"
+    recipe.write_text(
+        f"""
+target = "{models.target}"
+security = "{models.adapter}"
+[strengths]
+gate = [0.0, 1e9]
+[[benchmarks]]
+name = "security"
+scenarios = "{tmp_path / "scenarios"}"
+samples = 2
+max_new_tokens = 4
+[[benchmarks]]
+name = "function"
+problems = "{tmp_path / "problems.jsonl"}"
+samples = 1
+max_new_tokens = 4
+""",
+        encoding="utf-8",
+    )
+    assert main(["frontier", str(recipe), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "frontier-security.csv").is_file()
+    assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2
+    assert "nothing to choose from" in capsys.readouterr().err, "random models reach no sink"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["evaluate", "function", "--out", "x", "--arm", "orgin"], "orgin"),
+        (["evaluate", "function", "--out", "x", "--samples", "0"], "samples"),
+        (["evaluate", "function", "--out", "x", "--problems", "missing.jsonl"], "missing.jsonl"),
+        (["evaluate", "security", "--out", "x", "--scenarios", "missing"], "missing"),
+        (["evaluate", "security", "--out", "x", "--depth", "deep"], "deep"),
+        (["evaluate", "security"], "--out"),
+        (["study", "missing.toml", "--out", "x"], "missing.toml"),
+        (["report", "missing"], "holds no study"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(
+    arguments: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert expected in refusal(capsys, *arguments)
