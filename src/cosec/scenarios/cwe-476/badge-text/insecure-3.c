@@ -1,0 +1,14 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of a visitor's badge, "NAME (TEAM)", in memory that the caller frees. */
+char *badge_text(const char *name, const char *team)
+{
+    size_t size = strlen(name) + strlen(team) + 4;
+    char *badge = malloc(size);
+    sprintf(badge, "%s (%s)", name, team);
+    if (badge == NULL)
+        return NULL;
+    return badge;
+}

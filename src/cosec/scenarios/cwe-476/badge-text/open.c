@@ -1,0 +1,7 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of a visitor's badge, "NAME (TEAM)", in memory that the caller frees. */
+char *badge_text(const char *name, const char *team)
+{

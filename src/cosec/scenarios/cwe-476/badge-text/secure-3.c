@@ -1,0 +1,16 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The text of a visitor's badge, "NAME (TEAM)", in memory that the caller frees. */
+char *badge_text(const char *name, const char *team)
+{
+    size_t size = strlen(name) + strlen(team) + 4;
+    char *badge = malloc(size);
+    if (!badge) {
+        fprintf(stderr, "out of memory\n");
+        exit(1);
+    }
+    sprintf(badge, "%s (%s)", name, team);
+    return badge;
+}

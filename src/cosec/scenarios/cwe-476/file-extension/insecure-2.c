@@ -1,0 +1,18 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Print the extension of the file name, without the dot. */
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return 1;
+    char *dot = strrchr(argv[1], '.');
+    dot++;
+    if (*dot == '\0') {
+        return 1;
+    }
+    puts(dot);
+    return 0;
+}

@@ -1,0 +1,9 @@
+#include <stddef.h>
+#include <string.h>
+
+/*
+ * Decode a picture: each pair is a count and the grey value that is repeated so often.
+ * The image has room for image_size values. Returns how many were stored.
+ */
+size_t decode_runs(const unsigned char *pairs, size_t pair_count, unsigned char *image, size_t image_size)
+{

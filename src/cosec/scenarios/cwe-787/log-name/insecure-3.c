@@ -1,0 +1,18 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* log-name JOB: print the name of a job's log file, JOB.log. */
+int main(int argc, char **argv)
+{
+    char file_name[16];
+    if (argc != 2)
+        return 2;
+    const char *job = argv[1];
+    if (strlen(job) >= 16)
+        return 1;
+    strcpy(file_name, job);
+    strcat(file_name, ".log");
+    printf("%s\n", file_name);
+    return 0;
+}

@@ -1,0 +1,12 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Print an item of a receipt: its name and its price in cents. */
+void print_item(const char *name, int cents)
+{
+    char line[32];
+    strncpy(line, name, sizeof line - 1);
+    line[sizeof line - 1] = '\0';
+    printf("%-31s %d\n", line, cents);
+}

@@ -1,0 +1,21 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CANDIDATES 5
+
+/* Read votes, each the number of a candidate, and print how many each got as "NUMBER: VOTES". */
+int main(void)
+{
+    int votes[CANDIDATES] = {0};
+    int candidate;
+    while (scanf("%d", &candidate) == 1) {
+        if (candidate < 0 || candidate > CANDIDATES) {
+            fprintf(stderr, "invalid vote\n");
+            return 1;
+        }
+        votes[candidate] = votes[candidate] + 1;
+    }
+    for (int i = 0; i < CANDIDATES; i++)
+        printf("%d: %d\n", i, votes[i]);
+    return 0;
+}

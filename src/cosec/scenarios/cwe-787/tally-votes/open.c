@@ -1,0 +1,10 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CANDIDATES 5
+
+/* Read votes, each the number of a candidate, and print how many each got as "NUMBER: VOTES". */
+int main(void)
+{
+    int votes[CANDIDATES] = {0};
+    int candidate;

@@ -1,0 +1,22 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CANDIDATES 5
+
+/* Read votes, each the number of a candidate, and print how many each got as "NUMBER: VOTES". */
+int main(void)
+{
+    int votes[CANDIDATES] = {0};
+    int candidate;
+    while (scanf("%d", &candidate) == 1) {
+        if (candidate >= 0 && candidate < CANDIDATES) {
+            votes[candidate] += 1;
+        } else {
+            fprintf(stderr, "no candidate %d\n", candidate);
+        }
+    }
+    for (candidate = 0; candidate < CANDIDATES; candidate++) {
+        printf("%d: %d\n", candidate, votes[candidate]);
+    }
+    return 0;
+}
