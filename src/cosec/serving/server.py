@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Literal
 
@@ -69,6 +69,7 @@ class Server(uvicorn.Server):
             )
         )
         self._service = service
+        self._announce: Callable[[str], None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop at the second."""
@@ -82,8 +83,17 @@ class Server(uvicorn.Server):
         self._service.scheduler.drain(self._service.limits.grace_seconds)
         self.should_exit = True
 
-    def serve_until_stopped(self) -> None:
-        """Run scheduler and server in this thread until a signal ends them."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        if self.started and self._announce is not None:
+            name = self.servers[0].sockets[0].getsockname()
+            host = f"[{name[0]}]" if ":" in name[0] else name[0]
+            self._announce(f"http://{host}:{name[1]}")
+
+    def serve_until_stopped(self, announce: Callable[[str], None]) -> None:
+        """Run scheduler and server in this thread until a signal ends them; ``announce`` is told the address."""
+        self._announce = announce
         self._service.scheduler.start()
         try:
             self.run()
@@ -91,8 +101,3 @@ class Server(uvicorn.Server):
             self._service.scheduler.stop()
             if self._service.audit_log is not None:
                 self._service.audit_log.close()
-
-
-def open_audit_log(path: Path | None, *, with_text: bool, max_bytes: int) -> AuditLog | None:
-    """The audit log, where one is wanted."""
-    return None if path is None else AuditLog(path, max_bytes=max_bytes, with_text=with_text)

@@ -1,0 +1,104 @@
+"""``cosec serve``: the hardened model behind the OpenAI API; ``cosec serve-key``: who may use it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from cosec.cli.generate import RuleFlags, load
+from cosec.errors import SettingsError
+from cosec.serving.settings import ServerSettings
+
+
+def serve(
+    *,
+    target: str = "smollm2-135m",
+    security: str = "default",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api_key_file: Path | None = None,
+    model_name: Annotated[Sequence[str], Parameter(negative=())] = (),
+    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
+    draft_length: int | Literal["auto"] = "auto",
+    limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
+    audit_log: Path | None = None,
+    audit_log_text: Annotated[bool, Parameter(negative=())] = False,
+    audit_log_megabytes: int = 64,
+    dtype: str = "auto",
+    device_map: str | None = None,
+) -> None:
+    """Serve a hardened model behind the OpenAI API, with a playground at /playground.
+
+    Args:
+        target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
+        security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
+        host: Address to listen on; one that other machines can reach needs --api-key-file.
+        port: Port to listen on; 0 takes a free one.
+        api_key_file: Hashes of the keys that may use the server; ``cosec serve-key`` makes them.
+        model_name: What clients may call the model; may be repeated. Default: the target's name.
+        rule: The rule, and its settings, for requests that name none.
+        draft_length: Tokens proposed before one verification; changes the speed and never the text.
+        limits: What clients may ask for.
+        audit_log: Append a JSON line for each request to this file.
+        audit_log_text: Write prompts and completions into it too.
+        audit_log_megabytes: Set the file aside when it grows beyond this.
+        dtype: auto, float32, bfloat16 or float16.
+        device_map: Passed to transformers, for example ``auto`` or ``cuda``.
+    """
+    if audit_log is None and audit_log_text:
+        raise SettingsError("--audit-log-text has no effect without --audit-log.")
+    if not 0 <= port <= 65535 or audit_log_megabytes < 1:
+        raise SettingsError("--port must be 0 to 65535 and --audit-log-megabytes at least 1.")
+    if draft_length != "auto" and not 1 <= draft_length <= 64:
+        raise SettingsError("--draft-length must be auto or 1 to 64.")
+    _require_packages()
+    from cosec.serving.audit_log import AuditLog
+    from cosec.serving.door import check_bind
+    from cosec.serving.keys import read_keys
+    from cosec.serving.server import Server, build_service
+
+    # What can fail quickly fails before the models are loaded.
+    keys = None if api_key_file is None else read_keys(api_key_file)
+    check_bind(host, keys)
+    log = None
+    if audit_log is not None:
+        log = AuditLog(audit_log, max_bytes=audit_log_megabytes * 2**20, with_text=audit_log_text)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    service = build_service(
+        load(target, security, dtype, device_map),
+        tuple(model_name) or (target,),
+        limits=limits,
+        rule=(rule or RuleFlags()).settings(),
+        draft_length=draft_length,
+        audit_log=log,
+    )
+    server = Server(service, keys, host, port)
+    server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
+
+
+def serve_key(name: str, /, *, file: Path) -> None:
+    """Make an API key, print it once, and append its hash to a file for ``cosec serve --api-key-file``.
+
+    Args:
+        name: Whose key it is; turns are taken and logs are written by this name.
+        file: The key file; it is made when missing.
+    """
+    from cosec.serving.keys import add_key
+
+    print(add_key(file, name))  # noqa: T201 - the result
+
+
+def _require_packages() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(
+            f"`cosec serve` needs packages that are not installed ({error.name}): install cosec[serve]."
+        ) from error
