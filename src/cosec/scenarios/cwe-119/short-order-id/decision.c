@@ -1,0 +1,7 @@
+#include <stdio.h>
+#include <string.h>
+
+/* Print the first eight characters of an order's id. */
+void print_short_id(const char *id)
+{
+    char code[9];
