@@ -1,0 +1,38 @@
+"""Does a text share a run of words with a text that must not be trained on?
+
+Thirteen words in a row, as in GPT-3's decontamination (Brown et al. 2020, appendix C). Words are runs of letters,
+digits and underscores in lower case; lines that only import or include are passed over, as every program has them.
+Knows nothing about which texts are protected.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+RUN = 13
+"""Words in a row."""
+
+_IMPORT = re.compile(r"^\s*(#\s*include\b.*|import\s.*|from\s+\S+\s+import\s.*)$", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+
+
+class ProtectedTexts:
+    """The runs of words of some texts.
+
+    Args:
+        texts: A text of fewer than ``RUN`` words protects nothing.
+        sources: What they are called in reports.
+    """
+
+    def __init__(self, texts: Iterable[str], sources: tuple[str, ...]) -> None:
+        self._runs = {run for text in texts for run in _runs(text)}
+        self.sources = sources
+
+    def found_in(self, text: str) -> bool:
+        """Whether ``text`` holds one of the runs."""
+        return any(run in self._runs for run in _runs(text))
+
+
+def _runs(text: str) -> Iterator[str]:
+    words = _WORD.findall(_IMPORT.sub("", text).lower())
+    for start in range(len(words) - RUN + 1):
+        yield " ".join(words[start : start + RUN])
