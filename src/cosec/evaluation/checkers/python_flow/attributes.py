@@ -136,19 +136,21 @@ def item_of(value: Value, key: object) -> Value:
         elif held.element is not None or (isinstance(key, int) and key < 0):
             found += held.items()
     if value.taints:
-        made = value.step(f"[{key}]")
-        if {"pieces"} & value.flags and key == -1:
-            made = made.without(PATH)
-        if "tail" in value.flags and key in {1, -1}:
-            made = made.without(PATH)
-        if "lines" in value.flags or "words" in value.flags:
-            made = made.without({"log"})
-        if "plain items" in value.flags:
-            made = Value(taints=value.taints)
-        found.append(made.with_(flags=value.flags & {"parsed", "query", "path"}))
+        found.append(_tainted_item(value, key))
     if value.names and not value.taints:
         found.append(Value(names=frozenset(f"{each}[]" for each in value.names if len(each) < MAX_NAME)))
     return join_all(found)
+
+
+def _tainted_item(value: Value, key: object) -> Value:
+    if "plain items" in value.flags:
+        return Value(taints=value.taints)
+    made = value.step(f"[{key}]")
+    if ("pieces" in value.flags and key == -1) or ("tail" in value.flags and key in {1, -1}):
+        made = made.without(PATH)
+    if {"lines", "words"} & value.flags:
+        made = made.without({"log"})
+    return made.with_(flags=value.flags & {"parsed", "query", "path"})
 
 
 def element_of(value: Value) -> Value:

@@ -160,31 +160,37 @@ def of_call(site: CallSite) -> tuple[Facts, Facts]:
     first = site.positional[0] if site.positional else None
     if site.called_last({"compare_digest", "constant_time_compare", "safe_str_cmp", "verify", "check_hash"}):
         return _vouched(site), NO_FACTS
-    if method in CHARACTER_TESTS:
-        return facts_for(_without_harmless_replacements(receiver.all_taints()), DANGERS), NO_FACTS
-    if method in {"isprintable"}:
-        return facts_for(receiver.all_taints(), {"log"}), NO_FACTS
-    if method in {"isabs", "is_absolute"}:
-        tested = receiver if first is None else first
-        return NO_FACTS, facts_for(tested.all_taints(), {"absolute"})
-    if method == "isspace":
-        return NO_FACTS, NO_FACTS
-    if method == "startswith" and first is not None:
-        return _prefix(receiver, first)
-    if method == "is_relative_to" and first is not None:
-        return facts_for(independent(receiver, first), PATH if "normalised" in receiver.flags else ()), NO_FACTS
-    if method in {"issubset", "__contains__", "exists"} and first is not None:
+    if (found := _of_text(site, first)) is not None:
+        return found
+    if method in {"issubset", "__contains__"} and first is not None:
         return _subset(method, receiver, first), NO_FACTS
     if method in {"all", "any"} and first is not None:
         element = join_all(item for held in first.holds for item in held.items())
         return (element.when_true, NO_FACTS) if method == "all" else (NO_FACTS, element.when_false)
     if method in {"match", "fullmatch", "search"}:
         return _regex(site)
-    if method in {"bool", "str", "not_"} and first is not None:
+    if method in {"bool", "str"} and first is not None:
         return first.when_true, first.when_false
     if EXTERNAL_TEST.search(method) or site.within("validators."):
         return facts_for(site.taints() | receiver.taints, DANGERS), NO_FACTS
     return NO_FACTS, NO_FACTS
+
+
+def _of_text(site: CallSite, first: Value | None) -> tuple[Facts, Facts] | None:
+    """Methods of texts and paths."""
+    method, receiver = site.method, site.receiver
+    if method in CHARACTER_TESTS:
+        return facts_for(_without_harmless_replacements(receiver.all_taints()), DANGERS), NO_FACTS
+    if method == "isprintable":
+        return facts_for(receiver.all_taints(), {"log"}), NO_FACTS
+    if method in {"isabs", "is_absolute"}:
+        tested = receiver if first is None else first
+        return NO_FACTS, facts_for(tested.all_taints(), {"absolute"})
+    if method == "startswith" and first is not None:
+        return _prefix(receiver, first)
+    if method == "is_relative_to" and first is not None:
+        return facts_for(independent(receiver, first), PATH if "normalised" in receiver.flags else ()), NO_FACTS
+    return None
 
 
 def _vouched(site: CallSite) -> Facts:

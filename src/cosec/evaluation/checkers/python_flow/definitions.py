@@ -176,7 +176,7 @@ def instantiate(
     fields = owner.annotated_fields()
     for name, value in zip(fields, positional, strict=False):
         held.fields[name] = value
-    held.fields.update({name: value for name, value in named.items()})
+    held.fields.update(named)
     for name, annotation in fields.items():
         if sources.is_harmless_type(analysis, annotation) and bases & {"BaseModel"}:
             held.fields[name] = UNKNOWN

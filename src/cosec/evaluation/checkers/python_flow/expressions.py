@@ -72,7 +72,7 @@ class Evaluator:
             return stored
         container = self.evaluate(node.value)
         if isinstance(node.slice, ast.Slice):
-            lower, upper = (
+            _, upper = (
                 UNKNOWN if each is None else self.evaluate(each) for each in (node.slice.lower, node.slice.upper)
             )
             length = upper.constant if node.slice.lower is None else None
@@ -181,23 +181,21 @@ class Evaluator:
             values.append(value.baked(self._state.facts))
             self._state.facts |= value.when_true if conjunction else value.when_false
         self._state.facts = before
-        all_of = (frozenset().union, frozenset().intersection)
         trues, falses = [value.when_true for value in values], [value.when_false for value in values]
-        true = all_of[0](*trues) if conjunction else trues[0].intersection(*trues[1:])
-        false = falses[0].intersection(*falses[1:]) if conjunction else all_of[0](*falses)
+        true = NO_FACTS.union(*trues) if conjunction else trues[0].intersection(*trues[1:])
+        false = falses[0].intersection(*falses[1:]) if conjunction else NO_FACTS.union(*falses)
         return join_all(values).with_(when_true=true, when_false=false)
 
     def _eval_compare(self, node: ast.Compare) -> Value:
         left = self.evaluate(node.left)
-        true, false, results = NO_FACTS, NO_FACTS, 0
-        for kind, each in zip(node.ops, node.comparators, strict=True):
+        true, false = NO_FACTS, NO_FACTS
+        for place, (kind, each) in enumerate(zip(node.ops, node.comparators, strict=True)):
             right = self.evaluate(each)
             self._analysis.note_comparison(node, left, kind, right)
             result = conditions.compare(left, kind, right)
             true |= result.when_true
-            false = result.when_false if results == 0 else false & result.when_false
+            false = result.when_false if place == 0 else false & result.when_false
             left = right
-            results += 1
         return Value(when_true=true, when_false=false, flags=frozenset({"number"}))
 
     def _eval_ifexp(self, node: ast.IfExp) -> Value:
@@ -244,8 +242,8 @@ class Evaluator:
         if made.element is not None and made.fields:
             # With items in between, places are not known; the first ones still are.
             starred = next(place for place, each in enumerate(node.elts) if isinstance(each, ast.Starred))
-            for place in [key for key in made.fields if isinstance(key, tuple) and key[0] > starred]:
-                made.add(made.fields.pop(place))
+            for key in [key for key in made.fields if isinstance(key, tuple) and key[0] > starred]:
+                made.add(made.fields.pop(key))
         return holding(made)
 
     _eval_list = _eval_tuple

@@ -6,6 +6,18 @@ import re
 from collections.abc import Callable
 
 from cosec.evaluation.checkers.python_flow import alphabets, attributes, conditions, methods, texts
+from cosec.evaluation.checkers.python_flow.cleaning import (
+    CLEAN_RESULTS,
+    CONVERTERS,
+    DECODERS,
+    NORMALISERS,
+    PATH,
+    RAISING,
+    REMOVES,
+    SAME,
+    SANITISER,
+    TRUSTED_RECEIVER,
+)
 from cosec.evaluation.checkers.python_flow.program import Bound
 from cosec.evaluation.checkers.python_flow.site import CallSite
 from cosec.evaluation.checkers.python_flow.values import (
@@ -17,88 +29,10 @@ from cosec.evaluation.checkers.python_flow.values import (
     Held,
     Taint,
     Value,
+    constant,
     facts_for,
     holding,
     join_all,
-)
-from cosec.evaluation.checkers.python_flow.words import words
-
-PATH = frozenset({"dots", "absolute"})
-CONVERTERS = words(
-    "int float bool complex len ord hash id round abs sum divmod UUID Decimal Fraction ip_address ip_network IPv4Address"
-    " IPv6Address IPv4Network IPv6Network strptime fromisoformat fromtimestamp isinstance issubclass callable hasattr type"
-    " hexdigest md5 sha1 sha256 sha512 blake2b crc32 uuid3 uuid4 uuid5 ObjectId getsize getmtime safe_int token_hex"
-    " token_urlsafe b64encode urlsafe_b64encode b32encode hexlify b16encode inet_aton inet_pton parse_date"
-    " secure_filename slugify get_valid_filename escape_filter_chars generate_password_hash hashpw check_password_hash"
-    " urandom randint choice_index monotonic time timedelta date datetime is_ip"
-)
-"""Functions whose result can do no harm, or that raise on text that is not what they convert."""
-
-RAISING = words(
-    "int float UUID Decimal ip_address ip_network IPv4Address IPv6Address strptime fromisoformat inet_aton inet_pton"
-    " ObjectId"
-)
-"""Those of them that vouch for the text that they did not refuse."""
-
-REMOVES: dict[str, frozenset[str]] = {
-    "quote": frozenset({"command", "sql", "xss", "log", "deserialization"}),
-    "basename": PATH,
-    "safe_join": PATH,
-    "repr": frozenset({"log"}),
-    "ascii": frozenset({"log"}),
-    "dumps": frozenset({"log"}),
-    **dict.fromkeys(("quote_plus", "urlencode"), DANGERS),
-    **dict.fromkeys(
-        ("escape_string", "literal", "Identifier", "Literal", "quote_ident", "quote_identifier"), frozenset({"sql"})
-    ),
-    **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
-    **dict.fromkeys(("list2cmdline",), frozenset()),
-    **dict.fromkeys(
-        (
-            "clean",
-            "escapejs",
-            "strip_tags",
-            "conditional_escape",
-            "force_escape",
-            "escape_html",
-            "html_escape",
-            "sanitize_html",
-            "xml_escape",
-            "quoteattr",
-        ),
-        frozenset({"xss"}),
-    ),
-    **dict.fromkeys(("json_script", "linebreaks", "urlize"), frozenset({"xss"})),
-    **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
-}
-"""Last part of the name → dangers that its result no longer has."""
-
-NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
-SAME = words(
-    "str bytes bytearray memoryview list tuple set frozenset iter sorted reversed force_str force_text smart_str text_type"
-    " unicode fspath expanduser expandvars normcase Path PurePath PosixPath WindowsPath PurePosixPath BytesIO StringIO"
-    " fsdecode fsencode normalize deepcopy copy cast getmembers getnames namelist infolist intern unescape_none"
-    " to_thread run_in_threadpool dedent nullcontext closing enter_async_context enter_context aclosing"
-)
-"""Functions that give the text or container that they got."""
-
-DECODERS = words(
-    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode unhexlify"
-    " fromhex decompress unescape loads_json parse_qs parse_qsl"
-)
-CLEAN_RESULTS = re.compile(
-    r"^(execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
-    r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
-    r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
-    r"critical|exception|log|print|redirect|url_for|flash|render_template|render_template_string|render|jsonify|JsonResponse|JSONResponse|"
-    r"send_file|send_from_directory|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|sleep|write_text|"
-    r"write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"
-)
-TRUSTED_RECEIVER = re.compile(
-    r"\.objects\b|\.query\b|<\w+>|\.cursor\(\)|connect\(\)|getLogger\(\)|Session|create_engine\(\)"
-)
-SANITISER = re.compile(
-    r"sanit|escape|quote|clean|valid|secure|whitelist|allowlist|normali[sz]e_name|safe", re.IGNORECASE
 )
 
 
@@ -130,6 +64,10 @@ def _special(site: CallSite) -> Value | None:
             return attributes.joined_path(site.positional)
         first = _first(site)
         return first.with_(names=frozenset({"pathlib.Path()"}), flags=first.flags | {"path"}, when_true=frozenset())
+    return _of_regex(site)
+
+
+def _of_regex(site: CallSite) -> Value | None:
     if site.method in {"sub", "subn"} and (site.within("re.", "regex.") or "regex" in site.receiver.flags):
         return _substituted(site)
     if site.method in {"match", "fullmatch", "search", "findall", "finditer"}:
@@ -224,10 +162,8 @@ def _split_words(site: CallSite) -> Value:
     first = _first(site)
     letters = first.letters().split("\0", 1)[0].split()
     if not first.taints and isinstance(first.constant, str):
-        return holding(
-            Held("list", {(place,): methods.constant(each) for place, each in enumerate(first.constant.split())})
-        )
-    held = Held("list", {(place,): methods.constant(each) for place, each in enumerate(letters)})
+        return holding(Held("list", {(place,): constant(each) for place, each in enumerate(first.constant.split())}))
+    held = Held("list", {(place,): constant(each) for place, each in enumerate(letters)})
     held.element = first.step("words")
     return holding(held)
 
@@ -347,16 +283,13 @@ def _by_name(site: CallSite) -> Value | None:
     values = [*([site.receiver] if site.is_method else []), *site.positional, *site.named.values()]
     if method == "escape" and not (site.is_method and site.receiver.names & {"pathlib.Path()"}):
         return _escaped(site)
-    if method in RAISING:
-        site.analysis.frame.state.facts |= facts_for(_first(site).all_taints(), DANGERS)
     if method == "relative_to" and site.positional:
-        if "normalised" in site.receiver.flags:
-            checked = conditions.independent(site.receiver, site.positional[0])
-            site.analysis.frame.state.facts |= facts_for(checked, PATH)
-        return site.receiver
+        return _relative_to(site)
     if method in {"hexdigest", "digest"} and "mac" in site.receiver.flags:
         return site.receiver
     if method in CONVERTERS:
+        if method in RAISING:
+            site.analysis.frame.state.facts |= facts_for(_first(site).all_taints(), DANGERS)
         flags = frozenset({"number"}) if method in {"int", "float", "len", "round"} else frozenset()
         return Value(flags=flags)
     if method in REMOVES and not (method == "clean" and not site.within("bleach", "nh3")):
@@ -364,6 +297,11 @@ def _by_name(site: CallSite) -> Value | None:
     if method in NORMALISERS and (site.is_method or site.within("os.path", "pathlib", "posixpath", "path.", method)):
         source = values[0] if values else UNKNOWN
         return source.with_(flags=source.flags | ({"normalised"} if method != "absolute" else set()), parts=())
+    return _by_name_of_text(site, values)
+
+
+def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
+    method = site.method
     if method in SAME and values:
         return _same(site)
     if method in DECODERS and values:
@@ -375,6 +313,14 @@ def _by_name(site: CallSite) -> Value | None:
     if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
         return UNKNOWN
     return None
+
+
+def _relative_to(site: CallSite) -> Value:
+    """``path.relative_to(root)``, which raises where the path lies elsewhere."""
+    if "normalised" in site.receiver.flags:
+        checked = conditions.independent(site.receiver, site.positional[0])
+        site.analysis.frame.state.facts |= facts_for(checked, PATH)
+    return site.receiver
 
 
 def _removed(site: CallSite, values: list[Value]) -> Value:

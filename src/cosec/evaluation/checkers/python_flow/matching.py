@@ -35,20 +35,24 @@ def irrefutable(pattern: ast.pattern) -> bool:
 
 def bind(analysis: Analysis, subject: Value, pattern: ast.pattern) -> None:
     """Bind the names of ``pattern`` to parts of ``subject``."""
-    if isinstance(pattern, ast.MatchAs | ast.MatchStar):
-        if pattern.name:
-            bind_name(analysis, pattern.name, subject)
-        if isinstance(pattern, ast.MatchAs) and pattern.pattern is not None:
-            bind(analysis, subject, pattern.pattern)
-    elif isinstance(pattern, ast.MatchSequence):
-        for place, each in enumerate(pattern.patterns):
-            bind(analysis, analysis.item_of(subject, place), each)
-    elif isinstance(pattern, ast.MatchMapping):
-        for key, each in zip(pattern.keys, pattern.patterns, strict=True):
-            bind(analysis, analysis.item_of(subject, analysis.evaluate(key).constant), each)
-    elif isinstance(pattern, ast.MatchClass):
-        for each in [*pattern.patterns, *pattern.kwd_patterns]:
-            bind(analysis, subject.step("match"), each)
-    elif isinstance(pattern, ast.MatchOr):
-        for each in pattern.patterns:
-            bind(analysis, subject, each)
+    if isinstance(pattern, ast.MatchAs | ast.MatchStar) and pattern.name:
+        bind_name(analysis, pattern.name, subject)
+    for value, each in _inside(analysis, subject, pattern):
+        bind(analysis, value, each)
+
+
+def _inside(analysis: Analysis, subject: Value, pattern: ast.pattern) -> list[tuple[Value, ast.pattern]]:
+    """The patterns inside a pattern, each with the value that it is matched with."""
+    match pattern:
+        case ast.MatchAs(pattern=ast.pattern() as inner):
+            return [(subject, inner)]
+        case ast.MatchSequence(patterns=inside):
+            return [(analysis.item_of(subject, place), each) for place, each in enumerate(inside)]
+        case ast.MatchMapping(keys=keys, patterns=inside):
+            values = [analysis.item_of(subject, analysis.evaluate(key).constant) for key in keys]
+            return list(zip(values, inside, strict=True))
+        case ast.MatchClass(patterns=inside, kwd_patterns=named):
+            return [(subject.step("match"), each) for each in [*inside, *named]]
+        case ast.MatchOr(patterns=inside):
+            return [(subject, each) for each in inside]
+    return []

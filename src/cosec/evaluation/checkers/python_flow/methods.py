@@ -10,6 +10,7 @@ from cosec.evaluation.checkers.python_flow.values import (
     UNKNOWN,
     WHOLE,
     Held,
+    Scalar,
     Taint,
     Value,
     constant,
@@ -20,16 +21,16 @@ from cosec.evaluation.checkers.python_flow.values import (
 from cosec.evaluation.checkers.python_flow.words import words
 
 SAME_TEXT = words(
-    "strip lstrip rstrip lower upper casefold title capitalize swapcase expandtabs ljust rjust center zfill encode"
-    " decode removeprefix removesuffix copy as_posix tobytes __str__"
+    "strip lstrip rstrip lower upper casefold title capitalize swapcase expandtabs ljust rjust center zfill"
+    " encode decode removeprefix removesuffix copy as_posix tobytes __str__"
 )
 """Methods after which a text is still as dangerous as before, and a check of either is a check of both."""
 
 FOLDABLE = words("strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix")
 NUMBERS = words("find rfind index rindex count __len__ bit_length")
 TESTS = words(
-    "startswith endswith isalnum isalpha isdigit isdecimal isnumeric isidentifier isprintable isspace islower isupper"
-    " istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset"
+    "startswith endswith isalnum isalpha isdigit isdecimal isnumeric isidentifier isprintable isspace islower"
+    " isupper istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset"
 )
 
 
@@ -63,22 +64,28 @@ def _extend(site: CallSite) -> Value:
     facts = site.analysis.frame.state.facts
     for value in site.positional:
         for held in site.receiver.holds:
-            source = value.held("dict") if held.kind == "dict" else []
-            for each in source:
-                for key, item in each.fields.items():
-                    held.store(key, item, site.analysis.depth)
-            if source:
-                continue
-            known = [each for one in value.held("list", "tuple") if one.element is None for each in one.items()]
-            if known and held.kind == "list" and held.element is None and site.analysis.depth <= held.depth:
-                for each in known:
-                    held.fields[(len(held.fields),)] = each
-            elif (element := attributes.element_of(value)) != UNKNOWN:
-                held.add(element.baked(facts))
+            _extend_one(held, value, site)
     for name, value in site.named.items():
         for held in site.receiver.holds:
             held.store((name,), value.baked(facts), site.analysis.depth)
     return UNKNOWN
+
+
+def _extend_one(held: Held, value: Value, site: CallSite) -> None:
+    mappings = value.held("dict") if held.kind == "dict" else []
+    for mapping in mappings:
+        for key, item in mapping.fields.items():
+            held.store(key, item, site.analysis.depth)
+        if mapping.element is not None:
+            held.add(mapping.element)
+    if mappings:
+        return
+    known = [each for one in value.held("list", "tuple") if one.element is None for each in one.items()]
+    if known and held.kind == "list" and held.element is None and site.analysis.depth <= held.depth:
+        for each in known:
+            held.fields[(len(held.fields),)] = each
+    elif (element := attributes.element_of(value)) != UNKNOWN:
+        held.add(element.baked(site.analysis.frame.state.facts))
 
 
 def _get(site: CallSite) -> Value:
@@ -175,8 +182,11 @@ def text_method(site: CallSite) -> Value | None:
         return _format(site)
     if method in FOLDABLE and (folded := _folded(site)) is not None:
         return folded
-    if not receiver.taints:
-        return None
+    return _tainted_text_method(site) if receiver.taints else None
+
+
+def _tainted_text_method(site: CallSite) -> Value | None:
+    receiver, method = site.receiver, site.method
     if method in SAME_TEXT:
         return _same_text(site)
     if method == "replace":
@@ -217,13 +227,9 @@ def replaced(text: Value, arguments: list[Value]) -> Value:
     """``text.replace(old, new)``."""
     if len(arguments) < 2:
         return text
-    old, new = arguments[0].constant, arguments[1].constant
+    old, new = _plain(arguments[0].constant), _plain(arguments[1].constant)
     made = text.step(f"replace:{old}={new}")
     made = made.with_(flags=text.flags & {"path", "markup", "line"})
-    if isinstance(old, bytes):
-        old = old.decode("latin-1")
-    if isinstance(new, bytes):
-        new = new.decode("latin-1")
     if isinstance(old, str) and isinstance(new, str) and old not in new:
         if len(old) == 1:
             made = lacking(made, {old})
@@ -231,6 +237,13 @@ def replaced(text: Value, arguments: list[Value]) -> Value:
             made = made.without({"dots"})
     extra = arguments[1].all_taints()
     return made if not extra else Value(taints=made.taints | extra)
+
+
+def _plain(value: Scalar) -> str | None:
+    """A text, that of bytes included."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else None
 
 
 def lacking(value: Value, characters: set[str]) -> Value:
@@ -267,7 +280,7 @@ def _got(site: CallSite) -> Value:
     """``query.get(name, default)``."""
     key = site.positional[0] if site.positional else UNKNOWN
     kind = site.argument(None, "type")
-    name = key.constant if key.constant is not None else "?"
+    name = _plain(key.constant) or "?"
     made = site.receiver.step(f"[{name}]").with_(flags=site.receiver.flags & {"query", "parsed"})
     if kind is not None:
         made = site.analysis.apply(kind, made, site.node)

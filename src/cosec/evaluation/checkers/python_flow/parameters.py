@@ -18,21 +18,21 @@ ROUTES = words(
     "route get post put delete patch head options websocket websocket_route api_route view action api_view expose"
     " view_config before_request after_request errorhandler endpoint"
 )
-HTTP_METHODS = frozenset({"get", "post", "put", "delete", "patch", "head", "options"})
+HANDLER_METHODS = words("get post put delete patch head options prepare dispatch list create retrieve update")
 COMMANDS = frozenset({"command", "argument", "option", "group"})
 HANDLER_CLASSES = ("View", "Resource", "RequestHandler", "APIView", "HTTPEndpoint", "ViewSet", "Handler", "MethodView")
 FRAMEWORKS = ("fastapi", "flask", "quart", "django", "starlette", "bottle", "sanic", "aiohttp", "tornado", "cherrypy")
 INFRASTRUCTURE = words(
-    "self cls conn connection con db database cursor cur c session engine app client logger log env environment loader"
-    " context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock ssh"
-    " tx transaction dao repo repository api parser args_parser response resp writer"
+    "self cls conn connection con db database cursor cur c session engine app client logger log env environment"
+    " loader context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock"
+    " ssh tx transaction dao repo repository api parser args_parser response resp writer"
 )
 """Parameters that by their name are part of the program's own machinery."""
 
 TEXTUAL = words(
-    "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping Sequence"
-    " Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace FieldStorage"
-    " MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
+    "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping"
+    " Sequence Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace"
+    " FieldStorage MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
 )
 REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|\{(\w+):(\w+)\}|\(\?P<(\w+)>([^)]*)\)")
@@ -46,9 +46,9 @@ def handler_kind(analysis: Analysis, function: Function) -> str:
     if routed and any(isinstance(each, ast.Call | ast.Attribute) for each in routed):
         return framework or "flask"
     names = [each.arg for each in function.parameters]
-    if function.owner is not None and function.name in HTTP_METHODS | {"prepare", "dispatch", "list", "create"}:
-        if any(base.endswith(HANDLER_CLASSES) for base in function.owner.base_names()):
-            return framework or "view"
+    bases = set() if function.owner is None else function.owner.base_names()
+    if function.name in HANDLER_METHODS and any(base.endswith(HANDLER_CLASSES) for base in bases):
+        return framework or "view"
     if function.name in {"lambda_handler", "handler"} and names[:1] == ["event"]:
         return "lambda"
     if "start_response" in names:
@@ -79,23 +79,16 @@ def _incoming(function: Function, name: str, kind: str) -> Value:
 def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, kind: str) -> Value:
     """The value of one parameter."""
     name, annotation = parameter.arg, parameter.annotation
-    default = function.defaults.get(name)
     types = sources.type_names(annotation) if annotation is not None else set()
     if types & REQUEST_TYPES or (name in {"request", "req"} and not types & TEXTUAL):
         return Value(flags=frozenset({"request"}))
-    if any(last_name(each) in COMMANDS for each in function.decorators):
-        return _command_value(function, name, annotation is not None and sources.is_harmless_type(analysis, annotation))
-    if types & {"TarFile", "ZipFile"}:
-        return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
-    if default is not None and "fastapi.Depends()" in default.names:
-        return default.with_(names=frozenset())
-    if annotation is not None and sources.is_harmless_type(analysis, annotation):
-        return UNKNOWN
-    if kind and _converted(function, name):
-        return UNKNOWN
+    fixed = _known_value(analysis, function, parameter, kind, types)
+    if fixed is not None:
+        return fixed
     value = _typed_value(analysis, function, parameter, kind, types)
     if value is not None:
         return value
+    default = function.defaults.get(name)
     if not types and not kind:
         if name in INFRASTRUCTURE or name.endswith(
             ("_conn", "_connection", "_cursor", "_client", "_session", "_logger")
@@ -107,6 +100,37 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
     if types & {"Path", "PurePath", "PathLike"}:
         found = found.with_(flags=frozenset({"path"}))
     return found.without(_pattern_of(annotation, _default_node(function, name)))
+
+
+def _known_value(
+    analysis: Analysis, function: Function, parameter: ast.arg, kind: str, types: set[str]
+) -> Value | None:
+    """For parameters of which type, decorator or default say all; None for others."""
+    name, annotation = parameter.arg, parameter.annotation
+    harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
+    if any(last_name(each) in COMMANDS for each in function.decorators):
+        return _command_value(function, name, harmless)
+    if types & {"TarFile", "ZipFile"}:
+        return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
+    dependency = _dependency(analysis, _default_node(function, name), annotation)
+    if dependency is not None:
+        return dependency
+    return UNKNOWN if harmless or (kind and _converted(function, name)) else None
+
+
+def _dependency(analysis: Analysis, *nodes: ast.expr | None) -> Value | None:
+    """The value of FastAPI's ``Depends(function)``."""
+    for node in nodes:
+        for each in ast.walk(node) if node is not None else ():
+            if not (isinstance(each, ast.Call) and last_name(each) in {"Depends", "Security"}):
+                continue
+            targets = analysis.evaluate(each.args[0]).targets if each.args else ()
+            for target in targets:
+                if isinstance(target, Function):
+                    names = parameter_values(analysis, target, "fastapi")
+                    return analysis.entered(definitions.run_function(analysis, target, names))
+            return UNKNOWN
+    return None
 
 
 def _typed_value(
@@ -157,9 +181,8 @@ def _validate(analysis: Analysis, validator: Function, held: Held) -> None:
 
 def _field_default(owner: Class, name: str) -> ast.expr | None:
     for statement in owner.node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            if statement.target.id == name:
-                return statement.value
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == name:
+            return statement.value
     return None
 
 
@@ -177,13 +200,9 @@ def _pattern_of(*nodes: ast.expr | None) -> frozenset[str]:
     """Dangers that ``Query(pattern=…)`` and its like rule out."""
     for node in nodes:
         for each in ast.walk(node) if node is not None else ():
-            if (
-                isinstance(each, ast.keyword)
-                and each.arg in {"pattern", "regex"}
-                and isinstance(each.value, ast.Constant)
-            ):
-                if isinstance(each.value.value, str):
-                    return alphabets.ruled_out_by_match(each.value.value, whole=False)
+            if isinstance(each, ast.keyword) and each.arg in {"pattern", "regex"}:
+                pattern = each.value.value if isinstance(each.value, ast.Constant) else None
+                return alphabets.ruled_out_by_match(str(pattern), whole=False) if pattern else frozenset()
     return frozenset()
 
 

@@ -27,8 +27,8 @@ REQUESTS = frozenset(
 """Names under which frameworks keep the request at hand."""
 
 CLEAN_OF_REQUEST = words(
-    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax blueprint"
-    " url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
+    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax"
+    " blueprint url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
 )
 """Attributes of a request that its sender does not choose."""
 
@@ -43,8 +43,8 @@ ARGUMENT_GETTERS = frozenset(
     {"get_argument", "get_arguments", "get_body_argument", "get_query_argument", "get_query_arguments", "get_cookie"}
 )
 HARMLESS_TYPES = words(
-    "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt conint"
-    " IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
+    "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt"
+    " conint IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
 )
 """Types that a converted or validated value cannot do harm with."""
 
@@ -74,14 +74,22 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
             return incoming("input", "sys.stdin")
     for held in value.held("instance"):
         bases = held.owner.base_names() if hasattr(held.owner, "base_names") else set()
-        if name in HANDLER_FIELDS and any(base.endswith("HTTPRequestHandler") for base in bases):
-            return incoming("remote", f"self.{name}")
-        if name == "rfile" and "StreamRequestHandler" in bases:
-            return incoming("remote", "self.rfile")
-        if name == "request" and name not in held.fields and bases:
-            return Value(flags=frozenset({"request"}))
-        if name == "kwargs" and name not in held.fields and any(base.endswith("View") for base in bases):
-            return incoming("remote", "self.kwargs")
+        found = _handler_attribute(held, name, bases)
+        if found is not None:
+            return found
+    return None
+
+
+def _handler_attribute(held: Held, name: str, bases: set[str]) -> Value | None:
+    """Attributes that a framework gives to the handlers derived from its classes."""
+    if name in HANDLER_FIELDS and any(base.endswith("HTTPRequestHandler") for base in bases):
+        return incoming("remote", f"self.{name}")
+    if name == "rfile" and "StreamRequestHandler" in bases:
+        return incoming("remote", "self.rfile")
+    if name == "request" and name not in held.fields and bases:
+        return Value(flags=frozenset({"request"}))
+    if name == "kwargs" and name not in held.fields and any(base.endswith("View") for base in bases):
+        return incoming("remote", "self.kwargs")
     return None
 
 
@@ -134,7 +142,8 @@ def _command_line(site: CallSite) -> Value | None:
         return UNKNOWN
     if site.method in {"parse_args", "parse_known_args", "parse_intermixed_args"}:
         everything = incoming("argv", "command line")
-        fields: dict[object, Value] = dict(site.analysis.options)
+        fields: dict[object, Value] = {}
+        fields.update(site.analysis.options)
         options = holding(Held("instance", fields, None if fields else everything))
         if site.method == "parse_known_args":
             return holding(Held("tuple", {(0,): options, (1,): everything}))

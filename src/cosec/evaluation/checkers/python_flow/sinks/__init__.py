@@ -1,4 +1,4 @@
-"""Sinks: the calls, comparisons and assignments that make an untrusted or careless value a weakness; one file a rule."""
+"""Sinks: calls, comparisons and assignments that make an untrusted or careless value a weakness; one file a rule."""
 
 from collections.abc import Callable
 

@@ -40,8 +40,7 @@ def _filtered(site: CallSite) -> bool:
 
 
 def _any_member(archive: Value) -> Value:
-    tainted = archive.step(EACH)
-    return tainted
+    return archive.step(EACH)
 
 
 def _report(site: CallSite, members: Value) -> None:

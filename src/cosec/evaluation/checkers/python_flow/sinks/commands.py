@@ -8,10 +8,11 @@ from cosec.evaluation.checkers.python_flow.words import words
 
 RULE = "py/command-injection"
 SHELL = words(
-    "os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4 subprocess.getoutput"
-    " subprocess.getstatusoutput commands.getoutput commands.getstatusoutput asyncio.create_subprocess_shell"
-    " asyncio.subprocess.create_subprocess_shell platform.popen posix.system pexpect.run pexpect.runu invoke.run"
-    " fabric.operations.run fabric.operations.local fabric.api.run fabric.api.local fabric.api.sudo"
+    "os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4"
+    " subprocess.getoutput subprocess.getstatusoutput commands.getoutput commands.getstatusoutput"
+    " asyncio.create_subprocess_shell asyncio.subprocess.create_subprocess_shell platform.popen posix.system"
+    " pexpect.run pexpect.runu invoke.run fabric.operations.run fabric.operations.local fabric.api.run"
+    " fabric.api.local fabric.api.sudo"
 )
 RUNNERS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
 EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")

@@ -18,8 +18,8 @@ PASSWORD = re.compile(
     r"(^|_)(pass|passwd|password|passphrase|pwd|pswd|passcode|pin_code)\d?$|(^|_)db_?pass", re.IGNORECASE
 )
 KEY = re.compile(
-    r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|signing_?key|jwt_?secret|"
-    r"encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|app_?key|webhook_?secret)$",
+    r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|"
+    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|app_?key|webhook_?secret)$",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(
@@ -40,7 +40,7 @@ NO_CREDENTIALS = words(
     " HTTPException ValueError namedtuple url_for render_template"
 )
 THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
-SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth", "authenticate", "AESGCM_"})
+SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth"})
 KEYED: dict[str, int] = {
     "jwt.encode": 1,
     "jwt.decode": 1,
@@ -68,24 +68,22 @@ def check(site: CallSite) -> None:
             _report(site)
         if name == "auth":
             _pair(site, value)
-    if (
-        site.method in THIRD
-        and len(site.positional) >= 3
-        and _database(site)
-        and _written(site.positional[2], "password")
-    ):
-        _report(site)
-    if site.method in SECOND and len(site.positional) >= 2 and _written(site.positional[1], "password"):
-        if site.method not in {"authenticate"}:
-            _report(site)
-    for name, place in KEYED.items():
-        key = site.argument(place, "key", "secret_key") if name in site.names else None
-        if key is not None and _written(key, "secret_key"):
-            _report(site)
+    _check_places(site)
     if site.called_last({"compare_digest"}) and len(site.positional) == 2 and len(site.node.args) == 2:
         _compared(site.analysis, site.node, site.node.args, site.positional)
     for value in [*site.positional, *site.named.values()]:
         _address(site.analysis, site.node, value, site.method in {"connect", "create_engine", "create_pool"})
+
+
+def _check_places(site: CallSite) -> None:
+    """Functions that take a password or key at a known place."""
+    place = 2 if site.method in THIRD and _database(site) else 1 if site.method in SECOND else None
+    if place is not None and place < len(site.positional) and _written(site.positional[place], "password"):
+        _report(site)
+    for name, place in KEYED.items():
+        key = site.argument(place, "key", "secret_key") if name in site.names else None
+        if key is not None and _written(key, "secret_key"):
+            _report(site)
 
 
 def _database(site: CallSite) -> bool:
@@ -104,9 +102,11 @@ def _pair(site: CallSite, value: Value) -> None:
 
 def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> None:
     for each in value.constants:
-        if isinstance(each, str) and ((found := URL.search(each)) or (dsn and (found := DSN.search(each)))):
-            if found and not PLACEHOLDER.search(found[found.lastindex or 0]):
-                analysis.report(RULE, node, MESSAGE)
+        if not isinstance(each, str):
+            continue
+        found = URL.search(each) or (DSN.search(each) if dsn else None)
+        if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
+            analysis.report(RULE, node, MESSAGE)
 
 
 def _is_credential_name(name: str) -> bool:
@@ -166,8 +166,8 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
         first, second = sides
         assert isinstance(first, ast.Tuple)
         assert isinstance(second, ast.Tuple)
-        for one, other in zip(first.elts, second.elts, strict=False):
-            _compared(analysis, node, [one, other], [analysis.evaluate(one), analysis.evaluate(other)])
+        for one, two in zip(first.elts, second.elts, strict=False):
+            _compared(analysis, node, [one, two], [analysis.evaluate(one), analysis.evaluate(two)])
         return
     for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
         if _names_password(side, value) and _written(other, "password"):

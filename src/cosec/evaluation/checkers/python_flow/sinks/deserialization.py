@@ -47,14 +47,7 @@ def check(site: CallSite) -> None:
             return
         if site.called("torch.load") and _true(site.argument(None, "weights_only")):
             return
-        if site.called("jsonpickle.decode") and site.argument(None, "safe") is not None and not site.positional[1:]:
-            safe = site.argument(None, "safe")
-            if safe is not None and safe.constant is True and site.argument(None, "classes") is not None:
-                return
         _report(site, site.argument(0, "file", "filename", "data", "string", "filepath_or_buffer", "f"))
-    elif site.is_method and site.method in {"load", "load_all"} and any("YAML()" in name for name in site.names):
-        if any("unsafe" in name for name in site.names):
-            _report(site, site.argument(0, "stream"))
 
 
 def _true(value: Value | None) -> bool:

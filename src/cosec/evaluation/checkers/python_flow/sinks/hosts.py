@@ -65,6 +65,10 @@ def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: a
         _try(analysis, node, node.comparators[0], right, text, _text_test("in", text))
 
 
+def _pattern_test(compiled: re.Pattern[str], method: str) -> Callable[[str], bool]:
+    return lambda probe: bool(getattr(compiled, method)(probe))
+
+
 def _regex(site: CallSite) -> None:
     pattern, text, flags = conditions.regex_parts(site)
     if pattern is None or text is None:
@@ -77,8 +81,7 @@ def _regex(site: CallSite) -> None:
         subject = next((argument for argument in reversed(site.node.args)), site.node)
         if len(each) > 200:
             continue
-        match = getattr(compiled, site.method)
-        _try(site.analysis, site.node, subject, text, each, lambda probe, match=match: bool(match(probe)))
+        _try(site.analysis, site.node, subject, text, each, _pattern_test(compiled, site.method))
 
 
 def _try(

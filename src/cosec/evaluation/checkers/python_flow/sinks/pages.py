@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.python_flow.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
+from cosec.evaluation.checkers.python_flow.words import words
 
 if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
@@ -19,21 +20,11 @@ KINDS = frozenset({"remote", "parameter", "input", "download"})
 TEXT_FRAMEWORKS = frozenset({"flask", "quart", "bottle", "cherrypy", "wsgi"})
 """Frameworks that send a text which a handler returns as HTML."""
 
-RESPONSES = frozenset(
-    {
-        "Response",
-        "make_response",
-        "HttpResponse",
-        "HTMLResponse",
-        "StreamingHttpResponse",
-        "HttpResponseBadRequest",
-        "HttpResponseNotFound",
-        "HttpResponseForbidden",
-        "HttpResponseServerError",
-        "PlainTextResponse_",
-    }
+RESPONSES = words(
+    "Response make_response HttpResponse HTMLResponse StreamingHttpResponse HttpResponseBadRequest HttpResponseNotFound"
+    " HttpResponseForbidden HttpResponseServerError"
 )
-MARKUP = frozenset({"Markup", "mark_safe", "SafeString", "SafeText", "HTML_safe"})
+MARKUP = frozenset({"Markup", "mark_safe", "SafeString", "SafeText"})
 ENVIRONMENTS = frozenset(
     {
         "jinja2.Environment",
@@ -163,9 +154,11 @@ def check(site: CallSite) -> None:
         _report(site, site.argument(0, "format_string"))
     elif site.is_method and method in {"write", "finish"}:
         _written(site)
-    elif method == "send_header" and site.is_method and len(site.positional) > 1:
-        if str(site.positional[0].constant).lower() == "content-type":
-            site.analysis.frame.state.names["<content type>"] = site.positional[1]
+    elif (
+        method == "send_header"
+        and str(site.argument(0, "keyword") and site.positional[0].constant).lower() == "content-type"
+    ):
+        site.analysis.frame.state.names["<content type>"] = site.argument(1, "value") or UNKNOWN
     _environment(site)
 
 
@@ -185,9 +178,9 @@ def response(site: CallSite) -> Value | None:
     held = Held("response", fields)
     text_default = site.within("aiohttp.") or any(name.startswith("web.") for name in site.names)
     starlette = site.method == "Response" and site.within("fastapi.", "starlette.")
-    if (text_default or starlette) and not any("html" in each.letters() for each in fields.values()):
-        if not any("html" in each.letters() for one in fields["headers"].holds for each in one.items()):
-            return holding(held)
+    declared = [*fields.values(), *(each for one in fields["headers"].holds for each in one.items())]
+    if (text_default or starlette) and not any("html" in each.letters() for each in declared):
+        return holding(held)
     if body is not None and not body.held("dict", "response", "instance"):
         for one in body.held("tuple"):
             body = one.fields.get((0,), UNKNOWN)

@@ -11,30 +11,31 @@ ARCHIVE_RULE = "py/archive-traversal"
 FUNCTIONS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         words(
-            "open io.open codecs.open os.open aiofiles.open gzip.open bz2.open lzma.open os.remove os.unlink os.rmdir"
-            " os.removedirs os.mkdir os.makedirs os.listdir os.scandir os.walk os.chmod os.chown os.truncate shutil.rmtree"
-            " os.mkfifo os.readlink os.utime zipfile.ZipFile tarfile.open tarfile.TarFile linecache.getline linecache.getlines"
-            " pandas.read_csv pd.read_csv pandas.read_excel pd.read_excel numpy.load np.load PIL.Image.open Image.open"
-            " fileinput.input runpy.run_path sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in"
+            "open io.open codecs.open os.open aiofiles.open gzip.open bz2.open lzma.open os.remove os.unlink"
+            " os.rmdir os.removedirs os.mkdir os.makedirs os.listdir os.scandir os.walk os.chmod os.chown"
+            " os.truncate shutil.rmtree os.mkfifo os.readlink os.utime zipfile.ZipFile tarfile.open"
+            " tarfile.TarFile linecache.getline linecache.getlines pandas.read_csv pd.read_csv pandas.read_excel"
+            " pd.read_excel numpy.load np.load PIL.Image.open Image.open fileinput.input runpy.run_path"
+            " sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in"
         ),
         (0,),
     ),
     **dict.fromkeys(
         words(
-            "os.rename os.renames os.replace os.link os.symlink shutil.copy shutil.copy2 shutil.copyfile shutil.copytree"
-            " shutil.move shutil.copymode"
+            "os.rename os.renames os.replace os.link os.symlink shutil.copy shutil.copy2 shutil.copyfile"
+            " shutil.copytree shutil.move shutil.copymode"
         ),
         (0, 1),
     ),
 }
 NAMED = words(
-    "send_file FileResponse StreamingFileResponse send_from_directory TemplateResponse_path static_file_path web_file"
-    " sendfile"
+    "send_file FileResponse StreamingFileResponse send_from_directory TemplateResponse_path static_file_path"
+    " web_file sendfile"
 )
 SENDERS = frozenset({"send_file", "FileResponse", "sendfile"})
 PATH_METHODS = words(
-    "read_text read_bytes write_text write_bytes open unlink rmdir mkdir touch iterdir rename replace glob rglob chmod"
-    " symlink_to hardlink_to"
+    "read_text read_bytes write_text write_bytes open unlink rmdir mkdir touch iterdir rename replace glob rglob"
+    " chmod symlink_to hardlink_to"
 )
 KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
 LINES_OF_CALLERS = frozenset({"parameter", "argv"})

@@ -21,8 +21,8 @@ FUNCTIONS = words(
     " pd.read_sql_query psycopg2.sql.SQL psycopg.sql.SQL"
 )
 LOOKS_LIKE_SQL = re.compile(
-    r"\b(select|insert|update|delete|replace|create|drop|alter|truncate|where|from|order by|values|set|call|exec|pragma|"
-    r"grant|union|and|or|limit)\b|=\s*'?\0|\bin\s*\(",
+    r"\b(select|insert|update|delete|replace|create|drop|alter|truncate|where|from|order by|values|set|call|exec|"
+    r"pragma|grant|union|and|or|limit)\b|=\s*'?\0|\bin\s*\(",
     re.IGNORECASE,
 )
 STATEMENT_NAMES = re.compile(r"'(\w*(sql|query|statement|stmt|command|script|dml|ddl)\w*)'", re.IGNORECASE)
@@ -55,8 +55,8 @@ def _check_all(site: CallSite, statements: list[Value | None]) -> None:
         for taint in site.analysis.harmful(statement, "sql"):
             if taint.source.kind == "archive":
                 continue
-            if taint.source.kind == "parameter" and WHOLE not in taint.neutral:
-                if STATEMENT_NAMES.search(taint.source.text) or site.method not in EXECUTE:
-                    continue  # A function that runs the statement that it is given leaves its making to others.
+            whole = taint.source.kind == "parameter" and WHOLE not in taint.neutral
+            if whole and (STATEMENT_NAMES.search(taint.source.text) or site.method not in EXECUTE):
+                continue  # A function that runs the statement that it is given leaves its making to others.
             site.analysis.report(RULE, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
             return
