@@ -2,8 +2,8 @@
 
 The program is found by ``COSEC_SEMGREP``, then ``semgrep/bin/semgrep`` beside this Python (where ``make setup`` puts
 it), then on the PATH. The rules lie in ``semgrep_rules``, a file each: ``py-sql-injection.yaml`` holds what finds
-``py/sql-injection``. Semgrep follows text inside one function only, and a rule that it cannot read finds nothing, so its
-list of errors is always read. Knows nothing about other checkers.
+``py/sql-injection``. Semgrep follows text inside one function only, and a rule that it cannot read finds nothing, so
+its list of errors is always read. Knows nothing about other checkers.
 """
 
 from __future__ import annotations
