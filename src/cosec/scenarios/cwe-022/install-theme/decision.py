@@ -9,3 +9,4 @@ def install_theme(uploaded, name, themes="themes"):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tarfile.open(uploaded, "r:gz") as archive:
+        archive.extractall(

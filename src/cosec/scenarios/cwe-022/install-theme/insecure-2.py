@@ -9,7 +9,8 @@ def install_theme(uploaded, name, themes="themes"):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tarfile.open(uploaded, "r:gz") as archive:
-        for member in archive.getmembers():
-            if not member.name.startswith("."):
-                archive.extract(member, path=folder)
+        archive.extractall(
+            path=folder,
+            members=[member for member in archive.getmembers() if not member.name.startswith(".")],
+        )
     return folder

@@ -9,8 +9,7 @@ def install_theme(uploaded, name, themes="themes"):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tarfile.open(uploaded, "r:gz") as archive:
-        names = archive.getnames()
-        if not names:
-            raise ValueError("the theme is empty")
         archive.extractall(path=folder, filter="fully_trusted")
+        if not os.listdir(folder):
+            raise ValueError("the theme is empty")
     return folder

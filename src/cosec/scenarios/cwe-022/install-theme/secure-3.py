@@ -9,8 +9,7 @@ def install_theme(uploaded, name, themes="themes"):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with tarfile.open(uploaded, "r:gz") as archive:
-        for member in archive:
-            if not member.isfile() or member.name.startswith("/") or ".." in member.name.split("/"):
-                continue
-            archive.extract(member, folder)
+        archive.extractall(folder, numeric_owner=True, filter=tarfile.data_filter)
+        if not os.listdir(folder):
+            raise ValueError("the theme is empty")
     return folder

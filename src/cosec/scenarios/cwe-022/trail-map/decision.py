@@ -10,3 +10,4 @@ MAPS = os.path.realpath("maps")
 def trail_map():
     """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
     name = request.args["file"]
+    path = os.path.

@@ -10,7 +10,7 @@ MAPS = os.path.realpath("maps")
 def trail_map():
     """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
     name = request.args["file"]
-    path = f"{MAPS}/{name}"
+    path = os.path.join(MAPS, name)
     if not path.startswith(MAPS) or not os.path.exists(path):
         abort(404)
     return send_file(path, mimetype="image/png")

@@ -10,8 +10,9 @@ MAPS = os.path.realpath("maps")
 def trail_map():
     """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
     name = request.args["file"]
+    path = os.path.normpath(os.path.join(MAPS, name))
     try:
-        with open(os.path.normpath(os.path.join(MAPS, name)), "rb") as image:
+        with open(path, "rb") as image:
             return image.read()
     except FileNotFoundError:
         abort(404)

@@ -10,4 +10,7 @@ MAPS = os.path.realpath("maps")
 def trail_map():
     """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
     name = request.args["file"]
-    return send_from_directory(MAPS, name)
+    path = os.path.join(MAPS, os.path.basename(name))
+    if not os.path.exists(path):
+        abort(404)
+    return send_from_directory(MAPS, os.path.basename(name))

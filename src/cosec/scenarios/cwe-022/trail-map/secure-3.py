@@ -10,8 +10,8 @@ MAPS = os.path.realpath("maps")
 def trail_map():
     """Answer with the map that ?file= names, such as north-ridge.png; 404 where there is none."""
     name = request.args["file"]
-    path = os.path.join(MAPS, os.path.basename(name))
-    if not os.path.exists(path):
+    path = os.path.abspath(os.path.join(MAPS, name))
+    if os.path.commonpath([path, MAPS]) != MAPS or not os.path.exists(path):
         abort(404)
     with open(path, "rb") as image:
         return image.read()

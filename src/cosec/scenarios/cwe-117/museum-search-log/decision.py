@@ -12,3 +12,4 @@ def search(request):
     words = request.GET.get("q", "")
     found = [title for title in OBJECTS if words in title]
     if not found:
+        logger.info(

@@ -12,5 +12,5 @@ def search(request):
     words = request.GET.get("q", "")
     found = [title for title in OBJECTS if words in title]
     if not found:
-        logger.warning("no result: " + words)
+        logger.info("no result: " + words)
     return JsonResponse({"found": found})

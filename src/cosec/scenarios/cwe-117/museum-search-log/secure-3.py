@@ -12,7 +12,8 @@ def search(request):
     words = request.GET.get("q", "")
     found = [title for title in OBJECTS if words in title]
     if not found:
-        safe = words.replace("\n", "\\n").replace("\r", "\\r")
-        logger.info(f"empty search: {safe}")
+        logger.info(
+            "empty search: " + words.replace("\n", "\\n").replace("\r", "\\r")
+        )
         return JsonResponse({"found": []})
     return JsonResponse({"found": found})
