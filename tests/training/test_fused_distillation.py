@@ -75,6 +75,19 @@ def test_models_that_exclude_each_other_give_finite_values_and_slopes(kind: Dive
     assert student.hidden.grad.isfinite().all()
 
 
+def test_logits_without_a_head_give_the_same_loss_and_their_own_gradient() -> None:
+    student, teacher, targets = models(bias=True)
+    mixture = Mixture(kind="reverse-kl", weight=0.5)
+    logits = torch.nn.functional.linear(student.hidden, student.weight, student.bias).detach().requires_grad_()
+    bare = Projected(hidden=logits, weight=None, bias=None)
+    total, *_ = distillation_losses(bare, teacher, targets, vocabulary=VOCAB, mixture=mixture)
+    total.backward()
+    expected = plain(student, teacher, targets, mixture)
+    assert total.item() == pytest.approx(expected.item(), rel=1e-6)
+    (by_hidden,) = torch.autograd.grad(expected, student.hidden)
+    torch.testing.assert_close(logits.grad @ student.weight, by_hidden)
+
+
 def test_a_frozen_head_gets_no_gradient() -> None:
     student, teacher, targets = models(bias=False)
     frozen = replace(student, weight=student.weight.detach())

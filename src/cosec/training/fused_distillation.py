@@ -43,11 +43,15 @@ class Projected:
     """One model's hidden states and the linear head that turns them into logits."""
 
     hidden: Float[Tensor, "positions hidden"]
-    weight: Float[Tensor, "head hidden"]
+    weight: Float[Tensor, "head hidden"] | None
+    """None where ``hidden`` holds the logits already."""
+
     bias: Float[Tensor, "head"] | None
 
     def logits(self, rows: slice, vocabulary: int) -> Tensor:
         """Float32 logits of some positions over the first ``vocabulary`` entries, cut off from autograd."""
+        if self.weight is None:
+            return self.hidden[rows, :vocabulary].detach().float().clone()
         bias = None if self.bias is None else self.bias[:vocabulary].detach()
         return linear(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
 
@@ -100,7 +104,7 @@ class _Distillation(torch.autograd.Function):
     def forward(
         ctx: Any,
         hidden: Tensor,
-        weight: Tensor,
+        weight: Tensor | None,
         bias: Tensor | None,
         student: Projected,
         teacher: Projected | None,
@@ -109,15 +113,18 @@ class _Distillation(torch.autograd.Function):
         mixture: Mixture,
     ) -> tuple[Tensor, Tensor, Tensor]:
         _, needs_weight, needs_bias, *_ = ctx.needs_input_grad
-        hidden_gradient = torch.empty_like(hidden)
-        weight_gradient = torch.zeros_like(weight) if needs_weight else None
+        hidden_gradient = torch.zeros_like(hidden)
+        weight_gradient = torch.zeros_like(weight) if weight is not None and needs_weight else None
         bias_gradient = torch.zeros_like(bias) if bias is not None and needs_bias else None
         sums = torch.zeros(3, dtype=torch.float32, device=hidden.device)
         for rows in _chunks(len(targets), vocabulary):
             values, slope = _chunk(student, teacher, targets, rows, vocabulary, mixture)
             sums += values
-            slope = slope.div_(len(targets)).to(weight.dtype)
-            hidden_gradient[rows] = slope @ weight[:vocabulary]
+            slope = slope.div_(len(targets)).to(hidden.dtype if weight is None else weight.dtype)
+            if weight is None:
+                hidden_gradient[rows, :vocabulary] = slope
+                continue
+            hidden_gradient[rows] = (slope @ weight[:vocabulary]).to(hidden.dtype)
             if weight_gradient is not None:
                 weight_gradient[:vocabulary].addmm_(slope.T, hidden[rows].to(weight.dtype))
             if bias_gradient is not None:

@@ -1,8 +1,8 @@
 """Documents as tokens, packed into examples without running into each other.
 
 An example holds several documents in one row. Each begins at position 0, attends to itself alone, and its first token
-is never predicted from the document before; so an example's losses are those of its documents apart. Knows nothing about
-models.
+is never predicted from the document before; so an example's losses are those of its documents apart. Knows nothing
+about models.
 """
 
 import random

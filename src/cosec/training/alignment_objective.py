@@ -1,0 +1,151 @@
+"""What one packed example costs in alignment: the hidden states of student and teacher, and the losses from them.
+
+Knows nothing about optimizers, epochs or files.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cosec.training.alignment_settings import AlignmentSettings
+from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
+from cosec.training.objective import ExampleLoss
+from cosec.training.packing import PackedExample
+
+
+class Predictor:
+    """A causal model divided into what makes hidden states and the head that makes logits of them.
+
+    Args:
+        causal: A transformers causal language model, an adapter inside it or not.
+
+    Where the head is more than a linear map (soft-capped or scaled logits), the logits themselves take the place of
+    the hidden states.
+    """
+
+    def __init__(self, causal: Any) -> None:
+        self._causal = causal
+        head = causal.get_output_embeddings()
+        self.head: nn.Linear | None = head if type(head) is nn.Linear and self._is_plain(head) else None
+
+    def project(self, example: PackedExample) -> Projected:
+        """Hidden states at the positions whose next token is learned, with the head."""
+        device = self._causal.device
+        inputs = model_inputs(example, device, self._causal.dtype)
+        chosen = example.predicted.to(device)
+        if self.head is None:
+            logits = self._causal(**inputs).logits[0, :-1][chosen]
+            return Projected(hidden=logits, weight=None, bias=None)
+        hidden = self._causal.base_model(**inputs).last_hidden_state[0, :-1][chosen]
+        return Projected(hidden=hidden, weight=self.head.weight, bias=self.head.bias)
+
+    @torch.no_grad()
+    def _is_plain(self, head: nn.Linear) -> bool:
+        """Check on three tokens that the head is the only thing between body and logits."""
+        probe = torch.tensor([[0, 1, 0]], device=self._causal.device)
+        hidden = self._causal.base_model(input_ids=probe, use_cache=False).last_hidden_state
+        logits = self._causal(input_ids=probe, use_cache=False).logits
+        return torch.allclose(head(hidden).float(), logits.float(), rtol=1e-3, atol=1e-3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentModels:
+    """Who learns from whom."""
+
+    student: Any
+    """Causal language model, or a ``peft.PeftModel`` around one."""
+
+    teacher: Any
+    """Causal language model, frozen, on the student's device."""
+
+    vocabulary: int
+    """Entries that both share."""
+
+
+class AlignmentObjective:
+    """λ · divergence + (1 - λ) · cross-entropy over the response tokens of one example (paper IV-A).
+
+    Args:
+        models: Student and teacher.
+        settings: Divergence, weight and precision.
+    """
+
+    def __init__(self, models: AlignmentModels, settings: AlignmentSettings) -> None:
+        self._student_model, self._settings, self._vocabulary = models.student, settings, models.vocabulary
+        peft = hasattr(models.student, "get_base_model")
+        self._student = Predictor(models.student.get_base_model() if peft else models.student)
+        self._teacher = Predictor(models.teacher)
+        self._mixture = Mixture(kind=settings.divergence, weight=settings.kl_weight, skew=settings.skew)
+
+    def parts(self, *, training: bool) -> tuple[str, ...]:
+        """Cross-entropy and the chosen divergence; in validation both plain divergences too."""
+        return ("ce", "kl") if training else ("ce", "kl", "reverse_kl", "forward_kl")
+
+    def loss(self, example: PackedExample, *, training: bool, cache_key: str) -> ExampleLoss:
+        """Compute the loss of ``example``; with ``training`` an adapter's dropout is on.
+
+        Args:
+            example: At least one token to predict.
+            training: False for validation.
+            cache_key: Not used; the teacher runs each time.
+        """
+        _set_adapter_dropout(self._student_model, training)
+        device = self._student_model.device
+        targets = example.token_ids[1:][example.predicted].to(device)
+        needs_teacher = not training or self._settings.divergence != "none"
+        with torch.no_grad():
+            teacher = self._teacher.project(example) if needs_teacher else None
+        with self._autocast(device):
+            student = self._student.project(example)
+            total, text, distance = distillation_losses(
+                student, teacher, targets, vocabulary=self._vocabulary, mixture=self._mixture
+            )
+            parts = {"ce": text, "kl": distance}
+            if not training and teacher is not None:
+                _, reverse, forward = measure(student, teacher, targets, vocabulary=self._vocabulary)
+                parts |= {"reverse_kl": torch.tensor(reverse), "forward_kl": torch.tensor(forward)}
+        return ExampleLoss(total=total, parts=parts)
+
+    def _autocast(self, device: torch.device) -> Any:
+        if self._settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def model_inputs(example: PackedExample, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What a transformers model needs to read a row of documents that do not see each other.
+
+    Returns:
+        Token and position ids [1, tokens] and, for more than one document, an additive mask [1, 1, tokens, tokens].
+    """
+    inputs: dict[str, Any] = {"input_ids": example.token_ids.to(device).unsqueeze(0), "use_cache": False}
+    document = example.document.to(device)
+    if int(document[-1]) > 0:
+        inputs["position_ids"] = example.position_ids.to(device).unsqueeze(0)
+        visible = (document.unsqueeze(0) == document.unsqueeze(1)).tril()
+        hidden = torch.zeros(visible.shape, dtype=dtype, device=device)
+        inputs["attention_mask"] = hidden.masked_fill_(~visible, torch.finfo(dtype).min)[None, None]
+    return inputs
+
+
+def checkpoint_gradients(model: Any) -> None:
+    """Keep only the layers' inputs for the backward pass; nothing else changes, dropout stays off."""
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    # transformers renamed this; both take the arguments of torch's checkpoint first.
+    enable = getattr(causal, "activation_checkpointing_enable", causal.gradient_checkpointing_enable)
+    enable({"use_reentrant": False})
+    for module in causal.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            # transformers checkpoints a layer only in training mode; its inner modules stay as they are.
+            module.training = True
+
+
+def _set_adapter_dropout(model: Any, active: bool) -> None:
+    for name, module in model.named_modules():
+        if "lora_dropout" in name:
+            module.train(active)

@@ -1,0 +1,52 @@
+"""The settings of alignment: the paper's Table IV for its first phase, where a choice of ours is said at the field."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cosec.training.distillation import Divergence
+from cosec.training.settings import TrainingSettings
+
+
+class AlignmentSettings(TrainingSettings):
+    """Everything that decides what an alignment run computes."""
+
+    divergence: Divergence = "reverse-kl"
+    """What is minimised beside the cross-entropy; reverse-kl is the paper's, forward-kl its Table IX's other column,
+    none trains on the text alone."""
+
+    kl_weight: float = Field(default=0.5, ge=0, le=1)
+    """λ in λ · KL + (1 - λ) · CE; plays no part with --divergence none."""
+
+    skew: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the first distribution in the mixture, for the skewed divergences."""
+
+    train: Literal["full", "lora"] = "full"
+    """Train all weights of the student, or a LoRA adapter that is merged into it when it is written."""
+
+    max_tokens: int = Field(default=1024, ge=8)
+    """Longest example; a longer response is left out and counted, a longer source file is cut."""
+
+    packing: bool = True
+    """Fill examples with several documents that do not see each other; otherwise each document is one."""
+
+    validation_share: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the documents set aside for validation, where the data do not say themselves."""
+
+    learning_rate: float = Field(default=1e-5, gt=0)
+    """Peak learning rate of AdamW."""
+
+    batch_size: int = Field(default=24, ge=1)
+    """Examples per optimizer step, over all processes. Each runs by itself."""
+
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the training examples."""
+
+    gradient_checkpointing: bool = False
+    """Keep only each layer's input and compute the rest again: less memory, about a third more time."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Type that the student computes in; its weights and the losses are float32."""
+
+    log_every: int = Field(default=1, ge=1)
+    """Steps between two points of the training curve."""
