@@ -48,7 +48,10 @@ class Analysis:
         self.interpreter = Interpreter(self)
         self._evaluator = Evaluator(self)
         self._steps = 0
-        self._run: set[int] = set()
+        self.entered_nodes: set[ast.AST] = set()
+        """Functions that were run."""
+
+        self._left: list[Function] = []
 
     @property
     def frame(self) -> Frame:
@@ -67,6 +70,7 @@ class Analysis:
         self.run_nested(self.frames[0])
         for owner in self.classes:
             self._run_methods(owner)
+        self._run_the_rest()
         self.pages.finish(self)
 
     def count_step(self) -> None:
@@ -157,17 +161,17 @@ class Analysis:
         dead, facts = state.dead, state.facts
         for function in waiting:
             kind = parameters.handler_kind(self, function)
-            if kind or (function.name not in self.called and not self._shadowed(frame, function)):
+            if frame.function is not None and function.node in self.entered_nodes:
+                continue
+            if kind or function.name not in self.called:
                 state.dead = False
                 self.run_entry(function, kind)
+            else:
+                self._left.append(function)
         state.dead, state.facts = dead, facts
-
-    def _shadowed(self, frame: Frame, function: Function) -> bool:
-        return frame.function is not None and id(function.node) in self._run
 
     def run_entry(self, function: Function, kind: str, self_value: Value | None = None) -> None:
         """Run a function with what may come in through its parameters."""
-        self._run.add(id(function.node))
         before = self.frame.state.copy()
         names = parameters.parameter_values(self, function, kind)
         if self_value is not None and function.positional:
@@ -183,10 +187,21 @@ class Analysis:
             for method in methods:
                 kind = parameters.handler_kind(self, method)
                 private = method.name.startswith("_") and not method.name.startswith("__")
-                if method.name == "__init__" or ((method.name in self.called or private) and not kind):
+                if method.name == "__init__":
+                    continue
+                if (method.name in self.called or private) and not kind:
+                    self._left.append(method)
                     continue
                 first = None if method.decorated("staticmethod") else instance
                 self.run_entry(method, kind, first)
+
+    def _run_the_rest(self) -> None:
+        """Run the functions that seemed to be called, by their name, but were not."""
+        for function in self._left:
+            if function.node not in self.entered_nodes:
+                bound = function.owner is not None and not function.decorated("staticmethod")
+                first = self._instance(function.owner) if bound and function.owner is not None else None
+                self.run_entry(function, parameters.handler_kind(self, function), first)
 
     def _instance(self, owner: Class) -> Value:
         """An object of a class as someone outside the file makes it."""

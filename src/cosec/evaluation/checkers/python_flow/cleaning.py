@@ -37,7 +37,7 @@ REMOVES: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         words(
             "clean escapejs strip_tags conditional_escape force_escape escape_html html_escape sanitize_html"
-            " xml_escape quoteattr json_script linebreaks urlize"
+            " xml_escape quoteattr format_html_join json_script linebreaks urlize"
         ),
         frozenset({"xss"}),
     ),

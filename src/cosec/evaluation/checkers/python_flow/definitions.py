@@ -44,6 +44,8 @@ def function_value(analysis: Analysis, node: FunctionNode, owner: Class | None =
         ]
         if default is not None
     }
+    for parameter, default in zip(with_default, arguments.defaults, strict=True):
+        analysis.note_assignment(default, parameter.arg, defaults[parameter.arg])
     return Value(targets=(Function(node, scopes, defaults, owner),))
 
 
@@ -122,6 +124,7 @@ def run_function(
 ) -> Value:
     """Run a function's body; what its checks show holds afterwards for the caller."""
     caller = analysis.frame
+    analysis.entered_nodes.add(function.node)
     frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler, entry=entry)
     analysis.frames.append(frame)
     try:

@@ -55,6 +55,8 @@ def _special(site: CallSite) -> Value | None:
             return model(site)
     if site.method == "join" and site.within("os.path", "posixpath", "path."):
         return attributes.joined_path(site.positional)
+    if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
+        return UNKNOWN
     if site.method == "joinpath":
         return attributes.joined_path([site.receiver, *site.positional])
     if site.method in {"with_suffix", "with_name", "with_stem"}:

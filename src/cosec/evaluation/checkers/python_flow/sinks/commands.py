@@ -39,7 +39,7 @@ def check(site: CallSite) -> None:
     if any(EXEC.match(name) for name in site.names):
         place = 1 if site.method.startswith("spawn") else 0
         _program(site, site.argument(place, "file", "path"))
-        _arguments(site, [item for each in site.positional[place + 1 :] for item in _words(each)])
+        _arguments(site, [item for each in site.positional[place + 1 :] for item in _words(each) or [each]])
         return
     if site.within("asyncio.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"):
         _program(site, site.argument(0, "program"))

@@ -19,15 +19,18 @@ PASSWORD = re.compile(
 )
 KEY = re.compile(
     r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|"
-    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|app_?key|webhook_?secret)$",
+    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|"
+    r"app_?key|webhook_?secret)$",
     re.IGNORECASE,
 )
 PLACEHOLDER = re.compile(
-    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|^(none|null|true|false|todo|string|str|placeholder|example)$"
-    r"|^[A-Z]+(_[A-Z0-9]+)+$|^env:|^vault:|^file:|^/|\s",
+    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
+    r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",
     re.IGNORECASE,
 )
 UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
+"""What a variable of the environment is called, rather than a password."""
+
 URL = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
 DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
 AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
@@ -117,7 +120,9 @@ def _written(value: Value, name: str) -> bool:
     """Whether a value may be a credential that the program's text contains."""
     texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
     for each in texts:
-        if not isinstance(each, str) or not each or (PLACEHOLDER.search(each) and not _sentence(each, name)):
+        if not isinstance(each, str) or not each or UPPER_NAME.search(each):
+            continue
+        if PLACEHOLDER.search(each) and not _sentence(each, name):
             continue
         if KEY.search(name) and len(each) < 6:
             continue

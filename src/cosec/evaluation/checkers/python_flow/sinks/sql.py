@@ -39,7 +39,7 @@ def check(site: CallSite) -> None:
     elif site.method in PERHAPS and (site.is_method or site.within("pandas.", "pd.", "psycopg2.")):
         place = 1 if site.method in {"execute_values", "execute_batch"} else 0
         statement = site.argument(place, "sql", "query", "statement")
-        if statement is not None and not LOOKS_LIKE_SQL.search(statement.letters().replace("\0", " ? ")):
+        if statement is not None and not LOOKS_LIKE_SQL.search(statement.letters()):
             return
     elif site.method == "extra":
         _check_all(site, [site.argument(None, name) for name in ("where", "select", "tables", "order_by")])
