@@ -1,7 +1,7 @@
 """A study: arms, seeds and benchmarks, completed and judged unit by unit, continued where it was stopped.
 
-A unit is a few tasks of one benchmark under one arm and one seed. The order of units puts arms next to each other, so
-that a study stopped early still compares them on the same tasks.
+A unit is a few tasks of one benchmark under one arm and one seed. Their order puts seeds one after the other and arms
+next to each other, so that a study stopped early still compares arms on the same tasks.
 """
 
 from __future__ import annotations
@@ -145,34 +145,35 @@ class Unit:
 
 
 def units_of(settings: StudySettings) -> list[Unit]:
-    """All units, arms of the same tasks next to each other.
+    """All units: every benchmark under the first seed, then under the next; arms of the same tasks side by side.
 
     Raises:
         DataError: If a benchmark cannot be read.
         SettingsError: If an arm is unknown.
     """
     arms = settings.decoding_arms()
-    units = []
-    for benchmark in settings.benchmarks:
-        tasks = tasks_of(benchmark)
-        step = max(1, UNIT_ROWS // benchmark.samples)
-        chunks = [tuple(tasks[start : start + step]) for start in range(0, len(tasks), step)]
-        units += [
-            Unit(benchmark=benchmark, arm=arm, seed=seed, chunk=index, tasks=chunk)
-            for seed in settings.seeds
-            for index, chunk in enumerate(chunks)
-            for arm in arms
-        ]
-    return units
+    chunks = [
+        (benchmark, index, chunk)
+        for benchmark in settings.benchmarks
+        for index, chunk in enumerate(_chunks(tasks_of(benchmark), max(1, UNIT_ROWS // benchmark.samples)))
+    ]
+    return [
+        Unit(benchmark=benchmark, arm=arm, seed=seed, chunk=index, tasks=chunk)
+        for seed in settings.seeds
+        for benchmark, index, chunk in chunks
+        for arm in arms
+    ]
+
+
+def _chunks(tasks: Sequence[Task], size: int) -> list[tuple[Task, ...]]:
+    return [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]
 
 
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs must share for one to continue the other: settings, prompts, models."""
-    prompts = hashlib.sha256()
-    for unit in units:
-        for task in unit.tasks:
-            prompts.update(f"{task.id}\0{task.prompt}\0".encode())
-    return {**settings.model_dump(mode="json"), "prompts_sha256": prompts.hexdigest(), "models": dict(models)}
+    prompts = sorted({f"{unit.benchmark.name}\0{task.id}\0{task.prompt}" for unit in units for task in unit.tasks})
+    digest = hashlib.sha256("\0".join(prompts).encode()).hexdigest()
+    return {**settings.model_dump(mode="json"), "prompts_sha256": digest, "models": dict(models)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
