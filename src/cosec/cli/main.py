@@ -40,8 +40,7 @@ app.command("cosec.cli.evaluate:calibrate", name="calibrate", help="Choose a rul
 app.command("cosec.cli.evaluate:report", name="report", help="Write the report of a study.")
 app.command("cosec.cli.serve:serve", name="serve", help="Serve a hardened model behind the OpenAI API.")
 app.command("cosec.cli.serve:serve_key", name="serve-key", help="Make an API key for `cosec serve`.")
-app.command("cosec.cli.serve:serve", name="serve", help="Serve a hardened model behind the OpenAI API.")
-app.command("cosec.cli.serve:serve_key", name="serve-key", help="Make an API key for `cosec serve`.")
+app.command("cosec.cli.check:check", name="check", help="Look for weaknesses in Python and C files.")
 app.command("cosec.cli.bench:bench_app", name="bench", help="Measure speed.")
 
 

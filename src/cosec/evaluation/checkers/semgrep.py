@@ -31,7 +31,8 @@ SECONDS_PER_FILE = 2.0
 """A call may take ``SECONDS`` and this for each file."""
 
 _OPTIONS = ("--metrics", "off", "--disable-version-check", "--no-git-ignore", "--disable-nosem", "--quiet", "--json")
-_INSTALL = "run `make setup`, put semgrep on the PATH, or name the program in COSEC_SEMGREP"
+INSTALL = "run `make setup`, put semgrep on the PATH, or name the program in COSEC_SEMGREP"
+"""What to do where semgrep is missing."""
 
 
 def find_semgrep() -> Path | None:
@@ -99,7 +100,7 @@ class SemgrepChecker:
     def _run(self, folder: Path, names: Sequence[str], count: int) -> Mapping[str, Any]:
         program = find_semgrep()
         if program is None:
-            raise CheckerError(f"semgrep is not installed; {_INSTALL}.")
+            raise CheckerError(f"semgrep is not installed; {INSTALL}.")
         shipped = files("cosec.evaluation.checkers") / "semgrep_rules"
         with as_file(shipped) as place:
             rules_folder = self._folder or place
@@ -120,7 +121,7 @@ class SemgrepChecker:
             except subprocess.TimeoutExpired:
                 raise CheckerError(f"semgrep did not end in time over {count} files; check fewer at once.") from None
             except OSError as error:
-                raise CheckerError(f"semgrep cannot be started ({error.strerror}); {_INSTALL}.") from None
+                raise CheckerError(f"semgrep cannot be started ({error.strerror}); {INSTALL}.") from None
         try:
             answer: dict[str, Any] = json.loads(done.stdout)
         except json.JSONDecodeError:

@@ -1,0 +1,116 @@
+"""``cosec check``: look for weaknesses in files and folders."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from cosec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cosec.evaluation.checkers.finding import Finding
+    from cosec.evaluation.checkers.scan import Scan
+
+EXIT_FINDINGS = 1
+EXIT_ERROR = 2
+
+Many = Parameter(negative=())
+_SEVERITIES = ("error", "warning", "note")
+
+
+def check(
+    *paths: Path,
+    format: Literal["text", "json", "sarif"] = "text",
+    checker: Annotated[Sequence[str], Many] = (),
+    rule: Annotated[Sequence[str], Many] = (),
+    dynamic: Annotated[bool, Parameter(negative=())] = False,
+    fail_on: Literal["error", "warning", "note", "never"] = "note",
+    baseline: Path | None = None,
+) -> None:
+    """Look for weaknesses in Python and C files.
+
+    The exit code is 0 where nothing counts, 1 for findings, 2 where a path is missing or a checker could not run.
+
+    Args:
+        paths: Files, and folders whose .py, .c and .h files are scanned.
+        format: Lines, JSON or SARIF 2.1.0.
+        checker: flow, c-static, semgrep, sanitizer, codeql; repeatable. The default is flow for Python, c-static and
+            semgrep for C.
+        rule: Look for this weakness only, such as py/sql-injection; repeatable.
+        dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
+        fail_on: The least severity that makes the exit code 1.
+        baseline: An earlier JSON or SARIF report; only findings that it does not have are shown and count.
+    """
+    from cosec.evaluation.checkers.baseline import new_findings
+    from cosec.evaluation.checkers.sarif import sarif_report
+    from cosec.evaluation.checkers.scan import scan
+
+    if not paths:
+        raise SettingsError("Name files or folders to check, such as: cosec check src")
+    _refuse_unknown(checker, rule)
+    scanned = scan(paths, checkers=checker, rules=rule or None, dynamic=dynamic)
+    findings = scanned.report.findings
+    if baseline is not None:
+        findings = new_findings(findings, baseline)
+    if format == "json":
+        print(json.dumps(_as_json(scanned, findings), indent=2))  # noqa: T201 - the contract
+    elif format == "sarif":
+        print(json.dumps(sarif_report(findings, scanned.report.unscored, scanned.errors), indent=2))  # noqa: T201
+    else:
+        _print_lines(scanned, findings)
+    if format != "json":
+        for error in scanned.errors:
+            print(f"cosec: error: {' '.join(error.split())}", file=sys.stderr)  # noqa: T201 - a message
+    if scanned.errors:
+        sys.exit(EXIT_ERROR)
+    counting = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
+    if any(finding.severity in counting for finding in findings):
+        sys.exit(EXIT_FINDINGS)
+
+
+def _refuse_unknown(checkers: Sequence[str], rules: Sequence[str]) -> None:
+    import difflib
+
+    from cosec.evaluation.checkers.registry import CHECKERS
+    from cosec.evaluation.checkers.rules import RULES
+
+    for option, values, known in (("--checker", checkers, CHECKERS), ("--rule", rules, RULES)):
+        for value in values:
+            if value not in known:
+                near = difflib.get_close_matches(value, list(known), n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(known)}."
+                raise SettingsError(f"{option}: there is no {value!r}. {hint}")
+
+
+def _as_json(scanned: Scan, findings: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "files": scanned.files,
+        "findings": [
+            {
+                "path": one.path,
+                "rule": one.rule,
+                "cwe": one.cwe,
+                "line": one.line,
+                "severity": one.severity,
+                "message": one.message,
+            }
+            for one in findings
+        ],
+        "unscored": [{"path": one.path, "reason": one.reason} for one in scanned.report.unscored],
+        "errors": list(scanned.errors),
+    }
+
+
+def _print_lines(scanned: Scan, findings: Sequence[Finding]) -> None:
+    for one in findings:
+        print(f"{one.path}:{one.line}: {one.severity}: {one.message} [{one.rule}, {one.cwe}, {one.checker}]")  # noqa: T201
+    for left in scanned.report.unscored:
+        print(f"{left.path}: unscored: {left.reason}")  # noqa: T201
+    counts = [(scanned.files, "file"), (len(findings), "finding")]
+    summary = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    print(f"{summary}, {len(scanned.report.unscored)} unscored")  # noqa: T201
