@@ -121,7 +121,7 @@ class Service:
             self._note(status, asked, answer, origin, started)
 
         chunks = _chunks(answer, first, events, usage=usage)
-        return EventStream(chunks, done, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
+        return EventStream(chunks, answer, done, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
 
     def _note(self, status: int, asked: Asked, answer: Answer, origin: Origin, started: float) -> None:
         """Count an answered request and write it to the audit log."""
@@ -158,7 +158,8 @@ async def _chunks(
                 yield as_event(chunk_of_block)
     except Refusal as refusal:  # the status is sent already, so the stream itself has to say it
         yield as_event(refusal.body())
-        raise
+        answer.failed_with = refusal.status
+        return
     if usage:
         yield as_event(answer.usage_chunk())
     yield as_event("[DONE]")
@@ -167,8 +168,11 @@ async def _chunks(
 class EventStream(StreamingResponse):
     """Server-sent events that end when the client leaves, or reads so slowly that it might as well have."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], done: Callable[[int], None], seconds: float) -> None:
+    def __init__(
+        self, chunks: AsyncIterator[bytes], answer: Answer, done: Callable[[int], None], seconds: float
+    ) -> None:
         super().__init__(chunks, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        self._answer = answer
         self._done = done
         self._seconds = seconds
 
@@ -180,10 +184,9 @@ class EventStream(StreamingResponse):
         try:
             await asyncio.wait({sending, leaving}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
-                failure = sending.exception()
-                status = 200 if failure is None else failure.status if isinstance(failure, Refusal) else 500
-                if failure is not None and not isinstance(failure, Refusal):
-                    raise failure
+                status = 500
+                sending.result()
+                status = self._answer.failed_with or 200
             elif not leaving.done():
                 status = deadline_passed(self._seconds).status
         finally:
