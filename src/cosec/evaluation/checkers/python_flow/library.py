@@ -57,6 +57,8 @@ def _special(site: CallSite) -> Value | None:
         return attributes.joined_path(site.positional)
     if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
         return UNKNOWN
+    if site.method in {"StringIO", "BytesIO"} and not site.positional:
+        return holding(Held("list", depth=site.analysis.depth)).with_(flags=frozenset({"buffer"}))
     if site.method == "joinpath":
         return attributes.joined_path([site.receiver, *site.positional])
     if site.method in {"with_suffix", "with_name", "with_stem"}:

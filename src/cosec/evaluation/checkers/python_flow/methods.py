@@ -144,6 +144,11 @@ def _pop(site: CallSite) -> Value:
     return join_all(each for held in site.receiver.holds for each in held.items())
 
 
+def _written(site: CallSite) -> Value:
+    """All that was written into a buffer."""
+    return texts.joined_text(constant(""), site.receiver)
+
+
 def _same(site: CallSite) -> Value:
     return site.receiver
 
@@ -162,10 +167,11 @@ _CONTAINER_METHODS: dict[str, Callable[[CallSite], Value]] = {
     **dict.fromkeys(("extend", "update"), _extend),
     "get": _get,
     "setdefault": _set_default,
+    "getvalue": _written,
     "items": _items,
     "keys": _keys,
     "values": _values,
-    **dict.fromkeys(("pop", "popleft", "popitem", "getvalue"), _pop),
+    **dict.fromkeys(("pop", "popleft", "popitem"), _pop),
     **dict.fromkeys(("copy", "sort", "reverse"), _same),
     **dict.fromkeys(("union", "intersection", "difference", "symmetric_difference"), _union),
 }

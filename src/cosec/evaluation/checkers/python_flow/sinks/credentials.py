@@ -133,7 +133,11 @@ def _written(value: Value, name: str) -> bool:
 def _sentence(text: str, name: str) -> bool:
     """A pass phrase may have spaces, and a password be all capitals; a name of a variable has underscores."""
     return (
-        bool(PASSWORD.search(name)) and " " in text and not text.rstrip().endswith((":", "?", ".")) and len(text) < 40
+        bool(PASSWORD.search(name))
+        and " " in text
+        and text[0].isalnum()
+        and not text.rstrip().endswith((":", "?", "."))
+        and len(text) < 40
     )
 
 
