@@ -87,7 +87,7 @@ def test_gradient_checkpointing_runs_the_layers_again(architecture: str) -> None
         passes: list[int] = []
         layers = next(each for each in pair.student.base_model.children() if isinstance(each, torch.nn.ModuleList))
         inner = next(module for name, module in layers[0].named_modules() if name.endswith("mlp"))
-        inner.register_forward_hook(lambda *_, passes=passes: passes.append(1))
+        inner.register_forward_pre_hook(lambda *_, passes=passes: passes.append(1))
         objective = AlignmentObjective(pair, AlignmentSettings())
         passes.clear()  # the probe of the head
         objective.loss(packed(), training=True, cache_key="").total.backward()
