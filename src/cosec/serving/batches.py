@@ -82,8 +82,8 @@ class Batches:
 
     @property
     def arms(self) -> list[Arm]:
-        """Arms with sequences in them."""
-        return [arm for arm, batch in self._batches.items() if batch.rows]
+        """Arms that have something to do, if only to let go of the memory of sequences that left."""
+        return [arm for arm, batch in self._batches.items() if batch.rows or batch.run.active]
 
     @property
     def remembered_tokens(self) -> int:

@@ -126,7 +126,7 @@ class Scheduler:
         self._fail_everything()
 
     def _busy(self) -> bool:
-        return bool(self._tickets)
+        return bool(self._tickets or self._queue or self._reading or self._batches.arms)
 
     def _turn(self) -> None:
         """One block of everything."""
