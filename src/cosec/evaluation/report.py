@@ -35,12 +35,14 @@ def write_report(folder: StudyFolder) -> list[Path]:
     Raises:
         StudyError: If nothing was judged yet, or the folder cannot be written.
     """
+    from cosec.evaluation.paper_tables import paper_lines
     from cosec.evaluation.report_figures import figures_of
     from cosec.evaluation.report_page import page
 
     results = read_results(folder)
     drawn = figures_of(results)
-    texts = {"report.md": markdown(results), "report.csv": table_csv(results), "report.html": page(results, drawn)}
+    text = markdown(results) + "\n" + "\n".join(paper_lines(results)) + "\n"
+    texts = {"report.md": text, "report.csv": table_csv(results), "report.html": page(results, drawn)}
     written = []
     for name, text in {**texts, **{f"{name}.svg": svg for name, svg in drawn.items()}}.items():
         write_whole(folder.path / name, text)
