@@ -26,7 +26,7 @@ CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnu
 EXTERNAL_TEST = re.compile(
     r"^(is_|has_)?(valid|allowed|trusted|permitted)|^is_?(safe|within)|^(validate|check|verify|ensure)_"
 )
-SPLITS = ("split", "parts", EACH)
+SPLITS = ("split", ".parts", EACH)
 HARMLESS_PUNCTUATION = frozenset("_-. :@,+")
 REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 

@@ -300,6 +300,8 @@ def _by_name(site: CallSite) -> Value | None:
         return _removed(site, values)
     if method in NORMALISERS and (site.is_method or site.within("os.path", "pathlib", "posixpath", "path.", method)):
         source = values[0] if values else UNKNOWN
+        if method in {"normpath", "abspath"} and source.parts and source.parts[0] == "/":
+            source = source.without({"dots"})  # Nothing lies above the root.
         return source.with_(flags=source.flags | ({"normalised"} if method != "absolute" else set()), parts=())
     return _by_name_of_text(site, values)
 

@@ -33,6 +33,16 @@ UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
 
 URL = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
 DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
+STRING = re.compile(
+    r"\b(server|host|user|uid|user id|dbname|database)\s*=.*\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)",
+    re.IGNORECASE,
+)
+TOKEN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\S|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|"
+    r"\bsk_live_\w{10,}|\bxox[abprs]-[\w-]{10,}"
+)
+"""What some services' keys look like."""
+
 AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
 HASH = re.compile(r"^[0-9a-f]{32,128}$|^\$2[aby]\$|^pbkdf2|^\$argon2", re.IGNORECASE)
 MESSAGE = "A credential is written into the program"
@@ -107,7 +117,9 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
     for each in value.constants:
         if not isinstance(each, str):
             continue
-        found = URL.search(each) or (DSN.search(each) if dsn else None)
+        if TOKEN.search(each):
+            analysis.report(RULE, node, MESSAGE)
+        found = URL.search(each) or STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
             analysis.report(RULE, node, MESSAGE)
 

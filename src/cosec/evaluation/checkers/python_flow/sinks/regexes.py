@@ -11,7 +11,11 @@ KINDS = frozenset({"remote", "input", "parameter", "download"})
 
 def check(site: CallSite) -> None:
     """Look at one call."""
-    if site.method in FUNCTIONS and site.within("re.", "regex.") and not site.receiver.flags & {"regex"}:
+    if (
+        site.method in FUNCTIONS
+        and (site.within("re.") or (site.within("regex.") and "regex" in site.analysis.imported))
+        and not site.receiver.flags & {"regex"}
+    ):
         pattern = site.argument(0, "pattern")
         if pattern is None or "regex" in pattern.flags:
             return
