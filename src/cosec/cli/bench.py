@@ -75,3 +75,70 @@ def speed(
     for row in rows_of_text:
         view.add_row(*row)
     terminal().print(view)
+
+
+@bench_app.command
+def serve(
+    *,
+    url: str = "http://127.0.0.1:8000",
+    api_key: str | None = None,
+    model: str | None = None,
+    prompt_file: Annotated[Sequence[Path], Parameter(negative=())] = (),
+    streams: int = 32,
+    requests: int = 64,
+    tokens: int = 64,
+    temperature: float = 0.4,
+    cosec: str | None = None,
+    check: Annotated[bool, Parameter(negative=())] = False,
+    format: Literal["text", "json"] = "text",
+) -> None:
+    """Put load on an OpenAI-compatible server: ours, or any other.
+
+    Args:
+        url: The server's address, without /v1.
+        api_key: Sent as a bearer token.
+        model: The model's name, for servers that insist on it.
+        prompt_file: A prompt to continue; may be repeated. Default: the demo prompts.
+        streams: Requests at once.
+        requests: Requests in all.
+        tokens: Length limit of each answer.
+        temperature: Sampling temperature; top-p is 0.95 and request i has seed i.
+        cosec: JSON for the request's cosec field, such as {"enabled": false}.
+        check: Send every request again, alone, and count the answers that differ.
+        format: Lines or JSON.
+    """
+    if min(streams, requests, tokens) < 1:
+        raise SettingsError("--streams, --requests and --tokens must be at least 1.")
+    from cosec.cli.demo import demo_prompts
+    from cosec.cli.generate import read_prompts
+    from cosec.serving.load import Target, measure_load
+
+    prompts = read_prompts(None, prompt_file, ()) if prompt_file else [one.text for one in demo_prompts()]
+    result = asdict(
+        measure_load(
+            Target(url=url, api_key=api_key, model=model),
+            prompts,
+            streams=streams,
+            requests=requests,
+            max_tokens=tokens,
+            temperature=temperature,
+            cosec=_json_object(cosec),
+            check=check,
+        )
+    )
+    if format == "json":
+        print(json.dumps(result))  # noqa: T201 - the contract
+        return
+    for name, value in result.items():
+        shown = f"{value:.4f}" if isinstance(value, float) else "not measured" if value is None else value
+        print(f"{name.replace('_', ' '):<20}{shown}")  # noqa: T201 - plain lines
+
+
+def _json_object(text: str | None) -> dict[str, object] | None:
+    try:
+        value = None if text is None else json.loads(text)
+    except ValueError:
+        value = text
+    if value is None or isinstance(value, dict):
+        return value
+    raise SettingsError(f'--cosec takes a JSON object such as {{"enabled": false}}; found {text!r}.')

@@ -41,7 +41,7 @@ class ServerSettings(BaseModel):
     grace_seconds: Annotated[float, Field(ge=0)] = 30.0
     """After SIGTERM, running requests have this long to finish."""
 
-    prefill_chunk: Positive = 128
+    prefill_chunk: Positive = 64
     """Prompt tokens read between two blocks; smaller keeps streams smoother while a long prompt joins."""
 
     cors_origins: tuple[str, ...] = ()
