@@ -1,0 +1,213 @@
+"""C source as a tree, and what can be read off it without running: constants, array sizes, types, calls.
+
+Knows nothing about weaknesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+_LIMITS = {"INT_MAX": 2**31 - 1, "INT_MIN": -(2**31), "UINT_MAX": 2**32 - 1, "SIZE_MAX": 2**64 - 1, "NULL": 0}
+_LIMITS |= {"LONG_MAX": 2**63 - 1, "RAND_MAX": 2**31 - 1, "UINT32_MAX": 2**32 - 1, "INT32_MAX": 2**31 - 1}
+_LIMITS |= {"SHRT_MAX": 2**15 - 1, "UCHAR_MAX": 255, "CHAR_MAX": 127, "PATH_MAX": 4096, "BUFSIZ": 8192}
+_MODES = {"S_IRWXU": 0o700, "S_IRUSR": 0o400, "S_IWUSR": 0o200, "S_IXUSR": 0o100, "S_IRWXG": 0o70, "S_IRGRP": 0o40}
+_MODES |= {"S_IWGRP": 0o20, "S_IXGRP": 0o10, "S_IRWXO": 7, "S_IROTH": 4, "S_IWOTH": 2, "S_IXOTH": 1}
+_MODES |= {"ACCESSPERMS": 0o777, "DEFFILEMODE": 0o666}
+_SIZES = {"char": 1, "short": 2, "int": 4, "float": 4, "long": 8, "double": 8, "size_t": 8, "uint8_t": 1, "int8_t": 1}
+_SIZES |= {"uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8}
+
+
+def text(node: Node | None) -> str:
+    """The node's source."""
+    return (node.text or b"").decode(errors="replace") if node is not None else ""
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, in the order of the source."""
+    yield node
+    for child in node.children:
+        yield from walk(child)
+
+
+def bare(node: Node) -> Node:
+    """The expression without the parentheses and casts around it."""
+    while True:
+        inner = node.child_by_field_name("value") if node.type == "cast_expression" else None
+        if node.type == "parenthesized_expression":
+            inner = node.named_children[0] if node.named_children else None
+        if inner is None:
+            return node
+        node = inner
+
+
+def called(node: Node) -> str:
+    """The name of the function that a call calls; empty for anything else."""
+    return text(node.child_by_field_name("function")) if node.type == "call_expression" else ""
+
+
+def arguments(call: Node) -> list[Node]:
+    """A call's arguments."""
+    listed = call.child_by_field_name("arguments")
+    return [one for one in listed.named_children if one.type != "comment"] if listed is not None else []
+
+
+def literal(node: Node) -> str | None:
+    """The text of a string literal, escapes counted as one letter; None for anything else."""
+    node = bare(node)
+    if node.type == "concatenated_string":
+        parts = [literal(one) for one in node.named_children]
+        return None if None in parts else "".join(part or "" for part in parts)
+    if node.type != "string_literal":
+        return None
+    return re.sub(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", "?", text(node)[1:-1])
+
+
+def declared_name(declarator: Node | None) -> str:
+    """The name inside a declarator."""
+    while declarator is not None and declarator.type not in ("identifier", "field_identifier"):
+        declarator = declarator.child_by_field_name("declarator") or next(iter(declarator.named_children), None)
+    return text(declarator)
+
+
+@dataclass(slots=True)
+class Unit:
+    """One parsed file."""
+
+    root: Node
+    macros: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, Node] = field(default_factory=dict)
+
+    def constant(self, node: Node, sizes: dict[str, tuple[int, int]] | None = None) -> int | None:
+        """The value of a constant expression, None where it is none; ``sizes``: array → (length, bytes an element)."""
+        node = bare(node)
+        if node.type == "number_literal":
+            return _number(text(node))
+        if node.type == "char_literal":
+            return ord(text(node)[1]) if len(text(node)) == 3 else 0
+        if node.type == "identifier":
+            return self._named(text(node))
+        if node.type == "unary_expression":
+            value = self.constant(node.named_children[0], sizes)
+            return -value if value is not None and text(node).startswith("-") else None
+        if node.type == "sizeof_expression":
+            return self._size(node, sizes or {})
+        if node.type == "binary_expression":
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            assert left is not None
+            assert right is not None
+            return _computed(
+                text(node.child_by_field_name("operator")), self.constant(left, sizes), self.constant(right, sizes)
+            )
+        return None
+
+    def _named(self, name: str) -> int | None:
+        if name in self.macros:
+            tree = parse(f"int x = {self.macros[name]};").root
+            value = next(
+                (one.child_by_field_name("value") for one in walk(tree) if one.type == "init_declarator"), None
+            )
+            return self.constant(value) if value is not None and name not in text(value) else None
+        return _LIMITS.get(name, _MODES.get(name))
+
+    def _size(self, node: Node, sizes: dict[str, tuple[int, int]]) -> int | None:
+        operand = node.child_by_field_name("value") or node.child_by_field_name("type")
+        if operand is None:
+            return None
+        operand = bare(operand)
+        if text(operand) in sizes:
+            return sizes[text(operand)][0] * sizes[text(operand)][1]
+        if operand.type in ("subscript_expression", "pointer_expression"):
+            known = sizes.get(text(operand.child_by_field_name("argument")))
+            return known[1] if known else None
+        return size_of_type(text(operand)) if operand.type in ("type_descriptor", "identifier") else None
+
+
+def size_of_type(name: str) -> int | None:
+    """Bytes of a basic type on a 64-bit machine; None for others."""
+    if "*" in name:
+        return 8
+    words = [word for word in name.split() if word not in ("unsigned", "signed", "const", "static", "volatile")]
+    return _SIZES.get(words[0]) if words else 4
+
+
+def parse(program: str) -> Unit:
+    """Parse a file; what it cannot read is an error node in the tree."""
+    unit = Unit(root=_parser().parse(program.encode()).root_node)
+    for node in walk(unit.root):
+        if node.type == "preproc_def":
+            unit.macros[text(node.child_by_field_name("name"))] = text(node.child_by_field_name("value")).strip()
+        elif node.type == "function_definition":
+            unit.functions[declared_name(node.child_by_field_name("declarator"))] = node
+    return unit
+
+
+def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
+    """Type, name, declarator and initial value of every variable declared at or below ``node``."""
+    for one in walk(node):
+        if one.type not in ("declaration", "parameter_declaration"):
+            continue
+        kind = text(one.child_by_field_name("type"))
+        for declarator in one.children_by_field_name("declarator"):
+            value = declarator.child_by_field_name("value") if declarator.type == "init_declarator" else None
+            inner = declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
+            if inner is not None and inner.type != "function_declarator":
+                yield kind, declared_name(inner), inner, value
+
+
+def array_sizes(unit: Unit, node: Node) -> dict[str, tuple[int, int]]:
+    """Length and bytes an element of the arrays declared at or below ``node``, where both are known."""
+    found = {}
+    for kind, name, declarator, value in declarations(node):
+        pointer = declarator.type == "pointer_declarator"
+        inner = next((one for one in walk(declarator) if one.type == "array_declarator"), None)
+        if inner is None or (inner.parent is not None and inner.parent.type == "parameter_declaration"):
+            continue
+        size = inner.child_by_field_name("size")
+        length = unit.constant(size) if size is not None else _initial_length(value)
+        if length is not None and (inner.child_by_field_name("declarator") or inner).type == "identifier":
+            found[name] = (length, 8 if pointer else size_of_type(kind) or 1)
+    return found
+
+
+def _initial_length(value: Node | None) -> int | None:
+    if value is None:
+        return None
+    if value.type == "initializer_list":
+        designated = any(one.type == "initializer_pair" for one in value.named_children)
+        return None if designated else sum(one.type != "comment" for one in value.named_children)
+    content = literal(value)
+    return len(content) + 1 if content is not None else None
+
+
+def _number(digits: str) -> int | None:
+    digits = digits.rstrip("uUlL")
+    try:
+        return int(digits, 8) if re.fullmatch(r"0[0-7]+", digits) else int(digits, 0)
+    except ValueError:
+        return None
+
+
+def _computed(operator: str, left: int | None, right: int | None) -> int | None:
+    if left is None or right is None:
+        return None
+    if operator in ("/", "%"):
+        return None if right == 0 else (left // right if operator == "/" else left % right)
+    if operator == "<<":
+        return left << right if 0 <= right < 64 else None
+    results = {"+": left + right, "-": left - right, "*": left * right, "|": left | right, "&": left & right}
+    return results.get(operator)
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_c
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_c.language()))
