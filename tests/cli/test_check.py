@@ -1,0 +1,203 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+
+INSECURE = """import sqlite3
+from flask import request
+
+
+def find(cursor: sqlite3.Cursor):
+    cursor.execute("SELECT * FROM users WHERE name = '" + request.args["name"] + "'")
+"""
+SECURE = """from flask import request
+
+
+def find(cursor):
+    cursor.execute("SELECT * FROM users WHERE name = ?", (request.args["name"],))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "users.py").write_text(INSECURE)
+    (tmp_path / "app" / "safe.py").write_text(SECURE)
+    return tmp_path
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    try:
+        code = main(["check", *arguments])
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 99
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def run_json(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict]:
+    code, said, _ = run([*arguments, "--format", "json"], capsys)
+    return code, json.loads(said)
+
+
+def test_json_is_the_contract(project, capsys) -> None:
+    code, report = run_json(["app"], capsys)
+    assert code == 1
+    (found,) = report["findings"]
+    assert found.pop("message")
+    assert found == {
+        "path": "app/users.py",
+        "rule": "py/sql-injection",
+        "cwe": "CWE-089",
+        "line": 6,
+        "severity": "error",
+    }
+    assert {key: value for key, value in report.items() if key != "findings"} == {
+        "files": 2,
+        "unscored": [],
+        "errors": [],
+    }
+
+
+def test_clean_files_end_with_zero(project, capsys) -> None:
+    code, report = run_json(["app/safe.py"], capsys)
+    assert code == 0
+    assert report == {"files": 1, "findings": [], "unscored": [], "errors": []}
+
+
+def test_text_names_place_weakness_and_counts(project, capsys) -> None:
+    code, said, _ = run(["app"], capsys)
+    assert code == 1
+    assert "app/users.py:6: error: " in said
+    assert "[py/sql-injection, CWE-089, flow]" in said
+    assert said.endswith("2 files, 1 finding, 0 unscored\n")
+
+
+def test_c_is_read_by_default(project, capsys) -> None:
+    (project / "app" / "tool.c").write_text(
+        "#include <stdio.h>\n#include <stdlib.h>\nint list(const char *folder) {\n    char line[200];\n"
+        '    snprintf(line, sizeof line, "ls %s", folder);\n    return system(line);\n}\n'
+    )
+    code, report = run_json(["app/tool.c"], capsys)
+    assert code == 1
+    assert ("c/command-injection", 6) in {(one["rule"], one["line"]) for one in report["findings"]}
+
+
+def test_a_file_that_cannot_be_judged_is_unscored_and_shown(project, capsys) -> None:
+    (project / "broken.py").write_text("def (:\n")
+    (project / "notes.txt").write_text("notes\n")
+    code, report = run_json(["broken.py", "notes.txt"], capsys)
+    assert code == 0
+    assert [one["path"] for one in report["unscored"]] == ["broken.py", "notes.txt"]
+    assert report["files"] == 2
+    assert "broken.py: unscored: " in run(["broken.py"], capsys)[1]
+
+
+def test_a_file_that_no_chosen_checker_reads_is_unscored(project, capsys) -> None:
+    (project / "tool.c").write_text("int one(void) { return 1; }\n")
+    _, report = run_json([".", "--checker", "flow"], capsys)
+    assert report["unscored"] == [{"path": "tool.c", "reason": "none of the chosen checkers judges it"}]
+
+
+def test_a_missing_path_is_an_error_beside_the_findings(project, capsys) -> None:
+    code, report = run_json(["app", "gone.py"], capsys)
+    assert code == 2
+    assert len(report["findings"]) == 1
+    assert "gone.py" in report["errors"][0]
+    code, _, complaint = run(["gone.py"], capsys)
+    assert code == 2
+    assert "gone.py" in complaint
+
+
+def test_a_checker_that_cannot_run_is_an_error_and_not_a_clean_file(project, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COSEC_SEMGREP", "/nowhere/semgrep")
+    code, report = run_json(["app", "--checker", "semgrep"], capsys)
+    assert code == 2
+    assert report["findings"] == []
+    assert "make setup" in report["errors"][0]
+
+
+def test_fail_on_sets_the_least_severity_that_counts(project, capsys) -> None:
+    (project / "host.py").write_text(
+        'import re\n\n\ndef ours(url):\n    return re.match("https://www.example.com", url)\n'
+    )
+    code, report = run_json(["host.py", "--fail-on", "warning"], capsys)
+    assert [one["severity"] for one in report["findings"]] == ["warning"]
+    assert code == 1
+    assert run_json(["host.py", "--fail-on", "error"], capsys)[0] == 0
+    assert run_json(["app", "--fail-on", "never"], capsys)[0] == 0
+
+
+def test_rule_limits_the_search(project, capsys) -> None:
+    assert run_json(["app", "--rule", "py/path-traversal"], capsys)[0] == 0
+    assert run_json(["app", "--rule", "py/path-traversal", "--rule", "py/sql-injection"], capsys)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["app", "--rule", "py/sql-injecton"], "Did you mean py/sql-injection?"),
+        (["app", "--checker", "semgrp"], "Did you mean semgrep?"),
+        ([], "cosec check src"),
+        (["app", "--baseline", "gone.json"], "gone.json"),
+        (["app", "--baseline", "app/users.py"], "no report"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_a_hint(project, capsys, arguments, hint: str) -> None:
+    code, _, complaint = run(arguments, capsys)
+    assert code == 2
+    assert hint in complaint
+
+
+@pytest.mark.parametrize("format", ["json", "sarif"])
+def test_only_what_the_baseline_lacks_counts(project, capsys, format: str) -> None:
+    _, old, _ = run(["app", "--format", format], capsys)
+    (project / "old").write_text(old)
+    assert run_json(["app", "--baseline", "old"], capsys) == (
+        0,
+        {"files": 2, "findings": [], "unscored": [], "errors": []},
+    )
+    (project / "app" / "more.py").write_text(INSECURE)
+    code, report = run_json(["app", "--baseline", "old"], capsys)
+    assert code == 1
+    assert [one["path"] for one in report["findings"]] == ["app/more.py"]
+
+
+def test_a_sarif_baseline_survives_lines_added_above(project, capsys) -> None:
+    _, old, _ = run(["app", "--format", "sarif"], capsys)
+    (project / "old.sarif").write_text(old)
+    (project / "app" / "users.py").write_text("# A comment.\n\n" + INSECURE)
+    assert run_json(["app", "--baseline", "old.sarif"], capsys)[0] == 0
+    (project / "app" / "users.py").write_text(INSECURE.replace("users WHERE", "people WHERE"))
+    assert run_json(["app", "--baseline", "old.sarif"], capsys)[0] == 1
+
+
+def test_sarif_has_relative_paths(project, capsys) -> None:
+    code, said, _ = run([str(project / "app"), "--format", "sarif"], capsys)
+    assert code == 1
+    (result,) = json.loads(said)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "app/users.py"
+
+
+def test_folders_are_searched_without_hidden_ones_and_each_file_counts_once(project, capsys) -> None:
+    (project / ".venv").mkdir()
+    (project / ".venv" / "library.py").write_text(INSECURE)
+    _, report = run_json([".", "app", "app/users.py"], capsys)
+    assert report["files"] == 2
+    assert len(report["findings"]) == 1
+
+
+def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:
+    (project / "copy.c").write_text(
+        "#include <string.h>\nint main(int argc, char **argv) {\n    char name[4];\n    char *from"
+        ' = argc > 1 ? argv[1] : "";\n'
+        "    char *to = name;\n    while ((*to++ = *from++)) { }\n    return name[0];\n}\n"
+    )
+    (project / "part.c").write_text("int one(int *numbers) { return numbers[1]; }\n")
+    code, report = run_json(["copy.c", "part.c", "--dynamic", "--rule", "c/out-of-bounds-write"], capsys)
+    assert code == 1
+    assert [(one["path"], one["line"]) for one in report["findings"]] == [("copy.c", 6)]
+    assert not report["unscored"]
