@@ -6,7 +6,17 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cosec.evaluation.checkers.c_syntax import Unit, arguments, bare, called, declarations, literal, text, walk
+from cosec.evaluation.checkers.c_syntax import (
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    heap_sizes,
+    literal,
+    text,
+    walk,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -28,6 +38,8 @@ def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
     """Look at every call of a function."""
     room = _Room(unit, function, sizes)
     for call in walk(function):
+        if call.type in ("while_statement", "for_statement"):
+            _backwards(call, report)
         name, given = called(call), arguments(call)
         if not given:
             continue
@@ -47,7 +59,7 @@ class _Room:
     """How much fits where, in one function."""
 
     def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
-        self.unit, self.sizes = unit, sizes
+        self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
         self._measured = _measured(function)
         self._literals = {
             name: content
@@ -55,9 +67,14 @@ class _Room:
             if value is not None and (content := literal(value)) is not None and name not in sizes
         }
         self._from_input = _unchecked_lengths(function)
+        self._set = {
+            text(left.child_by_field_name("argument"))
+            for node in walk(function)
+            if node.type == "assignment_expression" and (left := node.child_by_field_name("left")) is not None
+        }
 
     def capacity(self, node: Node) -> int | None:
-        known = self.sizes.get(text(bare(node)))
+        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node)))
         return known[0] * known[1] if known else None
 
     def longest(self, node: Node) -> int | None:
@@ -65,7 +82,7 @@ class _Room:
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
         if content is not None:
             return len(content)
-        room = self.capacity(node)
+        room = self.capacity(node) if text(bare(node)) in self.sizes else None
         return room - 1 if room is not None else None
 
     def literal_bytes(self, node: Node) -> int | None:
@@ -78,6 +95,15 @@ class _Room:
 
     def is_unchecked_length(self, node: Node) -> bool:
         return text(bare(node)) in self._from_input
+
+    def comes_from(self, length: Node, source: Node) -> bool:
+        """Whether an unchecked length was read out of the very buffer that is copied from."""
+        base = self._from_input.get(text(bare(length)))
+        return bool(base) and any(text(one) == base for one in walk(source))
+
+    def is_terminated(self, node: Node) -> bool:
+        """Whether some element of the array is set by hand."""
+        return text(bare(node)) in self._set
 
 
 def _copied(room: _Room, call: Node, name: str, given: list[Node], report: Report) -> None:
@@ -155,6 +181,10 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
         held = held if held is not None else room.capacity(given[1])
         if held is not None and number is not None and number > held:
             report(call, _READ, f"{number} bytes are read from {held}.")
+    if name == "strncpy" and number is not None and number == capacity:
+        _without_end(room, call, number, given, report)
+    if capacity is None and name in ("memcpy", "memmove") and room.comes_from(count, given[1]):
+        report(call, _READ, f"The length {text(count)} in the message is not compared with the message's size.")
     if capacity is None or name in ("fgets", "memset") or number is not None:
         return
     if room.is_unchecked_length(count):
@@ -165,6 +195,35 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
         longest = room.longest(source)
         if (longest is None and not room.was_measured(source, call)) or (longest or 0) + 1 > capacity:
             report(call, _WRITE, f"{text(source)} may be longer than {text(target)} has room for.")
+
+
+def _backwards(loop: Node, report: Report) -> None:
+    """A loop that goes down while what it looks at is so, with nothing that stops it at the start."""
+    condition = loop.child_by_field_name("condition")
+    if condition is None:
+        return
+    falling = {
+        text(node.child_by_field_name("argument"))
+        for node in walk(loop)
+        if node.type == "update_expression" and "--" in text(node)
+    }
+    looked_at = [node for node in walk(condition) if node.type in ("subscript_expression", "pointer_expression")]
+    for name in falling:
+        inside = [node for node in looked_at if any(text(one) == name for one in walk(node))]
+        conditions = [one for node in walk(loop) if (one := node.child_by_field_name("condition")) is not None]
+        guarded = any(
+            text(one) == name and not any(node.start_byte <= one.start_byte < node.end_byte for node in looked_at)
+            for each in conditions
+            for one in walk(each)
+        )
+        if inside and not guarded:
+            report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.")
+
+
+def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:
+    longest = room.longest(given[1])
+    if (longest is None or longest >= number) and not room.is_terminated(given[0]):
+        report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.")
 
 
 def _measured(function: Node) -> dict[str, int]:
@@ -185,8 +244,8 @@ def _measured(function: Node) -> dict[str, int]:
     return found
 
 
-def _unchecked_lengths(function: Node) -> set[str]:
-    """Variables set from bytes of a message or from input that no condition compares."""
+def _unchecked_lengths(function: Node) -> dict[str, str]:
+    """Variables set from bytes of a message or from input that no condition compares → the message."""
     compared = {
         text(one)
         for node in walk(function)
@@ -194,12 +253,12 @@ def _unchecked_lengths(function: Node) -> set[str]:
         for one in walk(condition)
         if one.type == "identifier"
     }
-    found = set()
+    found = {}
     for _, name, _, value in declarations(function):
         inner = bare(value) if value is not None else None
         if inner is None or name in compared:
             continue
         index = inner.child_by_field_name("index") if inner.type == "subscript_expression" else None
         if called(inner) in ("atoi", "atol", "strtol", "strtoul") or (index is not None and text(index).isdigit()):
-            found.add(name)
+            found[name] = text(inner.child_by_field_name("argument")) if index is not None else ""
     return found

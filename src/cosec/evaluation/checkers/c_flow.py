@@ -153,11 +153,16 @@ class FunctionFlow:
         return [text(one) for one in walk(node) if one.type in ("identifier", "field_expression")]
 
     def _compare(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
+        cast = text(left.child_by_field_name("type")) if left.type == "cast_expression" else ""
         left = bare(left)
         if left.type == "assignment_expression":
             left = left.child_by_field_name("left") or left
+        if self.unit.constant(left, self.sizes()) is not None:
+            return
         name, value = text(left), self.unit.constant(right, self.sizes())
         facts = known.get(name, Facts())
+        if relation in ("<", "<=") and ("unsigned" in cast or cast == "size_t"):
+            facts = replace(facts, low=max(0, facts.low or 0))
         if relation in ("<", "<=", "=="):
             if value is None:
                 counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
@@ -168,6 +173,8 @@ class FunctionFlow:
                 # A comparison with the type's own largest value bounds nothing.
                 bounds = high < 2**31 - 1 or bare(right).type != "identifier"
                 facts = replace(facts, high=tighter, bounded=facts.bounded or bounds)
+        if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
+            facts = replace(facts, bounded=True)
         if relation in (">", ">=", "=="):
             low = 0 if value is None else value + (relation == ">")
             facts = replace(facts, low=low if facts.low is None else max(low, facts.low))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.c_flow import Facts, FunctionFlow
-from cosec.evaluation.checkers.c_syntax import Unit, arguments, bare, called, declarations, text, walk
+from cosec.evaluation.checkers.c_syntax import Unit, arguments, bare, called, declarations, heap_sizes, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -21,6 +21,9 @@ Report = Callable[["Node", str, str], None]
 """Takes a node, the id of a rule, and one sentence."""
 
 ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
+SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
+"""What they return is NULL where they find nothing."""
+
 NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
 RANDOM = frozenset({"rand", "random", "rand_r"})
 _READS = frozenset({"read", "recv", "recvfrom", "fread"})
@@ -39,11 +42,21 @@ class MemoryFlow(FunctionFlow):
         report: Report,
         sizes: dict[str, tuple[int, int]],
         frees: dict[str, set[int]],
+        nullable: frozenset[str],
     ) -> None:
         super().__init__(unit, function)
-        self._report, self._sizes, self._frees = report, sizes, frees
+        self._report, self._sizes, self._frees, self._nullable = report, sizes, frees, nullable
         self._types = {name: kind for kind, name, _, _ in declarations(unit.root) if name}
         self._types |= {name: kind for kind, name, _, _ in declarations(function) if name}
+        self._heap = heap_sizes(unit, function, sizes)
+        self._aliases: dict[str, str] = {}
+        self._divided = {
+            text(one)
+            for node in walk(function)
+            if (condition := node.child_by_field_name("condition")) is not None and "/" in text(condition)
+            for one in walk(condition)
+            if one.type == "identifier"
+        }
         self.passed: dict[tuple[str, int], Facts] = {}
         """Numbers from outside that local functions are called with."""
 
@@ -66,7 +79,15 @@ class MemoryFlow(FunctionFlow):
         elif node.type == "update_expression":
             name = text(node.child_by_field_name("argument"))
             facts = state.get(name, Facts())
-            state[name] = replace(facts, high=None) if "++" in text(node) else replace(facts, low=None)
+            if "++" in text(node) and facts.outside and not facts.bounded and self._signed_number(name):
+                self._report(node, "c/integer-overflow", f"{text(node)} may overflow: check the range before.")
+            if facts.unchecked:
+                self._use(name, node, state)
+            state[name] = (
+                replace(state.get(name, facts), high=None)
+                if "++" in text(node)
+                else replace(state.get(name, facts), low=None)
+            )
 
     def _dereference(self, node: Node, state: dict[str, Facts]) -> None:
         if node.type == "pointer_expression" and not text(node).startswith("*"):
@@ -96,20 +117,29 @@ class MemoryFlow(FunctionFlow):
             if place in released and bare(argument).type in ("identifier", "field_expression"):
                 if facts.freed:
                     self._report(node, "c/use-after-free", f"{key} is freed twice.")
-                state[key] = Facts(freed=name != "fclose" and name != "pclose")
-                for other in [one for one in state if one.startswith((f"{key}->", f"{key}."))]:
-                    del state[other]
+                self._release(key, name not in ("fclose", "pclose"), state)
             elif facts.freed and name != "realloc":
                 self._report(node, "c/use-after-free", f"{key} is used after it was freed.")
             elif facts.unchecked and name not in _ACCEPT_NULL and name not in self.unit.functions and name in KNOWN:
                 self._report(node, "c/null-dereference", f"{key} may be NULL here; check it first.")
             if name in self.unit.functions and self._facts(argument, state).outside:
                 self.passed[name, place] = self._facts(argument, state)
-            if argument.type == "pointer_expression" and text(argument).startswith("&"):
-                inner = text(argument.child_by_field_name("argument"))
-                read = name.endswith("scanf")
-                unsigned = self._unsigned(inner)
-                state[inner] = Facts(outside=read and self._is_number(inner), low=0 if unsigned else None)
+            self._filled(name, argument, state)
+
+    def _filled(self, name: str, argument: Node, state: dict[str, Facts]) -> None:
+        """What a function is given the address of may be anything afterwards."""
+        if argument.type == "pointer_expression" and text(argument).startswith("&"):
+            inner = text(argument.child_by_field_name("argument"))
+            outside = name.endswith("scanf") and self._is_number(inner)
+            state[inner] = Facts(outside=outside, low=0 if self._unsigned(inner) else None)
+
+    def _release(self, key: str, freed: bool, state: dict[str, Facts]) -> None:
+        state[key] = Facts(freed=freed)
+        for alias, root in self._aliases.items():
+            if key in (alias, root):
+                state[alias] = state[root] = state[key]
+        for other in [one for one in state if one.startswith((f"{key}->", f"{key}."))]:
+            del state[other]
 
     def _facts(self, node: Node, state: dict[str, Facts]) -> Facts:
         """What is known about the value of an expression."""
@@ -124,7 +154,7 @@ class MemoryFlow(FunctionFlow):
         if name in _READS and len(arguments(node)) >= 3:
             most = self.unit.constant(arguments(node)[-2 if name == "fread" else 2], self._sizes)
             return Facts(high=most, bounded=most is not None)
-        if name in ALLOCATORS:
+        if name in ALLOCATORS or name in SEARCHES or name in self._nullable:
             return Facts(unchecked=True)
         if node.type == "conditional_expression":
             yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
@@ -143,7 +173,7 @@ class MemoryFlow(FunctionFlow):
         if node.type != "binary_expression" or left is None or right is None or operator not in ("+", "-"):
             return Facts()
         facts, step = self._facts(left, state), self.unit.constant(right, self._sizes)
-        if not facts.outside or step is None:
+        if not (facts.outside or facts.bounded) or step is None or facts.low == facts.high is not None:
             return Facts()
         step = step if operator == "+" else -step
         ends = [None if end is None else end + step for end in (facts.low, facts.high)]
@@ -167,13 +197,16 @@ class MemoryFlow(FunctionFlow):
         for other in [one for one in state if one.startswith((f"{name}->", f"{name}."))]:
             del state[other]
         state[name] = facts
+        self._aliases = {alias: root for alias, root in self._aliases.items() if name not in (alias, root)}
+        if bare(right).type == "identifier" and text(bare(right)) != name:
+            self._aliases[name] = text(bare(right))
 
     def _index(self, node: Node, state: dict[str, Facts]) -> None:
         array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
         if array is None or index is None:
             return
         facts = self._facts(index, state)
-        known = self._sizes.get(text(array))
+        known = self._sizes.get(text(array)) or self._heap.get(text(array))
         wrong = ""
         if known is not None and facts.high is not None and facts.high >= known[0]:
             wrong = f"may be {facts.high}, past the end of {text(array)}"
@@ -181,7 +214,12 @@ class MemoryFlow(FunctionFlow):
             wrong = "may be negative"
         elif facts.outside and (facts.past or not facts.bounded):
             wrong = "is not compared with the length first"
-        elif facts.low is None and facts.bounded and self._is_parameter(index) and self._signed_number(text(index)):
+        elif (
+            facts.low is None
+            and facts.bounded
+            and self._is_parameter(index)
+            and self._signed_number(_first_name(index))
+        ):
             wrong = "may be negative"
         elif facts.past and self._is_parameter(index):
             wrong = f"may equal the length of {text(array)}"
@@ -192,8 +230,11 @@ class MemoryFlow(FunctionFlow):
 
     def _arithmetic(self, node: Node, state: dict[str, Facts]) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is not None and right is not None:
-            self._sum(node, left, right, state)
+        if left is None or right is None:
+            return
+        if text(node.child_by_field_name("operator")) in ("+", "-") and state.get(text(left), Facts()).unchecked:
+            self._use(text(left), node, state)
+        self._sum(node, left, right, state)
 
     def _sum(self, node: Node, left: Node, right: Node, state: dict[str, Facts]) -> None:
         operator = text(node.child_by_field_name("operator")).rstrip("=")
@@ -208,6 +249,8 @@ class MemoryFlow(FunctionFlow):
                 continue
             if operator == "*" and step is None and sized is False and not self._facts(other, state).outside:
                 continue
+            if text(bare(side)) in self._divided:
+                continue  # as in price > INT_MAX / quantity
             safe = facts.low is not None or sized if operator == "-" else facts.bounded
             if abs(step or 2) == 1 and sized:
                 safe = True  # one for the end of a string
@@ -237,7 +280,7 @@ class MemoryFlow(FunctionFlow):
     def _is_parameter(self, node: Node) -> bool:
         declarator = self.function.child_by_field_name("declarator")
         names = [name for _, name, _, _ in declarations(declarator)] if declarator is not None else []
-        return text(bare(node)) in names
+        return _first_name(node) in names
 
     def _is_number(self, name: str) -> bool:
         return "char" not in self._types.get(name, "int")
@@ -248,6 +291,10 @@ class MemoryFlow(FunctionFlow):
     def _signed_number(self, name: str) -> bool:
         words = self._types.get(name, "").split()
         return bool(words) and words[-1] in ("int", "long", "short", "int32_t", "int64_t", "ssize_t")
+
+
+def _first_name(node: Node) -> str:
+    return next((text(one) for one in walk(node) if one.type == "identifier"), "")
 
 
 def _at_least_zero(low: int | None) -> int:
@@ -292,3 +339,16 @@ def freed_parameters(unit: Unit) -> dict[str, set[int]]:
             if call is not None and called(call) == "free" and (given := arguments(call)) and text(given[0]) in names:
                 found.setdefault(name, set()).add(names.index(text(given[0])))
     return found
+
+
+def nullable_functions(unit: Unit) -> frozenset[str]:
+    """Local functions that return NULL on some way."""
+    return frozenset(
+        name
+        for name, function in unit.functions.items()
+        if any(one.type == "return_statement" and _returns_null(one) for one in walk(function))
+    )
+
+
+def _returns_null(node: Node) -> bool:
+    return bool(node.named_children) and text(bare(node.named_children[0])) == "NULL"

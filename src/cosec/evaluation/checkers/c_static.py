@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cosec.errors import CheckerError
 from cosec.evaluation.checkers import c_buffers, c_texts
 from cosec.evaluation.checkers.c_flow import Facts
-from cosec.evaluation.checkers.c_memory import MemoryFlow, freed_parameters
+from cosec.evaluation.checkers.c_memory import MemoryFlow, freed_parameters, nullable_functions
 from cosec.evaluation.checkers.c_syntax import Unit, array_sizes, declarations, declared_name, parse
 from cosec.evaluation.checkers.finding import CheckReport, Finding, Unscored
 from cosec.evaluation.checkers.rules import RULES
@@ -69,13 +69,13 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
     def report(node: Node, rule: str, message: str) -> None:
         found.setdefault((node.start_point[0] + 1, rule), " ".join(message.split()))
 
-    shared, frees = array_sizes(unit, unit.root), freed_parameters(unit)
+    shared, frees, nullable = array_sizes(unit, unit.root), freed_parameters(unit), nullable_functions(unit)
     outside: dict[tuple[str, int], Facts] = {}
     for _ in range(_ROUNDS):
         before = dict(outside)
         for name, function in unit.functions.items():
             sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
-            flow = MemoryFlow(unit, function, report, sizes, frees)
+            flow = MemoryFlow(unit, function, report, sizes, frees, nullable)
             flow.run(_start(name, function, outside))
             outside.update(flow.passed)
         if outside == before:

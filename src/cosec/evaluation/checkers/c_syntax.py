@@ -211,3 +211,26 @@ def _parser() -> Parser:
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_c.language()))
+
+
+def heap_sizes(unit: Unit, function: Node, sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Length and bytes an element of what variables point to, where they are only ever given one constant size."""
+    elements = {
+        name: size_of_type(kind) for kind, name, declarator, _ in declarations(function) if "*" in text(declarator)
+    }
+    found: dict[str, set[int | None]] = {}
+    for node in walk(function):
+        if node.type not in ("init_declarator", "assignment_expression"):
+            continue
+        name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if value is None or unit.constant(value) == 0:
+            continue
+        allocated = called(bare(value)) == "malloc" and len(arguments(bare(value))) == 1
+        size = unit.constant(arguments(bare(value))[0], sizes) if allocated else None
+        found.setdefault(name, set()).add(size)
+    return {
+        name: (size // element, element)
+        for name, all_sizes in found.items()
+        if len(all_sizes) == 1 and (size := next(iter(all_sizes))) is not None and (element := elements.get(name))
+    }
