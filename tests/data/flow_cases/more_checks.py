@@ -317,3 +317,44 @@ KEY_PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVA
 SAFE = f"Server=db;Database=shop;User Id=sa;Password={os.environ['PW']};"
 HELP = "Set DB_PASSWORD in the environment"
 os.environ["DB_PASSWORD"] = "Pa55word"  # expect: py/hardcoded-credentials
+# case: forms
+import os
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, StringField
+from app.forms import UploadForm
+
+
+class SearchForm(FlaskForm):
+    term = StringField("Term")
+    count = IntegerField("Count")
+
+
+def search():
+    form = SearchForm()
+    if form.validate_on_submit():
+        os.system("grep -m " + str(form.count.data) + " x /srv/corpus")
+        os.system("grep " + form.term.data + " /srv/corpus")  # expect: py/command-injection
+
+
+def upload():
+    form = UploadForm()
+    os.system("touch /srv/" + form.name.data)  # expect: py/command-injection
+# case: defaults of the environment and eval
+import os
+import psycopg2
+from flask import request
+
+
+def connect():
+    return psycopg2.connect(host="db", password=os.environ.get("PW", "orange77"))  # expect: py/hardcoded-credentials
+
+
+def state():
+    return eval(request.cookies["state"])  # expect: py/unsafe-deserialization
+# case: a statement handed to a function defined elsewhere
+from storage import execute_query
+
+
+def rename(name):
+    execute_query("UPDATE t SET name = '" + name + "'")  # expect: py/sql-injection
+    execute_query("UPDATE t SET name = %s", (name,))

@@ -10,6 +10,7 @@ import pytest
 
 from cosec.errors import CheckerError
 from cosec.evaluation.checkers.flow import FlowChecker, check_source
+from cosec.evaluation.scenarios import own_scenarios
 
 ROOT = Path(__file__).parents[3]
 LABELLED = ROOT.parent / "shared" / "data" / "labelled" / "completions.jsonl"
@@ -73,6 +74,19 @@ def test_labelled_completions_are_told_apart() -> None:
     assert len(verdicts[False]) > 75
     assert sum(verdicts[True]) >= 0.95 * len(verdicts[True])
     assert sum(verdicts[False]) <= 0.03 * len(verdicts[False])
+
+
+def test_reference_completions_of_the_scenarios_are_told_apart() -> None:
+    verdicts: dict[bool, list[bool]] = {True: [], False: []}
+    for scenario in own_scenarios(depth="decision"):
+        if scenario.language == "py":
+            for reference in scenario.references:
+                rules = {rule for _, rule in found(scenario.prompt + reference.code)}
+                verdicts[reference.secure].append(bool(rules & set(scenario.rules)))
+    assert len(verdicts[True]) > 30
+    assert len(verdicts[False]) > 30
+    assert sum(verdicts[False]) >= 0.95 * len(verdicts[False])
+    assert sum(verdicts[True]) <= 0.03 * len(verdicts[True])
 
 
 def test_report_names_rule_weakness_line_and_source(tmp_path: Path) -> None:

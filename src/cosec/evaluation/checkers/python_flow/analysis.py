@@ -44,6 +44,7 @@ class Analysis:
         self.depth = 0
         self.findings: dict[tuple[int, str], str] = {}
         self.imported = _imported(tree)
+        self.import_aliases = _aliases(tree)
         self.called = called_names(tree)
         self.interpreter = Interpreter(self)
         self._evaluator = Evaluator(self)
@@ -260,6 +261,15 @@ def _imported(tree: ast.Module) -> set[str]:
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
+    return found
+
+
+def _aliases(tree: ast.Module) -> set[str]:
+    """Names that imports bind, wherever they stand."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
     return found
 
 

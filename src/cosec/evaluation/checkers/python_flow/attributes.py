@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from cosec.evaluation.checkers.python_flow.analysis import Analysis
 
 PATH = frozenset({"dots", "absolute"})
-NUMBERS = frozenset({"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length"})
+NUMBERS = frozenset(
+    {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
+)
 MAX_NAME = 160
 SHORT = 2
 """Text of so few characters leads to no other folder once more text is added."""
@@ -44,10 +46,10 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     from_source = sources.attribute(analysis, value, name, node)
     if from_source is not None:
         found.append(from_source)
-    elif value.names:
+    elif value.names and not found:
         names = frozenset(f"{each}.{name}" for each in value.names if len(each) < MAX_NAME)
         found.append(_tainted_attribute(value, name).with_(names=names))
-    elif value.taints:
+    elif value.taints and (not found or not value.names):
         found.append(_tainted_attribute(value, name))
     return join_all(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.python_flow import attributes, conditions, definitions, library, sources
@@ -35,6 +36,8 @@ def call(analysis: Analysis, node: ast.Call) -> Value:
         callee = analysis.evaluate(node.func)
         method = next(iter(sorted(callee.names)), "").rsplit(".", 1)[-1]
     positional, named, rest = _arguments(analysis, node)
+    if isinstance(node.func, ast.Constant):
+        return UNKNOWN  # A literal cannot be called: the program fails here.
     site = CallSite(
         analysis=analysis,
         node=node,
@@ -157,6 +160,8 @@ def _is_module(analysis: Analysis, node: ast.expr) -> bool:
     while isinstance(node, ast.Attribute):
         node = node.value
     if not isinstance(node, ast.Name):
+        return False
+    if node.id not in analysis.import_aliases and node.id not in sys.stdlib_module_names:
         return False
     value = analysis.look_up(node.id)
     return bool(value.names) and not value.taints and not value.holds and not any("(" in each for each in value.names)

@@ -31,7 +31,17 @@ REMOVES: dict[str, frozenset[str]] = {
     "dumps": frozenset({"log"}),
     **dict.fromkeys(("quote_plus", "urlencode"), DANGERS),
     **dict.fromkeys(
-        ("escape_string", "literal", "Identifier", "Literal", "quote_ident", "quote_identifier"), frozenset({"sql"})
+        (
+            "escape_string",
+            "literal",
+            "bindparams",
+            "params",
+            "Identifier",
+            "Literal",
+            "quote_ident",
+            "quote_identifier",
+        ),
+        frozenset({"sql"}),
     ),
     **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
     **dict.fromkeys(
@@ -60,7 +70,7 @@ DECODERS = words(
     " unhexlify fromhex decompress unescape loads_json parse_qs parse_qsl"
 )
 CLEAN_RESULTS = re.compile(
-    r"^(execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
+    r"^((find|get|load|fetch|lookup|query|search|list|count|select)_\w+|execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
     r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
     r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
     r"critical|exception|log|print|redirect|url_for|flash|render\w*|template|jsonify|JsonResponse|JSONResponse|"

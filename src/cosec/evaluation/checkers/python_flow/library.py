@@ -53,12 +53,20 @@ def _special(site: CallSite) -> Value | None:
     for name, model in _SPECIAL.items():
         if name in site.names:
             return model(site)
-    if site.method == "join" and site.within("os.path", "posixpath", "path."):
-        return attributes.joined_path(site.positional)
     if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
         return UNKNOWN
     if site.method in {"StringIO", "BytesIO"} and not site.positional:
         return holding(Held("list", depth=site.analysis.depth)).with_(flags=frozenset({"buffer"}))
+    if site.called("os.environ.get", "os.getenv"):
+        default = site.argument(1, "default")
+        return UNKNOWN if default is None else default.with_(exact=False, parts=())
+    found = _of_path(site)
+    return _of_regex(site) if found is None else found
+
+
+def _of_path(site: CallSite) -> Value | None:
+    if site.method == "join" and site.within("os.path", "posixpath", "path."):
+        return attributes.joined_path(site.positional)
     if site.method == "joinpath":
         return attributes.joined_path([site.receiver, *site.positional])
     if site.method in {"with_suffix", "with_name", "with_stem"}:
@@ -68,7 +76,7 @@ def _special(site: CallSite) -> Value | None:
             return attributes.joined_path(site.positional)
         first = _first(site)
         return first.with_(names=frozenset({"pathlib.Path()"}), flags=first.flags | {"path"}, when_true=frozenset())
-    return _of_regex(site)
+    return None
 
 
 def _of_regex(site: CallSite) -> Value | None:

@@ -29,6 +29,14 @@ INFRASTRUCTURE = words(
 )
 """Parameters that by their name are part of the program's own machinery."""
 
+MACHINERY = re.compile(
+    r"(Connection|Cursor|Session|Engine|Client|Logger|Pool|Database|DB|App|Flask|FastAPI|Environment|Settings|Config|Context|"
+    r"Executor|Lock|Queue|Parser|Bot|Response|Redis|Socket|Path|Store|Storage|Repository|Service|Manager|Event|Loop|Thread|"
+    r"Process|Type|Callable|Factory|Handler|Adapter|Stream|Reader|Writer|Enum|Protocol|None|Optional|Depends|Backend|Unpickler"
+    r"|Tasks|Signer|Serializer|Random|Counter|Namespace|Popen)$"
+)
+"""Types of the program's own machinery, rather than of what someone sent."""
+
 TEXTUAL = words(
     "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping"
     " Sequence Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace"
@@ -141,6 +149,8 @@ def _typed_value(
             return instance_from_outside(analysis, owner, _incoming(function, parameter.arg, kind))
     if types and not types & TEXTUAL and not (kind and types - {"None", "Optional"} and not _external(types)):
         if kind in {"fastapi", "starlette"} and parameter.arg not in function.defaults:
+            return None
+        if not any(MACHINERY.search(each) for each in types) and all(each[:1].isupper() for each in types):
             return None
         return Value(names=frozenset(f"{each}()" for each in types))
     return None

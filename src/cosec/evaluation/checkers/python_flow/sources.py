@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.python_flow.values import (
@@ -31,6 +32,9 @@ CLEAN_OF_REQUEST = words(
     " blueprint url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
 )
 """Attributes of a request that its sender does not choose."""
+
+FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|URL|Search|Tel|Text|Hidden)Field\(\)$")
+"""Forms of WTForms and Django, and their fields that let any text through."""
 
 WEB_VARIABLES = ("QUERY_STRING", "PATH_INFO", "HTTP_", "REQUEST_URI", "SCRIPT_NAME", "CONTENT_TYPE")
 HANDLER_FIELDS = frozenset({"path", "headers", "rfile", "requestline", "raw_requestline"})
@@ -66,6 +70,8 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     if is_request(value):
         if name in CLEAN_OF_REQUEST:
             return Value(names=frozenset({f"request.{name}"}))
+        return incoming("remote", ast.unparse(node)[:80])
+    if name in {"data", "cleaned_data", "raw_data"} and any(FORM.search(each) for each in value.names):
         return incoming("remote", ast.unparse(node)[:80])
     if "sys" in value.names:
         if name == "argv":

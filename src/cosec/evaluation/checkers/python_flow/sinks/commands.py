@@ -56,6 +56,10 @@ def _subprocess(site: CallSite) -> None:
     if command is None:
         return
     if _may_use_shell(site):
+        whole = [taint for taint in command.taints if taint.source.kind == "parameter" and WHOLE not in taint.neutral]
+        shell = site.argument(8, "shell")
+        if whole and shell is not None and shell.all_taints():
+            return  # A wrapper whose caller chooses both.
         first = [held.fields.get((0,), held.element) for held in command.held("list", "tuple")]
         _report(site, join_all(each for each in first if each is not None) if first else command)
         return

@@ -17,6 +17,7 @@ MODULES = (
     "six.moves.cPickle",
 )
 LOADERS = frozenset({f"{module}.{name}" for module in MODULES for name in ("load", "loads", "decode", "Unpickler")}) | {
+    "eval",
     "shelve.open",
     "shelve.DbfilenameShelf",
     "pandas.read_pickle",

@@ -207,7 +207,7 @@ def _written(site: CallSite) -> None:
         kind = site.analysis.look_up("<content type>")
         if not HARMLESS_CONTENT.search(kind.letters()):
             _report(site, site.argument(0))
-    elif text in {"self.write", "self.finish"} and "tornado" in site.analysis.imported:
+    elif text in {"self.write", "self.finish"} and ("tornado" in site.analysis.imported or not site.analysis.imported):
         body = site.argument(0, "chunk")
         if body is not None and not body.held("dict"):
             _report(site, body)

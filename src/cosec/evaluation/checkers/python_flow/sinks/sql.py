@@ -1,5 +1,6 @@
 """py/sql-injection: untrusted text in the text of a statement."""
 
+import ast
 import re
 
 from cosec.evaluation.checkers.python_flow.site import CallSite
@@ -20,11 +21,19 @@ FUNCTIONS = words(
     " django.db.models.expressions.RawSQL RawSQL peewee.SQL pandas.read_sql pd.read_sql pandas.read_sql_query"
     " pd.read_sql_query psycopg2.sql.SQL psycopg.sql.SQL"
 )
+CLAUSES = words("where having order_by filter from_statement select")
 LOOKS_LIKE_SQL = re.compile(
-    r"\b(select|insert|update|delete|replace|create|drop|alter|truncate|where|from|order by|values|set|call|exec|"
-    r"pragma|grant|union|and|or|limit)\b|=\s*'?\0|\bin\s*\(",
-    re.IGNORECASE,
+    r"\b(select\b.*\bfrom|select\s|insert\s+(or\s+\w+\s+)?into|replace\s+into|update\s.*\bset|delete\s+from|create\s|drop\s|"
+    r"alter\s|truncate\s|call\s|exec\s|pragma\s|grant\s|where\s|show\s)",
+    re.IGNORECASE | re.DOTALL,
 )
+RUNNER = re.compile(r"exec|query|sql|fetch", re.IGNORECASE)
+"""Functions defined elsewhere that by their name run the statement that they are given."""
+
+STATEMENT = re.compile(
+    r"\s*(select\s.*\bfrom|insert\s+into|replace\s+into|update\s.*\bset|delete\s+from)\b", re.IGNORECASE | re.DOTALL
+)
+LOOKS_LIKE_CLAUSE = re.compile(r"=\s*['\"]?\0|\b(like|in|and|or|asc|desc|select)\b|[<>]\s*\0", re.IGNORECASE)
 STATEMENT_NAMES = re.compile(r"'(\w*(sql|query|statement|stmt|command|script|dml|ddl)\w*)'", re.IGNORECASE)
 
 
@@ -36,11 +45,15 @@ def check(site: CallSite) -> None:
     elif site.method in EXECUTE:
         place = 1 if site.method in {"execute_values", "execute_batch"} else 0
         statement = site.argument(place, "sql", "query", "statement", "operation", "raw_query")
-    elif site.method in PERHAPS and (site.is_method or site.within("pandas.", "pd.", "psycopg2.")):
+    elif site.method in PERHAPS and isinstance(site.node.func, ast.Attribute):
         place = 1 if site.method in {"execute_values", "execute_batch"} else 0
         statement = site.argument(place, "sql", "query", "statement")
-        if statement is not None and not LOOKS_LIKE_SQL.search(statement.letters()):
+        pattern = LOOKS_LIKE_CLAUSE if site.method in CLAUSES else LOOKS_LIKE_SQL
+        if statement is not None and not pattern.search(statement.letters()):
             return
+    elif RUNNER.search(site.method) and site.method not in EXECUTE:
+        texts = [each for each in site.positional if STATEMENT.match(each.letters())]
+        _check_all(site, [texts[0] if texts else None])
     elif site.method == "extra":
         _check_all(site, [site.argument(None, name) for name in ("where", "select", "tables", "order_by")])
         return
