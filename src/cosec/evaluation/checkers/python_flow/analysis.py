@@ -52,6 +52,9 @@ class Analysis:
         self.entered_nodes: set[ast.AST] = set()
         """Functions that were run."""
 
+        self.globals_changed = False
+        """Whether a function stored a global name."""
+
         self._left: list[Function] = []
 
     @property
@@ -68,7 +71,12 @@ class Analysis:
         """Run the module, then every function that nobody in the file calls."""
         self.interpreter.run(self.tree.body)
         self.frame.state.dead = False
+        functions = list(self.frame.nested)
         self.run_nested(self.frames[0])
+        if self.globals_changed:
+            # What one function stored, another may have read before.
+            self.frame.nested = functions
+            self.run_nested(self.frames[0])
         for owner in self.classes:
             self._run_methods(owner)
         self._run_the_rest()
@@ -173,12 +181,13 @@ class Analysis:
 
     def run_entry(self, function: Function, kind: str, self_value: Value | None = None) -> None:
         """Run a function with what may come in through its parameters."""
-        before = self.frame.state.copy()
+        state = self.frame.state
+        dead, facts = state.dead, state.facts
         names = parameters.parameter_values(self, function, kind)
         if self_value is not None and function.positional:
             names[function.positional[0].arg] = self_value
         definitions.run_function(self, function, names, handler=kind, entry=True)
-        self.frame.state.become(before)
+        state.dead, state.facts = dead, facts
 
     def _run_methods(self, owner: Class) -> None:
         instance = self._instance(owner)

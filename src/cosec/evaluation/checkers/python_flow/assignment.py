@@ -16,6 +16,7 @@ def bind(analysis: Analysis, name: str, value: Value) -> None:
     frame = analysis.frame
     if name in frame.globals and frame.function is not None:
         before = analysis.module_names.get(name)
+        analysis.globals_changed = True
         # Other functions may run before this one.
         analysis.module_names[name] = value if before is None or before.constant is None else join(before, value)
         frame.state.names.pop(name, None)

@@ -150,6 +150,8 @@ def _arguments(analysis: Analysis, node: ast.Call) -> tuple[list[Value], dict[st
             continue
         for held in value.held("dict"):
             named.update({str(key[0]): item for key, item in held.fields.items() if isinstance(key, tuple)})
+            if held.element is not None:
+                rest = join(rest, held.element)
         if value.taints:
             rest = join(rest, value.step("**"))
     return positional, named, rest

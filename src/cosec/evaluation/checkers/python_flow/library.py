@@ -216,6 +216,18 @@ def _enumerate(site: CallSite) -> Value:
     return holding(Held("generator", element=holding(Held("tuple", {(0,): UNKNOWN, (1,): element}))))
 
 
+def _names(site: CallSite) -> Value:
+    """``locals()``."""
+    fields: dict[object, Value] = {(name,): value for name, value in site.analysis.frame.state.names.items()}
+    return holding(Held("dict", fields))
+
+
+def _module(site: CallSite) -> Value:
+    """``importlib.import_module("name")``."""
+    name = _first(site).constant
+    return Value(names=frozenset({name})) if isinstance(name, str) else UNKNOWN
+
+
 def _zip(site: CallSite) -> Value:
     fields: dict[object, Value] = {(place,): attributes.element_of(each) for place, each in enumerate(site.positional)}
     return holding(Held("generator", element=holding(Held("tuple", fields))))
@@ -273,6 +285,8 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(
         ("urllib.parse.urlparse", "urllib.parse.urlsplit", "urlparse", "urlparse.urlparse", "urlsplit"), _parsed_url
     ),
+    **dict.fromkeys(("locals", "vars"), _names),
+    **dict.fromkeys(("__import__", "importlib.import_module"), _module),
     "map": _map,
     "filter": _filter,
     "enumerate": _enumerate,
