@@ -50,3 +50,10 @@ def test_text_that_is_no_program_is_unscored(tmp_path: Path) -> None:
     path.write_text("To do: ((write this", encoding="utf-8")
     report = CStaticChecker().check([path])
     assert [one.path for one in report.unscored] == [str(path)]
+
+
+def test_a_file_nested_too_deeply_is_unscored_and_not_clean(tmp_path: Path) -> None:
+    path = tmp_path / "deep.c"
+    path.write_text("int f(int a)\n{\n    return " + "(" * 3000 + "a" + ")" * 3000 + ";\n}\n", encoding="utf-8")
+    report = CStaticChecker().check([path])
+    assert [one.reason for one in report.unscored] == ["nested too deeply to be read"]

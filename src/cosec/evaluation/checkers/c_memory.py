@@ -50,6 +50,8 @@ class MemoryFlow(FunctionFlow):
         self._types |= {name: kind for kind, name, _, _ in declarations(function) if name}
         self._heap = heap_sizes(unit, function, sizes)
         self._aliases: dict[str, str] = {}
+        declarator = function.child_by_field_name("declarator")
+        self._parameters = {name for _, name, _, _ in declarations(declarator)} if declarator is not None else set()
         self._divided = {
             text(one)
             for node in walk(function)
@@ -278,9 +280,7 @@ class MemoryFlow(FunctionFlow):
         return any(word in kind for kind in kinds for word in _WIDE) or text(node).lower().endswith(("ll", "l", "ul"))
 
     def _is_parameter(self, node: Node) -> bool:
-        declarator = self.function.child_by_field_name("declarator")
-        names = [name for _, name, _, _ in declarations(declarator)] if declarator is not None else []
-        return _first_name(node) in names
+        return _first_name(node) in self._parameters
 
     def _is_number(self, name: str) -> bool:
         return "char" not in self._types.get(name, "int")

@@ -54,9 +54,13 @@ def _check(path: Path, rules: Collection[str] | None) -> CheckReport:
     unit = parse(program)
     if unit.root.has_error and not unit.functions:
         return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
+    try:
+        wrong = weaknesses(unit)
+    except RecursionError:
+        return CheckReport(unscored=(Unscored(path=str(path), reason="nested too deeply to be read"),))
     findings = [
         _finding(str(path), line, asked, message)
-        for line, rule, message in weaknesses(unit)
+        for line, rule, message in wrong
         if (asked := _as_asked(rule, rules)) is not None
     ]
     return CheckReport(findings=tuple(findings))

@@ -110,9 +110,11 @@ def _rewritten(data: bytes, node: Node, chosen: frozenset[tuple[int, int]]) -> b
 
 
 def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node.children:
-        yield from _walk(child)
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += reversed(one.children)
 
 
 def _text(node: Node | None) -> bytes:
