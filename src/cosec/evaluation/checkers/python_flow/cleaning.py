@@ -72,7 +72,7 @@ DECODERS = words(
 CLEAN_RESULTS = re.compile(
     r"^((find|get|load|fetch|lookup|query|search|list|count|select)_\w+|execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
     r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
-    r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
+    r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|walk|scandir|i?glob|iterdir|rglob|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
     r"critical|exception|log|print|redirect|url_for|flash|render\w*|template|jsonify|JsonResponse|JSONResponse|"
     r"send_file|send_from_directory|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|"
     r"sleep|write_text|write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"

@@ -55,6 +55,8 @@ def _special(site: CallSite) -> Value | None:
             return model(site)
     if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
         return UNKNOWN
+    if site.called("fnmatch.translate"):
+        return _first(site).without({"regex"})
     if site.method in {"StringIO", "BytesIO"} and not site.positional:
         return holding(Held("list", depth=site.analysis.depth)).with_(flags=frozenset({"buffer"}))
     if site.called("os.environ.get", "os.getenv"):
@@ -316,6 +318,8 @@ def _by_name(site: CallSite) -> Value | None:
     if method in CONVERTERS:
         if method in RAISING:
             site.analysis.frame.state.facts |= facts_for(_first(site).all_taints(), DANGERS)
+        if method == "int" and (folded := _folded_number(site)) is not None:
+            return folded
         flags = frozenset({"number"}) if method in {"int", "float", "len", "round"} else frozenset()
         return Value(flags=flags)
     if method in REMOVES and not (method == "clean" and not site.within("bleach", "nh3")):
@@ -341,6 +345,18 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
     if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
         return UNKNOWN
     return None
+
+
+def _folded_number(site: CallSite) -> Value | None:
+    """``int("600", 8)``."""
+    text, base = _first(site).constant, site.argument(1, "base")
+    number = base.constant if base is not None else 10
+    if not isinstance(text, str) or not isinstance(number, int):
+        return None
+    try:
+        return constant(int(text, number))
+    except ValueError:
+        return None
 
 
 def _relative_to(site: CallSite) -> Value:

@@ -103,7 +103,7 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
         ):
             return Value(names=frozenset({f"<{name}>"}))
         if default is not None and isinstance(default.constant, int | float):
-            return UNKNOWN
+            return default.with_(exact=False)
     found = _incoming(function, name, kind)
     if types & {"Path", "PurePath", "PathLike"}:
         found = found.with_(flags=frozenset({"path"}))

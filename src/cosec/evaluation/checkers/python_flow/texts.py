@@ -69,7 +69,7 @@ def converted(value: Value, conversion: str, specification: str) -> Value:
     """A value as a placeholder shows it: ``!r`` hides line breaks, ``:d`` lets only numbers through."""
     if specification and specification[-1] in NUMERIC:
         return Value()
-    if conversion in {"r", "a"}:
+    if conversion in {"r", "a"} or value.held("dict", "list", "tuple", "set"):
         return Value(taints=value.without({"log"}).all_taints())
     return value
 
@@ -98,7 +98,9 @@ def _percent_piece(match: re.Match[str], index: int, pick: Pick) -> tuple[Value,
     value = pick(match[1], index)
     if kind in "ra":
         value = converted(value, "r", "")
-    elif kind != "s":
+    elif kind == "s":
+        value = converted(value, "", "")
+    else:
         value = Value()
     return value, index + 1
 

@@ -103,7 +103,7 @@ def _try(
 def _subject_kind(subject: ast.expr, value: Value) -> str:
     name = ast.unparse(subject).lower()
     steps = [step for taint in value.taints for step in taint.lineage]
-    if any(step in HOST_STEPS for step in steps) or re.search(r"host|netloc|domain", name):
+    if any(step in HOST_STEPS or step == "split" for step in steps) or re.search(r"host|netloc|domain", name):
         return "host"
     return "origin" if "origin" in name else "address"
 
