@@ -135,7 +135,7 @@ class Translator:
             stop=request.stop,
             cosec=request.cosec,
         )
-        max_tokens = room if request.n_predict < 0 else min(request.n_predict, room)
+        max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
         return self._asked(generation, (prompt,), max_tokens, None)
 
     def _asked(

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx2
+import openai
+import pytest
+
+from tests.serving.conftest import Served
+
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}a:{% endif %}"
+)
+
+
+@pytest.fixture
+def http(served: Served) -> Iterator[httpx2.Client]:
+    with served.client() as one:
+        yield one
+
+
+@pytest.fixture
+def templated(served: Served) -> Iterator[Served]:
+    served.service.pair.tokenizer.chat_template = TEMPLATE
+    yield served
+    served.service.pair.tokenizer.chat_template = None
+
+
+def test_a_model_without_a_chat_template_says_so(http: httpx2.Client) -> None:
+    answer = http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]})
+    assert answer.status_code == 400
+    assert "/v1/completions" in answer.json()["error"]["message"]
+
+
+def test_a_chat_is_a_completion_of_its_template(templated: Served, http: httpx2.Client) -> None:
+    messages = [
+        {"role": "developer", "content": "short"},
+        {"role": "user", "content": [{"type": "text", "text": "def "}, {"type": "text", "text": "read"}]},
+    ]
+    asked = {"max_tokens": 12, "seed": 5, "n": 2}
+    with openai.OpenAI(base_url=templated.url + "/v1", api_key="none") as client:
+        chat = client.chat.completions.create(model="tiny", messages=messages, **asked)
+        parts = ["", ""]
+        for chunk in client.chat.completions.create(model="tiny", messages=messages, stream=True, **asked):
+            for choice in chunk.choices:
+                parts[choice.index] += choice.delta.content or ""
+    prompt = "system: short\nuser: def read\na:"
+    plain = http.post("/v1/completions", json={"prompt": prompt, **asked}).json()
+    expected = [choice["text"] for choice in plain["choices"]]
+    assert [choice.message.content for choice in chat.choices] == expected == parts
+    assert chat.to_dict()["metrics"]["cosec"]["seed"] == 5
+
+
+def test_chat_log_probabilities_name_the_alternatives(templated: Served, http: httpx2.Client) -> None:
+    body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "logprobs": True, "top_logprobs": 3}
+    content = http.post("/v1/chat/completions", json=body).json()["choices"][0]["logprobs"]["content"]
+    assert len(content) == 5
+    for entry in content:
+        assert len(entry["top_logprobs"]) == 3
+        assert entry["bytes"] is None or bytes(entry["bytes"]).decode() == entry["token"]
+    body.pop("logprobs")
+    assert http.post("/v1/chat/completions", json=body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"messages": []},
+        {"messages": [{"role": "tool", "content": "x"}]},
+        {"messages": [{"role": "user", "content": "x"}], "tools": []},
+        {"messages": [{"role": "user", "content": "x"}], "max_tokens": 3, "max_completion_tokens": 4},
+    ],
+)
+def test_conversations_that_cannot_be_continued_are_refused(
+    templated: Served, http: httpx2.Client, body: dict[str, object]
+) -> None:
+    assert http.post("/v1/chat/completions", json=body).status_code == 400
+
+
+def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
+    asked = {
+        "input_prefix": "def read(path):\n",
+        "input_suffix": "    return data\n",
+        "n_predict": 12,
+        "seed": 3,
+        "top_k": 40,
+        "samplers": ["top_k"],
+        "t_max_prompt_ms": 500,
+        "input_extra": [{"filename": "a", "text": "b"}],
+    }
+    whole = http.post("/infill", json=asked).json()
+    assert whole["stop"] is True
+    assert whole["tokens_predicted"] <= 12
+    body = {"prompt": asked["input_prefix"], "suffix": asked["input_suffix"], "max_tokens": 12, "seed": 3,
+            "temperature": 0.8, "top_p": 0.95}  # fmt: skip
+    same = http.post("/v1/completions", json=body).json()["choices"][0]["text"]
+    assert whole["content"] == same
+    with http.stream("POST", "/infill", json={**asked, "stream": True}) as answer:
+        lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
+    chunks = [json.loads(line) for line in lines if line != "[DONE]"]
+    assert "".join(chunk["content"] for chunk in chunks) == same
+    assert [chunk["stop"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_an_infill_of_no_tokens_only_reads_the_prompt(http: httpx2.Client) -> None:
+    answer = http.post(
+        "/infill", json={"input_prefix": "def read(path):\n", "input_suffix": "x", "n_predict": 0}
+    ).json()
+    assert (answer["content"], answer["tokens_predicted"]) == ("", 0)

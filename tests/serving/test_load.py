@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from cosec.errors import EndpointError
+from cosec.serving.load import Target, measure_load, percentile
+from tests.serving.conftest import Served
+
+
+def test_a_load_counts_every_stream_and_finds_none_mixed_up(served: Served) -> None:
+    result = measure_load(Target(url=served.url), ["def", "int"], streams=6, requests=20, max_tokens=10, check=True)
+    assert (result.requests, result.failed, result.mixed_up) == (20, 0, 0)
+    assert 100 <= result.tokens <= 200
+    assert result.tokens_per_second == pytest.approx(result.tokens / result.seconds)
+
+
+def test_failures_are_counted_and_named(served: Served) -> None:
+    with pytest.raises(EndpointError, match=r"HTTP 400.*threshold"):
+        measure_load(Target(url=served.url), ["def"], streams=1, requests=1, max_tokens=5, cosec={"threshold": -1.0})
+    with pytest.raises(EndpointError, match="Connection refused"):
+        measure_load(Target(url="http://127.0.0.1:9"), ["def"], streams=1, requests=1, max_tokens=5)
+    mixed = measure_load(Target(url=served.url), ["def", "x" * 4000], streams=2, requests=4, max_tokens=5)
+    assert mixed.failed == 2
+
+
+def test_percentiles() -> None:
+    assert percentile([3, 1, 2], 0.5) == 2
+    assert percentile(list(range(1, 101)), 0.95) == 95
+    assert percentile([7], 0.95) == 7
+    assert percentile([], 0.5) is None
