@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from cosec.evaluation.checkers.python_flow import alphabets, attributes, conditions, methods, texts
+from cosec.evaluation.checkers.python_flow.builtin_functions import BUILTINS
 from cosec.evaluation.checkers.python_flow.cleaning import (
     CLEAN_RESULTS,
     CONVERTERS,
@@ -198,67 +199,6 @@ def _parsed_url(site: CallSite) -> Value:
     return _first(site).step("url").with_(flags=frozenset({"parsed"}))
 
 
-def _map(site: CallSite) -> Value:
-    if len(site.positional) < 2:
-        return UNKNOWN
-    element = attributes.element_of(site.positional[1])
-    return holding(Held("generator", element=site.analysis.apply(site.positional[0], element, site.node)))
-
-
-def _filter(site: CallSite) -> Value:
-    if len(site.positional) < 2:
-        return UNKNOWN
-    element = attributes.element_of(site.positional[1])
-    test = site.analysis.apply(site.positional[0], element, site.node)
-    return holding(Held("generator", element=element.baked(test.when_true)))
-
-
-def _enumerate(site: CallSite) -> Value:
-    element = attributes.element_of(_first(site))
-    return holding(Held("generator", element=holding(Held("tuple", {(0,): UNKNOWN, (1,): element}))))
-
-
-def _names(site: CallSite) -> Value:
-    """``locals()``."""
-    fields: dict[object, Value] = {(name,): value for name, value in site.analysis.frame.state.names.items()}
-    return holding(Held("dict", fields))
-
-
-def _module(site: CallSite) -> Value:
-    """``importlib.import_module("name")``."""
-    name = _first(site).constant
-    return Value(names=frozenset({name})) if isinstance(name, str) else UNKNOWN
-
-
-def _zip(site: CallSite) -> Value:
-    fields: dict[object, Value] = {(place,): attributes.element_of(each) for place, each in enumerate(site.positional)}
-    return holding(Held("generator", element=holding(Held("tuple", fields))))
-
-
-def _dict(site: CallSite) -> Value:
-    made = Held("dict", depth=site.analysis.depth)
-    for value in site.positional:
-        for held in value.held("dict"):
-            made.fields.update(held.fields)
-            made.element = held.element
-        if value.taints:
-            return value
-    made.fields.update({(name,): value for name, value in site.named.items()})
-    return holding(made)
-
-
-def _next(site: CallSite) -> Value:
-    found = attributes.element_of(_first(site))
-    return join_all([found, *site.positional[1:]])
-
-
-def _getattr(site: CallSite) -> Value:
-    name = site.positional[1].constant if len(site.positional) > 1 else None
-    if not isinstance(name, str):
-        return _first(site).step("getattr")
-    return join_all([attributes.attribute(site.analysis, _first(site), name, site.node), *site.positional[2:]])
-
-
 def _open_file(site: CallSite) -> Value:
     """A file: what it holds is as untrusted as its name, for deserialising only."""
     mode = site.argument(1, "mode")
@@ -275,6 +215,7 @@ def _open_file(site: CallSite) -> Value:
 
 
 _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
+    **BUILTINS,
     **dict.fromkeys(
         ("open", "io.open", "codecs.open", "aiofiles.open", "gzip.open", "bz2.open", "lzma.open"), _open_file
     ),
@@ -287,15 +228,6 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(
         ("urllib.parse.urlparse", "urllib.parse.urlsplit", "urlparse", "urlparse.urlparse", "urlsplit"), _parsed_url
     ),
-    **dict.fromkeys(("locals", "vars"), _names),
-    **dict.fromkeys(("__import__", "importlib.import_module"), _module),
-    "map": _map,
-    "filter": _filter,
-    "enumerate": _enumerate,
-    "zip": _zip,
-    "dict": _dict,
-    **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
-    "getattr": _getattr,
     **dict.fromkeys(
         ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"), _markup
     ),
