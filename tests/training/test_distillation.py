@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from cosec.training.distillation import Divergence, cross_entropy, divergence
+from cosec.training.alignment_settings import Divergence
+from cosec.training.distillation import cross_entropy, divergence
 
 STUDENT, TEACHER = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.9, 0.1]]).log()
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from cosec.training import fused_distillation
-from cosec.training.distillation import Divergence, cross_entropy, divergence
+from cosec.training.alignment_settings import Divergence
+from cosec.training.distillation import cross_entropy, divergence
 from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
 
 POSITIONS, VOCAB = 23, 50

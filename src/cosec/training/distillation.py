@@ -8,16 +8,12 @@ Axes: positions = predicted tokens, vocab = the entries that both models share.
 """
 
 import math
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Divergence = Literal["reverse-kl", "forward-kl", "skew-reverse-kl", "skew-forward-kl", "none"]
-"""What is measured between student S and teacher T: ``reverse-kl`` is KL(S ‖ T) (the paper's), ``forward-kl``
-KL(T ‖ S). The skewed ones put a mixture in the second place, which bounds them (DistiLLM, Ko et al. 2024):
-KL(S ‖ skew·S + (1-skew)·T) and KL(T ‖ skew·T + (1-skew)·S). ``none`` trains on the text alone."""
+from cosec.training.alignment_settings import Divergence
 
 
 def divergence(

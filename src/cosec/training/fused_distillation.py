@@ -20,7 +20,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import linear
 
-from cosec.training.distillation import Divergence, cross_entropy, divergence
+from cosec.training.alignment_settings import Divergence
+from cosec.training.distillation import cross_entropy, divergence
 
 TABLE_BYTES = 16 * 2**20
 """Size of one chunk's table of float32 logits; three to six such tables exist at once."""
