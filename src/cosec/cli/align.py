@@ -59,17 +59,12 @@ def align(
         settings: The training settings.
     """
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
-    from cosec.cli.processes import inside_a_group, run_in_processes
-
-    if processes > chosen.batch_size or processes < 1:
-        raise SettingsError(f"--processes must be between 1 and --batch-size ({chosen.batch_size}); found {processes}")
     if dry_run and resume:
         raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
-    if processes > 1 and not dry_run and not inside_a_group():
-        sys.exit(run_in_processes(sys.argv[1:], processes))
+    _share_among(1 if dry_run else processes, chosen)
     from rich.console import Console
 
-    from cosec.cli.alignment_models import load_alignment_pair, outline_memory, read_shared_tokenizer
+    from cosec.cli.alignment_models import load_alignment_pair, read_shared_tokenizer
     from cosec.training.alignment import prepare_alignment
 
     console = Console()
@@ -78,18 +73,25 @@ def align(
     if _is_first():
         _show_data(console, examples)
     if dry_run:
-        from cosec.training.schedule import total_steps
-
-        _say(console, f"{total_steps(len(examples.training), chosen)} optimizer steps")
-        for label, size in asdict(memory := outline_memory(names, chosen, dtype)).items():
-            _say(console, f"{label.replace('_', ' '):<16}{size / 2**20:12,.0f} MiB")
-        _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on each device (activations are estimated)")
+        _show_plan(console, names, examples, chosen, dtype)
         return
     result = _train(load_alignment_pair(names, chosen, dtype), examples, chosen, out, resume=resume, console=console)
     if _is_first():
         _report(console, result)
     if result.interrupted:
         sys.exit(130)
+
+
+def _share_among(processes: int, settings: AlignmentSettings) -> None:
+    """Where several processes are wanted, run them and end with their exit code; return inside each of them."""
+    from cosec.cli.processes import inside_a_group, run_in_processes
+
+    if processes > settings.batch_size or processes < 1:
+        raise SettingsError(
+            f"--processes must be between 1 and --batch-size ({settings.batch_size}); found {processes}"
+        )
+    if processes > 1 and not inside_a_group():
+        sys.exit(run_in_processes(sys.argv[1:], processes))
 
 
 def choose_alignment(
@@ -168,6 +170,20 @@ def _show_data(console: Console, examples: AlignmentExamples) -> None:
         shown = ", ".join(record["overlapping"][:5])
         more = len(record["overlapping"]) - 5
         _say(console, f"overlapping: {shown}" + (f" and {more} more" if more > 0 else ""))
+
+
+def _show_plan(
+    console: Console, names: Mapping[str, str], examples: AlignmentExamples, settings: AlignmentSettings, dtype: str
+) -> None:
+    """Say how many steps a run would take, and how much memory."""
+    from cosec.cli.alignment_models import outline_memory
+    from cosec.training.schedule import total_steps
+
+    memory = outline_memory(names, settings, dtype)
+    _say(console, f"{total_steps(len(examples.training), settings)} optimizer steps")
+    for label, size in asdict(memory).items():
+        _say(console, f"{label.replace('_', ' '):<16}{size / 2**20:12,.0f} MiB")
+    _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on each device (activations are estimated)")
 
 
 def _report(console: Console, result: AlignmentResult) -> None:
