@@ -6,13 +6,16 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from cosec.cli.generate import RuleFlags, load
 from cosec.errors import SettingsError
 from cosec.serving.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from cosec.serving.audit_log import AuditLog
 
 
 def serve(
@@ -50,14 +53,11 @@ def serve(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
-    if audit_log is None and audit_log_text:
-        raise SettingsError("--audit-log-text has no effect without --audit-log.")
-    if not 0 <= port <= 65535 or audit_log_megabytes < 1:
-        raise SettingsError("--port must be 0 to 65535 and --audit-log-megabytes at least 1.")
+    if not 0 <= port <= 65535:
+        raise SettingsError("--port must be 0 to 65535.")
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
     _require_packages()
-    from cosec.serving.audit_log import AuditLog
     from cosec.serving.door import check_bind
     from cosec.serving.keys import read_keys
     from cosec.serving.server import Server, build_service
@@ -65,9 +65,7 @@ def serve(
     # What can fail quickly fails before the models are loaded.
     keys = None if api_key_file is None else read_keys(api_key_file)
     check_bind(host, keys)
-    log = None
-    if audit_log is not None:
-        log = AuditLog(audit_log, max_bytes=audit_log_megabytes * 2**20, with_text=audit_log_text)
+    log = _audit_log(audit_log, audit_log_megabytes, with_text=audit_log_text)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
         load(target, security, dtype, device_map),
@@ -79,6 +77,19 @@ def serve(
     )
     server = Server(service, keys, host, port)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
+
+
+def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLog | None:
+    """The log that was asked for; None without one."""
+    if megabytes < 1:
+        raise SettingsError("--audit-log-megabytes must be at least 1.")
+    if path is None:
+        if with_text:
+            raise SettingsError("--audit-log-text has no effect without --audit-log.")
+        return None
+    from cosec.serving.audit_log import AuditLog
+
+    return AuditLog(path, max_bytes=megabytes * 2**20, with_text=with_text)
 
 
 def serve_key(name: str, /, *, file: Path) -> None:

@@ -171,23 +171,8 @@ def measure_load(
         }
         for index in range(requests)
     ]
-    results: list[StreamResult] = [StreamResult() for _ in bodies]
-    todo, lock = iter(range(requests)), threading.Lock()
-
-    def work() -> None:
-        while True:
-            with lock:
-                index = next(todo, None)
-            if index is None:
-                return
-            results[index] = target.stream(bodies[index], seconds)
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(streams)]
     started = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = _at_once(target, bodies, streams, seconds)
     elapsed = time.perf_counter() - started
     failed = [result for result in results if result.error is not None]
     if len(failed) == len(results):
@@ -199,6 +184,27 @@ def measure_load(
             one.text != other.text for one, other in zip(results, alone, strict=True) if not (one.error or other.error)
         )
     return _summary(results, streams, elapsed, mixed_up)
+
+
+def _at_once(target: Target, bodies: Sequence[dict[str, Any]], streams: int, seconds: float) -> list[StreamResult]:
+    """Send all requests, ``streams`` of them at a time; results in the order of ``bodies``."""
+    results = [StreamResult() for _ in bodies]
+    todo, lock = iter(range(len(bodies))), threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                index = next(todo, None)
+            if index is None:
+                return
+            results[index] = target.stream(bodies[index], seconds)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(streams)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 def _summary(results: Sequence[StreamResult], streams: int, elapsed: float, mixed_up: int | None) -> LoadResult:
