@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import DataError
+from cosec.evaluation.generation import Sample
+from cosec.evaluation.judging import judge_problem
 from cosec.evaluation.tasks import Benchmark, tasks_of
 from tests.evaluation.scripted import write_scenarios
 
@@ -60,3 +62,14 @@ def test_humaneval_is_a_benchmark_by_name() -> None:
     tasks = tasks_of(Benchmark(name="x", problems="humaneval", limit=4))
     assert [task.id for task in tasks] == ["HumanEval/0", "HumanEval/41", "HumanEval/82", "HumanEval/123"]
     assert all(task.stop and task.problem for task in tasks)
+    assert all(task.prompt == task.problem.prompt.rstrip() for task in tasks if task.problem)
+
+
+def test_a_reference_of_humaneval_passes_as_the_continuation_of_its_task() -> None:
+    (task,) = tasks_of(Benchmark(name="x", problems="humaneval", limit=1))
+    assert task.problem is not None
+    texts = ("\n" + task.problem.reference, "\n    return None\n")
+    samples = [
+        Sample(task=task.id, sample=i, text=text, finish_reason="stop", tokens=1) for i, text in enumerate(texts)
+    ]
+    assert judge_problem(task.problem, samples) == [(True, "passed"), (False, "failed assert")]

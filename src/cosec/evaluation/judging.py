@@ -19,7 +19,7 @@ from cosec.evaluation.checkers.finding import Checker, CheckReport, Finding
 from cosec.evaluation.checkers.rules import Language
 from cosec.evaluation.driver_inputs import DriverInputs
 from cosec.evaluation.extraction import Extracted, extract
-from cosec.evaluation.function_check import check_function, run_functional_test
+from cosec.evaluation.function_check import run_functional_test, run_tests
 from cosec.evaluation.generation import Sample
 from cosec.evaluation.problems import Problem
 from cosec.evaluation.scenarios import Scenario, functional_files
@@ -148,9 +148,9 @@ def _verdicts(job: _Looked, found: Mapping[int, DriverVerdict], seed: int, funct
 
 
 def judge_problem(problem: Problem, samples: Sequence[Sample]) -> list[tuple[bool, str]]:
-    """Whether each sample passes the problem's tests, and why not."""
+    """Whether each sample passes the problem's tests, and why not; it continues the prompt without its last break."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        verdicts = pool.map(lambda one: check_function(problem, one.text), samples)
+        verdicts = pool.map(lambda one: run_tests(problem.prompt.rstrip() + one.text, problem.tests), samples)
         return [(one.passed, one.reason) for one in verdicts]
 
 

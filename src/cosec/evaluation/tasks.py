@@ -128,7 +128,8 @@ def _scenario_task(scenario: Scenario) -> Task:
 
 
 def _problem_task(problem: Problem) -> Task:
-    return Task(id=problem.task_id, prompt=problem.prompt, stop=problem.stop, problem=problem)
+    # Small models seldom go on after a lone line break, so the prompt ends at its last letter.
+    return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=problem.stop, problem=problem)
 
 
 def _spread(tasks: list[Task], limit: int | None) -> list[Task]:
