@@ -194,6 +194,7 @@ class Scheduler:
             return first
 
     def _deliver(self, step: Step) -> None:
+        self._telemetry.block(step)  # before anyone hears of it, so that who has an answer finds it counted
         for row, progress, _ in step.events:
             ticket = row.ticket
             if ticket.over:
@@ -203,7 +204,6 @@ class Scheduler:
                 self._telemetry.first_token(ticket.first_token_seconds)
             ticket.open_choices -= progress.finish_reason is not None
             ticket.post(progress)
-        self._telemetry.block(step)
 
     def _settle(self) -> None:
         """Forget tickets that are over and tell those who wait for that."""
