@@ -8,6 +8,7 @@ run of which came to an end, is unscored. Memory that is not freed is no finding
 from __future__ import annotations
 
 import re
+import signal
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,9 @@ _OPTIONS = {
 }
 _OTHERS_MAY_WRITE = 0o002
 _CREATES = re.compile(r"\b(?:open|openat|creat|fopen|freopen|mkdir|chmod|fchmod|mkfifo|mknod)\s*\(")
+
+_STOPPED = frozenset({-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL})
+"""Exit statuses of a program that a limit ended: it did not come to an end by itself."""
 
 
 class SanitizerDriver:
@@ -118,8 +122,9 @@ def _exercise(
         if hung >= 3 and not ended:
             break  # it waits for something that it is not given
         outcome, created = _run(executable, run, check_files)
-        hung += outcome.timed_out
-        ended = ended or not outcome.timed_out
+        stopped = outcome.timed_out or outcome.returncode in _STOPPED
+        hung += stopped
+        ended = ended or not stopped
         found = violations(outcome.stderr.decode(errors="replace"), program)
         if created:
             found.append(_weak_mode(program, created))
