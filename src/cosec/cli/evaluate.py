@@ -132,12 +132,9 @@ def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
         batch_rows: Completions decoded at once; changes the speed and never the text.
     """
     from cosec.evaluation.frontier import frontier_settings
-    from cosec.evaluation.records import StudyFolder
-    from cosec.evaluation.results import read_results
     from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe, frontier_settings), out, batch_rows)
-    _write_frontier(read_results(StudyFolder(out)), out)
+    _write_frontier(_run(read_recipe(recipe, frontier_settings), out, batch_rows), out)
 
 
 def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 64) -> None:
@@ -153,12 +150,10 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: in
 
     from cosec.evaluation.calibration import choose, rule_toml
     from cosec.evaluation.frontier import frontier_settings
-    from cosec.evaluation.records import StudyFolder, write_whole
-    from cosec.evaluation.results import read_results
+    from cosec.evaluation.records import write_whole
     from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe, frontier_settings), out, batch_rows)
-    results = read_results(StudyFolder(out))
+    results = _run(read_recipe(recipe, frontier_settings), out, batch_rows)
     points = _write_frontier(results, out)
     choice = choose(points, budget=budget / 100)
     write_whole(out / "rule.toml", rule_toml(choice, results))
@@ -228,8 +223,8 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     _run(settings, out, flags.batch_rows)
 
 
-def _run(settings: StudySettings, out: Path, batch_rows: int) -> None:
-    """Work until the study is complete, then write its report and print its tables."""
+def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
+    """Work until the study is complete, then write its report and print its tables; its results."""
     from rich.console import Console
     from rich.markdown import Markdown
 
@@ -253,9 +248,11 @@ def _run(settings: StudySettings, out: Path, batch_rows: int) -> None:
         }
     )
     Study(settings, folder, units, generator=make, judges=judges, on_step=_Steps(console)).run()
-    written = write_report(folder)
-    Console().print(Markdown(markdown(read_results(folder), HEADLINE)))
-    console.print(f"report: {written[-1].parent / 'report.html'}", soft_wrap=True, highlight=False)
+    results = read_results(folder)
+    write_report(folder, results)
+    Console().print(Markdown(markdown(results, HEADLINE)))
+    console.print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
+    return results
 
 
 def _generators(settings: StudySettings, batch_rows: int) -> tuple[Callable[..., Any], dict[str, Any]]:

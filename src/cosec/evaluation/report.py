@@ -29,8 +29,12 @@ COLUMNS = {
 """Heading of each rate of scenarios."""
 
 
-def write_report(folder: StudyFolder) -> list[Path]:
+def write_report(folder: StudyFolder, results: Results | None = None) -> list[Path]:
     """Write the report of a study, finished or not, into its folder; the files written.
+
+    Args:
+        folder: The study.
+        results: Its results, where they were read already.
 
     Raises:
         StudyError: If nothing was judged yet, or the folder cannot be written.
@@ -39,7 +43,7 @@ def write_report(folder: StudyFolder) -> list[Path]:
     from cosec.evaluation.report_figures import figures_of
     from cosec.evaluation.report_page import page
 
-    results = read_results(folder)
+    results = results or read_results(folder)
     drawn = figures_of(results)
     text = markdown(results) + "\n" + "\n".join(paper_lines(results)) + "\n"
     texts = {"report.md": text, "report.csv": table_csv(results), "report.html": page(results, drawn)}
@@ -117,7 +121,7 @@ def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] 
     yield from markdown_table(
         ["arm", *(COLUMNS.get(metric, metric) for metric in overall)],
         [
-            [arm, *(percent(_interval(results, benchmark, arm, metric)) for metric in overall)]
+            [arm, *(percent(results.interval(benchmark, arm, metric)) for metric in overall)]
             for arm in results.arms(benchmark)
         ],
     )
@@ -142,7 +146,7 @@ def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] 
                 [
                     cwe,
                     *(
-                        percent(_interval(results, benchmark, arm, "engaged_security", cwe))
+                        percent(results.interval(benchmark, arm, "engaged_security", cwe))
                         for arm in results.arms(benchmark)
                     ),
                 ]
@@ -174,11 +178,6 @@ def _unscored_lines(results: Results, benchmark: str) -> Iterator[str]:
         yield "Unscored: " + "; ".join(
             f"{count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
         )
-
-
-def _interval(results: Results, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Interval | None:
-    figure = results.figure(benchmark, arm, metric, cwe)
-    return figure.interval if figure else None
 
 
 def _difference(figure: Figure | None) -> str:

@@ -39,7 +39,7 @@ def _by_weakness(results: Results, benchmark: str) -> str:
     width = 0.8 / len(arms)
     for index, arm in enumerate(arms):
         for place, cwe in enumerate(cwes):
-            interval = _interval(results, benchmark, arm, "engaged_security", cwe)
+            interval = results.interval(benchmark, arm, "engaged_security", cwe)
             if interval is None or interval.value is None:
                 continue
             left = place + (index - (len(arms) - 1) / 2) * width
@@ -67,10 +67,8 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
     axes = figure.subplots()
     points = 0
     for index, arm in enumerate(results.arms(benchmark)):
-        security = _interval(results, benchmark, arm, "engaged_security")
-        function = (
-            _interval(results, other, arm, "pass@1") if other else _interval(results, benchmark, arm, "functional")
-        )
+        security = results.interval(benchmark, arm, "engaged_security")
+        function = results.interval(other, arm, "pass@1") if other else results.interval(benchmark, arm, "functional")
         if security is None or function is None or security.value is None or function.value is None:
             continue
         points += 1
@@ -86,11 +84,6 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
     axes.set_ylabel("secure of engaged (%)")
     axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
-
-
-def _interval(results: Results, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Interval | None:
-    found = results.figure(benchmark, arm, metric, cwe)
-    return found.interval if found else None
 
 
 def errors(interval: Interval) -> list[list[float]] | None:

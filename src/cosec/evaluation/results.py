@@ -107,6 +107,11 @@ class Results:
         wanted = (benchmark, arm, metric, cwe)
         return next((one for one in self.figures if (one.benchmark, one.arm, one.metric, one.cwe) == wanted), None)
 
+    def interval(self, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Interval | None:
+        """One number's interval, or None where it was not measured."""
+        found = self.figure(benchmark, arm, metric, cwe)
+        return found.interval if found else None
+
     def arms(self, benchmark: str) -> list[str]:
         """The arms measured on a benchmark, in the study's order."""
         return list(dict.fromkeys(one.arm for one in self.figures if one.benchmark == benchmark))
