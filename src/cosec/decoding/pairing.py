@@ -10,6 +10,7 @@ from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.errors import SettingsError
 from cosec.models.loading import ModelPair
 from cosec.models.packed_linear import pack_linears
+from cosec.models.shared_prefix import attend_to_prefixes
 from cosec.models.shared_weights import AdapterSwitch, attach_adapter
 from cosec.models.token_model import CachedModel
 from cosec.models.vocabulary import shared_vocabulary
@@ -19,7 +20,7 @@ class PreparedPair:
     """A pair whose vocabulary was checked and whose adapter, if it shares the target's weights, is attached."""
 
     def __init__(self, pair: ModelPair) -> None:
-        """Attach, pack and check once; every arm and every run then uses the same weights, for inference only.
+        """Attach, pack, and check once; every arm and every run then uses the same weights, for inference only.
 
         Raises:
             VocabularyMismatch: If the two models' tokens do not mean the same.
@@ -39,6 +40,7 @@ class PreparedPair:
         for loaded in (pair.target, pair.security):
             if loaded is not None:
                 pack_linears(loaded.model)
+                attend_to_prefixes(loaded.model)
 
     @property
     def shared_weights(self) -> bool:

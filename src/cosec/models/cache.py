@@ -3,7 +3,8 @@
 All rows share one axis of *slots* and are right-aligned on it: what was fed last sits in the last slots of every row.
 A row that is shorter than the others, or that took back tokens which the others kept, has *holes*: slots that hold
 stale keys and are masked out. Positions come from counting the occupied slots, so holes never shift a token. Holes
-that every row shares are cut off, and a cache with many holes is compacted.
+that every row shares are cut off, and a cache with many holes is compacted. Where rows are samples of one prompt, the
+prompt may be kept once, before the slots of all of them (`shared_prefix`).
 
 Axes: rows = sequences, slots = places in the cache, new = tokens fed by one call.
 """
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
+from cosec.models.shared_prefix import SharedPrefix, carry, worth_sharing
+
 _SPARE_HOLES = 64
 """Compact only when more slots than this (and an eighth of the row) are wasted."""
 
@@ -29,6 +32,8 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transforme
         self.length = 0
         self.stored_keys: Tensor | None = None
         self.stored_values: Tensor | None = None
+        self.prefix: tuple[SharedPrefix, int] | None = None
+        """What lies before the stored slots, and which of its layers this is."""
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
@@ -40,7 +45,8 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transforme
         self.stored_keys[:, :, self.length : end] = key_states
         self.stored_values[:, :, self.length : end] = value_states
         self.length, self.is_initialized = end, True
-        return self.stored_keys[:, :, :end], self.stored_values[:, :, :end]
+        keys = self.stored_keys[:, :, :end]
+        return keys if self.prefix is None else carry(keys, *self.prefix), self.stored_values[:, :, :end]
 
     def get_seq_length(self) -> int:
         """Slots in use, for transformers' masks."""
@@ -48,9 +54,19 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transforme
 
     def transform(self, change: Callable[[Tensor], Tensor]) -> None:
         """Replace the used part of keys and values by what ``change`` makes of it."""
-        if self.stored_keys is None or self.stored_values is None:
-            return
-        self.hold(change(self.stored_keys[:, :, : self.length]), change(self.stored_values[:, :, : self.length]))
+        if self.stored_keys is not None:
+            keys, values = self.used()
+            self.hold(change(keys), change(values))
+
+    def used(self) -> tuple[Tensor, Tensor]:
+        """The used part of keys and values."""
+        assert self.stored_keys is not None and self.stored_values is not None, "nothing is stored yet"
+        return self.stored_keys[:, :, : self.length], self.stored_values[:, :, : self.length]
+
+    def clear(self) -> None:
+        """Hold nothing."""
+        self.stored_keys = self.stored_values = None
+        self.length = 0
 
     def hold(self, keys: Tensor, values: Tensor) -> None:
         """Hold exactly these keys and values, shape (rows, heads, slots, head width)."""
@@ -63,7 +79,8 @@ def _with_room(stored: Tensor | None, length: int, end: int, example: Tensor) ->
     if stored is not None and end <= stored.shape[2]:
         return stored
     rows, heads, _, width = example.shape
-    larger = example.new_empty(rows, heads, max(end + 32, end * 5 // 4), width)
+    # Half as much again: a larger store costs its copy and the first touch of every page.
+    larger = example.new_empty(rows, heads, end + max(64, end // 2), width)
     if stored is not None:
         larger[:, :, :length] = stored[:, :, :length]
     return larger
@@ -86,11 +103,16 @@ class ForwardInputs:
 class KeyValueCache:
     """Keys and values of a batch of rows; see the module's docstring for the layout."""
 
-    def __init__(self, layer_count: int, rows: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, layer_count: int, rows: int, device: torch.device | str = "cpu", *, shares_prefixes: bool = False
+    ) -> None:
+        """An empty cache; its model's attention must know shared prefixes where it ``shares_prefixes``."""
         self._layers = [_GrowingLayer() for _ in range(layer_count)]
         self._cache = Cache(layers=list(self._layers))
         self.occupied = torch.ones(rows, 0, dtype=torch.bool, device=device)
         """Which slots hold a token of the row, shape (rows, slots)."""
+        self._shares_prefixes = shares_prefixes
+        self._prefix: SharedPrefix | None = None
         self._lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self._dense = True
 
@@ -101,7 +123,7 @@ class KeyValueCache:
 
     @property
     def slots(self) -> int:
-        """How many slots are in use, holes included."""
+        """How many slots are in use, holes included; those of a shared prefix apart."""
         return self.occupied.shape[1]
 
     @property
@@ -135,18 +157,40 @@ class KeyValueCache:
                 self.occupied[row, kept_slots - (count - common) :] = False
                 self._dense = False
         self._lengths = self._lengths - torch.tensor(list(dropped), device=self._lengths.device)
-        longest = int(self._lengths.max())
+        longest = self._longest()
         if kept_slots - longest > max(_SPARE_HOLES, longest // 8):
             self._compact(longest)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; a row may be named several times."""
+        if self._prefix is None and self._shares_prefixes and self.slots and worth_sharing(rows):
+            self._share()
+        if self._prefix is not None:
+            self._prefix.select(rows)
         index = torch.tensor(list(rows), dtype=torch.long, device=self.occupied.device)
         self.occupied, self._lengths = self.occupied[index], self._lengths[index]
         for layer in self._layers:
             layer.transform(lambda stored: stored[index])
         if len(rows) and not self._dense:
-            self._compact(int(self._lengths.max()))
+            self._compact(self._longest())
+
+    def _longest(self) -> int:
+        """Most tokens of a row, those of a shared prefix apart."""
+        before = 0 if self._prefix is None else self._prefix.row_lengths
+        return int((self._lengths - before).max())
+
+    def _share(self) -> None:
+        """Make what every row holds its prefix; the rows then begin with no slots of their own."""
+        keys, values = zip(*(layer.used() for layer in self._layers), strict=True)
+        self._follow(SharedPrefix(list(keys), list(values), self.occupied, list(range(self.rows))))
+        self.occupied, self._dense = self.occupied[:, :0], True
+        for layer in self._layers:
+            layer.clear()
+
+    def _follow(self, prefix: SharedPrefix | None) -> None:
+        self._prefix = prefix
+        for index, layer in enumerate(self._layers):
+            layer.prefix = None if prefix is None else (prefix, index)
 
     def _compact(self, slots: int) -> None:
         """Right-align every row's tokens in ``slots`` slots (at least the longest row's length)."""
@@ -158,8 +202,10 @@ class KeyValueCache:
 
     def prefix(self, kept: int) -> KeyValueCache:
         """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes."""
-        assert self._dense, "rows with holes do not share their first slots"
-        copy = KeyValueCache(len(self._layers), self.rows, self.occupied.device)
+        assert self._dense and self._prefix is None, "rows with holes or prefixes do not share their first slots"
+        copy = KeyValueCache(
+            len(self._layers), self.rows, self.occupied.device, shares_prefixes=self._shares_prefixes
+        )
         copy.occupied = self.occupied[:, :kept].clone()
         copy._lengths = torch.full_like(self._lengths, kept)
         for layer, source in zip(copy._layers, self._layers, strict=True):
@@ -173,7 +219,8 @@ class KeyValueCache:
         if len(parts) == 1:
             return parts[0]
         device = parts[0].occupied.device
-        whole = cls(len(parts[0]._layers), 0, device)
+        whole = cls(len(parts[0]._layers), 0, device, shares_prefixes=parts[0]._shares_prefixes)
+        whole._follow(SharedPrefix.joined([(part._prefix, part.rows) for part in parts]))
         slots = max(part.slots for part in parts)
         whole._lengths = torch.cat([part._lengths for part in parts])
         whole.occupied = torch.cat([_left_padded(part.occupied, 1, slots) for part in parts])

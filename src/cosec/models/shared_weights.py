@@ -34,7 +34,7 @@ class LoraRows(nn.Module):
         self.lora_a: Tensor
         self.lora_b: Tensor
         self.register_buffer("lora_a", lora_a.to(weight), persistent=False)
-        self.register_buffer("lora_b", (lora_b.float() * scale).to(weight), persistent=False)
+        self.register_buffer("lora_b", (lora_b.float() * scale).to(weight).t().contiguous(), persistent=False)
         self._switch = switch
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -42,7 +42,8 @@ class LoraRows(nn.Module):
         output: Tensor = self.base(hidden)
         rows = self._switch.rows
         if rows:
-            output[:rows] += F.linear(F.linear(hidden[:rows], self.lora_a), self.lora_b)
+            low = F.linear(hidden[:rows].flatten(0, 1), self.lora_a)
+            output[:rows].flatten(0, 1).addmm_(low, self.lora_b)
         return output
 
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from cosec.errors import ModelError
 from cosec.models.cache import ForwardInputs, KeyValueCache
+from cosec.models.shared_prefix import ATTENTION
 from cosec.models.shared_weights import AdapterSwitch
 
 AdapterUse = Literal["off", "on", "leading half"]
@@ -72,8 +73,9 @@ class CachedModel:
         return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
 
     def _prefilled(self, prompt: Sequence[int], rows: int) -> KeyValueCache:
+        shares = self.model.config._attn_implementation == ATTENTION
         layers = self.model.config.num_hidden_layers
-        cache = KeyValueCache(layers, rows, self.model.device)
+        cache = KeyValueCache(layers, rows, self.model.device, shares_prefixes=shares)
         if prompt:
             tokens = torch.tensor(list(prompt), device=self.model.device).expand(rows, -1)
             self._forward(self.model.base_model, tokens, cache)
