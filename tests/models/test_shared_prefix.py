@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cosec.models.shared_prefix import ATTENTION, attend_to_prefixes, worth_sharing
+from cosec.models.shared_prefix import ATTENTION, SharedPrefix, attend_to_prefixes, worth_sharing
 from cosec.models.token_model import CachedModel
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_model
 
@@ -25,6 +25,12 @@ def shared(model: CachedModel) -> bool:
     return model.cache._prefix is not None
 
 
+def prefix_of(model: CachedModel) -> SharedPrefix:
+    assert model.cache is not None
+    assert model.cache._prefix is not None
+    return model.cache._prefix
+
+
 def fed(rows: int, new: int, seed: int) -> torch.Tensor:
     return torch.randint(VOCABULARY_SIZE, (rows, new), generator=torch.Generator().manual_seed(seed))
 
@@ -42,7 +48,7 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
         model.select(SAMPLES)
     for model in (late_one, late_other):
         model.select([0, 0])
-    assert shared(one) and shared(late_one) and not shared(other) and not shared(alone_one)
+    assert [shared(model) for model in (one, late_one, other, alone_one)] == [True, True, False, False]
 
     def same(seed: int) -> None:
         tokens = fed(one.row_count, new, seed)
@@ -55,8 +61,7 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
     same(2)
     for model in (one, other):
         model.select([7, 0, 2, 6])
-    assert one.cache is not None and one.cache._prefix is not None
-    assert one.cache._prefix.occupied.shape == (2, 6), "the prompt without rows is let go"
+    assert prefix_of(one).occupied.shape == (2, 6), "the prompt without rows is let go"
     same(3)
     one.join([late_one, alone_one])
     other.join([late_other, alone_other])
@@ -73,8 +78,8 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
 def test_a_shared_prompt_is_held_once(architecture: str) -> None:
     model = batch(architecture, sharing=True)
     model.select(SAMPLES)
-    assert model.cache is not None and model.cache._prefix is not None
-    assert model.cache._prefix.keys[0].shape[0] == len(PROMPTS)
+    assert prefix_of(model).keys[0].shape[0] == len(PROMPTS)
+    assert model.cache is not None
     assert model.cache.slots == 0
 
 

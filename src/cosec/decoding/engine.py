@@ -275,11 +275,17 @@ def _decided_alike(one: DecodingSettings, other: DecodingSettings) -> bool:
 
 def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:
     """What the models said at one place of each of these rows."""
+
+    def at(log_probs: Tensor) -> Tensor:
+        if log_probs.shape[:2] == (len(rows), 1):  # every row's only place: nothing to copy
+            return log_probs[:, 0]
+        return log_probs[rows, places]
+
     security, base = scores.security_log_probs, scores.base_log_probs
     return Position(
-        target_log_probs=scores.target_log_probs[rows, places],
-        security_log_probs=None if security is None else security[rows, places],
-        base_log_probs=None if base is None else base[rows, places],
+        target_log_probs=at(scores.target_log_probs),
+        security_log_probs=None if security is None else at(security),
+        base_log_probs=None if base is None else at(base),
     )
 
 

@@ -60,7 +60,8 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transforme
 
     def used(self) -> tuple[Tensor, Tensor]:
         """The used part of keys and values."""
-        assert self.stored_keys is not None and self.stored_values is not None, "nothing is stored yet"
+        assert self.stored_keys is not None, "nothing is stored yet"
+        assert self.stored_values is not None, "nothing is stored yet"
         return self.stored_keys[:, :, : self.length], self.stored_values[:, :, : self.length]
 
     def clear(self) -> None:
@@ -202,10 +203,9 @@ class KeyValueCache:
 
     def prefix(self, kept: int) -> KeyValueCache:
         """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes."""
-        assert self._dense and self._prefix is None, "rows with holes or prefixes do not share their first slots"
-        copy = KeyValueCache(
-            len(self._layers), self.rows, self.occupied.device, shares_prefixes=self._shares_prefixes
-        )
+        assert self._dense, "rows with holes do not share their first slots"
+        assert self._prefix is None, "what lies in a shared prefix is not in the slots"
+        copy = KeyValueCache(len(self._layers), self.rows, self.occupied.device, shares_prefixes=self._shares_prefixes)
         copy.occupied = self.occupied[:, :kept].clone()
         copy._lengths = torch.full_like(self._lengths, kept)
         for layer, source in zip(copy._layers, self._layers, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cosec.errors import ModelError, SettingsError, UnknownArchitecture
 from cosec.models.checkpoints import read_json
 from cosec.models.families import Family
+from cosec.models.host_memory import suit_memory_to_decoding
 from cosec.models.quietness import quiet_transformers
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None)
         UnknownArchitecture: If transformers has no causal language model of this architecture.
         SettingsError: If ``dtype`` is unknown.
     """
+    suit_memory_to_decoding()
     chosen = choose_dtype(dtype, device_map)
     from transformers.models.auto.configuration_auto import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM

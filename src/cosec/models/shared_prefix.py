@@ -1,8 +1,9 @@
 """Prompts that several rows share: their keys and values are kept, and read, once for all rows.
 
-On a processor a decoding step over many samples of one prompt mostly waits for memory, and the prompt's keys and values
-are the largest part of what it reads beside the weights. Here the rows of one prompt form a *group*: attention over the
-prompt is one product for the whole group, attention over what each row generated is as ever, and one softmax spans both.
+On a processor a decoding step over many samples of one prompt mostly waits for memory, and the prompt's keys and
+values are the largest part of what it reads beside the weights. Here the rows of one prompt form a *group*: attention
+over the prompt is one product for the whole group, attention over what each row generated is as ever, and one softmax
+spans both.
 
 Axes: rows = sequences, groups = distinct prompts, most = rows of the largest group, slots = places of the prompt's
 cache, new = tokens fed by one call.
@@ -134,7 +135,8 @@ class SharedPrefix:
 
     def _per_row(self, grouped: Tensor, queries: int) -> Tensor:
         """Back from ``_per_group``."""
-        split = grouped.unflatten(2, (self._padded.shape[1], queries)).transpose(1, 2)
+        groups, heads, _, last = grouped.shape
+        split = grouped.view(groups, heads, -1, queries, last).transpose(1, 2)
         return split.flatten(0, 1)[self._places]
 
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, torch
+from cosec.models.host_memory import suit_memory_to_decoding
+if {suited}: print(suit_memory_to_decoding())
+for step in range(60):
+    if step == 10: before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2_500_000).exp()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def output(suited: bool, **environment: str) -> list[str]:
+    program = FAULTS.format(suited=suited)
+    # Small pages, so that their number tells how often memory was taken afresh.
+    environment = {"THP_MEM_ALLOC_ENABLE": "0", **environment}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_blocks_of_a_step_are_kept_for_the_next() -> None:
+    kept, faults = output(suited=True)
+    assert kept == "True"
+    assert int(faults) < 10_000, "fifty steps over 20 MB must not fault in 50 times 5 000 pages"
+
+
+def test_what_the_environment_says_of_the_allocator_comes_first() -> None:
+    assert output(suited=True, MALLOC_MMAP_THRESHOLD_="131072")[0] == "False"
