@@ -136,7 +136,7 @@ class SharedPrefix:
     def _per_row(self, grouped: Tensor, queries: int) -> Tensor:
         """Back from ``_per_group``."""
         groups, heads, _, last = grouped.shape
-        split = grouped.view(groups, heads, -1, queries, last).transpose(1, 2)
+        split = grouped.view(groups, heads, self._padded.shape[1], queries, last).transpose(1, 2)
         return split.flatten(0, 1)[self._places]
 
 
