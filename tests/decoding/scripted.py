@@ -74,7 +74,10 @@ class ScriptedModel:
 
 
 class HalvesModel:
-    """A batch of twice the rows: the leading half follows one table, the trailing half another."""
+    """A batch of twice the rows: the leading half follows one table, the trailing half another.
+
+    Lanes keep the leading half in reverse; what they feed to the two is compared here.
+    """
 
     def __init__(self, leading: Tensor, trailing: Tensor) -> None:
         self.halves = [ScriptedModel(leading), ScriptedModel(trailing)]
@@ -92,21 +95,19 @@ class HalvesModel:
 
     def advance(self, tokens: Tensor) -> Tensor:
         leading, trailing = tokens.chunk(2)
-        assert torch.equal(leading, trailing)
-        return torch.cat([half.advance(leading) for half in self.halves])
+        assert torch.equal(leading.flip(0), trailing)
+        return torch.cat([half.advance(part) for half, part in zip(self.halves, (leading, trailing), strict=True)])
 
     def rollback(self, dropped: Sequence[int]) -> None:
         middle = len(dropped) // 2
-        assert list(dropped[:middle]) == list(dropped[middle:])
-        for half in self.halves:
-            half.rollback(dropped[:middle])
+        assert list(dropped[:middle]) == list(reversed(dropped[middle:]))
+        self.halves[0].rollback(dropped[:middle])
+        self.halves[1].rollback(dropped[middle:])
 
     def select(self, rows: Sequence[int]) -> None:
-        middle = len(rows) // 2
-        shift = self.halves[0].row_count
-        assert [row + shift for row in rows[:middle]] == list(rows[middle:])
-        for half in self.halves:
-            half.select(rows[:middle])
+        middle, count = len(rows) // 2, self.halves[0].row_count
+        self.halves[0].select(rows[:middle])
+        self.halves[1].select([row - count for row in rows[middle:]])
 
     def feed(self, token_ids: Sequence[int]) -> None:
         raise NotImplementedError("batches of halves are joined over real models only")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -11,6 +12,8 @@ from torch import Tensor
 from cosec.models.cache import KeyValueCache
 
 LAYERS, HEADS, WIDTH = 2, 3, 4
+FRESH = itertools.count(10_000)
+"""Tokens that no row has."""
 
 
 class Mirror:
@@ -65,6 +68,13 @@ class Mirror:
         self.rows = [list(self.rows[row]) for row in rows]
         self.check()
 
+    def join(self, others: list[Mirror]) -> None:
+        self.cache = KeyValueCache.joined([self.cache, *(one.cache for one in others)])
+        for one in others:
+            self.rows += one.rows
+            self._token = max(self._token, one._token)
+        self.check()
+
     def check(self) -> None:
         assert self.cache.rows == len(self.rows)
         assert self.cache.lengths.tolist() == [len(row) for row in self.rows]
@@ -91,6 +101,74 @@ def test_any_sequence_of_steps_keeps_every_rows_own_tokens_in_order(seed: int) -
             mirror.rollback([chance.randrange(new + 1) for _ in mirror.rows])
         if chance.random() < 0.3:
             mirror.select([chance.randrange(len(mirror.rows)) for _ in range(chance.randrange(1, 6))])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_rows_that_join_and_leave_at_any_time_keep_their_own_tokens(seed: int) -> None:
+    chance = random.Random(1000 + seed)
+    mirror = Mirror.prefilled([[1, 2, 3]])
+    for _ in range(40):
+        mirror.extend(chance.randrange(1, 5))
+        mirror.rollback([chance.choice([0, 0, 0, 1]) for _ in mirror.rows])
+        if chance.random() < 0.5:
+            lengths = [chance.choice([0, 3, 40, 150]) for _ in range(chance.randrange(1, 4))]
+            mirror.join([Mirror.prefilled([[next(FRESH) for _ in range(length)]]) for length in lengths])
+        if len(mirror.rows) > 1 and chance.random() < 0.5:
+            kept = list(range(len(mirror.rows)))
+            for _ in range(chance.randrange(1, min(3, len(kept)))):
+                kept[chance.randrange(len(kept))] = kept[-1]
+                kept.pop()
+            mirror.select(list(dict.fromkeys(kept)))
+
+
+def test_once_there_is_room_joining_and_leaving_move_nobody_else() -> None:
+    mirror = Mirror.prefilled([[next(FRESH) for _ in range(50)] for _ in range(16)])
+    mirror.join([Mirror.prefilled([[7, 8]])])
+    mirror.join([Mirror.prefilled([[9]])])
+    storage = mirror.cache._storage
+    keys = [layer.stored[0].data_ptr() for layer in storage.layers if layer.stored]
+    for _ in range(3):  # a doubled batch: newcomers go to both ends, who leaves is replaced by the outermost
+        mirror.join([Mirror.prefilled([[3, 4, 5], [6]])])
+        count = len(mirror.rows)
+        mirror.select([count - 2, *range(count - 2), count - 1])
+        mirror.extend(1)
+        mirror.select([1, 2, 3, 0, *range(4, count - 4), count - 1, *range(count - 4, count - 2)])
+    assert keys == [layer.stored[0].data_ptr() for layer in storage.layers if layer.stored]
+
+
+def test_a_batch_that_emptied_gives_its_memory_back_and_takes_newcomers() -> None:
+    mirror = Mirror.prefilled([[1, 2], [3]])
+    mirror.extend(2)
+    mirror.select([])
+    assert all(layer.stored is None for layer in mirror.cache._storage.layers)
+    mirror.join([Mirror.prefilled([[4, 5, 6]]), Mirror.prefilled([[7]])])
+    mirror.extend(2)
+
+
+def test_a_hole_never_holds_a_number_that_could_spoil_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoilt(example: Tensor, shape: tuple[int, ...]) -> Tensor:
+        return torch.full(shape, float("nan"))
+
+    monkeypatch.setattr(Tensor, "new_empty", spoilt)
+    chance = random.Random(0)
+    mirror = Mirror.prefilled([[1]])
+    for _ in range(20):
+        lengths = [chance.choice([0, 3, 40, 150]) for _ in range(3)]
+        mirror.join([Mirror.prefilled([[next(FRESH) for _ in range(length)]]) for length in lengths])
+        mirror.extend(1)
+        mirror.select(chance.sample(range(len(mirror.rows)), 2))
+        for layer in mirror.cache._storage.layers:
+            assert all(bool(stored.isfinite().all()) for stored in layer.used())
+
+
+def test_slots_that_were_cut_off_are_used_again() -> None:
+    mirror = Mirror.prefilled([[1] * 120, [2] * 10, [3] * 11])
+    mirror.extend(1)
+    mirror.select([1, 2])
+    keys = [layer.stored[0].data_ptr() for layer in mirror.cache._storage.layers if layer.stored]
+    for _ in range(60):
+        mirror.extend(1)
+    assert keys == [layer.stored[0].data_ptr() for layer in mirror.cache._storage.layers if layer.stored]
 
 
 def test_rows_of_different_length_are_padded_on_the_left() -> None:
@@ -179,3 +257,14 @@ def test_a_copy_never_shares_storage_with_its_source() -> None:
     mirror.extend(1)
     mirror.rollback([1, 0])
     mirror.extend(3)
+
+
+def test_slots_that_no_row_was_fed_hold_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fresh memory may hold NaN, and a masked NaN is still NaN once it is multiplied by its weight of 0."""
+    original = Tensor.new_empty
+    monkeypatch.setattr(Tensor, "new_empty", lambda self, *args: original(self, *args).fill_(torch.nan))
+    mirror = Mirror.prefilled([[], [3, 4, 5], [], [6]])
+    inputs = mirror.cache.extend(1)
+    keys, values = inputs.past_key_values.update(torch.ones(4, HEADS, 1, WIDTH), torch.ones(4, HEADS, 1, WIDTH), 0)
+    assert not keys.isnan().any()
+    assert not values.isnan().any()

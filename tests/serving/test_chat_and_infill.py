@@ -53,9 +53,16 @@ def test_a_chat_is_a_completion_of_its_template(templated: Served, http: httpx2.
 
 
 def test_chat_log_probabilities_name_the_alternatives(templated: Served, http: httpx2.Client) -> None:
-    body = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5, "logprobs": True, "top_logprobs": 3}
-    content = http.post("/v1/chat/completions", json=body).json()["choices"][0]["logprobs"]["content"]
-    assert len(content) == 5
+    body = {
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+        "logprobs": True,
+        "top_logprobs": 3,
+        "seed": 5,
+    }
+    answer = http.post("/v1/chat/completions", json=body).json()
+    content = answer["choices"][0]["logprobs"]["content"]
+    assert len(content) == answer["usage"]["completion_tokens"] > 1
     for entry in content:
         assert len(entry["top_logprobs"]) == 3
         assert entry["bytes"] is None or bytes(entry["bytes"]).decode() == entry["token"]

@@ -275,21 +275,10 @@ def test_the_official_client_raises_its_own_errors(client: openai.OpenAI) -> Non
     assert caught.value.param == "cosec.cwes"
 
 
-def test_models_health_metrics_and_pages_that_do_not_exist(client: openai.OpenAI, http: httpx2.Client) -> None:
+def test_models_health_and_pages_that_do_not_exist(client: openai.OpenAI, http: httpx2.Client) -> None:
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").id == "tiny"
     assert http.get("/health").json() == {"status": "ok"}
-    before = http.get("/metrics").text
-    ask(http, max_tokens=5)
-    after = http.get("/metrics").text
-
-    def count(text: str, name: str) -> float:
-        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
-
-    assert count(after, 'cosec_requests_total{status="200"}') == count(before, 'cosec_requests_total{status="200"}') + 1
-    assert count(after, "cosec_tokens_total") == count(before, "cosec_tokens_total") + 5
-    assert count(after, "cosec_draft_tokens_total") == count(before, "cosec_draft_tokens_total") + 5
-    assert "cosec_inter_token_seconds_bucket" in after
     for answer in (http.get("/nothing"), http.get("/v1/completions"), http.get("/v1/models/other")):
         assert answer.status_code in (404, 405)
         assert "message" in answer.json()["error"]

@@ -254,11 +254,14 @@ class Run:
         return emissions
 
     def _drop(self, rows: Sequence[int]) -> None:
-        """Take rows out of the batch."""
+        """Take rows out of the batch; the last ones take their places, so that the others' memory stays where it is."""
         if not rows or self._lanes is None:
             return
-        gone = set(rows)
-        kept = [row for row in range(len(self._rows)) if row not in gone]
+        kept = list(range(len(self._rows)))
+        for row in sorted(rows, reverse=True):
+            last = kept.pop()
+            if row < len(kept):
+                kept[row] = last
         self._rows = [self._rows[row] for row in kept]
         self._rules = RowRules([row.rule for row in self._rows])
         self._pending = self._pending[kept]

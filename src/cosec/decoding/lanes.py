@@ -175,8 +175,9 @@ class TwoModelLanes:
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> TwoModelLanes:
         """A new batch with one row per prompt in both models."""
-        security = [*prompts, *prompts] if self._base == "trailing half" else prompts
-        return TwoModelLanes(self._security.prefill(security), self._target.prefill(prompts), self._base)
+        halves = self._base == "trailing half"
+        security = _prefilled_halves(self._security, prompts) if halves else self._security.prefill(prompts)
+        return TwoModelLanes(security, self._target.prefill(prompts), self._base)
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
         """Draft k tokens, then score them with a single pass of the target."""
@@ -186,9 +187,10 @@ class TwoModelLanes:
         fed, inputs, steps = pending, [], []
         for index in range(k):
             inputs.append(fed)
-            step = self._security.advance((torch.cat([fed, fed]) if doubled else fed).unsqueeze(1)).log_softmax(dim=-1)
-            steps.append(step)
-            fed = propose(step[:rows, 0], index)
+            scored = self._security.advance((torch.cat([fed.flip(0), fed]) if doubled else fed).unsqueeze(1))
+            step = scored.log_softmax(dim=-1)
+            steps.append(torch.cat([step[:rows].flip(0), step[rows:]]) if doubled else step)
+            fed = propose(steps[-1][:rows, 0], index)
         drafted = time.perf_counter()
         target_log_probs = self._target.advance(torch.stack(inputs, dim=1)).log_softmax(dim=-1)
         security_log_probs = steps[0] if k == 1 else torch.cat(steps, dim=1)
@@ -204,7 +206,7 @@ class TwoModelLanes:
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Forget the last ``dropped[row]`` tokens of each row in both models."""
-        self._security.rollback([*dropped, *dropped] if self._base == "trailing half" else dropped)
+        self._security.rollback([*reversed(dropped), *dropped] if self._base == "trailing half" else dropped)
         self._target.rollback(dropped)
 
     def select(self, rows: Sequence[int]) -> None:
@@ -236,7 +238,8 @@ class TwoModelLanes:
 class PairedLanes:
     """Shared weights in lockstep: one forward whose leading half of the rows has the adapter on and the other half off.
 
-    ``paired`` is a model over twice as many rows: security rows first, then the target rows in the same order. The
+    ``paired`` is a model over twice as many rows: security rows first, in reverse, then the target rows. So the twins
+    of the first sequence lie in the middle, newcomers go to both ends, and nobody else's memory has to move. The
     target is the adapter's own base.
     """
 
@@ -247,20 +250,21 @@ class PairedLanes:
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> PairedLanes:
         """A new batch with a security row and a target row per prompt."""
-        return PairedLanes(self._paired.prefill([*prompts, *prompts]))
+        return PairedLanes(_prefilled_halves(self._paired, prompts))
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
         """Score the next position with both models in one forward; k is 1, as a draft would need the adapter alone."""
         assert k == 1
         rows = pending.shape[0]
-        log_probs = self._paired.advance(torch.cat([pending, pending]).unsqueeze(1)).log_softmax(dim=-1)
-        propose(log_probs[:rows, 0], 0)
-        target = log_probs[rows:]
-        return Scores(target_log_probs=target, security_log_probs=log_probs[:rows], base_log_probs=target)
+        logits = self._paired.advance(torch.cat([pending.flip(0), pending]).unsqueeze(1))
+        log_probs = logits.log_softmax(dim=-1)
+        security, target = log_probs[:rows].flip(0) if rows > 1 else log_probs[:rows], log_probs[rows:]
+        propose(security[:, 0], 0)
+        return Scores(target_log_probs=target, security_log_probs=security, base_log_probs=target)
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Forget the last ``dropped[row]`` tokens of each row in both halves."""
-        self._paired.rollback([*dropped, *dropped])
+        self._paired.rollback([*reversed(dropped), *dropped])
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order, in both halves."""
@@ -279,16 +283,27 @@ class PairedLanes:
         return PairedLanes(self._paired.fork(kept))
 
 
+def _prefilled_halves(model: TokenModel, prompts: Sequence[Sequence[int]]) -> TokenModel:
+    """A doubled batch: every prompt twice, the leading half in reverse."""
+    batch = model.prefill([*prompts, *prompts])
+    count = len(prompts)
+    if count > 1:
+        batch.select([*reversed(range(count)), *range(count, 2 * count)])
+    return batch
+
+
 def _in_both_halves(rows: Sequence[int], row_count: int) -> list[int]:
-    """The rows and their twins in the second half of a doubled batch."""
-    return [*rows, *(row_count // 2 + row for row in rows)]
+    """Where these sequences lie in a doubled batch: in its leading half, which is reversed, and in the other."""
+    half = row_count // 2
+    return [*(half - 1 - row for row in reversed(rows)), *(half + row for row in rows)]
 
 
 def _join_halves(batch: TokenModel, newcomers: Sequence[TokenModel]) -> None:
-    """Join doubled batches, so that all leading halves come first."""
+    """Join doubled batches, so that all leading halves come first, the last newcomer's before the others'."""
     sizes = [one.row_count // 2 for one in (batch, *newcomers)]
     batch.join(newcomers)
     starts = [2 * sum(sizes[:index]) for index in range(len(sizes))]
-    leading = [start + row for start, size in zip(starts, sizes, strict=True) for row in range(size)]
-    trailing = [start + size + row for start, size in zip(starts, sizes, strict=True) for row in range(size)]
+    parts = list(zip(starts, sizes, strict=True))
+    leading = [start + row for start, size in reversed(parts) for row in range(size)]
+    trailing = [start + size + row for start, size in parts for row in range(size)]
     batch.select([*leading, *trailing])

@@ -60,8 +60,6 @@ class Answer:
         self._kind = kind
         self.choices = [Choice() for _ in range(len(asked.prompts) * asked.samples)]
         """Every completion, by choice."""
-        self.failed_with: int | None = None
-        """The status of a stream that failed after its first token."""
         self._offsets = [len(self._echo(index)) for index in range(len(self.choices))]
 
     @property

@@ -116,12 +116,17 @@ class Service:
             self._note(status, asked, answer, origin, started)
             raise
 
-        def done(status: int) -> None:
-            exchange.close()
-            self._note(status, asked, answer, origin, started)
+        noted = False
 
-        chunks = _chunks(answer, first, events, usage=usage)
-        return EventStream(chunks, answer, done, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
+        def done(status: int) -> None:
+            nonlocal noted
+            exchange.close()
+            if not noted:
+                noted = True
+                self._note(status, asked, answer, origin, started)
+
+        chunks = _chunks(answer, first, events, done, usage=usage)
+        return EventStream(chunks, done, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
 
     def _note(self, status: int, asked: Asked, answer: Answer, origin: Origin, started: float) -> None:
         """Count an answered request and write it to the audit log."""
@@ -146,8 +151,9 @@ class Service:
 
 
 async def _chunks(
-    answer: Answer, first: Progress, events: AsyncIterator[Progress], *, usage: bool
+    answer: Answer, first: Progress, events: AsyncIterator[Progress], done: Callable[[int], None], *, usage: bool
 ) -> AsyncIterator[bytes]:
+    """A stream's bytes; ``done`` is told the status before the last of them, so that who has all finds it counted."""
     for chunk in answer.opening():
         yield as_event(chunk)
     try:
@@ -157,22 +163,21 @@ async def _chunks(
             if (chunk_of_block := answer.chunk(progress)) is not None:
                 yield as_event(chunk_of_block)
     except Refusal as refusal:  # the status is sent already, so the stream itself has to say it
+        done(refusal.status)
         yield as_event(refusal.body())
-        answer.failed_with = refusal.status
         return
     if usage:
         yield as_event(answer.usage_chunk())
+    done(200)
     yield as_event("[DONE]")
 
 
 class EventStream(StreamingResponse):
     """Server-sent events that end when the client leaves, or reads so slowly that it might as well have."""
 
-    def __init__(
-        self, chunks: AsyncIterator[bytes], answer: Answer, done: Callable[[int], None], seconds: float
-    ) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], done: Callable[[int], None], seconds: float) -> None:
+        """Take what to send, whom to tell how it ended (the first word counts), and the time it may take."""
         super().__init__(chunks, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        self._answer = answer
         self._done = done
         self._seconds = seconds
 
@@ -186,7 +191,7 @@ class EventStream(StreamingResponse):
             if sending.done():
                 status = 500
                 sending.result()
-                status = self._answer.failed_with or 200
+                status = 200
             elif not leaving.done():
                 status = deadline_passed(self._seconds).status
         finally:
