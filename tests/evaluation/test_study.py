@@ -17,7 +17,7 @@ from cosec.evaluation.checkers.finding import CheckReport
 from cosec.evaluation.judging import Judges
 from cosec.evaluation.records import StudyFolder
 from cosec.evaluation.results import read_results
-from cosec.evaluation.study import Step, Study, StudySettings, identity, study_settings, units_of
+from cosec.evaluation.study import Step, Study, StudySettings, open_study, study_settings, units_of
 from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def run(chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges 
     steps: list[Step] = []
     units = units_of(chosen)
     folder = StudyFolder(out)
-    folder.open({"identity": identity(chosen, units, {}), "completions": sum(unit.size for unit in units)})
+    open_study(folder, chosen, units, {})
 
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
@@ -108,6 +108,31 @@ def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
     )
     with pytest.raises(StudyError, match="prompts_sha256"):
         run(settings(scenarios), tmp_path / "out")
+
+
+def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, arms=("origin",), seeds=(1,)), tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    steps = run(settings(scenarios, name="more", arms=("lora", "origin"), seeds=(0, 1)), tmp_path / "out")
+    assert sum(step.tokens > 0 for step in steps) == 3
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.name, results.settings.arms, results.settings.seeds) == (
+        "study",
+        ("origin", "lora"),
+        (1, 0),
+    )
+    assert results.recorded == results.expected == 4 * 60
+    assert before.items() <= without_times(tmp_path / "out").items()
+
+
+def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    steps = run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
+    assert [step.tokens for step in steps] == [0]
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
 
 
 def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -> None:

@@ -233,20 +233,14 @@ def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
     from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.report import HEADLINE, markdown, write_report
     from cosec.evaluation.results import read_results
-    from cosec.evaluation.study import Study, identity, units_of
+    from cosec.evaluation.study import Study, open_study, units_of
 
     console = Console(stderr=True)
     units = units_of(settings)
     judges = default_judges()
     make, models = _generators(settings, batch_rows)
     folder = StudyFolder(out)
-    folder.open(
-        {
-            "identity": identity(settings, units, models),
-            "completions": sum(unit.size for unit in units),
-            "environment": environment(),
-        }
-    )
+    open_study(folder, settings, units, models, environment())
     Study(settings, folder, units, generator=make, judges=judges, on_step=_Steps(console)).run()
     results = read_results(folder)
     write_report(folder, results)

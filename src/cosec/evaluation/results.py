@@ -124,8 +124,8 @@ def read_results(folder: StudyFolder) -> Results:
         StudyError: If the folder holds no study, or nothing was judged yet.
     """
     manifest = folder.manifest()
-    names = StudySettings.model_fields
-    settings = StudySettings.model_validate({k: v for k, v in manifest["identity"].items() if k in names})
+    known = {"name": manifest["name"], **manifest["identity"]}
+    settings = StudySettings.model_validate({k: v for k, v in known.items() if k in StudySettings.model_fields})
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for unit, record in folder.records(VERDICTS):
         benchmark, arm, *_ = unit.split("/")
@@ -143,7 +143,7 @@ def read_results(folder: StudyFolder) -> Results:
         verdicts=verdicts,
         shown=_shown(folder, settings, verdicts),
         recorded=sum(map(len, records.values())),
-        expected=int(manifest["completions"]),
+        expected=int(manifest["completions_each"]) * len(settings.arms) * len(settings.seeds),
         costs=_costs(folder),
     )
 

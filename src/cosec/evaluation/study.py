@@ -169,11 +169,37 @@ def _chunks(tasks: Sequence[Task], size: int) -> list[tuple[Task, ...]]:
     return [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]
 
 
+GROWING = ("arms", "seeds")
+"""What a study may gain later: units belong to one arm and one seed."""
+
+
+def open_study(
+    folder: StudyFolder,
+    settings: StudySettings,
+    units: Sequence[Unit],
+    models: Mapping[str, Any],
+    environment: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a study's manifest, or check that the folder's study is this one, with perhaps fewer arms or seeds.
+
+    Raises:
+        StudyError: If the folder holds another study; names the setting that differs.
+    """
+    each = sum(unit.size for unit in units) // (len(settings.arms) * len(settings.seeds))
+    manifest = {
+        "name": settings.name,
+        "identity": identity(settings, units, models),
+        "completions_each": each,
+        "environment": dict(environment or {}),
+    }
+    folder.open(manifest, GROWING)
+
+
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:
-    """What two runs must share for one to continue the other: settings, prompts, models."""
+    """What two runs must share for one to continue the other: settings but for the title, prompts, models."""
     prompts = sorted({f"{unit.benchmark.name}\0{task.id}\0{task.prompt}" for unit in units for task in unit.tasks})
     digest = hashlib.sha256("\0".join(prompts).encode()).hexdigest()
-    return {**settings.model_dump(mode="json"), "prompts_sha256": digest, "models": dict(models)}
+    return {**settings.model_dump(mode="json", exclude={"name"}), "prompts_sha256": digest, "models": dict(models)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +208,7 @@ class Step:
 
     unit: str
     done: int
-    """Completions recorded in the whole study."""
+    """Completions recorded in the whole study, as far as this process has seen."""
 
     total: int
     tokens: int
@@ -209,6 +235,8 @@ class Study:
         self._generator, self._judges, self._on_step = generator, judges, on_step
         self._generators: dict[str, Generator] = {}
         self._total = sum(unit.size for unit in units)
+        self._recorded = {unit.name: folder.count(COMPLETIONS, unit.name) for unit in units}
+        self._done = sum(self._recorded.values())
 
     def run(self) -> None:
         """Work until every unit is complete, those that other processes hold included.
@@ -230,11 +258,10 @@ class Study:
                 return False
             tokens, seconds = self._generate(unit)
             self._judge(unit)
-        self._on_step(Step(unit=unit.name, done=self._done(), total=self._total, tokens=tokens, seconds=seconds))
+        self._done += unit.size - self._recorded[unit.name]
+        self._recorded[unit.name] = unit.size
+        self._on_step(Step(unit=unit.name, done=self._done, total=self._total, tokens=tokens, seconds=seconds))
         return True
-
-    def _done(self) -> int:
-        return sum(self._folder.count(COMPLETIONS, unit.name) for unit in self._units)
 
     def _generate(self, unit: Unit) -> tuple[int, float]:
         """Append the samples that are missing; tokens generated and the seconds it took."""
