@@ -18,6 +18,7 @@ from cosec.evaluation.judging import Judges
 from cosec.evaluation.records import StudyFolder
 from cosec.evaluation.results import read_results
 from cosec.evaluation.study import Step, Study, StudySettings, open_study, study_settings, units_of
+from cosec.evaluation.unit_judging import JudgingBeside, JudgingHere
 from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,9 @@ def settings(scenarios: Path, **changes: object) -> StudySettings:
     )
 
 
-def run(chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges | None = None) -> list[Step]:
+def run(
+    chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges | None = None, beside: bool = False
+) -> list[Step]:
     steps: list[Step] = []
     units = units_of(chosen)
     folder = StudyFolder(out)
@@ -39,7 +42,12 @@ def run(chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges 
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
 
-    Study(chosen, folder, units, generator=generator, judges=judged_by or judges(), on_step=steps.append).run()
+    judging = JudgingBeside(out, judged_by or judges()) if beside else JudgingHere(folder, judged_by or judges())
+    try:
+        Study(chosen, folder, units, generator=generator, judging=judging, on_step=steps.append).run()
+    finally:
+        if isinstance(judging, JudgingBeside):
+            judging.close()
     return steps
 
 
@@ -143,11 +151,28 @@ def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -
     assert (len(units_of(chosen)), checker.calls) == (1, 1)
 
 
-def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
-    class Broken(PlusChecker):
-        def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-            raise CheckerError("gone")
+class Broken(PlusChecker):
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        raise CheckerError("gone")
 
+
+def test_a_process_beside_gives_the_same_verdicts(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "here")
+    run(settings(scenarios), tmp_path / "beside", beside=True)
+    assert without_times(tmp_path / "beside") == without_times(tmp_path / "here")
+
+
+def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_was_recorded(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    with pytest.raises(CheckerError, match="gone"):
+        run(settings(scenarios), tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}), beside=True)
+    run(settings(scenarios), tmp_path / "out", beside=True)
+    run(settings(scenarios), tmp_path / "whole")
+    assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
+
+
+def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))
     with pytest.raises(CheckerError, match="gone"):
@@ -180,7 +205,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from tests.evaluation.test_study import run, settings
-run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]))
+if __name__ == "__main__":
+    run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]), beside=True)
 """
 
 

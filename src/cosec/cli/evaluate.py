@@ -65,7 +65,7 @@ class MeasureFlags(BaseModel):
     endpoint_model: str | None = None
     """The model's name at the endpoint; the first it lists."""
 
-    batch_rows: int = 64
+    batch_rows: int = 48
     """Completions decoded at once; changes the speed and never the text."""
 
 
@@ -110,7 +110,7 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     _evaluate(out, flags, "function", samples=3, problems=problems)
 
 
-def study(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+def study(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
     """Run a whole comparison from a recipe, or continue it.
 
     Args:
@@ -123,7 +123,7 @@ def study(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
     _run(read_recipe(recipe), out, batch_rows)
 
 
-def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
     """Measure rules at many strengths and draw security against function.
 
     Args:
@@ -137,7 +137,7 @@ def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
     _write_frontier(_run(read_recipe(recipe, frontier_settings), out, batch_rows), out)
 
 
-def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 64) -> None:
+def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 48) -> None:
     """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
 
     Args:
@@ -234,14 +234,15 @@ def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
     from cosec.evaluation.report import HEADLINE, markdown, write_report
     from cosec.evaluation.results import read_results
     from cosec.evaluation.study import Study, open_study, units_of
+    from cosec.evaluation.unit_judging import JudgingBeside
 
     console = Console(stderr=True)
     units = units_of(settings)
-    judges = default_judges()
     make, models = _generators(settings, batch_rows)
     folder = StudyFolder(out)
     open_study(folder, settings, units, models, environment())
-    Study(settings, folder, units, generator=make, judges=judges, on_step=_Steps(console)).run()
+    with JudgingBeside(out, default_judges()) as judging:
+        Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     results = read_results(folder)
     write_report(folder, results)
     Console().print(Markdown(markdown(results, HEADLINE)))

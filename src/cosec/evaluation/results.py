@@ -15,8 +15,9 @@ from cosec.evaluation.checkers.finding import Finding
 from cosec.evaluation.intervals import Interval, mean_interval, paired_difference
 from cosec.evaluation.metrics import arm_of, differences, joint_at_k, pass_at_k, rates
 from cosec.evaluation.records import Record, StudyFolder
-from cosec.evaluation.study import COMPLETIONS, VERDICTS, StudySettings
+from cosec.evaluation.study import StudySettings
 from cosec.evaluation.tasks import tasks_of
+from cosec.evaluation.unit_judging import COMPLETIONS, VERDICTS
 from cosec.evaluation.verdicts import State, Verdict
 
 KS = (1, 5, 10)
@@ -74,7 +75,7 @@ class Cost:
     """Of them, treated as security decisions, under rules that know such."""
 
     seconds: float
-    """Of its batches, each counted once."""
+    """Of generating them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,18 +220,16 @@ def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
 
 
 def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
-    """Sums over each benchmark and arm; the seconds of a batch are those of its last completion."""
-    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    slowest: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    """Sums over each benchmark and arm."""
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0, 0.0])
     for unit, record in folder.records(COMPLETIONS):
         benchmark, arm, *_ = unit.split("/")
         key = benchmark, arm.replace(";", ":")
-        for index, name in enumerate(("tokens", "changed", "decisions")):
+        for index, name in enumerate(("tokens", "changed", "decisions", "seconds")):
             sums[key][index] += record[name]
-        slowest[key][unit] = max(record["seconds"], slowest[key].get(unit, 0.0))
     return {
-        key: Cost(tokens=tokens, changed=changed, decisions=decisions, seconds=sum(slowest[key].values()))
-        for key, (tokens, changed, decisions) in sums.items()
+        key: Cost(tokens=int(tokens), changed=int(changed), decisions=int(decisions), seconds=seconds)
+        for key, (tokens, changed, decisions, seconds) in sums.items()
     }
 
 
