@@ -31,7 +31,7 @@ class _Row:
     task: Task
     sample: int
     growing: GrowingCompletion
-    end: FunctionEnd | None
+    end: FunctionEnd
     seconds: float = 0.0
 
 
@@ -127,8 +127,7 @@ class FullBatch:
     def _row(self, asked: _Asked, sample: int) -> _Row:
         task = asked.task
         growing = GrowingCompletion(self._pair.tokenizer, asked.prompt_ids, task.stop, self._pair.stop_token_ids)
-        # A problem's completion is run as it stands, so only a scenario's may end early.
-        end = FunctionEnd(task.prompt, task.scenario.language) if task.scenario is not None else None
+        end = FunctionEnd(task.prompt, task.scenario.language if task.scenario is not None else "py")
         return _Row(task, sample, growing, end)
 
     def _step(self) -> Iterator[tuple[Completion, Task]]:
@@ -158,7 +157,7 @@ class FullBatch:
         for index, record in enumerate(records):
             last = finish if index == len(records) - 1 else None
             growth = row.growing.take([record], "stop" if record.token_id in self._pair.stop_token_ids else last)
-            place = row.end.place(row.growing.text) if row.end is not None else None
+            place = row.end.place(row.growing.text)
             if place is not None:
                 return row.growing.text[:place], "stop"
             if growth.finish_reason is not None:
