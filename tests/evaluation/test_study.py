@@ -16,6 +16,7 @@ from cosec.evaluation.arms import DecodingArm
 from cosec.evaluation.checkers.finding import CheckReport
 from cosec.evaluation.judging import Judges
 from cosec.evaluation.records import StudyFolder
+from cosec.evaluation.report import summary_lines
 from cosec.evaluation.results import read_results
 from cosec.evaluation.study import Step, Study, StudySettings, open_study, study_settings, units_of
 from cosec.evaluation.unit_judging import JudgingBeside, JudgingHere
@@ -32,12 +33,18 @@ def settings(scenarios: Path, **changes: object) -> StudySettings:
 
 
 def run(
-    chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges | None = None, beside: bool = False
+    chosen: StudySettings,
+    out: Path,
+    pause: float = 0.0,
+    judged_by: Judges | None = None,
+    beside: bool = False,
+    checkers: str = "a",
+    rejudge: bool = False,
 ) -> list[Step]:
     steps: list[Step] = []
     units = units_of(chosen)
     folder = StudyFolder(out)
-    open_study(folder, chosen, units, {})
+    open_study(folder, chosen, units, {}, checkers=checkers, rejudge=rejudge)
 
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
@@ -149,6 +156,37 @@ def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))
     run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}))
     assert (len(units_of(chosen)), checker.calls) == (1, 1)
+
+
+class Lenient(PlusChecker):
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        return CheckReport()
+
+
+def test_judging_again_keeps_the_earlier_verdicts_and_generates_nothing(tmp_path: Path) -> None:
+    scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
+    run(settings(scenarios), out)
+    before = without_times(out)
+    lenient = Judges(checkers={"py": (Lenient(),)})
+    for _ in range(2):
+        steps = run(settings(scenarios), out, judged_by=lenient, checkers="b", rejudge=True)
+        assert sum(step.tokens for step in steps) == 0
+    assert before.items() <= without_times(out).items()
+    assert sorted(one.name for one in out.glob("verdicts*")) == ["verdicts", "verdicts-2"]
+    results = read_results(StudyFolder(out))
+    assert results.recorded == 240
+    assert {str(one.state) for found in results.verdicts.values() for one in found}.isdisjoint({"insecure"})
+    assert "checkers b, judgement 2" in "".join(summary_lines(results))
+
+
+def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, seeds=(0,)), tmp_path / "out")
+    run(settings(scenarios, seeds=(0,)), tmp_path / "out", checkers="b")  # nothing is left to judge
+    with pytest.raises(StudyError, match=r"other checkers \(a; these are b\).*--rejudge"):
+        run(settings(scenarios), tmp_path / "out", checkers="b")
+    run(settings(scenarios), tmp_path / "out", checkers="b", rejudge=True)
+    assert read_results(StudyFolder(tmp_path / "out")).recorded == 240
 
 
 class Broken(PlusChecker):

@@ -110,17 +110,25 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     _evaluate(out, flags, "function", samples=3, problems=problems)
 
 
-def study(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
+def study(
+    recipe: Path,
+    /,
+    *,
+    out: Path,
+    batch_rows: int = 48,
+    rejudge: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Run a whole comparison from a recipe, or continue it.
 
     Args:
         recipe: A TOML file with arms, seeds and benchmarks.
         out: Folder of the records; several processes may work on one folder.
         batch_rows: Completions decoded at once; changes the speed and never the text.
+        rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
     """
     from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe), out, batch_rows)
+    _run(read_recipe(recipe), out, batch_rows, rejudge=rejudge)
 
 
 def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
@@ -223,13 +231,13 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     _run(settings, out, flags.batch_rows)
 
 
-def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
+def _run(settings: StudySettings, out: Path, batch_rows: int, *, rejudge: bool = False) -> Results:
     """Work until the study is complete, then write its report and print its tables; its results."""
     from rich.console import Console
     from rich.markdown import Markdown
 
     from cosec.evaluation.environment import environment
-    from cosec.evaluation.judges import default_judges
+    from cosec.evaluation.judges import default_judges, judges_version
     from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.report import HEADLINE, markdown, write_report
     from cosec.evaluation.results import read_results
@@ -240,7 +248,7 @@ def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
     units = units_of(settings)
     make, models = _generators(settings, batch_rows)
     folder = StudyFolder(out)
-    open_study(folder, settings, units, models, environment())
+    open_study(folder, settings, units, models, environment=environment(), checkers=judges_version(), rejudge=rejudge)
     with JudgingBeside(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     results = read_results(folder)

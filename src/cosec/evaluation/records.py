@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,18 @@ class StudyFolder:
             return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
         except (OSError, json.JSONDecodeError) as error:
             raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
+
+    def change_manifest(self, change: Callable[[Record], Record]) -> None:
+        """Replace the manifest by what ``change`` makes of it, while no other process can.
+
+        Raises:
+            StudyError: If there is none, or it cannot be written.
+        """
+        try:
+            with self._locked("manifest", wait=True):
+                _write_manifest(self.path / MANIFEST, change(self.manifest()))
+        except OSError as error:
+            raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
     def read(self, kind: str, unit: str) -> list[Record]:
         """A unit's records so far; a cut-off last line is no record."""

@@ -13,11 +13,12 @@ from cosec.errors import StudyError
 from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.checkers.finding import Finding
 from cosec.evaluation.intervals import Interval, mean_interval, paired_difference
+from cosec.evaluation.judgements import current_verdicts
 from cosec.evaluation.metrics import arm_of, differences, joint_at_k, pass_at_k, rates
 from cosec.evaluation.records import Record, StudyFolder
 from cosec.evaluation.study import StudySettings
 from cosec.evaluation.tasks import tasks_of
-from cosec.evaluation.unit_judging import COMPLETIONS, VERDICTS
+from cosec.evaluation.unit_judging import COMPLETIONS
 from cosec.evaluation.verdicts import State, Verdict
 
 KS = (1, 5, 10)
@@ -128,7 +129,7 @@ def read_results(folder: StudyFolder) -> Results:
     known = {"name": manifest["name"], **manifest["identity"]}
     settings = StudySettings.model_validate({k: v for k, v in known.items() if k in StudySettings.model_fields})
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for unit, record in folder.records(VERDICTS):
+    for unit, record in folder.records(current_verdicts(folder)):
         benchmark, arm, *_ = unit.split("/")
         records[benchmark, arm.replace(";", ":")].append(record)
     if not records:

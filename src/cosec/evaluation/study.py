@@ -23,9 +23,10 @@ from cosec.decoding.settings import SamplingSettings
 from cosec.errors import DataError, SettingsError
 from cosec.evaluation.arms import DecodingArm, parse_arm
 from cosec.evaluation.generation import Generator, Sample
+from cosec.evaluation.judgements import UNKNOWN, current_verdicts, first_judgement, judge_again, refuse_other_checkers
 from cosec.evaluation.records import Record, StudyFolder
 from cosec.evaluation.tasks import Benchmark, Task, tasks_of
-from cosec.evaluation.unit_judging import COMPLETIONS, VERDICTS, Judging, RecordedUnit
+from cosec.evaluation.unit_judging import COMPLETIONS, Judging, RecordedUnit
 
 UNIT_ROWS = 60
 """Completions of a unit, about."""
@@ -179,12 +180,25 @@ def open_study(
     settings: StudySettings,
     units: Sequence[Unit],
     models: Mapping[str, Any],
+    *,
     environment: Mapping[str, Any] | None = None,
+    checkers: str = UNKNOWN,
+    rejudge: bool = False,
 ) -> None:
     """Write a study's manifest, or check that the folder's study is this one, with perhaps fewer arms or seeds.
 
+    Args:
+        folder: Where it lies.
+        settings: What it computes.
+        units: All of it.
+        models: Hashes of the weights.
+        environment: The machine and versions, for the record.
+        checkers: Version of what judges.
+        rejudge: Judge what is recorded again, if other checkers judged it.
+
     Raises:
-        StudyError: If the folder holds another study; names the setting that differs.
+        StudyError: If the folder holds another study (names the setting that differs), or one that other checkers
+            judged in part.
     """
     each = sum(unit.size for unit in units) // (len(settings.arms) * len(settings.seeds))
     manifest = {
@@ -192,8 +206,14 @@ def open_study(
         "identity": identity(settings, units, models),
         "completions_each": each,
         "environment": dict(environment or {}),
+        **first_judgement(checkers),
     }
     folder.open(manifest, GROWING)
+    if rejudge:
+        judge_again(folder, checkers)
+    verdicts = current_verdicts(folder)
+    if any(folder.count(verdicts, unit.name) < unit.size for unit in units):
+        refuse_other_checkers(folder, checkers)
 
 
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,6 +276,7 @@ class Study:
         self._total = sum(unit.size for unit in units)
         self._known = {unit.name: folder.count(COMPLETIONS, unit.name) for unit in units}
         self._done = sum(self._known.values())
+        self._verdicts = current_verdicts(folder)
         self._submitted: set[str] = set()
         self._told: set[str] = set()
         self._tokens, self._since = 0, time.perf_counter()
@@ -275,12 +296,13 @@ class Study:
             for group in groups.values():
                 self._generate(group)
             self._judging.wait()
-            self._submitted = {
-                unit.name for unit in self._units if self._folder.count(VERDICTS, unit.name) >= unit.size
-            }
+            self._submitted = {unit.name for unit in self._units if self._judged(unit)}
             if len(self._submitted) == len(self._units):
                 return
             time.sleep(WAIT_SECONDS)
+
+    def _judged(self, unit: Unit) -> bool:
+        return self._folder.count(self._verdicts, unit.name) >= unit.size
 
     def _generate(self, group: Sequence[Unit]) -> None:
         """Generate what is missing of the units that no other process holds, and hand them on to be judged."""
@@ -341,6 +363,7 @@ class Study:
                 samples=unit.benchmark.samples,
                 seed=unit.seed,
                 functional=unit.benchmark.functional,
+                verdicts=self._verdicts,
             )
         )
         if unit.name in self._told:

@@ -22,7 +22,7 @@ from cosec.evaluation.records import Record, StudyFolder
 from cosec.evaluation.tasks import Task
 from cosec.evaluation.verdicts import Verdict
 
-COMPLETIONS, VERDICTS = "completions", "verdicts"
+COMPLETIONS = "completions"
 NICENESS = 10
 """Added to a judging process, so that it takes what generation leaves."""
 
@@ -43,6 +43,9 @@ class RecordedUnit:
     functional: bool
     """Whether scenarios' functional tests run too."""
 
+    verdicts: str
+    """The kind of records that the verdicts are appended to; see `judgements`."""
+
 
 def judge_unit(folder: StudyFolder, unit: RecordedUnit, judges: Judges) -> None:
     """Append the verdicts that are missing; nothing where another process holds the unit.
@@ -51,14 +54,14 @@ def judge_unit(folder: StudyFolder, unit: RecordedUnit, judges: Judges) -> None:
         CheckerError: If a checker cannot run; nothing is recorded then.
     """
     with folder.unit(unit.name) as held:
-        recorded = len(folder.read(VERDICTS, unit.name)) if held else 0
+        recorded = len(folder.read(unit.verdicts, unit.name)) if held else 0
         if not held or recorded >= len(unit.tasks) * unit.samples:
             return
         samples: dict[str, list[Sample]] = {task.id: [] for task in unit.tasks}
         for record in folder.read(COMPLETIONS, unit.name):
             samples[record["task"]].append(Sample(**record))
         verdicts = list(_verdicts(unit, samples, judges))
-        folder.append(VERDICTS, unit.name, verdicts[recorded:])
+        folder.append(unit.verdicts, unit.name, verdicts[recorded:])
 
 
 def _verdicts(unit: RecordedUnit, samples: Mapping[str, list[Sample]], judges: Judges) -> Iterator[Record]:
