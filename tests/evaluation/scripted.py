@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cosec.decoding.settings import SamplingSettings
@@ -31,27 +31,25 @@ class ScriptedGenerator:
         self.arm, self.pause = arm, pause
         self.asked: list[str] = []
 
-    def complete(self, tasks: Sequence[Task], *, samples: int, sampling: SamplingSettings) -> list[Sample]:
-        time.sleep(self.pause)
-        self.asked += [task.id for task in tasks]
-        found = []
+    def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         for task in tasks:
-            for sample in range(samples):
-                digest = hashlib.sha256(f"{self.arm.name}/{task.id}/{sample}/{sampling.seed}".encode()).digest()
-                text = TEXTS[digest[0] % len(TEXTS)]
-                found.append(
-                    Sample(
-                        task=task.id,
-                        sample=sample,
-                        text=text,
-                        finish_reason="stop",
-                        tokens=len(text.split()),
-                        changed=1,
-                        marks=((1, 6),),
-                        seconds=round(time.monotonic() % 1, 3),
-                    )
-                )
-        return found
+            time.sleep(self.pause)
+            self.asked.append(task.id)
+            yield [self._sample(task, sample, sampling.seed) for sample in range(samples)]
+
+    def _sample(self, task: Task, sample: int, seed: int) -> Sample:
+        digest = hashlib.sha256(f"{self.arm.name}/{task.id}/{sample}/{seed}".encode()).digest()
+        text = TEXTS[digest[0] % len(TEXTS)]
+        return Sample(
+            task=task.id,
+            sample=sample,
+            text=text,
+            finish_reason="stop",
+            tokens=len(text.split()),
+            changed=1,
+            marks=((1, 6),),
+            seconds=round(time.monotonic() % 1, 3),
+        )
 
 
 class PlusChecker:

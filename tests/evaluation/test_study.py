@@ -16,8 +16,10 @@ from cosec.evaluation.arms import DecodingArm
 from cosec.evaluation.checkers.finding import CheckReport
 from cosec.evaluation.judging import Judges
 from cosec.evaluation.records import StudyFolder
+from cosec.evaluation.report import summary_lines
 from cosec.evaluation.results import read_results
-from cosec.evaluation.study import Step, Study, StudySettings, identity, study_settings, units_of
+from cosec.evaluation.study import Step, Study, StudySettings, open_study, study_settings, units_of
+from cosec.evaluation.unit_judging import JudgingBeside, JudgingHere
 from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
 
 ROOT = Path(__file__).parents[2]
@@ -30,16 +32,29 @@ def settings(scenarios: Path, **changes: object) -> StudySettings:
     )
 
 
-def run(chosen: StudySettings, out: Path, pause: float = 0.0, judged_by: Judges | None = None) -> list[Step]:
+def run(
+    chosen: StudySettings,
+    out: Path,
+    pause: float = 0.0,
+    judged_by: Judges | None = None,
+    beside: bool = False,
+    checkers: str = "a",
+    rejudge: bool = False,
+) -> list[Step]:
     steps: list[Step] = []
     units = units_of(chosen)
     folder = StudyFolder(out)
-    folder.open({"identity": identity(chosen, units, {}), "completions": sum(unit.size for unit in units)})
+    open_study(folder, chosen, units, {}, checkers=checkers, rejudge=rejudge)
 
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
 
-    Study(chosen, folder, units, generator=generator, judges=judged_by or judges(), on_step=steps.append).run()
+    judging = JudgingBeside(out, judged_by or judges()) if beside else JudgingHere(folder, judged_by or judges())
+    try:
+        Study(chosen, folder, units, generator=generator, judging=judging, on_step=steps.append).run()
+    finally:
+        if isinstance(judging, JudgingBeside):
+            judging.close()
     return steps
 
 
@@ -110,6 +125,31 @@ def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
         run(settings(scenarios), tmp_path / "out")
 
 
+def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, arms=("origin",), seeds=(1,)), tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    steps = run(settings(scenarios, name="more", arms=("lora", "origin"), seeds=(0, 1)), tmp_path / "out")
+    assert sum(step.tokens > 0 for step in steps) == 3
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.name, results.settings.arms, results.settings.seeds) == (
+        "study",
+        ("origin", "lora"),
+        (1, 0),
+    )
+    assert results.recorded == results.expected == 4 * 60
+    assert before.items() <= without_times(tmp_path / "out").items()
+
+
+def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    steps = run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
+    assert [step.tokens for step in steps] == [0]
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
+
+
 def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -> None:
     checker = PlusChecker()
     scenarios = write_scenarios(tmp_path / "scenarios")
@@ -118,11 +158,59 @@ def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -
     assert (len(units_of(chosen)), checker.calls) == (1, 1)
 
 
-def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
-    class Broken(PlusChecker):
-        def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-            raise CheckerError("gone")
+class Lenient(PlusChecker):
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        return CheckReport()
 
+
+def test_judging_again_keeps_the_earlier_verdicts_and_generates_nothing(tmp_path: Path) -> None:
+    scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
+    run(settings(scenarios), out)
+    before = without_times(out)
+    lenient = Judges(checkers={"py": (Lenient(),)})
+    for _ in range(2):
+        steps = run(settings(scenarios), out, judged_by=lenient, checkers="b", rejudge=True)
+        assert sum(step.tokens for step in steps) == 0
+    assert before.items() <= without_times(out).items()
+    assert sorted(one.name for one in out.glob("verdicts*")) == ["verdicts", "verdicts-2"]
+    results = read_results(StudyFolder(out))
+    assert results.recorded == 240
+    assert {str(one.state) for found in results.verdicts.values() for one in found}.isdisjoint({"insecure"})
+    assert "checkers b, judgement 2" in "".join(summary_lines(results))
+
+
+def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, seeds=(0,)), tmp_path / "out")
+    run(settings(scenarios, seeds=(0,)), tmp_path / "out", checkers="b")  # nothing is left to judge
+    with pytest.raises(StudyError, match=r"other checkers \(a; these are b\).*--rejudge"):
+        run(settings(scenarios), tmp_path / "out", checkers="b")
+    run(settings(scenarios), tmp_path / "out", checkers="b", rejudge=True)
+    assert read_results(StudyFolder(tmp_path / "out")).recorded == 240
+
+
+class Broken(PlusChecker):
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        raise CheckerError("gone")
+
+
+def test_a_process_beside_gives_the_same_verdicts(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "here")
+    run(settings(scenarios), tmp_path / "beside", beside=True)
+    assert without_times(tmp_path / "beside") == without_times(tmp_path / "here")
+
+
+def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_was_recorded(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    with pytest.raises(CheckerError, match="gone"):
+        run(settings(scenarios), tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}), beside=True)
+    run(settings(scenarios), tmp_path / "out", beside=True)
+    run(settings(scenarios), tmp_path / "whole")
+    assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
+
+
+def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))
     with pytest.raises(CheckerError, match="gone"):
@@ -155,7 +243,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from tests.evaluation.test_study import run, settings
-run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]))
+if __name__ == "__main__":
+    run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]), beside=True)
 """
 
 

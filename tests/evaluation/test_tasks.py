@@ -68,8 +68,13 @@ def test_humaneval_is_a_benchmark_by_name() -> None:
 def test_a_reference_of_humaneval_passes_as_the_continuation_of_its_task() -> None:
     (task,) = tasks_of(Benchmark(name="x", problems="humaneval", limit=1))
     assert task.problem is not None
-    texts = ("\n" + task.problem.reference, "\n    return None\n")
+    reference = "\n" + task.problem.reference
+    texts = (reference, "\n    return None\n", f"{reference}```\n\nThis function looks at all pairs.\n")
     samples = [
         Sample(task=task.id, sample=i, text=text, finish_reason="stop", tokens=1) for i, text in enumerate(texts)
     ]
-    assert judge_problem(task.problem, samples) == [(True, "passed"), (False, "failed assert")]
+    assert judge_problem(task.problem, samples) == [
+        (True, "passed"),
+        (False, "failed assert"),
+        (True, "passed"),
+    ]

@@ -65,7 +65,7 @@ class MeasureFlags(BaseModel):
     endpoint_model: str | None = None
     """The model's name at the endpoint; the first it lists."""
 
-    batch_rows: int = 64
+    batch_rows: int = 48
     """Completions decoded at once; changes the speed and never the text."""
 
 
@@ -110,20 +110,28 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     _evaluate(out, flags, "function", samples=3, problems=problems)
 
 
-def study(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+def study(
+    recipe: Path,
+    /,
+    *,
+    out: Path,
+    batch_rows: int = 48,
+    rejudge: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Run a whole comparison from a recipe, or continue it.
 
     Args:
         recipe: A TOML file with arms, seeds and benchmarks.
         out: Folder of the records; several processes may work on one folder.
         batch_rows: Completions decoded at once; changes the speed and never the text.
+        rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
     """
     from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe), out, batch_rows)
+    _run(read_recipe(recipe), out, batch_rows, rejudge=rejudge)
 
 
-def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
+def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
     """Measure rules at many strengths and draw security against function.
 
     Args:
@@ -137,7 +145,7 @@ def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 64) -> None:
     _write_frontier(_run(read_recipe(recipe, frontier_settings), out, batch_rows), out)
 
 
-def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 64) -> None:
+def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 48) -> None:
     """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
 
     Args:
@@ -223,31 +231,26 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     _run(settings, out, flags.batch_rows)
 
 
-def _run(settings: StudySettings, out: Path, batch_rows: int) -> Results:
+def _run(settings: StudySettings, out: Path, batch_rows: int, *, rejudge: bool = False) -> Results:
     """Work until the study is complete, then write its report and print its tables; its results."""
     from rich.console import Console
     from rich.markdown import Markdown
 
     from cosec.evaluation.environment import environment
-    from cosec.evaluation.judges import default_judges
+    from cosec.evaluation.judges import default_judges, judges_version
     from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.report import HEADLINE, markdown, write_report
     from cosec.evaluation.results import read_results
-    from cosec.evaluation.study import Study, identity, units_of
+    from cosec.evaluation.study import Study, open_study, units_of
+    from cosec.evaluation.unit_judging import JudgingBeside
 
     console = Console(stderr=True)
     units = units_of(settings)
-    judges = default_judges()
     make, models = _generators(settings, batch_rows)
     folder = StudyFolder(out)
-    folder.open(
-        {
-            "identity": identity(settings, units, models),
-            "completions": sum(unit.size for unit in units),
-            "environment": environment(),
-        }
-    )
-    Study(settings, folder, units, generator=make, judges=judges, on_step=_Steps(console)).run()
+    open_study(folder, settings, units, models, environment=environment(), checkers=judges_version(), rejudge=rejudge)
+    with JudgingBeside(out, default_judges()) as judging:
+        Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     results = read_results(folder)
     write_report(folder, results)
     Console().print(Markdown(markdown(results, HEADLINE)))

@@ -24,9 +24,9 @@ def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted
     text = prompt + completion
     start = len(prompt.encode())
     data = text.encode()
-    end = _end_of_function(data, start)
+    end = end_of_function(data, start)
     if not any(stop > start and not token.startswith((b"//", b"/*")) for token, stop in _tokens(data[:end])):
-        return Extracted(program=text, empty=True)
+        return Extracted(program=data[:end].decode(errors="replace"), empty=True)
     program = data[:end] if end is not None else _closed(data, start)
     tree = _parse(program)
     if tree.root_node.has_error:
@@ -98,10 +98,10 @@ def _tokens(data: bytes) -> Iterator[tuple[bytes, int]]:
         yield match.group(), match.end()
 
 
-def _end_of_function(data: bytes, start: int) -> int | None:
+def end_of_function(data: bytes, start: int) -> int | None:
     """The byte after the brace that closes the outermost block open at ``start``; None where it stays open.
 
-    At file level it is the first block after ``start``.
+    At file level it is the first block after ``start``. Decided by the tokens up to that brace alone.
     """
     depth, opened = 0, False
     for token, end in _tokens(data):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,14 +45,17 @@ class Sample:
     """Where the text differs from the target's most likely token: start and length, in characters."""
 
     seconds: float = 0.0
-    """Wall time from the start of its batch; the only field that two runs with one seed may differ in."""
+    """Its share of the wall time of the steps it took part in; the only field that two runs with one seed differ in."""
 
 
 class Generator(Protocol):
     """Completes tasks."""
 
-    def complete(self, tasks: Sequence[Task], *, samples: int, sampling: SamplingSettings) -> list[Sample]:
-        """All samples of all tasks, by task and then by sample; ``sampling.stop`` is each task's own."""
+    def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
+        """The samples of each task, in their order, as soon as they are complete; tasks are taken as there is room.
+
+        ``sampling.stop`` is each task's own.
+        """
         ...
 
 
@@ -62,34 +65,29 @@ class LocalGenerator:
     def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int) -> None:
         self._pair, self._arm, self._rows = pair, arm, rows
 
-    def complete(self, tasks: Sequence[Task], *, samples: int, sampling: SamplingSettings) -> list[Sample]:
+    def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """See `Generator`."""
-        from cosec.decoding.completer import Completer
+        from cosec.evaluation.full_batch import FullBatch
 
-        found: list[Sample] = []
-        for stop in dict.fromkeys(task.stop for task in tasks):
-            alike = [task for task in tasks if task.stop == stop]
-            settings = self._arm.settings(sampling.model_copy(update={"stop": stop}))
-            completer = Completer(self._pair, settings, alone=self._arm.alone, rows=self._rows)
-            for one in completer.complete([task.prompt for task in alike], n=samples):
-                totals = one.totals
-                found.append(
-                    Sample(
-                        task=alike[one.prompt_index].id,
-                        sample=one.sample_index,
-                        text=one.text,
-                        finish_reason=one.finish_reason,
-                        tokens=totals.tokens,
-                        drafted=totals.drafted,
-                        accepted=totals.accepted,
-                        changed=totals.changed,
-                        decisions=totals.decisions,
-                        marks=_marks(one, self._pair.tokenizer),
-                        seconds=round(one.seconds, 3),
-                    )
-                )
-        order = {task.id: index for index, task in enumerate(tasks)}
-        return sorted(found, key=lambda one: (order[one.task], one.sample))
+        batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows)
+        for task, completions in batch.complete(tasks, samples=samples):
+            yield [self._sample(task, one) for one in completions]
+
+    def _sample(self, task: Task, completion: Completion) -> Sample:
+        totals = completion.totals
+        return Sample(
+            task=task.id,
+            sample=completion.sample_index,
+            text=completion.text,
+            finish_reason=completion.finish_reason,
+            tokens=totals.tokens,
+            drafted=totals.drafted,
+            accepted=totals.accepted,
+            changed=totals.changed,
+            decisions=totals.decisions,
+            marks=_marks(completion, self._pair.tokenizer),
+            seconds=round(completion.seconds, 4),
+        )
 
 
 def _marks(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> tuple[tuple[int, int], ...]:
@@ -127,13 +125,12 @@ class EndpointGenerator:
         except (OpenAIError, StopIteration) as error:
             raise EndpointError(f"{url} does not list its models ({error}); is the server running?") from error
 
-    def complete(self, tasks: Sequence[Task], *, samples: int, sampling: SamplingSettings) -> list[Sample]:
+    def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """See `Generator`.
 
         Raises:
             EndpointError: If the endpoint fails; what was recorded before is kept.
         """
-        found = []
         for task in tasks:
             started = time.perf_counter()
             try:
@@ -149,17 +146,16 @@ class EndpointGenerator:
                 )
             except self._error as error:
                 raise EndpointError(f"{self._url} failed on {task.id}: {error}; start again to continue.") from error
-            seconds = round(time.perf_counter() - started, 3)
+            seconds = round((time.perf_counter() - started) / len(answer.choices), 4)
             usage = answer.usage.completion_tokens if answer.usage else 0
-            for choice in sorted(answer.choices, key=lambda one: one.index):
-                found.append(
-                    Sample(
-                        task=task.id,
-                        sample=choice.index,
-                        text=choice.text,
-                        finish_reason=choice.finish_reason or "stop",
-                        tokens=round(usage / len(answer.choices)),
-                        seconds=seconds,
-                    )
+            yield [
+                Sample(
+                    task=task.id,
+                    sample=choice.index,
+                    text=choice.text,
+                    finish_reason=choice.finish_reason or "stop",
+                    tokens=round(usage / len(answer.choices)),
+                    seconds=seconds,
                 )
-        return found
+                for choice in sorted(answer.choices, key=lambda one: one.index)
+            ]

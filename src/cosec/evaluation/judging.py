@@ -22,6 +22,7 @@ from cosec.evaluation.extraction import Extracted, extract
 from cosec.evaluation.function_check import run_functional_test, run_tests
 from cosec.evaluation.generation import Sample
 from cosec.evaluation.problems import Problem
+from cosec.evaluation.python_program import end_of_function
 from cosec.evaluation.scenarios import Scenario, functional_files
 from cosec.evaluation.verdicts import State, Verdict, mark_duplicates
 
@@ -148,9 +149,15 @@ def _verdicts(job: _Looked, found: Mapping[int, DriverVerdict], seed: int, funct
 
 
 def judge_problem(problem: Problem, samples: Sequence[Sample]) -> list[tuple[bool, str]]:
-    """Whether each sample passes the problem's tests, and why not; it continues the prompt without its last break."""
+    """Whether each sample passes the problem's tests, and why not; it continues the prompt without its last break.
+
+    What follows the function is cut, as models of code go on with calls, prose or a fence.
+    """
+    prompt = problem.prompt.rstrip()
+    programs = [prompt + one.text for one in samples]
+    programs = [program[: end_of_function(program, len(prompt))] for program in programs]
     with ThreadPoolExecutor(WORKERS) as pool:
-        verdicts = pool.map(lambda one: run_tests(problem.prompt.rstrip() + one.text, problem.tests), samples)
+        verdicts = pool.map(lambda program: run_tests(program, problem.tests), programs)
         return [(one.passed, one.reason) for one in verdicts]
 
 

@@ -19,7 +19,7 @@ _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tok
 def extract_python(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
     """`extraction.extract` for Python."""
     text = prompt + completion
-    text = text[: _end_of_function(text, len(prompt))]
+    text = text[: end_of_function(text, len(prompt))]
     if not any(line.strip() and not line.lstrip().startswith("#") for line in text[len(prompt) :].splitlines()):
         return Extracted(program=text, empty=True)
     for candidate in _shorter(text, len(prompt)):
@@ -49,15 +49,15 @@ def _syntax_error(text: str) -> str:
     return "the completion has no complete statement"
 
 
-def _end_of_function(text: str, start: int) -> int:
+def end_of_function(text: str, start: int) -> int:
     """Where the function that is open at ``start`` ends: the first later line that stands as far left as its ``def``.
 
-    The whole length where no function is open or it never ends.
+    The whole length where no function is open or it never ends. Decided by the lines up to that place alone.
     """
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     offsets = [0]
     for line in lines:
-        offsets.append(offsets[-1] + len(line))
+        offsets.append(offsets[-1] + len(line) + 1)
     definitions: list[int] = []  # columns of the functions open at the current line
     beginning = True
     for token in _tokens(text):

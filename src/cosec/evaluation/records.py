@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,26 +29,35 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, manifest: Mapping[str, Any]) -> None:
+    def open(self, manifest: Mapping[str, Any], growing: Collection[str] = ()) -> None:
         """Create the folder, or check that the study in it is this one.
 
         Args:
             manifest: ``identity`` holds what must be equal for one run to continue another.
+            growing: Names of lists in the identity that may gain entries: units belong to one entry of each, so what
+                is recorded stays of use. New entries are appended to those that the folder has.
 
         Raises:
             StudyError: If the folder holds another study, or cannot be written.
         """
         file = self.path / MANIFEST
+        wanted = json.loads(json.dumps(manifest["identity"]))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with self._locked("manifest", wait=True):
                 if not file.exists():
-                    write_whole(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+                    _write_manifest(file, manifest)
+                    return
+                found = self.manifest()
+                self._refuse_another(found["identity"], wanted, growing)
+                grown = {name: _grown(found["identity"][name], wanted[name]) for name in growing}
+                if any(found["identity"][name] != entries for name, entries in grown.items()):
+                    _write_manifest(file, {**found, "identity": {**found["identity"], **grown}})
         except OSError as error:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
-        found = self.manifest()["identity"]
-        wanted = json.loads(json.dumps(manifest["identity"]))
-        for name in sorted({*found, *wanted}):
+
+    def _refuse_another(self, found: Record, wanted: Record, growing: Collection[str]) -> None:
+        for name in sorted({*found, *wanted} - {*growing}):
             if found.get(name) != wanted.get(name):
                 raise StudyError(
                     f"{self.path} holds another study: its {name} is {_short(found.get(name))}, this one's is"
@@ -65,6 +74,18 @@ class StudyFolder:
             return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
         except (OSError, json.JSONDecodeError) as error:
             raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
+
+    def change_manifest(self, change: Callable[[Record], Record]) -> None:
+        """Replace the manifest by what ``change`` makes of it, while no other process can.
+
+        Raises:
+            StudyError: If there is none, or it cannot be written.
+        """
+        try:
+            with self._locked("manifest", wait=True):
+                _write_manifest(self.path / MANIFEST, change(self.manifest()))
+        except OSError as error:
+            raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
     def read(self, kind: str, unit: str) -> list[Record]:
         """A unit's records so far; a cut-off last line is no record."""
@@ -128,6 +149,14 @@ def write_whole(file: Path, text: str) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
+
+
+def _write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
+    write_whole(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def _grown(found: Sequence[Any], wanted: Sequence[Any]) -> list[Any]:
+    return [*found, *(one for one in wanted if one not in found)]
 
 
 def _whole_lines(data: bytes) -> Iterator[Record]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.intervals import Interval, in_words
+from cosec.evaluation.judgements import judgements
 from cosec.evaluation.records import StudyFolder, write_whole
 from cosec.evaluation.results import ALL, Figure, Results, read_results
 from cosec.evaluation.verdicts import State
@@ -110,8 +111,11 @@ def summary_lines(results: Results) -> Iterator[str]:
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
     )
+    generations = judgements(dict(results.manifest))
+    again = f", judgement {len(generations)} of these completions" if len(generations) > 1 else ""
+    yield f"- checkers {generations[-1]['checkers']}{again}"
     tokens, seconds = (sum(getattr(one, name) for one in results.costs.values()) for name in ("tokens", "seconds"))
-    yield f"- {tokens} tokens generated in {seconds:.0f} s of batches"
+    yield f"- {tokens} tokens generated in {seconds:.0f} s"
     yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences to origin are paired"
 
 

@@ -13,10 +13,12 @@ from cosec.errors import StudyError
 from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.checkers.finding import Finding
 from cosec.evaluation.intervals import Interval, mean_interval, paired_difference
+from cosec.evaluation.judgements import current_verdicts
 from cosec.evaluation.metrics import arm_of, differences, joint_at_k, pass_at_k, rates
 from cosec.evaluation.records import Record, StudyFolder
-from cosec.evaluation.study import COMPLETIONS, VERDICTS, StudySettings
+from cosec.evaluation.study import StudySettings
 from cosec.evaluation.tasks import tasks_of
+from cosec.evaluation.unit_judging import COMPLETIONS
 from cosec.evaluation.verdicts import State, Verdict
 
 KS = (1, 5, 10)
@@ -74,7 +76,7 @@ class Cost:
     """Of them, treated as security decisions, under rules that know such."""
 
     seconds: float
-    """Of its batches, each counted once."""
+    """Of generating them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +126,10 @@ def read_results(folder: StudyFolder) -> Results:
         StudyError: If the folder holds no study, or nothing was judged yet.
     """
     manifest = folder.manifest()
-    names = StudySettings.model_fields
-    settings = StudySettings.model_validate({k: v for k, v in manifest["identity"].items() if k in names})
+    known = {"name": manifest["name"], **manifest["identity"]}
+    settings = StudySettings.model_validate({k: v for k, v in known.items() if k in StudySettings.model_fields})
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for unit, record in folder.records(VERDICTS):
+    for unit, record in folder.records(current_verdicts(folder)):
         benchmark, arm, *_ = unit.split("/")
         records[benchmark, arm.replace(";", ":")].append(record)
     if not records:
@@ -143,7 +145,7 @@ def read_results(folder: StudyFolder) -> Results:
         verdicts=verdicts,
         shown=_shown(folder, settings, verdicts),
         recorded=sum(map(len, records.values())),
-        expected=int(manifest["completions"]),
+        expected=int(manifest["completions_each"]) * len(settings.arms) * len(settings.seeds),
         costs=_costs(folder),
     )
 
@@ -219,18 +221,16 @@ def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
 
 
 def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
-    """Sums over each benchmark and arm; the seconds of a batch are those of its last completion."""
-    sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    slowest: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    """Sums over each benchmark and arm."""
+    sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0, 0.0])
     for unit, record in folder.records(COMPLETIONS):
         benchmark, arm, *_ = unit.split("/")
         key = benchmark, arm.replace(";", ":")
-        for index, name in enumerate(("tokens", "changed", "decisions")):
+        for index, name in enumerate(("tokens", "changed", "decisions", "seconds")):
             sums[key][index] += record[name]
-        slowest[key][unit] = max(record["seconds"], slowest[key].get(unit, 0.0))
     return {
-        key: Cost(tokens=tokens, changed=changed, decisions=decisions, seconds=sum(slowest[key].values()))
-        for key, (tokens, changed, decisions) in sums.items()
+        key: Cost(tokens=int(tokens), changed=int(changed), decisions=int(decisions), seconds=seconds)
+        for key, (tokens, changed, decisions, seconds) in sums.items()
     }
 
 

@@ -111,8 +111,16 @@ def default_checkers(language: Language) -> tuple[str, ...]:
     C: reading the program, by ``c-static`` and by semgrep. They are named whether they can run here or not: a checker
     that is missing is an error, and never "no findings".
     """
-    chosen = [name for name, entry in CHECKERS.items() if entry.default and language in entry.languages]
-    return tuple([*chosen, "semgrep"] if language == "c" else chosen)
+    chosen = study_checkers(language)
+    return (*chosen, "semgrep") if language == "c" else chosen
+
+
+def study_checkers(language: Language) -> tuple[str, ...]:
+    """Names of the checkers that read a study's completions: the default ones without semgrep.
+
+    Semgrep starts for seconds, and what a scenario is about is run under the sanitizers where it has inputs.
+    """
+    return tuple(name for name, entry in CHECKERS.items() if entry.default and language in entry.languages)
 
 
 def make_checker(name: str) -> Checker:
