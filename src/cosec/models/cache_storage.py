@@ -244,7 +244,7 @@ def _write(layer: StoredLayer, other: StoredLayer, row: int, start: int, end: in
 
 def _with_spare_slots(slots: int) -> int:
     """Half as much again: larger storage costs its copy and the first touch of every page."""
-    return slots + max(64, slots // 2)
+    return slots + max(128, slots // 2)
 
 
 def _with_spare_rows(rows: int) -> int:
