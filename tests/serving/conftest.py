@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -41,8 +41,9 @@ def serving(
     keys: KeyRing | None = None,
     audit_log: AuditLog | None = None,
     models: tuple[str, ...] = ("tiny",),
+    checks_with: Sequence[str] | None = None,
 ) -> Iterator[Served]:
-    service = build_service(pair, models, limits=limits, rule=rule, audit_log=audit_log)
+    service = build_service(pair, models, limits=limits, rule=rule, audit_log=audit_log, checks_with=checks_with)
     server = Server(service, keys, "127.0.0.1", 0)
     service.scheduler.start()
     thread = threading.Thread(target=server.run, daemon=True)

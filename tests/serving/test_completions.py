@@ -214,7 +214,6 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
         ({"temperature": -0.1}, "temperature", "greater"),
         ({"top_p": 0}, "top_p", "greater"),
         ({"logprobs": 21}, "logprobs", "less"),
-        ({"logprobs": 1, "echo": True}, "logprobs", "not supported"),
         ({"presence_penalty": 1.0}, None, "presence_penalty"),
         ({"stream_options": {"include_usage": True}}, None, "without stream"),
         ({"stop": [""]}, None, "stop"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -59,6 +60,18 @@ def test_the_strength_changes_the_result_and_the_seed_repeats_it(fresh: Page) ->
     run(fresh)
     assert fresh.run("byId('hardened').querySelectorAll('.token.gated').length") > 0
     assert "security decisions" in fresh.run("byId('hardened-totals').textContent")
+
+
+def test_each_side_gets_its_verdict(tiny_pair: PreparedPair, page: Page) -> None:
+    judge = [sys.executable, "-m", "cosec.evaluation.text_verdict"]
+    with serving(tiny_pair, checks_with=judge) as running:
+        page.size(1280, 900)
+        page.open(running.url + "/playground/")
+        page.until("state.checks")
+        page.run("byId('prompt').value = 'import os\\n\\n\\nos.system(input())\\n'; byId('max-tokens').value = 9")
+        run(page)
+        page.until("byId('origin-verdict').children.length && byId('hardened-verdict').children.length")
+        assert page.run("byId('origin-verdict').textContent")
 
 
 def test_hover_and_arrow_keys_show_the_numbers(fresh: Page) -> None:

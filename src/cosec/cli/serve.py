@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -74,9 +75,16 @@ def serve(
         rule=(rule or RuleFlags()).settings(),
         draft_length=draft_length,
         audit_log=log,
+        checks_with=_checks_with(),
     )
     server = Server(service, keys, host, port)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
+
+
+def _checks_with() -> list[str] | None:
+    """The program that judges completions in the playground; None where the checkers' packages are not installed."""
+    installed = find_spec("tree_sitter_c") is not None
+    return [sys.executable, "-m", "cosec.evaluation.text_verdict"] if installed else None
 
 
 def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLog | None:

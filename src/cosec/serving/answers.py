@@ -7,12 +7,14 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.trace import TokenRecord, summary
-from cosec.serving.tickets import Progress
+from cosec.serving.prompt_scoring import ScoredToken
+from cosec.serving.tickets import Progress, PromptScores
 from cosec.serving.translation import Asked, in_wire_words
 
 Json = dict[str, Any]
@@ -61,6 +63,7 @@ class Answer:
         self.choices = [Choice() for _ in range(len(asked.prompts) * asked.samples)]
         """Every completion, by choice."""
         self._offsets = [len(self._echo(index)) for index in range(len(self.choices))]
+        self._scores: dict[int, tuple[ScoredToken, ...]] = {}
 
     @property
     def open(self) -> int:
@@ -91,6 +94,13 @@ class Answer:
                 found["decisions"] = totals.decisions
         return {"cosec": found}
 
+    def take(self, event: Progress | PromptScores) -> None:
+        """Add what a block brought, or a prompt's scores."""
+        if isinstance(event, PromptScores):
+            self._scores[event.prompt_index] = event.tokens
+        else:
+            self.choices[event.choice].take(event)
+
     def whole(self) -> Json:
         """The answer in one piece."""
         choices = []
@@ -100,7 +110,7 @@ class Answer:
                 body["message"] = {"role": "assistant", "content": choice.text, "refusal": None}
             else:
                 body["text"] = self._echo(index) + choice.text
-            body["logprobs"] = self._logprobs(index, choice.records)
+            body["logprobs"] = self._logprobs(index, choice.records, self._scores.get(index // self._asked.samples, ()))
             self._add_audit(body, choice.records)
             choices.append(body)
         answer = {**self._head, "object": self._kind, "choices": choices, "usage": self.usage}
@@ -113,11 +123,21 @@ class Answer:
                 self._chunk({"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None})
                 for index in range(len(self.choices))
             ]
-        return [
-            self._chunk({"index": index, "text": self._echo(index), "logprobs": None, "finish_reason": None})
-            for index in range(len(self.choices))
-            if self._echo(index)
-        ]
+        if self._asked.scores_prompts:  # the echo comes with its scores
+            return []
+        return [self._echo_chunk(index, None) for index in range(len(self.choices)) if self._echo(index)]
+
+    def _echo_chunk(self, index: int, logprobs: Json | None) -> Json:
+        return self._chunk({"index": index, "text": self._echo(index), "logprobs": logprobs, "finish_reason": None})
+
+    def chunks(self, event: Progress | PromptScores) -> list[Json]:
+        """The chunks of a block or of a scored prompt; none where it brings nothing that the client can use yet."""
+        if isinstance(event, PromptScores):
+            samples = self._asked.samples
+            choices = range(event.prompt_index * samples, (event.prompt_index + 1) * samples)
+            return [self._echo_chunk(index, self._completion_logprobs(index, (), event.tokens)) for index in choices]
+        chunk = self.chunk(event)
+        return [] if chunk is None else [chunk]
 
     def chunk(self, progress: Progress) -> Json | None:
         """The chunk of a block; None where it brings nothing that the client can use yet."""
@@ -168,23 +188,27 @@ class Answer:
     def _text(self, token_id: int) -> str:
         return str(self._tokenizer.decode([token_id]))
 
-    def _logprobs(self, index: int, records: Sequence[TokenRecord]) -> Json | None:
+    def _logprobs(self, index: int, records: Sequence[TokenRecord], scores: Sequence[ScoredToken] = ()) -> Json | None:
         if self._asked.settings.sampling.top_logprobs is None:
             return None
-        return self._chat_logprobs(records) if self._chat else self._completion_logprobs(index, records)
+        return self._chat_logprobs(records) if self._chat else self._completion_logprobs(index, records, scores)
 
-    def _completion_logprobs(self, index: int, records: Sequence[TokenRecord]) -> Json:
-        tokens = [self._text(record.token_id) for record in records]
-        offsets = []
+    def _completion_logprobs(
+        self, index: int, records: Sequence[TokenRecord], scores: Sequence[ScoredToken] = ()
+    ) -> Json:
+        """Log-probabilities of the prompt's tokens where they were scored, and of a completion's."""
+        echoed, tokens = ([self._text(one.token_id) for one in part] for part in (scores, records))
+        offsets = list(accumulate(map(len, echoed), initial=0))[: len(echoed)]
         for token in tokens:
             offsets.append(self._offsets[index])
             self._offsets[index] += len(token)
+        of_prompt = [None if one.log_prob is None else finite(one.log_prob) for one in scores]
+        found = [*(one.top_logprobs for one in scores), *(record.top_logprobs for record in records)]
+        alternatives = [{self._text(token): finite(value) for token, value in one or ()} for one in found]
         return {
-            "tokens": tokens,
-            "token_logprobs": [finite(record.target_log_prob) for record in records],
-            "top_logprobs": [
-                {self._text(token): finite(value) for token, value in record.top_logprobs or ()} for record in records
-            ],
+            "tokens": [*echoed, *tokens],
+            "token_logprobs": [*of_prompt, *(finite(record.target_log_prob) for record in records)],
+            "top_logprobs": [None if scores and not place else one for place, one in enumerate(alternatives)],
             "text_offset": offsets,
         }
 

@@ -20,9 +20,9 @@ from cosec.serving.answers import Answer, Infill
 from cosec.serving.door import Door
 from cosec.serving.exchange import Gone, read_body
 from cosec.serving.keys import KeyRing
-from cosec.serving.refusals import Refusal, invalid
+from cosec.serving.refusals import Refusal
 from cosec.serving.service import CLIENT_GONE, Origin, Service, refused
-from cosec.serving.wire import ChatRequest, CompletionRequest, InfillRequest
+from cosec.serving.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
 
 _STARTED = int(time.time())
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -54,6 +54,7 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
     _add_completions(app, service)
     _add_chat(app, service)
     _add_infill(app, service)
+    _add_check(app, service)
     _add_about(app, service)
     page = Path(str(importlib.resources.files("cosec.serving"))) / "playground"
     app.mount("/playground", StaticFiles(directory=page, html=True), name="playground")
@@ -124,15 +125,12 @@ def _add_completions(app: FastAPI, service: Service) -> None:
     async def completions(request: Request) -> Response:
         asking = await read_body(request, CompletionRequest, service.limits)
         model = service.model(asking.model)
-        if asking.echo and asking.logprobs is not None:
-            raise invalid("echo together with logprobs is not supported: prompts are not scored.", "logprobs")
         asked = await asyncio.to_thread(service.translator.completion, asking)
         echoed = service.translator.echo(asking) if asking.echo else ()
         answer = Answer(asked, service.pair.tokenizer, model, chat=False, echoed=echoed)
         origin = _origin(request, asking.user, asking.prompt)
-        if not asked.max_new_tokens:
-            for choice in answer.choices:
-                choice.finish_reason = "length"
+        if not asked.max_new_tokens and not asked.scores_prompts:
+            service.nothing_to_decode(asked, answer, origin)
             return JSONResponse(answer.whole())
         if asking.stream:
             return await service.stream(request, asked, answer, origin, usage=asking.wants_usage)
@@ -167,6 +165,15 @@ def _add_infill(app: FastAPI, service: Service) -> None:
         return JSONResponse(answer.whole())
 
 
+def _add_check(app: FastAPI, service: Service) -> None:
+    @app.post("/check", openapi_extra=_takes(VerdictRequest), responses=_ERRORS)
+    async def check(request: Request) -> Response:
+        asking = await read_body(request, VerdictRequest, service.limits)
+        if service.judge is None:
+            raise Refusal(404, "This server has no checkers.", None, "not_found")
+        return JSONResponse(await service.judge.verdict(asking.prompt, asking.completion))
+
+
 def _add_about(app: FastAPI, service: Service) -> None:
     def described(name: str) -> dict[str, Any]:
         return {
@@ -176,6 +183,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
             "owned_by": "cosec",
             "max_model_len": service.pair.context_length,
             "cosec": service.translator.defaults,
+            "checks": service.judge is not None,
         }
 
     @app.get("/v1/models")

@@ -20,6 +20,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.serving.prefix_cache import PrefixCache
+from cosec.serving.prompt_scoring import PromptScoring
 from cosec.serving.tickets import Progress, Row, Ticket, Waiting
 from cosec.serving.translation import Asked
 
@@ -48,10 +49,18 @@ class Reading:
     read: int
     """Prompt tokens the lanes were fed so far; the last token of a prompt is never fed beforehand."""
 
+    scoring: PromptScoring | None
+    """Where the prompt's own tokens are scored first; None where nobody asked for that."""
+
+    @property
+    def unfed(self) -> int:
+        """Prompt tokens that the lanes still have to be fed; none where nothing is to be completed."""
+        return len(self.part.prompt_ids) - 1 - self.read if self.part.ticket.asked.max_new_tokens else 0
+
     @property
     def missing(self) -> int:
-        """Prompt tokens still to be fed."""
-        return len(self.part.prompt_ids) - 1 - self.read
+        """Prompt tokens still to be scored or fed."""
+        return self.unfed + (0 if self.scoring is None else self.scoring.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +112,17 @@ class Batches:
         arm = self.arm_of(part.ticket.asked)
         known = self._prefixes.take(arm, part.prompt_ids[:-1])
         lanes, read = known if known is not None else (self._batch(arm).empty.prefill([()]), 0)
-        return Reading(part, arm, lanes, read)
+        scoring = None
+        if part.ticket.asked.scores_prompts and 0 in part.samples:
+            alternatives = part.ticket.asked.settings.sampling.top_logprobs or 0
+            scoring = PromptScoring(self._pair.target_model(), part.prompt_ids, alternatives)
+        return Reading(part, arm, lanes, read, scoring)
 
     def read(self, reading: Reading, at_most: int) -> int:
-        """Feed up to so many more prompt tokens; how many it were."""
-        count = min(at_most, reading.missing)
+        """Score or feed up to so many more prompt tokens; how many it were."""
+        if reading.scoring is not None and reading.scoring.missing:
+            return reading.scoring.read(at_most)
+        count = min(at_most, reading.unfed)
         reading.lanes.feed(reading.part.prompt_ids[reading.read : reading.read + count])
         reading.read += count
         return count

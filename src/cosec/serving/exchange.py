@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from cosec.serving.refusals import Refusal, invalid, of_validation
 from cosec.serving.scheduler import Scheduler
 from cosec.serving.settings import ServerSettings
-from cosec.serving.tickets import Event, Progress, Ticket
+from cosec.serving.tickets import Event, Progress, PromptScores, Ticket
 from cosec.serving.translation import Asked
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,8 +40,8 @@ class Exchange:
         except RuntimeError:  # the server's loop is closed: nobody waits any more
             self.ticket.cancelled = True
 
-    async def progress(self) -> AsyncIterator[Progress]:
-        """Every block's progress until all completions are done.
+    async def progress(self) -> AsyncIterator[Progress | PromptScores]:
+        """Every block's progress, and scores of prompts, until all completions are done.
 
         Raises:
             Refusal: If the request failed.
@@ -51,7 +51,7 @@ class Exchange:
             event = await self._events.get()
             if isinstance(event, Refusal):
                 raise event
-            left -= event.finish_reason is not None
+            left -= isinstance(event, Progress) and event.finish_reason is not None
             yield event
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ from cosec.serving.batches import Arm, Batches, Reading, Step
 from cosec.serving.fair_queue import FairQueue
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
-from cosec.serving.tickets import Event, Ticket, Waiting
+from cosec.serving.tickets import Event, Progress, PromptScores, Ticket, Waiting
 from cosec.serving.translation import Asked
 
 _LOG = logging.getLogger("cosec.serving")
@@ -78,7 +78,7 @@ class Scheduler:
         """Take a request in.
 
         Args:
-            asked: What to decode; its limit is at least one token.
+            asked: What to decode; its limit is at least one token unless prompts are to be scored.
             client: Clients take turns.
             post: Gets every event, on the scheduler's thread; must not block.
 
@@ -170,7 +170,9 @@ class Scheduler:
                 continue
             if reading.missing:
                 self._reading = reading
-            else:
+                continue
+            self._deliver_scores(reading)
+            if part.ticket.asked.max_new_tokens:
                 read[reading.arm].append(reading)
                 taken += len(part.samples)
         for arm, readings in read.items():
@@ -181,6 +183,17 @@ class Scheduler:
                 for reading in readings:
                     reading.part.ticket.fail(refusals.engine_failed())
                 self._abandon(arm)
+
+    def _deliver_scores(self, reading: Reading) -> None:
+        """Give out what a prompt's scoring found; with nothing to complete, its completions end here."""
+        part, ticket = reading.part, reading.part.ticket
+        if reading.scoring is not None:
+            ticket.post(PromptScores(prompt_index=part.prompt_index, tokens=tuple(reading.scoring.tokens)))
+        if not ticket.asked.max_new_tokens:
+            for sample in part.samples:
+                ticket.open_choices -= 1
+                choice = part.prompt_index * ticket.asked.samples + sample
+                ticket.post(Progress(choice=choice, text="", records=(), finish_reason="length"))
 
     def _next_part(self, taken: int) -> Waiting | None:
         """What reads its prompt next, with no more samples than free rows; ``taken`` rows join in a moment."""

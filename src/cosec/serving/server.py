@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Literal
 
@@ -21,6 +21,7 @@ from cosec.serving.service import Service
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.translation import Translator
+from cosec.serving.verdicts import Judge
 
 
 def build_service(
@@ -32,8 +33,9 @@ def build_service(
     draft_length: int | Literal["auto"] = "auto",
     audit_log: AuditLog | None = None,
     metrics: bool = True,
+    checks_with: Sequence[str] | None = None,
 ) -> Service:
-    """A service whose scheduler is not started yet.
+    """A service whose scheduler is not started yet; ``checks_with`` is the program that judges completions.
 
     Raises:
         SettingsError: If the rule's settings do not fit.
@@ -49,6 +51,7 @@ def build_service(
         scheduler=Scheduler(batches, limits, telemetry),
         telemetry=telemetry,
         audit_log=audit_log,
+        judge=None if checks_with is None else Judge(checks_with),
     )
 
 

@@ -20,9 +20,11 @@ from cosec.serving.refusals import Refusal, deadline_passed
 from cosec.serving.scheduler import Scheduler
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
-from cosec.serving.tickets import Progress
+from cosec.serving.tickets import Progress, PromptScores
 from cosec.serving.translation import Asked, Translator
+from cosec.serving.verdicts import Judge
 
+Produced = Progress | PromptScores
 CLIENT_GONE = 499
 """Status in the metrics and the audit log of a request whose client left."""
 _SLOW_READER_SECONDS = 30.0
@@ -53,6 +55,8 @@ class Service:
     scheduler: Scheduler
     telemetry: Telemetry
     audit_log: AuditLog | None = None
+    judge: Judge | None = None
+    """Gives verdicts on completions; None where there are no checkers."""
 
     def model(self, name: str | None) -> str:
         """The name to answer under.
@@ -69,6 +73,12 @@ class Service:
             )
         return name or self.models[0]
 
+    def nothing_to_decode(self, asked: Asked, answer: Answer, origin: Origin) -> None:
+        """Fill ``answer`` for a request of no tokens, whose prompt is only to be given back."""
+        for choice in answer.choices:
+            choice.finish_reason = "length"
+        self._note(200, asked, answer, origin, time.monotonic())
+
     async def whole(self, request: Request, asked: Asked, answer: Answer, origin: Origin) -> None:
         """Fill ``answer`` with every completion.
 
@@ -81,7 +91,7 @@ class Service:
 
         async def collect() -> None:
             async for progress in exchange.progress():
-                answer.choices[progress.choice].take(progress)
+                answer.take(progress)
 
         status = 200
         try:
@@ -151,17 +161,17 @@ class Service:
 
 
 async def _chunks(
-    answer: Answer, first: Progress, events: AsyncIterator[Progress], done: Callable[[int], None], *, usage: bool
+    answer: Answer, first: Produced, events: AsyncIterator[Produced], done: Callable[[int], None], *, usage: bool
 ) -> AsyncIterator[bytes]:
     """A stream's bytes; ``done`` is told the status before the last of them, so that who has all finds it counted."""
     for chunk in answer.opening():
         yield as_event(chunk)
     try:
-        if (chunk_of_first := answer.chunk(first)) is not None:
-            yield as_event(chunk_of_first)
-        async for progress in events:
-            if (chunk_of_block := answer.chunk(progress)) is not None:
-                yield as_event(chunk_of_block)
+        for chunk in answer.chunks(first):
+            yield as_event(chunk)
+        async for event in events:
+            for chunk in answer.chunks(event):
+                yield as_event(chunk)
     except Refusal as refusal:  # the status is sent already, so the stream itself has to say it
         done(refusal.status)
         yield as_event(refusal.body())

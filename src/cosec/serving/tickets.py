@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cosec.decoding.assembly import GrowingCompletion
 from cosec.decoding.engine import FinishReason, SequenceRequest
 from cosec.decoding.trace import TokenRecord
+from cosec.serving.prompt_scoring import ScoredToken
 from cosec.serving.refusals import Refusal
 from cosec.serving.translation import Asked
 
@@ -30,8 +31,19 @@ class Progress:
     """Set with the completion's last piece."""
 
 
-Event = Progress | Refusal
-"""A piece of one completion, or why the whole request failed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptScores:
+    """How likely the target finds a prompt; comes before the first progress of that prompt's completions."""
+
+    prompt_index: int
+    """Which prompt of the request."""
+
+    tokens: tuple[ScoredToken, ...]
+    """All of its tokens."""
+
+
+Event = Progress | PromptScores | Refusal
+"""A piece of one completion, a scored prompt, or why the whole request failed."""
 
 
 @dataclass(slots=True, eq=False)

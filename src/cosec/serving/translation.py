@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -42,6 +42,9 @@ class Asked:
 
     audit: Audit
     """What the answer says about the hardening."""
+
+    scores_prompts: bool = False
+    """Whether the target's log-probabilities of the prompts' own tokens are wanted too."""
 
 
 class Translator:
@@ -98,7 +101,8 @@ class Translator:
         """
         prompts = self._prompt_ids(request)
         max_tokens = DEFAULT_COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
-        return self._asked(request, prompts, max_tokens, request.logprobs)
+        asked = self._asked(request, prompts, max_tokens, request.logprobs)
+        return replace(asked, scores_prompts=bool(request.echo) and request.logprobs is not None)
 
     def chat(self, request: ChatRequest) -> Asked:
         """Translate ``/v1/chat/completions``.

@@ -233,6 +233,16 @@ class ChatRequest(GenerationRequest):
         return self
 
 
+class VerdictRequest(WireModel):
+    """``POST /check``: a completion to be judged by the static checkers."""
+
+    prompt: Annotated[str, Field(max_length=65_536)]
+    """The code before it."""
+
+    completion: Annotated[str, Field(max_length=65_536)]
+    """The code that was written."""
+
+
 class InfillExtra(BaseModel):
     """A piece of another file, as llama.cpp's clients send it."""
 

@@ -21,7 +21,7 @@ const STRENGTHS = {
 };
 
 const byId = (id) => document.getElementById(id);
-const state = { running: null, text: { origin: "", hardened: "" } };
+const state = { running: null, judged: null, checks: false, text: { origin: "", hardened: "" } };
 
 function setUp() {
   for (const name of Object.keys(EXAMPLES)) byId("example").append(new Option(name));
@@ -78,6 +78,7 @@ async function showModel() {
     const answer = await fetch("../v1/models", { headers: headers() });
     if (!answer.ok) return;
     const model = (await answer.json()).data[0];
+    state.checks = model.checks;
     byId("model").textContent = `${model.id}, context of ${model.max_model_len} tokens`;
     if (!model.cosec.enabled) showError("This server runs the target alone: both sides will be unhardened.");
     else if (model.cosec.rule in STRENGTHS) setDefaults(model.cosec);
@@ -101,7 +102,7 @@ async function run() {
   hideDetails();
   byId("error").hidden = true;
   const running = new AbortController();
-  state.running = running;
+  state.running = state.judged = running;
   setRunning(true);
   const body = {
     prompt: byId("prompt").value,
@@ -122,6 +123,30 @@ async function run() {
   const failed = done.find((one) => one.status === "rejected" && one.reason.name !== "AbortError");
   if (failed) showError(failed.reason.message);
   byId("status").textContent = failed ? "" : running.signal.aborted ? "Stopped." : "Done.";
+  if (failed || running.signal.aborted || !state.checks) return;
+  for (const pane of Object.keys(arms)) judge(pane, body.prompt, state.text[pane], running);
+}
+
+// What `cosec check` says about prompt and completion together.
+async function judge(pane, prompt, completion, running) {
+  let told;
+  try {
+    const answer = await fetch("../check", { method: "POST", headers: headers(), body: JSON.stringify({ prompt, completion }) });
+    told = await answer.json();
+    if (!answer.ok) throw new Error(told.error.message);
+  } catch (error) { told = { findings: [], unscored: error.message }; }
+  if (state.judged !== running) return; // another run took over
+  const lines = told.findings.map((one) => verdictLine(one.severity, `line ${one.line}: ${one.message} (${one.cwe}, ${one.rule})`));
+  if (told.unscored) lines.push(verdictLine("unscored", `not judged: ${told.unscored}`));
+  else if (!lines.length) lines.push(verdictLine("clean", "the checkers found nothing, which is no proof"));
+  byId(`${pane}-verdict`).replaceChildren(...lines);
+}
+
+function verdictLine(kind, text) {
+  const line = document.createElement("p");
+  line.className = kind;
+  line.textContent = text;
+  return line;
 }
 
 function stop() { if (state.running) state.running.abort(); }
@@ -178,6 +203,7 @@ function clearPane(pane) {
   byId(pane).replaceChildren(tail);
   byId(pane).classList.toggle("plain", pane === "origin");
   byId(`${pane}-totals`).textContent = "";
+  byId(`${pane}-verdict`).replaceChildren();
 }
 
 function tokenElement(token) {
