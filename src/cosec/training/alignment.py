@@ -18,6 +18,7 @@ from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.checkpoint import CheckpointStore, RunState
 from cosec.training.corpus import load_corpus
 from cosec.training.curves import plots_available
+from cosec.training.fast_linear import speed_up
 from cosec.training.hardening import BaseModel, attach_adapter
 from cosec.training.loop import TrainingLoop
 from cosec.training.overlap import ProtectedTexts
@@ -95,9 +96,11 @@ def align(
     store = CheckpointStore(out, _identity(pair, examples, settings), keep_epochs=False)
     prepare_folder(out, store, accelerator, resume=resume)
     student = prepare_student(pair.student, settings, accelerator.device)
+    teacher = pair.teacher.model.requires_grad_(False).to(accelerator.device)
+    speed_up(teacher)
     models = AlignmentModels(
         student=student,
-        teacher=pair.teacher.model.requires_grad_(False).to(accelerator.device),
+        teacher=teacher,
         vocabulary=pair.vocabulary,
     )
     run_folder = RunFolder(
@@ -181,6 +184,7 @@ def prepare_student(student: BaseModel, settings: AlignmentSettings, device: tor
     else:
         model = student.model.requires_grad_(True).to(device)  # type: ignore[arg-type]
     model.eval()
+    speed_up(model)
     if settings.gradient_checkpointing:
         checkpoint_gradients(model)
     return model

@@ -29,7 +29,7 @@ class Predictor:
     def __init__(self, causal: Any) -> None:
         self._causal = causal
         head = causal.get_output_embeddings()
-        self.head: nn.Linear | None = head if type(head) is nn.Linear and self._is_plain(head) else None
+        self.head: nn.Linear | None = head if isinstance(head, nn.Linear) and self._is_plain(head) else None
 
     def project(self, example: PackedExample) -> Projected:
         """Hidden states at the positions whose next token is learned, with the head."""

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import linear
 
 from cosec.training.alignment_settings import Divergence
 from cosec.training.distillation import cross_entropy, divergence
+from cosec.training.fast_linear import product
 
 TABLE_BYTES = 16 * 2**20
 """Size of one chunk's table of float32 logits; three to six such tables exist at once."""
@@ -54,7 +54,7 @@ class Projected:
         if self.weight is None:
             return self.hidden[rows, :vocabulary].detach().float().clone()
         bias = None if self.bias is None else self.bias[:vocabulary].detach()
-        return linear(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
+        return product(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
 
 
 def distillation_losses(
@@ -125,7 +125,7 @@ class _Distillation(torch.autograd.Function):
             if weight is None:
                 hidden_gradient[rows, :vocabulary] = slope
                 continue
-            hidden_gradient[rows] = (slope @ weight[:vocabulary]).to(hidden.dtype)
+            hidden_gradient[rows] = product(slope, weight[:vocabulary].t()).to(hidden.dtype)
             if weight_gradient is not None:
                 weight_gradient[:vocabulary].addmm_(slope.T, hidden[rows].to(weight.dtype))
             if bias_gradient is not None:
