@@ -11,6 +11,7 @@ from cosec.models.loading import load_model
 from cosec.training.alignment import AlignmentPair, AlignmentResult, align, prepare_alignment
 from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.hardening import BaseModel
+from cosec.training.teacher import Teacher
 from tests.tiny import VOCABULARY_SIZE, save_tiny, tiny_model, tiny_tokenizer
 
 FAST: dict[str, Any] = {
@@ -38,7 +39,7 @@ def tiny_pair(folder: Path, architecture: str = "llama") -> AlignmentPair:
             model=student, tokenizer=tokenizer, name="student", sha256="1" * 64, lora_targets=lora_targets(student)
         ),
         student_folder=folder,
-        teacher=BaseModel(model=teacher, tokenizer=tokenizer, name="teacher", sha256="2" * 64, lora_targets=()),
+        teacher=Teacher(load=lambda: teacher, name="teacher", sha256="2" * 64, dtype="float32"),
         vocabulary=VOCABULARY_SIZE,
     )
 
@@ -50,13 +51,14 @@ def run_alignment(
     resume: bool = False,
     progress: Any = None,
     architecture: str = "llama",
+    teacher_cache: Path | None = None,
     **settings: Any,
 ) -> AlignmentResult:
     """Align a tiny student on the documents in ``data``."""
     chosen = AlignmentSettings(**{**FAST, **settings})
     pair = tiny_pair(data.parent / f"student-{architecture}", architecture)
     examples = prepare_alignment(pair.student.tokenizer, [data], chosen, None)
-    return align(pair, examples, chosen, out, resume=resume, progress=progress)
+    return align(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, progress=progress)
 
 
 if __name__ == "__main__":

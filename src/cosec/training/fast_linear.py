@@ -1,8 +1,8 @@
 """Float32 products by oneDNN, for training on a processor: the same numbers up to rounding, in less time.
 
-torch multiplies float32 matrices on a processor with MKL. On an AMD processor with AVX-512, oneDNN, which torch ships as
-well, was about twice as fast, forward and backward, without packing the weights first. ``torch.compile`` uses the same
-operator; it is private to torch, so its presence and its result are checked before use.
+torch multiplies float32 matrices on a processor with MKL. On an AMD processor with AVX-512, oneDNN, which torch ships
+as well, was about twice as fast, forward and backward, without packing the weights first. ``torch.compile`` uses the
+same operator; it is private to torch, so its presence and its result are checked before use.
 """
 
 from functools import cache
