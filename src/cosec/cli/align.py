@@ -45,8 +45,8 @@ def align(
     curves.png. Ctrl-C finishes the step and saves; the same command with --resume goes on.
 
     Args:
-        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, and folders of
-            sources; one or more.
+        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, folders of
+            sources, and package:NAME for the sources of an installed Python package; one or more.
         out: Folder for the aligned student and its checkpoints.
         teacher: The larger model: an embedded name, a hub id, a folder or a GGUF file.
         student: The small model, with the same tokenizer; `cosec models prune` makes one.
