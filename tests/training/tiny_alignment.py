@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,4 +63,7 @@ def run_alignment(
 
 
 if __name__ == "__main__":
-    run_alignment(Path(sys.argv[1]), Path(sys.argv[2]))
+    # A run that is there already is continued, so that a killed program can simply be started again.
+    data_file, out_folder = Path(sys.argv[1]), Path(sys.argv[2])
+    begun = any((out_folder / "checkpoints").glob("step-*"))
+    run_alignment(data_file, out_folder, resume=begun, **json.loads(sys.argv[3]))
