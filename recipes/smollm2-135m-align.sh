@@ -16,5 +16,5 @@ for divergence in ${*:-none forward-kl reverse-kl}; do
     if [ -d "$out/$divergence/checkpoints" ]; then resume=--resume; fi
     # shellcheck disable=SC2086 # several words are meant
     cosec align --recipe smollm2-135m --student "$out/student" --data mbpp.jsonl $sources \
-        --epochs 1 --batch-size 2 --learning-rate 3e-4 --divergence "$divergence" --out "$out/$divergence" $resume
+        --epochs 1 --divergence "$divergence" --out "$out/$divergence" $resume
 done
