@@ -103,6 +103,18 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
+def test_the_teacher_predicts_once_for_several_runs(data, tmp_path, capsys) -> None:
+    teacher, student = models(tmp_path)
+    cache = ["--teacher-cache", str(tmp_path / "distributions"), "--teacher-top-k", "16"]
+    assert main([*arguments(teacher, student, data, tmp_path / "one"), *cache]) == 0
+    assert "the teacher predicts" in capsys.readouterr().out
+    assert main([*arguments(teacher, student, data, tmp_path / "two"), *cache, "--divergence", "forward-kl"]) == 0
+    assert "the teacher predicts" not in capsys.readouterr().out
+    other = save_tiny("llama", tmp_path / "other", layers=4, head_width=336, seed=5)
+    assert main([*arguments(other, student, data, tmp_path / "three"), *cache]) == 2
+    assert "holds the teacher's distributions for another run: teacher differ" in capsys.readouterr().err
+
+
 def test_a_run_is_resumed_but_not_overwritten(data, tmp_path, capsys) -> None:
     teacher, student = models(tmp_path)
     command = arguments(teacher, student, data, tmp_path / "out")

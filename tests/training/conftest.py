@@ -9,7 +9,8 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["cosec.training.losses", "cosec.training.fused_loss", "cosec.training.distillation"], "beartype.beartype"
+    ["cosec.training.losses", "cosec.training.fused_loss", "cosec.training.distillation", "cosec.training.top_tokens"],
+    "beartype.beartype",
 )
 
 

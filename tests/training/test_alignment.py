@@ -10,9 +10,9 @@ from accelerate import debug_launcher
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-from cosec.errors import DataError, TrainingError
+from cosec.errors import DataError, SettingsError, TrainingError
 from cosec.models.loading import load_model
-from cosec.training import alignment, run_folder
+from cosec.training import alignment, run_folder, teacher
 from cosec.training.alignment import prepare_alignment
 from cosec.training.alignment_objective import AlignmentModels, AlignmentObjective
 from cosec.training.alignment_settings import AlignmentSettings
@@ -71,7 +71,7 @@ def test_alignment_brings_the_student_closer_to_its_teacher_and_the_output_loads
     settings = AlignmentSettings(**{**FAST, "kl_weight": 1.0})
     pair = tiny_pair(data.parent / f"student-{architecture}", architecture)
     rows = prepare_alignment(tiny_tokenizer(architecture), [data], settings, None).validation
-    models = AlignmentModels(student=loaded.model, teacher=pair.teacher.model, vocabulary=VOCABULARY_SIZE)
+    models = AlignmentModels(student=loaded.model, teacher=pair.teacher.load(), vocabulary=VOCABULARY_SIZE)
     objective = AlignmentObjective(models, settings)
     losses = [objective.loss(row, training=False, cache_key="").total.item() for row in rows]
     assert sum(losses) / len(losses) == pytest.approx(manifest["best_validation_loss"], rel=1e-4)
@@ -187,14 +187,77 @@ def test_ctrl_c_saves_and_the_resumed_run_ends_in_the_same_weights(data, tmp_pat
     assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
 
 
-def run_forked(data: Path, out: Path) -> None:
+def test_stored_distributions_serve_other_runs_without_the_teacher(data, tmp_path, monkeypatch) -> None:
+    cache = tmp_path / "cache-of-teacher"
+    first = run_alignment(data, tmp_path / "first", teacher_cache=cache, teacher_top_k=16)
+    assert first.state.best_epoch > 0
+    monkeypatch.setattr(alignment, "load_teacher", None)
+    monkeypatch.setattr(teacher, "load_teacher", None)
+    for kind in ("forward-kl", "skew-reverse-kl", "none"):
+        run_alignment(data, tmp_path / kind, teacher_cache=cache, teacher_top_k=16, divergence=kind, max_steps=2)
+    validation = json.loads((tmp_path / "none" / "curves.jsonl").read_text().splitlines()[0])
+    assert validation["reverse_kl"] > 0
+    manifest = json.loads((tmp_path / "first" / "manifest.json").read_text())
+    assert manifest["teacher_cache"] == {"top_k": 16, "stored_type": "float16"}
+
+
+def test_nearly_all_tokens_stored_train_nearly_the_same_student(data, tmp_path) -> None:
+    run_alignment(data, tmp_path / "exact", max_steps=3)
+    run_alignment(
+        data,
+        tmp_path / "stored",
+        max_steps=3,
+        teacher_cache=tmp_path / "c",
+        teacher_top_k=VOCABULARY_SIZE - 1,
+        teacher_stored_type="float32",
+    )
+    exact, stored = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("exact", "stored"))
+    assert stored["best_validation_loss"] == pytest.approx(exact["best_validation_loss"], rel=1e-4)
+
+
+def test_a_killed_run_on_stored_distributions_ends_in_the_same_weights(data, tmp_path) -> None:
+    settings: dict[str, Any] = {"packing": False, "max_steps": 5, "teacher_top_k": 8}
+    run_alignment(data, tmp_path / "whole", teacher_cache=tmp_path / "c", **settings)
+    with pytest.raises(Killed):
+        run_alignment(
+            data,
+            tmp_path / "killed",
+            progress=Dying(3),
+            checkpoint_minutes=1e-9,
+            teacher_cache=tmp_path / "c",
+            **settings,
+        )
+    with pytest.raises(TrainingError, match="teacher cache"):
+        run_alignment(data, tmp_path / "killed", resume=True, **settings)
+    run_alignment(data, tmp_path / "killed", resume=True, teacher_cache=tmp_path / "c", **settings)
+    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+
+
+def test_distributions_of_other_data_or_of_the_whole_vocabulary_are_refused(data, tmp_path) -> None:
+    cache = tmp_path / "c"
+    run_alignment(data, tmp_path / "out", max_steps=1, teacher_cache=cache)
+    with pytest.raises(TrainingError, match=r"for another run: examples differ.*another --teacher-cache"):
+        run_alignment(data, tmp_path / "other", max_steps=1, teacher_cache=cache, seed=1)
+    with pytest.raises(SettingsError, match="keeps the whole vocabulary"):
+        run_alignment(data, tmp_path / "other", teacher_cache=cache, teacher_top_k=VOCABULARY_SIZE)
+
+
+def run_forked(data: Path, out: Path, teacher_cache: Path | None = None) -> None:
     """The body of a forked process: forget the parent's state, keep off its threads, train."""
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)
-    run_alignment(data, out, packing=False)
+    run_alignment(data, out, packing=False, teacher_cache=teacher_cache)
 
 
 def test_two_processes_give_the_same_weights_as_one(data, tmp_path) -> None:
     run_alignment(data, tmp_path / "one", packing=False)
     debug_launcher(run_forked, args=(data, tmp_path / "two"), num_processes=2)
     assert_same_weights(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+def test_two_processes_fill_one_cache_and_give_the_same_weights_as_one(data, tmp_path) -> None:
+    run_alignment(data, tmp_path / "one", packing=False, teacher_cache=tmp_path / "c1")
+    debug_launcher(run_forked, args=(data, tmp_path / "two", tmp_path / "c2"), num_processes=2)
+    assert_same_weights(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    for name in ("training.token_ids", "training.log_probs", "validation.tail"):
+        assert (tmp_path / "c1" / name).read_bytes() == (tmp_path / "c2" / name).read_bytes()

@@ -144,3 +144,19 @@ def test_a_missing_path_and_a_folder_without_sources_are_errors(tmp_path) -> Non
         load(tmp_path / "missing.jsonl.zip")
     with pytest.raises(DataError, match="no source files"):
         load(tmp_path)
+
+
+def test_an_installed_package_is_read_by_its_name_as_its_folder_would_be() -> None:
+    import json.decoder
+    import types
+
+    by_name = load(Path("package:json"))
+    assert by_name == load(Path(json.__file__).parent)
+    assert any(document.origin == "json/decoder.py" for document in by_name.training)
+    assert [document.origin for document in load(Path("package:types")).training] == [Path(types.__file__).name]
+
+
+@pytest.mark.parametrize("name", ["no_such_package", "sys", "json.decoder", ""])
+def test_what_is_no_package_with_sources_is_a_clear_error(name: str) -> None:
+    with pytest.raises(DataError, match="no package or module of that name"):
+        load(Path(f"package:{name}"))

@@ -10,7 +10,7 @@ import torch
 from cosec.training import fused_distillation
 from cosec.training.alignment_settings import Divergence
 from cosec.training.distillation import cross_entropy, divergence
-from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
+from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure, top_tokens
 
 POSITIONS, VOCAB = 23, 50
 KINDS: tuple[Divergence, ...] = ("reverse-kl", "forward-kl", "skew-reverse-kl", "skew-forward-kl", "none")
@@ -61,6 +61,62 @@ def test_value_and_gradients_equal_the_plain_formula(kind: Divergence, bias: boo
         assert distance.isnan()
     else:
         assert total.item() == pytest.approx(0.3 * distance.item() + 0.7 * text.item(), rel=1e-5)
+
+
+def coarse(log_probs: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """The kept tokens' log-probabilities and the log of the rest, the long way, for autograd."""
+    outside = torch.ones_like(log_probs, dtype=torch.bool).scatter(-1, kept, False)
+    tail = log_probs.masked_fill(~outside, -torch.inf).logsumexp(-1, keepdim=True)
+    return torch.cat([log_probs.gather(-1, kept), tail], dim=-1)
+
+
+@pytest.mark.parametrize("count", [1, 8, VOCAB - 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_the_teachers_top_tokens_the_tail_is_one_outcome_in_value_and_gradients(
+    kind: Divergence, count: int
+) -> None:
+    student, teacher, targets = models(bias=True)
+    stored = top_tokens(teacher, vocabulary=VOCAB, count=count)
+    mixture = Mixture(kind=kind, weight=0.3, skew=0.2)
+    trained = [student.hidden, student.weight, student.bias]
+    total, _, _ = distillation_losses(student, stored, targets, vocabulary=VOCAB, mixture=mixture)
+    student_logits = torch.nn.functional.linear(student.hidden, student.weight, student.bias)[:, :VOCAB]
+    expected = cross_entropy(student_logits, targets).mean()
+    if kind != "none":
+        teacher_log_probs = (teacher.hidden @ teacher.weight.T)[:, :VOCAB].log_softmax(-1)
+        pair = [coarse(each, stored.token_ids) for each in (student_logits.log_softmax(-1), teacher_log_probs)]
+        expected = 0.7 * expected + 0.3 * divergence(*pair, kind=kind, skew=0.2).mean()
+    torch.testing.assert_close(total, expected, rtol=1e-5, atol=1e-5)
+    for found, wanted in zip(
+        torch.autograd.grad(2 * total, trained), torch.autograd.grad(2 * expected, trained), strict=True
+    ):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+        assert wanted.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "none"])
+def test_top_tokens_give_a_lower_bound_that_rises_to_the_exact_divergence(kind: Divergence) -> None:
+    student, teacher, targets = models(bias=False)
+    mixture = Mixture(kind=kind, weight=1.0)
+
+    def distance(seen: object) -> float:
+        return float(distillation_losses(student, seen, targets, vocabulary=VOCAB, mixture=mixture)[2])
+
+    bounds = [distance(top_tokens(teacher, vocabulary=VOCAB, count=count)) for count in (1, 4, 16, VOCAB - 1)]
+    assert bounds == sorted(bounds)
+    assert bounds[0] < bounds[1] < distance(teacher)
+    assert bounds[-1] == pytest.approx(distance(teacher), rel=1e-4)
+
+
+def test_measuring_against_top_tokens_gives_the_same_bounds() -> None:
+    student, teacher, targets = models(bias=False)
+    stored = top_tokens(teacher, vocabulary=VOCAB, count=6)
+    text, reverse, forward = measure(student, stored, targets, vocabulary=VOCAB)
+    for kind, found in (("reverse-kl", reverse), ("forward-kl", forward)):
+        mixture = Mixture(kind=kind, weight=0.5)
+        _, expected_text, distance = distillation_losses(student, stored, targets, vocabulary=VOCAB, mixture=mixture)
+        assert found == pytest.approx(distance.item(), rel=1e-5)
+        assert text == pytest.approx(expected_text.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from cosec.models.loading import load_model
 from cosec.training.alignment import AlignmentPair, AlignmentResult, align, prepare_alignment
 from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.hardening import BaseModel
+from cosec.training.teacher import Teacher
 from tests.tiny import VOCABULARY_SIZE, save_tiny, tiny_model, tiny_tokenizer
 
 FAST: dict[str, Any] = {
@@ -38,7 +40,7 @@ def tiny_pair(folder: Path, architecture: str = "llama") -> AlignmentPair:
             model=student, tokenizer=tokenizer, name="student", sha256="1" * 64, lora_targets=lora_targets(student)
         ),
         student_folder=folder,
-        teacher=BaseModel(model=teacher, tokenizer=tokenizer, name="teacher", sha256="2" * 64, lora_targets=()),
+        teacher=Teacher(load=lambda: teacher, name="teacher", sha256="2" * 64, dtype="float32"),
         vocabulary=VOCABULARY_SIZE,
     )
 
@@ -50,14 +52,18 @@ def run_alignment(
     resume: bool = False,
     progress: Any = None,
     architecture: str = "llama",
+    teacher_cache: Path | None = None,
     **settings: Any,
 ) -> AlignmentResult:
     """Align a tiny student on the documents in ``data``."""
     chosen = AlignmentSettings(**{**FAST, **settings})
     pair = tiny_pair(data.parent / f"student-{architecture}", architecture)
     examples = prepare_alignment(pair.student.tokenizer, [data], chosen, None)
-    return align(pair, examples, chosen, out, resume=resume, progress=progress)
+    return align(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, progress=progress)
 
 
 if __name__ == "__main__":
-    run_alignment(Path(sys.argv[1]), Path(sys.argv[2]))
+    # A run that is there already is continued, so that a killed program can simply be started again.
+    data_file, out_folder = Path(sys.argv[1]), Path(sys.argv[2])
+    begun = any((out_folder / "checkpoints").glob("step-*"))
+    run_alignment(data_file, out_folder, resume=begun, **json.loads(sys.argv[3]))

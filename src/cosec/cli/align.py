@@ -36,6 +36,7 @@ def align(
     overlap_check: bool = True,
     processes: int = 1,
     dtype: str = "auto",
+    teacher_cache: Path | None = None,
     settings: Annotated[AlignmentSettings | None, Parameter(name="*")] = None,
 ) -> None:
     """Align a small model with a larger one of its family, before it is trained on security.
@@ -44,8 +45,8 @@ def align(
     curves.png. Ctrl-C finishes the step and saves; the same command with --resume goes on.
 
     Args:
-        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, and folders of
-            sources; one or more.
+        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, folders of
+            sources, and package:NAME for the sources of an installed Python package; one or more.
         out: Folder for the aligned student and its checkpoints.
         teacher: The larger model: an embedded name, a hub id, a folder or a GGUF file.
         student: The small model, with the same tokenizer; `cosec models prune` makes one.
@@ -56,6 +57,8 @@ def align(
         overlap_check: Leave out documents that share 13 words in a row with HumanEval or the scenarios.
         processes: Share each batch among this many processes.
         dtype: The teacher's: auto (float32 on a processor, else bfloat16), float32, bfloat16 or float16.
+        teacher_cache: Folder for the teacher's distributions; they are computed once and serve all epochs and any
+            student and divergence. Only the likeliest tokens are kept, so the divergences are slightly too low.
         settings: The training settings.
     """
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
@@ -68,14 +71,15 @@ def align(
     from cosec.training.alignment import prepare_alignment
 
     console = Console()
-    tokenizer = read_shared_tokenizer(names["teacher"], names["student"], chosen)
+    tokenizer, vocabulary = read_shared_tokenizer(names["teacher"], names["student"], chosen)
     examples = prepare_alignment(tokenizer, data, chosen, protected_texts() if overlap_check else None)
     if _is_first():
         _show_data(console, examples)
     if dry_run:
         _show_plan(console, names, examples, chosen, dtype)
         return
-    result = _train(load_alignment_pair(names, chosen, dtype), examples, chosen, out, resume=resume, console=console)
+    pair = load_alignment_pair(names, chosen, dtype, vocabulary)
+    result = _train(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, console=console)
     if _is_first():
         _report(console, result)
     if result.interrupted:
@@ -147,6 +151,7 @@ def _train(
     out: Path,
     *,
     resume: bool,
+    teacher_cache: Path | None,
     console: Console,
 ) -> AlignmentResult:
     """Train with the bar shown meanwhile."""
@@ -154,7 +159,7 @@ def _train(
     from cosec.training.alignment import align as train
 
     with TerminalProgress(console) as progress:
-        return train(pair, examples, settings, out, resume=resume, progress=progress)
+        return train(pair, examples, settings, out, resume=resume, teacher_cache=teacher_cache, progress=progress)
 
 
 def _show_data(console: Console, examples: AlignmentExamples) -> None:

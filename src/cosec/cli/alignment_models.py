@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from cosec.training.memory_estimate import MemoryEstimate
 
 
-def read_shared_tokenizer(teacher: str, student: str, settings: AlignmentSettings) -> PreTrainedTokenizerFast:
-    """Check, without weights, that one model can teach the other, and read the tokenizer that they share.
+def read_shared_tokenizer(
+    teacher: str, student: str, settings: AlignmentSettings
+) -> tuple[PreTrainedTokenizerFast, int]:
+    """Check, without weights, that one model can teach the other.
+
+    Returns:
+        The tokenizer that they share, and how many entries of their heads mean the same.
 
     Raises:
         SettingsError: If one of them is an adapter, the student is larger, or the examples are longer than a context.
@@ -35,7 +40,7 @@ def read_shared_tokenizer(teacher: str, student: str, settings: AlignmentSetting
             raise SettingsError(f"{name} is an adapter; --{role} needs a full model")
     described = [describe_model(name) for name in (teacher, student)]
     tokenizers = [read_tokenizer(each.name, each.path) for each in described]
-    compare(
+    shared = compare(
         *(
             Vocabulary(name=each.name, folder=each.path, tokenizer=tokenizer, head_width=each.head_width)
             for each, tokenizer in zip(described, tokenizers, strict=True)
@@ -52,42 +57,51 @@ def read_shared_tokenizer(teacher: str, student: str, settings: AlignmentSetting
                 f"--max-tokens {settings.max_tokens} is longer than the context of {each.name}"
                 f" ({each.context_length} tokens)"
             )
-    return tokenizers[1]
+    return tokenizers[1], shared.size
 
 
-def load_alignment_pair(names: Mapping[str, str], settings: AlignmentSettings, dtype: str) -> AlignmentPair:
-    """Load both models; ``read_shared_tokenizer`` has checked them.
+def load_alignment_pair(
+    names: Mapping[str, str], settings: AlignmentSettings, dtype: str, vocabulary: int
+) -> AlignmentPair:
+    """Load the student, and say how to load the teacher; ``read_shared_tokenizer`` has checked them.
 
     Args:
         names: Of ``teacher`` and ``student``.
         settings: Say which modules an adapter changes.
         dtype: The teacher's.
+        vocabulary: Entries that both share.
     """
     from cosec.models.families import lora_targets
     from cosec.models.identity import model_fingerprint
-    from cosec.models.loading import load_model
-    from cosec.models.vocabulary import shared_vocabulary
+    from cosec.models.loading import load_model, resolve_model
     from cosec.training.alignment import AlignmentPair
     from cosec.training.hardening import BaseModel
+    from cosec.training.teacher import Teacher
 
-    teacher = load_model(names["teacher"], dtype=teacher_dtype(dtype))
     student = load_model(names["student"], dtype="float32")
-    bases = {
-        role: BaseModel(
-            model=loaded.model,
-            tokenizer=loaded.tokenizer,
-            name=Path(loaded.name).name if Path(loaded.name).exists() else loaded.name,
-            sha256=model_fingerprint(loaded.path),
-            lora_targets=lora_targets(loaded.model, settings.lora_targets) if role == "student" else (),
-        )
-        for role, loaded in (("teacher", teacher), ("student", student))
-    }
+    chosen = teacher_dtype(dtype)
     return AlignmentPair(
-        student=bases["student"],
+        student=BaseModel(
+            model=student.model,
+            tokenizer=student.tokenizer,
+            name=_shown(student.name),
+            sha256=model_fingerprint(student.path),
+            lora_targets=lora_targets(student.model, settings.lora_targets),
+        ),
         student_folder=student.path,
-        teacher=bases["teacher"],
-        vocabulary=shared_vocabulary(teacher, student).size,
+        teacher=Teacher(
+            load=lambda: load_model(names["teacher"], dtype=chosen).model,
+            name=_shown(names["teacher"]),
+            sha256=model_fingerprint(resolve_model(names["teacher"])),
+            dtype=chosen,
+        ),
+        vocabulary=vocabulary,
     )
+
+
+def _shown(name: str) -> str:
+    """A model's name for the manifest, which names no folders of this machine."""
+    return Path(name).name if Path(name).exists() else name
 
 
 def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str) -> MemoryEstimate:

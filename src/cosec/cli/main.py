@@ -31,6 +31,7 @@ app.command("cosec.cli.generate:generate", name="generate", help="Complete promp
 app.command("cosec.cli.demo:demo", name="demo", help="Show demo prompts completed with and without hardening.")
 app.command("cosec.cli.align:align", name="align", help="Align a small model with a larger one of its family.")
 app.command("cosec.cli.tune:tune", name="tune", help="Train a security model on vulnerability fixes.")
+app.command("cosec.cli.pipeline:pipeline", name="pipeline", help="Align, tune and evaluate from one recipe.")
 app.command("cosec.cli.data:data_app", name="data", help="Look at training data.")
 app.command("cosec.cli.models:models_app", name="models", help="Fetch, list and describe models.")
 app.command("cosec.cli.doctor:doctor", name="doctor", help="Check that a target and a security model fit together.")

@@ -42,8 +42,27 @@ class TerminalProgress:
     ) -> None:
         self._bar.stop()
 
+    def teaching(self, *, examples: int) -> None:
+        """Show a bar for the teacher's pass."""
+        self._task = self._bar.add_task("teacher", total=examples, left="?")
+        self._steps = examples
+        if not self._console.is_terminal:
+            self._print(f"the teacher predicts {examples} examples")
+
+    def taught(self) -> None:
+        """Advance that bar, or print a line now and then."""
+        self._done_before += 1
+        if self._task is not None:
+            left = (time.monotonic() - self._began) / self._done_before * (self._steps - self._done_before)
+            self._bar.update(self._task, completed=self._done_before, left=_duration(left))
+        if not self._console.is_terminal and time.monotonic() - self._last_line > LINE_EVERY_SECONDS:
+            self._last_line = time.monotonic()
+            self._print(f"the teacher has predicted {self._done_before} of {self._steps} examples")
+
     def started(self, *, steps: int, done: int) -> None:
         """Show where training begins."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
         self._steps, self._done_before, self._began = steps, done, time.monotonic()
         self._task = self._bar.add_task("training", total=steps, completed=done, left="?")
         if not self._console.is_terminal:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from cosec.errors import DataError
@@ -18,6 +19,7 @@ from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.checkpoint import CheckpointStore, RunState
 from cosec.training.corpus import load_corpus
 from cosec.training.curves import plots_available
+from cosec.training.fast_linear import speed_up
 from cosec.training.hardening import BaseModel, attach_adapter
 from cosec.training.loop import TrainingLoop
 from cosec.training.overlap import ProtectedTexts
@@ -26,6 +28,7 @@ from cosec.training.progress import Progress, SilentProgress
 from cosec.training.run_folder import RunFolder, make_accelerator, prepare_folder
 from cosec.training.settings import FREE_TO_CHANGE
 from cosec.training.student_folder import WEIGHTS, write_student
+from cosec.training.teacher import Teacher, fill_cache, load_teacher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ class AlignmentPair:
     student_folder: Path
     """Where it was loaded from; its tokenizer's files go into the output."""
 
-    teacher: BaseModel
+    teacher: Teacher
     vocabulary: int
     """Entries that both models' heads share."""
 
@@ -76,6 +79,7 @@ def align(
     out: Path,
     *,
     resume: bool = False,
+    teacher_cache: Path | None = None,
     progress: Progress | None = None,
 ) -> AlignmentResult:
     """Train the student and keep it as it was at its lowest validation loss.
@@ -86,25 +90,25 @@ def align(
         settings: What to compute.
         out: The student's folder; must not hold a run, unless ``resume``.
         resume: Continue from the newest checkpoint in ``out``; the weights become those of an uninterrupted run.
+        teacher_cache: Folder of the teacher's distributions, filled where it is not yet; None lets the teacher run for
+            every example of every epoch, and the divergences are exact.
         progress: Told what happens.
 
     Raises:
-        TrainingError: If training cannot go on, or ``out`` holds another run.
+        TrainingError: If training cannot go on, ``out`` holds another run, or ``teacher_cache`` belongs to another.
     """
     accelerator = make_accelerator()
-    store = CheckpointStore(out, _identity(pair, examples, settings), keep_epochs=False)
+    stored = _describe_cache(settings) if teacher_cache else "no"
+    store = CheckpointStore(out, {**_identity(pair, examples, settings), "teacher cache": stored}, keep_epochs=False)
     prepare_folder(out, store, accelerator, resume=resume)
+    watcher = progress or SilentProgress()
+    teacher = _prepare_teacher(pair, examples, settings, teacher_cache, accelerator, watcher)
     student = prepare_student(pair.student, settings, accelerator.device)
-    models = AlignmentModels(
-        student=student,
-        teacher=pair.teacher.model.requires_grad_(False).to(accelerator.device),
-        vocabulary=pair.vocabulary,
-    )
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_student(student, pair.student_folder, folder),
         weights=(WEIGHTS, "model"),
-        facts={"phase": "alignment", **_facts(pair)},
+        facts={"phase": "alignment", **_facts(pair), "teacher_cache": stored},
         data=examples.record,
         settings=settings,
         store=store,
@@ -112,14 +116,16 @@ def align(
         processes=accelerator.num_processes,
     )
     outcome = TrainingLoop(
-        objective=AlignmentObjective(models, settings),
+        objective=AlignmentObjective(
+            AlignmentModels(student=student, teacher=teacher, vocabulary=pair.vocabulary), settings
+        ),
         parameters={name: value for name, value in student.named_parameters() if value.requires_grad},
         training=examples.training,
         validation=examples.validation,
         settings=settings,
         store=store,
         accelerator=accelerator,
-        progress=progress or SilentProgress(),
+        progress=watcher,
         on_validated=run_folder.publish,
     ).run(resume=resume)
     accelerator.wait_for_everyone()
@@ -181,9 +187,33 @@ def prepare_student(student: BaseModel, settings: AlignmentSettings, device: tor
     else:
         model = student.model.requires_grad_(True).to(device)  # type: ignore[arg-type]
     model.eval()
+    speed_up(model)
     if settings.gradient_checkpointing:
         checkpoint_gradients(model)
     return model
+
+
+def _prepare_teacher(
+    pair: AlignmentPair,
+    examples: AlignmentExamples,
+    settings: AlignmentSettings,
+    cache: Path | None,
+    accelerator: Accelerator,
+    progress: Progress,
+) -> Any:
+    """The model, or its distributions for these examples."""
+    if cache is None:
+        return load_teacher(pair.teacher, accelerator.device)
+    return fill_cache(
+        cache,
+        pair.teacher,
+        {"training": examples.training, "validation": examples.validation},
+        settings,
+        data_sha256=examples.sha256,
+        vocabulary=pair.vocabulary,
+        accelerator=accelerator,
+        progress=progress,
+    )
 
 
 def _facts(pair: AlignmentPair) -> dict[str, Any]:
@@ -193,6 +223,10 @@ def _facts(pair: AlignmentPair) -> dict[str, Any]:
     }
 
 
+def _describe_cache(settings: AlignmentSettings) -> dict[str, Any]:
+    return {"top_k": settings.teacher_top_k, "stored_type": settings.teacher_stored_type}
+
+
 def _identity(pair: AlignmentPair, examples: AlignmentExamples, settings: AlignmentSettings) -> dict[str, Any]:
     """What two runs must share for one to continue the other."""
     return {
@@ -200,5 +234,5 @@ def _identity(pair: AlignmentPair, examples: AlignmentExamples, settings: Alignm
         "teacher": pair.teacher.sha256,
         "data": examples.sha256,
         "overlap": examples.record["overlapping"],
-        **settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE)),
+        **settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, "teacher_top_k", "teacher_stored_type"}),
     }

@@ -14,6 +14,8 @@ from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
 from cosec.training.objective import ExampleLoss
 from cosec.training.packing import PackedExample
+from cosec.training.teacher_cache import TeacherCache
+from cosec.training.top_tokens import TopTokens
 
 
 class Predictor:
@@ -29,7 +31,7 @@ class Predictor:
     def __init__(self, causal: Any) -> None:
         self._causal = causal
         head = causal.get_output_embeddings()
-        self.head: nn.Linear | None = head if type(head) is nn.Linear and self._is_plain(head) else None
+        self.head: nn.Linear | None = head if isinstance(head, nn.Linear) and self._is_plain(head) else None
 
     def project(self, example: PackedExample) -> Projected:
         """Hidden states at the positions whose next token is learned, with the head."""
@@ -59,7 +61,7 @@ class AlignmentModels:
     """Causal language model, or a ``peft.PeftModel`` around one."""
 
     teacher: Any
-    """Causal language model, frozen, on the student's device."""
+    """Causal language model, frozen, on the student's device, or a filled ``TeacherCache``."""
 
     vocabulary: int
     """Entries that both share."""
@@ -77,7 +79,8 @@ class AlignmentObjective:
         self._student_model, self._settings, self._vocabulary = models.student, settings, models.vocabulary
         peft = hasattr(models.student, "get_base_model")
         self._student = Predictor(models.student.get_base_model() if peft else models.student)
-        self._teacher = Predictor(models.teacher)
+        stored = isinstance(models.teacher, TeacherCache)
+        self._teacher = models.teacher if stored else Predictor(models.teacher)
         self._mixture = Mixture(kind=settings.divergence, weight=settings.kl_weight, skew=settings.skew)
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
@@ -90,14 +93,13 @@ class AlignmentObjective:
         Args:
             example: At least one token to predict.
             training: False for validation.
-            cache_key: Not used; the teacher runs each time.
+            cache_key: Not used; a ``TeacherCache`` goes by the example's own key.
         """
         _set_adapter_dropout(self._student_model, training)
         device = self._student_model.device
         targets = example.token_ids[1:][example.predicted].to(device)
         needs_teacher = not training or self._settings.divergence != "none"
-        with torch.no_grad():
-            teacher = self._teacher.project(example) if needs_teacher else None
+        teacher = self._predict(example, training=training) if needs_teacher else None
         with self._autocast(device):
             student = self._student.project(example)
             total, text, distance = distillation_losses(
@@ -108,6 +110,15 @@ class AlignmentObjective:
                 _, reverse, forward = measure(student, teacher, targets, vocabulary=self._vocabulary)
                 parts |= {"reverse_kl": torch.tensor(reverse), "forward_kl": torch.tensor(forward)}
         return ExampleLoss(total=total, parts=parts)
+
+    @torch.no_grad()
+    def _predict(self, example: PackedExample, *, training: bool) -> Projected | TopTokens:
+        """The teacher's predictions, computed or read."""
+        if isinstance(self._teacher, TeacherCache):
+            return self._teacher.read("training" if training else "validation", example.key).to(
+                self._student_model.device
+            )
+        return self._teacher.project(example)
 
     def _autocast(self, device: torch.device) -> Any:
         if self._settings.precision == "float32":

@@ -12,6 +12,11 @@ KL(T ‖ S). The skewed ones put a mixture in the second place, which bounds the
 KL(S ‖ skew·S + (1-skew)·T) and KL(T ‖ skew·T + (1-skew)·S). ``none`` trains on the text alone."""
 
 
+StoredType = Literal["float16", "float32"]
+"""Of the log-probabilities in a teacher's cache. float16 keeps 11 bits: a probability above 1/e is off by at most
+0.03 %, one between e^-8 and e^-16 by at most 0.4 %."""
+
+
 class AlignmentSettings(TrainingSettings):
     """Everything that decides what an alignment run computes."""
 
@@ -24,6 +29,12 @@ class AlignmentSettings(TrainingSettings):
 
     skew: float = Field(default=0.1, gt=0, lt=1)
     """Share of the first distribution in the mixture, for the skewed divergences."""
+
+    teacher_top_k: int = Field(default=64, ge=1)
+    """With --teacher-cache: the teacher's most likely tokens that are kept at each position; all others are one."""
+
+    teacher_stored_type: StoredType = "float16"
+    """With --teacher-cache: type of the kept log-probabilities; half the room, or no rounding."""
 
     train: Literal["full", "lora"] = "full"
     """Train all weights of the student, or a LoRA adapter that is merged into it when it is written."""

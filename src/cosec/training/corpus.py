@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from cosec.training.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
 """What is read from a folder, at any depth."""
+
+INSTALLED = "package:"
+"""What a path begins with that names a package or module of the running Python, as ``package:json``."""
 
 INSTRUCTION_FIELDS = (
     ("instruction", "output"),  # evol-codealpaca, Alpaca (which may add an input)
@@ -71,7 +75,8 @@ def load_corpus(
     """Read documents from JSONL files and folders of sources, and split them.
 
     Args:
-        paths: JSONL files of instructions or of MBPP, source files, and folders of sources.
+        paths: JSONL files of instructions or of MBPP, source files, folders of sources, and ``package:NAME`` for the
+            sources of an installed Python package.
         validation_share: Share of the documents set aside, by a hash of their text, where the data have no parts.
         seed: Of that choice.
         protected: Documents that share a run of words with these are left out; None checks nothing.
@@ -115,6 +120,8 @@ def _draw(text: str, share: float, seed: int) -> str:
 
 
 def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
+    if str(path).startswith(INSTALLED):
+        path = _installed(str(path).removeprefix(INSTALLED))
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SOURCE_SUFFIXES and file.is_file())
         if not files:
@@ -125,6 +132,14 @@ def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Do
     if path.suffix == ".jsonl":
         return _read_jsonl(path, digest, skipped)
     raise DataError(f"no training data at {path}: give a .jsonl file, a source file or a folder of sources")
+
+
+def _installed(name: str) -> Path:
+    """The folder of a package, or the file of a module, of the running Python; it is not imported."""
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.origin or Path(spec.origin).suffix != ".py":
+        raise DataError(f"{INSTALLED}{name}: this Python has no package or module of that name with Python sources")
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
 def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:

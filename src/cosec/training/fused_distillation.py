@@ -10,18 +10,18 @@ Axes: positions = predicted tokens, hidden = width of a model, head = entries of
 positions of one chunk, vocab = entries that both models share.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import linear
 
 from cosec.training.alignment_settings import Divergence
-from cosec.training.distillation import cross_entropy, divergence
+from cosec.training.distillation import divergence
+from cosec.training.divergence_slopes import SLOPES
+from cosec.training.fast_linear import product
+from cosec.training.top_tokens import TopTokens, tail_of
 
 TABLE_BYTES = 16 * 2**20
 """Size of one chunk's table of float32 logits; three to six such tables exist at once."""
@@ -54,12 +54,12 @@ class Projected:
         if self.weight is None:
             return self.hidden[rows, :vocabulary].detach().float().clone()
         bias = None if self.bias is None else self.bias[:vocabulary].detach()
-        return linear(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
+        return product(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
 
 
 def distillation_losses(
     student: Projected,
-    teacher: Projected | None,
+    teacher: Projected | TopTokens | None,
     targets: Int[Tensor, "positions"],
     *,
     vocabulary: int,
@@ -69,7 +69,9 @@ def distillation_losses(
 
     Args:
         student: Receives the gradient, in its hidden states and wherever its head requires one.
-        teacher: Positions as the student's; None only where ``mixture.kind`` is ``none``.
+        teacher: Positions as the student's; None only where ``mixture.kind`` is ``none``. Of a stored distribution all
+            tokens outside the top are one outcome, to teacher and student alike, which makes every divergence a lower
+            bound of the exact one.
         targets: The tokens that follow.
         vocabulary: Entries that both models share; the padding of wider heads is cut off.
         mixture: What to minimise.
@@ -86,16 +88,39 @@ def distillation_losses(
 
 @torch.no_grad()
 def measure(
-    student: Projected, teacher: Projected, targets: Int[Tensor, "positions"], *, vocabulary: int
+    student: Projected, teacher: Projected | TopTokens, targets: Int[Tensor, "positions"], *, vocabulary: int
 ) -> tuple[float, float, float]:
     """Mean cross-entropy, reverse KL and forward KL over the positions, in nats, without gradients."""
     sums = [0.0, 0.0, 0.0]
     for rows in _chunks(len(targets), vocabulary):
-        student_logits, teacher_logits = student.logits(rows, vocabulary), teacher.logits(rows, vocabulary)
-        sums[0] += float(cross_entropy(student_logits, targets[rows]).sum())
-        sums[1] += float(divergence(student_logits, teacher_logits, kind="reverse-kl").sum())
-        sums[2] += float(divergence(student_logits, teacher_logits, kind="forward-kl").sum())
+        student_log_probs = _normalised(student.logits(rows, vocabulary))
+        sums[0] -= float(student_log_probs.gather(-1, targets[rows].unsqueeze(-1)).sum())
+        if isinstance(teacher, TopTokens):
+            chosen = teacher[rows]
+            pair = chosen.coarsen(student_log_probs), chosen.outcomes
+        else:
+            pair = student_log_probs, _normalised(teacher.logits(rows, vocabulary))
+        sums[1] += float(divergence(*pair, kind="reverse-kl").sum())
+        sums[2] += float(divergence(*pair, kind="forward-kl").sum())
     return sums[0] / len(targets), sums[1] / len(targets), sums[2] / len(targets)
+
+
+@torch.no_grad()
+def top_tokens(teacher: Projected, *, vocabulary: int, count: int) -> TopTokens:
+    """The ``count`` most likely tokens at each position and the mass of the others, for a cache.
+
+    Args:
+        teacher: Hidden states with the head.
+        vocabulary: Entries that both models share; the others take no part in the mass.
+        count: Below ``vocabulary``.
+    """
+    parts = []
+    for rows in _chunks(len(teacher.hidden), vocabulary):
+        log_probs = _normalised(teacher.logits(rows, vocabulary))
+        values, token_ids = log_probs.topk(count, sorted=False)
+        parts.append((token_ids, values, tail_of(log_probs, token_ids)))
+    token_ids, values, tail = (torch.cat(part) for part in zip(*parts, strict=True))
+    return TopTokens(token_ids=token_ids, log_probs=values, tail=tail)
 
 
 class _Distillation(torch.autograd.Function):
@@ -108,7 +133,7 @@ class _Distillation(torch.autograd.Function):
         weight: Tensor | None,
         bias: Tensor | None,
         student: Projected,
-        teacher: Projected | None,
+        teacher: Projected | TopTokens | None,
         targets: Tensor,
         vocabulary: int,
         mixture: Mixture,
@@ -125,7 +150,7 @@ class _Distillation(torch.autograd.Function):
             if weight is None:
                 hidden_gradient[rows, :vocabulary] = slope
                 continue
-            hidden_gradient[rows] = (slope @ weight[:vocabulary]).to(hidden.dtype)
+            hidden_gradient[rows] = product(slope, weight[:vocabulary].t()).to(hidden.dtype)
             if weight_gradient is not None:
                 weight_gradient[:vocabulary].addmm_(slope.T, hidden[rows].to(weight.dtype))
             if bias_gradient is not None:
@@ -144,75 +169,49 @@ class _Distillation(torch.autograd.Function):
 
 
 def _chunk(
-    student: Projected, teacher: Projected | None, targets: Tensor, rows: slice, vocabulary: int, mixture: Mixture
+    student: Projected,
+    teacher: Projected | TopTokens | None,
+    targets: Tensor,
+    rows: slice,
+    vocabulary: int,
+    mixture: Mixture,
 ) -> tuple[Tensor, Tensor]:
     """Sums over the rows of mixture, cross-entropy and divergence; the slope of the first by the student's logits."""
     student_log_probs = _normalised(student.logits(rows, vocabulary))
     chosen = targets[rows].unsqueeze(-1)
     text = -student_log_probs.gather(-1, chosen).sum()
+    share = 1.0 if mixture.kind == "none" else 1 - mixture.weight
     if mixture.kind == "none" or teacher is None:
-        share, distance, slope = 1.0, torch.full_like(text, torch.nan), student_log_probs.exp_()
-        total = text
+        total, distance, slope = text, torch.full_like(text, torch.nan), student_log_probs.exp_()
     else:
-        share = 1 - mixture.weight
-        teacher_log_probs = _normalised(teacher.logits(rows, vocabulary))
-        values, probs, slope = SLOPES[mixture.kind](student_log_probs, teacher_log_probs, mixture.skew)
+        if isinstance(teacher, TopTokens):
+            values, slope = _stored_slope(student_log_probs, teacher[rows], mixture)
+        else:
+            teacher_log_probs = _normalised(teacher.logits(rows, vocabulary))
+            values, probs, slope = SLOPES[mixture.kind](student_log_probs, teacher_log_probs, mixture.skew)
+            slope = slope.mul_(mixture.weight).add_(probs, alpha=share)
         distance = values.sum()
         total = mixture.weight * distance + share * text
-        slope = slope.mul_(mixture.weight).add_(probs, alpha=share)
     # The cross-entropy's slope is S minus one at the token that followed.
     slope.scatter_add_(-1, chosen, torch.full_like(chosen, -share, dtype=slope.dtype))
     return torch.stack([total, text, distance]), slope
 
 
+def _stored_slope(student: Tensor, teacher: TopTokens, mixture: Mixture) -> tuple[Tensor, Tensor]:
+    """Each row's divergence over the coarse outcomes, and weight · its slope + share · S, in the place of ``student``.
+
+    The tail's slope is divided among its tokens by their share of the student's tail.
+    """
+    coarse = teacher.coarsen(student)
+    values, coarse_probs, coarse_slope = SLOPES[mixture.kind](coarse, teacher.outcomes, mixture.skew)
+    mixed = coarse_slope.mul_(mixture.weight).add_(coarse_probs, alpha=1 - mixture.weight)
+    per_probability = mixed[:, -1:] / coarse_probs[:, -1:].clamp_min(torch.finfo(mixed.dtype).tiny)
+    return values, student.exp_().mul_(per_probability).scatter_(-1, teacher.token_ids, mixed[:, :-1])
+
+
 def _normalised(logits: Tensor) -> Tensor:
     """Log-probabilities, in the place of the logits."""
     return logits.sub_(logits.logsumexp(-1, keepdim=True))
-
-
-def _reverse(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
-    """D = Σ S (log S - log T); slope S (log S - log T - D)."""
-    difference = torch.sub(student, teacher, out=teacher)
-    return _from_student(student.exp_(), difference, difference)
-
-
-def _forward(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
-    """D = Σ T (log T - log S); slope S - T."""
-    teacher_probs = teacher.exp()
-    values = torch.linalg.vecdot(teacher_probs, teacher.sub_(student))
-    probs = student.exp_()
-    return values, probs, torch.sub(probs, teacher_probs, out=teacher)
-
-
-def _skew_reverse(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
-    """D = Σ S (log S - log M), M = skew·S + (1-skew)·T; dD/dS = log S - log M - skew·S/M, up to a constant."""
-    mixed = torch.logaddexp(student + math.log(skew), teacher.add_(math.log1p(-skew)), out=teacher)
-    difference = torch.sub(student, mixed, out=mixed)
-    return _from_student(student.exp_(), difference, difference - skew * difference.exp())
-
-
-def _skew_forward(student: Tensor, teacher: Tensor, skew: float) -> tuple[Tensor, Tensor, Tensor]:
-    """D = Σ T (log T - log M), M = skew·T + (1-skew)·S; dD/dS = -(1-skew)·T/M."""
-    difference = teacher - torch.logaddexp(teacher + math.log(skew), student + math.log1p(-skew))
-    values = torch.linalg.vecdot(teacher.exp_(), difference)
-    _, probs, slope = _from_student(student.exp_(), difference, difference.exp_().mul_(skew - 1))
-    return values, probs, slope
-
-
-def _from_student(probs: Tensor, difference: Tensor, by_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Σ S·difference, S, and the slope S (g - Σ S g) by the logits, from that by the probabilities, in its place."""
-    values = torch.linalg.vecdot(probs, difference)
-    mean = torch.linalg.vecdot(probs, by_probs).unsqueeze(-1)
-    return values, probs, by_probs.sub_(mean).mul_(probs)
-
-
-SLOPES: dict[Divergence, Callable[[Tensor, Tensor, float], tuple[Tensor, Tensor, Tensor]]] = {
-    "reverse-kl": _reverse,
-    "forward-kl": _forward,
-    "skew-reverse-kl": _skew_reverse,
-    "skew-forward-kl": _skew_forward,
-}
-"""From both log-probabilities, which are overwritten: each row's divergence, S, and the slope by student logits."""
 
 
 def _chunks(positions: int, vocabulary: int) -> list[slice]:

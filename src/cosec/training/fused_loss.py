@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import linear
 
+from cosec.training.fast_linear import product
 from cosec.training.losses import position_weights
 from cosec.training.settings import KlDirection, Reduction
 
@@ -40,17 +40,21 @@ class _FusedLosses(torch.autograd.Function):
         security = torch.zeros((), dtype=torch.float32, device=student_hidden.device)
         functional = torch.zeros_like(security)
         for rows in torch.split(changed.nonzero().squeeze(-1), CHUNK):
-            values, slope = _security_chunk(linear(student_hidden[rows], head_weight, head_bias).float(), targets[rows])
+            values, slope = _security_chunk(
+                product(student_hidden[rows], head_weight, head_bias).float(), targets[rows]
+            )
             security += (values * weights[rows]).sum()
-            gradient[rows] = (slope.mul_(weights[rows, None])).to(head_weight.dtype) @ head_weight
+            slope = slope.mul_(weights[rows, None]).to(head_weight.dtype)
+            gradient[rows] = product(slope, head_weight.t())
         for rows in torch.split((~changed).nonzero().squeeze(-1), CHUNK):
             values, slope = _functional_chunk(
-                linear(student_hidden[rows], head_weight, head_bias).float(),
-                linear(reference_hidden[rows], head_weight, head_bias).float(),
+                product(student_hidden[rows], head_weight, head_bias).float(),
+                product(reference_hidden[rows], head_weight, head_bias).float(),
                 direction,
             )
             functional += (values * weights[rows]).sum()
-            gradient[rows] = (slope.mul_(weights[rows, None])).to(head_weight.dtype) @ head_weight
+            slope = slope.mul_(weights[rows, None]).to(head_weight.dtype)
+            gradient[rows] = product(slope, head_weight.t())
         ctx.save_for_backward(gradient, changed)
         return security, functional
 

@@ -21,6 +21,7 @@ from cosec.training.balancing import balance
 from cosec.training.checkpoint import CheckpointStore, RunState
 from cosec.training.curves import plots_available
 from cosec.training.examples import TrainingExample, tokenize_pairs
+from cosec.training.fast_linear import speed_up
 from cosec.training.loop import TrainingLoop
 from cosec.training.manifest import describe_data
 from cosec.training.objective import HardeningObjective, ReferenceCache
@@ -110,6 +111,7 @@ def harden(
         shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     accelerator.wait_for_everyone()
     model = attach_adapter(base, settings, accelerator.device)
+    speed_up(model)
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_adapter(model, base.name, folder),

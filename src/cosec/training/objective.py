@@ -142,7 +142,7 @@ class HardeningObjective:
     def _head_is_plain(self) -> bool:
         """Check on two tokens that the head is frozen, linear and the only thing between body and logits."""
         self._fused = True
-        if type(self._head) is not nn.Linear or self._head.weight.requires_grad:
+        if not isinstance(self._head, nn.Linear) or self._head.weight.requires_grad:
             return False
         probe = torch.tensor([[0, 1, 0]], device=self._model.device)
         self._model.eval()

@@ -57,6 +57,12 @@ class LossSums:
 class Progress(Protocol):
     """Receives events of one training run, on the main process only."""
 
+    def teaching(self, *, examples: int) -> None:
+        """A teacher begins to predict ``examples`` examples, this process its share of them."""
+
+    def taught(self) -> None:
+        """One of them is done."""
+
     def started(self, *, steps: int, done: int) -> None:
         """Training begins at step ``done`` of ``steps``."""
 
@@ -72,6 +78,12 @@ class Progress(Protocol):
 
 class SilentProgress:
     """Tells nobody."""
+
+    def teaching(self, *, examples: int) -> None:
+        """Ignore the event."""
+
+    def taught(self) -> None:
+        """Ignore the event."""
 
     def started(self, *, steps: int, done: int) -> None:
         """Ignore the event."""

@@ -151,7 +151,8 @@ def read_recipe(name_or_file: str, folder: str = ".") -> dict[str, Any]:
     shipped = shipped_recipes(folder)
     file = shipped.get(name_or_file, Path(name_or_file))
     if not file.is_file():
-        raise SettingsError(f"no recipe {name_or_file!r}; shipped are {', '.join(shipped)}, or give a .toml file")
+        names = f"shipped are {', '.join(shipped)}, or " if shipped else ""
+        raise SettingsError(f"no recipe {name_or_file!r}; {names}give a .toml file")
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

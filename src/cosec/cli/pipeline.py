@@ -1,0 +1,63 @@
+"""``cosec pipeline``: align, tune and evaluate from one recipe, each stage only where it is not done yet."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
+
+
+def pipeline(recipe: Path, /, *, out: Path, dry_run: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Run all stages of a recipe one after the other: prune, align, tune, evaluate.
+
+    Every stage is an ordinary command, run as a program of its own. A stage that is done with the same inputs is passed
+    over, one that died goes on from its last checkpoint. File names in the recipe are looked up from here.
+
+    Args:
+        recipe: A TOML file with the tables [prune], [align], [tune] and [[evaluate]], whose entries are the flags of
+            these commands.
+        out: Folder of the pipeline; each stage has its own folder there.
+        dry_run: Say what would run, and stop.
+    """
+    from rich.console import Console
+
+    from cosec.cli.processes import ENTRY
+    from cosec.training.settings import read_recipe
+
+    console = Console()
+    stages = plan_stages(read_recipe(str(recipe), "pipeline"), out)
+    for stage in stages:
+        _check_flags(stage)
+    undone = False
+    for stage in stages:
+        # What an undone stage will make is not there to be compared yet.
+        state = "new" if undone and dry_run else state_of(stage)
+        undone = undone or state != "done"
+        command = resumed(stage) if state == "begun" else stage.command
+        word = {"done": "done already", "begun": "goes on", "new": "runs"}[state]
+        console.print(f"{stage.name} {word}: cosec {shlex.join(command)}", soft_wrap=True, highlight=False)
+        if state == "done" or dry_run:
+            continue
+        record_stage(stage, "begun")
+        code = subprocess.run([sys.executable, "-c", ENTRY, *command], check=False).returncode
+        if code:
+            console.print(f"{stage.name} ended with code {code}; run the same command to go on", highlight=False)
+            sys.exit(code if code > 0 else 1)
+        record_stage(stage, "done")
+
+
+def _check_flags(stage: Stage) -> None:
+    """Let the command's own parser look at the flags before anything runs.
+
+    Raises:
+        CycloptsError: As on the command line.
+    """
+    from cosec.cli.main import app
+
+    app.parse_args(list(stage.command), exit_on_error=False, print_error=False)

@@ -1,0 +1,203 @@
+"""The stages of ``cosec pipeline``: which commands a recipe stands for, and whether one of them is done.
+
+A stage is one `cosec` command. What it was made from is a hash over its command line and over the contents of the files
+and folders that it names, never their dates; the record of a stage holds that hash and one over what came out. Knows
+nothing about how commands are run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cosec
+from cosec.errors import SettingsError
+
+StageState = Literal["new", "begun", "done"]
+
+WEIGHTS = ("config.json", "tokenizer.json", "adapter_config.json", "*.safetensors")
+"""What a model or an adapter is; beside it lie curves, manifests and checkpoints, which play no part."""
+
+READ_FLAGS = frozenset(
+    {"--data", "--pairs", "--recipe", "--teacher", "--student", "--base", "--target", "--security"}
+    | {"--scenarios", "--problems"}
+)
+"""Flags that may name a file or a folder which is read."""
+
+RESUMABLE = ("align", "tune")
+"""Stages that go on with --resume; the others go on, or begin again, with the same command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One command, with the folder that it makes."""
+
+    name: str
+    """As ``align`` or ``evaluate-joint``; unlike all others of the pipeline."""
+
+    command: tuple[str, ...]
+    """Verb and flags, --out among them."""
+
+    out: Path
+    record: Path
+    """File that says what the stage was made from, and whether it is done."""
+
+
+def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
+    """Turn a recipe into commands, each fed with what the one before made.
+
+    Args:
+        recipe: Tables ``prune``, ``align``, ``tune`` and any number of ``evaluate``, each optional; their entries are
+            the command's flags, and ``evaluate`` has ``measure`` for the word after the verb.
+        out: Folder of the pipeline.
+
+    Raises:
+        SettingsError: If a table is unknown, malformed, or names a folder that the pipeline decides itself.
+    """
+    unknown = recipe.keys() - {"prune", "align", "tune", "evaluate"}
+    if unknown or not recipe:
+        found = ", ".join(sorted(unknown)) or "nothing"
+        raise SettingsError(f"a pipeline has the tables prune, align, tune and evaluate; found {found}")
+    tables = {name: _table(recipe[name], name) for name in ("prune", "align", "tune") if name in recipe}
+    evaluations = recipe.get("evaluate", [])
+    if not isinstance(evaluations, list):
+        raise SettingsError("write [[evaluate]], with two brackets: there may be several")
+    stages = []
+    made: dict[str, str] = {}
+    if "prune" in tables:
+        prune = dict(tables["prune"])
+        model = str(prune.pop("model", "smollm2-135m"))
+        made |= {"student": str(out / "student")}
+        stages.append(_stage("prune", ["models", "prune", model], prune, out / "student", out))
+    if "align" in tables:
+        given = {key: made[key] for key in ("student",) if key in made}
+        stages.append(_stage("align", ["align"], given | tables["align"], out / "aligned", out))
+        made |= {"base": str(out / "aligned")}
+    if "tune" in tables:
+        given = {key: made[key] for key in ("base",) if key in made}
+        stages.append(_stage("tune", ["tune"], given | tables["tune"], out / "adapter", out))
+        made |= {"security": str(out / "adapter")}
+    elif "base" in made:
+        made |= {"security": made["base"]}
+    for number, table in enumerate(evaluations, start=1):
+        flags = _table(table, "evaluate")
+        measure = str(flags.pop("measure", "joint"))
+        name = str(flags.pop("name", f"{measure}-{number}"))
+        given = {key: made[key] for key in ("security",) if key in made}
+        stages.append(_stage(f"evaluate-{name}", ["evaluate", measure], given | flags, out / f"evaluation-{name}", out))
+    return stages
+
+
+def _table(found: Any, name: str) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise SettingsError(f"{name} must be a table of flags")
+    for decided in ("out", "resume", "dry_run"):
+        if decided in found:
+            raise SettingsError(f"{name}.{decided} is decided by the pipeline; leave it out")
+    return dict(found)
+
+
+def _stage(name: str, verb: Sequence[str], flags: Mapping[str, Any], folder: Path, out: Path) -> Stage:
+    words = [*verb]
+    for key, value in flags.items():
+        flag = f"--{key.replace('_', '-')}"
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
+        else:
+            words += [word for each in (value if isinstance(value, list) else [value]) for word in (flag, str(each))]
+    return Stage(
+        name=name,
+        command=(*words, "--out", str(folder)),
+        out=folder,
+        record=out / "stages" / f"{name}.json",
+    )
+
+
+def state_of(stage: Stage) -> StageState:
+    """Compare the stage's record with its inputs and its output as they are now.
+
+    Raises:
+        SettingsError: If the stage was begun from other inputs, or the model that it made was changed since.
+    """
+    if not stage.record.is_file():
+        return "new"
+    try:
+        found = json.loads(stage.record.read_text(encoding="utf-8"))
+        state, inputs, output = found["state"], found["inputs"], found["output"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SettingsError(f"cannot read {stage.record} ({error!r}); delete it and {stage.out}") from error
+    if not stage.out.exists():
+        return "new"
+    if inputs != digest_inputs(stage):
+        _refuse(stage, "was made from other inputs")
+    if state == "done" and output != _digest_weights(stage.out):
+        _refuse(stage, "was changed after it was made")
+    return "done" if state == "done" else "begun"
+
+
+def _refuse(stage: Stage, why: str) -> None:
+    raise SettingsError(f"{stage.out} {why}: delete it to make it again, or choose another --out")
+
+
+def record_stage(stage: Stage, state: StageState) -> None:
+    """Write that the stage was begun, or is done."""
+    from cosec.models.store import write_atomically
+
+    record = {
+        "state": state,
+        "command": list(stage.command),
+        "inputs": digest_inputs(stage),
+        "output": _digest_weights(stage.out) if state == "done" else None,
+    }
+    write_atomically(stage.record, json.dumps(record, indent=2) + "\n")
+
+
+def resumed(stage: Stage) -> tuple[str, ...]:
+    """The command that goes on with a stage that was begun."""
+    checkpoints = any((stage.out / "checkpoints").glob("step-*"))
+    return (*stage.command, "--resume") if stage.command[0] in RESUMABLE and checkpoints else stage.command
+
+
+def digest_inputs(stage: Stage) -> str:
+    """Hash cosec's version and the command, with the contents of what it reads in the place of the names."""
+    digest = hashlib.sha256(cosec.__version__.encode())
+    before = ""
+    for word in stage.command:
+        shown = word
+        if word == str(stage.out):
+            shown = "out"
+        elif before in READ_FLAGS or before == "prune":
+            # A benchmark's file may follow its kind, as in mbpp:FILE.
+            path = next((path for path in (Path(word), Path(word.partition(":")[2] or word)) if path.exists()), None)
+            shown = digest_path(path) if path else word
+        digest.update(f"\0{shown}".encode())
+        before = word
+    return digest.hexdigest()
+
+
+def digest_path(path: Path) -> str:
+    """Hash a file, the weights of a model's or an adapter's folder, or all files of another folder, by name."""
+    from cosec.models.identity import hash_file
+
+    if path.is_file():
+        return hash_file(path)
+    return _digest_weights(path) or _digest_files(path, [file for file in path.rglob("*") if file.is_file()])
+
+
+def _digest_weights(folder: Path) -> str | None:
+    """Hash a model or an adapter; None for a folder of something else."""
+    files = {file for pattern in WEIGHTS for file in folder.glob(pattern)}
+    return _digest_files(folder, files) if any(file.suffix == ".safetensors" for file in files) else None
+
+
+def _digest_files(folder: Path, files: Iterable[Path]) -> str:
+    from cosec.models.identity import hash_file
+
+    digest = hashlib.sha256()
+    for name, file in sorted((file.relative_to(folder).as_posix(), file) for file in files):
+        digest.update(f"{name}\0{hash_file(file)}\0".encode())
+    return digest.hexdigest()

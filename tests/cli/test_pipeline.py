@@ -1,0 +1,87 @@
+"""``cosec pipeline`` on tiny models; every stage is a program of its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from tests.tiny import save_tiny
+from tests.training.conftest import record
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    teacher = save_tiny("llama", tmp_path / "teacher", layers=3)
+    data, pairs = tmp_path / "data.jsonl", tmp_path / "pairs.jsonl"
+    data.write_text("".join(json.dumps({"instruction": f"Do {n}", "output": f"return {n}"}) + "\n" for n in range(4)))
+    pairs.write_text("".join(json.dumps(record(number)) + "\n" for number in range(3)))
+    file = tmp_path / "recipe.toml"
+    file.write_text(f"""
+[prune]
+model = "{teacher}"
+layers = 2
+
+[align]
+teacher = "{teacher}"
+data = ["{data}"]
+max_tokens = 64
+max_steps = 1
+validation_share = 0
+overlap_check = false
+
+[tune]
+pairs = ["{pairs}"]
+max_tokens = 64
+max_steps = 1
+cwe_floor = 0
+validation_share = 0
+""")
+    return file
+
+
+def test_the_stages_run_once_and_are_passed_over_afterwards(recipe, tmp_path, capfd) -> None:
+    command = ["pipeline", str(recipe), "--out", str(tmp_path / "out")]
+    assert main([*command, "--dry-run"]) == 0
+    planned = capfd.readouterr().out
+    assert "align runs: cosec align --student" in planned
+    assert not (tmp_path / "out").exists()
+    assert main(command) == 0
+    assert (tmp_path / "out" / "adapter" / "adapter_model.safetensors").is_file()
+    capfd.readouterr()
+    assert main(command) == 0
+    output = capfd.readouterr().out
+    assert [line.split(":")[0] for line in output.splitlines()] == [
+        f"{name} done already" for name in ("prune", "align", "tune")
+    ]
+
+
+def test_a_failing_stage_stops_the_pipeline_and_goes_on_later(recipe, tmp_path, capfd) -> None:
+    data = tmp_path / "data.jsonl"
+    good = data.read_text()
+    data.write_text("not JSON\n")
+    command = ["pipeline", str(recipe), "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 2
+    said = capfd.readouterr()
+    assert "align ended with code 2" in said.out
+    assert "is not JSON" in said.err
+    assert not (tmp_path / "out" / "adapter").exists()
+    data.write_text(good)
+    assert main(command) == 0
+    assert "prune done already" in capfd.readouterr().out
+
+
+def test_a_misspelt_flag_is_found_before_anything_runs(recipe, tmp_path, capfd) -> None:
+    recipe.write_text(recipe.read_text().replace("cwe_floor", "cwe_flor"))
+    assert main(["pipeline", str(recipe), "--out", str(tmp_path / "out")]) == 2
+    assert "--cwe-floor" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_repositorys_recipe_names_flags_that_exist(tmp_path, capfd) -> None:
+    assert main(["pipeline", str(REPOSITORY / "recipes" / "smollm2.toml"), "--out", str(tmp_path), "--dry-run"]) == 0
+    assert capfd.readouterr().out.count(" runs: cosec ") == 5

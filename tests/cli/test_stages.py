@@ -1,0 +1,132 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
+from cosec.errors import SettingsError
+
+
+def make(folder: Path, *, command: tuple[str, ...] | None = None) -> Stage:
+    out = folder / "aligned"
+    given = command or ("align", "--data", str(folder / "data.jsonl"))
+    return Stage(name="align", command=(*given, "--out", str(out)), out=out, record=folder / "stages" / "align.json")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    (tmp_path / "data.jsonl").write_text("one\n")
+    return make(tmp_path)
+
+
+def finish(stage: Stage) -> None:
+    record_stage(stage, "begun")
+    stage.out.mkdir()
+    (stage.out / "model.safetensors").write_bytes(b"weights")
+    (stage.out / "config.json").write_text("{}")
+    record_stage(stage, "done")
+
+
+def test_each_stage_is_fed_with_what_the_one_before_made(tmp_path) -> None:
+    recipe = {
+        "prune": {"model": "big", "layers": 20},
+        "align": {"teacher": "big", "data": ["a.jsonl", "b"], "packing": False},
+        "tune": {"max_steps": 3},
+        "evaluate": [
+            {"measure": "joint", "target": "big"},
+            {"measure": "function", "name": "easy", "security": "none"},
+        ],
+    }
+    out = str(tmp_path)
+    commands = {stage.name: stage.command for stage in plan_stages(recipe, tmp_path)}
+    assert commands == {
+        "prune": ("models", "prune", "big", "--layers", "20", "--out", f"{out}/student"),
+        "align": tuple(
+            f"align --student {out}/student --teacher big --data a.jsonl --data b --no-packing"
+            f" --out {out}/aligned".split()
+        ),
+        "tune": tuple(f"tune --base {out}/aligned --max-steps 3 --out {out}/adapter".split()),
+        "evaluate-joint-1": tuple(
+            f"evaluate joint --security {out}/adapter --target big --out {out}/evaluation-joint-1".split()
+        ),
+        "evaluate-easy": tuple(f"evaluate function --security none --out {out}/evaluation-easy".split()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "complaint"),
+    [
+        ({}, "found nothing"),
+        ({"align": {}, "alignn": {}}, "found alignn"),
+        ({"align": {"out": "x"}}, "align.out is decided by the pipeline"),
+        ({"evaluate": {}}, "two brackets"),
+        ({"tune": 3}, "must be a table"),
+    ],
+)
+def test_a_recipe_that_is_no_pipeline_is_refused(tmp_path, recipe: dict[str, object], complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        plan_stages(recipe, tmp_path)
+
+
+def test_a_stage_is_done_while_its_inputs_and_its_output_are_the_same(stage) -> None:
+    assert state_of(stage) == "new"
+    finish(stage)
+    assert state_of(stage) == "done"
+
+
+def test_dates_play_no_part_but_contents_do(stage, tmp_path) -> None:
+    finish(stage)
+    data = tmp_path / "data.jsonl"
+    data.unlink()
+    data.write_text("one\n")
+    assert state_of(stage) == "done"
+    data.write_text("two\n")
+    with pytest.raises(SettingsError, match="was made from other inputs"):
+        state_of(stage)
+
+
+def test_another_flag_is_another_input(stage, tmp_path) -> None:
+    finish(stage)
+    other = make(tmp_path, command=("align", "--data", str(tmp_path / "data.jsonl"), "--seed", "1"))
+    with pytest.raises(SettingsError, match="was made from other inputs"):
+        state_of(other)
+
+
+def test_a_model_that_was_changed_afterwards_is_not_taken_for_the_stages(stage) -> None:
+    finish(stage)
+    (stage.out / "curves.png").write_bytes(b"a picture plays no part")
+    assert state_of(stage) == "done"
+    (stage.out / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(SettingsError, match="was changed after it was made"):
+        state_of(stage)
+
+
+def test_a_deleted_output_is_made_again(stage, tmp_path) -> None:
+    finish(stage)
+    for file in stage.out.iterdir():
+        file.unlink()
+    stage.out.rmdir()
+    (tmp_path / "data.jsonl").write_text("two\n")
+    assert state_of(stage) == "new"
+
+
+def test_a_stage_that_died_goes_on_from_its_checkpoint(stage) -> None:
+    record_stage(stage, "begun")
+    stage.out.mkdir()
+    assert state_of(stage) == "begun"
+    assert resumed(stage) == stage.command
+    (stage.out / "checkpoints" / "step-0000001").mkdir(parents=True)
+    assert resumed(stage) == (*stage.command, "--resume")
+
+
+def test_evaluations_go_on_with_the_same_command(tmp_path) -> None:
+    stage = make(tmp_path, command=("evaluate", "joint"))
+    (stage.out / "checkpoints" / "step-0000001").mkdir(parents=True)
+    assert resumed(stage) == stage.command
+
+
+def test_a_damaged_record_is_a_clear_error(stage) -> None:
+    finish(stage)
+    stage.record.write_text(json.dumps({"state": "done"}))
+    with pytest.raises(SettingsError, match="cannot read"):
+        state_of(stage)

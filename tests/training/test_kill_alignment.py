@@ -1,0 +1,68 @@
+"""A run that SIGKILL ends at any moment, in a process of its own, resumes to the same bits."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import curve_points
+from tests.training.test_alignment import weights
+from tests.training.test_hardening import assert_same_weights
+
+REPOSITORY = Path(__file__).parents[2]
+STEPS = 60
+
+SETTINGS = {"packing": False, "epochs": 20, "max_steps": STEPS, "checkpoint_minutes": 1e-9}
+"""A checkpoint after every step, so that a kill often falls into the writing of one."""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    stream = random.Random(0)
+    words = ["value", "index", "return", "total", "buffer", "cursor"]
+    records = [{"instruction": f"Task {n}", "output": " ".join(stream.choices(words, k=6))} for n in range(12)]
+    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return tmp_path / "data.jsonl"
+
+
+def start(data: Path, out: Path) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])}
+    command = [sys.executable, "-m", "tests.training.tiny_alignment", str(data), str(out), json.dumps(SETTINGS)]
+    return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+
+
+def steps_done(out: Path) -> int:
+    return max((int(folder.name[5:]) for folder in (out / "checkpoints").glob("step-*")), default=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_killed_with_sigkill_again_and_again_ends_in_the_same_bits(data, tmp_path) -> None:
+    stream = random.Random(os.environ.get("COSEC_TEST_SEED", "0"))
+    assert start(data, tmp_path / "whole").wait() == 0
+    kills, aims = 0, sorted(stream.sample(range(1, STEPS - 5), 6))
+    while True:
+        process = start(data, tmp_path / "killed")
+        while process.poll() is None:
+            if kills < len(aims) and steps_done(tmp_path / "killed") >= aims[kills]:
+                # Anywhere inside a step or a checkpoint.
+                time.sleep(stream.random() * 0.1)
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        code = process.wait()
+        if code == -signal.SIGKILL:
+            kills += 1
+            assert steps_done(tmp_path / "killed") < STEPS
+            continue
+        assert code == 0
+        break
+    assert kills == len(aims)
+    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "killed")
