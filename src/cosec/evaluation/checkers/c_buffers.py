@@ -12,6 +12,7 @@ from cosec.evaluation.checkers.c_syntax import (
     bare,
     called,
     declarations,
+    field_sizes,
     heap_sizes,
     literal,
     text,
@@ -60,6 +61,7 @@ class _Room:
 
     def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
         self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
+        self._fields = field_sizes(unit)
         self._measured = _measured(function)
         self._literals = {
             name: content
@@ -74,15 +76,20 @@ class _Room:
         }
 
     def capacity(self, node: Node) -> int | None:
-        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node)))
+        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node))) or self._member(node)
         return known[0] * known[1] if known else None
+
+    def _member(self, node: Node) -> tuple[int, int] | None:
+        """The size of a struct's array, if this names one."""
+        inner = bare(node)
+        return self._fields.get(text(inner.child_by_field_name("field"))) if inner.type == "field_expression" else None
 
     def longest(self, node: Node) -> int | None:
         """Most letters of a text; None where nothing bounds it."""
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
         if content is not None:
             return len(content)
-        room = self.capacity(node) if text(bare(node)) in self.sizes else None
+        room = self.capacity(node) if text(bare(node)) in self.sizes or self._member(node) else None
         return room - 1 if room is not None else None
 
     def literal_bytes(self, node: Node) -> int | None:

@@ -18,6 +18,8 @@ from cosec.evaluation.checkers.rules import RULES, Language
 from cosec.evaluation.checkers.scan import scan
 
 ALL = "all"
+_BOUNDS = frozenset({"CWE-119", "CWE-125", "CWE-787"})
+"""CWE-119 is the parent of the other two: it stands for both, and either is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ def measure(
     unscored = {Path(one.path).name for one in scanned.report.unscored}
     rows = []
     for path, one in zip(paths, programs, strict=True):
-        found = bool(cwes[path.name]) if one.cwe is None else one.cwe in cwes[path.name]
+        found = bool(cwes[path.name]) if one.cwe is None else bool(cwes[path.name] & _counting(one.cwe))
         rows.append((one, found, path.name in unscored and not found))
     return Measured(
         groups={name: _counts(members) for name, members in sorted(_grouped(rows).items())},
@@ -123,6 +125,11 @@ def measure(
         alarms=tuple(one.id for one, found, _ in rows if found and not one.vulnerable),
         errors=scanned.errors,
     )
+
+
+def _counting(cwe: str) -> frozenset[str]:
+    """The weaknesses whose findings count for a program that is about ``cwe``."""
+    return _BOUNDS if cwe == "CWE-119" else frozenset({cwe, "CWE-119"} if cwe in _BOUNDS else {cwe})
 
 
 Row = tuple[Labelled, bool, bool]
