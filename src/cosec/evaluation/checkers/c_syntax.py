@@ -244,7 +244,7 @@ def heap_sizes(unit: Unit, function: Node, sizes: dict[str, tuple[int, int]]) ->
             continue
         name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
         value = node.child_by_field_name("value") or node.child_by_field_name("right")
-        if value is None or unit.constant(value) == 0:
+        if value is None or text(bare(value)) == "NULL" or unit.constant(value) == 0:
             continue
         allocated = called(bare(value)) == "malloc" and len(arguments(bare(value))) == 1
         size = unit.constant(arguments(bare(value))[0], sizes) if allocated else None
