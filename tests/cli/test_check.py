@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,52 @@ def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:
     assert code == 1
     assert [(one["path"], one["line"]) for one in report["findings"]] == [("copy.c", 6)]
     assert not report["unscored"]
+
+
+def labelled(folder: Path, rows: list[dict[str, object]]) -> str:
+    file = folder / "labelled.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(file)
+
+
+EVAL = "def run(request):\n    import os\n    os.system(request.args['a'])\n"
+
+
+def test_labelled_programs_show_what_is_found_missed_and_falsely_alarmed(project, capsys) -> None:
+    rows = [
+        {"id": "weak", "lang": "py", "cwe": "078", "code": EVAL, "vulnerable": True},
+        {"id": "missed", "lang": "py", "cwe": "CWE-089", "code": EVAL, "vulnerable": True},
+        {"id": "alarm", "lang": "py", "code": EVAL, "vulnerable": False},
+        {"id": "sound", "lang": "py", "code": "x = 1\n", "vulnerable": False},
+        {"id": "broken", "lang": "py", "code": "def (", "vulnerable": True},
+    ]
+    code, out, _ = run(["--labelled", labelled(project, rows)], capsys)
+    assert code == 0
+    assert "all: found 1/3, false alarms 1/2, precision 50.0 %, unscored 1" in out
+    assert "py CWE-078: found 1/1" in out
+    assert "py CWE-089: found 0/1" in out
+    assert "missed: missed\nmissed: broken\nfalse alarm: alarm\n" in out
+    _, answer = run_json(["--labelled", labelled(project, rows)], capsys)
+    assert answer["groups"]["all"]["recall"] == pytest.approx(1 / 3)
+    assert answer["groups"]["py CWE-089"]["precision"] is None
+    assert answer["missed"] == ["missed", "broken"]
+
+
+@pytest.mark.parametrize(
+    ("row", "hint"),
+    [
+        ({"lang": "py", "vulnerable": True}, "Line 1 of .* has no text under code"),
+        ({"lang": "rust", "code": "", "vulnerable": True}, "needs lang"),
+        ({"lang": "py", "code": "", "vulnerable": 1}, "needs lang"),
+        ({"lang": "py", "code": "", "vulnerable": True, "cwe": "999"}, "CWE-999, which no rule here"),
+    ],
+)
+def test_a_malformed_labelled_line_is_named(project, capsys, row, hint: str) -> None:
+    code, _, err = run(["--labelled", labelled(project, [row])], capsys)
+    assert code == 2
+    assert re.search(hint, err)
+
+
+def test_labelled_programs_take_the_place_of_paths(project, capsys) -> None:
+    code, _, err = run(["users.py", "--labelled", labelled(project, [])], capsys)
+    assert (code, "takes the place of paths" in err) == (2, True)

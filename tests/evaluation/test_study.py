@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -261,16 +260,20 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_study_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios", 9)
     run(settings(scenarios), tmp_path / "alone")
-    chance, killed = random.Random(0), 0
+    chance, killed, folders = random.Random(0), 0, 0
     while killed < 20:
-        process = start(scenarios, tmp_path / "killed", 0.2)
-        time.sleep(2.5 + chance.random() * 1.5)
-        if process.poll() is None:
+        process = start(scenarios, tmp_path / f"killed-{folders}", 0.3)
+        try:
+            process.wait(timeout=2.0 + chance.random() * 3.0)
+            folders += 1  # it came to its end: the next kills hit another study
+        except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed += 1
-    assert start(scenarios, tmp_path / "killed", 0.0).wait(timeout=120) == 0
-    assert without_times(tmp_path / "killed") == without_times(tmp_path / "alone")
+            process.wait()
+            killed += 1
+    for folder in range(folders + 1):
+        assert start(scenarios, tmp_path / f"killed-{folder}", 0.0).wait(timeout=120) == 0
+        assert without_times(tmp_path / f"killed-{folder}") == without_times(tmp_path / "alone")

@@ -31,6 +31,7 @@ def check(
     dynamic: Annotated[bool, Parameter(negative=())] = False,
     fail_on: Literal["error", "warning", "note", "never"] = "note",
     baseline: Path | None = None,
+    labelled: Path | None = None,
 ) -> None:
     """Look for weaknesses in Python and C files.
 
@@ -45,11 +46,17 @@ def check(
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
         fail_on: The least severity that makes the exit code 1.
         baseline: An earlier JSON or SARIF report; only findings that it does not have are shown and count.
+        labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
+            if known). Shows how many the checkers find, and how often they are wrong.
     """
     from cosec.evaluation.checkers.baseline import new_findings
     from cosec.evaluation.checkers.sarif import sarif_report
     from cosec.evaluation.checkers.scan import scan
 
+    if labelled is not None:
+        _refuse_unknown(checker, rule)
+        _measure(labelled, paths, format, checker, rule, dynamic)
+        return
     if not paths:
         raise SettingsError("Name files or folders to check, such as: cosec check src")
     _refuse_unknown(checker, rule)
@@ -71,6 +78,44 @@ def check(
     counting = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     if any(finding.severity in counting for finding in findings):
         sys.exit(EXIT_FINDINGS)
+
+
+def _measure(
+    labelled: Path,
+    paths: Sequence[Path],
+    format: str,
+    checkers: Sequence[str],
+    rules: Sequence[str],
+    dynamic: bool,
+) -> None:
+    """Show how right the checkers are on programs that are known to be weak or not."""
+    from dataclasses import asdict
+
+    from cosec.evaluation.checkers.labelled import measure, read_labelled
+
+    if paths or format == "sarif":
+        raise SettingsError("--labelled takes the place of paths and answers as text or json.")
+    measured = measure(read_labelled(labelled), checkers=checkers, rules=rules or None, dynamic=dynamic)
+    if format == "json":
+        groups = {
+            name: {**asdict(one), "recall": one.recall, "precision": one.precision, "false_alarms": one.false_alarms}
+            for name, one in measured.groups.items()
+        }
+        print(json.dumps({**asdict(measured), "groups": groups}, indent=2))  # noqa: T201 - the contract
+    else:
+        for name, one in measured.groups.items():
+            precision = "-" if one.precision is None else f"{100 * one.precision:.1f} %"
+            print(  # noqa: T201 - the answer
+                f"{name}: found {one.found}/{one.found + one.missed}, "
+                f"false alarms {one.alarms}/{one.alarms + one.silent}, precision {precision}, unscored {one.unscored}"
+            )
+        for title, ids in (("missed", measured.missed), ("false alarm", measured.alarms)):
+            for each in ids:
+                print(f"{title}: {each}")  # noqa: T201 - the answer
+        for error in measured.errors:
+            print(f"cosec: error: {' '.join(error.split())}", file=sys.stderr)  # noqa: T201 - a message
+    if measured.errors:
+        sys.exit(EXIT_ERROR)
 
 
 def _refuse_unknown(checkers: Sequence[str], rules: Sequence[str]) -> None:

@@ -86,7 +86,7 @@ void trim(char *line)
     int last = strlen(line) - 1;
     while (line[last] == '\n') // expect: c/out-of-bounds-read
         last--;
-    line[last + 1] = 0;
+    line[last + 1] = 0; // expect: c/out-of-bounds-write
 }
 // case: trimmed with a stop
 #include <string.h>
@@ -172,4 +172,17 @@ int plus(const char *text)
     if (at < 0 || at > 1000)
         return -1;
     return (int) at * 12 + 1;
+}
+// case: pointers that start as NULL and are given a size
+#include <stdlib.h>
+int copy(void)
+{
+    int *to = NULL;
+    to = malloc(sizeof(int) * 10);
+    if (to == NULL)
+        return 1;
+    for (int i = 0; i <= 10; i++)
+        to[i] = i; // expect: c/out-of-bounds-write
+    free(to);
+    return 0;
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.c_syntax import (
@@ -12,6 +12,7 @@ from cosec.evaluation.checkers.c_syntax import (
     bare,
     called,
     declarations,
+    field_sizes,
     heap_sizes,
     literal,
     text,
@@ -39,7 +40,7 @@ def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
     room = _Room(unit, function, sizes)
     for call in walk(function):
         if call.type in ("while_statement", "for_statement"):
-            _backwards(call, report)
+            _backwards(function, call, report)
         name, given = called(call), arguments(call)
         if not given:
             continue
@@ -60,6 +61,7 @@ class _Room:
 
     def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
         self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
+        self._fields = field_sizes(unit)
         self._measured = _measured(function)
         self._literals = {
             name: content
@@ -74,15 +76,20 @@ class _Room:
         }
 
     def capacity(self, node: Node) -> int | None:
-        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node)))
+        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node))) or self._member(node)
         return known[0] * known[1] if known else None
+
+    def _member(self, node: Node) -> tuple[int, int] | None:
+        """The size of a struct's array, if this names one."""
+        inner = bare(node)
+        return self._fields.get(text(inner.child_by_field_name("field"))) if inner.type == "field_expression" else None
 
     def longest(self, node: Node) -> int | None:
         """Most letters of a text; None where nothing bounds it."""
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
         if content is not None:
             return len(content)
-        room = self.capacity(node) if text(bare(node)) in self.sizes else None
+        room = self.capacity(node) if text(bare(node)) in self.sizes or self._member(node) else None
         return room - 1 if room is not None else None
 
     def literal_bytes(self, node: Node) -> int | None:
@@ -197,8 +204,11 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
             report(call, _WRITE, f"{text(source)} may be longer than {text(target)} has room for.")
 
 
-def _backwards(loop: Node, report: Report) -> None:
-    """A loop that goes down while what it looks at is so, with nothing that stops it at the start."""
+def _backwards(function: Node, loop: Node, report: Report) -> None:
+    """A loop that goes down while what it looks at is so, with nothing that stops it at the start.
+
+    Where the function writes at the place that was reached, that is wrong too.
+    """
     condition = loop.child_by_field_name("condition")
     if condition is None:
         return
@@ -218,6 +228,19 @@ def _backwards(loop: Node, report: Report) -> None:
         )
         if inside and not guarded:
             report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.")
+            for written in _writes_at(function, text(inside[0].child_by_field_name("argument")), name):
+                report(written, _WRITE, f"Nothing stopped {name} at the start of what it walked down.")
+
+
+def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
+    """The elements of ``array`` that are set and whose index names ``name``."""
+    for node in walk(function):
+        left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
+        index = left.child_by_field_name("index") if left is not None else None
+        if left is None or index is None or text(left.child_by_field_name("argument")) != array:
+            continue
+        if any(text(one) == name for one in walk(index)):
+            yield left
 
 
 def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:

@@ -7,12 +7,23 @@ is not compared with both of its bounds before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosec.evaluation.checkers.c_flow import Facts, FunctionFlow
-from cosec.evaluation.checkers.c_syntax import Unit, arguments, bare, called, declarations, heap_sizes, text, walk
+from cosec.evaluation.checkers.c_syntax import (
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    field_sizes,
+    heap_sizes,
+    text,
+    walk,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,6 +40,7 @@ RANDOM = frozenset({"rand", "random", "rand_r"})
 _READS = frozenset({"read", "recv", "recvfrom", "fread"})
 _FREE_USES_NOTHING = frozenset({"free", "fclose", "pclose"})
 _ACCEPT_NULL = frozenset({"free", "realloc", "printf", "fprintf", "assert", "setvbuf", "time"})
+_LIMIT = re.compile(r"_(MAX|MIN)\b\s*[-+]")
 _WIDE = ("long", "int64", "uint64", "size_t", "double", "float", "intmax")
 
 
@@ -52,12 +64,13 @@ class MemoryFlow(FunctionFlow):
         self._aliases: dict[str, str] = {}
         declarator = function.child_by_field_name("declarator")
         self._parameters = {name for _, name, _, _ in declarations(declarator)} if declarator is not None else set()
-        self._divided = {
-            text(one)
-            for node in walk(function)
-            if (condition := node.child_by_field_name("condition")) is not None and "/" in text(condition)
-            for one in walk(condition)
-            if one.type == "identifier"
+        self._fields = field_sizes(unit)
+        self._guarded = _guarded(function)
+        self._sizes_of_blocks = {
+            text(bare(argument))
+            for call in walk(function)
+            if called(call) in ("malloc", "realloc")
+            for argument in arguments(call)[-1:]
         }
         self.passed: dict[tuple[str, int], Facts] = {}
         """Numbers from outside that local functions are called with."""
@@ -209,6 +222,8 @@ class MemoryFlow(FunctionFlow):
             return
         facts = self._facts(index, state)
         known = self._sizes.get(text(array)) or self._heap.get(text(array))
+        if known is None and array.type == "field_expression":
+            known = self._fields.get(text(array.child_by_field_name("field")))
         wrong = ""
         if known is not None and facts.high is not None and facts.high >= known[0]:
             wrong = f"may be {facts.high}, past the end of {text(array)}"
@@ -243,6 +258,9 @@ class MemoryFlow(FunctionFlow):
         if operator not in ("+", "-", "*"):
             return
         sized = self._sizes_an_allocation(node)
+        if operator == "*" and sized and all(self._may_be_large(side, state) for side in (left, right)):
+            self._report(node, "c/integer-overflow", f"{text(node)} may overflow: check the range before.")
+            return
         for side, other in ((left, right), (right, left)):
             facts, step = self._facts(side, state), self.unit.constant(other, self._sizes)
             if not facts.outside or self._is_wide(other, step) or (side == right and operator == "-"):
@@ -251,8 +269,8 @@ class MemoryFlow(FunctionFlow):
                 continue
             if operator == "*" and step is None and sized is False and not self._facts(other, state).outside:
                 continue
-            if text(bare(side)) in self._divided:
-                continue  # as in price > INT_MAX / quantity
+            if text(bare(side)) in self._guarded:
+                continue
             safe = facts.low is not None or sized if operator == "-" else facts.bounded
             if abs(step or 2) == 1 and sized:
                 safe = True  # one for the end of a string
@@ -269,7 +287,18 @@ class MemoryFlow(FunctionFlow):
             "argument_list",
         ):
             at = at.parent
+        if at.parent is not None and at.parent.type in ("init_declarator", "assignment_expression"):
+            name = at.parent.child_by_field_name("declarator") or at.parent.child_by_field_name("left")
+            return text(name) in self._sizes_of_blocks
         return at.parent is not None and called(at.parent) in ("malloc", "realloc")
+
+    def _may_be_large(self, node: Node, state: dict[str, Facts]) -> bool:
+        """Whether this is a number that the caller chose, of at most 32 bits, that nothing bounds."""
+        inner = bare(node)
+        facts = state.get(text(inner), Facts())
+        narrow = self._types.get(text(inner), "").split()[-1:] in (["int"], ["unsigned"], ["uint32_t"], ["int32_t"])
+        chosen = inner.type == "identifier" and self._is_parameter(inner) and text(inner) not in self._guarded
+        return chosen and narrow and node.type != "cast_expression" and not facts.bounded
 
     def _is_wide(self, node: Node, constant: int | None) -> bool:
         """Whether the other side makes the sum at least 64 bits wide, in which it does not overflow in practice."""
@@ -291,6 +320,18 @@ class MemoryFlow(FunctionFlow):
     def _signed_number(self, name: str) -> bool:
         words = self._types.get(name, "").split()
         return bool(words) and words[-1] in ("int", "long", "short", "int32_t", "int64_t", "ssize_t")
+
+
+def _guarded(function: Node) -> set[str]:
+    """Names in conditions that compare with a limit of a type before it is passed: ``a > INT_MAX - b``, ``… / b``."""
+    return {
+        text(one)
+        for node in walk(function)
+        if (condition := node.child_by_field_name("condition")) is not None
+        and ("/" in text(condition) or _LIMIT.search(text(condition)))
+        for one in walk(condition)
+        if one.type == "identifier"
+    }
 
 
 def _first_name(node: Node) -> str:

@@ -178,6 +178,24 @@ def array_sizes(unit: Unit, node: Node) -> dict[str, tuple[int, int]]:
     return found
 
 
+def field_sizes(unit: Unit) -> dict[str, tuple[int, int]]:
+    """Length and bytes an element of the array members of structs, where all of one name agree.
+
+    An array of at most one element at the end of a struct is often a place for more.
+    """
+    found: dict[str, set[tuple[int, int] | None]] = {}
+    for field_node in (node for node in walk(unit.root) if node.type == "field_declaration"):
+        kind = size_of_type(text(field_node.child_by_field_name("type"))) or 1
+        for declarator in field_node.children_by_field_name("declarator"):
+            size = declarator.child_by_field_name("size") if declarator.type == "array_declarator" else None
+            length = unit.constant(size) if size is not None else None
+            simple = (declarator.child_by_field_name("declarator") or declarator).type == "field_identifier"
+            found.setdefault(declared_name(declarator), set()).add(
+                (length, kind) if length is not None and length > 1 and simple else None
+            )
+    return {name: known for name, (known, *others) in found.items() if known is not None and not others}
+
+
 def _initial_length(value: Node | None) -> int | None:
     if value is None:
         return None
@@ -226,7 +244,7 @@ def heap_sizes(unit: Unit, function: Node, sizes: dict[str, tuple[int, int]]) ->
             continue
         name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
         value = node.child_by_field_name("value") or node.child_by_field_name("right")
-        if value is None or unit.constant(value) == 0:
+        if value is None or text(bare(value)) == "NULL" or unit.constant(value) == 0:
             continue
         allocated = called(bare(value)) == "malloc" and len(arguments(bare(value))) == 1
         size = unit.constant(arguments(bare(value))[0], sizes) if allocated else None

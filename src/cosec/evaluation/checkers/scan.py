@@ -59,13 +59,17 @@ def scan(
     languages = {language for path in found if (language := SUFFIXES.get(path.suffix)) is not None}
     wanted = frozenset(RULES) if rules is None else frozenset(rules)
     asked = {RULES[rule].language for rule in wanted} & languages
-    names = list(dict.fromkeys(checkers or [name for one in sorted(asked) for name in default_checkers(one)]))
+    chosen = {language: checkers or default_checkers(language) for language in sorted(asked)}
+    names = list(dict.fromkeys(name for some in [checkers, *chosen.values()] for name in some))
     if dynamic and "sanitizer" not in names:
         names.append("sanitizer")
     reports, judged, all_ran = [_unknown_kind(found)], set[Path](), True
     for name in names:
-        mine = [path for path in found if SUFFIXES.get(path.suffix) in _languages(name)]
-        if name == "sanitizer":
+        reads = _languages(name)
+        mine = [path for path in found if (language := SUFFIXES.get(path.suffix)) is not None and language in reads]
+        if name != "sanitizer":
+            mine = [path for path in mine if name in chosen.get(SUFFIXES[path.suffix], ())]
+        else:
             mine = [path for path in mine if path.suffix == ".c" and _has_main(path)]
         try:
             checker = make_checker(name)

@@ -84,8 +84,16 @@ def check(site: CallSite) -> None:
     _check_places(site)
     if site.called_last({"compare_digest"}) and len(site.positional) == 2 and len(site.node.args) == 2:
         _compared(site.analysis, site.node, site.node.args, site.positional)
+        _digested(site)
     for value in [*site.positional, *site.named.values()]:
         _address(site.analysis, site.node, value, site.method in {"connect", "create_engine", "create_pool"})
+
+
+def _digested(site: CallSite) -> None:
+    """``compare_digest`` is for secrets: a text of the program on one side is one, whatever the other is called."""
+    written = [_written(value, "password") for value in site.positional]
+    if any(written) and not all(value.constants for value in site.positional):
+        _report(site)
 
 
 def _check_places(site: CallSite) -> None:
