@@ -21,9 +21,9 @@ from cosec.models.shared_prefix import SharedPrefix, carry
 class StoredLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transformers does not annotate its hooks
     """One layer's keys and values; where the window lies is the storage's business."""
 
-    def __init__(self, storage: CacheStorage) -> None:
+    def __init__(self, storage: CacheStorage, index: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # transformers does not annotate it
-        self._storage = storage
+        self._storage, self._index = storage, index
         self.filled = 0
         """The slot after the last one that this layer was given."""
         self.stored: tuple[Tensor, Tensor] | None = None
@@ -51,9 +51,7 @@ class StoredLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transformers
 
     def allocate(self, example: Tensor) -> None:
         """Storage of the storage's capacity for keys and values like these; it holds anything."""
-        _, heads, _, width = example.shape
-        shape = (self._storage.row_capacity, heads, self._storage.slot_capacity, width)
-        self.stored = example.new_empty(shape), example.new_empty(shape)
+        self.stored = self._storage.block(example, self._index)
 
     def in_rows(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Views of these rows with all their slots."""
@@ -76,7 +74,8 @@ class CacheStorage:
         self.rows, self.first_row, self.row_capacity = rows, 0, rows
         self.first_slot, self.end, self.slot_capacity = 0, 0, 0
         self._was_joined = False
-        self.layers = [StoredLayer(self) for _ in range(layer_count)]
+        self.layers = [StoredLayer(self, index) for index in range(layer_count)]
+        self._pool: Tensor | None = None
         self.cache = Cache(layers=list(self.layers))
         """The same layers, as transformers wants them."""
 
@@ -84,6 +83,20 @@ class CacheStorage:
     def slots(self) -> int:
         """Slots in use."""
         return self.end - self.first_slot
+
+    def block(self, example: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """Storage for a layer's keys and values like ``example``, of the present capacity; it holds anything.
+
+        All layers lie in one piece of memory, which goes back to the system whole: pieces of a few megabytes would
+        stay with the process and never fit what is asked for next.
+        """
+        _, heads, _, width = example.shape
+        shape = (2, self.row_capacity, heads, self.slot_capacity, width)
+        if self._pool is None:
+            self._pool = example.new_empty((len(self.layers), *shape))
+        piece = self._pool[layer]
+        keys, values = piece if piece.shape == shape else example.new_empty(shape)
+        return keys, values
 
     def extend(self, new: int) -> None:
         """Let the window reach ``new`` slots further, which the next forward fills."""
@@ -210,10 +223,9 @@ class CacheStorage:
         slot_count = self.slots if order is None else order.shape[1]
         first_row = (row_capacity - (kept or row_count)) // 2
         sources = [layer.used() if layer.stored is not None else None for layer in self.layers]
-        self.row_capacity, self.slot_capacity = row_capacity, slot_capacity
-        for index, layer in enumerate(self.layers):
+        self.row_capacity, self.slot_capacity, self._pool = row_capacity, slot_capacity, None
+        for layer, source in zip(self.layers, sources, strict=True):
             layer.filled = slot_count
-            source, sources[index] = sources[index], None  # the old storage goes layer by layer
             if source is None:
                 continue
             layer.allocate(source[0])

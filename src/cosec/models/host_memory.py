@@ -15,7 +15,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD."""
 _LARGEST_KEPT = 32 * 2**20
 """Blocks up to this size come from kept memory; the most that glibc allows."""
-_MOST_KEPT = 1 * 2**30
+_MOST_KEPT = 128 * 2**20
 """Free memory at the end of the heap beyond this is given back."""
 
 
