@@ -54,7 +54,26 @@ def test_the_table_has_a_row_for_each_measurement(
     assert "hardened s/20" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("flags", [["--rounds", "1"], ["--tokens", "5"], ["--batch", "0"], ["--security", "none"]])
+def test_any_rule_can_be_measured(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    prompt = tmp_path / "prompt.py"
+    prompt.write_text("import os\n")
+    flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(prompt), "--batch", "1"]
+    flags += ["--rule", "gate", "--strength", "0.2", "--tokens", "20", "--format", "json"]
+    assert main(["bench", "speed", *flags]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["rule"]["name"], record["rule"]["strength"]) == ("gate", 0.2)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--rule", "steer", "--threshold", "0.3"],
+        ["--rounds", "1"],
+        ["--tokens", "5"],
+        ["--batch", "0"],
+        ["--security", "none"],
+    ],
+)
 def test_measurements_that_would_say_nothing_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "speed", *flags]) == 2
     assert "cosec: error:" in capsys.readouterr().err

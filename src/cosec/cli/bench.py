@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from cosec.cli.generate import RuleFlags
 from cosec.errors import SettingsError
 
 bench_app = App(name="bench", help="Measure speed.")
@@ -23,6 +24,7 @@ def speed(
     prompt_file: Path | None = None,
     batch: Annotated[Sequence[int], Parameter(negative=())] = (1, 25),
     draft_length: Annotated[Sequence[int | Literal["auto"]], Parameter(negative=())] = (),
+    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
     rounds: int = 5,
     tokens: int = 40,
     format: Literal["text", "json"] = "text",
@@ -37,6 +39,7 @@ def speed(
         prompt_file: The prompt to continue; the default is the longest of the demo prompts.
         batch: Sequences decoded at once; may be repeated.
         draft_length: Tokens drafted per verification; may be repeated. Default: 1 with shared weights, else 1 and auto.
+        rule: Which rule hardens, and its settings.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
         format: Table or JSON.
@@ -49,8 +52,11 @@ def speed(
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
     from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import load, read_prompts
+    from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
+
+    chosen = decoding_settings((rule or RuleFlags()).settings(), {}).rule
 
     prompt = (
         read_prompts(None, [prompt_file], ())[0] if prompt_file else max((one.text for one in demo_prompts()), key=len)
@@ -58,12 +64,16 @@ def speed(
     pair = load(target, security, dtype, device_map)
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
     results = [
-        measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens)
+        measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)
         for rows in batch
         for length in lengths
     ]
     if format == "json":
-        record = {"pairs": [asdict(result) for result in results], "environment": environment()}
+        record = {
+            "pairs": [asdict(result) for result in results],
+            "rule": chosen.model_dump(mode="json"),
+            "environment": environment(),
+        }
         print(json.dumps(record))  # noqa: T201 - the contract
         return
     from rich.table import Table

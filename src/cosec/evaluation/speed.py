@@ -137,7 +137,9 @@ def measure_speed(
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):
         seeded = decoding.model_copy(update={"sampling": sampling.model_copy(update={"seed": round_index})})
-        target_runs.append(_timed(target, seeded, ids, batch, tokens, None))
+        # The target alone draws every token from itself, which is the paper's rule without proposals.
+        alone = seeded.model_copy(update={"rule": RuleSettings()})
+        target_runs.append(_timed(target, alone, ids, batch, tokens, None))
         if round_index == rounds:
             _reset_peak()
         hardened_runs.append(_timed(hardened, seeded, ids, batch, tokens, chooser))
