@@ -20,7 +20,8 @@ from typing import Any
 
 from cosec.cli.demo import demo_prompts
 from cosec.cli.generate import load
-from cosec.evaluation.speed import SpeedResult, environment, measure_speed
+from cosec.evaluation.environment import environment
+from cosec.evaluation.speed import SpeedResult, measure_speed
 from cosec.serving.audit_log import AuditLog
 from cosec.serving.load import LoadResult, Target, measure_load
 from cosec.serving.server import Server, build_service
