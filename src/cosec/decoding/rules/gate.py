@@ -100,4 +100,7 @@ def divergence_of(
 def _kl(log_probs: Float[Tensor, "rows vocab"], other: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows"]:
     """KL(probs ‖ other), never below 0; 0 * log 0 counts 0."""
     terms = log_probs.exp() * (log_probs - other)
-    return torch.where(log_probs == -math.inf, 0.0, terms).sum(dim=-1).clamp(min=0.0)
+    sums = terms.sum(dim=-1)
+    if bool(sums.isnan().any()):
+        sums = torch.where(log_probs == -math.inf, 0.0, terms).sum(dim=-1)
+    return sums.clamp(min=0.0)

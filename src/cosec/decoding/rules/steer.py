@@ -9,6 +9,8 @@ Axes: rows = sequences, vocab = entries that both models share.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,11 +36,13 @@ class SteerRule(LosslessRule):
 
 
 def steered(at: Position, strength: float) -> Float[Tensor, "rows vocab"]:
-    """Log-probabilities of the target moved by ``strength`` times the adapter's change.
+    """Log-weights of the target moved by ``strength`` times the adapter's change; not normalised.
 
     A token that the security model or its base excludes altogether (log-probability of minus infinity) is not moved.
     """
     assert at.security_log_probs is not None, "steering needs the security model"
     assert at.base_log_probs is not None, "steering needs its base"
-    change = torch.nan_to_num(at.security_log_probs - at.base_log_probs, nan=0.0, posinf=0.0, neginf=0.0)
-    return (at.target_log_probs + strength * change).log_softmax(dim=-1)
+    change = at.security_log_probs - at.base_log_probs
+    if not math.isfinite(float(change.sum())):  # one look is cheaper than a second copy
+        change = torch.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
+    return torch.add(at.target_log_probs, change, alpha=strength)
