@@ -76,13 +76,17 @@ def speed(
         }
         print(json.dumps(record))  # noqa: T201 - the contract
         return
+    _print_table(table(results))
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text, the first as heading."""
     from rich.table import Table
 
     from cosec.cli.side_by_side import terminal
 
-    heading, *rows_of_text = table(results)
-    view = Table(*heading)
-    for row in rows_of_text:
+    view = Table(*rows[0])
+    for row in rows[1:]:
         view.add_row(*row)
     terminal().print(view)
 
