@@ -89,7 +89,7 @@ def test_a_client_that_leaves_frees_its_row_within_a_block(small: Served, stream
         until(lambda: active(small) == 1)
     left = time.monotonic()
     until(lambda: active(small) == 0)
-    assert time.monotonic() - left < 0.5, "80 blocks of 0.03 s would have taken 2.4 s"
+    assert time.monotonic() - left < 1.2, "80 blocks of 0.03 s would have taken 2.4 s"
     until(lambda: idle(small))
     until(lambda: b'cosec_requests_total{status="499"} 1.0' in small.service.telemetry.text())
 
