@@ -13,8 +13,9 @@ from cosec.decoding.engine import FinishReason, Run, SequenceRequest
 from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import DecodingSettings, RuleSettings
+from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
+from cosec.decoding.verification import Rule
 from cosec.errors import PromptError
 
 DEFAULT_ROWS = 32
@@ -78,6 +79,21 @@ class _Open:
     growing: GrowingCompletion
 
 
+def rule_and_lanes(
+    pair: PreparedPair, settings: DecodingSettings, alone: Literal["target", "security"] | None
+) -> tuple[Rule, Lanes]:
+    """What an arm decodes with: both models under the settings' rule, or one of them alone.
+
+    Raises:
+        SettingsError: If the pair lacks what the rule needs.
+    """
+    if alone is None:
+        rule = rule_for(settings)
+        return rule, pair.lanes(settings.sampling.draft_length, base=rule.needs_base)
+    lane = pair.target_lane() if alone == "target" else pair.security_lane()
+    return rule_for(settings.for_one_model()), lane
+
+
 class Completer:
     """Completes prompts with a pair of models: hardened, or with the target alone for comparison."""
 
@@ -102,13 +118,7 @@ class Completer:
         """
         self._pair = pair
         self._settings = settings
-        # A preset's raw fallback belongs to its hardened arm; both arms of a comparison sample alike.
-        self._rule = rule_for(settings.model_copy(update={"rule": RuleSettings()}) if alone else settings)
-        self._lanes: Lanes
-        if alone is None:
-            self._lanes = pair.lanes(settings.sampling.draft_length, base=self._rule.needs_base)
-        else:
-            self._lanes = pair.target_lane() if alone == "target" else pair.security_lane()
+        self._rule, self._lanes = rule_and_lanes(pair, settings, alone)
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._lanes.longest_draft)
         self._rows = rows
 

@@ -189,6 +189,10 @@ class DecodingSettings(BaseModel):
     rule: AnyRule = RuleSettings()
     sampling: SamplingSettings = SamplingSettings()
 
+    def for_one_model(self) -> DecodingSettings:
+        """The same sampling for a model that runs alone: a preset's raw fallback belongs to its hardened arm."""
+        return self.model_copy(update={"rule": RuleSettings()})
+
 
 def decoding_settings(rule: Mapping[str, object], sampling: Mapping[str, object]) -> DecodingSettings:
     """Settings from plain values, with the error a user can act on.

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cosec.decoding.assembly import GrowingCompletion
-from cosec.decoding.completer import Completion
+from cosec.decoding.completer import Completion, rule_and_lanes
 from cosec.decoding.draft_length import draft_length_for
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
-from cosec.decoding.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import RuleSettings, SamplingSettings
+from cosec.decoding.settings import SamplingSettings
 from cosec.decoding.trace import TokenRecord
 from cosec.errors import PromptError
 from cosec.evaluation.arms import DecodingArm
@@ -50,16 +48,10 @@ class FullBatch:
 
     def __init__(self, pair: PreparedPair, arm: DecodingArm, sampling: SamplingSettings, *, rows: int) -> None:
         settings = arm.settings(sampling)
-        # A preset's raw fallback belongs to its hardened arm; both arms of a comparison sample alike.
-        rule = rule_for(settings.model_copy(update={"rule": RuleSettings()}) if arm.alone else settings)
-        self._lanes: Lanes
-        if arm.alone is None:
-            self._lanes = pair.lanes(sampling.draft_length, base=rule.needs_base)
-        else:
-            self._lanes = pair.target_lane() if arm.alone == "target" else pair.security_lane()
+        rule, self._lanes = rule_and_lanes(pair, settings, arm.alone)
         chooser = draft_length_for(sampling.draft_length, self._lanes.longest_draft)
-        # Stop tokens are looked for here: a row that ended stays until a few can leave at once, as each leave copies
-        # the batch's memory.
+        # Stop tokens are looked for here: a row that ended stays until a few can leave at once, as leaving moves
+        # others in the batch's memory.
         self._run = Run(self._lanes, rule, settings, frozenset(), [], chooser)
         self._pair, self._sampling, self._capacity = pair, sampling, rows
         self._rows: dict[int, _Row] = {}

@@ -137,7 +137,7 @@ def measure_speed(
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):
         seeded = decoding.model_copy(update={"sampling": sampling.model_copy(update={"seed": round_index})})
-        target_runs.append(_timed(target, _alone(seeded), ids, batch, tokens, None))
+        target_runs.append(_timed(target, seeded.for_one_model(), ids, batch, tokens, None))
         if round_index == rounds:
             _reset_peak()
         hardened_runs.append(_timed(hardened, seeded, ids, batch, tokens, chooser))
@@ -163,11 +163,6 @@ def measure_speed(
         target_prefill_seconds=median(run.prefill_seconds for run in target_runs),
         peak_mib=peak,
     )
-
-
-def _alone(settings: DecodingSettings) -> DecodingSettings:
-    """The target alone draws every token from itself, which is the paper's rule without proposals."""
-    return settings.model_copy(update={"rule": RuleSettings()})
 
 
 def _timed(

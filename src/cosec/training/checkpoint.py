@@ -158,13 +158,9 @@ class CheckpointStore:
         return [json.loads(line) for line in lines]
 
     def _check_identity(self, found: Mapping[str, Any], folder: Path) -> None:
-        different = sorted(key for key in {*found, *self._identity} if found.get(key) != self._identity.get(key))
-        if different:
-            first = different[0]
-            raise TrainingError(
-                f"{folder} belongs to another run: {', '.join(different)} differ ({first}: {found.get(first)!r} there,"
-                f" {self._identity.get(first)!r} here); use the same ones, or another --out"
-            )
+        difference = difference_between(found, self._identity)
+        if difference:
+            raise TrainingError(f"{folder} belongs to another run: {difference}; use the same ones, or another --out")
 
     def _prune(self, keep: Path) -> None:
         for folder in self._checkpoints.glob("step-*"):
@@ -179,6 +175,15 @@ def replace_text(file: Path, text: str) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
+
+
+def difference_between(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    """Which entries differ, with both values of the first; None where all are equal."""
+    different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+    if not different:
+        return None
+    first = different[0]
+    return f"{', '.join(different)} differ ({first}: {there.get(first)!r} there, {here.get(first)!r} here)"
 
 
 @contextmanager

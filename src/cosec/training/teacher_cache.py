@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cosec.errors import TrainingError
 from cosec.training.alignment_settings import StoredType
-from cosec.training.checkpoint import replace_text, writing
+from cosec.training.checkpoint import difference_between, replace_text, writing
 from cosec.training.packing import PackedExample
 from cosec.training.top_tokens import TopTokens
 
@@ -148,12 +148,10 @@ class TeacherCache:
                 found = json.loads(record.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise TrainingError(f"cannot read {record} ({error}); delete the folder to compute it again") from error
-            different = sorted(key for key in {*found, *self.made_from} if found.get(key) != self.made_from.get(key))
-            if different:
-                first = different[0]
+            difference = difference_between(found, self.made_from)
+            if difference:
                 raise TrainingError(
-                    f"{self._folder} holds the teacher's distributions for another run: {', '.join(different)} differ"
-                    f" ({first}: {found.get(first)!r} there, {self.made_from.get(first)!r} here); use another"
+                    f"{self._folder} holds the teacher's distributions for another run: {difference}; use another"
                     " --teacher-cache"
                 )
         elif self._folder.exists() and any(self._folder.iterdir()):
