@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
-from cosec.decoding.sampling import TokenDistribution, raw_distribution, warped_distribution
+from cosec.decoding.sampling import TokenDistribution, most_likely, raw_distribution, warped_distribution
 
 
 def plain_top_p(logits: Tensor, temperature: float, top_p: float) -> Tensor:
@@ -24,7 +24,7 @@ def plain_top_p(logits: Tensor, temperature: float, top_p: float) -> Tensor:
 @settings(deadline=None, derandomize=True, max_examples=100)
 @given(
     seed=st.integers(0, 10**6),
-    vocabulary=st.sampled_from([2, 5, 40, 127, 128, 129, 700]),
+    vocabulary=st.sampled_from([2, 5, 31, 32, 33, 700, 4096, 5003]),
     temperature=st.floats(0.2, 3),
     top_p=st.floats(0.05, 0.995),
     scale=st.floats(0.1, 5),
@@ -175,3 +175,19 @@ def test_the_probability_of_a_token_and_the_dense_form_agree(top_p: float) -> No
 def test_the_raw_distribution_is_the_models_own() -> None:
     logits = torch.randn(2, 30, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(raw_distribution(logits.log_softmax(-1)).dense(30), logits.softmax(-1))
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    vocabulary=st.sampled_from([1, 64, 4095, 4096, 4097, 9001]),
+    count=st.integers(1, 64),
+    levels=st.sampled_from([3, 50, 10**6]),
+)
+def test_the_most_likely_tokens_are_those_of_topk(seed: int, vocabulary: int, count: int, levels: int) -> None:
+    """Equal probabilities may name another token, but never another value."""
+    drawn = torch.randint(levels, (4, vocabulary), generator=torch.Generator().manual_seed(seed)).float()
+    values, token_ids = most_likely(drawn, min(count, vocabulary))
+    assert torch.equal(values, drawn.topk(min(count, vocabulary), dim=-1).values)
+    assert torch.equal(drawn.gather(-1, token_ids), values)
+    assert all(len(set(row)) == len(row) for row in token_ids.tolist())

@@ -5,6 +5,7 @@ Axes: rows = sequences, k = drafted tokens, vocab = entries that both models sha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
@@ -43,3 +44,12 @@ class Position:
 
     base_log_probs: Float[Tensor, "rows vocab"] | None = None
     """The security model's own base's; None when the rule does not ask for it."""
+
+    def of_rows(self, rows: Sequence[int] | Int[Tensor, "chosen"]) -> Position:
+        """These rows only, in this order."""
+        security, base = self.security_log_probs, self.base_log_probs
+        return Position(
+            target_log_probs=self.target_log_probs[rows],
+            security_log_probs=None if security is None else security[rows],
+            base_log_probs=None if base is None else base[rows],
+        )

@@ -67,7 +67,7 @@ class RowRules:
             return groups[0][0].fallback(at).sample(uniforms)
         tokens = torch.empty(len(rows), dtype=torch.long, device=at.target_log_probs.device)
         for rule, places in groups:
-            tokens[places] = rule.fallback(_places_of(at, places)).sample(uniforms[places])
+            tokens[places] = rule.fallback(at.of_rows(places)).sample(uniforms[places])
         return tokens
 
 
@@ -86,12 +86,4 @@ def _rows_of(draft: Draft, rows: list[int]) -> Draft:
         proposal_probs=draft.proposal_probs[rows],
         base_log_probs=None if draft.base_log_probs is None else draft.base_log_probs[rows],
         chances=None if draft.chances is None else draft.chances[rows],
-    )
-
-
-def _places_of(at: Position, places: list[int]) -> Position:
-    return Position(
-        target_log_probs=at.target_log_probs[places],
-        security_log_probs=None if at.security_log_probs is None else at.security_log_probs[places],
-        base_log_probs=None if at.base_log_probs is None else at.base_log_probs[places],
     )

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-_FIRST_LOOK = 128
-"""Top-p first looks at this many most likely tokens and sorts the whole vocabulary only where they do not reach the
-mass.
-"""
+_FIRST_LOOK = 32
+"""Top-p first looks at this many most likely tokens and at more only where they do not reach the mass."""
+_GROUP = 32
+"""Tokens of which only the most likely one is looked at when the most likely of all are sought."""
 _LEAST_TEMPERATURE = 1e-6
 """Float32 log-probabilities resolve no finer than this; dividing by less would overflow."""
 
@@ -67,15 +67,19 @@ class TokenDistribution:
         limited = torch.where(mass > 0, probs / mass, self.probs)
         return TokenDistribution(limited, self.token_ids), (mass > 0).squeeze(-1)
 
-    def replaced_by(self, other: TokenDistribution, rows: Bool[Tensor, "rows"]) -> TokenDistribution:
-        """``other`` in these rows, this one in the rest; both must keep the whole vocabulary, or neither."""
-        chosen = rows.unsqueeze(-1)
+    def of_rows(self, rows: Bool[Tensor, "rows"]) -> TokenDistribution:
+        """Only the rows that are marked."""
+        return TokenDistribution(self.probs[rows], None if self.token_ids is None else self.token_ids[rows])
+
+    def replaced_by(self, other: TokenDistribution, rows: Int[Tensor, "others"]) -> TokenDistribution:
+        """``other``'s rows in place of these; both must keep the whole vocabulary, or neither."""
         if self.token_ids is None or other.token_ids is None:
-            return TokenDistribution(torch.where(chosen, other.probs, self.probs))
+            return TokenDistribution(self.probs.index_copy(0, rows, other.probs))
         width = max(self.probs.shape[-1], other.probs.shape[-1])
-        probs = torch.where(chosen, _widened(other.probs, width), _widened(self.probs, width))
+        probs, token_ids = _widened(self.probs, width), _widened(self.token_ids, width)
         return TokenDistribution(
-            probs, torch.where(chosen, _widened(other.token_ids, width), _widened(self.token_ids, width))
+            probs.index_copy(0, rows, _widened(other.probs, width)),
+            token_ids.index_copy(0, rows, _widened(other.token_ids, width)),
         )
 
     def dense(self, vocabulary_size: int) -> Float[Tensor, "rows vocab"]:
@@ -110,14 +114,34 @@ def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: flo
         return TokenDistribution(probs)
     kept = min(_FIRST_LOOK, probs.shape[-1])
     while True:
-        values, token_ids = probs.topk(kept, dim=-1)
+        values, token_ids = most_likely(probs, kept)
         cut_index = (values.cumsum(dim=-1) < top_p).sum(dim=-1, keepdim=True)
         cut = values.gather(-1, cut_index.clamp(max=kept - 1))
         # The look must reach below the last kept probability, or equals of that token could be missed.
         if kept == probs.shape[-1] or bool(((cut_index < kept) & (values[:, -1:] < cut)).all()):
             break
-        kept = min(kept * 16, probs.shape[-1])
+        kept = min(kept * 8, probs.shape[-1])
     width = int((values >= cut).sum(dim=-1).max())
     token_ids, order = token_ids[:, :width].sort(dim=-1)
     values = torch.where(values >= cut, values, 0.0)[:, :width].gather(-1, order)
     return TokenDistribution(values / values.sum(dim=-1, keepdim=True), token_ids)
+
+
+def most_likely(
+    probs: Float[Tensor, "rows vocab"], count: int
+) -> tuple[Float[Tensor, "rows count"], Int[Tensor, "rows count"]]:
+    """The highest probabilities and their tokens, as ``topk`` gives them, in a fraction of its time for a small count.
+
+    The ``count`` groups with the highest maxima hold ``count`` tokens at least as likely as any token outside them.
+    """
+    rows, vocabulary = probs.shape
+    groups = vocabulary // _GROUP
+    if groups < 4 * count:
+        return probs.topk(count, dim=-1)
+    grouped = groups * _GROUP
+    best = probs[:, :grouped].reshape(rows, _GROUP, groups).amax(dim=1).topk(count, dim=-1, sorted=False).indices
+    members = torch.arange(0, grouped, groups, device=probs.device).unsqueeze(-1)
+    rest = torch.arange(grouped, vocabulary, device=probs.device).expand(rows, -1)
+    token_ids = torch.cat([(best.unsqueeze(1) + members).flatten(1), rest], dim=-1)
+    values, order = probs.gather(-1, token_ids).topk(count, dim=-1)
+    return values, token_ids.gather(-1, order)

@@ -61,16 +61,17 @@ class GateRule(LosslessRule):
 
     def _law(self, at: Position, gated: Bool[Tensor, "rows"]) -> TokenDistribution:
         target = self._warped(at.target_log_probs)
-        if not bool(gated.any()):
+        decisions = gated.nonzero().squeeze(-1)
+        if not len(decisions):
             return target
-        assert at.security_log_probs is not None, "the gate needs the security model"
-        source = at.security_log_probs
+        here = at.of_rows(decisions)
+        assert here.security_log_probs is not None, "the gate needs the security model"
+        source = here.security_log_probs
         if self._rule.decision == "steered":
-            source = steered(at, 1.0 if self._rule.steering_strength is None else self._rule.steering_strength)
-        decision = self._warped(source)
-        plausible = at.target_log_probs >= at.target_log_probs.amax(dim=-1, keepdim=True) + self._log_floor
-        limited, possible = decision.limited_to(plausible)
-        return target.replaced_by(limited, gated & possible)
+            source = steered(here, 1.0 if self._rule.steering_strength is None else self._rule.steering_strength)
+        plausible = here.target_log_probs >= here.target_log_probs.amax(dim=-1, keepdim=True) + self._log_floor
+        limited, possible = self._warped(source).limited_to(plausible)
+        return target.replaced_by(limited.of_rows(possible), decisions[possible])
 
     @property
     def _log_floor(self) -> float:
