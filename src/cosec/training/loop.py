@@ -108,7 +108,7 @@ class TrainingLoop(Generic[AnExample]):
         self._store, self._accelerator, self._progress, self._on_validated = store, accelerator, progress, on_validated
         self._steps = total_steps(len(training), settings)
         self._optimizer = torch.optim.AdamW(
-            parameters.values(), eps=settings.adam_epsilon, weight_decay=settings.weight_decay
+            parameters.values(), eps=settings.adam_epsilon, weight_decay=settings.weight_decay, fused=True
         )
         self._last_saved = time.monotonic()
 
