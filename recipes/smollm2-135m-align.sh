@@ -1,6 +1,6 @@
 #!/bin/sh
 # Table IX at the embedded scale: one student, three trainings with the same data, order and budget, which differ only in
-# what is minimised. Run where mbpp.jsonl lies:  sh recipes/smollm2-135m-align.sh DIR [none|forward-kl|reverse-kl ...]
+# what is minimised: 460 steps, about 405 000 tokens each. Run where mbpp.jsonl lies:  sh recipes/smollm2-135m-align.sh DIR [none|forward-kl|reverse-kl ...]
 # What was interrupted goes on when the same command is run again.
 set -eu
 out=$1
@@ -16,5 +16,5 @@ for divergence in ${*:-none forward-kl reverse-kl}; do
     if [ -d "$out/$divergence/checkpoints" ]; then resume=--resume; fi
     # shellcheck disable=SC2086 # several words are meant
     cosec align --recipe smollm2-135m --student "$out/student" --data mbpp.jsonl $sources \
-        --epochs 1 --divergence "$divergence" --out "$out/$divergence" $resume
+        --max-steps 460 --divergence "$divergence" --out "$out/$divergence" $resume
 done
