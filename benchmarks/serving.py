@@ -1,8 +1,9 @@
 """What serving costs beside the bare engine, on the embedded model: `benchmarks/serving.py batch|single|audit OUT`.
 
 batch: 32 streams of the demo's prompts against the engine's own speed with 32 rows. single: one stream against the
-engine's time per token and its prefill. audit: audit log and metrics on against off, in turns. Each writes one JSON
-file with the versions. Run it on an idle machine; every part takes two to three minutes on two cores.
+engine's time per token and its prefill. audit: audit log and metrics on against off. Everything is measured in turns,
+as machines change their speed from minute to minute. Each writes one JSON file with the versions. Run it on an idle
+machine; every part takes two to four minutes on two cores.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,11 +22,14 @@ from typing import Any
 
 from cosec.cli.demo import demo_prompts
 from cosec.cli.generate import load
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules import rule_for
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.evaluation.environment import environment
-from cosec.evaluation.speed import SpeedResult, measure_speed
 from cosec.serving.audit_log import AuditLog
 from cosec.serving.load import LoadResult, Target, measure_load
-from cosec.serving.server import Server, build_service
+from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 from cosec.serving.settings import ServerSettings
 
 MODEL = "smollm2-135m"
@@ -37,9 +42,8 @@ def host(measured: bool, prefix_cache_tokens: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = AuditLog(Path(folder) / "audit.jsonl", max_bytes=2**26, with_text=False) if measured else None
         limits = ServerSettings(prefix_cache_tokens=prefix_cache_tokens)
-        service = build_service(
-            load(MODEL, "default", "auto", None), (MODEL,), limits=limits, audit_log=log, metrics=measured
-        )
+        pair = in_a_thread_that_ends(lambda: load(MODEL, "default", "auto", None))
+        service = build_service(pair, (MODEL,), limits=limits, audit_log=log, metrics=measured)
         Server(service, None, "127.0.0.1", 0).serve_until_stopped(lambda url: print(url, flush=True))  # noqa: T201 - for the parent
 
 
@@ -58,51 +62,81 @@ def server(*, measured: bool = True, prefix_cache_tokens: int = 4096) -> Iterato
         process.wait()
 
 
-def engine(batch: int, tokens: int, rounds: int) -> SpeedResult:
-    """The bare engine's speed on the demo's first prompt."""
-    return measure_speed(load(MODEL, "default", "auto", None), PROMPTS[0], batch=batch, tokens=tokens, rounds=rounds)
+def engine(pair: PreparedPair, prompts: Sequence[str], tokens: int) -> tuple[float, float]:
+    """The bare engine on these prompts, one a row: seconds of a step (median), and of reading the prompts."""
+    sampling = SamplingSettings(temperature=0.4, top_p=0.95, max_new_tokens=tokens)
+    settings = DecodingSettings(sampling=sampling)
+    requests = [
+        SequenceRequest(prompt_ids=tuple(pair.tokenizer(text).input_ids), sample_index=row, max_new_tokens=tokens)
+        for row, text in enumerate(prompts)
+    ]
+    started = time.perf_counter()
+    run = Run(pair.lanes("auto"), rule_for(settings), settings, frozenset(), requests)
+    read = time.perf_counter() - started
+    seconds = []
+    while run.active:
+        started = time.perf_counter()
+        run.step()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds), read
 
 
 def batch() -> dict[str, Any]:
-    """Aggregate tokens per second of 32 streams, and the gaps between their tokens."""
+    """Aggregate tokens per second of 32 streams, and the gaps between their tokens, in turns with the bare engine."""
+    pair, rounds = load(MODEL, "default", "auto", None), []
+    mixed = [PROMPTS[row % len(PROMPTS)] for row in range(STREAMS)]
     with server() as target:
-        served = measure_load(target, PROMPTS, streams=STREAMS, requests=96, max_tokens=64)
-    alone = engine(STREAMS, 40, 1)
-    bare = STREAMS * 20 / alone.hardened_seconds_per_20
-    assert served.gap_p95 is not None
-    assert served.gap_median is not None
-    return {
-        "served": asdict(served),
-        "engine": asdict(alone),
-        "engine_tokens_per_second": bare,
-        "share_of_engine": served.tokens_per_second / bare,
-        "gap_p95_over_median": served.gap_p95 / served.gap_median,
-    }
+        for _ in range(3):
+            served = measure_load(target, PROMPTS, streams=STREAMS, requests=3 * STREAMS, max_tokens=64)
+            assert served.gap_p95 is not None
+            assert served.gap_median is not None
+            same, one = engine(pair, mixed, 64)[0], engine(pair, PROMPTS[:1] * STREAMS, 64)[0]
+            rounds.append(
+                {
+                    "served": asdict(served),
+                    "share_of_engine_on_the_same_prompts": served.tokens_per_second * same / STREAMS,
+                    "share_of_engine_on_one_prompt": served.tokens_per_second * one / STREAMS,
+                    "gap_p95_over_median": served.gap_p95 / served.gap_median,
+                }
+            )
+    return _with_medians(rounds)
 
 
 def single() -> dict[str, Any]:
     """One stream; nothing is remembered of earlier prompts, so that every first token needs a whole prefill."""
+    pair, rounds = load(MODEL, "default", "auto", None), []
     with server(prefix_cache_tokens=0) as target:
-        served = measure_load(target, PROMPTS[:1], streams=1, requests=12, max_tokens=40)
-    alone = engine(1, 40, 5)
-    step = alone.hardened_seconds_per_20 / 20
-    assert served.gap_median is not None
-    assert served.first_token_median is not None
-    return {
-        "served": asdict(served),
-        "engine": asdict(alone),
-        "seconds_per_token_over_engine": served.gap_median / step,
-        "first_token_over_prefill": served.first_token_median / alone.prefill_seconds,
-        "first_token_over_prefill_and_step": served.first_token_median / (alone.prefill_seconds + step),
-    }
+        for _ in range(10):
+            served = measure_load(target, PROMPTS[:1], streams=1, requests=2, max_tokens=40)
+            step, read = engine(pair, PROMPTS[:1], 40)
+            assert served.gap_median is not None
+            assert served.first_token_median is not None
+            rounds.append(
+                {
+                    "served": asdict(served),
+                    "engine_step_seconds": step,
+                    "engine_prefill_seconds": read,
+                    "seconds_per_token_over_engine": served.gap_median / step,
+                    "first_token_over_prefill": served.first_token_median / read,
+                    "first_token_over_prefill_and_step": served.first_token_median / (read + step),
+                }
+            )
+    return _with_medians(rounds)
+
+
+def _with_medians(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The rounds, and the median of every figure that is one number."""
+    names = [name for name, value in rounds[0].items() if isinstance(value, float)]
+    return {**{name: median(one[name] for one in rounds) for name in names}, "rounds": list(rounds)}
 
 
 def audit() -> dict[str, Any]:
     """Throughput of 8 streams with audit log and metrics, and without, in turns."""
     found: dict[str, list[LoadResult]] = {"on": [], "off": []}
     with server(measured=True) as on, server(measured=False) as off:
-        for _ in range(5):
-            for name, target in (("on", on), ("off", off)):
+        for turn in range(10):
+            pair = (("on", on), ("off", off))
+            for name, target in pair if turn % 2 else reversed(pair):
                 found[name].append(measure_load(target, PROMPTS, streams=8, requests=16, max_tokens=32))
     speeds = {name: [one.tokens_per_second for one in results] for name, results in found.items()}
     ratios = [one / other for one, other in zip(speeds["on"], speeds["off"], strict=True)]

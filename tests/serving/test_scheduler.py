@@ -181,7 +181,7 @@ def test_a_long_prompt_does_not_hold_up_the_others(tiny_pair: PreparedPair, monk
     read, step = Batches.read, Batches.step
 
     def noted_read(self: Batches, reading: Any, at_most: int) -> int:
-        assert at_most <= 8
+        assert at_most <= 8 or "step" not in order
         count = read(self, reading, at_most)
         order.append("read")
         return count
@@ -200,6 +200,21 @@ def test_a_long_prompt_does_not_hold_up_the_others(tiny_pair: PreparedPair, monk
         assert post(running, prompt="é" * 45, max_tokens=1).status_code == 200
         assert "".join(name[0] for name in order).count("rs") >= 10
         assert first.result().status_code == 200
+
+
+def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[int] = []
+    read = Batches.read
+
+    def noted(self: Batches, reading: Any, at_most: int) -> int:
+        pieces.append(read(self, reading, at_most))
+        return pieces[-1]
+
+    monkeypatch.setattr(Batches, "read", noted)
+    with serving(tiny_pair, limits=ServerSettings(prefill_chunk=16)) as running:
+        assert post(running, prompt="é" * 45, max_tokens=1).status_code == 200
+    assert len(pieces) == 1
+    assert pieces[0] > 16
 
 
 def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(

@@ -61,7 +61,7 @@ def serve(
     _require_packages()
     from cosec.serving.door import check_bind
     from cosec.serving.keys import read_keys
-    from cosec.serving.server import Server, build_service
+    from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
     keys = None if api_key_file is None else read_keys(api_key_file)
@@ -69,7 +69,7 @@ def serve(
     log = _audit_log(audit_log, audit_log_megabytes, with_text=audit_log_text)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
-        load(target, security, dtype, device_map),
+        in_a_thread_that_ends(lambda: load(target, security, dtype, device_map)),
         tuple(model_name) or (target,),
         limits=limits,
         rule=(rule or RuleFlags()).settings(),

@@ -22,6 +22,8 @@ from cosec.serving.tickets import Event, Progress, PromptScores, Ticket, Waiting
 from cosec.serving.translation import Asked
 
 _LOG = logging.getLogger("cosec.serving")
+_CHUNKS_WHILE_IDLE = 8
+"""So many times the set chunk of a prompt are read at once while nobody else waits for tokens."""
 _RETRY_AFTER = 2
 """Seconds that a client is told to wait when the queue is full or the server is leaving."""
 
@@ -155,7 +157,8 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Read prompts for one block's share of time, and let those join that are read."""
-        budget, read = self._settings.prefill_chunk, defaultdict[Arm, list[Reading]](list)
+        chunk, read = self._settings.prefill_chunk, defaultdict[Arm, list[Reading]](list)
+        budget = chunk if self._batches.active else _CHUNKS_WHILE_IDLE * chunk
         taken = 0
         while budget > 0:
             part = self._reading.part if self._reading is not None else self._next_part(taken)

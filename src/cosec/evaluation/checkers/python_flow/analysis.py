@@ -230,16 +230,17 @@ class Analysis:
     # Findings
 
     def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
-        """What in ``value`` can still do harm in respect of ``danger`` here."""
+        """What in ``value`` can still do harm in respect of ``danger`` here, in an order that is always the same."""
         facts = self.frame.state.facts
-        return [
+        found = (
             taint
             for taint in value.all_taints()
             if danger not in taint.neutral
             and (kinds is None or taint.source.kind in kinds)
             and danger not in (held := taint.held_harmless(facts))
             and not _lacks(danger, taint.neutral | held)
-        ]
+        )
+        return sorted(found, key=lambda taint: taint.place)
 
     def report(self, rule: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
         """Note a finding."""

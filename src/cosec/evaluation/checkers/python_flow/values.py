@@ -67,6 +67,11 @@ class Taint:
     neutral: frozenset[str] = NO_DANGERS
     """The dangers that were removed on the way; ``lacks x`` where it is known not to contain the character x."""
 
+    @property
+    def place(self) -> tuple[Lineage, str, str, list[str]]:
+        """Where it stands among others: sets have another order in every process."""
+        return self.lineage, self.source.kind, self.source.text, sorted(self.neutral)
+
     def step(self, name: str) -> Taint:
         """Derive another text from this one."""
         if len(self.lineage) >= MAX_LINEAGE:
@@ -255,7 +260,7 @@ def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
     """At most `MAX_TAINTS` of them, so that no file makes the analysis slow."""
     if len(taints) <= MAX_TAINTS:
         return taints
-    return frozenset(sorted(taints, key=lambda taint: (len(taint.neutral), taint.lineage))[:MAX_TAINTS])
+    return frozenset(sorted(taints, key=lambda taint: (len(taint.neutral), *taint.place))[:MAX_TAINTS])
 
 
 def constant(value: Scalar) -> Value:

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from cosec.serving.server import in_a_thread_that_ends
+
+
+def test_what_is_loaded_in_a_thread_of_its_own_is_returned_and_its_failure_raised() -> None:
+    ran = in_a_thread_that_ends(threading.current_thread)
+    assert ran is not threading.current_thread()
+    assert not ran.is_alive()
+    with pytest.raises(ZeroDivisionError):
+        in_a_thread_that_ends(lambda: 1 / 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_workers_of_the_loading_thread_do_not_outlive_it() -> None:
+    program = """
+import os, time, torch
+from cosec.serving.server import in_a_thread_that_ends
+torch.set_num_threads(4)
+def compute(): return torch.randn(2_000_000).exp().sum()
+def threads(): return len(os.listdir("/proc/self/task"))
+before = threads()
+in_a_thread_that_ends(compute)
+for _ in range(100):
+    if threads() == before: break
+    time.sleep(0.1)  # they end a moment after it
+apart = threads() - before
+compute()
+print(apart, threads() - before)
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert found.split() == ["0", "3"], "workers that the ended thread left, and those of one that lives on"
