@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "arms": ["origin", "cosec"],
     "seeds": [0],
     "benchmarks": [
-        {"name": "own-open", "scenarios": "own", "depth": "open", "samples": 10, "max_new_tokens": 128, "limit": 40}
+        {"name": "own-open", "scenarios": "own", "depth": "open", "samples": 10, "max_new_tokens": 128, "limit": 30}
     ],
 }
 
