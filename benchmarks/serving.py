@@ -86,6 +86,7 @@ def batch() -> dict[str, Any]:
     pair, rounds = load(MODEL, "default", "auto", None), []
     mixed = [PROMPTS[row % len(PROMPTS)] for row in range(STREAMS)]
     with server() as target:
+        measure_load(target, PROMPTS, streams=STREAMS, requests=STREAMS, max_tokens=4)  # each prompt is read once
         for _ in range(3):
             served = measure_load(target, PROMPTS, streams=STREAMS, requests=3 * STREAMS, max_tokens=64)
             assert served.gap_p95 is not None
@@ -104,24 +105,37 @@ def batch() -> dict[str, Any]:
 
 def single() -> dict[str, Any]:
     """One stream; nothing is remembered of earlier prompts, so that every first token needs a whole prefill."""
-    pair, rounds = load(MODEL, "default", "auto", None), []
+    pair = load(MODEL, "default", "auto", None)
     with server(prefix_cache_tokens=0) as target:
-        for _ in range(10):
-            served = measure_load(target, PROMPTS[:1], streams=1, requests=2, max_tokens=40)
-            step, read = engine(pair, PROMPTS[:1], 40)
-            assert served.gap_median is not None
-            assert served.first_token_median is not None
-            rounds.append(
-                {
-                    "served": asdict(served),
-                    "engine_step_seconds": step,
-                    "engine_prefill_seconds": read,
-                    "seconds_per_token_over_engine": served.gap_median / step,
-                    "first_token_over_prefill": served.first_token_median / read,
-                    "first_token_over_prefill_and_step": served.first_token_median / (read + step),
-                }
-            )
-    return _with_medians(rounds)
+        return {
+            name: {
+                "prompt_tokens": len(pair.tokenizer(prompt).input_ids),
+                **_with_medians(_turns(pair, target, prompt)),
+            }
+            for name, prompt in (("one prompt", PROMPTS[0]), ("a long prompt", "\n\n".join(PROMPTS[:5])))
+        }
+
+
+def _turns(pair: PreparedPair, target: Target, prompt: str) -> list[dict[str, Any]]:
+    """Server and engine in turns on one prompt."""
+    rounds = []
+    for _ in range(8):
+        served = measure_load(target, [prompt], streams=1, requests=2, max_tokens=40)
+        step, read = engine(pair, [prompt], 40)
+        assert served.gap_median is not None
+        assert served.first_token_median is not None
+        rounds.append(
+            {
+                "prompt_tokens": len(pair.tokenizer(prompt).input_ids),
+                "served": asdict(served),
+                "engine_step_seconds": step,
+                "engine_prefill_seconds": read,
+                "seconds_per_token_over_engine": served.gap_median / step,
+                "first_token_over_prefill": served.first_token_median / read,
+                "first_token_over_prefill_and_step": served.first_token_median / (read + step),
+            }
+        )
+    return rounds
 
 
 def _with_medians(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -150,4 +164,4 @@ if __name__ == "__main__":
         measured = {"batch": batch, "single": single, "audit": audit}[sys.argv[1]]()
         record = {"command": f"python benchmarks/serving.py {sys.argv[1]}", **measured, "environment": environment()}
         Path(sys.argv[2]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(json.dumps({name: value for name, value in measured.items() if isinstance(value, float)}))  # noqa: T201
+        print(json.dumps(measured)[:300])  # noqa: T201
