@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
+from cosec.models.cache import KeyValueCache
 from cosec.serving.batches import Batches
 from cosec.serving.fair_queue import FairQueue
 from cosec.serving.settings import ServerSettings
@@ -200,6 +201,37 @@ def test_a_long_prompt_does_not_hold_up_the_others(tiny_pair: PreparedPair, monk
         assert post(running, prompt="é" * 45, max_tokens=1).status_code == 200
         assert "".join(name[0] for name in order).count("rs") >= 10
         assert first.result().status_code == 200
+
+
+def test_requests_for_one_prompt_that_join_together_keep_it_once(
+    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    share, step, go_on = KeyValueCache._share, Batches.step, threading.Event()
+
+    def noted(self: KeyValueCache) -> None:
+        kept.append(self.slots)
+        share(self)
+
+    def held(self: Batches, arm: Any) -> Any:
+        go_on.wait(10)
+        return step(self, arm)
+
+    monkeypatch.setattr(KeyValueCache, "_share", noted)
+    monkeypatch.setattr(Batches, "step", held)
+    with serving(tiny_pair) as running, ThreadPoolExecutor(4) as pool:
+        go_on.set()
+        alone = [post(running, seed=seed).json()["choices"][0]["text"] for seed in range(3)]
+        assert kept == []
+        go_on.clear()
+        other = pool.submit(post, running, prompt="int main(void)", max_tokens=4)
+        until(lambda: active(running) == 1)
+        together = [pool.submit(post, running, seed=seed) for seed in range(3)]
+        until(lambda: len(running.service.scheduler._queue) == 3)
+        go_on.set()
+        assert [one.result().json()["choices"][0]["text"] for one in together] == alone
+        assert other.result().status_code == 200
+    assert len(kept) == 1
 
 
 def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:

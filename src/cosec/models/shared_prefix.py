@@ -159,7 +159,7 @@ def _left_padded(tensor: Tensor, dim: int, size: int) -> Tensor:
 
 def worth_sharing(rows: Sequence[int]) -> bool:
     """Whether rows named several times name each other often enough."""
-    return len(rows) >= _LEAST_SHARING * len(set(rows))
+    return len(rows) >= _LEAST_SHARING * max(1, len(set(rows)))
 
 
 def carry(keys: Tensor, prefix: SharedPrefix, layer: int) -> Tensor:

@@ -8,6 +8,7 @@ thread; knows neither HTTP nor queues.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -128,17 +129,24 @@ class Batches:
         return count
 
     def join(self, arm: Arm, read: Sequence[Reading]) -> None:
-        """Let the samples of prompts that were read take part in their arm's next block."""
+        """Let the samples of prompts that were read take part in their arm's next block.
+
+        Requests for one prompt that join together keep and read its keys and values once, like samples of one request.
+        """
         batch = self._batch(arm)
+        alike = defaultdict[tuple[int, ...], list[Reading]](list)
         for reading in read:
             self._prefixes.keep(arm, reading.part.prompt_ids[:-1], reading.lanes)
-            reading.lanes.select([0] * len(reading.part.samples))
-        lanes = read[0].lanes
-        if len(read) > 1:
-            lanes.join([reading.lanes for reading in read[1:]])
-        numbers = batch.run.join([request for reading in read for request in reading.part.requests()], lanes)
+            alike[reading.part.prompt_ids].append(reading)
+        for readings in alike.values():
+            readings[0].lanes.select([0] * sum(len(reading.part.samples) for reading in readings))
+        lanes, *others = [readings[0].lanes for readings in alike.values()]
+        if others:
+            lanes.join(others)
+        parts = [reading.part for readings in alike.values() for reading in readings]
+        numbers = batch.run.join([request for part in parts for request in part.requests()], lanes)
         now = time.monotonic()
-        rows = [self._row(reading.part, sample, now) for reading in read for sample in reading.part.samples]
+        rows = [self._row(part, sample, now) for part in parts for sample in part.samples]
         batch.rows.update(zip(numbers, rows, strict=True))
 
     def _row(self, part: Waiting, sample: int, now: float) -> Row:
