@@ -11,6 +11,7 @@ from cosec.evaluation.intervals import Interval
 from cosec.evaluation.metrics import engaged_security_ratio
 from cosec.evaluation.records import StudyFolder
 from cosec.evaluation.report import markdown, percent, table_csv, write_report
+from cosec.evaluation.report_page import page
 from cosec.evaluation.results import Results, read_results
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.test_study import run, settings
@@ -54,14 +55,14 @@ def test_the_tables_say_what_the_verdicts_say(results: Results) -> None:
 
 def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyFolder) -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in write_report(folder)}
-    page = written["report.html"]
-    assert "http" not in page.replace("http://www.w3.org", "").replace("http://creativecommons", "").replace(
+    text = written["report.html"]
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http://creativecommons", "").replace(
         "http://purl.org", ""
     ).replace("https://matplotlib.org", "")
-    assert "<script" not in page
-    assert '<span class="finding" title="plus">' in page
-    assert '<mark title="not the most likely token of the target">SELECT</mark>' in page
-    assert page.count("<svg") == 1, "nothing about function was measured"
+    assert "<script" not in text
+    assert '<span class="finding" title="plus">' in text
+    assert '<mark title="not the most likely token of the target">SELECT</mark>' in text
+    assert text.count("<svg") == 1, "nothing about function was measured"
     assert set(written) == {
         "report.md",
         "report.csv",
@@ -78,7 +79,9 @@ def test_writing_the_report_twice_gives_the_same_files(folder: StudyFolder) -> N
 def test_an_unfinished_study_says_so(tmp_path: Path) -> None:
     run(settings(write_scenarios(tmp_path / "scenarios")), tmp_path / "out")
     next((tmp_path / "out" / "verdicts").rglob("*.jsonl")).unlink()
-    assert "180 of 240 completions judged — **not finished**" in markdown(read_results(StudyFolder(tmp_path / "out")))
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert "180 of 240 completions judged — **not finished**" in markdown(results)
+    assert "180 of 240 completions judged — <strong>not finished</strong>" in page(results, {})
 
 
 def test_problems_are_reported_as_pass_at_k_up_to_the_number_of_samples(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def _by_weakness(results: Results, benchmark: str) -> str:
 
     arms = results.arms(benchmark)
     cwes = sorted({one.cwe for one in results.figures if one.benchmark == benchmark} - {ALL})
-    figure = Figure(figsize=(max(6.0, 0.24 * len(arms) * len(cwes) + 2), 3.6), layout="constrained")
+    figure = Figure(figsize=(min(12.0, max(6.0, 0.24 * len(arms) * len(cwes) + 2)), 3.6), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(arms)
     for index, arm in enumerate(arms):
@@ -45,9 +45,8 @@ def _by_weakness(results: Results, benchmark: str) -> str:
             left = place + (index - (len(arms) - 1) / 2) * width
             axes.bar(left, 100 * interval.value, width, color=COLOURS[index % len(COLOURS)], label=arm)
             _bar(axes, left, interval)
-    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    axes.legend(handles.values(), handles.keys(), fontsize=7, ncols=min(4, len(handles)), loc="lower center",
-                bbox_to_anchor=(0.5, 1.0), frameon=False)  # fmt: skip
+    _name_arms(axes)
+    axes.set_xlim(-0.6, len(cwes) - 0.4)
     axes.set_xticks(range(len(cwes)), cwes, rotation=45, ha="right", fontsize=8)
     axes.set_ylabel("secure of engaged (%)")
     axes.set_ylim(0, 105)
@@ -74,16 +73,22 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
         points += 1
         x, y = 100 * function.value, 100 * security.value
         colour = COLOURS[index % len(COLOURS)]
-        axes.errorbar(
-            x, y, xerr=errors(function), yerr=errors(security), fmt="o", color=colour, elinewidth=0.8, capsize=2
-        )
-        axes.annotate(arm, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7, color=colour)
+        across, along = errors(function), errors(security)
+        axes.errorbar(x, y, xerr=across, yerr=along, fmt="o", color=colour, elinewidth=0.8, capsize=2, label=arm)
     if not points:
         return None
+    _name_arms(axes)  # beside the points their names would cover each other
     axes.set_xlabel("pass@1 (%)" if other else "functional tests passed (%)")
     axes.set_ylabel("secure of engaged (%)")
     axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
+
+
+def _name_arms(axes: Any) -> None:
+    """A legend above the figure, each arm once."""
+    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    axes.legend(handles.values(), handles.keys(), fontsize=7, ncols=min(4, len(handles)), loc="lower center",
+                bbox_to_anchor=(0.5, 1.0), frameon=False)  # fmt: skip
 
 
 def errors(interval: Interval) -> list[list[float]] | None:

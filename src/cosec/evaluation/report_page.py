@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -11,6 +12,12 @@ from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.intervals import in_words
 from cosec.evaluation.report import COLUMNS, percent, shown_metrics, summary_lines
 from cosec.evaluation.results import ALL, Results, Shown
+
+CAPTIONS = {
+    "by-weakness": "Secure of engaged by weakness, with 95 % intervals.",
+    "security-function": "Security against function, with 95 % intervals.",
+}
+"""What figures show, by the end of their names."""
 
 SAMPLES_SHOWN = 2
 """Completions shown of each scenario and arm."""
@@ -35,15 +42,16 @@ def page(results: Results, figures: Mapping[str, str]) -> str:
 def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
     yield f"<h1>{escape(results.settings.name)}</h1><ul>"
     for line in summary_lines(results):
-        yield f"<li>{escape(line.removeprefix('- '))}</li>"
+        text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(line.removeprefix("- ")))
+        yield f"<li>{text}</li>"
     yield "</ul>"
     for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
         yield f"<section><h2>{escape(benchmark)}</h2>"
         yield from _rates(results, benchmark)
         yield from _weaknesses(results, benchmark)
-        for name in (f"{benchmark}-by-weakness", f"{benchmark}-security-function"):
-            if name in figures:
-                yield f"<figure>{figures[name]}</figure>"
+        for name, caption in CAPTIONS.items():
+            if (figure := figures.get(f"{benchmark}-{name}")) is not None:
+                yield f"<figure>{figure}<figcaption>{caption}</figcaption></figure>"
         yield from _samples(results, benchmark)
         yield "</section>"
 

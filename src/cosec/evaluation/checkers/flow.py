@@ -59,7 +59,9 @@ def check_source(source: str, path: Path, rules: Collection[str]) -> CheckReport
             tree = ast.parse(source)
             analysis = Analysis(tree)
             analysis.run()
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        return _unscored(path, f"is no Python program: {error.msg} (line {error.lineno})")
+    except ValueError as error:
         return _unscored(path, f"is no Python program: {error}")
     except TooLargeError:
         return _unscored(path, "is too large to follow every path through it")
