@@ -21,9 +21,15 @@ def separate_pair(folder: Path, architecture: str = "llama") -> PreparedPair:
 
 def shared_pair(folder: Path, architecture: str = "llama") -> PreparedPair:
     """A target and an adapter on its own weights."""
+    target, adapter = shared_folders(folder, architecture)
+    return PreparedPair(load_pair(str(target), str(adapter)))
+
+
+def shared_folders(folder: Path, architecture: str = "llama") -> tuple[Path, Path]:
+    """A target and an adapter as a user keeps them."""
     target, adapter = folder / "target", folder / "adapter"
     if not target.exists():
         save_tiny(architecture, target)
     if not adapter.exists():
         save_tiny_adapter(target, adapter)
-    return PreparedPair(load_pair(str(target), str(adapter)))
+    return target, adapter

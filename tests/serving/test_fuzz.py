@@ -5,49 +5,21 @@ from __future__ import annotations
 import json
 import random
 import socket
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
+from benchmarks.odd_requests import ENDPOINTS, odd_body
+from pydantic import ValidationError
 
-from cosec.decoding.pairing import PreparedPair
-from cosec.serving.wire import ChatRequest, CompletionRequest, CosecFields, InfillRequest
-from tests.serving.conftest import Served, serving
+from cosec.serving.wire import CompletionRequest
+from tests.decoding.pairs import shared_folders
+from tests.serving.conftest import Served
 
-ENDPOINTS = {"/v1/completions": CompletionRequest, "/v1/chat/completions": ChatRequest, "/infill": InfillRequest}
-ODD: list[Any] = [
-    None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, float("nan"), float("inf"), "", " ", "a",
-    "0.3", "\x00", "\u202e", "\ud800", "é" * 300, "x" * 3000, [], [[]], [1, "a"], [[1], ["a"]], [-1], [10**9], {},
-    {"a": 1},
-    {"role": "user"}, [{"role": "user", "content": "hi"}], [{"role": "robot", "content": 1}], "gate", "steer", "tokens",
-]  # fmt: skip
-
-
-def odd_body(chance: random.Random, endpoint: str) -> bytes:
-    """A body with a few fields of the endpoint's, their values at random."""
-    body: dict[str, Any] = {"prompt": "def", "max_tokens": 2} if "chat" not in endpoint else {"messages": ODD[-5]}
-    names = [*ENDPOINTS[endpoint].model_fields, "unheard_of"]
-    for name in chance.sample(names, chance.randrange(0, 4)):
-        body[name] = chance.choice(ODD)
-    if chance.random() < 0.4:
-        known = [*CosecFields.model_fields, "cwes", "x"]
-        body["cosec"] = {name: chance.choice(ODD) for name in chance.sample(known, chance.randrange(0, 4))}
-    if chance.random() < 0.2:
-        body["n"] = chance.choice([1, 2, 3, 200])
-    text = json.dumps(body).encode()
-    if chance.random() < 0.1:
-        place = chance.randrange(len(text))
-        text = text[:place] + bytes([chance.randrange(256)]) + text[place + chance.randrange(3) :]
-    if chance.random() < 0.02:
-        text = b'{"prompt":' + b"[" * 20_000
-    return text
-
-
-def resident_kib() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def fuzz(served: Served, count: int, seed: int) -> Counter[int]:
@@ -68,6 +40,59 @@ def test_odd_requests_are_answered_and_never_with_500(served: Served) -> None:
     codes = fuzz(served, 400, seed=1)
     assert codes[200] > 10, "all refused would show little"
     assert codes[400] > 100
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [({"seed": 2**63}, "seed"), ({"stop": [""]}, "stop text"), ({"stop": ["x" * 401]}, "stop text")],
+)
+def test_an_infill_with_values_that_completions_refuse_is_refused_too(
+    served: Served, fields: dict[str, object], named: str
+) -> None:
+    with served.client() as http:
+        answer = http.post("/infill", json={"input_prefix": "def", "n_predict": 2, **fields})
+    assert answer.status_code == 400
+    assert named in answer.json()["error"]["message"]
+
+
+def test_a_text_far_too_long_is_refused_by_its_beginning(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = served.service.pair.tokenizer
+    cut: list[int] = []
+    call = type(tokenizer).__call__
+
+    def counted(self: object, text: str, **options: object) -> object:
+        cut.append(len(text))
+        return call(self, text, **options)
+
+    monkeypatch.setattr(type(tokenizer), "__call__", counted)
+    text = "x = 1\n" * 100_000
+    with served.client() as http:
+        for path, body in (
+            ("/v1/completions", {"prompt": text}),
+            ("/infill", {"input_prefix": "x", "input_suffix": text}),
+        ):
+            answer = http.post(path, json=body)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
+        sparse = http.post("/v1/completions", json={"prompt": "x" + " " * 3000 + "= 1\n" * 200})
+    assert sparse.json()["error"]["code"] == "context_length_exceeded"
+    assert max(cut) < 10_000
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"prompt": [7] * 50_000 + ["a"]}, {"prompt": ["a"] * 50_000 + [1]}, {"prompt": [[]] * 50_000 + ["a"]},
+     {"prompt": "a", "stop": [1] * 50_000}],
+)  # fmt: skip
+def test_a_list_is_refused_by_its_first_bad_item(field: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        CompletionRequest.model_validate_json(json.dumps(field))
+    assert refused.value.error_count() < 10
+
+
+def test_a_wrong_method_is_told_the_right_one(served: Served) -> None:
+    with served.client() as http:
+        answer = http.get("/v1/completions")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
 def test_broken_connections_leave_nothing_behind(served: Served) -> None:
@@ -96,11 +121,14 @@ def test_broken_connections_leave_nothing_behind(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_odd_requests_leave_the_memory_as_it_was(tiny_pair: PreparedPair) -> None:
-    with serving(tiny_pair) as running:
-        fuzz(running, 2000, seed=2)
-        before = resident_kib()
-        codes = fuzz(running, 10_000, seed=3)
-        after = resident_kib()
-    print(f"\n{dict(codes)}; resident before {before} KiB, after {after} KiB")  # noqa: T201 - the measurement
-    assert after < before * 1.05
+@pytest.mark.parametrize(
+    ("script", "flags"), [("fuzzing.py", ("--requests", "300")), ("soak.py", ("--minutes", "0.5"))]
+)
+def test_the_recorded_runs_find_nothing_wrong(script: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+    pytest.importorskip("schemathesis")
+    target, adapter = shared_folders(tmp_path)
+    command = [sys.executable, str(BENCHMARKS / script), str(tmp_path / "found.json"), *flags]
+    finished = subprocess.run([*command, "--target", str(target), "--security", str(adapter)], timeout=280)
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["passed"], found
+    assert finished.returncode == 0

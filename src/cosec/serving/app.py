@@ -101,7 +101,8 @@ def _add_refusals(app: FastAPI, service: Service) -> None:
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         known = {404: "There is no such page; see /v1/models.", 405: "This page takes another method."}
-        return refused(Refusal(error.status_code, known.get(error.status_code, str(error.detail)), None, "not_found"))
+        said = known.get(error.status_code, str(error.detail))
+        return refused(Refusal(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
 
     async def on_bug(request: Request, error: Exception) -> Response:
         service.telemetry.request(500)

@@ -12,13 +12,19 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import AnyRule, DecodingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.models.families import FimTokens
-from cosec.serving.refusals import CWES_REFUSED, Refusal, invalid
+from cosec.serving.refusals import CWES_REFUSED, Refusal, invalid, of_validation
 from cosec.serving.settings import ServerSettings
 from cosec.serving.wire import Audit, ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
 
 XARGS_PREFIX = "cosec_"
 DEFAULT_COMPLETION_TOKENS = 16
 """OpenAI's."""
+
+_CHARACTERS_A_TOKEN = 8
+"""More than code has; only for deciding how much of a long text to look at."""
+
+_CUT_IN_TWO = 64
+"""Tokens that the beginning of a text may have more than the same part of the whole has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ class Translator:
             text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         except Exception as error:  # the template is the model's program: it may refuse any conversation
             raise invalid(f"The model's chat template refuses this conversation: {error}", "messages") from error
-        prompt = tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
+        prompt = tuple(self._cut(str(text), "messages", special=False))
         alternatives = (request.top_logprobs or 0) if request.logprobs else None
         room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
         max_tokens = request.max_completion_tokens or request.max_tokens or room
@@ -132,13 +138,16 @@ class Translator:
         """
         prompt = self._filled(request.input_prefix + request.prompt, request.input_suffix, "input_suffix")
         room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
-        generation = GenerationRequest(
-            temperature=request.temperature,
-            top_p=request.top_p,
-            seed=request.seed if request.seed >= 0 else None,
-            stop=request.stop,
-            cosec=request.cosec,
-        )
+        try:
+            generation = GenerationRequest(
+                temperature=request.temperature,
+                top_p=request.top_p,
+                seed=request.seed if request.seed >= 0 else None,
+                stop=request.stop,
+                cosec=request.cosec,
+            )
+        except ValidationError as error:  # a seed or a stop text that completions would not take either
+            raise of_validation(error) from error
         max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
         return self._asked(generation, (prompt,), max_tokens, None)
 
@@ -238,7 +247,7 @@ class Translator:
         if isinstance(prompt, str):
             if not prompt.strip():
                 raise invalid("prompt: it is empty; give the code to continue.", "prompt")
-            return tuple(self._pair.tokenizer(prompt).input_ids)
+            return tuple(self._cut(prompt, "prompt"))
         if not prompt:
             raise invalid("prompt: the list of token ids is empty.", "prompt")
         unknown = next((token for token in prompt if token not in self._vocabulary), None)
@@ -258,27 +267,43 @@ class Translator:
                 param,
                 "unsupported_parameter",
             )
-        tokenizer = self._pair.tokenizer
-        ids = tokenizer.get_vocab()
+        ids = self._pair.tokenizer.get_vocab()
+        before, after = (self._cut(text, param, special=False) if text else [] for text in (prefix, suffix))
+        start = self._cut("", param)  # families that begin every text with a token of its own
+        return (*start, ids[marks.prefix], *before, ids[marks.suffix], *after, ids[marks.middle])
 
-        def cut(text: str) -> list[int]:
-            return list(tokenizer(text, add_special_tokens=False).input_ids) if text else []
+    def _cut(self, text: str, param: str, *, special: bool = True) -> list[int]:
+        """The text's tokens; ``special``: with those that begin every text of the family.
 
-        start = list(tokenizer("").input_ids)  # families that begin every text with a token of its own
-        return (*start, ids[marks.prefix], *cut(prefix), ids[marks.suffix], *cut(suffix), ids[marks.middle])
+        What is far too long is refused by its beginning: all tokens of a megabyte would take gigabytes.
+        """
+        tokenizer, size = self._pair.tokenizer, _CHARACTERS_A_TOKEN * self._longest_prompt
+        while size < len(text):
+            least = len(tokenizer(text[:size], add_special_tokens=False).input_ids)
+            if least > self._longest_prompt + _CUT_IN_TWO:
+                raise self._too_long(f"more than {self._longest_prompt}", param)
+            size *= 2
+        return list(tokenizer(text, add_special_tokens=special).input_ids)
+
+    @property
+    def _longest_prompt(self) -> int:
+        context = self._pair.context_length
+        return min(context, self._limits.max_prompt_tokens or context)
+
+    def _too_long(self, tokens: str, param: str) -> Refusal:
+        return invalid(
+            f"The prompt has {tokens} tokens, at most {self._longest_prompt} are allowed; shorten it.",
+            param,
+            "context_length_exceeded",
+        )
 
     def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
         limits, context = self._limits, self._pair.context_length
         if max_tokens > limits.max_tokens:
             raise invalid(f"max_tokens: at most {limits.max_tokens} on this server.", "max_tokens")
         longest = max(map(len, prompts))
-        allowed = min(context, limits.max_prompt_tokens or context)
-        if longest > allowed:
-            raise invalid(
-                f"The prompt has {longest} tokens, at most {allowed} are allowed; shorten it.",
-                "prompt",
-                "context_length_exceeded",
-            )
+        if longest > self._longest_prompt:
+            raise self._too_long(str(longest), "prompt")
         if longest + max_tokens > context:
             raise invalid(
                 f"The prompt has {longest} tokens and max_tokens is {max_tokens}, but the models' context holds "

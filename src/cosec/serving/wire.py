@@ -6,7 +6,7 @@ types only; what they mean to the engine is ``translation.py``'s business.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +14,11 @@ from cosec.decoding.settings import Distribution, Divergence, PresetName, RuleNa
 
 Audit = Literal["none", "summary", "tokens"]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
-Prompt = str | list[str] | list[TokenId] | list[list[TokenId]]
+Item = TypeVar("Item")
+Several = Annotated[list[Item], Field(fail_fast=True)]
+"""A list whose first bad item is enough: to report each of a million takes seconds, in which nobody is answered."""
+
+Prompt = str | Several[str] | Several[TokenId] | Several[Several[TokenId]]
 LARGEST_SEED = 2**63 - 1
 LONGEST_STOP = 400
 
@@ -98,7 +102,7 @@ class GenerationRequest(WireModel):
     n: Annotated[int, Field(ge=1)] | None = None
     """Samples for each prompt."""
 
-    stop: str | list[str] | None = None
+    stop: str | Several[str] | None = None
     """Texts that end a completion; they are not part of it."""
 
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None = None
@@ -197,7 +201,7 @@ class ChatMessage(WireModel):
     """One message of a conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: str | Several[TextPart]
     name: str | None = None
 
     @property
@@ -209,7 +213,7 @@ class ChatMessage(WireModel):
 class ChatRequest(GenerationRequest):
     """``POST /v1/chat/completions``."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    messages: Annotated[Several[ChatMessage], Field(min_length=1)]
     """The conversation so far."""
 
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -270,7 +274,7 @@ class InfillRequest(BaseModel):
     prompt: str = ""
     """What was already typed into the gap."""
 
-    input_extra: list[InfillExtra] = Field(default_factory=list)
+    input_extra: Several[InfillExtra] = Field(default_factory=list)
     """Accepted; other files are not put into the prompt."""
 
     n_predict: int = -1
@@ -285,7 +289,7 @@ class InfillRequest(BaseModel):
     seed: int = -1
     """Negative: a random one."""
 
-    stop: list[str] = Field(default_factory=list)
+    stop: Several[str] = Field(default_factory=list)
     """Texts that end the completion."""
 
     stream: bool = False

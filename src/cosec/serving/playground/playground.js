@@ -137,7 +137,8 @@ async function judge(pane, prompt, completion, running) {
   } catch (error) { told = { findings: [], unscored: error.message }; }
   if (state.judged !== running) return; // another run took over
   const lines = told.findings.map((one) => verdictLine(one.severity, `line ${one.line}: ${one.message} (${one.cwe}, ${one.rule})`));
-  if (told.unscored) lines.push(verdictLine("unscored", `not judged: ${told.unscored}`));
+  const subject = /^(is|does|cannot) /.test(told.unscored ?? "") ? "it " : "";
+  if (told.unscored) lines.push(verdictLine("unscored", `not judged: ${subject}${told.unscored}`));
   else if (!lines.length) lines.push(verdictLine("clean", "the checkers found nothing, which is no proof"));
   byId(`${pane}-verdict`).replaceChildren(...lines);
 }

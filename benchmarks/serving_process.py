@@ -1,0 +1,115 @@
+"""A `cosec serve` process to be measured: on a free port, with what the kernel and /metrics say about it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_COSEC = "import sys; from cosec.cli.main import main; sys.exit(main())"
+POOL = min(32, (os.cpu_count() or 1) + 4)
+"""Threads of asyncio's pool, which cut texts into tokens; they are started when needed and kept."""
+
+QUIET = {"queue_depth": 0.0, "batch_rows": 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """The process at one moment."""
+
+    resident_kib: int
+    threads: int
+    file_descriptors: int
+    children: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A running server."""
+
+    url: str
+    pid: int
+    log: Path
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+    def vitals(self) -> Vitals:
+        """What the kernel says."""
+        place = Path(f"/proc/{self.pid}")
+        status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
+        return Vitals(
+            resident_kib=int(status["VmRSS"].split()[0]),
+            threads=int(status["Threads"]),
+            file_descriptors=len(os.listdir(place / "fd")),  # noqa: PTH208 - links that may be gone already
+            children=len((place / "task" / str(self.pid) / "children").read_text().split()),
+        )
+
+    def metrics(self) -> dict[str, float]:
+        """Counters and gauges by name, without ``cosec_``; labels as ``requests_total{status="200"}``."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=60) as answer:
+            text = answer.read().decode()
+        found = re.findall(r"^cosec_(\w+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE)
+        return {name: float(value) for name, value in found if "_bucket" not in name and "_created" not in name}
+
+    def context_length(self) -> int:
+        """Tokens that the served model's context holds."""
+        with urllib.request.urlopen(self.url + "/v1/models", timeout=60) as answer:
+            return int(json.load(answer)["data"][0]["max_model_len"])
+
+    def at_rest(self, seconds: float, like: Vitals | None = None) -> bool:
+        """Wait until nothing is queued or decoded, and no more is open than ``like`` has; a full pool is no leak."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            metrics, vitals = self.metrics(), self.vitals()
+            idle = all(metrics[name] == value for name, value in QUIET.items())
+            if idle and (like is None or _no_more(vitals, like)):
+                return True
+            time.sleep(0.2)
+        return False
+
+    def complaints(self) -> list[str]:
+        """The lines of the server's log that say that something failed."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line for line in lines if re.search(r"Traceback|\bERROR\b|\bError\b", line)]
+
+
+def _no_more(vitals: Vitals, like: Vitals) -> bool:
+    return (
+        vitals.threads <= like.threads + POOL
+        and vitals.file_descriptors <= like.file_descriptors
+        and vitals.children <= like.children
+    )
+
+
+@contextlib.contextmanager
+def server_process(folder: Path, flags: Sequence[str]) -> Iterator[ServerProcess]:
+    """`cosec serve --port 0` with ``flags``, its log in ``folder``; ended with SIGTERM."""
+    log = folder / "serve.log"
+    with log.open("wb") as stream:
+        command = [sys.executable, "-c", _COSEC, "serve", "--port", "0", *flags]
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+    try:
+        while (found := re.search(r"at (http://\S+)", log.read_text(errors="replace"))) is None:
+            if process.poll() is not None:
+                raise SystemExit(f"the server did not start:\n{log.read_text(errors='replace')}")
+            time.sleep(0.1)
+        yield ServerProcess(found[1], process.pid, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

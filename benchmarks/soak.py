@@ -1,0 +1,233 @@
+"""Full load with random disconnects on a real `cosec serve`: `benchmarks/soak.py OUT [--minutes 30] [--streams 32]`.
+
+Every stream sends one request after the other: streamed or whole, every rule, strengths and temperatures at random, and
+about a quarter of them leave at a random moment. Memory, threads, files and the server's own gauges are sampled every
+half minute and written as they come, so that a run that is cut short leaves what it saw. At the end everything has to
+be as it was after the warm-up: no slot, thread or file still taken, and memory flat. Exit status 1 if it is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from serving_process import ServerProcess, Vitals, server_process
+
+from cosec.cli.demo import demo_prompts
+from cosec.evaluation.environment import environment
+
+LEAVING = 0.25
+"""Share of the requests that leave."""
+
+FLAT = 0.02
+"""The memory's slope over the last two thirds may not exceed this share of it per half hour."""
+
+RULES: list[dict[str, Any]] = [
+    {},
+    {"enabled": False},
+    {"threshold": 0.1},
+    {"threshold": 0.7, "preset": "cosec"},
+    {"preset": "warped", "audit": "tokens"},
+    {"preset": "release", "audit": "none"},
+    {"rule": "gate", "strength": 0.05},
+    {"rule": "gate", "decision": "steered", "divergence": "js"},
+    {"rule": "steer", "strength": 1.5, "audit": "tokens"},
+    {"rule": "speculative"},
+]
+GAUGES = ("queue_depth", "batch_rows", "kv_cache_tokens")
+
+
+@dataclass(slots=True)
+class Load:
+    """What the streams have in common."""
+
+    address: tuple[str, int]
+    ends: float
+    """``time.monotonic()`` after which no request is begun."""
+
+    prompts: list[str]
+    outcomes: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, outcome: str) -> None:
+        """Note how one request ended."""
+        with self.lock:
+            self.outcomes[outcome] += 1
+
+
+def body(chance: random.Random, prompts: list[str]) -> dict[str, Any]:
+    """One request; a prompt is cut at a random place, as an editor's grows."""
+    prompt = chance.choice(prompts)
+    if chance.random() < 0.5:
+        prompt = prompt[: chance.randrange(len(prompt) // 2, len(prompt))]
+    return {
+        "prompt": prompt,
+        "max_tokens": chance.randrange(1, 65),
+        "temperature": chance.choice([0.0, 0.2, 0.4, 0.8, 1.2]),
+        "top_p": chance.choice([0.5, 0.95, 1.0]),
+        "seed": chance.randrange(1000),
+        "n": chance.choice([1, 1, 1, 1, 2, 3]),
+        "stream": chance.random() < 0.6,
+        "stop": chance.choice([None, ["\ndef "], ["\n\n", "}"]]),
+        "logprobs": chance.choice([None, None, None, 2]),
+        "cosec": chance.choice(RULES),
+    }
+
+
+def keep_asking(load: Load, seed: int) -> None:
+    """One stream of requests, until time is up."""
+    chance = random.Random(f"soak {seed}")
+    while time.monotonic() < load.ends:
+        asked = body(chance, load.prompts)
+        leaves = chance.random() < LEAVING
+        try:
+            load.count(_ask(load.address, asked, chance.expovariate(1 / 3.0) if leaves else None, chance))
+        except (OSError, HTTPException, ValueError) as error:
+            load.count(f"{type(error).__name__}: {error}"[:120])
+
+
+def _ask(address: tuple[str, int], asked: dict[str, Any], patience: float | None, chance: random.Random) -> str:
+    """Send one request; leave after ``patience`` seconds, or after a few chunks of a stream."""
+    connection = HTTPConnection(*address, timeout=300 if patience is None else max(0.001, patience))
+    try:
+        connection.request("POST", "/v1/completions", json.dumps(asked), {"Content-Type": "application/json"})
+        if patience is not None and not asked["stream"] and chance.random() < 0.3:
+            return "left at once"
+        answer = connection.getresponse()
+        if answer.status != 200:
+            return str(answer.status)
+        if patience is not None and asked["stream"]:
+            for _ in range(chance.randrange(20)):
+                answer.readline()
+            return "left mid-stream"
+        text = answer.read()
+        return "200" if not asked["stream"] or text.rstrip().endswith(b"data: [DONE]") else "stream cut short"
+    except TimeoutError:
+        return "hang" if patience is None else "left while it waited"
+    finally:
+        with suppress(OSError):
+            if patience is not None and connection.sock is not None and chance.random() < 0.5:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.close()
+
+
+def sample(server: ServerProcess, started: float, load: Load) -> dict[str, float]:
+    """The server at this moment, and what was answered so far."""
+    metrics = server.metrics()
+    with load.lock:
+        answered = load.outcomes.total()
+    tokens = sum(value for name, value in metrics.items() if name.startswith("tokens_total"))
+    gauges = {name: metrics[name] for name in GAUGES}
+    return {"seconds": round(time.monotonic() - started, 1), **asdict(server.vitals()), **gauges,
+            "requests": answered, "tokens": tokens}  # fmt: skip
+
+
+def slope(samples: list[dict[str, float]]) -> float | None:
+    """KiB a minute that the memory grew by over the last two thirds, by least squares; None of fewer than three."""
+    kept = samples[len(samples) // 3 :]
+    if len(kept) < 3:
+        return None
+    times = [one["seconds"] / 60 for one in kept]
+    sizes = [one["resident_kib"] for one in kept]
+    time_mean, size_mean = sum(times) / len(times), sum(sizes) / len(sizes)
+    spread = sum((one - time_mean) ** 2 for one in times)
+    return sum((one - time_mean) * (size - size_mean) for one, size in zip(times, sizes, strict=True)) / spread
+
+
+def soak(server: ServerProcess, asked: argparse.Namespace, record: dict[str, Any]) -> None:
+    """Warm up, load, let all come to rest; fills ``record`` and writes it with every sample."""
+    # Whatever model is served, prompt and completion fit into its context: no token is shorter than a character.
+    prompts = [prompt.text[: server.context_length() // 4] for prompt in demo_prompts()]
+    warmed = Load(server.address, time.monotonic() + max(10.0, 3 * asked.minutes), prompts)
+    _run(warmed, asked.streams, seed=10_000)
+    server.at_rest(120)
+    before = server.vitals()
+    started = time.monotonic()
+    load = Load(server.address, started + 60 * asked.minutes, prompts)
+    samples: list[dict[str, float]] = []
+    record.update(after_warm_up=asdict(before), samples=samples)
+    loading = threading.Thread(target=_run, args=(load, asked.streams, asked.seed))
+    loading.start()
+    while loading.is_alive():
+        loading.join(asked.every)
+        samples.append(sample(server, started, load))
+        asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        say(json.dumps(samples[-1]))
+    record.update(_end(server, before, load, samples[:-1]))
+
+
+def _run(load: Load, streams: int, seed: int) -> None:
+    threads = [threading.Thread(target=keep_asking, args=(load, seed + index), daemon=True) for index in range(streams)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _end(server: ServerProcess, before: Vitals, load: Load, under_load: list[dict[str, float]]) -> dict[str, Any]:
+    """What is left once nobody asks any more; ``under_load``: the samples taken while somebody did."""
+    at_rest = server.at_rest(120, before)
+    after, metrics, complaints = server.vitals(), server.metrics(), server.complaints()
+    growth = slope(under_load)
+    flat = growth is None or 30 * growth <= FLAT * before.resident_kib
+    bad = {name: count for name, count in load.outcomes.items() if not name.startswith(("200", "left"))}
+    return {
+        "passed": at_rest and flat and not bad and not complaints,
+        "requests": load.outcomes.total(),
+        "outcomes": dict(load.outcomes.most_common()),
+        "at_rest": asdict(after),
+        "at_rest_as_after_warm_up": at_rest,
+        "gauges_at_rest": {name: metrics[name] for name in GAUGES},
+        "resident_slope_kib_per_minute": growth,
+        "resident_slope_percent_per_half_hour": None if growth is None else 3000 * growth / before.resident_kib,
+        "memory_flat": flat,
+        "counted_by_the_server": {name: int(value) for name, value in metrics.items() if name.startswith("requests_")},
+        "complaints_in_the_log": complaints[:30],
+    }
+
+
+def main() -> int:
+    """Run, write the record, and say whether it passed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--streams", type=int, default=32)
+    parser.add_argument("--every", type=float, default=30.0, help="seconds between two samples")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--target", default="smollm2-135m", help="another model, for a trial")
+    parser.add_argument("--security", default="default")
+    asked = parser.parse_args()
+    record: dict[str, Any] = {
+        "command": f"python benchmarks/soak.py OUT --minutes {asked.minutes:g} --streams {asked.streams}",
+        "models": [asked.target, asked.security],
+        "environment": environment(),
+    }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server_process(Path(folder), ["--target", asked.target, "--security", asked.security]) as server,
+    ):
+        soak(server, asked, record)
+    asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    say(json.dumps({name: value for name, value in record.items() if name not in ("samples", "environment")}))
+    return 0 if record["passed"] else 1
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
