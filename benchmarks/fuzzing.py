@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from cosec.evaluation.environment import environment
 
 GENERATED, ODD_FIELDS = 0.3, 0.5
 LIMITS = ("--max-tokens", "8", "--max-samples", "8", "--body-seconds", str(BODY_SECONDS), "--deadline-seconds", "60")
+PACKAGES = ("schemathesis", "hypothesis", "fastapi", "starlette", "uvicorn", "h11", "httptools", "uvloop", "pydantic")
 WORKERS = 4
 """Requests under way at once, the schema's own among them."""
 
@@ -213,7 +215,7 @@ def main() -> int:
         "command": f"python benchmarks/fuzzing.py OUT --requests {asked.requests} --seed {asked.seed}",
         "server": " ".join(["cosec serve", *flags, "--audit-log FILE --audit-log-text"]),
         **found,
-        "environment": {**environment(), **{name: version(name) for name in ("schemathesis", "uvicorn", "fastapi")}},
+        "environment": {**environment(), **{name: version(name) for name in PACKAGES if find_spec(name)}},
     }
     asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     say(json.dumps({name: record[name] for name in ("passed", "requests", "seconds", "outcomes", "before", "after")}))

@@ -80,9 +80,9 @@ class ServerProcess:
         return False
 
     def complaints(self) -> list[str]:
-        """The lines of the server's log that say that something failed."""
+        """What the server's log says failed: its error lines, and how tracebacks end."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [line for line in lines if re.search(r"Traceback|\bERROR\b|\bError\b", line)]
+        return [line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|Refusal|Gone)\b", line)]
 
 
 def _no_more(vitals: Vitals, like: Vitals) -> bool:

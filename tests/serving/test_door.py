@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from cosec.decoding.pairing import PreparedPair
 from cosec.errors import SettingsError
 from cosec.serving.audit_log import AuditLog
-from cosec.serving.door import check_bind
+from cosec.serving.door import Door, Receive, Scope, Send, check_bind
 from cosec.serving.keys import add_key, read_keys
 from cosec.serving.settings import ServerSettings
 from tests.serving.conftest import serving
@@ -113,3 +116,27 @@ def test_a_full_audit_log_is_set_aside(tmp_path: Path) -> None:
     lines = [line for path in (*kept[:0:-1], kept[0]) for line in path.read_text().splitlines()]
     numbers = [json.loads(line)["number"] for line in lines]
     assert numbers == list(range(numbers[0], 60))
+
+
+@pytest.mark.parametrize(
+    ("said", "raises"),
+    [("unable to perform operation on <TCPTransport closed=True>; the handler is closed", False), ("a bug", True)],
+)
+def test_an_answer_to_a_client_that_has_just_left_is_no_failure(said: str, raises: bool) -> None:
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def nothing() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def fails(message: MutableMapping[str, Any]) -> None:
+        raise RuntimeError(said)
+
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": [(b"host", b"localhost")], "client": None}
+    visit = Door(answering, None)(scope, nothing, fails)
+    if raises:
+        with pytest.raises(RuntimeError, match=said):
+            asyncio.run(visit)
+    else:
+        asyncio.run(visit)

@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_CLOSED = "the handler is closed"
 _OPEN_PATHS = ("/health", "/playground")
 _CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # noqa: E501
 
@@ -49,6 +50,12 @@ def check_bind(host: str, keys: KeyRing | None) -> None:
         )
 
 
+async def until_gone(receive: Receive) -> None:
+    """Wait until the client of this connection leaves."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Door:
     """ASGI middleware that lets requests in or answers them itself."""
 
@@ -68,7 +75,13 @@ class Door:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Content-Security-Policy"] = _CONTENT_POLICY
                 headers["Referrer-Policy"] = "no-referrer"
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError as error:
+                # uvloop says so where the client left a moment ago and uvicorn has not heard of it yet.
+                if not str(error).endswith(_CLOSED):
+                    raise
+                await until_gone(receive)
 
         refusal = self._refusal(scope)
         if refusal is not None:

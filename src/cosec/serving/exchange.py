@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from cosec.serving.door import until_gone
 from cosec.serving.refusals import Refusal, invalid, of_validation
 from cosec.serving.scheduler import Scheduler
 from cosec.serving.settings import ServerSettings
@@ -66,7 +67,7 @@ async def unless_gone(request: Request, waiting: asyncio.Task[Any]) -> Any:
     Raises:
         Gone: If it does; the task is cancelled.
     """
-    leaving = asyncio.ensure_future(_until_gone(request))
+    leaving = asyncio.ensure_future(until_gone(request.receive))
     try:
         await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
@@ -75,11 +76,6 @@ async def unless_gone(request: Request, waiting: asyncio.Task[Any]) -> Any:
     finally:
         leaving.cancel()
         waiting.cancel()
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def read_body(request: Request, model: type[Model], limits: ServerSettings) -> Model:

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.answers import Answer, Json
 from cosec.serving.audit_log import AuditLog
-from cosec.serving.door import Receive, Scope, Send
+from cosec.serving.door import Receive, Scope, Send, until_gone
 from cosec.serving.exchange import Exchange, Gone, as_event, unless_gone
 from cosec.serving.refusals import Refusal, deadline_passed
 from cosec.serving.scheduler import Scheduler
@@ -194,7 +194,7 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the stream ends, the client leaves, or time is up; then says which of these happened."""
         sending = asyncio.ensure_future(self.stream_response(send))
-        leaving = asyncio.ensure_future(_disconnected(receive))
+        leaving = asyncio.ensure_future(until_gone(receive))
         status = CLIENT_GONE
         try:
             await asyncio.wait({sending, leaving}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -210,11 +210,6 @@ class EventStream(StreamingResponse):
                 with suppress(asyncio.CancelledError, Exception):
                     await task
             self._done(status)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def refused(refusal: Refusal) -> Response:
