@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -34,3 +35,22 @@ def test_blocks_of_a_step_are_kept_for_the_next() -> None:
 
 def test_what_the_environment_says_of_the_allocator_comes_first() -> None:
     assert output(suited=True, MALLOC_MMAP_THRESHOLD_="131072")[0] == "False"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_gaps_between_kept_blocks_go_back_to_the_system() -> None:
+    program = """
+import torch
+from pathlib import Path
+from cosec.models.host_memory import give_back_free_memory, suit_memory_to_decoding
+def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+suit_memory_to_decoding()
+blocks = [torch.ones(250_000) for _ in range(200)]
+del blocks[::2]
+before = resident()
+give_back_free_memory()
+print(before - resident())
+"""
+    environment = {**os.environ, "THP_MEM_ALLOC_ENABLE": "0"}
+    freed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert int(freed.stdout) > 70, "megabytes of a hundred that were freed between others"

@@ -16,6 +16,7 @@ import pytest
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.models.cache import KeyValueCache
+from cosec.serving import scheduler
 from cosec.serving.batches import Batches
 from cosec.serving.fair_queue import FairQueue
 from cosec.serving.settings import ServerSettings
@@ -232,6 +233,19 @@ def test_requests_for_one_prompt_that_join_together_keep_it_once(
         assert [one.result().json()["choices"][0]["text"] for one in together] == alone
         assert other.result().status_code == 200
     assert len(kept) == 1
+
+
+def test_memory_that_nobody_uses_goes_back_now_and_then(
+    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[float] = []
+    monkeypatch.setattr(scheduler, "give_back_free_memory", lambda: given_back.append(time.monotonic()))
+    with serving(tiny_pair) as running:
+        assert post(running, max_tokens=4).status_code == 200
+        assert given_back == []
+        monkeypatch.setattr(scheduler, "_TIDY_SECONDS", 0.0)
+        assert post(running, max_tokens=4).status_code == 200
+    assert given_back
 
 
 def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:

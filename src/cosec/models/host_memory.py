@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -36,3 +37,13 @@ def suit_memory_to_decoding() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)) and bool(mallopt(_TRIM_THRESHOLD, _MOST_KEPT))
+
+
+def give_back_free_memory() -> None:
+    """Return to the system what was freed and kept, wherever it lies; what is needed again costs its pages anew.
+
+    Kept blocks of ever other sizes leave gaps that nothing fits into, so a process that decodes for days calls this now
+    and then. Does nothing where the C library is not glibc.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

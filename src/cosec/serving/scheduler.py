@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
+from cosec.models.host_memory import give_back_free_memory
 from cosec.serving import refusals
 from cosec.serving.batches import Arm, Batches, Reading, Step
 from cosec.serving.fair_queue import FairQueue
@@ -24,6 +25,8 @@ from cosec.serving.translation import Asked
 _LOG = logging.getLogger("cosec.serving")
 _CHUNKS_WHILE_IDLE = 8
 """So many times the set chunk of a prompt are read at once while nobody else waits for tokens."""
+_TIDY_SECONDS = 20.0
+"""So often memory that the batches no longer use goes back to the system."""
 _RETRY_AFTER = 2
 """Seconds that a client is told to wait when the queue is full or the server is leaving."""
 
@@ -42,6 +45,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._stopping = False
         self._draining = False
+        self._tidied = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="cosec-scheduler", daemon=True)
 
     def start(self) -> None:
@@ -143,6 +147,9 @@ class Scheduler:
                 continue
             self._deliver(step)
         self._settle()
+        if time.monotonic() - self._tidied > _TIDY_SECONDS:
+            give_back_free_memory()
+            self._tidied = time.monotonic()
 
     def _drop_what_is_over(self) -> None:
         now = time.monotonic()
