@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch.distributed.device_mesh import DeviceMesh
 from transformers import PreTrainedTokenizerBase
 
 from cosec.errors import DataError
@@ -27,6 +28,7 @@ from cosec.training.packing import PackedExample, pack, tokenize
 from cosec.training.progress import Progress, SilentProgress
 from cosec.training.run_folder import RunFolder, make_accelerator, prepare_folder
 from cosec.training.settings import FREE_TO_CHANGE
+from cosec.training.sharding import make_mesh, shard
 from cosec.training.student_folder import WEIGHTS, write_student
 from cosec.training.teacher import Teacher, fill_cache, load_teacher
 
@@ -98,12 +100,13 @@ def align(
         TrainingError: If training cannot go on, ``out`` holds another run, or ``teacher_cache`` belongs to another.
     """
     accelerator = make_accelerator()
+    mesh = make_mesh(accelerator) if settings.sharding == "fsdp" else None
     stored = _describe_cache(settings) if teacher_cache else "no"
     store = CheckpointStore(out, {**_identity(pair, examples, settings), "teacher cache": stored}, keep_epochs=False)
     prepare_folder(out, store, accelerator, resume=resume)
     watcher = progress or SilentProgress()
-    teacher = _prepare_teacher(pair, examples, settings, teacher_cache, accelerator, watcher)
-    student = prepare_student(pair.student, settings, accelerator.device)
+    teacher = _prepare_teacher(pair, examples, settings, teacher_cache, accelerator, mesh, watcher)
+    student = prepare_student(pair.student, settings, accelerator.device, mesh)
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_student(student, pair.student_folder, folder),
@@ -113,7 +116,7 @@ def align(
         settings=settings,
         store=store,
         panels=("loss", "ce", "kl"),
-        processes=accelerator.num_processes,
+        accelerator=accelerator,
     )
     outcome = TrainingLoop(
         objective=AlignmentObjective(
@@ -180,16 +183,29 @@ def prepare_alignment(
     )
 
 
-def prepare_student(student: BaseModel, settings: AlignmentSettings, device: torch.device) -> Any:
-    """Make the weights that are to be trained trainable, all of them or those of a fresh adapter; dropout stays off."""
+def prepare_student(
+    student: BaseModel, settings: AlignmentSettings, device: torch.device, mesh: DeviceMesh | None
+) -> Any:
+    """Make the weights that are to be trained trainable, all of them or those of a fresh adapter; dropout stays off.
+
+    Args:
+        student: On any device.
+        settings: What is trained, and how.
+        device: Where it shall be.
+        mesh: The processes that its weights are divided among; None keeps them whole.
+    """
+    # Divided weights go to the device a layer at a time.
+    place = device if mesh is None else student.model.device
     if settings.train == "lora":
-        model = attach_adapter(student, settings, device)
+        model = attach_adapter(student, settings, place)
     else:
-        model = student.model.requires_grad_(True).to(device)  # type: ignore[arg-type]
+        model = student.model.requires_grad_(True).to(place)  # type: ignore[arg-type]
     model.eval()
     speed_up(model)
     if settings.gradient_checkpointing:
         checkpoint_gradients(model)
+    if mesh is not None:
+        shard(model.get_base_model() if settings.train == "lora" else model, mesh)
     return model
 
 
@@ -199,11 +215,12 @@ def _prepare_teacher(
     settings: AlignmentSettings,
     cache: Path | None,
     accelerator: Accelerator,
+    mesh: DeviceMesh | None,
     progress: Progress,
 ) -> Any:
     """The model, or its distributions for these examples."""
     if cache is None:
-        return load_teacher(pair.teacher, accelerator.device)
+        return load_teacher(pair.teacher, accelerator, mesh)
     return fill_cache(
         cache,
         pair.teacher,
@@ -212,6 +229,7 @@ def _prepare_teacher(
         data_sha256=examples.sha256,
         vocabulary=pair.vocabulary,
         accelerator=accelerator,
+        mesh=mesh,
         progress=progress,
     )
 

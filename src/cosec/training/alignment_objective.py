@@ -14,6 +14,7 @@ from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
 from cosec.training.objective import ExampleLoss
 from cosec.training.packing import PackedExample
+from cosec.training.sharding import decoder_layers, last_hidden_state, release
 from cosec.training.teacher_cache import TeacherCache
 from cosec.training.top_tokens import TopTokens
 
@@ -41,16 +42,22 @@ class Predictor:
         if self.head is None:
             logits = self._causal(**inputs).logits[0, :-1][chosen]
             return Projected(hidden=logits, weight=None, bias=None)
-        hidden = self._causal.base_model(**inputs).last_hidden_state[0, :-1][chosen]
+        hidden = last_hidden_state(self._causal, inputs)[0, :-1][chosen]
         return Projected(hidden=hidden, weight=self.head.weight, bias=self.head.bias)
+
+    def release(self) -> None:
+        """Let go of divided weights that were gathered for a prediction which is not learned from."""
+        release(self._causal)
 
     @torch.no_grad()
     def _is_plain(self, head: nn.Linear) -> bool:
         """Check on three tokens that the head is the only thing between body and logits."""
         probe = torch.tensor([[0, 1, 0]], device=self._causal.device)
-        hidden = self._causal.base_model(input_ids=probe, use_cache=False).last_hidden_state
+        hidden = last_hidden_state(self._causal, {"input_ids": probe, "use_cache": False})
         logits = self._causal(input_ids=probe, use_cache=False).logits
-        return torch.allclose(head(hidden).float(), logits.float(), rtol=1e-3, atol=1e-3)
+        plain = torch.allclose(head(hidden).float(), logits.float(), rtol=1e-3, atol=1e-3)
+        self.release()
+        return plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +116,10 @@ class AlignmentObjective:
             if not training and teacher is not None:
                 _, reverse, forward = measure(student, teacher, targets, vocabulary=self._vocabulary)
                 parts |= {"reverse_kl": torch.tensor(reverse), "forward_kl": torch.tensor(forward)}
+        if isinstance(self._teacher, Predictor):
+            self._teacher.release()
+        if not training:
+            self._student.release()
         return ExampleLoss(total=total, parts=parts)
 
     @torch.no_grad()
@@ -144,16 +155,13 @@ def model_inputs(example: PackedExample, device: torch.device, dtype: torch.dtyp
 
 def checkpoint_gradients(model: Any) -> None:
     """Keep only the layers' inputs for the backward pass; nothing else changes, dropout stays off."""
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     # transformers renamed this; both take the arguments of torch's checkpoint first.
     enable = getattr(causal, "activation_checkpointing_enable", causal.gradient_checkpointing_enable)
     enable({"use_reentrant": False})
-    for module in causal.modules():
-        if isinstance(module, GradientCheckpointingLayer):
-            # transformers checkpoints a layer only in training mode; its inner modules stay as they are.
-            module.training = True
+    for layer in decoder_layers(causal):
+        # transformers checkpoints a layer only in training mode; its inner modules stay as they are.
+        layer.training = True
 
 
 def _set_adapter_dropout(model: Any, active: bool) -> None:

@@ -2,7 +2,8 @@
 
 A checkpoint is a folder ``checkpoints/step-0000123`` with the trained weights (``adapter.safetensors``, be they an
 adapter's or a whole model's), the optimizer's moments (both safetensors) and ``state.json``: where in the data the
-run stands, what was best so far, and what the run was made from. Random states need no room: order and dropout are
+run stands, what was best so far, and what the run was made from. Tensors are whole, however many processes they are
+divided among, so another number of processes may go on. Random states need no room: order and dropout are
 functions of the seed and the position (see ``schedule``).
 """
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 
 from cosec.errors import TrainingError
 from cosec.training.progress import LossSums
+from cosec.training.sharding import slice_like, whole
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,22 +88,37 @@ class CheckpointStore:
         found = sorted(self._checkpoints.glob("step-*"))
         return found[-1] if found else None
 
-    def save(self, state: RunState, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> Path:
+    def save(
+        self,
+        state: RunState,
+        parameters: Mapping[str, nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        *,
+        write: bool = True,
+    ) -> Path:
         """Write a checkpoint beside its final place, then rename it; older ones inside an epoch go.
+
+        Args:
+            state: Where the run stands.
+            parameters: The trained parameters by name.
+            optimizer: AdamW, for their moments.
+            write: False in all processes but one: they only give their slices of what is divided.
 
         Raises:
             TrainingError: If it cannot be written; the checkpoints before it are untouched.
         """
         final = self._checkpoints / f"step-{state.step:07d}"
+        weights = _gather(parameters, keep=write)
+        moments = _gather(_moments(parameters, optimizer), keep=write)
+        if not write:
+            return final
         partial = self._checkpoints / f"partial-{state.step:07d}"
         replaced = self._checkpoints / f"replaced-{state.step:07d}"
         with writing(final):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            save_file(
-                {name: value.detach().cpu() for name, value in parameters.items()}, partial / "adapter.safetensors"
-            )
-            save_file(_moments(parameters, optimizer), partial / "optimizer.safetensors")
+            save_file(weights, partial / "adapter.safetensors")
+            save_file(moments, partial / "optimizer.safetensors")
             record = {"state": state.record(), "identity": self._identity}
             (partial / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
@@ -128,7 +145,7 @@ class CheckpointStore:
             adapter, moments = load_file(folder / "adapter.safetensors"), load_file(folder / "optimizer.safetensors")
             with torch.no_grad():
                 for name, value in parameters.items():
-                    value.copy_(adapter[name])
+                    value.copy_(slice_like(adapter[name], value))
             _restore_moments(parameters, optimizer, moments)
             return RunState.from_record(record["state"])
         except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -201,10 +218,20 @@ def writing(place: Path) -> Iterator[None]:
         ) from error
 
 
+def _gather(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Whole tensors in the host's memory, one after the other; without ``keep`` only for the processes that do."""
+    gathered = {}
+    for name, value in tensors.items():
+        tensor = whole(value.detach())
+        if keep:
+            gathered[name] = tensor.cpu().contiguous()
+    return gathered
+
+
 def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """AdamW's state as flat names: ``exp_avg/NAME``, ``exp_avg_sq/NAME``, ``step/NAME``."""
     return {
-        f"{kind}/{name}": value.detach().cpu().contiguous()
+        f"{kind}/{name}": value
         for name, parameter in parameters.items()
         for kind, value in optimizer.state[parameter].items()
     }
@@ -217,4 +244,4 @@ def _restore_moments(
     for flat_name, value in moments.items():
         kind, name = flat_name.split("/", 1)
         parameter = parameters[name]
-        optimizer.state[parameter][kind] = value if kind == "step" else value.to(parameter.device)
+        optimizer.state[parameter][kind] = value if kind == "step" else slice_like(value, parameter)

@@ -114,14 +114,14 @@ def harden(
     speed_up(model)
     run_folder = RunFolder(
         out,
-        write_weights=lambda folder: write_adapter(model, base.name, folder),
+        write_weights=lambda folder: write_adapter(model, base.name, folder) if folder else None,
         weights=("adapter_model.safetensors", "adapter"),
         facts={"base_model": {"name": base.name, "sha256": base.sha256}, "method": settings.method},
         data=examples.record,
         settings=settings,
         store=store,
         panels=("loss", "security", "functional"),
-        processes=accelerator.num_processes,
+        accelerator=accelerator,
     )
     outcome = TrainingLoop(
         objective=HardeningObjective(model, settings, _reference_cache(out, settings, accelerator)),

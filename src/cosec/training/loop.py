@@ -2,7 +2,7 @@
 
 Each process runs its part of a batch, one example at a time; gradients are added up over the processes, so any number
 of processes takes the same steps. Knows nothing about models: it sees named parameters and an objective that gives an
-example's loss.
+example's loss. Where the parameters are divided among the processes, the objective's passes take all of them at once.
 """
 
 import math
@@ -23,6 +23,7 @@ from cosec.training.objective import ExampleLoss
 from cosec.training.progress import LossMeans, LossSums, Progress
 from cosec.training.schedule import dropout_seed, epoch_batches, learning_rate, total_steps
 from cosec.training.settings import TrainingSettings
+from cosec.training.sharding import is_sharded, whole
 
 
 class Example(Protocol):
@@ -74,14 +75,14 @@ class TrainingLoop(Generic[AnExample]):
 
     Args:
         objective: Gives the loss of one example.
-        parameters: The trained parameters by name; every process starts with the same values.
+        parameters: The trained parameters by name; every process starts with the same values, or its slices of them.
         training: The examples of one epoch, repeats included.
         validation: The examples whose mean loss decides which adapter is kept.
         settings: Batch, learning rate, epochs, seed.
         store: Where checkpoints and curves go (written by the main process).
         accelerator: Knows the processes.
         progress: Told what happens (on the main process).
-        on_validated: Called on the main process after each validation, with whether its loss is the lowest so far;
+        on_validated: Called on every process after each validation, with whether its loss is the lowest so far;
             without validation examples every epoch counts as the lowest.
     """
 
@@ -110,6 +111,7 @@ class TrainingLoop(Generic[AnExample]):
         self._optimizer = torch.optim.AdamW(
             parameters.values(), eps=settings.adam_epsilon, weight_decay=settings.weight_decay, fused=True
         )
+        self._sharded = any(is_sharded(value) for value in parameters.values())
         self._last_saved = time.monotonic()
 
     def run(self, *, resume: bool) -> LoopOutcome:
@@ -158,17 +160,18 @@ class TrainingLoop(Generic[AnExample]):
 
     def _step(self, state: RunState, batch: Sequence[int], stop: bool) -> bool:
         """Take one optimizer step over ``batch``, update ``state``, and tell whether any process was asked to stop."""
-        settings, processes = self._settings, self._accelerator.num_processes
+        settings = self._settings
         began = time.monotonic()
         names = ("loss", *self._objective.parts(training=True))
         sums = LossSums(dict.fromkeys(names, 0.0))
-        for offset in range(self._accelerator.process_index, len(batch), processes):
+        for offset, counts in self._share_of(len(batch)):
             position = state.batch * settings.batch_size + offset
             torch.manual_seed(dropout_seed(settings.seed, state.epoch, position))
             example = self._training[batch[offset]]
             loss = self._objective.loss(example, training=True, cache_key=f"training-{example.key}")
-            (loss.total / len(batch)).backward()  # type: ignore[no-untyped-call]
-            sums.add(_values(loss))
+            (loss.total * counts / len(batch)).backward()  # type: ignore[no-untyped-call]
+            if counts:
+                sums.add(_values(loss))
         *shared, stops = self._share([*(sums.sums[name] for name in names), float(stop)])
         gradient_norm = self._share_gradients()
         if not (math.isfinite(shared[0]) and math.isfinite(gradient_norm)):
@@ -186,6 +189,18 @@ class TrainingLoop(Generic[AnExample]):
         self._report_step(state, LossSums(batch_sums, len(batch)).means(), rate, gradient_norm)
         return stops > 0
 
+    def _share_of(self, count: int) -> Iterator[tuple[int, bool]]:
+        """Which of ``count`` examples this process runs, and whether they count.
+
+        Divided weights are gathered by all processes at once, so where these run short of examples, those that have
+        none run one that does not count.
+        """
+        processes = self._accelerator.num_processes
+        own = range(self._accelerator.process_index, count, processes)
+        yield from ((index, True) for index in own)
+        if self._sharded and len(own) < -(-count // processes):
+            yield 0, False
+
     def _share_gradients(self) -> float:
         """Add the gradients up over the processes, clip them, and return their norm before clipping."""
         gradients = []
@@ -193,11 +208,13 @@ class TrainingLoop(Generic[AnExample]):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)
-        if self._accelerator.num_processes > 1:
+        if self._accelerator.num_processes > 1 and not self._sharded:  # slices came out of the backward pass added up
             flat = self._accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="sum")
             for gradient, total in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
                 gradient.copy_(total.view_as(gradient))
-        return float(nn.utils.clip_grad_norm_(self._parameters.values(), self._settings.clip_norm))
+        norm = whole(nn.utils.get_total_norm(gradients))
+        nn.utils.clip_grads_with_norm_(self._parameters.values(), self._settings.clip_norm, norm)
+        return float(norm)
 
     def _share(self, values: Sequence[float]) -> list[float]:
         """Sum each value over the processes."""
@@ -234,7 +251,7 @@ class TrainingLoop(Generic[AnExample]):
         if self._accelerator.is_main_process:
             if losses:
                 self._progress.validated(epoch=state.epoch, losses=losses, best=best)
-            self._on_validated(state, best)
+        self._on_validated(state, best)
 
     def _validation_losses(self, epoch: int) -> LossMeans | None:
         """Mean losses over the validation examples, shared between the processes; None where there are none."""
@@ -242,9 +259,11 @@ class TrainingLoop(Generic[AnExample]):
             return None
         names = ("loss", *self._objective.parts(training=False))
         sums = LossSums(dict.fromkeys(names, 0.0))
-        for example in self._validation[self._accelerator.process_index :: self._accelerator.num_processes]:
+        for index, counts in self._share_of(len(self._validation)):
+            example = self._validation[index]
             loss = self._objective.loss(example, training=False, cache_key=f"validation-{example.key}")
-            sums.add(_values(loss))
+            if counts:
+                sums.add(_values(loss))
         shared = self._share([sums.sums[name] for name in names])
         losses = LossSums(dict(zip(names, shared, strict=True)), len(self._validation)).means()
         if not math.isfinite(losses.loss):
@@ -262,9 +281,11 @@ class TrainingLoop(Generic[AnExample]):
             self._store.append_curve(point)
 
     def _save(self, state: RunState) -> None:
-        """Write a checkpoint from the main process; all processes hold the same state."""
-        if self._accelerator.is_main_process:
-            self._progress.saved(self._store.save(state, self._parameters, self._optimizer))
+        """Write a checkpoint from the main process; all processes hold the same state, or their slices of it."""
+        main = self._accelerator.is_main_process
+        folder = self._store.save(state, self._parameters, self._optimizer, write=main)
+        if main:
+            self._progress.saved(folder)
         self._last_saved = time.monotonic()
 
 

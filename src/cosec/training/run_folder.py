@@ -30,36 +30,37 @@ class RunFolder:
 
     Args:
         folder: Where it is; it exists.
-        write_weights: Writes the weights as they are now, and what belongs to them, into an empty folder.
+        write_weights: Writes the weights as they are now, and what belongs to them, into an empty folder; called on
+            every process, on all but the main one with None, so that divided weights can be gathered.
         weights: Name of the file whose digest is recorded, and what the manifest calls it.
         facts: What this phase records at the head of its manifest.
         data: Counts and digest of the data, for the manifest.
         settings: The run's settings.
         store: Has the points of the curves.
         panels: The losses to draw.
-        processes: How many processes share the batches.
+        accelerator: Knows how many processes share the batches, and which one writes.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        write_weights: Callable[[Path], None],
+        write_weights: Callable[[Path | None], None],
         weights: tuple[str, str],
         facts: Mapping[str, Any],
         data: Mapping[str, Any],
         settings: TrainingSettings,
         store: CheckpointStore,
         panels: Sequence[str],
-        processes: int,
+        accelerator: Accelerator,
     ) -> None:
         self._folder, self._write_weights, self._weights, self._facts = folder, write_weights, weights, facts
         self._data, self._settings, self._store = data, settings, store
-        self._panels, self._processes = panels, processes
+        self._panels, self._accelerator = panels, accelerator
         self._commit = git_commit()
 
     def publish(self, state: RunState, best: bool) -> None:
-        """Bring the folder up to date after a validation.
+        """Bring the folder up to date after a validation; every process calls this.
 
         Args:
             state: Where the run stands.
@@ -68,6 +69,10 @@ class RunFolder:
         Raises:
             TrainingError: If a file cannot be written.
         """
+        if not self._accelerator.is_main_process:
+            if best:
+                self._write_weights(None)
+            return
         with writing(self._folder):
             if best:
                 self._replace_weights()
@@ -79,7 +84,7 @@ class RunFolder:
                 settings=self._settings,
                 state=state,
                 curves=curves,
-                processes=self._processes,
+                processes=self._accelerator.num_processes,
                 commit=self._commit,
             )
             replace_text(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")

@@ -84,7 +84,7 @@ class TrainingSettings(BaseModel):
     """Time between checkpoints inside an epoch."""
 
 
-FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience", "log_every")
+FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience", "log_every", "sharding")
 """Settings that a resumed run may change, because the weights do not depend on them."""
 
 

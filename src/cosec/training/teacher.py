@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch.distributed.device_mesh import DeviceMesh
 from transformers import PreTrainedModel
 
 from cosec.errors import SettingsError
@@ -19,6 +20,7 @@ from cosec.training.fast_linear import speed_up
 from cosec.training.fused_distillation import top_tokens
 from cosec.training.packing import PackedExample
 from cosec.training.progress import Progress
+from cosec.training.sharding import shard
 from cosec.training.teacher_cache import Part, TeacherCache
 from cosec.training.top_tokens import TopTokens
 
@@ -38,9 +40,28 @@ class Teacher:
     """Type it computes in, as ``float32``."""
 
 
-def load_teacher(teacher: Teacher, device: torch.device) -> Any:
-    """Load the model, frozen."""
-    model = teacher.load().requires_grad_(False).to(device)  # type: ignore[arg-type]
+def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | None) -> Any:
+    """Load the model, frozen.
+
+    Args:
+        teacher: The model.
+        accelerator: Knows the device and the processes.
+        mesh: The processes that its weights are divided among. They load it in turn, so that this machine holds one
+            whole copy at a time. None gives each process a copy of its own.
+    """
+    if mesh is None:
+        return _frozen(teacher).to(accelerator.device)
+    model = None
+    for turn in range(accelerator.num_processes):
+        if turn == accelerator.process_index:
+            model = _frozen(teacher)
+            shard(model, mesh)
+        accelerator.wait_for_everyone()
+    return model
+
+
+def _frozen(teacher: Teacher) -> Any:
+    model = teacher.load().requires_grad_(False)
     speed_up(model)
     return model
 
@@ -54,6 +75,7 @@ def fill_cache(
     data_sha256: str,
     vocabulary: int,
     accelerator: Accelerator,
+    mesh: DeviceMesh | None,
     progress: Progress,
 ) -> TeacherCache:
     """Open the teacher's cache for some examples and let the teacher compute what it lacks.
@@ -66,6 +88,7 @@ def fill_cache(
         data_sha256: Of the files that the examples were made from.
         vocabulary: Entries that teacher and student share.
         accelerator: The processes that share the work, and the device.
+        mesh: As for ``load_teacher``.
         progress: Told what happens.
 
     Raises:
@@ -87,7 +110,7 @@ def fill_cache(
         cache = TeacherCache(
             folder, examples, made_from, top_k=settings.teacher_top_k, stored_type=settings.teacher_stored_type
         )
-    _fill(cache, teacher, settings, vocabulary, accelerator, progress)
+    _fill(cache, teacher, settings, vocabulary, accelerator, mesh, progress)
     return cache
 
 
@@ -97,24 +120,27 @@ def _fill(
     settings: AlignmentSettings,
     vocabulary: int,
     accelerator: Accelerator,
+    mesh: DeviceMesh | None,
     progress: Progress,
 ) -> None:
     """Let the teacher predict what is missing, each process its share."""
     missing = cache.missing()
     accelerator.wait_for_everyone()
     if missing:
-        predictor = Predictor(load_teacher(teacher, accelerator.device))
+        predictor = Predictor(load_teacher(teacher, accelerator, mesh))
+        rounds = -(-len(missing) // accelerator.num_processes)
+        share = missing[accelerator.process_index :: accelerator.num_processes]
         if accelerator.is_main_process:
-            progress.teaching(examples=-(-missing // accelerator.num_processes))
+            progress.teaching(examples=rounds)
 
         @torch.no_grad()
         def distributions(example: PackedExample) -> TopTokens:
-            return top_tokens(predictor.project(example), vocabulary=vocabulary, count=settings.teacher_top_k)
+            found = top_tokens(predictor.project(example), vocabulary=vocabulary, count=settings.teacher_top_k)
+            predictor.release()
+            return found
 
-        cache.fill(
-            distributions,
-            process=accelerator.process_index,
-            processes=accelerator.num_processes,
-            on_done=progress.taught if accelerator.is_main_process else lambda: None,
-        )
+        cache.fill(share, distributions, on_done=progress.taught if accelerator.is_main_process else lambda: None)
+        if mesh is not None and len(share) < rounds:
+            # The others gather the teacher's weights once more, which takes all processes.
+            distributions(cache.example(missing[0]))
         accelerator.wait_for_everyone()

@@ -7,7 +7,7 @@ is marked when it is done, so a pass that was killed goes on where it stood. Kno
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,9 @@ from cosec.training.top_tokens import TopTokens
 FORMAT = 1
 
 Part = Literal["training", "validation"]
+
+Place = tuple[Part, int]
+"""Part of an example, and its index there."""
 
 MARK_EVERY = 32
 """Examples whose values are written before they are marked as done."""
@@ -66,46 +69,51 @@ class TeacherCache:
         self._check()
         self._files = {part: self._open(part) for part in self._examples}
 
-    def missing(self) -> int:
-        """How many examples the teacher has not seen yet."""
-        return sum(int((files["done"] == 0).sum()) for files in self._files.values())
+    def missing(self) -> list[Place]:
+        """The examples that the teacher has not seen yet."""
+        return [
+            (part, index)
+            for part, files in self._files.items()
+            for index in range(len(files["done"]))
+            if not files["done"][index]
+        ]
+
+    def example(self, place: Place) -> PackedExample:
+        """The example at a place that ``missing`` gave."""
+        part, index = place
+        return self._examples[part][index]
 
     def fill(
         self,
+        places: Sequence[Place],
         distributions: Callable[[PackedExample], TopTokens],
         *,
-        process: int = 0,
-        processes: int = 1,
         on_done: Callable[[], None] = lambda: None,
     ) -> None:
         """Compute and store what is missing.
 
         Args:
+            places: Of ``missing``; several processes that fill one folder take different ones.
             distributions: The teacher's top tokens at the predicted positions of an example.
-            process: Which of several processes that fill one folder this is; each takes its share of the examples.
-            processes: How many there are.
             on_done: Called after each example.
 
         Raises:
             TrainingError: If a distribution is not finite.
         """
-        for part, files in self._files.items():
-            waiting: list[int] = []
-            for index in self._share(part, process, processes):
-                found = distributions(self._examples[part][index])
-                if not (found.log_probs.isfinite().all() and found.tail.isfinite().all()):
-                    raise TrainingError(
-                        f"the teacher's prediction on {self._examples[part][index].origin} is not finite"
-                    )
-                place = self._place(part, index)
-                files["token_ids"][place] = found.token_ids.cpu().numpy()
-                files["log_probs"][place] = found.log_probs.cpu().numpy()
-                files["tail"][place] = found.tail.cpu().numpy()
-                waiting.append(index)
-                if len(waiting) == MARK_EVERY:
-                    self._mark(part, waiting)
-                on_done()
-            self._mark(part, waiting)
+        waiting: list[Place] = []
+        for part, index in places:
+            found = distributions(self._examples[part][index])
+            if not (found.log_probs.isfinite().all() and found.tail.isfinite().all()):
+                raise TrainingError(f"the teacher's prediction on {self._examples[part][index].origin} is not finite")
+            files, rows = self._files[part], self._rows(part, index)
+            files["token_ids"][rows] = found.token_ids.cpu().numpy()
+            files["log_probs"][rows] = found.log_probs.cpu().numpy()
+            files["tail"][rows] = found.tail.cpu().numpy()
+            waiting.append((part, index))
+            if len(waiting) == MARK_EVERY:
+                self._mark(waiting)
+            on_done()
+        self._mark(waiting)
 
     def read(self, part: Part, index: int) -> TopTokens:
         """The distributions at the predicted positions of an example.
@@ -113,31 +121,26 @@ class TeacherCache:
         Raises:
             TrainingError: If they have not been computed.
         """
-        files, place = self._files[part], self._place(part, index)
+        files, rows = self._files[part], self._rows(part, index)
         if not files["done"][index]:
             raise TrainingError(f"{self._folder} has no distributions for example {index} of {part}; fill it first")
         return TopTokens(
-            token_ids=torch.from_numpy(files["token_ids"][place].astype(np.int64)),
-            log_probs=torch.from_numpy(files["log_probs"][place].astype(np.float32)),
-            tail=torch.from_numpy(np.array(files["tail"][place])),
+            token_ids=torch.from_numpy(files["token_ids"][rows].astype(np.int64)),
+            log_probs=torch.from_numpy(files["log_probs"][rows].astype(np.float32)),
+            tail=torch.from_numpy(np.array(files["tail"][rows])),
         )
 
-    def _share(self, part: Part, process: int, processes: int) -> Iterator[int]:
-        """The examples of this process that are not done."""
-        done = self._files[part]["done"]
-        return (index for index in range(process, len(done), processes) if not done[index])
-
-    def _mark(self, part: Part, waiting: list[int]) -> None:
+    def _mark(self, waiting: list[Place]) -> None:
         """Write the values to the disk first and their marks afterwards."""
-        files = self._files[part]
         with writing(self._folder):
-            for name in ("token_ids", "log_probs", "tail"):
-                files[name].flush()
-            files["done"][waiting] = 1
-            files["done"].flush()
+            for part, files in self._files.items():
+                for name in ("token_ids", "log_probs", "tail"):
+                    files[name].flush()
+                files["done"][[index for its_part, index in waiting if its_part == part]] = 1
+                files["done"].flush()
         waiting.clear()
 
-    def _place(self, part: Part, index: int) -> slice:
+    def _rows(self, part: Part, index: int) -> slice:
         return slice(int(self._starts[part][index]), int(self._starts[part][index + 1]))
 
     def _check(self) -> None:
