@@ -1,4 +1,4 @@
-"""A run that SIGKILL ends at any moment, in a process of its own, resumes to the same bits."""
+"""A run that SIGKILL ends at any moment, in processes of its own, resumes to the same bits."""
 
 import json
 import os
@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from cosec.cli.processes import group_environment
 from tests.training.conftest import curve_points
 from tests.training.test_alignment import weights
 from tests.training.test_hardening import assert_same_weights
+from tests.training.tiny_alignment import tiny_pair
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = 60
@@ -31,10 +33,26 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data.jsonl"
 
 
-def start(data: Path, out: Path) -> "subprocess.Popen[bytes]":
+def start(data: Path, out: Path, processes: int) -> "list[subprocess.Popen[bytes]]":
+    """One process, or several that divide the weights."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])}
-    command = [sys.executable, "-m", "tests.training.tiny_alignment", str(data), str(out), json.dumps(SETTINGS)]
-    return subprocess.Popen(command, env=environment, cwd=REPOSITORY, stderr=subprocess.DEVNULL)
+    settings = {**SETTINGS, "sharding": "fsdp" if processes > 1 else "none"}
+    command = [sys.executable, "-m", "tests.training.tiny_alignment", str(data), str(out), json.dumps(settings)]
+    group = group_environment(processes) if processes > 1 else {}
+    return [
+        subprocess.Popen(
+            command,
+            env={**environment, **group, **({"RANK": str(rank), "LOCAL_RANK": str(rank)} if group else {})},
+            cwd=REPOSITORY,
+            stderr=subprocess.DEVNULL,
+        )
+        for rank in range(processes)
+    ]
+
+
+def kill(group: "list[subprocess.Popen[bytes]]") -> None:
+    for process in group:
+        process.send_signal(signal.SIGKILL)
 
 
 def steps_done(out: Path) -> int:
@@ -43,25 +61,27 @@ def steps_done(out: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_run_killed_with_sigkill_again_and_again_ends_in_the_same_bits(data, tmp_path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_run_killed_with_sigkill_again_and_again_ends_in_the_same_bits(data, tmp_path, processes: int) -> None:
     stream = random.Random(os.environ.get("COSEC_TEST_SEED", "0"))
-    assert start(data, tmp_path / "whole").wait() == 0
+    tiny_pair(tmp_path / "student-llama")  # written before several processes look for it
+    assert [process.wait() for process in start(data, tmp_path / "whole", processes)] == [0] * processes
     kills, aims = 0, sorted(stream.sample(range(1, STEPS - 5), 6))
     while True:
-        process = start(data, tmp_path / "killed")
-        while process.poll() is None:
+        group = start(data, tmp_path / "killed", processes)
+        while any(process.poll() is None for process in group):
             if kills < len(aims) and steps_done(tmp_path / "killed") >= aims[kills]:
                 # Anywhere inside a step or a checkpoint.
                 time.sleep(stream.random() * 0.1)
-                process.send_signal(signal.SIGKILL)
+                kill(group)
                 break
             time.sleep(0.005)
-        code = process.wait()
-        if code == -signal.SIGKILL:
+        codes = [process.wait() for process in group]
+        if codes[0] == -signal.SIGKILL:
             kills += 1
             assert steps_done(tmp_path / "killed") < STEPS
             continue
-        assert code == 0
+        assert codes == [0] * processes
         break
     assert kills == len(aims)
     assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "killed"))

@@ -32,6 +32,10 @@ def open_cache(folder: Path, examples: Any = None, made_from: Any = None, **how:
     return TeacherCache(folder, EXAMPLES if examples is None else examples, made_from or MADE_FROM, **how)
 
 
+def fill(cache: TeacherCache, teacher: Any) -> None:
+    cache.fill(cache.missing(), teacher)
+
+
 def distributions(example: PackedExample) -> TopTokens:
     """Something different for every example and position; the likeliest token has a high id."""
     positions = int(example.predicted.sum())
@@ -44,9 +48,9 @@ def distributions(example: PackedExample) -> TopTokens:
 
 @pytest.mark.parametrize(("stored_type", "error"), [("float32", 0.0), ("float16", 2e-3)])
 def test_what_was_stored_is_read_again_by_another_process(tmp_path, stored_type: str, error: float) -> None:
-    open_cache(tmp_path / "c", stored_type=stored_type).fill(distributions)
+    fill(open_cache(tmp_path / "c", stored_type=stored_type), distributions)
     cache = open_cache(tmp_path / "c", stored_type=stored_type)
-    assert cache.missing() == 0
+    assert cache.missing() == []
     for part, examples in EXAMPLES.items():
         for index, example in enumerate(examples):
             found, wanted = cache.read(part, index), distributions(example)
@@ -74,27 +78,27 @@ def test_a_pass_that_died_goes_on_where_it_stood(tmp_path, monkeypatch) -> None:
         return distributions(example)
 
     with pytest.raises(KeyboardInterrupt):
-        open_cache(tmp_path / "c").fill(dying)
+        fill(open_cache(tmp_path / "c"), dying)
     cache = open_cache(tmp_path / "c")
-    assert cache.missing() == 3
+    assert len(cache.missing()) == 3
     again: list[str] = []
-    cache.fill(lambda example: again.append(example.origin) or distributions(example))
+    fill(cache, lambda example: again.append(example.origin) or distributions(example))
     assert len(again) == 3
     assert {*seen[:2], *again} == {example.origin for examples in EXAMPLES.values() for example in examples}
-    assert cache.missing() == 0
+    assert cache.missing() == []
 
 
 def test_several_processes_share_the_examples(tmp_path) -> None:
     taken: list[list[str]] = [[], []]
+    places = open_cache(tmp_path / "c").missing()
     for process in (0, 1):
         open_cache(tmp_path / "c").fill(
+            places[process::2],
             lambda example, process=process: taken[process].append(example.origin) or distributions(example),
-            process=process,
-            processes=2,
         )
     assert sorted(taken[0] + taken[1]) == sorted(each.origin for part in EXAMPLES.values() for each in part)
     assert taken[1]
-    assert open_cache(tmp_path / "c").missing() == 0
+    assert open_cache(tmp_path / "c").missing() == []
 
 
 @pytest.mark.parametrize(
@@ -139,10 +143,10 @@ def test_a_teacher_that_predicts_nothing_is_refused(tmp_path) -> None:
         return found
 
     with pytest.raises(TrainingError, match="not finite"):
-        open_cache(tmp_path / "c").fill(broken)
+        fill(open_cache(tmp_path / "c"), broken)
 
 
 def test_a_part_without_examples_needs_no_files(tmp_path) -> None:
     cache = open_cache(tmp_path / "c", examples={"training": EXAMPLES["training"], "validation": []})
-    cache.fill(distributions)
-    assert cache.missing() == 0
+    fill(cache, distributions)
+    assert cache.missing() == []

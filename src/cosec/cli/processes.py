@@ -41,17 +41,7 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
     Returns:
         The exit code of the first process, or of one that failed.
     """
-    threads = str(max((os.cpu_count() or 1) // count, 1))
-    shared = {
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
-    }
-    if "lo" in {name for _, name in socket.if_nameindex()}:
-        # Otherwise gloo looks this machine's name up, which fails where nobody serves names.
-        shared["GLOO_SOCKET_IFNAME"] = "lo"
+    shared = group_environment(count)
     command = [sys.executable, "-c", ENTRY, *arguments]
     with tempfile.TemporaryFile() as other_output:
         processes = [
@@ -74,6 +64,22 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
             for number, handler in previous.items():
                 signal.signal(number, handler)
         return _verdict(processes, other_output)
+
+
+def group_environment(count: int) -> dict[str, str]:
+    """What all processes of a new group on this machine read from their environment, beside their ranks."""
+    threads = str(max((os.cpu_count() or 1) // count, 1))
+    shared = {
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(_free_port()),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads),
+    }
+    if "lo" in {name for _, name in socket.if_nameindex()}:
+        # Otherwise gloo looks this machine's name up, which fails where nobody serves names.
+        shared["GLOO_SOCKET_IFNAME"] = "lo"
+    return shared
 
 
 def _free_port() -> int:

@@ -14,7 +14,7 @@ from cosec.training.alignment_settings import AlignmentSettings
 from cosec.training.fused_distillation import Mixture, Projected, distillation_losses, measure
 from cosec.training.objective import ExampleLoss
 from cosec.training.packing import PackedExample
-from cosec.training.sharding import decoder_layers, last_hidden_state, release
+from cosec.training.sharding import decoder_layers, last_hidden_states, release
 from cosec.training.teacher_cache import TeacherCache
 from cosec.training.top_tokens import TopTokens
 
@@ -42,7 +42,7 @@ class Predictor:
         if self.head is None:
             logits = self._causal(**inputs).logits[0, :-1][chosen]
             return Projected(hidden=logits, weight=None, bias=None)
-        hidden = last_hidden_state(self._causal, inputs)[0, :-1][chosen]
+        hidden = last_hidden_states(self._causal, inputs, chosen)
         return Projected(hidden=hidden, weight=self.head.weight, bias=self.head.bias)
 
     def release(self) -> None:
@@ -53,8 +53,9 @@ class Predictor:
     def _is_plain(self, head: nn.Linear) -> bool:
         """Check on three tokens that the head is the only thing between body and logits."""
         probe = torch.tensor([[0, 1, 0]], device=self._causal.device)
-        hidden = last_hidden_state(self._causal, {"input_ids": probe, "use_cache": False})
-        logits = self._causal(input_ids=probe, use_cache=False).logits
+        inputs = {"input_ids": probe, "use_cache": False}
+        hidden = last_hidden_states(self._causal, inputs, torch.ones_like(probe[0], dtype=torch.bool))
+        logits = self._causal(**inputs).logits[0]
         plain = torch.allclose(head(hidden).float(), logits.float(), rtol=1e-3, atol=1e-3)
         self.release()
         return plain

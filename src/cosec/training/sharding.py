@@ -7,6 +7,8 @@ backward passes. accelerate's own FSDP support is not used: it knows no groups o
 divides embedding and head so that a head which is read, not called, is never there. Knows nothing about losses.
 """
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 BODY = "run_body"
-"""Method of a sharded causal model that runs it without its head, with the root's weights gathered."""
+"""What a divided model is given: runs it without its head, with the root's weights gathered."""
 
 
 def make_mesh(accelerator: Accelerator) -> DeviceMesh | None:
@@ -45,7 +47,7 @@ def shard(causal: Any, mesh: DeviceMesh) -> None:
         fully_shard(layer, mesh=mesh)
     # Kept whole until the backward pass is over: the losses read the head's weight after the model has run.
     fully_shard(causal, mesh=mesh, reshard_after_forward=False)
-    setattr(causal, BODY, causal.base_model.__call__)
+    setattr(causal, BODY, partial(_run_body, causal))
     register_fsdp_forward_method(causal, BODY)
     for module in causal.modules():
         if isinstance(module, FSDPModule):
@@ -54,11 +56,25 @@ def shard(causal: Any, mesh: DeviceMesh) -> None:
             module.set_force_sum_reduction_for_comms(True)
 
 
-def last_hidden_state(causal: Any, inputs: dict[str, Any]) -> Tensor:
-    """Run a model without its head: [1, tokens, hidden]."""
-    run = getattr(causal, BODY, causal.base_model)
-    states: Tensor = run(**inputs).last_hidden_state
+def last_hidden_states(causal: Any, inputs: Mapping[str, Any], chosen: Tensor) -> Tensor:
+    """Run a model without its head.
+
+    Args:
+        causal: Its weights divided or not.
+        inputs: Of one row.
+        chosen: bool[positions], for the row's first positions.
+
+    Returns:
+        [chosen positions, hidden].
+    """
+    run = getattr(causal, BODY, partial(_run_body, causal))
+    states: Tensor = run(inputs, chosen)
     return states
+
+
+def _run_body(causal: Any, inputs: Mapping[str, Any], chosen: Tensor) -> Tensor:
+    states: Tensor = causal.base_model(**inputs).last_hidden_state[0, : len(chosen)]
+    return states[chosen]
 
 
 def release(causal: nn.Module) -> None:
