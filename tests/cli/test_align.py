@@ -98,7 +98,7 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, ca
     teacher, student = models(tmp_path)
     assert main([*arguments(teacher, student, data, tmp_path / "out"), "--dry-run"]) == 0
     output = capsys.readouterr().out
-    for line in ("documents to train on", "2 optimizer steps", "teacher weights", "activations", "MiB on each device"):
+    for line in ("documents to train on", "2 optimizer steps", "teacher weights", "activations", "MiB on the device"):
         assert line in output
     assert not (tmp_path / "out").exists()
 

@@ -109,8 +109,6 @@ def test_divided_weights_train_the_same_student_as_whole_ones(
     assert load_model(str(tmp_path / "sharded")).family == load_model(str(tmp_path / "whole")).family
 
 
-
-
 def stop_after(data: Path, out: Path, step: int, settings: dict[str, Any]) -> None:
     assert run_alignment(data, out, progress=Watching(at_step=step), **settings).interrupted
 
@@ -153,7 +151,7 @@ def whole_or_slice(value: Any) -> Tensor:
 def check_what_is_held(folder: Path) -> None:
     """Each process holds half of both models, and after a prediction as little as before."""
     accelerator: Accelerator = make_accelerator()
-    mesh = make_mesh(accelerator)
+    mesh = make_mesh(accelerator, "fsdp")
     assert mesh is not None
     pair, settings = tiny_pair(folder), AlignmentSettings(**FAST)
     (row,) = pack([Piece(token_ids=[1] * 9, response=[True] * 9, origin="a")], max_tokens=64, seed=0)
@@ -172,7 +170,9 @@ def check_what_is_held(folder: Path) -> None:
         predictor.release()
         assert held_bytes(model) == total // 2
         for parameter in model.parameters():
-            assert torch.equal(whole_or_slice(slice_like(whole(parameter.detach()), parameter)), whole_or_slice(parameter))
+            assert torch.equal(
+                whole_or_slice(slice_like(whole(parameter.detach()), parameter)), whole_or_slice(parameter)
+            )
 
 
 def test_each_process_holds_its_part_of_both_models(tmp_path) -> None:

@@ -55,7 +55,7 @@ def align(
         resume: Go on from the newest checkpoint in --out.
         dry_run: Say what would be trained on and how much memory it takes, and stop.
         overlap_check: Leave out documents that share 13 words in a row with HumanEval or the scenarios.
-        processes: Share each batch among this many processes.
+        processes: Share each batch among this many processes, and with --sharding fsdp the weights too.
         dtype: The teacher's: auto (float32 on a processor, else bfloat16), float32, bfloat16 or float16.
         teacher_cache: Folder for the teacher's distributions; they are computed once and serve all epochs and any
             student and divergence. Only the likeliest tokens are kept, so the divergences are slightly too low.
@@ -64,7 +64,7 @@ def align(
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
     if dry_run and resume:
         raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
-    _share_among(1 if dry_run else processes, chosen)
+    processes = _share_among(processes, chosen, run=not dry_run)
     from rich.console import Console
 
     from cosec.cli.alignment_models import load_alignment_pair, read_shared_tokenizer
@@ -76,7 +76,7 @@ def align(
     if _is_first():
         _show_data(console, examples)
     if dry_run:
-        _show_plan(console, names, examples, chosen, dtype)
+        _show_plan(console, names, examples, chosen, dtype, processes)
         return
     pair = load_alignment_pair(names, chosen, dtype, vocabulary)
     result = _train(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, console=console)
@@ -86,16 +86,23 @@ def align(
         sys.exit(130)
 
 
-def _share_among(processes: int, settings: AlignmentSettings) -> None:
-    """Where several processes are wanted, run them and end with their exit code; return inside each of them."""
-    from cosec.cli.processes import inside_a_group, run_in_processes
+def _share_among(processes: int, settings: AlignmentSettings, *, run: bool) -> int:
+    """Where several processes are wanted, run them and end with their exit code; return inside each of them.
+
+    Returns:
+        How many there are, or with ``run`` off, would be.
+    """
+    from cosec.cli.processes import group_size, inside_a_group, run_in_processes
 
     if processes > settings.batch_size or processes < 1:
         raise SettingsError(
             f"--processes must be between 1 and --batch-size ({settings.batch_size}); found {processes}"
         )
-    if processes > 1 and not inside_a_group():
+    if inside_a_group():
+        return group_size()
+    if processes > 1 and run:
         sys.exit(run_in_processes(sys.argv[1:], processes))
+    return processes
 
 
 def choose_alignment(
@@ -178,17 +185,24 @@ def _show_data(console: Console, examples: AlignmentExamples) -> None:
 
 
 def _show_plan(
-    console: Console, names: Mapping[str, str], examples: AlignmentExamples, settings: AlignmentSettings, dtype: str
+    console: Console,
+    names: Mapping[str, str],
+    examples: AlignmentExamples,
+    settings: AlignmentSettings,
+    dtype: str,
+    processes: int,
 ) -> None:
     """Say how many steps a run would take, and how much memory."""
     from cosec.cli.alignment_models import outline_memory
     from cosec.training.schedule import total_steps
 
-    memory = outline_memory(names, settings, dtype)
+    memory = outline_memory(names, settings, dtype, processes)
     _say(console, f"{total_steps(len(examples.training), settings)} optimizer steps")
     for label, size in asdict(memory).items():
-        _say(console, f"{label.replace('_', ' '):<16}{size / 2**20:12,.0f} MiB")
-    _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on each device (activations are estimated)")
+        if size:
+            _say(console, f"{label.replace('_', ' '):<16}{size / 2**20:12,.0f} MiB")
+    devices = f"each of {processes} devices" if processes > 1 else "the device"
+    _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on {devices} (activations are estimated)")
 
 
 def _report(console: Console, result: AlignmentResult) -> None:

@@ -104,8 +104,8 @@ def _shown(name: str) -> str:
     return Path(name).name if Path(name).exists() else name
 
 
-def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str) -> MemoryEstimate:
-    """Estimate the memory of a run from the models' outlines."""
+def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str, processes: int) -> MemoryEstimate:
+    """Estimate the memory of a run, on each of its processes' devices, from the models' outlines."""
     from cosec.models.description import BYTES_PER_VALUE
     from cosec.models.families import lora_targets
     from cosec.models.loading import resolve_model
@@ -119,6 +119,7 @@ def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype:
         settings,
         teacher_bytes=BYTES_PER_VALUE[teacher_dtype(dtype)],
         targets=lora_targets(outlines["student"], settings.lora_targets) if settings.train == "lora" else (),
+        processes=processes,
     )
 
 

@@ -28,6 +28,11 @@ def inside_a_group() -> bool:
     return "WORLD_SIZE" in os.environ
 
 
+def group_size() -> int:
+    """How many processes there are in the group that this one belongs to."""
+    return int(os.environ["WORLD_SIZE"])
+
+
 def run_in_processes(arguments: Sequence[str], count: int) -> int:
     """Run ``cosec ARGUMENTS`` in ``count`` processes and wait for them.
 

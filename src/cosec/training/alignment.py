@@ -100,7 +100,7 @@ def align(
         TrainingError: If training cannot go on, ``out`` holds another run, or ``teacher_cache`` belongs to another.
     """
     accelerator = make_accelerator()
-    mesh = make_mesh(accelerator) if settings.sharding == "fsdp" else None
+    mesh = make_mesh(accelerator, settings.sharding)
     stored = _describe_cache(settings) if teacher_cache else "no"
     store = CheckpointStore(out, {**_identity(pair, examples, settings), "teacher cache": stored}, keep_epochs=False)
     prepare_folder(out, store, accelerator, resume=resume)

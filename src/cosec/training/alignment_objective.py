@@ -135,7 +135,8 @@ class AlignmentObjective:
     def _autocast(self, device: torch.device) -> Any:
         if self._settings.precision == "float32":
             return nullcontext()
-        return torch.autocast(device.type, dtype=torch.bfloat16)
+        # Each weight is used once a pass, so copies of all of them would be kept for nothing.
+        return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False)
 
 
 def model_inputs(example: PackedExample, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:

@@ -17,6 +17,9 @@ StoredType = Literal["float16", "float32"]
 0.03 %, one between e^-8 and e^-16 by at most 0.4 %."""
 
 
+Sharding = Literal["none", "fsdp"]
+
+
 class AlignmentSettings(TrainingSettings):
     """Everything that decides what an alignment run computes."""
 
@@ -63,10 +66,10 @@ class AlignmentSettings(TrainingSettings):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Type that the student computes in; its weights and the losses are float32."""
 
-    sharding: Literal["none", "fsdp"] = "none"
-    """fsdp divides the weights of both models, the gradients and AdamW's moments among the processes (torch's FSDP2), so
-    that models fit which no device holds whole, at the price of sending each layer's weights at each use. With one
-    process nothing is divided."""
+    sharding: Sharding = "none"
+    """fsdp divides both models' weights, the gradients and AdamW's moments among the processes (torch's FSDP2), so
+    models fit that no device holds whole, at the price of sending each layer's weights at each use. With one process
+    nothing is divided."""
 
     log_every: int = Field(default=1, ge=1)
     """Steps between two points of the training curve."""

@@ -248,9 +248,8 @@ class TrainingLoop(Generic[AnExample]):
             state.best_loss, state.best_epoch = losses.loss if losses else None, state.epoch
         if losses:
             self._curve({"kind": "validation", **self._place(state), **losses.record()})
-        if self._accelerator.is_main_process:
-            if losses:
-                self._progress.validated(epoch=state.epoch, losses=losses, best=best)
+        if losses and self._accelerator.is_main_process:
+            self._progress.validated(epoch=state.epoch, losses=losses, best=best)
         self._on_validated(state, best)
 
     def _validation_losses(self, epoch: int) -> LossMeans | None:

@@ -7,6 +7,7 @@ backward passes. accelerate's own FSDP support is not used: it knows no groups o
 divides embedding and head so that a head which is read, not called, is never there. Knows nothing about losses.
 """
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -19,12 +20,23 @@ from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forwar
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from cosec.errors import SettingsError
+from cosec.training.alignment_settings import Sharding
+
 BODY = "run_body"
 """What a divided model is given: runs it without its head, with the root's weights gathered."""
 
 
-def make_mesh(accelerator: Accelerator) -> DeviceMesh | None:
-    """The processes that weights are divided among; None where there is only one, which keeps everything."""
+def make_mesh(accelerator: Accelerator, sharding: Sharding) -> DeviceMesh | None:
+    """The processes that weights are divided among; None where each keeps everything, as a single one does.
+
+    Raises:
+        SettingsError: If ``accelerate launch`` was told to divide them, and ``sharding`` says that they are not.
+    """
+    if sharding == "none":
+        if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
+            raise SettingsError("accelerate was told to use FSDP, which needs --sharding fsdp here; give both or none")
+        return None
     if accelerator.num_processes == 1:
         return None
     return init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
@@ -78,7 +90,7 @@ def _run_body(causal: Any, inputs: Mapping[str, Any], chosen: Tensor) -> Tensor:
 
 
 def release(causal: nn.Module) -> None:
-    """Let go of what was gathered for a forward pass that no backward pass follows; nothing where nothing is divided."""
+    """Let go of what was gathered for a forward pass that no backward pass follows; whole weights stay as they are."""
     if isinstance(causal, FSDPModule):
         causal.reset_iter_state()
 
