@@ -1,10 +1,12 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
 from cosec.errors import SettingsError
+from tests.tiny import save_tiny
 
 
 def make(folder: Path, *, command: tuple[str, ...] | None = None) -> Stage:
@@ -90,6 +92,39 @@ def test_another_flag_is_another_input(stage, tmp_path) -> None:
     other = make(tmp_path, command=("align", "--data", str(tmp_path / "data.jsonl"), "--seed", "1"))
     with pytest.raises(SettingsError, match="was made from other inputs"):
         state_of(other)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub's cache that holds one model, `org/teacher`; gives its folder."""
+    commit = "a" * 40
+    repository = tmp_path / "hub" / "models--org--teacher"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return save_tiny("llama", repository / "snapshots" / commit)
+
+
+@pytest.mark.parametrize("named_by", ["flag", "recipe"])
+def test_other_weights_behind_the_same_name_are_another_input(tmp_path, hub, named_by: str) -> None:
+    (tmp_path / "recipe.toml").write_text('teacher = "org/teacher"\nstudent = "org/nowhere"\n')
+    flags = {"flag": ("--teacher", "org/teacher"), "recipe": ("--recipe", str(tmp_path / "recipe.toml"))}
+    stage = make(tmp_path, command=("align", *flags[named_by]))
+    finish(stage)
+    assert state_of(stage) == "done"
+    shutil.rmtree(hub)
+    save_tiny("llama", hub, seed=7)
+    with pytest.raises(SettingsError, match="was made from other inputs"):
+        state_of(stage)
+
+
+def test_a_stage_begun_before_its_model_was_fetched_goes_on(tmp_path, hub) -> None:
+    stage = make(tmp_path, command=("align", "--teacher", "org/teacher"))
+    hub.rename(tmp_path / "elsewhere")
+    record_stage(stage, "begun")
+    stage.out.mkdir()
+    (tmp_path / "elsewhere").rename(hub)
+    assert state_of(stage) == "begun"
 
 
 def test_a_model_that_was_changed_afterwards_is_not_taken_for_the_stages(stage) -> None:

@@ -1,8 +1,8 @@
 """The stages of ``cosec pipeline``: which commands a recipe stands for, and whether one of them is done.
 
 A stage is one `cosec` command. What it was made from is a hash over its command line and over the contents of the files
-and folders that it names, never their dates; the record of a stage holds that hash and one over what came out. Knows
-nothing about how commands are run.
+and folders that it names, never their dates, with one hash for the weights of each embedded or hub model; the record of
+a stage holds these and one over what came out. Knows nothing about how commands are run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +22,10 @@ StageState = Literal["new", "begun", "done"]
 WEIGHTS = ("config.json", "tokenizer.json", "adapter_config.json", "*.safetensors")
 """What a model or an adapter is; beside it lie curves, manifests and checkpoints, which play no part."""
 
-READ_FLAGS = frozenset(
-    {"--data", "--pairs", "--recipe", "--teacher", "--student", "--base", "--target", "--security"}
-    | {"--scenarios", "--problems"}
-)
+MODEL_FLAGS = frozenset({"--teacher", "--student", "--base", "--target", "--security"})
+"""Flags that name a model: a folder or a file, or an embedded name or a hub id."""
+
+READ_FLAGS = MODEL_FLAGS | {"--data", "--pairs", "--recipe", "--scenarios", "--problems"}
 """Flags that may name a file or a folder which is read."""
 
 RESUMABLE = ("align", "tune")
@@ -45,6 +45,23 @@ class Stage:
     out: Path
     record: Path
     """File that says what the stage was made from, and whether it is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a stage was, or would be, made from."""
+
+    command: str
+    """Hash over the command, the files that it names, and cosec's version."""
+
+    models: Mapping[str, str | None]
+    """Hash of the weights of each embedded or hub model; None where it was not on this machine yet."""
+
+    def agree_with(self, other: Inputs) -> bool:
+        """Whether they are the same as far as both are known: a stage may be begun before its model is fetched."""
+        names = {*self.models, *other.models}
+        pairs = [(self.models.get(name), other.models.get(name)) for name in names]
+        return self.command == other.command and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
@@ -127,12 +144,12 @@ def state_of(stage: Stage) -> StageState:
         return "new"
     try:
         found = json.loads(stage.record.read_text(encoding="utf-8"))
-        state, inputs, output = found["state"], found["inputs"], found["output"]
+        state, inputs, output = found["state"], Inputs(**found["inputs"]), found["output"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SettingsError(f"cannot read {stage.record} ({error!r}); delete it and {stage.out}") from error
     if not stage.out.exists():
         return "new"
-    if inputs != digest_inputs(stage):
+    if not inputs.agree_with(digest_inputs(stage)):
         _refuse(stage, "was made from other inputs")
     if state == "done" and output != _digest_weights(stage.out):
         _refuse(stage, "was changed after it was made")
@@ -150,7 +167,7 @@ def record_stage(stage: Stage, state: StageState) -> None:
     record = {
         "state": state,
         "command": list(stage.command),
-        "inputs": digest_inputs(stage),
+        "inputs": asdict(digest_inputs(stage)),
         "output": _digest_weights(stage.out) if state == "done" else None,
     }
     write_atomically(stage.record, json.dumps(record, indent=2) + "\n")
@@ -162,9 +179,10 @@ def resumed(stage: Stage) -> tuple[str, ...]:
     return (*stage.command, "--resume") if stage.command[0] in RESUMABLE and checkpoints else stage.command
 
 
-def digest_inputs(stage: Stage) -> str:
+def digest_inputs(stage: Stage) -> Inputs:
     """Hash cosec's version and the command, with the contents of what it reads in the place of the names."""
     digest = hashlib.sha256(cosec.__version__.encode())
+    models = dict.fromkeys(_models_of_recipe(stage))
     before = ""
     for word in stage.command:
         shown = word
@@ -174,9 +192,37 @@ def digest_inputs(stage: Stage) -> str:
             # A benchmark's file may follow its kind, as in mbpp:FILE.
             path = next((path for path in (Path(word), Path(word.partition(":")[2] or word)) if path.exists()), None)
             shown = digest_path(path) if path else word
+            if path is None and (before in MODEL_FLAGS or before == "prune"):
+                models[word] = None
         digest.update(f"\0{shown}".encode())
         before = word
-    return digest.hexdigest()
+    return Inputs(command=digest.hexdigest(), models={name: _digest_model(name) for name in sorted(models)})
+
+
+def _models_of_recipe(stage: Stage) -> list[str]:
+    """The models that the stage's own recipe names and its flags do not."""
+    from cosec.training.settings import read_recipe
+
+    verb, words = stage.command[0], stage.command
+    if verb != "align" or "--recipe" not in words:
+        return []
+    entries = read_recipe(words[words.index("--recipe") + 1], verb)
+    return [str(entries[role]) for role in ("teacher", "student") if role in entries and f"--{role}" not in words]
+
+
+def _digest_model(name: str) -> str | None:
+    """Hash the weights of a model by its embedded name or hub id; None where it is not here, nothing is fetched."""
+    from cosec.models.bundled import BUNDLED_MODELS
+    from cosec.models.hub import cached
+    from cosec.models.identity import model_fingerprint
+
+    if name in BUNDLED_MODELS:
+        bundled = BUNDLED_MODELS[name]
+        return model_fingerprint(bundled.folder) if bundled.is_pulled else None
+    folder = cached(name)
+    if folder is None:
+        return None
+    return digest_path(folder) if (folder / "adapter_config.json").is_file() else model_fingerprint(folder)
 
 
 def digest_path(path: Path) -> str:
