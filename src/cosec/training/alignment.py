@@ -118,10 +118,9 @@ def align(
         panels=("loss", "ce", "kl"),
         accelerator=accelerator,
     )
+    models = AlignmentModels(student=student, teacher=teacher, vocabulary=pair.vocabulary)
     outcome = TrainingLoop(
-        objective=AlignmentObjective(
-            AlignmentModels(student=student, teacher=teacher, vocabulary=pair.vocabulary), settings
-        ),
+        objective=AlignmentObjective(models, settings),
         parameters={name: value for name, value in student.named_parameters() if value.requires_grad},
         training=examples.training,
         validation=examples.validation,

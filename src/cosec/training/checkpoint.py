@@ -244,4 +244,6 @@ def _restore_moments(
     for flat_name, value in moments.items():
         kind, name = flat_name.split("/", 1)
         parameter = parameters[name]
-        optimizer.state[parameter][kind] = value if kind == "step" else slice_like(value, parameter)
+        optimizer.state[parameter][kind] = (
+            value.to(parameter.device) if kind == "step" else slice_like(value, parameter)
+        )
