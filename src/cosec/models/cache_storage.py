@@ -189,9 +189,9 @@ class CacheStorage:
         return before - self.first_slot, self.end - after
 
     def copy(self, slots: int) -> CacheStorage:
-        """A copy of the window's first slots with storage of its own."""
+        """A copy of the window's first slots with storage of its own, and no spare places: many copies only wait."""
         copy = CacheStorage(len(self.layers), self.rows)
-        copy.end, copy.slot_capacity = slots, _with_spare_slots(slots)
+        copy.end = copy.slot_capacity = slots
         for layer, source in zip(copy.layers, self.layers, strict=True):
             if slots and source.stored is not None:
                 keys, values = source.used()
