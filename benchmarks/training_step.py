@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from cosec.cli.main import main
 from cosec.evaluation.environment import environment
@@ -34,7 +33,7 @@ PIECES: dict[str, tuple[Any, str]] = {
     "head gradient": (torch.Tensor, "addmm_"),
     "backward": (torch.Tensor, "backward"),
     "scaling": (fused_distillation._Distillation, "backward"),
-    "clipping": (nn.utils, "clip_grad_norm_"),
+    "clipping": (TrainingLoop, "_share_gradients"),
     "AdamW": (torch.optim.AdamW, "step"),
 }
 
