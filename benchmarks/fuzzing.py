@@ -63,10 +63,19 @@ class Tally:
     counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     unexpected: list[dict[str, Any]] = field(default_factory=list)
     slowest: float = 0.0
+    stopped: bool = False
+    """Set where one worker failed: nothing further is counted."""
+
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, kind: str, outcome: Outcome, seconds: float, expected: frozenset[Outcome], what: str) -> None:
-        """Count one request."""
+        """Count one request.
+
+        Raises:
+            RuntimeError: If another worker failed.
+        """
+        if self.stopped:
+            raise RuntimeError("another worker failed")
         with self.lock:
             self.counts[kind][outcome] += 1
             self.slowest = max(self.slowest, seconds)
@@ -157,10 +166,16 @@ def volley(server: ServerProcess, run: Run, count: int) -> Tally:
     with ThreadPoolExecutor(WORKERS) as pool:
         tasks = [pool.submit(send_generated, server, tally, run, generated)]
         tasks += [pool.submit(send_drawn, server, tally, run, range(worker, drawn, others)) for worker in range(others)]
-        while wait(tasks, timeout=15, return_when=FIRST_EXCEPTION).not_done:
-            say(f"{tally.total} of {count} requests; {server.vitals()}")
-        for task in tasks:
-            task.result()
+        try:
+            while (now := wait(tasks, timeout=15, return_when=FIRST_EXCEPTION)).not_done:
+                for task in now.done:
+                    task.result()
+                say(f"{tally.total} of {count} requests; {server.vitals()}")
+            for task in tasks:
+                task.result()
+        except BaseException:
+            tally.stopped = True
+            raise
     # Where an operation has few different requests, schemathesis makes fewer than it may.
     send_drawn(server, tally, run, range(drawn, drawn + count - tally.total))
     return tally

@@ -46,9 +46,17 @@ class ServerProcess:
         return host, int(port)
 
     def vitals(self) -> Vitals:
-        """What the kernel says."""
+        """What the kernel says.
+
+        Raises:
+            RuntimeError: If the process has ended.
+        """
         place = Path(f"/proc/{self.pid}")
         status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
+        if "VmRSS" not in status:
+            raise RuntimeError(
+                "the server has ended; its log ends with\n" + self.log.read_text(errors="replace")[-2000:]
+            )
         return Vitals(
             resident_kib=int(status["VmRSS"].split()[0]),
             threads=int(status["Threads"]),
@@ -82,6 +90,8 @@ class ServerProcess:
     def complaints(self) -> list[str]:
         """What the server's log says failed: its error lines, and how tracebacks end."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        # uvicorn's word for a client that sent several requests at once and left before it had all answers
+        lines = [line for line in lines if "ASGI callable returned without completing response" not in line]
         return [line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|Refusal|Gone)\b", line)]
 
 

@@ -118,16 +118,20 @@ def test_a_full_audit_log_is_set_aside(tmp_path: Path) -> None:
     assert numbers == list(range(numbers[0], 60))
 
 
+CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+
+
 @pytest.mark.parametrize(
-    ("said", "raises"),
-    [("unable to perform operation on <TCPTransport closed=True>; the handler is closed", False), ("a bug", True)],
+    ("said", "heard", "raises"), [(CLOSED, True, False), (CLOSED, False, False), ("a bug", True, True)]
 )
-def test_an_answer_to_a_client_that_has_just_left_is_no_failure(said: str, raises: bool) -> None:
+def test_an_answer_to_a_client_that_has_left_is_no_failure_and_ends(said: str, heard: bool, raises: bool) -> None:
     async def answering(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 400, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     async def nothing() -> MutableMapping[str, Any]:
+        if not heard:
+            await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 
     async def fails(message: MutableMapping[str, Any]) -> None:
@@ -137,6 +141,6 @@ def test_an_answer_to_a_client_that_has_just_left_is_no_failure(said: str, raise
     visit = Door(answering, None)(scope, nothing, fails)
     if raises:
         with pytest.raises(RuntimeError, match=said):
-            asyncio.run(visit)
+            asyncio.run(asyncio.wait_for(visit, 20))
     else:
-        asyncio.run(visit)
+        asyncio.run(asyncio.wait_for(visit, 20))

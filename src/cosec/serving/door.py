@@ -6,8 +6,10 @@ names: a web page that points a name of its own at 127.0.0.1 is turned away.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,6 +25,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CLOSED = "the handler is closed"
+_HEARS_OF_IT_SECONDS = 0.5
 _OPEN_PATHS = ("/health", "/playground")
 _CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # noqa: E501
 
@@ -78,10 +81,12 @@ class Door:
             try:
                 await send(message)
             except RuntimeError as error:
-                # uvloop says so where the client left a moment ago and uvicorn has not heard of it yet.
+                # uvloop says so where the client left and uvicorn has not said so to this request: it does so in a
+                # moment, but never where the client had sent a further request behind it.
                 if not str(error).endswith(_CLOSED):
                     raise
-                await until_gone(receive)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(until_gone(receive), _HEARS_OF_IT_SECONDS)
 
         refusal = self._refusal(scope)
         if refusal is not None:
