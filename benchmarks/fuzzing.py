@@ -9,7 +9,6 @@ its own ways only. Exit status 1 if the run failed.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -33,7 +32,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import status_code_conformance
-from serving_process import ServerProcess, server_process
+from serving_process import ServerProcess, parser_of, requests_counted, say, server_process
 
 from cosec.evaluation.environment import environment
 
@@ -203,7 +202,7 @@ def measure(server: ServerProcess, run: Run, count: int) -> dict[str, Any]:
         "kinds": {kind: dict(counts.most_common()) for kind, counts in sorted(tally.counts.items())},
         "unexpected": tally.unexpected,
         "complaints_in_the_log": complaints[:KEPT],
-        "counted_by_the_server": {name: int(value) for name, value in metrics.items() if name.startswith("requests_")},
+        "counted_by_the_server": requests_counted(metrics),
         "before": asdict(before),
         "after": asdict(after),
         "at_rest_as_before": at_rest,
@@ -213,13 +212,9 @@ def measure(server: ServerProcess, run: Run, count: int) -> dict[str, Any]:
 
 def main() -> int:
     """Run, write the record, and say whether it passed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("out", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=60.0, help="an answer later than this is a hang")
-    parser.add_argument("--target", default="smollm2-135m", help="another model, for a trial")
-    parser.add_argument("--security", default="default")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--target", asked.target, "--security", asked.security, *LIMITS]
@@ -235,11 +230,6 @@ def main() -> int:
     asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     say(json.dumps({name: record[name] for name in ("passed", "requests", "seconds", "outcomes", "before", "after")}))
     return 0 if found["passed"] else 1
-
-
-def say(text: str) -> None:
-    """Progress, on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

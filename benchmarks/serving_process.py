@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,3 +124,23 @@ def server_process(folder: Path, flags: Sequence[str]) -> Iterator[ServerProcess
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def parser_of(docstring: str) -> argparse.ArgumentParser:
+    """The arguments that every run against such a server has; what it is for is the docstring's first line."""
+    parser = argparse.ArgumentParser(description=docstring.partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--target", default="smollm2-135m", help="another model, for a trial")
+    parser.add_argument("--security", default="default")
+    return parser
+
+
+def requests_counted(metrics: Mapping[str, float]) -> dict[str, int]:
+    """The server's own count of requests, by status."""
+    return {name: int(value) for name, value in metrics.items() if name.startswith("requests_")}
+
+
+def say(text: str) -> None:
+    """Progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

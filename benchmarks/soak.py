@@ -23,7 +23,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from serving_process import ServerProcess, Vitals, server_process
+from serving_process import ServerProcess, Vitals, parser_of, requests_counted, say, server_process
 
 from cosec.cli.demo import demo_prompts
 from cosec.evaluation.environment import environment
@@ -193,21 +193,17 @@ def _end(server: ServerProcess, before: Vitals, load: Load, under_load: list[dic
         "resident_slope_kib_per_minute": growth,
         "resident_slope_percent_per_half_hour": None if growth is None else 3000 * growth / before.resident_kib,
         "memory_flat": flat,
-        "counted_by_the_server": {name: int(value) for name, value in metrics.items() if name.startswith("requests_")},
+        "counted_by_the_server": requests_counted(metrics),
         "complaints_in_the_log": complaints[:30],
     }
 
 
 def main() -> int:
     """Run, write the record, and say whether it passed."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("out", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--every", type=float, default=30.0, help="seconds between two samples")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--target", default="smollm2-135m", help="another model, for a trial")
-    parser.add_argument("--security", default="default")
     asked = parser.parse_args()
     record: dict[str, Any] = {
         "command": f"python benchmarks/soak.py OUT --minutes {asked.minutes:g} --streams {asked.streams}",
@@ -222,11 +218,6 @@ def main() -> int:
     asked.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     say(json.dumps({name: value for name, value in record.items() if name not in ("samples", "environment")}))
     return 0 if record["passed"] else 1
-
-
-def say(text: str) -> None:
-    """Progress, on standard error."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

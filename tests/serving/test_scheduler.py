@@ -248,7 +248,9 @@ def test_memory_that_nobody_uses_goes_back_now_and_then(
     assert given_back
 
 
-def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Fills with the size of each piece of a prompt that is read."""
     pieces: list[int] = []
     read = Batches.read
 
@@ -257,23 +259,17 @@ def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, mon
         return pieces[-1]
 
     monkeypatch.setattr(Batches, "read", noted)
+    return pieces
+
+
+def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, fed: list[int]) -> None:
     with serving(tiny_pair, limits=ServerSettings(prefill_chunk=16)) as running:
         assert post(running, prompt="é" * 45, max_tokens=1).status_code == 200
-    assert len(pieces) == 1
-    assert pieces[0] > 16
+    assert len(fed) == 1
+    assert fed[0] > 16
 
 
-def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(
-    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fed: list[int] = []
-    read = Batches.read
-
-    def noted(self: Batches, reading: Any, at_most: int) -> int:
-        fed.append(read(self, reading, at_most))
-        return fed[-1]
-
-    monkeypatch.setattr(Batches, "read", noted)
+def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(tiny_pair: PreparedPair, fed: list[int]) -> None:
     prompts = ["x = [1, 2, 3]\ny = [4, 5, 6]\n", "x = [1, 2, 3]\ny = [4, 5, 6]\nz ="]
     with serving(tiny_pair) as running:
         post(running, prompt=prompts[0])

@@ -15,7 +15,7 @@ from cosec.cli.processes import group_environment
 from tests.training.conftest import curve_points
 from tests.training.test_alignment import weights
 from tests.training.test_hardening import assert_same_weights
-from tests.training.tiny_alignment import tiny_pair
+from tests.training.tiny_alignment import tiny_pair, write_documents
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = 60
@@ -26,11 +26,7 @@ SETTINGS = {"packing": False, "epochs": 20, "max_steps": STEPS, "checkpoint_minu
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    stream = random.Random(0)
-    words = ["value", "index", "return", "total", "buffer", "cursor"]
-    records = [{"instruction": f"Task {n}", "output": " ".join(stream.choices(words, k=6))} for n in range(12)]
-    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    return tmp_path / "data.jsonl"
+    return write_documents(tmp_path / "data.jsonl")
 
 
 def start(data: Path, out: Path, processes: int) -> "list[subprocess.Popen[bytes]]":

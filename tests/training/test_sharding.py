@@ -1,7 +1,5 @@
 """Two processes that share one tiny model's weights must train what one process trains that has them whole."""
 
-import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from tests.tiny import ARCHITECTURES
 from tests.training.conftest import curve_points
 from tests.training.test_alignment import weights
 from tests.training.test_hardening import Watching, assert_same_weights
-from tests.training.tiny_alignment import FAST, run_alignment, tiny_pair
+from tests.training.tiny_alignment import FAST, run_alignment, tiny_pair, write_documents
 
 UNEVEN: dict[str, Any] = {"packing": False, "batch_size": 3, "max_steps": 5, "clip_norm": 0.2, "adam_epsilon": 1e-5}
 """Batches that two processes cannot share evenly, and gradients that are always clipped. AdamW's usual epsilon makes
@@ -42,13 +40,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Nine examples to train on and three to validate."""
-    stream = random.Random(0)
-    words = ["value", "index", "return", "total", "buffer", "cursor"]
-    records = [{"instruction": f"Task {n}", "output": " ".join(stream.choices(words, k=6))} for n in range(12)]
-    (tmp_path / "data.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     tiny_pair(tmp_path / "student-llama")  # written before two processes look for it
-    return tmp_path / "data.jsonl"
+    return write_documents(tmp_path / "data.jsonl")
 
 
 def run_forked(body: Callable[..., Any], *arguments: Any) -> None:

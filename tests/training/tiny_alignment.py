@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,15 @@ def tiny_pair(folder: Path, architecture: str = "llama") -> AlignmentPair:
         teacher=Teacher(load=lambda: teacher, name="teacher", sha256="2" * 64, dtype="float32"),
         vocabulary=VOCABULARY_SIZE,
     )
+
+
+def write_documents(file: Path) -> Path:
+    """Nine examples to train on and three to validate; the file."""
+    stream = random.Random(0)
+    words = ["value", "index", "return", "total", "buffer", "cursor"]
+    records = [{"instruction": f"Task {n}", "output": " ".join(stream.choices(words, k=6))} for n in range(12)]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return file
 
 
 def run_alignment(

@@ -42,8 +42,8 @@ class ServerSettings(BaseModel):
     """After SIGTERM, running requests have this long to finish."""
 
     prefill_chunk: Positive = 64
-    """Prompt tokens read between two blocks; smaller keeps streams smoother while a long prompt joins. Eight times as many while
-    nobody else waits for tokens.
+    """Prompt tokens read between two blocks; smaller keeps streams smoother while a long prompt joins. Eight times as
+    many while nobody else waits for tokens.
     """
 
     cors_origins: tuple[str, ...] = ()

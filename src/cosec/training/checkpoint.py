@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from cosec.errors import TrainingError
 from cosec.training.progress import LossSums
-from cosec.training.sharding import slice_like, whole
+from cosec.training.sharding import gathered, slice_like
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,8 +108,8 @@ class CheckpointStore:
             TrainingError: If it cannot be written; the checkpoints before it are untouched.
         """
         final = self._checkpoints / f"step-{state.step:07d}"
-        weights = _gather(parameters, keep=write)
-        moments = _gather(_moments(parameters, optimizer), keep=write)
+        weights = gathered(parameters, keep=write)
+        moments = gathered(_moments(parameters, optimizer), keep=write)
         if not write:
             return final
         partial = self._checkpoints / f"partial-{state.step:07d}"
@@ -216,16 +216,6 @@ def writing(place: Path) -> Iterator[None]:
         raise TrainingError(
             f"cannot write {place}: {error}; earlier checkpoints are intact, make room and run again with --resume"
         ) from error
-
-
-def _gather(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
-    """Whole tensors in the host's memory, one after the other; without ``keep`` only for the processes that do."""
-    gathered = {}
-    for name, value in tensors.items():
-        tensor = whole(value.detach())
-        if keep:
-            gathered[name] = tensor.cpu().contiguous()
-    return gathered
 
 
 def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -105,6 +105,16 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def gathered(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Whole tensors in the host's memory, one after the other; without ``keep`` only for the processes that do."""
+    found = {}
+    for name, value in tensors.items():
+        tensor = whole(value.detach())
+        if keep:
+            found[name] = tensor.cpu().contiguous()
+    return found
+
+
 @torch.no_grad()
 def slice_like(value: Tensor, parameter: Tensor) -> Tensor:
     """``value`` as ``parameter`` is: on its device, and divided if that is; without talking to other processes."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cosec.models.pruning import TOKENIZER_FILES
 from cosec.models.quietness import quiet_transformers
-from cosec.training.sharding import whole
+from cosec.training.sharding import gathered, whole
 
 WEIGHTS = "model.safetensors"
 """One file, whatever its size, so that its digest is the student's."""
@@ -53,12 +53,10 @@ def merged_weights(causal: Any, *, keep: bool) -> dict[str, Tensor]:
         causal: The model, its weights divided or not.
         keep: False gathers divided weights with the other processes, and returns none.
     """
-    weights: dict[str, Tensor] = {}
-    for name, value in causal.state_dict().items():
-        if ".lora_" not in name:
-            gathered = whole(value.detach())
-            if keep:
-                weights[name.replace(".base_layer.", ".")] = gathered.cpu()
+    own = {
+        name.replace(".base_layer.", "."): value for name, value in causal.state_dict().items() if ".lora_" not in name
+    }
+    weights = gathered(own, keep=keep)
     for name, module in causal.named_modules():
         if hasattr(module, "get_delta_weight"):
             change = whole(module.get_delta_weight("default"))
