@@ -8,8 +8,19 @@ import os
 # Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 from jaxtyping import install_import_hook
 
 _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 
 install_import_hook([f"cosec.decoding.{module}" for module in _CHECKED], "beartype.beartype")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that need a CUDA device say so where there is none."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")

@@ -84,8 +84,13 @@ max_new_tokens = 4
 """,
         encoding="utf-8",
     )
-    assert main(["frontier", str(recipe), "--out", str(tmp_path / "out")]) == 0
+    assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--generate-only"]) == 0
+    assert "without --generate-only" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "frontier-security.csv").exists()
+    assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--device-map", "cpu"]) == 0
     assert (tmp_path / "out" / "frontier-security.csv").is_file()
+    capsys.readouterr()
+    assert "models" in refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
     assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2
     assert "nothing to choose from" in capsys.readouterr().err, "random models reach no sink"
 

@@ -6,11 +6,19 @@ import pytest
 
 from cosec.decoding.pairing import PreparedPair
 from tests.decoding.pairs import separate_pair, shared_pair
+from tests.devices import DEVICES
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="module", params=["separate", "shared"])
-def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    return {"separate": separate_pair, "shared": shared_pair}[request.param](tmp_path_factory.mktemp("pair"))
+def pair(request: pytest.FixtureRequest, device: str, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
+    folder = tmp_path_factory.mktemp("pair")
+    return {"separate": separate_pair, "shared": shared_pair}[request.param](folder, device=device)
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,20 @@ from cosec.models.loading import load_pair
 from tests.tiny import save_tiny, save_tiny_adapter
 
 
-def separate_pair(folder: Path, architecture: str = "llama") -> PreparedPair:
+def separate_pair(folder: Path, architecture: str = "llama", device: str = "cpu") -> PreparedPair:
     """Two models of the same family with a cache each."""
     target, security = folder / "target", folder / "security"
     if not target.exists():
         save_tiny(architecture, target)
     if not security.exists():
         save_tiny(architecture, security, seed=1)
-    return PreparedPair(load_pair(str(target), str(security)))
+    return PreparedPair(load_pair(str(target), str(security), dtype="float32", device_map=device))
 
 
-def shared_pair(folder: Path, architecture: str = "llama") -> PreparedPair:
+def shared_pair(folder: Path, architecture: str = "llama", device: str = "cpu") -> PreparedPair:
     """A target and an adapter on its own weights."""
     target, adapter = shared_folders(folder, architecture)
-    return PreparedPair(load_pair(str(target), str(adapter)))
+    return PreparedPair(load_pair(str(target), str(adapter), dtype="float32", device_map=device))
 
 
 def shared_folders(folder: Path, architecture: str = "llama") -> tuple[Path, Path]:

@@ -17,6 +17,7 @@ from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from tests.decoding.law import PRESETS, law_at, logits_after, position_law
 from tests.decoding.scripted import ScriptedModel, random_table
+from tests.devices import DEVICES
 
 VOCABULARY = 6
 DRAWS = 100_000
@@ -71,10 +72,14 @@ def p_value(tokens: Tensor, law: np.ndarray) -> float:
     return float(chisquare(counts[possible], law[possible] * counts.sum()).pvalue)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("draft_length", [1, 4])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(preset: str, draft_length: int) -> None:
-    tokens = draw(TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET)), settings(preset, draft_length))
+def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
+    preset: str, draft_length: int, device: str
+) -> None:
+    models = (ScriptedModel(table.to(device)) for table in (SECURITY, TARGET))
+    tokens = draw(TwoModelLanes(*models), settings(preset, draft_length))
     assert p_value(tokens[:, 0], expected(0, preset)) > 0.01
     assert p_value(tokens[:, 2], expected(2, preset)) > 0.01
 

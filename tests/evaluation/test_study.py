@@ -5,11 +5,14 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cosec.decoding.settings import SamplingSettings
 from cosec.errors import CheckerError, SettingsError, StudyError
 from cosec.evaluation.arms import DecodingArm
 from cosec.evaluation.checkers.finding import CheckReport
@@ -18,6 +21,7 @@ from cosec.evaluation.records import StudyFolder
 from cosec.evaluation.report import summary_lines
 from cosec.evaluation.results import read_results
 from cosec.evaluation.study import Step, Study, StudySettings, open_study, study_settings, units_of
+from cosec.evaluation.tasks import Task
 from cosec.evaluation.unit_judging import JudgingBeside, JudgingHere
 from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
 
@@ -110,6 +114,40 @@ def test_a_unit_that_was_cut_off_is_completed_where_it_ended(tmp_path: Path, kep
         file.write_bytes(b"".join(lines[:kept]) + lines[kept][: len(lines[kept]) // 2])
     run(settings(scenarios), tmp_path / "out")
     assert without_times(tmp_path / "out") == before
+
+
+def test_a_process_begins_where_no_other_works(tmp_path: Path) -> None:
+    chosen = settings(write_scenarios(tmp_path / "scenarios", 4))
+    units, folder, order = units_of(chosen), StudyFolder(tmp_path / "out"), list[tuple[str, int]]()
+    open_study(folder, chosen, units, {}, checkers="a")
+    with ExitStack() as elsewhere:
+        assert elsewhere.enter_context(folder.unit(units[0].name)), "the other process is at the first group"
+
+        class Noting(ScriptedGenerator):
+            def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Any:
+                order.append((self.arm.name, sampling.seed))
+                elsewhere.close()  # the other process ends
+                return super().complete(tasks, samples=samples, sampling=sampling)
+
+        judging = JudgingHere(folder, judges())
+        Study(chosen, folder, units, generator=Noting, judging=judging, on_step=lambda step: None).run()
+    gate = "gate:strength=0.1"
+    assert order == [(gate, 0), ("origin", 1), (gate, 1), ("origin", 0)]
+    assert read_results(folder).recorded == 320
+
+
+def test_completions_may_be_judged_later(tmp_path: Path) -> None:
+    chosen = settings(write_scenarios(tmp_path / "scenarios"))
+    units, folder = units_of(chosen), StudyFolder(tmp_path / "out")
+    open_study(folder, chosen, units, {}, checkers="a")
+    steps: list[Step] = []
+    Study(chosen, folder, units, generator=ScriptedGenerator, judging=None, on_step=steps.append).run()
+    assert steps[-1].done == steps[-1].total == 240
+    with pytest.raises(StudyError, match="Nothing was judged"):
+        read_results(folder)
+    assert sum(step.tokens for step in run(chosen, tmp_path / "out")) == 0
+    run(chosen, tmp_path / "at-once")
+    assert without_times(tmp_path / "out") == without_times(tmp_path / "at-once")
 
 
 def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:

@@ -78,3 +78,19 @@ def test_a_reference_of_humaneval_passes_as_the_continuation_of_its_task() -> No
         (False, "failed assert"),
         (True, "passed"),
     ]
+
+
+def test_the_shortest_problems_are_those_with_the_shortest_references(tmp_path: Path) -> None:
+    lengths = [5, 1, 4, 2, 3]
+    line = '{"task_id": "T/%d", "prompt": "p", "test": "t", "entry_point": "e", "canonical_solution": "%s"}\n'
+    file = tmp_path / "problems.jsonl"
+    file.write_text("".join(line % (n, "x" * length) for n, length in enumerate(lengths)), encoding="utf-8")
+    chosen = tasks_of(Benchmark(name="x", problems=str(file), shortest=3))
+    assert [task.id for task in chosen] == ["T/1", "T/3", "T/4"]
+    write_scenarios(tmp_path, 1)
+    with pytest.raises(DataError, match="shortest chooses among problems only"):
+        tasks_of(Benchmark(name="x", scenarios=str(tmp_path), shortest=3))
+
+
+def test_a_choice_that_was_not_made_leaves_older_studies_identity_as_it_was() -> None:
+    assert "shortest" not in Benchmark(name="x", scenarios="own").model_dump(mode="json")

@@ -218,3 +218,26 @@ def test_the_peak_for_1024_positions_stays_below_300_mb(vocabulary: int, kind: s
     command = [sys.executable, "-c", MEMORY_PROGRAM, str(vocabulary), kind]
     finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=240)
     assert float(finished.stdout) < 300
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", ["reverse-kl", "skew-forward-kl"])
+@pytest.mark.parametrize("vocabulary", [49_152, 151_936])
+def test_the_peak_on_a_gpu_stays_below_300_mb_too(
+    vocabulary: int, kind: Divergence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real size of a chunk
+    random = {"device": "cuda", "generator": torch.Generator("cuda").manual_seed(0)}
+    student = Projected(
+        hidden=torch.randn(1024, 64, **random).requires_grad_(),
+        weight=torch.randn(vocabulary, 64, **random).requires_grad_(),
+        bias=None,
+    )
+    teacher = Projected(hidden=torch.randn(1024, 96, **random), weight=torch.randn(vocabulary, 96, **random), bias=None)
+    targets = torch.randint(0, vocabulary, (1024,), **random)
+    mixture = Mixture(kind=kind, weight=0.5)
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    total, *_ = distillation_losses(student, teacher, targets, vocabulary=vocabulary, mixture=mixture)
+    total.backward()
+    assert torch.cuda.max_memory_allocated() - before < 300e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cosec.evaluation.frontier import Point
+    from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.results import Results
     from cosec.evaluation.study import Step, StudySettings
     from cosec.models.loading import ModelPair
@@ -25,10 +27,26 @@ evaluate_app = App(name="evaluate", help="Measure arms for security, function, o
 Many = Parameter(negative=())
 
 
-class MeasureFlags(BaseModel):
-    """What is measured, as flags."""
+class WorkFlags(BaseModel):
+    """How it is computed, as flags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    batch_rows: int = 48
+    """Completions decoded at once; changes the speed and never the text."""
+
+    dtype: str = "auto"
+    """The models': auto (float32 on a processor, else the checkpoint's), float32, bfloat16 or float16."""
+
+    device_map: str | None = None
+    """Passed to transformers, for example ``auto`` or ``cuda``."""
+
+    generate_only: Annotated[bool, Parameter(negative=())] = False
+    """Leave the judging to a later run of the same command, perhaps on another machine."""
+
+
+class MeasureFlags(WorkFlags):
+    """What is measured, as flags."""
 
     arm: Annotated[Sequence[str], Many] = ("origin", "cosec-plus")
     """origin, lora (the security model alone), cosec-plus, cosec, release, warped, steer, gate, speculative; settings
@@ -43,6 +61,9 @@ class MeasureFlags(BaseModel):
 
     limit: int | None = None
     """Only so many tasks, spread over the set."""
+
+    shortest: int | None = None
+    """Only so many problems, those with the shortest reference solutions."""
 
     max_new_tokens: int = 200
     """Length limit of a completion."""
@@ -65,11 +86,9 @@ class MeasureFlags(BaseModel):
     endpoint_model: str | None = None
     """The model's name at the endpoint; the first it lists."""
 
-    batch_rows: int = 48
-    """Completions decoded at once; changes the speed and never the text."""
-
 
 Flags = Annotated[MeasureFlags | None, Parameter(name="*")]
+Work = Annotated[WorkFlags | None, Parameter(name="*")]
 
 
 @evaluate_app.command
@@ -115,44 +134,46 @@ def study(
     /,
     *,
     out: Path,
-    batch_rows: int = 48,
     rejudge: Annotated[bool, Parameter(negative=())] = False,
+    work: Work = None,
 ) -> None:
     """Run a whole comparison from a recipe, or continue it.
 
     Args:
         recipe: A TOML file with arms, seeds and benchmarks.
         out: Folder of the records; several processes may work on one folder.
-        batch_rows: Completions decoded at once; changes the speed and never the text.
         rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
+        work: How it is computed.
     """
     from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe), out, batch_rows, rejudge=rejudge)
+    _run(read_recipe(recipe), out, work, rejudge=rejudge)
 
 
-def frontier(recipe: Path, /, *, out: Path, batch_rows: int = 48) -> None:
+def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
     """Measure rules at many strengths and draw security against function.
 
     Args:
         recipe: A TOML file as for ``cosec study``, with [strengths] in place of arms.
         out: Folder of the records; the same command continues what is there.
-        batch_rows: Completions decoded at once; changes the speed and never the text.
+        work: How it is computed.
     """
     from cosec.evaluation.frontier import frontier_settings
     from cosec.evaluation.study import read_recipe
 
-    _write_frontier(_run(read_recipe(recipe, frontier_settings), out, batch_rows), out)
+    results = _run(read_recipe(recipe, frontier_settings), out, work)
+    if results is not None:
+        _write_frontier(results, out)
 
 
-def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: int = 48) -> None:
+def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = None) -> None:
     """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
 
     Args:
         recipe: As for ``cosec frontier``; its scenarios should be the validation split.
         out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
         budget: Points of pass@1 that the choice may cost against origin, as measured.
-        batch_rows: Completions decoded at once; changes the speed and never the text.
+        work: How it is computed.
     """
     from rich.console import Console
 
@@ -161,7 +182,9 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, batch_rows: in
     from cosec.evaluation.records import write_whole
     from cosec.evaluation.study import read_recipe
 
-    results = _run(read_recipe(recipe, frontier_settings), out, batch_rows)
+    results = _run(read_recipe(recipe, frontier_settings), out, work)
+    if results is None:
+        return
     points = _write_frontier(results, out)
     choice = choose(points, budget=budget / 100)
     write_whole(out / "rule.toml", rule_toml(choice, results))
@@ -212,6 +235,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
         "samples": flags.samples if flags.samples is not None else samples,
         "max_new_tokens": flags.max_new_tokens,
         "limit": flags.limit,
+        "shortest": flags.shortest,
         **what,
     }
     settings = study_settings(
@@ -228,37 +252,52 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "benchmarks": (benchmark,),
         }
     )
-    _run(settings, out, flags.batch_rows)
+    _run(settings, out, flags)
 
 
-def _run(settings: StudySettings, out: Path, batch_rows: int, *, rejudge: bool = False) -> Results:
-    """Work until the study is complete, then write its report and print its tables; its results."""
+def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge: bool = False) -> Results | None:
+    """Work until the study is complete, then write its report and print its tables.
+
+    Returns:
+        Its results; None where only completions were asked for.
+    """
     from rich.console import Console
-    from rich.markdown import Markdown
 
     from cosec.evaluation.environment import environment
     from cosec.evaluation.judges import default_judges, judges_version
     from cosec.evaluation.records import StudyFolder
-    from cosec.evaluation.report import HEADLINE, markdown, write_report
-    from cosec.evaluation.results import read_results
     from cosec.evaluation.study import Study, open_study, units_of
     from cosec.evaluation.unit_judging import JudgingBeside
 
-    console = Console(stderr=True)
+    console, work = Console(stderr=True), work or WorkFlags()
     units = units_of(settings)
-    make, models = _generators(settings, batch_rows)
+    make, models = _generators(settings, work)
     folder = StudyFolder(out)
     open_study(folder, settings, units, models, environment=environment(), checkers=judges_version(), rejudge=rejudge)
-    with JudgingBeside(out, default_judges()) as judging:
+    with nullcontext() if work.generate_only else JudgingBeside(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
+    if work.generate_only:
+        console.print("all completions are recorded; the same command without --generate-only judges them")
+        return None
+    return _reported(folder, console)
+
+
+def _reported(folder: StudyFolder, console: Console) -> Results:
+    """Write the report and print its tables; the results."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from cosec.evaluation.report import HEADLINE, markdown, write_report
+    from cosec.evaluation.results import read_results
+
     results = read_results(folder)
     write_report(folder, results)
     Console().print(Markdown(markdown(results, HEADLINE)))
-    console.print(f"report: {out / 'report.html'}", soft_wrap=True, highlight=False)
+    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
     return results
 
 
-def _generators(settings: StudySettings, batch_rows: int) -> tuple[Callable[..., Any], dict[str, Any]]:
+def _generators(settings: StudySettings, work: WorkFlags) -> tuple[Callable[..., Any], dict[str, Any]]:
     """How to make an arm's generator, and the identity of the models behind it."""
     from cosec.evaluation.generation import EndpointGenerator, LocalGenerator
 
@@ -266,17 +305,22 @@ def _generators(settings: StudySettings, batch_rows: int) -> tuple[Callable[...,
         url, name = settings.endpoint, settings.endpoint_model
         return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}
     from cosec.cli.generate import load
+    from cosec.evaluation.tasks import expand
 
     needs_security = any(arm.alone != "target" for arm in settings.decoding_arms())
-    pair = load(settings.target, settings.security if needs_security else "none")
-    return (lambda arm: LocalGenerator(pair, arm, rows=batch_rows)), _identity_of(pair.pair)
+    security = expand(settings.security) if needs_security else "none"
+    pair = load(expand(settings.target), security, work.dtype, work.device_map)
+    return (lambda arm: LocalGenerator(pair, arm, rows=work.batch_rows)), _identity_of(pair.pair)
 
 
 def _identity_of(pair: ModelPair) -> dict[str, str]:
-    """The hashes of a pair's weights."""
+    """The hashes of a pair's weights, and the type they are computed in where it is not float32."""
     from cosec.models.identity import file_sha256, model_fingerprint
 
     found = {"target": model_fingerprint(pair.target.path)}
+    dtype = str(pair.target.model.dtype).removeprefix("torch.")
+    if dtype != "float32":
+        found["dtype"] = dtype
     if pair.security is not None:
         found["security"] = model_fingerprint(pair.security.path)
     if pair.adapter is not None:

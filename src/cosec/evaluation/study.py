@@ -44,6 +44,7 @@ class StudySettings(BaseModel):
     """Title of its report."""
 
     target: str = "smollm2-135m"
+    """An embedded name, a hub id or a folder; ``$NAME`` stands for an environment variable, here and below."""
 
     security: str = "default"
 
@@ -258,7 +259,7 @@ class _Held:
 
 
 class Study:
-    """A study's units with everything that is needed to work on them."""
+    """A study's units with everything that is needed to work on them; without ``judging``, another run judges."""
 
     def __init__(
         self,
@@ -267,7 +268,7 @@ class Study:
         units: Sequence[Unit],
         *,
         generator: Callable[[DecodingArm], Generator],
-        judging: Judging,
+        judging: Judging | None,
         on_step: Callable[[Step], None],
     ) -> None:
         self._settings, self._folder, self._units = settings, folder, units
@@ -284,7 +285,8 @@ class Study:
     def run(self) -> None:
         """Work until every unit is complete, those that other processes hold included.
 
-        Units of one arm, seed and benchmark are generated in one go, so that the batch stays full.
+        Units of one arm, seed and benchmark are generated in one go, so that the batch stays full; a process begins
+        with those that no other works on.
 
         Raises:
             CosecError: If generation or a checker fails; what was recorded is kept and a new run continues.
@@ -293,19 +295,27 @@ class Study:
         for unit in self._units:
             groups[unit.seed, unit.benchmark.name, unit.arm.name].append(unit)
         while True:
-            for group in groups.values():
-                self._generate(group)
-            self._judging.wait()
-            self._submitted = {unit.name for unit in self._units if self._judged(unit)}
+            for share in (False, True):
+                for group in groups.values():
+                    self._generate(group, share=share)
+            if self._judging is not None:
+                self._judging.wait()
+            self._submitted = {unit.name for unit in self._units if self._complete(unit)}
             if len(self._submitted) == len(self._units):
                 return
             time.sleep(WAIT_SECONDS)
 
-    def _judged(self, unit: Unit) -> bool:
-        return self._folder.count(self._verdicts, unit.name) >= unit.size
+    def _complete(self, unit: Unit) -> bool:
+        kind = COMPLETIONS if self._judging is None else self._verdicts
+        return self._folder.count(kind, unit.name) >= unit.size
 
-    def _generate(self, group: Sequence[Unit]) -> None:
-        """Generate what is missing of the units that no other process holds, and hand them on to be judged."""
+    def _generate(self, group: Sequence[Unit], *, share: bool) -> None:
+        """Generate what is missing of the units that no other process holds, and hand them on to be judged.
+
+        Args:
+            group: Units of one arm, seed and benchmark.
+            share: Whether to take part where another process works on the group already.
+        """
         first, held = group[0], dict[str, _Held]()
         sampling = SamplingSettings(
             temperature=self._settings.temperature,
@@ -314,7 +324,7 @@ class Study:
             seed=first.seed,
         )
         with ExitStack() as locks:
-            tasks = self._missing(group, held, locks)
+            tasks = self._missing(group, held, locks, share=share)
             start = next(tasks, None)
             if start is None:
                 return
@@ -334,14 +344,18 @@ class Study:
                     one.lock.close()
                     self._hand_on(one.unit)
 
-    def _missing(self, group: Sequence[Unit], held: dict[str, _Held], locks: ExitStack) -> Iterator[Task]:
+    def _missing(
+        self, group: Sequence[Unit], held: dict[str, _Held], locks: ExitStack, *, share: bool
+    ) -> Iterator[Task]:
         """The tasks that lack samples, unit by unit; each unit's lock is taken when its first task is asked for."""
         for unit in group:
             if unit.name in self._submitted:
                 continue
             lock = locks.enter_context(ExitStack())
             if not lock.enter_context(self._folder.unit(unit.name)):
-                continue
+                if share or held:
+                    continue
+                return
             recorded = {(one["task"], one["sample"]) for one in self._folder.read(COMPLETIONS, unit.name)}
             wanted = range(unit.benchmark.samples)
             missing = [task for task in unit.tasks if any((task.id, sample) not in recorded for sample in wanted)]
@@ -356,16 +370,17 @@ class Study:
     def _hand_on(self, unit: Unit) -> None:
         """Let a unit that is completely recorded be judged, and tell the progress."""
         self._submitted.add(unit.name)
-        self._judging.submit(
-            RecordedUnit(
-                name=unit.name,
-                tasks=unit.tasks,
-                samples=unit.benchmark.samples,
-                seed=unit.seed,
-                functional=unit.benchmark.functional,
-                verdicts=self._verdicts,
+        if self._judging is not None:
+            self._judging.submit(
+                RecordedUnit(
+                    name=unit.name,
+                    tasks=unit.tasks,
+                    samples=unit.benchmark.samples,
+                    seed=unit.seed,
+                    functional=unit.benchmark.functional,
+                    verdicts=self._verdicts,
+                )
             )
-        )
         if unit.name in self._told:
             return
         self._told.add(unit.name)

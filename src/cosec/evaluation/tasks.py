@@ -51,6 +51,10 @@ class Benchmark(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     """Only so many tasks, evenly spread over the set."""
 
+    # Studies recorded before there was this choice say nothing of it in their identity.
+    shortest: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
+    """Only so many problems, those with the shortest reference solutions: easy ones, chosen without any model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -77,11 +81,13 @@ def tasks_of(benchmark: Benchmark) -> list[Task]:
     """
     if (benchmark.scenarios is None) == (benchmark.problems is None):
         raise DataError(f"The benchmark {benchmark.name!r} needs either scenarios or problems; give one of them.")
-    tasks = (
-        [_scenario_task(one) for one in _scenarios(benchmark)]
-        if benchmark.scenarios is not None
-        else [_problem_task(one) for one in read_problems(benchmark.problems or "")]
-    )
+    if benchmark.scenarios is not None:
+        if benchmark.shortest is not None:
+            raise DataError(f"The benchmark {benchmark.name!r} has scenarios; shortest chooses among problems only.")
+        tasks = [_scenario_task(one) for one in _scenarios(benchmark)]
+    else:
+        problems = read_problems(benchmark.problems or "")
+        tasks = [_problem_task(one) for one in _shortest(problems, benchmark.shortest)]
     if not tasks:
         raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
     return _spread(tasks, benchmark.limit)
@@ -96,21 +102,31 @@ def read_problems(name: str) -> tuple[Problem, ...]:
     if name == "humaneval":
         return human_eval()
     if name.startswith("mbpp:"):
-        return mbpp(_path(name.removeprefix("mbpp:")))
-    return humaneval_format(_path(name))
+        return mbpp(Path(expand(name.removeprefix("mbpp:"))))
+    return humaneval_format(Path(expand(name)))
 
 
-def _path(name: str) -> Path:
-    """A path whose ``$NAME`` parts are environment variables, so that a recipe need not know where data lie."""
+def expand(name: str) -> str:
+    """A name or path whose ``$NAME`` parts are environment variables, so that a recipe need not know where data lie.
+
+    Raises:
+        DataError: If a variable is not set; names it.
+    """
     expanded = os.path.expandvars(name)
     if "$" in expanded:
-        raise DataError(f"{name!r} names an environment variable that is not set; set it to where the data lie.")
-    return Path(expanded)
+        raise DataError(f"{name!r} names an environment variable that is not set; set it to where that lies.")
+    return expanded
+
+
+def _shortest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
+    """The problems with the shortest references, in the set's order."""
+    kept = sorted(problems, key=lambda one: len(one.reference.strip()))[:count]
+    return [one for one in problems if one in kept]
 
 
 def _scenarios(benchmark: Benchmark) -> list[Scenario]:
     name = benchmark.scenarios or ""
-    folder = None if name == "own" else _path(name)
+    folder = None if name == "own" else Path(expand(name))
     if folder is not None and any((folder / one).is_dir() for one in ("trained", "gen_1", "gen_2")):
         found: Sequence[Scenario] = sven_scenarios(folder)
     else:

@@ -23,6 +23,7 @@ from cosec.decoding.trace import TokenRecord
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
 from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
 from tests.decoding.test_law import PROMPT, VOCABULARY, p_value
+from tests.devices import DEVICES
 
 SECURITY = random_table(VOCABULARY, 2, seed=21)
 BASE = SECURITY + random_table(VOCABULARY, 2, seed=121, scale=0.3)
@@ -60,10 +61,11 @@ def decode(batch: Lanes, chosen: DecodingSettings, samples: Sequence[int]) -> li
     return texts
 
 
-def draw(chosen: DecodingSettings, draws: int = DRAWS) -> Tensor:
+def draw(chosen: DecodingSettings, draws: int = DRAWS, device: str = "cpu") -> Tensor:
     texts: list[list[int]] = []
+    tables = [table.to(device) for table in (SECURITY, BASE, TARGET)]
     for start in range(0, draws, 2_000):
-        batch = decode(lanes(), chosen, range(start, start + 2_000))
+        batch = decode(lanes(*tables), chosen, range(start, start + 2_000))
         texts.extend([record.token_id for record in text] for text in batch)
     return torch.tensor(texts)
 
@@ -77,10 +79,13 @@ def expected(depth: int, rule: dict[str, object]) -> Vector:
     return law_at(depth, PROMPT, lambda prefix: law(tuple(prefix)))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("draft_length", [1, 4])
 @pytest.mark.parametrize("name", ["speculative", "steer", "gate"])
-def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(name: str, draft_length: int) -> None:
-    tokens = draw(settings(RULES[name], draft_length=draft_length))
+def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
+    name: str, draft_length: int, device: str
+) -> None:
+    tokens = draw(settings(RULES[name], draft_length=draft_length), device=device)
     assert p_value(tokens[:, 0], expected(0, RULES[name])) > 0.01
     assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
 
