@@ -16,6 +16,12 @@ _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 install_import_hook([f"cosec.decoding.{module}" for module in _CHECKED], "beartype.beartype")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Without ``-m gpu`` every test runs on the processor, also where there is a CUDA device."""
+    if "not gpu" in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests that need a CUDA device say so where there is none."""
     if item.get_closest_marker("gpu") is None:

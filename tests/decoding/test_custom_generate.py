@@ -21,11 +21,14 @@ PROMPTS = [[5, 6, 7, 8, 9], [10, 11], [12]]
 PAD = END = 0  # as the tiny models' configurations say
 
 
-def left_padded(prompts: list[list[int]]) -> dict[str, Tensor]:
+def left_padded(prompts: list[list[int]], device: torch.device | str = "cpu") -> dict[str, Tensor]:
     width = max(map(len, prompts))
     ids = [[PAD] * (width - len(prompt)) + prompt for prompt in prompts]
     mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-    return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
+    return {
+        "input_ids": torch.tensor(ids, device=device),
+        "attention_mask": torch.tensor(mask, device=device),
+    }
 
 
 def engine_run(
@@ -62,14 +65,15 @@ def assert_completions(output: Tensor, width: int, expected: list[list[int]]) ->
 
 def generate(pair: PreparedPair, prompts: list[list[int]] = PROMPTS, **arguments: object) -> Tensor:
     given = {"custom_generate": CoDecoding(pair, seed=3), "max_new_tokens": 12, "do_sample": True, "top_k": 0}
-    return pair.pair.target.model.generate(**left_padded(prompts), **{**given, **arguments})
+    model = pair.pair.target.model
+    return model.generate(**left_padded(prompts, model.device), **{**given, **arguments})
 
 
 @pytest.mark.parametrize("draft_length", [1, 3, "auto"])
 def test_a_left_padded_batch_equals_the_engine(pair: PreparedPair, draft_length: int | str) -> None:
     method = CoDecoding(pair, seed=3, draft_length=draft_length)
     output = generate(pair, custom_generate=method)
-    assert torch.equal(output[:, :5], left_padded(PROMPTS)["input_ids"])
+    assert torch.equal(output[:, :5].cpu(), left_padded(PROMPTS)["input_ids"])
     assert_completions(output, 5, engine_run(pair, PROMPTS))
 
 
@@ -107,7 +111,8 @@ def test_without_a_seed_texts_follow_torchs_generator(separate: PreparedPair) ->
 
 
 def test_threshold_one_is_the_models_own_greedy_generation(pair: PreparedPair) -> None:
-    own = pair.pair.target.model.generate(**left_padded(PROMPTS), max_new_tokens=12, do_sample=False)
+    model = pair.pair.target.model
+    own = model.generate(**left_padded(PROMPTS, model.device), max_new_tokens=12, do_sample=False)
     method = CoDecoding(pair, rule={"acceptance_threshold": 1.0})
     assert torch.equal(generate(pair, custom_generate=method, do_sample=False, top_k=None), own)
 

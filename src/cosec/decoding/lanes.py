@@ -192,7 +192,8 @@ class TwoModelLanes:
             steps.append(torch.cat([step[:rows].flip(0), step[rows:]]) if doubled else step)
             fed = propose(steps[-1][:rows, 0], index)
         drafted = time.perf_counter()
-        target_log_probs = self._target.advance(torch.stack(inputs, dim=1)).log_softmax(dim=-1)
+        block = torch.stack([one.to(fed.device) for one in inputs], dim=1)  # the first may still be on the processor
+        target_log_probs = self._target.advance(block).log_softmax(dim=-1)
         security_log_probs = steps[0] if k == 1 else torch.cat(steps, dim=1)
         return Scores(
             target_log_probs=target_log_probs,
