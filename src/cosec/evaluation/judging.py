@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from cosec.evaluation.checkers.finding import Checker, CheckReport, Finding
 from cosec.evaluation.checkers.rules import Language
 from cosec.evaluation.driver_inputs import DriverInputs
 from cosec.evaluation.extraction import Extracted, extract
-from cosec.evaluation.function_check import run_functional_test, run_tests
+from cosec.evaluation.function_check import FunctionVerdict, run_functional_test, run_tests
 from cosec.evaluation.generation import Sample
 from cosec.evaluation.problems import Problem
 from cosec.evaluation.python_program import end_of_function
@@ -27,6 +28,8 @@ from cosec.evaluation.scenarios import Scenario, functional_files
 from cosec.evaluation.verdicts import State, Verdict, mark_duplicates
 
 WORKERS = 2
+REMEMBERED = 16_384
+"""Programs whose fate a process remembers: samples, arms and seeds often write the same, and running takes the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class DriverVerdict:
     """Whether it did its task on benign input; None where nothing is expected of it."""
 
 
-class CDriver(Protocol):
+class CDriver(Hashable, Protocol):
     """Runs completed C programs."""
 
     def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
@@ -157,7 +160,7 @@ def judge_problem(problem: Problem, samples: Sequence[Sample]) -> list[tuple[boo
     programs = [prompt + one.text for one in samples]
     programs = [program[: end_of_function(program, len(prompt))] for program in programs]
     with ThreadPoolExecutor(WORKERS) as pool:
-        verdicts = pool.map(lambda program: run_tests(program, problem.tests), programs)
+        verdicts = pool.map(lambda program: _outcome(program, problem.tests), programs)
         return [(one.passed, one.reason) for one in verdicts]
 
 
@@ -167,7 +170,7 @@ def _problems(language: Language, extracted: Sequence[Extracted]) -> list[str | 
         return [one.problem for one in extracted]
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(
-            pool.map(lambda one: one.problem or (None if one.empty else compile_problem(one.program)), extracted)
+            pool.map(lambda one: one.problem or (None if one.empty else _compile_problem(one.program)), extracted)
         )
 
 
@@ -188,9 +191,9 @@ def _security(job: _Looked, report: Mapping[str, DriverVerdict], judges: Judges)
     programs, inputs, driver = job.programs(), job.scenario.driver, judges.driver
     if inputs is None or driver is None:
         return {index: _of_rules(report[program], job.scenario.rules) for index, program in programs.items()}
-    distinct = list(dict.fromkeys(programs.values()))
+    distinct, given = list(dict.fromkeys(programs.values())), inputs.model_dump_json()
     with ThreadPoolExecutor(WORKERS) as pool:
-        ran = dict(zip(distinct, pool.map(lambda program: driver.judge(program, inputs), distinct), strict=True))
+        ran = dict(zip(distinct, pool.map(lambda program: _ran(driver, program, given), distinct), strict=True))
     return {index: _of_rules(ran[program], job.scenario.rules) for index, program in programs.items()}
 
 
@@ -241,6 +244,26 @@ def _functional(scenario: Scenario, programs: Mapping[int, str]) -> dict[int, bo
         return {}
     distinct = list(dict.fromkeys(programs.values()))
     with ThreadPoolExecutor(WORKERS) as pool:
-        passed = pool.map(lambda program: run_functional_test(functional_files(scenario, program)).passed, distinct)
+        passed = pool.map(lambda program: _works(tuple(functional_files(scenario, program).items())), distinct)
         by_program = dict(zip(distinct, passed, strict=True))
     return {index: by_program[program] for index, program in programs.items()}
+
+
+@lru_cache(REMEMBERED)
+def _compile_problem(program: str) -> str | None:
+    return compile_problem(program)
+
+
+@lru_cache(REMEMBERED)
+def _outcome(program: str, tests: str) -> FunctionVerdict:
+    return run_tests(program, tests)
+
+
+@lru_cache(REMEMBERED)
+def _works(files: tuple[tuple[str, str], ...]) -> bool:
+    return run_functional_test(dict(files)).passed
+
+
+@lru_cache(REMEMBERED)
+def _ran(driver: CDriver, program: str, inputs: str) -> DriverVerdict:
+    return driver.judge(program, DriverInputs.model_validate_json(inputs))
