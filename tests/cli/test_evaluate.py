@@ -88,7 +88,11 @@ max_new_tokens = 4
     assert "without --generate-only" in capsys.readouterr().err
     assert not (tmp_path / "out" / "frontier-security.csv").exists()
     assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--device-map", "cpu"]) == 0
-    assert (tmp_path / "out" / "frontier-security.csv").is_file()
+    drawn = tmp_path / "out" / "frontier-security.csv"
+    before = drawn.read_bytes()
+    drawn.unlink()
+    assert main(["report", str(tmp_path / "out")]) == 0
+    assert drawn.read_bytes() == before
     capsys.readouterr()
     assert "models" in refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
     assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2

@@ -210,7 +210,7 @@ def _write_frontier(results: Results, out: Path) -> list[Point]:
 
 
 def report(folder: Path, /) -> None:
-    """Write report.md, report.csv, report.html and figures of a study, finished or not.
+    """Write report.md, report.csv, report.html and figures of a study, finished or not; of a frontier its files too.
 
     Args:
         folder: The study's --out folder.
@@ -219,10 +219,13 @@ def report(folder: Path, /) -> None:
 
     from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.report import write_report
+    from cosec.evaluation.results import read_results
 
-    console = Console()
-    for path in write_report(StudyFolder(folder)):
+    console, results = Console(), read_results(StudyFolder(folder))
+    for path in write_report(StudyFolder(folder), results):
         console.print(str(path), soft_wrap=True, highlight=False)
+    if any(":" in arm for arm in results.settings.arms):
+        _write_frontier(results, folder)
 
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
