@@ -97,6 +97,9 @@ max_new_tokens = 4
     assert "models" in refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
     assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2
     assert "nothing to choose from" in capsys.readouterr().err, "random models reach no sink"
+    second = f'[[benchmarks]]\nname = "other"\nscenarios = "{tmp_path / "scenarios"}"\n'
+    recipe.write_text(recipe.read_text(encoding="utf-8") + second, encoding="utf-8")
+    assert "on one benchmark" in refusal(capsys, "calibrate", str(recipe), "--out", str(tmp_path / "two"))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import BaseModel, ConfigDict
 
+from cosec.errors import SettingsError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -182,7 +184,13 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     from cosec.evaluation.records import write_whole
     from cosec.evaluation.study import read_recipe
 
-    results = _run(read_recipe(recipe, frontier_settings), out, work)
+    settings = read_recipe(recipe, frontier_settings)
+    judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
+    if len(judged) != 1:
+        raise SettingsError(
+            f"A rule is chosen on one benchmark of scenarios; {recipe} has {', '.join(judged) or 'none'}."
+        )
+    results = _run(settings, out, work)
     if results is None:
         return
     points = _write_frontier(results, out)
