@@ -145,7 +145,9 @@ def test_completions_may_be_judged_later(tmp_path: Path) -> None:
     assert steps[-1].done == steps[-1].total == 240
     with pytest.raises(StudyError, match="Nothing was judged"):
         read_results(folder)
-    assert sum(step.tokens for step in run(chosen, tmp_path / "out")) == 0
+    # Checkers that came later are as good as those of the day: they are the first to judge.
+    assert sum(step.tokens for step in run(chosen, tmp_path / "out", checkers="b")) == 0
+    assert [one["checkers"] for one in folder.manifest()["judged"]] == ["b"]
     run(chosen, tmp_path / "at-once")
     assert without_times(tmp_path / "out") == without_times(tmp_path / "at-once")
 

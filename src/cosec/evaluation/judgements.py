@@ -35,18 +35,24 @@ def first_judgement(version: str) -> dict[str, Any]:
 
 
 def refuse_other_checkers(folder: StudyFolder, version: str) -> None:
-    """Check that new verdicts would be by the version that gave those which are there.
+    """Check that new verdicts would be by the version that gave those which are there; where none are, it is noted.
 
     Raises:
         StudyError: If they were given by another version.
     """
-    known = judgements(folder.manifest())[-1]["checkers"]
-    if known != version:
+    last = judgements(folder.manifest())[-1]
+    known = last["checkers"]
+    if known == version:
+        return
+    if any(True for _ in folder.records(last["records"])):
         raise StudyError(
             f"{folder.path} was judged by other checkers ({known}; these are {version}): one study's verdicts must "
             "come from one version. Run `cosec study RECIPE --out FOLDER --rejudge` to judge every recorded completion "
             "again; the verdicts so far are kept."
         )
+    folder.change_manifest(
+        lambda manifest: {**manifest, JUDGED: [*judgements(manifest)[:-1], {**last, "checkers": version}]}
+    )
 
 
 def judge_again(folder: StudyFolder, version: str) -> None:
