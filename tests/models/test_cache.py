@@ -136,13 +136,23 @@ def test_once_there_is_room_joining_and_leaving_move_nobody_else() -> None:
     assert keys == [layer.stored[0].data_ptr() for layer in storage.layers if layer.stored]
 
 
-def test_a_batch_that_emptied_gives_its_memory_back_and_takes_newcomers() -> None:
+def test_a_batch_that_emptied_keeps_its_memory_for_newcomers() -> None:
     mirror = Mirror.prefilled([[1, 2], [3]])
+    mirror.join([Mirror.prefilled([[8]])])
+    before = mirror.cache._storage.layers[0].stored
     mirror.extend(2)
     mirror.select([])
-    assert all(layer.stored is None for layer in mirror.cache._storage.layers)
     mirror.join([Mirror.prefilled([[4, 5, 6]]), Mirror.prefilled([[7]])])
     mirror.extend(2)
+    assert mirror.cache._storage.layers[0].stored is before
+
+
+def test_an_emptied_batch_of_long_sequences_gives_its_memory_back() -> None:
+    mirror = Mirror.prefilled([list(range(2000)), [3]])
+    mirror.select([])
+    mirror.join([Mirror.prefilled([[4, 5, 6]]), Mirror.prefilled([[7]])])
+    mirror.extend(2)
+    assert mirror.cache._storage.slot_capacity < 300
 
 
 def test_a_hole_never_holds_a_number_that_could_spoil_a_sum(monkeypatch: pytest.MonkeyPatch) -> None:

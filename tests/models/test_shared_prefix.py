@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cosec.models.shared_prefix import ATTENTION, SharedPrefix, attend_to_prefixes, worth_sharing
+from cosec.models.shared_prefix import ATTENTION, SharedPrefix, attend_to_prefixes
 from cosec.models.token_model import CachedModel
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_model
 
@@ -48,7 +48,7 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
         model.select(SAMPLES)
     for model in (late_one, late_other):
         model.select([0, 0])
-    assert [shared(model) for model in (one, late_one, other, alone_one)] == [True, True, False, False]
+    assert [shared(model) for model in (one, late_one, other, alone_one)] == [True, True, False, True]
 
     def same(seed: int) -> None:
         tokens = fed(one.row_count, new, seed)
@@ -61,7 +61,7 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
     same(2)
     for model in (one, other):
         model.select([7, 0, 2, 6])
-    assert prefix_of(one).occupied.shape == (2, 6), "the prompt without rows is let go"
+    assert prefix_of(one).keys[0].shape[0::2] == (2, 6), "the prompt without rows is let go"
     same(3)
     one.join([late_one, alone_one])
     other.join([late_other, alone_other])
@@ -83,12 +83,58 @@ def test_a_shared_prompt_is_held_once(architecture: str) -> None:
     assert model.cache.slots == 0
 
 
-def test_rows_of_their_own_prompts_share_nothing() -> None:
-    model = batch("llama", sharing=True)
-    model.select([2, 0, 1])
-    assert not shared(model)
-    assert not worth_sharing([0, 1, 1])
-    assert worth_sharing([0, 0, 1, 1])
+def test_a_prompt_alone_is_shared_from_the_moment_that_others_join() -> None:
+    one, other = batch("llama", sharing=True, prompts=[[3, 1, 4]]), batch("llama", sharing=False, prompts=[[3, 1, 4]])
+    for seed in range(2):
+        torch.testing.assert_close(one.advance(fed(1, 1, seed)), other.advance(fed(1, 1, seed)), rtol=1e-4, atol=1e-4)
+    assert not shared(one)
+    for prompt in ([2, 7], [3, 1, 4]):
+        one.join([batch("llama", sharing=True, prompts=[prompt])])
+        other.join([batch("llama", sharing=False, prompts=[prompt])])
+    assert one.cache is not None
+    assert one.cache.slots == 2, "the newcomers wait for what was generated, not for the prompts"
+    assert prefix_of(one).keys[0].shape[0] == 2, "the prompt that was there is not kept twice"
+    for seed in range(3):
+        torch.testing.assert_close(one.advance(fed(3, 1, seed)), other.advance(fed(3, 1, seed)), rtol=1e-4, atol=1e-4)
+
+
+def test_prompts_that_come_and_go_stay_where_they_are() -> None:
+    one, other = batch("llama", sharing=True), batch("llama", sharing=False)
+    places = set()
+    for turn in range(12):
+        prompt = [[turn + 1, turn + 2, 3][: 1 + turn % 3]]
+        for model, sharing in ((one, True), (other, False)):
+            model.join([batch("llama", sharing=sharing, prompts=prompt)])
+            tokens = fed(4, 1, turn)
+        torch.testing.assert_close(one.advance(tokens), other.advance(tokens), rtol=1e-4, atol=1e-4)
+        for model in (one, other):
+            model.select([1, 2, 3] if turn % 2 else [3, 0, 2])
+        places.add(prefix_of(one).keys[0].data_ptr())
+    assert len(places) == 1
+
+
+def test_one_large_group_among_many_small_ones_is_divided() -> None:
+    one, other = (batch("llama", sharing=sharing, prompts=[[3, 1, 4]]) for sharing in (True, False))
+    for model, sharing in ((one, True), (other, False)):
+        model.select([0] * 9)
+        model.join([batch("llama", sharing=sharing, prompts=[[token, 5] for token in range(7)])])
+    padded = prefix_of(one)._padded
+    assert padded.numel() <= 2 * 16
+    tokens = fed(16, 1, 0)
+    torch.testing.assert_close(one.advance(tokens), other.advance(tokens), rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_generated_beside_a_kept_copy_never_reaches_it() -> None:
+    kept = batch("llama", sharing=True, prompts=[[3, 1, 4, 1, 5]]).fork(5)
+    forks = [kept.fork(count) for count in (5, 3, 5, 5)]
+    forks[2].select([0, 0])
+    forks[3].join([batch("llama", sharing=True, prompts=[[2, 7]])])
+    for seed in range(3):
+        for fork in forks:
+            fork.advance(fed(fork.row_count, 1, seed))
+    fresh = batch("llama", sharing=True, prompts=[[3, 1, 4, 1, 5]])
+    tokens = fed(1, 2, 7)
+    torch.testing.assert_close(kept.fork(5).advance(tokens), fresh.advance(tokens), rtol=1e-4, atol=1e-4)
 
 
 def test_an_attention_of_its_own_is_left_alone() -> None:

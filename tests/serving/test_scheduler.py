@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.models.cache import KeyValueCache
+from cosec.models.shared_prefix import SharedPrefix
 from cosec.serving import scheduler
 from cosec.serving.batches import Batches
 from cosec.serving.fair_queue import FairQueue
@@ -204,48 +204,54 @@ def test_a_long_prompt_does_not_hold_up_the_others(tiny_pair: PreparedPair, monk
         assert first.result().status_code == 200
 
 
-def test_requests_for_one_prompt_that_join_together_keep_it_once(
+def test_requests_for_one_prompt_keep_it_once_whenever_they_join(
     tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: list[int] = []
-    share, step, go_on = KeyValueCache._share, Batches.step, threading.Event()
+    kept: list[tuple[int, int]] = []
+    plan, step, go_on = SharedPrefix._plan, Batches.step, threading.Event()
 
-    def noted(self: KeyValueCache) -> None:
-        kept.append(self.slots)
-        share(self)
+    def noted(self: SharedPrefix) -> None:
+        plan(self)
+        kept.append((len(self._groups), len(self._storage.names)))
 
     def held(self: Batches, arm: Any) -> Any:
         go_on.wait(10)
         return step(self, arm)
 
-    monkeypatch.setattr(KeyValueCache, "_share", noted)
+    monkeypatch.setattr(SharedPrefix, "_plan", noted)
     monkeypatch.setattr(Batches, "step", held)
     with serving(tiny_pair) as running, ThreadPoolExecutor(4) as pool:
         go_on.set()
         alone = [post(running, seed=seed).json()["choices"][0]["text"] for seed in range(3)]
         assert kept == []
         go_on.clear()
-        other = pool.submit(post, running, prompt="int main(void)", max_tokens=4)
+        first = pool.submit(post, running, seed=0)
         until(lambda: active(running) == 1)
-        together = [pool.submit(post, running, seed=seed) for seed in range(3)]
+        others = [pool.submit(post, running, prompt="int main(void)", max_tokens=4)]
+        others += [pool.submit(post, running, seed=seed) for seed in (1, 2)]
         until(lambda: len(running.service.scheduler._queue) == 3)
         go_on.set()
-        assert [one.result().json()["choices"][0]["text"] for one in together] == alone
-        assert other.result().status_code == 200
-    assert len(kept) == 1
+        assert [one.result().json()["choices"][0]["text"] for one in (first, *others[1:])] == alone
+        assert others[0].result().status_code == 200
+    rows, prompts = max(kept)
+    assert rows == 2 * prompts, "four sequences of two prompts"
 
 
-def test_memory_that_nobody_uses_goes_back_now_and_then(
-    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_back: list[float] = []
-    monkeypatch.setattr(scheduler, "give_back_free_memory", lambda: given_back.append(time.monotonic()))
+def test_an_idle_server_gives_kept_memory_back_once(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr(scheduler, "_TIDY_SECONDS", 0.2)
     with serving(tiny_pair) as running:
+        batches = running.service.scheduler._batches
+
+        def kept() -> bool:
+            return any(batch.run._emptied is not None for batch in batches._batches.values())
+
+        monkeypatch.setattr(scheduler, "give_back_free_memory", lambda: given_back.append(kept()))
         assert post(running, max_tokens=4).status_code == 200
-        assert given_back == []
-        monkeypatch.setattr(scheduler, "_TIDY_SECONDS", 0.0)
-        assert post(running, max_tokens=4).status_code == 200
-    assert given_back
+        assert kept(), "the next request finds its memory"
+        until(lambda: given_back)
+        time.sleep(0.5)
+    assert given_back == [False]
 
 
 @pytest.fixture

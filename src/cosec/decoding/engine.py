@@ -107,6 +107,8 @@ class Run:
         self._rules = RowRules([])
         self._next_sequence = 0
         self._lanes: Lanes | None = None
+        self._emptied: Lanes | None = None
+        """Lanes without rows, whose memory the next batch takes."""
         self._pending = torch.empty(0, dtype=torch.long)
         self._draft_length = draft_length or draft_length_for(settings.sampling.draft_length, lanes.longest_draft)
         self._cancelled: set[int] = set()
@@ -117,23 +119,25 @@ class Run:
             prefilled.select([order[request.prompt_ids] for request in requests])
             self.join(requests, prefilled)
 
-    def join(self, requests: Sequence[SequenceRequest], prefilled: Lanes) -> list[int]:
+    def join(self, requests: Sequence[SequenceRequest], *prefilled: Lanes) -> list[int]:
         """Add sequences to the batch, from the next block on.
 
         Args:
             requests: What to complete.
-            prefilled: Lanes of the kind this run was made with, with a row for each request that was fed its prompt
-                but for the last token. They are used up.
+            prefilled: Lanes of the kind this run was made with; together they have a row for each request, in order,
+                that was fed its prompt but for the last token. They are used up.
 
         Returns:
             The number by which emissions call each of them.
         """
         pending = torch.tensor([request.prompt_ids[-1] for request in requests])
-        if self._lanes is None or not self._rows:
-            self._lanes, self._pending = prefilled, pending
-        else:
-            self._lanes.join([prefilled])
-            self._pending = torch.cat([self._pending, pending.to(self._pending.device)])
+        first, *others = prefilled if self._lanes is None else (self._lanes, *prefilled)
+        if others:
+            if self._emptied is not None:
+                first, others, self._emptied = self._emptied, [first, *others], None
+            first.join(others)
+        self._lanes = first
+        self._pending = torch.cat([self._pending, pending.to(self._pending.device)])
         numbers = list(range(self._next_sequence, self._next_sequence + len(requests)))
         self._next_sequence += len(requests)
         for number, request in zip(numbers, requests, strict=True):
@@ -266,6 +270,12 @@ class Run:
         self._rules = RowRules([row.rule for row in self._rows])
         self._pending = self._pending[kept]
         self._lanes.select(kept)
+        if not kept:
+            self._lanes, self._emptied = None, self._emptied or self._lanes
+
+    def free_memory(self) -> None:
+        """Let go of memory that is kept for sequences to come."""
+        self._emptied = None
 
 
 def _decided_alike(one: DecodingSettings, other: DecodingSettings) -> bool:

@@ -3,9 +3,9 @@
 All rows share one axis of *slots*, and what is fed goes into the last slots of every row. A row that is shorter than
 the others, or that took back tokens which the others kept, has *holes*: slots that hold stale keys and are masked out.
 Positions come from counting the occupied slots, so holes never shift a token. Holes at either end that every row shares
-are cut off, and a cache with many holes is compacted. Where rows are samples of one prompt, the prompt may be kept
-once, before the slots of all of them (``shared_prefix.py``). Where keys and values lie is ``cache_storage.py``'s
-business.
+are cut off, and a cache with many holes is compacted. Where rows are samples of one prompt, and where batches join,
+prompts may be kept apart, each once, before the slots of all rows (``shared_prefix.py``). Where keys and values lie is
+``cache_storage.py``'s business.
 
 Axes: rows = sequences, slots = places in the cache, new = tokens fed by one call.
 """
@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from cosec.models.cache_storage import CacheStorage
-from cosec.models.shared_prefix import SharedPrefix, worth_sharing
+from cosec.models.cache_storage import CacheStorage, StoredLayer
+from cosec.models.prefix_storage import PrefixStorage
+from cosec.models.shared_prefix import SharedPrefix
 
 _SPARE_HOLES = 64
 """Compact only when more slots than this (and an eighth of the row) are wasted."""
@@ -52,6 +53,10 @@ class KeyValueCache:
         """Which slots hold a token of the row, shape (rows, slots)."""
         self._shares_prefixes = shares_prefixes
         self._prefix: SharedPrefix | None = None
+        self._fed: tuple[int, ...] = ()
+        """What lies in every row's first slots."""
+        self._origins = list(range(rows))
+        """Which row of the first batch each row was: a prompt's rows may differ in the adapter."""
         self._lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self._dense = True
 
@@ -70,8 +75,15 @@ class KeyValueCache:
         """Tokens each row remembers, shape (rows,)."""
         return self._lengths
 
-    def extend(self, new: int) -> ForwardInputs:
-        """Make room for ``new`` tokens in every row; the forward that gets the result fills it."""
+    def extend(self, new: int, fed: Sequence[int] = ()) -> ForwardInputs:
+        """Make room for ``new`` tokens in every row; the forward that gets the result fills it.
+
+        Args:
+            new: How many.
+            fed: The tokens where every row gets the same ones; such rows can share what they hold.
+        """
+        if fed and self._prefix is None and self._dense and self.slots == len(self._fed):
+            self._fed += tuple(fed)
         self._storage.extend(new)
         steps = torch.arange(new, device=self._lengths.device)
         position_ids = self._lengths.unsqueeze(1) + steps
@@ -89,6 +101,7 @@ class KeyValueCache:
         if max(dropped) == 0:
             return
         kept_slots = self.slots - common
+        self._fed = self._fed[: self.slots - max(dropped)]
         self.occupied = self.occupied[:, :kept_slots].clone()
         self._storage.cut(0, common)
         for row, count in enumerate(dropped):
@@ -99,30 +112,45 @@ class KeyValueCache:
         self._compact_if_worth_it()
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; a row may be named several times."""
-        if self._prefix is None and self._shares_prefixes and self.slots and worth_sharing(rows):
+        """Keep these rows, in this order; a row may be named several times.
+
+        A batch without rows keeps its memory for others that join it, as fresh memory costs the first touch of every
+        page.
+        """
+        if len(set(rows)) < len(rows):
             self._share()
-        if self._prefix is not None:
-            self._prefix.select(rows)
         index = torch.tensor(list(rows), dtype=torch.long, device=self.occupied.device)
         self._lengths = self._lengths[index]
         self.occupied = self.occupied[index]
-        if not rows:  # gives all memory back
-            self._storage, self._prefix = CacheStorage(len(self._storage.layers), 0), None
-            self.occupied, self._dense = self.occupied.new_ones(0, 0), True
-            return
+        self._origins = [self._origins[row] for row in rows]
+        if self._prefix is not None:
+            self._prefix.select(rows)
         self._storage.select(rows)
+        if not rows:
+            self.occupied, self._dense, self._fed = self.occupied.new_ones(0, 0), True, ()
+            return
         if not self._dense:
             self._cut_shared_holes()
             self._compact_if_worth_it()
 
     def _share(self) -> None:
-        """Make what every row holds its prefix; the rows then begin with no slots of their own."""
-        keys, values = zip(*(layer.used() for layer in self._storage.layers), strict=True)
-        self._prefix = SharedPrefix(list(keys), list(values), self.occupied, list(range(self.rows)))
-        self._storage = CacheStorage(len(keys), self.rows)
+        """Make what all rows were fed a prefix; what came after it stays in their slots."""
+        count = len(self._fed)
+        if not self._shares_prefixes or self._prefix is not None or not count:
+            return
+        layers = [
+            (keys[:, :, :count], values[:, :, :count]) for keys, values in map(StoredLayer.used, self._storage.layers)
+        ]
+        if self.slots == count:
+            self._storage = CacheStorage(len(layers), self.rows)
+        else:  # the storage goes on being written to
+            layers = [(keys.clone(), values.clone()) for keys, values in layers]
+            self._storage.cut(count, 0)
+        self._prefix = SharedPrefix(
+            PrefixStorage(layers, [(self._fed, origin) for origin in self._origins]), list(range(self.rows))
+        )
         self._storage.follow(self._prefix)
-        self.occupied, self._dense = self.occupied[:, :0], True
+        self.occupied, self._fed = self.occupied[:, count:], ()
 
     def _cut_shared_holes(self) -> None:
         """Let go of the slots at either end that no row uses any more."""
@@ -140,17 +168,21 @@ class KeyValueCache:
             return
         order = self.occupied.int().argsort(dim=1, stable=True)[:, self.slots - slots :]
         self.occupied = self.occupied.gather(1, order)
-        self._dense = bool(self.occupied.all())
+        self._dense, self._fed = bool(self.occupied.all()), ()
         self._storage.take_slots(order)
 
     def prefix(self, kept: int) -> KeyValueCache:
-        """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes."""
+        """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes.
+
+        A copy of a copy takes no memory before more is fed to it.
+        """
         assert self._dense, "rows with holes do not share their first slots"
         assert self._prefix is None, "what lies in a shared prefix is not in the slots"
         copy = KeyValueCache(0, self.rows, self.occupied.device, shares_prefixes=self._shares_prefixes)
         copy._storage = self._storage.copy(kept)
         copy.occupied = self.occupied[:, :kept].clone()
         copy._lengths = torch.full_like(self._lengths, kept)
+        copy._fed, copy._origins = self._fed[:kept], list(self._origins)
         return copy
 
     @classmethod
@@ -158,12 +190,15 @@ class KeyValueCache:
         """One cache with the rows of all ``parts``, one after the other; they are used up."""
         whole, newcomers = parts[0], parts[1:]
         if newcomers:
+            for part in parts:
+                part._share()
             whole._prefix = SharedPrefix.joined([(part._prefix, part.rows) for part in parts])
             before, after = whole._storage.join([part._storage for part in newcomers])
             own = torch.nn.functional.pad(whole.occupied, (before, after))
             others = [torch.nn.functional.pad(part.occupied, (own.shape[1] - part.slots, 0)) for part in newcomers]
             whole.occupied = torch.cat([own, *others])
             whole._lengths = torch.cat([part._lengths for part in parts])
+            whole._origins, whole._fed = [origin for part in parts for origin in part._origins], ()
             whole._dense = bool(whole.occupied.all())
             whole._storage.follow(whole._prefix)
         return whole

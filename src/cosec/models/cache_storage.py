@@ -8,6 +8,7 @@ Axes of keys and values: rows, heads, slots, head width.
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,13 +18,19 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from cosec.models.shared_prefix import SharedPrefix, carry
 
+_LEAST_SPARE_SLOTS = 128
+_TOO_LONG = 4
+"""Storage without rows, for sequences more than so many times as long as what is to be stored, is given up."""
+
 
 class StoredLayer(DynamicLayer):  # type: ignore[no-untyped-call] # transformers does not annotate its hooks
     """One layer's keys and values; where the window lies is the storage's business."""
 
     def __init__(self, storage: CacheStorage, index: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # transformers does not annotate it
-        self._storage, self._index = storage, index
+        # A cycle would keep the memory of storage that nobody uses until Python looks for cycles.
+        self._storage: CacheStorage = weakref.proxy(storage)
+        self._index = index
         self.filled = 0
         """The slot after the last one that this layer was given."""
         self.stored: tuple[Tensor, Tensor] | None = None
@@ -73,7 +80,7 @@ class CacheStorage:
         """No slots yet."""
         self.rows, self.first_row, self.row_capacity = rows, 0, rows
         self.first_slot, self.end, self.slot_capacity = 0, 0, 0
-        self._was_joined = False
+        self._was_joined, self._lent = False, False
         self.layers = [StoredLayer(self, index) for index in range(layer_count)]
         self._pool: Tensor | None = None
         self.cache = Cache(layers=list(self.layers))
@@ -100,9 +107,9 @@ class CacheStorage:
 
     def extend(self, new: int) -> None:
         """Let the window reach ``new`` slots further, which the next forward fills."""
-        if self.end + new > self.slot_capacity:
+        if self.end + new > self.slot_capacity or self._lent:
             few = self.rows * 4 <= self.row_capacity
-            if not few and self.slots + new <= self.slot_capacity * 3 // 4:
+            if not few and not self._lent and self.slots + new <= self.slot_capacity * 3 // 4:
                 self._shift_to_the_beginning()
             else:
                 rows = _with_spare_rows(self.rows) if few else self.row_capacity
@@ -135,7 +142,11 @@ class CacheStorage:
         self._move(self.row_capacity, _with_spare_slots(order.shape[1]), order=order)
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows (at least one) in this order; only those are copied that cannot stay where they are."""
+        """Keep these rows in this order; only those are copied that cannot stay where they are."""
+        if not rows:
+            self.rows = 0
+            self.cut(self.slots, 0)
+            return
         starts = Counter(self.first_row + row - place for place, row in enumerate(rows))
         fitting = (start for start, _ in starts.most_common() if 0 <= start <= self.row_capacity - len(rows))
         start = next(fitting, None)
@@ -147,6 +158,9 @@ class CacheStorage:
             for place, row in enumerate(rows)
             if self.first_row + row != start + place
         ]
+        if moves and self._lent:
+            self._move(len(rows), self.slot_capacity, rows=rows)
+            return
         if moves:
             sources, places = (list(column) for column in zip(*moves, strict=True))
             for layer in self.layers:
@@ -163,7 +177,11 @@ class CacheStorage:
         """
         total = self.rows + sum(one.rows for one in newcomers)
         longest = max(one.slots for one in newcomers)
-        if self.first_row + total > self.row_capacity or longest > self.slot_capacity:
+        if not self.rows:
+            self._start_again(total, longest)
+        if self.first_row + total > self.row_capacity >= total:
+            self._slide(self.row_capacity - total)
+        if self.first_row + total > self.row_capacity or longest > self.slot_capacity or self._lent:
             rows = _with_spare_rows(total) if self._was_joined else total
             self._move(rows, max(self.slot_capacity, _with_spare_slots(max(longest, self.slots))), kept=total)
         self._was_joined = True
@@ -188,17 +206,44 @@ class CacheStorage:
         self.rows = total
         return before - self.first_slot, self.end - after
 
+    def _slide(self, first_row: int) -> None:
+        """Move the window's rows within the storage."""
+        if self._lent:
+            return
+        for layer in self.layers:
+            if layer.stored is not None:
+                for stored, used in zip(layer.in_rows(first_row, self.rows), layer.used(), strict=True):
+                    stored[:, :, self.first_slot : self.end] = used.clone()
+        self.first_row = first_row
+
+    def _start_again(self, rows: int, slots: int) -> None:
+        """Use storage without rows for so many."""
+        if self.slot_capacity > _TOO_LONG * _with_spare_slots(slots):
+            self.row_capacity, self.slot_capacity, self._pool = 0, 0, None
+            for layer in self.layers:
+                layer.stored = None
+        self.first_row, self.first_slot, self.end = max(0, self.row_capacity - rows) // 2, 0, 0
+        for layer in self.layers:
+            layer.filled = 0
+
     def copy(self, slots: int) -> CacheStorage:
-        """A copy of the window's first slots with storage of its own, and no spare places: many copies only wait."""
+        """A copy of the window's first slots, without spare places, as many copies only wait.
+
+        A copy is never written to, so that its own copies read its memory.
+        """
         copy = CacheStorage(len(self.layers), self.rows)
         copy.end = copy.slot_capacity = slots
         for layer, source in zip(copy.layers, self.layers, strict=True):
             if slots and source.stored is not None:
-                keys, values = source.used()
-                layer.allocate(keys)
-                for stored, used in zip(layer.in_rows(0, self.rows), (keys, values), strict=True):
-                    stored[:, :, :slots] = used[:, :, :slots]
+                keys, values = (used[:, :, :slots] for used in source.used())
+                if self._lent:
+                    layer.stored = keys, values
+                else:
+                    layer.allocate(keys)
+                    for stored, used in zip(layer.in_rows(0, self.rows), (keys, values), strict=True):
+                        stored[:, :, :slots] = used
                 layer.filled, layer.is_initialized = slots, True
+        copy._lent = True
         return copy
 
     def _move(
@@ -223,7 +268,7 @@ class CacheStorage:
         slot_count = self.slots if order is None else order.shape[1]
         first_row = (row_capacity - (kept or row_count)) // 2
         sources = [layer.used() if layer.stored is not None else None for layer in self.layers]
-        self.row_capacity, self.slot_capacity, self._pool = row_capacity, slot_capacity, None
+        self.row_capacity, self.slot_capacity, self._pool, self._lent = row_capacity, slot_capacity, None, False
         for layer, source in zip(self.layers, sources, strict=True):
             layer.filled = slot_count
             if source is None:
@@ -256,7 +301,7 @@ def _write(layer: StoredLayer, other: StoredLayer, row: int, start: int, end: in
 
 def _with_spare_slots(slots: int) -> int:
     """Half as much again: larger storage costs its copy and the first touch of every page."""
-    return slots + max(128, slots // 2)
+    return slots + max(_LEAST_SPARE_SLOTS, slots // 2)
 
 
 def _with_spare_rows(rows: int) -> int:

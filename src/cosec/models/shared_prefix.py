@@ -3,7 +3,7 @@
 On a processor a decoding step over many samples of one prompt mostly waits for memory, and the prompt's keys and
 values are the largest part of what it reads beside the weights. Here the rows of one prompt form a *group*: attention
 over the prompt is one product for the whole group, attention over what each row generated is as ever, and one softmax
-spans both.
+spans both. Prompts may differ in length and lie in ``prefix_storage.py``.
 
 Axes: rows = sequences, groups = distinct prompts, most = rows of the largest group, slots = places of the prompt's
 cache, new = tokens fed by one call.
@@ -12,7 +12,6 @@ cache, new = tokens fed by one call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,96 +20,81 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from cosec.models.prefix_storage import PrefixStorage, evened
+
 ATTENTION = "cosec_shared_prefix"
 _MARK = "_cosec_shared_prefix"
 """Attribute by which a layer's keys carry their prefix from the cache to the attention."""
-_LEAST_SHARING = 2
-"""Rows per prompt, on average, from which on sharing pays."""
 
 
-@dataclass(slots=True)
 class SharedPrefix:
     """The prompts of a batch, each kept once."""
 
-    keys: list[Tensor]
-    """Of each layer, shape (groups, heads, slots, width)."""
-
-    values: list[Tensor]
-
-    occupied: Tensor
-    """Which slots hold a token, shape (groups, slots)."""
-
-    groups: list[int]
-    """The group of each row."""
-
-    _padded: Tensor = field(init=False)
-    """Rows of each group, filled up with any row of the batch, shape (groups, most)."""
-    _places: Tensor = field(init=False)
-    """Where each row stands in ``_padded``, flattened."""
-    _holes: Tensor | None = field(init=False)
-    """Slots that each row may not see, shape (rows, 1, 1, slots); None where there are none."""
-    row_lengths: Tensor = field(init=False)
-    """Tokens of each row's prompt, shape (rows,)."""
-
-    def __post_init__(self) -> None:
+    def __init__(self, storage: PrefixStorage, groups: Sequence[int]) -> None:
+        """Rows with the place of each row's prompt."""
+        self._storage = storage
+        self._groups = list(groups)
         self._plan()
 
     def _plan(self) -> None:
-        device = self.occupied.device
-        members: list[list[int]] = [[] for _ in range(self.occupied.shape[0])]
+        used, names = self._storage.used(), self._storage.names
+        self.keys = [keys for keys, _ in used]
+        """Of each layer, shape (groups, heads, slots, width)."""
+        self.values = [values for _, values in used]
+        device = self.keys[0].device if used else None
+        members: list[list[int]] = [[] for _ in names]
         places = []
-        for row, group in enumerate(self.groups):
+        for row, group in enumerate(self._groups):
             places.append((group, len(members[group])))
             members[group].append(row)
         most = max(map(len, members), default=0)
         filled = [rows + [0] * (most - len(rows)) for rows in members]
+        # Rows of each group, filled up with any row of the batch, shape (groups, most).
         self._padded = torch.tensor(filled, dtype=torch.long, device=device)
+        # Where each row stands in it, flattened.
         self._places = torch.tensor([group * most + place for group, place in places], device=device, dtype=torch.long)
-        index = torch.tensor(self.groups, dtype=torch.long, device=device)
-        self.row_lengths = self.occupied.sum(dim=1)[index]
-        self._holes = None if bool(self.occupied.all()) else ~self.occupied[index][:, None, None]
+        lengths = [len(names[group][0]) for group in self._groups]
+        self.row_lengths = torch.tensor(lengths, dtype=torch.long, device=device)
+        """Tokens of each row's prompt, shape (rows,)."""
+        slots = self._storage.slots
+        # Slots that each row may not see, shape (rows, 1, 1, slots); None where there are none.
+        self._holes = None
+        if lengths and min(lengths) < slots:
+            self._holes = (torch.arange(slots, device=device) >= self.row_lengths.unsqueeze(1))[:, None, None]
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; prompts without rows are let go."""
-        groups = [self.groups[row] for row in rows]
-        used = sorted(set(groups))
-        if len(used) < self.occupied.shape[0]:
-            index = torch.tensor(used, dtype=torch.long, device=self.occupied.device)
-            occupied = self.occupied[index]
-            # Prompts are right-aligned: slots that only the prompts let go had used lie in front.
-            first = int((occupied.any(dim=0).cumsum(dim=0) == 0).sum())
-            self.occupied = occupied[:, first:]
-            self.keys = [one[index, :, first:] for one in self.keys]
-            self.values = [one[index, :, first:] for one in self.values]
-            groups = [used.index(group) for group in groups]
-        self.groups = groups
+        groups = [self._groups[row] for row in rows]
+        places = self._storage.keep(sorted(set(groups)))
+        self._groups = [places[group] for group in groups]
         self._plan()
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[SharedPrefix | None, int]]) -> SharedPrefix | None:
-        """The prompts of several batches, given with their row counts; rows of a batch without any get an empty one."""
-        known = [prefix for prefix, _ in parts if prefix is not None]
-        if not known:
+        """The prompts of several batches, given with their row counts; rows of a batch without any get an empty one.
+
+        The first batch's prompts stay where they are. A prompt that several of them have is kept once, unless that
+        would make its group much larger than the others.
+        """
+        if all(prefix is None for prefix, _ in parts):
             return None
-        slots = max(prefix.occupied.shape[1] for prefix in known)
-        pieces, groups, count = [], [], 0
-        for prefix, rows in parts:
-            piece = prefix or _empty_like(known[0])
-            pieces.append(piece)
-            groups += [count + group for group in (piece.groups or [0] * rows)]
-            count += piece.occupied.shape[0]
-        return cls(
-            keys=[
-                torch.cat([_left_padded(one.keys[layer], 2, slots) for one in pieces])
-                for layer in range(len(known[0].keys))
-            ],
-            values=[
-                torch.cat([_left_padded(one.values[layer], 2, slots) for one in pieces])
-                for layer in range(len(known[0].keys))
-            ],
-            occupied=torch.cat([_left_padded(one.occupied, 1, slots) for one in pieces]),
-            groups=groups,
-        )
+        whole, *others = [prefix or _without_prompts(rows) for prefix, rows in parts]
+        place_of = {name: place for place, name in enumerate(whole._storage.names)}
+        count, groups = len(whole._storage.names), list(whole._groups)
+        newcomers: list[tuple[PrefixStorage, int]] = []
+        for other in others:
+            for place, name in enumerate(other._storage.names):
+                if name not in place_of:
+                    place_of[name] = count + len(newcomers)
+                    newcomers.append((other._storage, place))
+            groups += [place_of[other._storage.names[group]] for group in other._groups]
+        whole._groups, copies = evened(groups, count + len(newcomers))
+        for place in copies:
+            newcomers.append((whole._storage, place) if place < count else newcomers[place - count])
+        if newcomers:
+            whole._storage.hold(newcomers)
+        whole._plan()
+        return whole
 
     def scores(self, folded: Tensor, layer: int) -> Tensor:
         """Products of queries with the prompts' keys.
@@ -140,26 +124,9 @@ class SharedPrefix:
         return split.flatten(0, 1)[self._places]
 
 
-def _empty_like(prefix: SharedPrefix) -> SharedPrefix:
-    """One prompt of no tokens, and no rows yet."""
-    return SharedPrefix(
-        keys=[one[:1, :, :0] for one in prefix.keys],
-        values=[one[:1, :, :0] for one in prefix.values],
-        occupied=prefix.occupied[:1, :0],
-        groups=[],
-    )
-
-
-def _left_padded(tensor: Tensor, dim: int, size: int) -> Tensor:
-    """``tensor`` with zeros before it along ``dim`` up to ``size``."""
-    shape = list(tensor.shape)
-    shape[dim] = size - tensor.shape[dim]
-    return torch.cat([tensor.new_zeros(shape), tensor], dim=dim) if shape[dim] else tensor
-
-
-def worth_sharing(rows: Sequence[int]) -> bool:
-    """Whether rows named several times name each other often enough."""
-    return len(rows) >= _LEAST_SHARING * max(1, len(set(rows)))
+def _without_prompts(rows: int) -> SharedPrefix:
+    """Rows that were fed nothing, and no place where there are none."""
+    return SharedPrefix(PrefixStorage([], [((), 0)] if rows else []), [0] * rows)
 
 
 def carry(keys: Tensor, prefix: SharedPrefix, layer: int) -> Tensor:

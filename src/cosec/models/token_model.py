@@ -78,7 +78,7 @@ class CachedModel:
         cache = KeyValueCache(layers, rows, self.model.device, shares_prefixes=shares)
         if prompt:
             tokens = torch.tensor(list(prompt), device=self.model.device).expand(rows, -1)
-            self._forward(self.model.base_model, tokens, cache)
+            self._forward(self.model.base_model, tokens, cache, prompt)
         return cache
 
     @torch.inference_mode()
@@ -105,7 +105,7 @@ class CachedModel:
         assert self.cache is not None, "prefill first"
         if token_ids:
             tokens = torch.tensor(list(token_ids), device=self.model.device).expand(self.cache.rows, -1)
-            self._forward(self.model.base_model, tokens, self.cache)
+            self._forward(self.model.base_model, tokens, self.cache, token_ids)
 
     def join(self, newcomers: Sequence[CachedModel]) -> None:
         """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
@@ -120,9 +120,10 @@ class CachedModel:
             cache = self.cache.prefix(kept)
         return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
 
-    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache) -> Any:
+    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache, alike: Sequence[int] = ()) -> Any:
+        """Run the model; ``alike`` are the tokens where all rows get the same ones."""
         rows = tokens.shape[0]
-        inputs = cache.extend(tokens.shape[1])
+        inputs = cache.extend(tokens.shape[1], alike)
         longest = getattr(self.model.config, "max_position_embeddings", None)
         if longest is not None:
             # A draft may reach past the context of a row that ends inside it; those scores are dropped.

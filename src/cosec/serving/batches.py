@@ -131,20 +131,18 @@ class Batches:
     def join(self, arm: Arm, read: Sequence[Reading]) -> None:
         """Let the samples of prompts that were read take part in their arm's next block.
 
-        Requests for one prompt that join together keep and read its keys and values once, like samples of one request.
+        Requests for one prompt keep and read its keys and values once, like samples of one request.
         """
         batch = self._batch(arm)
         alike = defaultdict[tuple[int, ...], list[Reading]](list)
         for reading in read:
             self._prefixes.keep(arm, reading.part.prompt_ids[:-1], reading.lanes)
             alike[reading.part.prompt_ids].append(reading)
-        for readings in alike.values():
-            readings[0].lanes.select([0] * sum(len(reading.part.samples) for reading in readings))
-        lanes, *others = [readings[0].lanes for readings in alike.values()]
-        if others:
-            lanes.join(others)
+        lanes = [readings[0].lanes for readings in alike.values()]
+        for one, readings in zip(lanes, alike.values(), strict=True):
+            one.select([0] * sum(len(reading.part.samples) for reading in readings))
         parts = [reading.part for readings in alike.values() for reading in readings]
-        numbers = batch.run.join([request for part in parts for request in part.requests()], lanes)
+        numbers = batch.run.join([request for part in parts for request in part.requests()], *lanes)
         now = time.monotonic()
         rows = [self._row(part, sample, now) for part in parts for sample in part.samples]
         batch.rows.update(zip(numbers, rows, strict=True))
@@ -186,6 +184,11 @@ class Batches:
             events.append((row, progress, now - row.last_block))
             row.last_block = now
         return Step(rows=rows, seconds=now - started, events=events)
+
+    def free_memory(self) -> None:
+        """Let go of memory that is kept for sequences to come; kept prompts stay."""
+        for batch in self._batches.values():
+            batch.run.free_memory()
 
     def abandon(self, arm: Arm) -> list[Ticket]:
         """Give up an arm's batch after a failure; the requests that were in it."""

@@ -26,7 +26,7 @@ _LOG = logging.getLogger("cosec.serving")
 _CHUNKS_WHILE_IDLE = 8
 """So many times the set chunk of a prompt are read at once while nobody else waits for tokens."""
 _TIDY_SECONDS = 20.0
-"""So often memory that the batches no longer use goes back to the system."""
+"""After so long without a request, memory kept for requests to come goes back to the system."""
 _RETRY_AFTER = 2
 """Seconds that a client is told to wait when the queue is full or the server is leaving."""
 
@@ -45,7 +45,6 @@ class Scheduler:
         self._changed = threading.Condition()
         self._stopping = False
         self._draining = False
-        self._tidied = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="cosec-scheduler", daemon=True)
 
     def start(self) -> None:
@@ -119,11 +118,19 @@ class Scheduler:
         return sum(len(part.samples) for part in self._queue)
 
     def _loop(self) -> None:
+        tidy = True
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or self._busy())
+                idle = not self._changed.wait_for(
+                    lambda: self._stopping or self._busy(), None if tidy else _TIDY_SECONDS
+                )
                 if self._stopping:
                     break
+            tidy = idle
+            if idle:
+                self._batches.free_memory()
+                give_back_free_memory()
+                continue
             try:
                 self._turn()
             except Exception:  # what is left of it must not end the server
@@ -147,9 +154,6 @@ class Scheduler:
                 continue
             self._deliver(step)
         self._settle()
-        if time.monotonic() - self._tidied > _TIDY_SECONDS:
-            give_back_free_memory()
-            self._tidied = time.monotonic()
 
     def _drop_what_is_over(self) -> None:
         now = time.monotonic()

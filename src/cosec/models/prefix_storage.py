@@ -1,0 +1,130 @@
+"""Where the prompts lie that several rows share: storage with spare places, one place for each prompt.
+
+Rows come and go between any two steps, so a prompt is written once into a free place and stays there; all of it is
+copied only when the places or their slots are used up. A prompt begins in its place's first slot; what lies behind a
+shorter one is any finite number, as its weight in a sum is 0.
+
+Axes of keys and values: places, heads, slots, head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+Name = tuple[tuple[int, ...], int]
+"""What a row was fed, and which row of its first batch it was: rows of one name hold the same keys and values."""
+
+_MOST_PADDING = 2
+"""Groups as large as the largest hold so many times the rows; beyond that large groups are divided."""
+_TOO_LONG = 4
+"""Storage for prompts more than so many times as long is given up."""
+_LEAST_SPARE_SLOTS = 32
+
+
+class PrefixStorage:
+    """Keys and values of named prompts."""
+
+    def __init__(self, layers: Sequence[tuple[Tensor, Tensor]], names: Sequence[Name]) -> None:
+        """Prompts that lie elsewhere; they are read there, never written, until a place is to change."""
+        self._layers = list(layers)
+        self._lent = True
+        self.names = list(names)
+        """What lies in each place in use."""
+
+    @property
+    def slots(self) -> int:
+        """Tokens of the longest prompt."""
+        return max((len(tokens) for tokens, _ in self.names), default=0)
+
+    def used(self) -> list[tuple[Tensor, Tensor]]:
+        """Views of what is in use, layer by layer."""
+        places, slots = len(self.names), self.slots
+        return [(keys[:places, :, :slots], values[:places, :, :slots]) for keys, values in self._layers]
+
+    def keep(self, places: Sequence[int]) -> dict[int, int]:
+        """Let go of all other places; where each of these is now. The last ones take the places that become free."""
+        stay = [place for place in places if place < len(places)]
+        free = sorted(set(range(len(places))) - set(stay))
+        moves = dict(zip((place for place in places if place >= len(places)), free, strict=True))
+        if moves and self._lent:
+            self._move([(self, place) for place in places])
+            return {place: index for index, place in enumerate(places)}
+        for source, place in moves.items():
+            for keys, values in self._layers:
+                keys[place], values[place] = keys[source], values[source]
+        now = {**{place: place for place in stay}, **moves}
+        names = {now[place]: self.names[place] for place in places}
+        self.names = [names[place] for place in range(len(places))]
+        return now
+
+    def hold(self, newcomers: Sequence[tuple[PrefixStorage, int]]) -> None:
+        """Add these places of other storages, or of this one, after its own."""
+        before, count = self.slots, len(self.names) + len(newcomers)
+        names = [*self.names, *(storage.names[place] for storage, place in newcomers)]
+        longest = max(len(tokens) for tokens, _ in names)
+        places, capacity = (self._layers[0][0].shape[0], self._layers[0][0].shape[2]) if self._layers else (0, 0)
+        fits = count <= places and longest <= capacity <= _TOO_LONG * (longest + _LEAST_SPARE_SLOTS)
+        if self._lent or not fits:
+            self._move([*((self, place) for place in range(len(self.names))), *newcomers])
+            return
+        first, self.names = len(self.names), names
+        for keys, values in self._layers:
+            keys[:first, :, before:longest] = 0.0
+            values[:first, :, before:longest] = 0.0
+        self._write(newcomers, first)
+
+    def _move(self, sources: Sequence[tuple[PrefixStorage, int]]) -> None:
+        """Hold these places only, in storage of its own with spare places."""
+        names = [storage.names[place] for storage, place in sources]
+        filled = next((storage._layers for storage, _ in sources if storage._layers), [])
+        old = PrefixStorage(self._layers, self.names)
+        sources = [(old if storage is self else storage, place) for storage, place in sources]
+        self._layers, self.names, self._lent = [], names, False
+        places, slots = len(names), self.slots
+        places, slots = places + max(4, places // 4), slots + max(_LEAST_SPARE_SLOTS, slots // 4)
+        for keys, _ in filled:
+            shape = (2, places, keys.shape[1], slots, keys.shape[3])
+            self._layers.append(tuple(keys.new_empty(shape)))
+        self._write(sources, 0)
+
+    def _write(self, sources: Sequence[tuple[PrefixStorage, int]], first: int) -> None:
+        """Copy prompts into the places from ``first`` on."""
+        slots, start = self.slots, 0
+        while start < len(sources):
+            storage, place = sources[start]
+            count = 1
+            while sources[start + count : start + count + 1] == [(storage, place + count)]:
+                count += 1
+            length = max(len(tokens) for tokens, _ in storage.names[place : place + count])
+            for layer, stored in enumerate(self._layers):
+                for index, one in enumerate(stored):
+                    written = one[first + start : first + start + count]
+                    if length:
+                        written[:, :, :length] = storage._layers[layer][index][place : place + count, :, :length]
+                    written[:, :, length:slots] = 0.0
+            start += count
+
+
+def evened(groups: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Divide the largest of ``count`` groups until all of them, filled up to the largest, hold few places too many.
+
+    Returns:
+        The group of each row, and which group each further one is a copy of.
+    """
+    members: list[list[int]] = [[] for _ in range(count)]
+    for row, group in enumerate(groups):
+        members[group].append(row)
+    copies: list[int] = []
+    while len(members) * max(map(len, members)) > _MOST_PADDING * len(groups):
+        largest = max(range(len(members)), key=lambda group: len(members[group]))
+        half = len(members[largest]) // 2
+        members.append(members[largest][half:])
+        del members[largest][half:]
+        copies.append(largest)
+    divided = list(groups)
+    for group, rows in enumerate(members):
+        for row in rows:
+            divided[row] = group
+    return divided, copies
