@@ -61,7 +61,7 @@ class ScriptedModel:
     def select(self, rows: Sequence[int]) -> None:
         self.rows = [list(self.rows[row]) for row in rows]
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         for row in self.rows:
             row.extend(token_ids)
 
@@ -109,7 +109,7 @@ class HalvesModel:
         self.halves[0].select(rows[:middle])
         self.halves[1].select([row - count for row in rows[middle:]])
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         raise NotImplementedError("batches of halves are joined over real models only")
 
     def join(self, newcomers: Sequence[HalvesModel]) -> None:

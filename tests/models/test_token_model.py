@@ -105,6 +105,26 @@ def test_prompts_of_one_token_start_from_nothing(model: PreTrainedModel) -> None
         assert_same(batch.advance(torch.tensor(fed)), model, [[*prompt, 9] for prompt in prompts])
 
 
+@pytest.mark.parametrize("between", ["nothing", "fork", "join", "double"])
+def test_what_is_to_be_fed_later_is_fed_in_time(model: PreTrainedModel, between: str) -> None:
+    one = CachedModel(model, VOCABULARY_SIZE).prefill([[5, 6]])
+    one.feed([7, 8, 9], later=True)
+    assert one.cache is not None
+    assert one.cache.slots == 2
+    rows = [[5, 6, 7, 8, 9]]
+    if between == "fork":
+        assert_same(one.fork(5).advance(torch.tensor([[10]])), model, [[*rows[0], 10]])
+    elif between == "join":
+        one.join([CachedModel(model, VOCABULARY_SIZE).prefill([[3]])])
+        rows.append([3])
+    elif between == "double":
+        one.select([0, 0])
+        rows *= 2
+    for fed in ([11, 12], [13]):
+        rows = [row + fed for row in rows]
+        assert_same(one.advance(torch.tensor([fed] * len(rows))), model, rows)
+
+
 def test_a_batch_equals_transformers_own_left_padded_batch(model: PreTrainedModel) -> None:
     width = max(map(len, PROMPTS))
     ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in PROMPTS])

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import torch
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.models.shared_prefix import SharedPrefix
+from cosec.models.token_model import CachedModel
 from cosec.serving import scheduler
 from cosec.serving.batches import Batches
 from cosec.serving.fair_queue import FairQueue
@@ -254,6 +256,17 @@ def test_an_idle_server_gives_kept_memory_back_once(tiny_pair: PreparedPair, mon
     assert given_back == [False]
 
 
+def test_gaps_in_memory_go_back_under_load_too(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[float] = []
+    monkeypatch.setattr(scheduler, "give_back_free_memory", lambda: given_back.append(time.monotonic()))
+    with serving(tiny_pair) as running:
+        assert post(running, max_tokens=4).status_code == 200
+        assert given_back == []
+        monkeypatch.setattr(scheduler, "_TIDY_UNDER_LOAD_SECONDS", 0.0)
+        assert post(running, max_tokens=4).status_code == 200
+    assert given_back
+
+
 @pytest.fixture
 def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Fills with the size of each piece of a prompt that is read."""
@@ -273,6 +286,26 @@ def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, fed
         assert post(running, prompt="é" * 45, max_tokens=1).status_code == 200
     assert len(fed) == 1
     assert fed[0] > 16
+
+
+def test_who_is_alone_gets_the_first_token_from_the_pass_that_reads_the_prompt(
+    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    forward = CachedModel._forward
+
+    def noted(self: CachedModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        passes.append(tokens.shape[1])
+        return forward(self, module, tokens, *args, **kwargs)
+
+    monkeypatch.setattr(CachedModel, "_forward", noted)
+    with serving(tiny_pair) as running:
+        read = len(tiny_pair.tokenizer("x = [1, 2, 3]").input_ids)
+        assert post(running, prompt="x = [1, 2, 3]", max_tokens=4).status_code == 200
+        assert passes == [read, 1, 1, 1]
+        del passes[:]
+        assert post(running, prompt="x = [1, 2, 3]", n=2, max_tokens=2).status_code == 200
+        assert passes == [1, 1], "samples of a known prompt need no reading"
 
 
 def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(tiny_pair: PreparedPair, fed: list[int]) -> None:

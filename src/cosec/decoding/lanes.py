@@ -70,8 +70,8 @@ class TokenModel(Protocol):
         """Keep these rows, in this order; a row may be named several times."""
         ...
 
-    def feed(self, token_ids: Sequence[int]) -> None:
-        """Feed the same tokens to every row; nothing is scored."""
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
+        """Feed the same tokens to every row; nothing is scored. ``later``: with what is fed next."""
         ...
 
     def join(self, newcomers: Sequence[Any]) -> None:
@@ -106,8 +106,11 @@ class Lanes(Protocol):
         """Keep these rows, in this order; a row may be named several times."""
         ...
 
-    def feed(self, token_ids: Sequence[int]) -> None:
-        """Feed the same tokens to every row; nothing is scored. A prompt may be read in pieces this way."""
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
+        """Feed the same tokens to every row; nothing is scored. A prompt may be read in pieces this way.
+
+        ``later``: with the next block, in one pass.
+        """
         ...
 
     def join(self, newcomers: Sequence[Any]) -> None:
@@ -145,9 +148,9 @@ class TargetLane:
         """Keep these rows, in this order."""
         self._target.select(rows)
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         """Feed the same tokens to every row."""
-        self._target.feed(token_ids)
+        self._target.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[TargetLane]) -> None:
         """Take in the rows of other batches of the target."""
@@ -218,10 +221,10 @@ class TwoModelLanes:
             self._security.select(rows)
         self._target.select(rows)
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         """Feed the same tokens to every row of both models."""
-        self._security.feed(token_ids)
-        self._target.feed(token_ids)
+        self._security.feed(token_ids, later=later)
+        self._target.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[TwoModelLanes]) -> None:
         """Take in the rows of other batches of the same two models."""
@@ -271,9 +274,9 @@ class PairedLanes:
         """Keep these rows, in this order, in both halves."""
         self._paired.select(_in_both_halves(rows, self._paired.row_count))
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         """Feed the same tokens to every row of both halves."""
-        self._paired.feed(token_ids)
+        self._paired.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[PairedLanes]) -> None:
         """Take in the rows of other batches of the same paired model."""

@@ -60,7 +60,7 @@ class _TableModel:
     def select(self, rows: Sequence[int]) -> None:
         self._history = [self._history[-1][list(rows)]]
 
-    def feed(self, token_ids: Sequence[int]) -> None:
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         """The next advance brings the last token along, so there is nothing to remember."""
 
     def join(self, newcomers: Sequence[_TableModel]) -> None:

@@ -5,6 +5,7 @@ Axes: rows = sequences, new = tokens fed by one call, vocab = entries that both 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -44,6 +45,9 @@ class CachedModel:
 
     cache: KeyValueCache | None = None
     """What the rows were fed; None before ``prefill``."""
+
+    unfed: tuple[int, ...] = ()
+    """Tokens of every row that still wait to be fed."""
 
     def __post_init__(self) -> None:
         if self.adapter != "off" and self.switch is None:
@@ -85,8 +89,13 @@ class CachedModel:
     def advance(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows new vocab"]:
         """Feed tokens to every row; float32 logits after each of them."""
         assert self.cache is not None, "prefill first"
-        logits: Tensor = self._forward(self.model, tokens.to(self.model.device), self.cache).logits
-        return logits[..., : self.vocabulary_size].float()
+        tokens, asked, scored = tokens.to(self.model.device), tokens.shape[1], {}
+        waiting, self.unfed = self.unfed, ()
+        if waiting:
+            tokens = torch.cat([tokens.new_tensor(waiting).expand(tokens.shape[0], -1), tokens], dim=1)
+            scored = {"logits_to_keep": asked} if _scores_a_part(self.model) else {}
+        logits: Tensor = self._forward(self.model, tokens, self.cache, waiting, **scored).logits
+        return logits[:, -asked:, : self.vocabulary_size].float()
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Forget the last ``dropped[row]`` tokens of each row."""
@@ -96,19 +105,25 @@ class CachedModel:
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order; a row may be named several times."""
         assert self.cache is not None, "prefill first"
+        self.feed(())
         with torch.inference_mode():
             self.cache.select(rows)
 
     @torch.inference_mode()
-    def feed(self, token_ids: Sequence[int]) -> None:
-        """Feed the same tokens to every row; nothing is scored."""
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
+        """Feed the same tokens to every row; nothing is scored. ``later``: in one pass with what is fed next."""
         assert self.cache is not None, "prefill first"
-        if token_ids:
+        token_ids, self.unfed = (*self.unfed, *token_ids), ()
+        if later:
+            self.unfed = token_ids
+        elif token_ids:
             tokens = torch.tensor(list(token_ids), device=self.model.device).expand(self.cache.rows, -1)
             self._forward(self.model.base_model, tokens, self.cache, token_ids)
 
     def join(self, newcomers: Sequence[CachedModel]) -> None:
         """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
+        for one in (self, *newcomers):
+            one.feed(())
         parts = [one.cache for one in (self, *newcomers) if one.cache is not None]
         with torch.inference_mode():
             self.cache = KeyValueCache.joined(parts)
@@ -116,12 +131,15 @@ class CachedModel:
     def fork(self, kept: int) -> CachedModel:
         """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
         assert self.cache is not None, "prefill first"
+        self.feed(())
         with torch.inference_mode():
             cache = self.cache.prefix(kept)
         return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
 
-    def _forward(self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache, alike: Sequence[int] = ()) -> Any:
-        """Run the model; ``alike`` are the tokens where all rows get the same ones."""
+    def _forward(
+        self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache, alike: Sequence[int] = (), **scored: int
+    ) -> Any:
+        """Run the model; all rows get the same tokens where the first of them are ``alike``."""
         rows = tokens.shape[0]
         inputs = cache.extend(tokens.shape[1], alike)
         longest = getattr(self.model.config, "max_position_embeddings", None)
@@ -129,19 +147,25 @@ class CachedModel:
             # A draft may reach past the context of a row that ends inside it; those scores are dropped.
             inputs = replace(inputs, position_ids=inputs.position_ids.clamp(max=longest - 1))
         if self.switch is None:
-            return _run(module, tokens, inputs)
+            return _run(module, tokens, inputs, **scored)
         self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]
         try:
-            return _run(module, tokens, inputs)
+            return _run(module, tokens, inputs, **scored)
         finally:
             self.switch.rows = 0
 
 
-def _run(module: torch.nn.Module, tokens: Tensor, inputs: ForwardInputs) -> Any:
+def _scores_a_part(model: PreTrainedModel) -> bool:
+    """Whether the model can score the last tokens only."""
+    return "logits_to_keep" in inspect.signature(model.forward).parameters
+
+
+def _run(module: torch.nn.Module, tokens: Tensor, inputs: ForwardInputs, **scored: int) -> Any:
     return module(
         input_ids=tokens,
         position_ids=inputs.position_ids,
         attention_mask=inputs.attention_mask,
         past_key_values=inputs.past_key_values,
         use_cache=True,
+        **scored,
     )

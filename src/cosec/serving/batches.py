@@ -39,6 +39,9 @@ class _Batch:
     run: Run
     rows: dict[int, Row]
 
+    unkept: tuple[Row, Reading] | None = None
+    """A prompt to remember once its row has a token."""
+
 
 @dataclass(slots=True, eq=False)
 class Reading:
@@ -52,6 +55,9 @@ class Reading:
 
     scoring: PromptScoring | None
     """Where the prompt's own tokens are scored first; None where nobody asked for that."""
+
+    hurries: bool = False
+    """Whether the prompt's last piece is read together with the first block."""
 
     @property
     def unfed(self) -> int:
@@ -124,7 +130,10 @@ class Batches:
         if reading.scoring is not None and reading.scoring.missing:
             return reading.scoring.read(at_most)
         count = min(at_most, reading.unfed)
-        reading.lanes.feed(reading.part.prompt_ids[reading.read : reading.read + count])
+        piece = reading.part.prompt_ids[reading.read : reading.read + count]
+        # Who is alone gets the first token from the pass that reads the prompt.
+        reading.hurries = not self.active and count == reading.unfed and reading.part.alone
+        reading.lanes.feed(piece, later=reading.hurries)
         reading.read += count
         return count
 
@@ -134,18 +143,34 @@ class Batches:
         Requests for one prompt keep and read its keys and values once, like samples of one request.
         """
         batch = self._batch(arm)
+        self._keep_unkept(arm)
+        hurries = len(read) == 1 and read[0].hurries and not batch.run.active
         alike = defaultdict[tuple[int, ...], list[Reading]](list)
         for reading in read:
-            self._prefixes.keep(arm, reading.part.prompt_ids[:-1], reading.lanes)
+            if not hurries:
+                self._prefixes.keep(arm, reading.part.prompt_ids[:-1], reading.lanes)
             alike[reading.part.prompt_ids].append(reading)
         lanes = [readings[0].lanes for readings in alike.values()]
         for one, readings in zip(lanes, alike.values(), strict=True):
-            one.select([0] * sum(len(reading.part.samples) for reading in readings))
+            samples = sum(len(reading.part.samples) for reading in readings)
+            if samples > 1:
+                one.select([0] * samples)
         parts = [reading.part for readings in alike.values() for reading in readings]
         numbers = batch.run.join([request for part in parts for request in part.requests()], *lanes)
         now = time.monotonic()
         rows = [self._row(part, sample, now) for part in parts for sample in part.samples]
         batch.rows.update(zip(numbers, rows, strict=True))
+        if hurries:
+            batch.unkept = rows[0], read[0]
+
+    def _keep_unkept(self, arm: Arm) -> None:
+        """Remember a prompt that was not to delay its first token, unless its row has left already."""
+        batch = self._batches[arm]
+        if batch.unkept is None or not batch.unkept[0].growing.records:
+            return
+        (row, reading), batch.unkept = batch.unkept, None
+        if row in batch.rows.values():
+            self._prefixes.keep(arm, reading.part.prompt_ids[:-1], reading.lanes)
 
     def _row(self, part: Waiting, sample: int, now: float) -> Row:
         asked = part.ticket.asked
@@ -167,6 +192,7 @@ class Batches:
     def step(self, arm: Arm) -> Step:
         """Advance one arm's batch by a block."""
         batch = self._batches[arm]
+        self._keep_unkept(arm)
         rows = len(batch.rows)
         started = time.monotonic()
         emissions = batch.run.step()

@@ -27,6 +27,8 @@ _CHUNKS_WHILE_IDLE = 8
 """So many times the set chunk of a prompt are read at once while nobody else waits for tokens."""
 _TIDY_SECONDS = 20.0
 """After so long without a request, memory kept for requests to come goes back to the system."""
+_TIDY_UNDER_LOAD_SECONDS = 60.0
+"""So often gaps between blocks of memory in use go back to the system; what is needed again costs its pages anew."""
 _RETRY_AFTER = 2
 """Seconds that a client is told to wait when the queue is full or the server is leaving."""
 
@@ -45,6 +47,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._stopping = False
         self._draining = False
+        self._tidied = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="cosec-scheduler", daemon=True)
 
     def start(self) -> None:
@@ -154,6 +157,9 @@ class Scheduler:
                 continue
             self._deliver(step)
         self._settle()
+        if time.monotonic() - self._tidied > _TIDY_UNDER_LOAD_SECONDS:
+            give_back_free_memory()
+            self._tidied = time.monotonic()
 
     def _drop_what_is_over(self) -> None:
         now = time.monotonic()

@@ -102,6 +102,11 @@ class Waiting:
         """The prompt."""
         return self.ticket.asked.prompts[self.prompt_index]
 
+    @property
+    def alone(self) -> bool:
+        """Whether it is one completion, of more than one token."""
+        return len(self.samples) == 1 and self.ticket.asked.max_new_tokens > 1
+
     def split(self, count: int) -> Waiting:
         """Take the first ``count`` samples out, as a part of its own."""
         first, self.samples = self.samples[:count], self.samples[count:]
