@@ -99,6 +99,30 @@ def test_a_run_that_emptied_takes_newcomers(pair: PreparedPair) -> None:
     assert ids(finish(run)[number]) == ids(first)
 
 
+@pytest.mark.parametrize("pieces", [[3], [1, 2], [2, 1], [1, 1, 1]])
+def test_a_batch_that_emptied_hands_its_memory_to_others_who_say_what_they_say_alone(
+    pair: PreparedPair, pieces: list[int]
+) -> None:
+    lanes = pair.lanes(1)
+    requests = [asked(index, RULES[index]) for index in range(3)]
+    alone = []
+    for request in requests:
+        single = empty_run(lanes)
+        join(single, lanes, [request])
+        alone.append(ids(finish(single)[0]))
+    run = empty_run(lanes)
+    for _ in range(3):
+        emitted: dict[int, list[TokenRecord]] = {}
+        numbers: list[int] = []
+        for count in pieces:
+            newcomers = requests[len(numbers) :][:count]
+            numbers += run.join(newcomers, *(lanes.prefill([one.prompt_ids[:-1]]) for one in newcomers))
+            collect(run.step(), emitted)
+        finish(run, emitted)
+        assert [ids(emitted[number]) for number in numbers] == alone
+    run.free_memory()
+
+
 def test_a_cancelled_row_leaves_when_another_joins_in_the_same_block(pair: PreparedPair) -> None:
     lanes = pair.lanes("auto")
     whole = empty_run(lanes)
