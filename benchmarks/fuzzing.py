@@ -3,8 +3,8 @@
 Three in ten are made by schemathesis from the server's own OpenAPI schema, half have odd values in known fields, the
 others are the kinds of ``odd_requests.py``. The server has small limits (8 tokens, 8 samples), so that the time goes
 into requests and not into completions. After a warm-up of a tenth as many requests its memory, threads and files are
-noted, and again at the end. Every answer must come within ``--seconds``, none may be a 500, and each kind may end in
-its own ways only. Exit status 1 if the run failed.
+noted while it idles, and again at the end. Every answer must come within ``--seconds``, none may be a 500, and each
+kind may end in its own ways only. Exit status 1 if the run failed.
 """
 
 from __future__ import annotations
@@ -39,6 +39,12 @@ from cosec.evaluation.environment import environment
 GENERATED, ODD_FIELDS = 0.3, 0.5
 LIMITS = ("--max-tokens", "8", "--max-samples", "8", "--body-seconds", str(BODY_SECONDS), "--deadline-seconds", "60")
 PACKAGES = ("schemathesis", "hypothesis", "fastapi", "starlette", "uvicorn", "h11", "httptools", "uvloop", "pydantic")
+IDLE_SECONDS = 25.0
+"""The server gives kept memory back after twenty idle seconds."""
+
+KEPT_TOKENS = 4096
+"""What the server remembers of prompts by default; filled before memory is noted, as that is meant to stay."""
+
 WORKERS = 4
 """Requests under way at once, the schema's own among them."""
 
@@ -180,14 +186,28 @@ def volley(server: ServerProcess, run: Run, count: int) -> Tally:
     return tally
 
 
+def fill_kept_prompts(server: ServerProcess, run: Run) -> None:
+    """Send prompts that begin differently until the server remembers as many of their tokens as it may."""
+    words = " word" * (min(400, server.context_length() // 8))
+    for number in range(2 * KEPT_TOKENS // 300):
+        if server.metrics()["kv_cache_tokens"] > 0.9 * KEPT_TOKENS:
+            return
+        body = {"prompt": f"{number}{words}", "max_tokens": 1}
+        requests.post(server.url + "/v1/completions", json=body, timeout=run.seconds).raise_for_status()
+
+
 def measure(server: ServerProcess, run: Run, count: int) -> dict[str, Any]:
     """Warm up, note the vitals, send everything, and note them again once all is at rest."""
     volley(server, replace(run, seed=run.seed + 1), max(100, count // 10))
+    fill_kept_prompts(server, run)
     warm = server.at_rest(run.seconds)
+    time.sleep(IDLE_SECONDS)
+    kept = server.metrics()["kv_cache_tokens"]
     before, started = server.vitals(), time.monotonic()
     tally = volley(server, run, count)
     elapsed = time.monotonic() - started
     at_rest = warm and server.at_rest(run.seconds, before)
+    time.sleep(IDLE_SECONDS)
     after, metrics = server.vitals(), server.metrics()
     complaints = server.complaints()
     failed = {name: int(value) for name, value in metrics.items() if name == 'requests_total{status="500"}'}
@@ -207,6 +227,7 @@ def measure(server: ServerProcess, run: Run, count: int) -> dict[str, Any]:
         "after": asdict(after),
         "at_rest_as_before": at_rest,
         "resident_growth": round(after.resident_kib / before.resident_kib - 1, 4),
+        "kept_prompt_tokens": [kept, metrics["kv_cache_tokens"]],
     }
 
 

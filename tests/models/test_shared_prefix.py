@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 
@@ -111,6 +113,39 @@ def test_prompts_that_come_and_go_stay_where_they_are() -> None:
             model.select([1, 2, 3] if turn % 2 else [3, 0, 2])
         places.add(prefix_of(one).keys[0].data_ptr())
     assert len(places) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_sequence_of_joins_drops_and_forks_gives_the_logits_of_separate_copies(seed: int) -> None:
+    chance = random.Random(seed)
+    prompts = [[chance.randrange(1, 60) for _ in range(length)] for length in (1, 2, 5, 9, 17, 40)]
+    kept = {
+        index: batch("llama", sharing=True, prompts=[prompt]).fork(len(prompt)) for index, prompt in enumerate(prompts)
+    }
+    one, other = batch("llama", sharing=True, prompts=prompts[:1]), batch("llama", sharing=False, prompts=prompts[:1])
+    for step in range(25):
+        if chance.random() < 0.5 or not one.row_count:
+            chosen = [chance.randrange(len(prompts)) for _ in range(chance.randrange(1, 4))]
+            copies = [chance.randrange(1, 5) for _ in chosen]
+            for model, sharing in ((one, True), (other, False)):
+                newcomers = [
+                    kept[index].fork(len(prompts[index]))
+                    if sharing
+                    else batch("llama", sharing=False, prompts=[prompts[index]])
+                    for index in chosen
+                ]
+                for newcomer, count in zip(newcomers, copies, strict=True):
+                    newcomer.select([0] * count)
+                model.join(newcomers)
+        tokens = fed(one.row_count, 1, step)
+        torch.testing.assert_close(one.advance(tokens), other.advance(tokens), rtol=1e-4, atol=1e-4)
+        rows = [row for row in range(one.row_count) if chance.random() < 0.7]
+        chance.shuffle(rows)
+        if not rows:  # without its prefix the other's memory starts anew
+            other = batch("llama", sharing=False, prompts=prompts[:1])
+            other.select([])
+        for model in (one,) if not rows else (one, other):
+            model.select(rows)
 
 
 def test_one_large_group_among_many_small_ones_is_divided() -> None:
