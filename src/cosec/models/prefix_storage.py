@@ -9,7 +9,7 @@ Axes of keys and values: places, heads, slots, head width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
@@ -81,12 +81,15 @@ class PrefixStorage:
         filled = next((storage._layers for storage, _ in sources if storage._layers), [])
         old = PrefixStorage(self._layers, self.names)
         sources = [(old if storage is self else storage, place) for storage, place in sources]
-        self._layers, self.names, self._lent = [], names, False
+        self.names, self._lent = names, False
         places, slots = len(names), self.slots
         places, slots = places + max(4, places // 4), slots + max(_LEAST_SPARE_SLOTS, slots // 4)
-        for keys, _ in filled:
-            shape = (2, places, keys.shape[1], slots, keys.shape[3])
-            self._layers.append(tuple(keys.new_empty(shape)))
+        shapes = [(2, places, keys.shape[1], slots, keys.shape[3]) for keys, _ in filled]
+        if len(set(shapes)) == 1:  # in one piece, which goes back to the system whole
+            pool: Iterable[Tensor] = filled[0][0].new_empty((len(shapes), *shapes[0]))
+        else:
+            pool = [keys.new_empty(shape) for (keys, _), shape in zip(filled, shapes, strict=True)]
+        self._layers = [(piece[0], piece[1]) for piece in pool]
         self._write(sources, 0)
 
     def _write(self, sources: Sequence[tuple[PrefixStorage, int]], first: int) -> None:
