@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from cosec.models.host_memory import _PROGRAMS
+
 FAULTS = """
 import resource, torch
 from cosec.models.host_memory import suit_memory_to_decoding
@@ -54,3 +56,37 @@ print(before - resident())
     environment = {**os.environ, "THP_MEM_ALLOC_ENABLE": "0"}
     freed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert int(freed.stdout) > 70, "megabytes of a hundred that were freed between others"
+
+
+PROGRAMS = """
+import torch
+from pathlib import Path
+from cosec.models.host_memory import give_back_free_memory, suit_memory_to_decoding
+from cosec.models.packed_linear import PackedLinear
+def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+suit_memory_to_decoding()
+maps = [PackedLinear(torch.nn.Linear(64, width)) for width in (32, 64, 96, 128)]
+def meet(counts):
+    for rows in counts:
+        for one in maps: one(torch.ones(rows, 64))
+    give_back_free_memory()
+with torch.inference_mode():
+    meet(range(1, 80))
+    before = resident()
+    meet(range(80, 280))
+    print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_the_memory_of_compiled_programs_is_bounded() -> None:
+    grown = {}
+    for capacity in ("256", "4096"):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment |= {} if capacity == "256" else dict.fromkeys(_PROGRAMS, capacity)
+        command = [sys.executable, "-c", PROGRAMS]
+        grown[capacity] = int(
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        )
+    assert grown["256"] < 15, f"megabytes after eight hundred products of new shapes: {grown}"
+    assert grown["4096"] > grown["256"] + 15, "without the bound they stay"
