@@ -20,8 +20,8 @@ _LARGEST_KEPT = 32 * 2**20
 _MOST_KEPT = 128 * 2**20
 """Free memory at the end of the heap beyond this is given back."""
 _PROGRAMS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
-"""How many compiled programs oneDNN, and torch's layer above it, keep: enough for some fifty row counts, at about 0.2 MB
-a program."""
+"""How many compiled programs oneDNN, and torch's layer above it, keep: enough for some fifty row counts, at up to
+0.6 MB a program."""
 
 
 @cache
