@@ -94,7 +94,8 @@ max_new_tokens = 4
     assert main(["report", str(tmp_path / "out")]) == 0
     assert drawn.read_bytes() == before
     capsys.readouterr()
-    assert "models" in refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
+    other_type = refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
+    assert '"dtype": "bfloat16"' in other_type
     assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2
     assert "nothing to choose from" in capsys.readouterr().err, "random models reach no sink"
     second = f'[[benchmarks]]\nname = "other"\nscenarios = "{tmp_path / "scenarios"}"\n'

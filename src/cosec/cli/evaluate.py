@@ -288,7 +288,8 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     with nullcontext() if work.generate_only else JudgingBeside(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     if work.generate_only:
-        console.print("all completions are recorded; the same command without --generate-only judges them")
+        told = "all completions are recorded; the same command without --generate-only judges them"
+        console.print(told, soft_wrap=True, highlight=False)
         return None
     return _reported(folder, console)
 
@@ -328,10 +329,10 @@ def _identity_of(pair: ModelPair) -> dict[str, str]:
     """The hashes of a pair's weights, and the type they are computed in where it is not float32."""
     from cosec.models.identity import file_sha256, model_fingerprint
 
-    found = {"target": model_fingerprint(pair.target.path)}
     dtype = str(pair.target.model.dtype).removeprefix("torch.")
-    if dtype != "float32":
-        found["dtype"] = dtype
+    # First, as a refusal shows the beginning of what differs.
+    found = {} if dtype == "float32" else {"dtype": dtype}
+    found["target"] = model_fingerprint(pair.target.path)
     if pair.security is not None:
         found["security"] = model_fingerprint(pair.security.path)
     if pair.adapter is not None:
