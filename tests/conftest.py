@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from jaxtyping import install_import_hook
 
+from tests.devices import DEVICES
+
 _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 
 install_import_hook([f"cosec.decoding.{module}" for module in _CHECKED], "beartype.beartype")
@@ -30,3 +32,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
+
+
+@pytest.fixture(scope="module", params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a test runs; tests that ask for it run on each."""
+    name: str = request.param
+    return name

@@ -6,13 +6,6 @@ import pytest
 
 from cosec.decoding.pairing import PreparedPair
 from tests.decoding.pairs import separate_pair, shared_pair
-from tests.devices import DEVICES
-
-
-@pytest.fixture(scope="module", params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture(scope="module", params=["separate", "shared"])

@@ -14,16 +14,9 @@ from cosec.evaluation.arms import parse_arm
 from cosec.evaluation.full_batch import FullBatch
 from cosec.evaluation.tasks import Task
 from tests.decoding.pairs import separate_pair, shared_pair
-from tests.devices import DEVICES
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os", "import sys\n", "while (", "a", "b = c +"]
-
-
-@pytest.fixture(scope="module", params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture(scope="module", params=["separate", "shared"])
