@@ -3,7 +3,8 @@
 Every stream sends one request after the other: streamed or whole, every rule, strengths and temperatures at random, and
 about a quarter of them leave at a random moment. Memory, threads, files and the server's own gauges are sampled every
 half minute and written as they come, so that a run that is cut short leaves what it saw. At the end everything has to
-be as it was after the warm-up: no slot, thread or file still taken, and memory flat. Exit status 1 if it is not.
+be as it was after the warm-up (`--warm-up MINUTES` of the same load, a third of `--minutes`): no slot, thread or file
+still taken, and memory flat. Exit status 1 if it is not.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def soak(server: ServerProcess, asked: argparse.Namespace, record: dict[str, Any
     """Warm up, load, let all come to rest; fills ``record`` and writes it with every sample."""
     # Whatever model is served, prompt and completion fit into its context: no token is shorter than a character.
     prompts = [prompt.text[: server.context_length() // 4] for prompt in demo_prompts()]
-    warmed = Load(server.address, time.monotonic() + max(10.0, 3 * asked.minutes), prompts)
+    warmed = Load(server.address, time.monotonic() + 60 * asked.warm_up, prompts)
     _run(warmed, asked.streams, seed=10_000)
     server.at_rest(120)
     before = server.vitals()
@@ -202,11 +203,14 @@ def main() -> int:
     """Run, write the record, and say whether it passed."""
     parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--warm-up", type=float, help="minutes under the same load before that; a third of --minutes")
     parser.add_argument("--streams", type=int, default=32)
     parser.add_argument("--every", type=float, default=30.0, help="seconds between two samples")
     asked = parser.parse_args()
+    asked.warm_up = asked.minutes / 3 if asked.warm_up is None else asked.warm_up
     record: dict[str, Any] = {
-        "command": f"python benchmarks/soak.py OUT --minutes {asked.minutes:g} --streams {asked.streams}",
+        "command": f"python benchmarks/soak.py OUT --minutes {asked.minutes:g} --warm-up {asked.warm_up:g}"
+        f" --streams {asked.streams}",
         "models": [asked.target, asked.security],
         "environment": environment(),
     }

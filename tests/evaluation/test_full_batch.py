@@ -12,6 +12,7 @@ from cosec.decoding.settings import SamplingSettings
 from cosec.errors import PromptError
 from cosec.evaluation.arms import parse_arm
 from cosec.evaluation.full_batch import FullBatch
+from cosec.evaluation.read_prompts import ReadPrompts
 from cosec.evaluation.tasks import Task
 from tests.decoding.pairs import separate_pair, shared_pair
 from tests.tiny import CONTEXT_LENGTH
@@ -46,6 +47,18 @@ def test_a_batch_that_is_refilled_says_what_separate_batches_say(pair: PreparedP
         other = found[str(one.prompt_index)][one.sample_index]
         assert (other.text, other.finish_reason) == (one.text, one.finish_reason)
         assert [record.token_id for record in other.records] == [record.token_id for record in one.records]
+
+
+def test_arms_that_share_read_prompts_say_what_they_say_alone(pair: PreparedPair) -> None:
+    read = ReadPrompts()
+    for name in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
+        alone = dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7)))
+        assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, read=read))) == alone
+
+
+def texts_of(batch: FullBatch) -> Iterator[tuple[str, list[str]]]:
+    for task, done in batch.complete(tasks(), samples=3):
+        yield task.id, [one.text for one in done]
 
 
 def test_drafts_of_any_length_end_alike(tmp_path: Path) -> None:

@@ -317,12 +317,14 @@ def _generators(settings: StudySettings, work: WorkFlags) -> tuple[Callable[...,
         url, name = settings.endpoint, settings.endpoint_model
         return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}
     from cosec.cli.generate import load
+    from cosec.evaluation.read_prompts import ReadPrompts
     from cosec.evaluation.tasks import expand
 
     needs_security = any(arm.alone != "target" for arm in settings.decoding_arms())
     security = expand(settings.security) if needs_security else "none"
     pair = load(expand(settings.target), security, work.dtype, work.device_map)
-    return (lambda arm: LocalGenerator(pair, arm, rows=work.batch_rows)), _identity_of(pair.pair)
+    read = ReadPrompts()
+    return (lambda arm: LocalGenerator(pair, arm, rows=work.batch_rows, read=read)), _identity_of(pair.pair)
 
 
 def _identity_of(pair: ModelPair) -> dict[str, str]:

@@ -19,6 +19,7 @@ from cosec.decoding.trace import TokenRecord
 from cosec.errors import PromptError
 from cosec.evaluation.arms import DecodingArm
 from cosec.evaluation.function_end import FunctionEnd
+from cosec.evaluation.read_prompts import ReadPrompts
 from cosec.evaluation.tasks import Task
 
 
@@ -46,13 +47,32 @@ class _Asked:
 class FullBatch:
     """One arm's running batch."""
 
-    def __init__(self, pair: PreparedPair, arm: DecodingArm, sampling: SamplingSettings, *, rows: int) -> None:
+    def __init__(
+        self,
+        pair: PreparedPair,
+        arm: DecodingArm,
+        sampling: SamplingSettings,
+        *,
+        rows: int,
+        read: ReadPrompts | None = None,
+    ) -> None:
+        """An empty batch.
+
+        Args:
+            pair: The models.
+            arm: Which of them decode, under which rule.
+            sampling: Temperature, top-p, lengths and seed; ``stop`` is each task's own.
+            rows: Sequences decoded at once.
+            read: Prompts of this pair that were read before, for this arm or another.
+        """
         settings = arm.settings(sampling)
         rule, self._lanes = rule_and_lanes(pair, settings, arm.alone)
         chooser = draft_length_for(sampling.draft_length, self._lanes.longest_draft)
         # Stop tokens are looked for here: a row that ended stays until a few can leave at once, as leaving moves
         # others in the batch's memory.
         self._run = Run(self._lanes, rule, settings, frozenset(), [], chooser)
+        self._read = ReadPrompts() if read is None else read
+        self._kind = arm.alone, rule.needs_base and not pair.shared_weights, sampling.draft_length
         self._pair, self._sampling, self._capacity = pair, sampling, rows
         self._rows: dict[int, _Row] = {}
         self._idle: list[int] = []
@@ -99,14 +119,15 @@ class FullBatch:
             return
         started = time.perf_counter()
         self._leave()
-        prefilled = self._lanes.prefill([one.prompt_ids[:-1] for one in new])
-        prefilled.select([index for index, one in enumerate(new) for _ in range(one.samples)])
+        prefilled = self._read.lanes_of(self._kind, self._lanes, [one.prompt_ids[:-1] for one in new])
+        for lanes, one in zip(prefilled, new, strict=True):
+            lanes.select([0] * one.samples)
         requests = [
             SequenceRequest(prompt_ids=one.prompt_ids, sample_index=sample, max_new_tokens=self._limit(one))
             for one in new
             for sample in range(one.samples)
         ]
-        numbers = self._run.join(requests, prefilled)
+        numbers = self._run.join(requests, *prefilled)
         rows = [self._row(one, sample) for one in new for sample in range(one.samples)]
         self._rows.update(zip(numbers, rows, strict=True))
         seconds = (time.perf_counter() - started) / len(rows)

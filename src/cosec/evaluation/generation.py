@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
+    from cosec.evaluation.read_prompts import ReadPrompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,14 @@ class Generator(Protocol):
 class LocalGenerator:
     """One arm of a pair of models, decoded by the engine here."""
 
-    def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int) -> None:
-        self._pair, self._arm, self._rows = pair, arm, rows
+    def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int, read: ReadPrompts | None = None) -> None:
+        self._pair, self._arm, self._rows, self._read = pair, arm, rows, read
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """See `Generator`."""
         from cosec.evaluation.full_batch import FullBatch
 
-        batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows)
+        batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, read=self._read)
         for task, completions in batch.complete(tasks, samples=samples):
             yield [self._sample(task, one) for one in completions]
 
