@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,19 @@ def test_any_rule_can_be_measured(models: Models, capsys: pytest.CaptureFixture[
     assert main(["bench", "speed", *flags]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["rule"]["name"], record["rule"]["strength"]) == ("gate", 0.2)
+
+
+def test_an_adapters_own_rule_is_measured_where_none_is_named(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "prompt.py").write_text("import os\n")
+    adapter = tmp_path / "adapter"
+    shutil.copytree(models.adapter, adapter)
+    (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 3.0\n')
+    flags = ["--target", models.target, "--security", str(adapter), "--prompt-file", str(tmp_path / "prompt.py")]
+    flags += ["--batch", "1", "--tokens", "20", "--format", "json"]
+    assert main(["bench", "speed", *flags]) == 0
+    assert json.loads(capsys.readouterr().out)["rule"] == {"name": "steer", "strength": 3.0}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,27 @@ def test_a_recipe_chooses_the_rule_and_flags_win_over_it(
     assert texts(closed) == texts(target)
     recipe.write_text('name = "gate"\n')
     assert "[rule]" in refusal(capsys, *gate, "--recipe", str(recipe))
+
+
+def test_an_adapters_own_rule_decides_where_none_is_named(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter"
+    shutil.copytree(models.adapter, adapter)
+    rule = adapter / "rule.toml"
+    rule.write_text('[rule]\nname = "steer"\nstrength = 3.0\n')
+    plain = ["--prompt", PROMPT, "--n", "3", *pair(models)]
+    own = ["--prompt", PROMPT, "--n", "3", *pair(models, str(adapter))]
+    steered, papers = texts(rows(capsys, *plain, "--rule", "steer", "--strength", "3")), texts(rows(capsys, *plain))
+    assert steered != papers
+    assert texts(rows(capsys, *own)) == steered
+    # Whoever says anything about the rule says all of it.
+    assert texts(rows(capsys, *own, "--threshold", "0.3")) == papers
+    recipe = tmp_path / "other.toml"
+    recipe.write_text("[rule]\nacceptance_threshold = 0.3\n")
+    assert texts(rows(capsys, *own, "--recipe", str(recipe))) == papers
+    rule.write_text('[rule]\nname = "steer"\nfactor = 3.0\n')
+    assert str(rule) in refusal(capsys, *own)
 
 
 def test_the_gate_marks_its_decisions_in_text_html_and_trace(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
-from tests.decoding.pairs import separate_pair
+from tests.decoding.pairs import separate_pair, shared_folders, shared_pair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = [[5, 6, 7, 8, 9], [10, 11], [12]]
@@ -75,6 +76,17 @@ def test_a_left_padded_batch_equals_the_engine(pair: PreparedPair, draft_length:
     output = generate(pair, custom_generate=method)
     assert torch.equal(output[:, :5].cpu(), left_padded(PROMPTS)["input_ids"])
     assert_completions(output, 5, engine_run(pair, PROMPTS))
+
+
+def test_an_adapters_own_rule_decides_where_none_is_named(tmp_path: Path) -> None:
+    _, adapter = shared_folders(tmp_path)
+    (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 3.0\n')
+    pair = shared_pair(tmp_path)
+    own = generate(pair)
+    assert torch.equal(
+        own, generate(pair, custom_generate=CoDecoding(pair, seed=3, rule={"name": "steer", "strength": 3}))
+    )
+    assert not torch.equal(own, generate(pair, custom_generate=CoDecoding(pair, seed=3, rule={})))
 
 
 def test_several_sequences_for_each_prompt_are_its_samples(pair: PreparedPair) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,7 +15,8 @@ import pytest
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
-from tests.serving.conftest import Served
+from tests.decoding.pairs import shared_folders, shared_pair
+from tests.serving.conftest import Served, serving
 
 PROMPT = "def read(path):\n"
 
@@ -84,6 +86,24 @@ def test_every_rule_can_be_asked_for(client: openai.OpenAI, tiny_pair: PreparedP
     rule = {words.get(name, name): value for name, value in cosec.items()}
     settings = decoding_settings(rule, {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 20, "seed": 3})
     assert answer.choices[0].text == direct(tiny_pair, PROMPT, settings)[0]
+
+
+@pytest.mark.parametrize("carried", ["by the adapter", "by the server"])
+def test_a_request_that_names_no_rule_gets_the_servers_or_the_adapters(carried: str, tmp_path: Path) -> None:
+    steer: dict[str, object] = {"name": "steer", "strength": 1.5}
+    shared_folders(tmp_path)
+    if carried == "by the adapter":
+        (tmp_path / "adapter" / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
+    rule = steer if carried == "by the server" else None
+    with serving(shared_pair(tmp_path), rule=rule) as running, running.client() as http:
+        told = http.get("/v1/models").json()["data"][0]["cosec"]
+        assert told == {"enabled": True, "rule": "steer", "strength": 1.5}
+        assert ask(http)["metrics"]["cosec"]["rule"] == "steer"
+        assert ask(http, cosec={"strength": 1.0})["metrics"]["cosec"]["strength"] == 1.0
+        # No other rule has a threshold, so it says which one is meant.
+        for asked in ({"cosec": {"threshold": 0.7}}, {"vllm_xargs": {"cosec_threshold": 0.7}}):
+            metrics = ask(http, **asked)["metrics"]["cosec"]
+            assert (metrics["rule"], metrics["threshold"]) == ("cosec", 0.7)
 
 
 def test_the_target_alone_on_request(http: httpx2.Client, tiny_pair: PreparedPair) -> None:

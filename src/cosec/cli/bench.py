@@ -39,7 +39,7 @@ def speed(
         prompt_file: The prompt to continue; the default is the longest of the demo prompts.
         batch: Sequences decoded at once; may be repeated.
         draft_length: Tokens drafted per verification; may be repeated. Default: 1 with shared weights, else 1 and auto.
-        rule: Which rule hardens, and its settings.
+        rule: Which rule hardens, and its settings; without any, the adapter's own, or the paper's.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
         format: Table or JSON.
@@ -56,12 +56,13 @@ def speed(
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
 
-    chosen = decoding_settings((rule or RuleFlags()).settings(), {}).rule
-
+    given = (rule or RuleFlags()).settings()
+    decoding_settings(given, {})  # what is wrong is said before the models are loaded
     prompt = (
         read_prompts(None, [prompt_file], ())[0] if prompt_file else max((one.text for one in demo_prompts()), key=len)
     )
     pair = load(target, security, dtype, device_map)
+    chosen = decoding_settings(given or pair.own_rule, {}).rule
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
     results = [
         measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
+    from cosec.decoding.settings import DecodingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def demo(
     max_new_tokens: int = 64,
     temperature: float = 0.4,
     top_p: float = 0.95,
-    threshold: float = 0.3,
+    threshold: float | None = None,
     seed: int = 0,
 ) -> None:
     """Complete the demo prompts with and without hardening and show both.
@@ -77,7 +78,8 @@ def demo(
         max_new_tokens: Length limit of a completion.
         temperature: Same for both arms.
         top_p: Same for both arms.
-        threshold: The rule's acceptance threshold.
+        threshold: Harden by the paper's rule with this acceptance threshold; without it by the rule that the adapter
+            carries, or the paper's at 0.3.
         seed: The same seed gives the same text.
     """
     if limit is not None and limit < 1:
@@ -88,13 +90,16 @@ def demo(
     from cosec.decoding.settings import decoding_settings
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
-    settings = decoding_settings({"acceptance_threshold": threshold}, sampling)
+    rule = {} if threshold is None else {"acceptance_threshold": threshold}
+    decoding_settings(rule, sampling)  # what is wrong is said before the models are loaded
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
     pair = load(target, security)
+    settings = decoding_settings(rule or pair.own_rule, sampling)
     console.print(
-        "Left: the model alone. Right: the same model hardened by co-decoding, same prompt, same seed.\n"
+        f"Left: the model alone. Right: the same model hardened by co-decoding ({_named(settings)}), same prompt, same "
+        "seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )
     origin, hardened = (Completer(pair, settings, alone=alone) for alone in ("target", None))
@@ -104,6 +109,12 @@ def demo(
         _show(console, prompt, both, pair)
         pairs.append(both)
     _show_totals(console, pairs)
+
+
+def _named(settings: DecodingSettings) -> str:
+    """The rule and what was set of it."""
+    name, *values = settings.rule.model_dump(exclude_none=True).items()
+    return ", ".join([f"rule {name[1]}", *(f"{setting} {value}" for setting, value in values)])
 
 
 def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completion], pair: PreparedPair) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
+from cosec.decoding.rule_file import read_rule
 from cosec.decoding.settings import (
     DecodingSettings,
     Distribution,
@@ -109,7 +109,7 @@ def generate(
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
         security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
         sampling: How tokens are drawn.
-        rule: Which rule decides, and its settings.
+        rule: Which rule decides, and its settings; without any, the adapter's own, or the paper's.
         recipe: A TOML file whose [rule] holds the rule's settings, as ``cosec calibrate`` writes it; flags win over it.
         n: Completions for each prompt.
         batch_rows: Completions decoded at once.
@@ -119,10 +119,13 @@ def generate(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
-    settings = _settings(rule or RuleFlags(), recipe, sampling or SamplingSettings(), security, n, batch_rows, compare)
+    rule, sampling = rule or RuleFlags(), sampling or SamplingSettings()
+    settings = _settings(rule, recipe, sampling, security, n, batch_rows, compare)
     prompts = read_prompts(source, prompt_file, prompt)
     with _trace_file(trace) as trace_file:
         pair = load(target, security, dtype, device_map)
+        if recipe is None and not rule.settings():
+            settings = decoding_settings(pair.own_rule, sampling.model_dump())
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
         _print(format, completed, prompts, pair, len(arms))
@@ -144,20 +147,9 @@ def _settings(
         names = ["compare"] * compare + ["recipe"] * (recipe is not None) + sorted(rule.model_fields_set)
         flags = [name.replace("_", "-") for name in names]
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
-    return decoding_settings({**_rule_of(recipe), **rule.settings()}, sampling.model_dump())
-
-
-def _rule_of(recipe: Path | None) -> dict[str, object]:
-    """The [rule] of a recipe file; nothing without one."""
-    if recipe is None:
-        return {}
-    try:
-        values = tomllib.loads(recipe.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"Cannot read the recipe {str(recipe)!r}: {error}.") from error
-    if set(values) != {"rule"} or not isinstance(values["rule"], dict):
-        raise SettingsError(f"The recipe {str(recipe)!r} must hold one table, [rule], with a rule's name and settings.")
-    return dict(values["rule"])
+    return decoding_settings(
+        {**({} if recipe is None else read_rule(recipe)), **rule.settings()}, sampling.model_dump()
+    )
 
 
 def _print(

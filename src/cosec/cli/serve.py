@@ -45,7 +45,7 @@ def serve(
         port: Port to listen on; 0 takes a free one.
         api_key_file: Hashes of the keys that may use the server; ``cosec serve-key`` makes them.
         model_name: What clients may call the model; may be repeated. Default: the target's name.
-        rule: The rule, and its settings, for requests that name none.
+        rule: The rule, and its settings, for requests that name none; without any, the adapter's own, or the paper's.
         draft_length: Tokens proposed before one verification; changes the speed and never the text.
         limits: What clients may ask for.
         audit_log: Append a JSON line for each request to this file.

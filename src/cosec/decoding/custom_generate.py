@@ -45,12 +45,12 @@ class CoDecoding:
         """Without a seed, texts follow torch's global generator, as ``generate`` users expect.
 
         ``rule`` holds a rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
-        ``{"acceptance_threshold": 0.3}``; by default the paper's rule.
+        ``{"acceptance_threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
 
         A streamer hears the prompt and then the tokens of a single row.
         """
         self._pair = pair
-        self._rule = dict(rule or {})
+        self._rule = dict(pair.own_rule if rule is None else rule)
         self._draft_length = draft_length
         self._seed = seed
         self._streamer = streamer

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import AnyRule, DecodingSettings, decoding_settings
+from cosec.decoding.settings import AnyRule, DecodingSettings, RuleSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.models.families import FimTokens
 from cosec.serving.refusals import CWES_REFUSED, Refusal, invalid, of_validation
@@ -62,14 +62,15 @@ class Translator:
         Args:
             pair: The models.
             limits: What the server allows.
-            rule: The rule's name and settings as the server was started, as ``decoding_settings`` takes them.
+            rule: The rule's name and settings as the server was started, as ``decoding_settings`` takes them; empty:
+                the rule that the adapter carries, or the paper's.
 
         Raises:
             SettingsError: If those settings do not fit the rule or the models.
         """
         self._pair = pair
         self._limits = limits
-        self._rule = dict(rule)
+        self._rule = dict(rule or pair.own_rule)
         self._vocabulary = set(pair.tokenizer.get_vocab().values())
         default = decoding_settings(self._rule, {})
         if pair.has_security:
@@ -192,7 +193,10 @@ class Translator:
         )
 
     def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object]]:
-        """Whether to harden, and the rule: the server's own, changed by the request; another rule starts afresh."""
+        """Whether to harden, and the rule: the server's own, changed by the request; another rule starts afresh.
+
+        A setting that only the paper's rule has, such as the threshold, names that rule.
+        """
         given = fields.rule_settings()
         enabled = self._pair.has_security if fields.enabled is None else fields.enabled
         if not enabled:
@@ -205,6 +209,8 @@ class Translator:
         if not self._pair.has_security:
             raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
         default = self._rule.get("name", "cosec")
+        if "name" not in given and given.keys() & RuleSettings.model_fields.keys():
+            given["name"] = "cosec"
         if given.get("name", default) != default:
             return True, given
         # A preset is a name for several settings: naming another one replaces what the server had of them.

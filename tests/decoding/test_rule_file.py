@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cosec.decoding.rule_file import read_rule
+from cosec.errors import SettingsError
+
+
+def test_a_rule_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "rule.toml"
+    path.write_text('# why\n[rule]\nname = "gate"\nstrength = 0.2\n', encoding="utf-8")
+    assert read_rule(path) == {"name": "gate", "strength": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[rule", "Cannot read"),
+        ('name = "gate"\n', "one table"),
+        ('[rule]\nname = "gate"\n[other]\n', "one table"),
+        ('[rule]\nname = "nope"\n', "no rule 'nope'"),
+        ('[rule]\nname = "steer"\nthreshold = 0.3\n', "threshold"),
+        ('[rule]\nname = "steer"\nstrength = -1\n', "strength"),
+    ],
+)
+def test_what_is_no_rule_is_refused_by_the_files_name(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "rule.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=complaint) as refused:
+        read_rule(path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file"):
+        read_rule(tmp_path / "rule.toml")
