@@ -58,9 +58,8 @@ def speed(
 
     given = (rule or RuleFlags()).settings()
     decoding_settings(given, {})  # what is wrong is said before the models are loaded
-    prompt = (
-        read_prompts(None, [prompt_file], ())[0] if prompt_file else max((one.text for one in demo_prompts()), key=len)
-    )
+    prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
+    prompt = max(prompts, key=len)
     pair = load(target, security, dtype, device_map)
     chosen = decoding_settings(given or pair.own_rule, {}).rule
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
