@@ -47,7 +47,9 @@ def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: P
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     alone = by_subject(examine(str(target), "none", "auto"))
     found = by_subject(examine(str(target), str(adapter), "auto"))
-    assert list(found) == ["target", "adapter", "vocabulary", "memory", "law"]
+    assert list(found) == ["target", "adapter", "rule", "vocabulary", "memory", "law"]
+    assert "acceptance_threshold 0.3" in found["rule"].text
+    assert "the paper's" in found["rule"].text
     assert "changes 8 linear maps and fits" in found["adapter"].text
     assert "no fingerprint is recorded" in found["adapter"].text
     assert "held once" in found["memory"].text
@@ -58,6 +60,16 @@ def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: P
 
 def test_half_the_width_takes_half_the_cache(target: Path) -> None:
     assert "3 MiB)" in by_subject(examine(str(target), "none", "bfloat16"))["memory"].text
+
+
+def test_the_rule_that_an_adapter_carries_is_told_or_refused(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
+    assert by_subject(examine(str(target), str(adapter), "auto"))["rule"].text == (
+        "rule steer, strength 1.5: the adapter's own"
+    )
+    (adapter / "rule.toml").write_text("")
+    assert not by_subject(examine(str(target), str(adapter), "auto"))["rule"].good
 
 
 def test_a_recorded_fingerprint_is_told(target: Path, tmp_path: Path) -> None:

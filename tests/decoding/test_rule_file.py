@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cosec.decoding.rule_file import read_rule
+from cosec.decoding.rule_file import in_words, own_rule, read_rule
+from cosec.decoding.settings import GateSettings, SpeculativeSettings
 from cosec.errors import SettingsError
 
 
@@ -36,3 +37,15 @@ def test_what_is_no_rule_is_refused_by_the_files_name(tmp_path: Path, text: str,
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         read_rule(tmp_path / "rule.toml")
+
+
+def test_a_folder_without_a_rule_carries_none(tmp_path: Path) -> None:
+    assert own_rule(tmp_path) == {}
+    (tmp_path / "rule.toml").write_text('[rule]\nname = "steer"\n', encoding="utf-8")
+    assert own_rule(tmp_path) == {"name": "steer"}
+
+
+def test_a_rule_in_words_says_what_is_set() -> None:
+    assert in_words(SpeculativeSettings()) == "rule speculative"
+    words = "rule gate, strength 0.2, divergence kl, decision security, plausibility_floor 0.02"
+    assert in_words(GateSettings(strength=0.2)) == words

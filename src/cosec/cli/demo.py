@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
-    from cosec.decoding.settings import DecodingSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +86,7 @@ def demo(
     from cosec.cli.generate import load
     from cosec.cli.side_by_side import terminal
     from cosec.decoding.completer import Completer
+    from cosec.decoding.rule_file import in_words
     from cosec.decoding.settings import decoding_settings
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
@@ -98,8 +98,8 @@ def demo(
     pair = load(target, security)
     settings = decoding_settings(rule or pair.own_rule, sampling)
     console.print(
-        f"Left: the model alone. Right: the same model hardened by co-decoding ({_named(settings)}), same prompt, same "
-        "seed.\n"
+        f"Left: the model alone. Right: the same model hardened by co-decoding ({in_words(settings.rule)}),\n"
+        "same prompt, same seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )
     origin, hardened = (Completer(pair, settings, alone=alone) for alone in ("target", None))
@@ -109,12 +109,6 @@ def demo(
         _show(console, prompt, both, pair)
         pairs.append(both)
     _show_totals(console, pairs)
-
-
-def _named(settings: DecodingSettings) -> str:
-    """The rule and what was set of it."""
-    name, *values = settings.rule.model_dump(exclude_none=True).items()
-    return ", ".join([f"rule {name[1]}", *(f"{setting} {value}" for setting, value in values)])
 
 
 def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completion], pair: PreparedPair) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cosec.errors import CosecError
@@ -80,11 +81,12 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     adapter = read_adapter(folder)
     if belongs_to(adapter, ours.name, ours.path):
         vocabulary = Finding(subject="vocabulary", good=True, text=f"{ours.vocabulary} tokens, the target's own")
-        return [_examine_fit(adapter, ours), vocabulary, _memory(dtype, [ours], adapter)]
+        return [_examine_fit(adapter, ours), _examine_rule(folder), vocabulary, _memory(dtype, [ours], adapter)]
     theirs = describe_model(str(resolve_base(adapter)))
     text = f"adapter of another base, to be merged into {adapter.base_name}: {_one_line(theirs)}"
     seen = Finding(subject="security", good=True, text=text)
-    return [seen, _examine_fit(adapter, theirs), _examine_vocabulary(ours, theirs), _memory(dtype, [ours, theirs])]
+    fits = [_examine_fit(adapter, theirs), _examine_rule(folder), _examine_vocabulary(ours, theirs)]
+    return [seen, *fits, _memory(dtype, [ours, theirs])]
 
 
 def _examine_fit(adapter: Adapter, base: ModelDescription) -> Finding:
@@ -98,6 +100,19 @@ def _examine_fit(adapter: Adapter, base: ModelDescription) -> Finding:
     recorded = "its recorded base" if adapter.base_sha256 else "its base by name (no fingerprint is recorded)"
     text = f"{adapter.path} changes {len(adapter.scales)} linear maps and fits {base.name}, {recorded}"
     return Finding(subject="adapter", good=True, text=text)
+
+
+def _examine_rule(folder: Path) -> Finding:
+    """Say by which rule the adapter hardens unless told otherwise."""
+    from cosec.decoding.rule_file import in_words, own_rule
+    from cosec.decoding.settings import decoding_settings
+
+    try:
+        carried = own_rule(folder)
+    except CosecError as error:
+        return Finding(subject="rule", good=False, text=str(error))
+    whose = "the adapter's own" if carried else "the paper's, as the adapter carries none"
+    return Finding(subject="rule", good=True, text=f"{in_words(decoding_settings(carried, {}).rule)}: {whose}")
 
 
 def _examine_vocabulary(ours: ModelDescription, theirs: ModelDescription) -> Finding:

@@ -8,7 +8,7 @@ from typing import Literal
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
-from cosec.decoding.rule_file import RULE_FILE, read_rule
+from cosec.decoding.rule_file import own_rule
 from cosec.errors import SettingsError
 from cosec.models.loading import ModelPair
 from cosec.models.packed_linear import pack_linears
@@ -32,8 +32,7 @@ class PreparedPair:
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        file = None if pair.adapter is None else pair.adapter.path / RULE_FILE
-        self.own_rule: Mapping[str, object] = read_rule(file) if file is not None and file.is_file() else {}
+        self.own_rule: Mapping[str, object] = {} if pair.adapter is None else own_rule(pair.adapter.path)
         """The rule that the adapter carries, for who names none; empty: the paper's."""
         self._switch: AdapterSwitch | None = None
         self._vocabulary_size = len(pair.target.tokenizer)

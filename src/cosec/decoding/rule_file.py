@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from cosec.decoding.settings import decoding_settings
+from cosec.decoding.settings import AnyRule, decoding_settings
 from cosec.errors import SettingsError
 
 RULE_FILE = "rule.toml"
@@ -33,3 +33,19 @@ def read_rule(path: Path) -> dict[str, object]:
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
     return rule
+
+
+def own_rule(adapter: Path) -> dict[str, object]:
+    """The rule that an adapter's folder holds, for who names none; nothing where it holds none: then it is the paper's.
+
+    Raises:
+        SettingsError: If the file is no rule.
+    """
+    path = adapter / RULE_FILE
+    return read_rule(path) if path.is_file() else {}
+
+
+def in_words(rule: AnyRule) -> str:
+    """A rule's name and settings, for people."""
+    name, *settings = rule.model_dump(exclude_none=True).items()
+    return ", ".join([f"rule {name[1]}", *(f"{setting} {value}" for setting, value in settings)])
