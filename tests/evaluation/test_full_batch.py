@@ -50,7 +50,7 @@ def test_a_batch_that_is_refilled_says_what_separate_batches_say(pair: PreparedP
 
 
 def test_arms_that_share_read_prompts_say_what_they_say_alone(pair: PreparedPair) -> None:
-    read = ReadPrompts()
+    read = ReadPrompts.within(pair)
     for name in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
         alone = dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7)))
         assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, read=read))) == alone

@@ -323,7 +323,7 @@ def _generators(settings: StudySettings, work: WorkFlags) -> tuple[Callable[...,
     needs_security = any(arm.alone != "target" for arm in settings.decoding_arms())
     security = expand(settings.security) if needs_security else "none"
     pair = load(expand(settings.target), security, work.dtype, work.device_map)
-    read = ReadPrompts()
+    read = ReadPrompts.within(pair)
     return (lambda arm: LocalGenerator(pair, arm, rows=work.batch_rows, read=read)), _identity_of(pair.pair)
 
 

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.decoding.rule_file import own_rule
 from cosec.errors import SettingsError
+from cosec.models.description import cache_values_per_token
 from cosec.models.loading import ModelPair
 from cosec.models.packed_linear import pack_linears
 from cosec.models.shared_prefix import attend_to_prefixes
@@ -61,6 +62,20 @@ class PreparedPair:
     def has_base(self) -> bool:
         """Whether the security model is an adapter, so that rules can compare it with its own base."""
         return self._switch is not None
+
+    @property
+    def cache_bytes_per_token(self) -> int | None:
+        """Memory that a token of one hardened completion takes in all caches; None where a model does not tell."""
+        loaded = [one for one in (self.pair.target, self.pair.security) if one is not None]
+        if self._switch is not None:  # the adapter's row, beside its base's
+            loaded.append(loaded[-1])
+        total = 0
+        for one in loaded:
+            values = cache_values_per_token(one.model.config.to_dict())
+            if values is None:
+                return None
+            total += values * one.model.dtype.itemsize
+        return total
 
     def target_model(self) -> CachedModel:
         """The target over the vocabulary that both models share."""

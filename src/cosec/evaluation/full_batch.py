@@ -71,7 +71,7 @@ class FullBatch:
         # Stop tokens are looked for here: a row that ended stays until a few can leave at once, as leaving moves
         # others in the batch's memory.
         self._run = Run(self._lanes, rule, settings, frozenset(), [], chooser)
-        self._read = ReadPrompts() if read is None else read
+        self._read = ReadPrompts(0) if read is None else read
         self._kind = arm.alone, rule.needs_base and not pair.shared_weights, sampling.draft_length
         self._pair, self._sampling, self._capacity = pair, sampling, rows
         self._rows: dict[int, _Row] = {}

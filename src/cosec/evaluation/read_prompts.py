@@ -9,17 +9,24 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
 from cosec.decoding.lanes import Lanes
+from cosec.decoding.pairing import PreparedPair
 
-DEFAULT_TOKENS = 16_384
-"""Room for the prompts of a benchmark: 1.4 GiB for both models of the embedded pair."""
+DEFAULT_MEMORY = 3 * 2**29
+"""Bytes for kept prompts: with the embedded pair 17 000 tokens, more than the prompts of a benchmark have."""
 
 
 class ReadPrompts:
     """The most recently used prompts with what the models remember of them, up to a number of tokens."""
 
-    def __init__(self, max_tokens: int = DEFAULT_TOKENS) -> None:
+    def __init__(self, max_tokens: int) -> None:
+        """Keep so many tokens; none with 0."""
         self._max_tokens = max_tokens
         self._entries: OrderedDict[tuple[Hashable, tuple[int, ...]], Lanes] = OrderedDict()
+
+    @classmethod
+    def within(cls, pair: PreparedPair, memory: int = DEFAULT_MEMORY) -> ReadPrompts:
+        """Keep what ``memory`` bytes hold of both models' caches; nothing where a model does not tell its size."""
+        return cls(memory // pair.cache_bytes_per_token if pair.cache_bytes_per_token else 0)
 
     def lanes_of(self, kind: Hashable, empty: Lanes, prompts: Sequence[tuple[int, ...]]) -> list[Lanes]:
         """Lanes with one row for each prompt; they are the caller's, to extend and to use up.

@@ -79,7 +79,7 @@ def describe_model(name: str) -> ModelDescription:
         context_length=context_length(name, config),
         vocabulary=max(token_ids.values()) + 1,
         head_width=int(config.get("vocab_size", len(token_ids))),
-        cache_values_per_token=_cache_values_per_token(config),
+        cache_values_per_token=cache_values_per_token(config),
     )
 
 
@@ -111,8 +111,12 @@ def _token_ids(name: str, folder: Path) -> dict[str, int]:
         raise ModelError(f"The tokenizer of {name!r} ({file}) cannot be read: {error}") from error
 
 
-def _cache_values_per_token(config: Mapping[str, Any]) -> int | None:
-    """Count keys and values of one token over all layers: 2 x layers x key-value heads x head width."""
+def cache_values_per_token(config: Mapping[str, Any]) -> int | None:
+    """Count keys and values of one token over all layers: 2 x layers x key-value heads x head width.
+
+    Args:
+        config: A model's configuration, as in its ``config.json``.
+    """
     layers = config.get("num_hidden_layers", config.get("n_layer"))
     heads = config.get("num_attention_heads", config.get("n_head"))
     hidden = config.get("hidden_size", config.get("n_embd"))
