@@ -48,7 +48,7 @@ def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: P
     alone = by_subject(examine(str(target), "none", "auto"))
     found = by_subject(examine(str(target), str(adapter), "auto"))
     assert list(found) == ["target", "adapter", "rule", "vocabulary", "memory", "law"]
-    assert "acceptance_threshold 0.3" in found["rule"].text
+    assert "threshold 0.3" in found["rule"].text
     assert "the paper's" in found["rule"].text
     assert "changes 8 linear maps and fits" in found["adapter"].text
     assert "no fingerprint is recorded" in found["adapter"].text

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from cosec.cli.generate import RuleFlags
+from cosec.decoding.rule_choice import RuleChoice
 from cosec.errors import SettingsError
 
 bench_app = App(name="bench", help="Measure speed.")
@@ -24,7 +24,7 @@ def speed(
     prompt_file: Path | None = None,
     batch: Annotated[Sequence[int], Parameter(negative=())] = (1, 25),
     draft_length: Annotated[Sequence[int | Literal["auto"]], Parameter(negative=())] = (),
-    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
+    rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     rounds: int = 5,
     tokens: int = 40,
     format: Literal["text", "json"] = "text",
@@ -56,7 +56,7 @@ def speed(
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
 
-    given = (rule or RuleFlags()).settings()
+    given = (rule or RuleChoice()).settings()
     decoding_settings(given, {})  # what is wrong is said before the models are loaded
     prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
     prompt = max(prompts, key=len)

@@ -10,18 +10,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ConfigDict
 
+from cosec.decoding.rule_choice import RuleChoice
 from cosec.decoding.rule_file import read_rule
-from cosec.decoding.settings import (
-    DecodingSettings,
-    Distribution,
-    Divergence,
-    PresetName,
-    RuleName,
-    SamplingSettings,
-    decoding_settings,
-)
+from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
 if TYPE_CHECKING:
@@ -34,53 +26,6 @@ Format = Literal["text", "json", "html"]
 Arm = Literal["origin", "hardened"]
 
 
-class RuleFlags(BaseModel):
-    """The decoding rule as flags; what is not given has the rule's default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    rule: RuleName | None = None
-    """cosec: the paper's; gate: act at security decisions only; steer: act everywhere; speculative: target as it is."""
-
-    threshold: float | None = None
-    """cosec: a proposal stands while min(1, target / security) exceeds this (0.3); 1 or more is the target alone."""
-
-    strength: float | None = None
-    """steer: factor of the adapter's change (2). gate: divergence above which a position is a decision (0.1)."""
-
-    preset: PresetName | None = None
-    """cosec: where paper and released code disagree, whom to follow (paper); see docs/method.md."""
-
-    target_ratio: Distribution | None = None
-    """cosec: overrides the preset: the target's distribution in the ratio."""
-
-    security_ratio: Distribution | None = None
-    """cosec: overrides the preset: the security model's distribution in the ratio."""
-
-    fallback: Distribution | None = None
-    """cosec: overrides the preset: what the target samples from after a rejection."""
-
-    divergence: Divergence | None = None
-    """gate: how the adapter's change is measured (kl)."""
-
-    decision: Literal["security", "steered"] | None = None
-    """gate: what security decisions are drawn from (security)."""
-
-    plausibility_floor: float | None = None
-    """gate: decisions keep to tokens with this share of the target's highest probability (0.02)."""
-
-    steering_strength: float | None = None
-    """gate with --decision steered: strength of the steered distribution (1)."""
-
-    def settings(self) -> dict[str, object]:
-        """The rule's name and settings that were given, as ``decoding_settings`` takes them."""
-        given = self.model_dump(include=self.model_fields_set, exclude_none=True)
-        return {
-            {"threshold": "acceptance_threshold", "rule": "name"}.get(name, name): value
-            for name, value in given.items()
-        }
-
-
 def generate(
     source: Annotated[Literal["-"] | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
@@ -90,7 +35,7 @@ def generate(
     target: str = "smollm2-135m",
     security: str = "default",
     sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
-    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
+    rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     recipe: Path | None = None,
     n: int = 1,
     batch_rows: int = 32,
@@ -119,7 +64,7 @@ def generate(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
-    rule, sampling = rule or RuleFlags(), sampling or SamplingSettings()
+    rule, sampling = rule or RuleChoice(), sampling or SamplingSettings()
     settings = _settings(rule, recipe, sampling, security, n, batch_rows, compare)
     prompts = read_prompts(source, prompt_file, prompt)
     with _trace_file(trace) as trace_file:
@@ -132,7 +77,7 @@ def generate(
 
 
 def _settings(
-    rule: RuleFlags,
+    rule: RuleChoice,
     recipe: Path | None,
     sampling: SamplingSettings,
     security: str,

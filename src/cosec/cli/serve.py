@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from cosec.cli.generate import RuleFlags, load
+from cosec.cli.generate import load
+from cosec.decoding.rule_choice import RuleChoice
 from cosec.errors import SettingsError
 from cosec.serving.settings import ServerSettings
 
@@ -27,7 +28,7 @@ def serve(
     port: int = 8000,
     api_key_file: Path | None = None,
     model_name: Annotated[Sequence[str], Parameter(negative=())] = (),
-    rule: Annotated[RuleFlags | None, Parameter(name="*")] = None,
+    rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     draft_length: int | Literal["auto"] = "auto",
     limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
     audit_log: Path | None = None,
@@ -72,7 +73,7 @@ def serve(
         in_a_thread_that_ends(lambda: load(target, security, dtype, device_map)),
         tuple(model_name) or (target,),
         limits=limits,
-        rule=(rule or RuleFlags()).settings(),
+        rule=(rule or RuleChoice()).settings(),
         draft_length=draft_length,
         audit_log=log,
         checks_with=_checks_with(),

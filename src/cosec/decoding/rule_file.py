@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from cosec.decoding.rule_choice import in_users_words
 from cosec.decoding.settings import AnyRule, decoding_settings
 from cosec.errors import SettingsError
 
@@ -46,6 +47,5 @@ def own_rule(adapter: Path) -> dict[str, object]:
 
 
 def in_words(rule: AnyRule) -> str:
-    """A rule's name and settings, for people."""
-    name, *settings = rule.model_dump(exclude_none=True).items()
-    return ", ".join([f"rule {name[1]}", *(f"{setting} {value}" for setting, value in settings)])
+    """A rule and its settings, for people."""
+    return ", ".join(f"{word} {value}" for word, value in in_users_words(rule).items())

@@ -12,10 +12,11 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from cosec.decoding.rule_choice import in_users_words
 from cosec.decoding.trace import TokenRecord, summary
 from cosec.serving.prompt_scoring import ScoredToken
 from cosec.serving.tickets import Progress, PromptScores
-from cosec.serving.translation import Asked, in_wire_words
+from cosec.serving.translation import Asked
 
 Json = dict[str, Any]
 _LEAST_LOG_PROB = -9999.0
@@ -86,7 +87,7 @@ class Answer:
         sampling = self._asked.settings.sampling
         found: Json = {"enabled": self._asked.hardened, "seed": sampling.seed, "tokens": totals.tokens}
         if self._asked.hardened:
-            found.update(in_wire_words(self._asked.settings.rule))
+            found.update(in_users_words(self._asked.settings.rule))
             rate = totals.acceptance_rate
             found["accept_rate"] = None if rate is None else round(rate, 4)
             found.update(drafted=totals.drafted, accepted=totals.accepted, changed=totals.changed)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import AnyRule, DecodingSettings, RuleSettings, decoding_settings
+from cosec.decoding.rule_choice import in_users_words
+from cosec.decoding.settings import DecodingSettings, RuleSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.models.families import FimTokens
 from cosec.serving.refusals import CWES_REFUSED, Refusal, invalid, of_validation
@@ -89,7 +90,7 @@ class Translator:
         """What a request without ``cosec`` gets, in the wire's words."""
         if not self._pair.has_security:
             return {"enabled": False}
-        return {"enabled": True, **in_wire_words(decoding_settings(self._rule, {}).rule)}
+        return {"enabled": True, **in_users_words(decoding_settings(self._rule, {}).rule)}
 
     def echo(self, request: CompletionRequest) -> tuple[str, ...]:
         """The text of every prompt, as the client gave it or as its token ids read."""
@@ -197,7 +198,7 @@ class Translator:
 
         A setting that only the paper's rule has, such as the threshold, names that rule.
         """
-        given = fields.rule_settings()
+        given = fields.settings()
         enabled = self._pair.has_security if fields.enabled is None else fields.enabled
         if not enabled:
             if given:
@@ -351,12 +352,6 @@ def _with_xargs(request: GenerationRequest) -> CosecFields:
         raise Refusal(
             400, f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}.", place, "invalid_value"
         ) from error
-
-
-def in_wire_words(rule: AnyRule) -> dict[str, object]:
-    """A rule's name and settings under the names that ``cosec`` fields have."""
-    renamed = {"name": "rule", "acceptance_threshold": "threshold"}
-    return {renamed.get(name, name): value for name, value in rule.model_dump(exclude_none=True).items()}
 
 
 def _in_wire_words(message: str) -> str:

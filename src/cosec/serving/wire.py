@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cosec.decoding.settings import Distribution, Divergence, PresetName, RuleName
+from cosec.decoding.rule_choice import RuleChoice
 
 Audit = Literal["none", "summary", "tokens"]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
@@ -29,52 +29,14 @@ class WireModel(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class CosecFields(WireModel):
+class CosecFields(WireModel, RuleChoice):
     """How this request is to be hardened; what is not given is as the server was started."""
 
     enabled: bool | None = None
     """False: the target alone, for comparison."""
 
-    rule: RuleName | None = None
-    """The decoding rule; its settings are below."""
-
-    threshold: float | None = None
-    """cosec: a proposal stands while min(1, target / security) exceeds this."""
-
-    strength: float | None = None
-    """steer: factor of the adapter's change. gate: divergence above which a position is a security decision."""
-
-    preset: PresetName | None = None
-    """cosec: where paper and released code disagree, whom to follow."""
-
-    target_ratio: Distribution | None = None
-    """cosec: overrides the preset."""
-
-    security_ratio: Distribution | None = None
-    """cosec: overrides the preset."""
-
-    fallback: Distribution | None = None
-    """cosec: overrides the preset."""
-
-    divergence: Divergence | None = None
-    """gate: how the adapter's change is measured."""
-
-    decision: Literal["security", "steered"] | None = None
-    """gate: what security decisions are drawn from."""
-
-    plausibility_floor: float | None = None
-    """gate: decisions keep to tokens with this share of the target's highest probability."""
-
-    steering_strength: float | None = None
-    """gate with ``decision: steered``: strength of the steered distribution."""
-
     audit: Audit = "summary"
     """What the answer says about the hardening: nothing, totals, or totals and every token."""
-
-    def rule_settings(self) -> dict[str, object]:
-        """The rule's name and settings that were given, as ``decoding_settings`` takes them."""
-        given = self.model_dump(exclude={"enabled", "audit"}, exclude_none=True)
-        return {{"threshold": "acceptance_threshold", "rule": "name"}.get(name, name): given[name] for name in given}
 
 
 class StreamOptions(WireModel):
