@@ -8,10 +8,15 @@ import os
 # Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from typing import TYPE_CHECKING
+
 import pytest
 from jaxtyping import install_import_hook
 
 from tests.devices import DEVICES
+
+if TYPE_CHECKING:
+    from cosec.decoding.pairing import PreparedPair
 
 _CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
 
@@ -39,3 +44,12 @@ def device(request: pytest.FixtureRequest) -> str:
     """Where a test runs; tests that ask for it run on each."""
     name: str = request.param
     return name
+
+
+@pytest.fixture(scope="module", params=["separate", "shared"])
+def pair(request: pytest.FixtureRequest, device: str, tmp_path_factory: pytest.TempPathFactory) -> "PreparedPair":
+    """Two tiny models with weights of their own, and a tiny target with an adapter."""
+    from tests.decoding.pairs import separate_pair, shared_pair
+
+    folder = tmp_path_factory.mktemp("pair")
+    return {"separate": separate_pair, "shared": shared_pair}[request.param](folder, device=device)

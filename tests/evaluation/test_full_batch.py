@@ -14,16 +14,10 @@ from cosec.evaluation.arms import parse_arm
 from cosec.evaluation.full_batch import FullBatch
 from cosec.evaluation.read_prompts import ReadPrompts
 from cosec.evaluation.tasks import Task
-from tests.decoding.pairs import separate_pair, shared_pair
+from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os", "import sys\n", "while (", "a", "b = c +"]
-
-
-@pytest.fixture(scope="module", params=["separate", "shared"])
-def pair(request: pytest.FixtureRequest, device: str, tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
-    folder = tmp_path_factory.mktemp("pair")
-    return {"separate": separate_pair, "shared": shared_pair}[request.param](folder, device=device)
 
 
 def tasks(count: int = 8) -> list[Task]:
