@@ -27,6 +27,8 @@ class Vitals:
     """The process at one moment."""
 
     resident_kib: int
+    reserved_kib: int
+    """Private memory it asked for, touched or not."""
     threads: int
     file_descriptors: int
     children: int
@@ -60,6 +62,7 @@ class ServerProcess:
             )
         return Vitals(
             resident_kib=int(status["VmRSS"].split()[0]),
+            reserved_kib=int(status["VmData"].split()[0]),
             threads=int(status["Threads"]),
             file_descriptors=len(os.listdir(place / "fd")),  # noqa: PTH208 - links that may be gone already
             children=len((place / "task" / str(self.pid) / "children").read_text().split()),
