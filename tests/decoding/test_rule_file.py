@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,17 @@ def test_a_folder_without_a_rule_carries_none(tmp_path: Path) -> None:
     assert own_rule(tmp_path) == {}
     (tmp_path / "rule.toml").write_text('[rule]\nname = "steer"\n', encoding="utf-8")
     assert own_rule(tmp_path) == {"name": "steer"}
+
+
+def test_the_shipped_adapter_carries_the_rule_that_was_calibrated_for_it() -> None:
+    repository = Path(__file__).parents[2]
+    shipped = repository / "src" / "cosec" / "adapters" / "smollm2-135m"
+    assert own_rule(shipped) == {"name": "steer", "strength": 2.0}
+    recorded = repository / "docs" / "results" / "calibration"
+    assert (shipped / "rule.toml").read_bytes() == (recorded / "rule.toml").read_bytes()
+    models = json.loads((recorded / "manifest.json").read_text(encoding="utf-8"))["identity"]["models"]
+    weights = (shipped / "adapter_model.safetensors").read_bytes()
+    assert models["adapter"] == hashlib.sha256(weights).hexdigest()
 
 
 def test_a_rule_in_words_says_what_is_set() -> None:
