@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.decoding.rule_file import in_words, own_rule, read_rule
-from cosec.decoding.settings import GateSettings, SpeculativeSettings
+from cosec.decoding.rule_file import own_rule, read_rule
 from cosec.errors import SettingsError
 
 
@@ -56,9 +55,3 @@ def test_the_shipped_adapter_carries_the_rule_that_was_calibrated_for_it() -> No
     models = json.loads((recorded / "manifest.json").read_text(encoding="utf-8"))["identity"]["models"]
     weights = (shipped / "adapter_model.safetensors").read_bytes()
     assert models["adapter"] == hashlib.sha256(weights).hexdigest()
-
-
-def test_a_rule_in_words_says_what_is_set() -> None:
-    assert in_words(SpeculativeSettings()) == "rule speculative"
-    words = "rule gate, strength 0.2, divergence kl, decision security, plausibility_floor 0.02"
-    assert in_words(GateSettings(strength=0.2)) == words

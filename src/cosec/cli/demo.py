@@ -86,7 +86,7 @@ def demo(
     from cosec.cli.generate import load
     from cosec.cli.side_by_side import terminal
     from cosec.decoding.completer import Completer
-    from cosec.decoding.rule_file import in_words
+    from cosec.decoding.rule_choice import in_words
     from cosec.decoding.settings import decoding_settings
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}

@@ -104,7 +104,8 @@ def _examine_fit(adapter: Adapter, base: ModelDescription) -> Finding:
 
 def _examine_rule(folder: Path) -> Finding:
     """Say by which rule the adapter hardens unless told otherwise."""
-    from cosec.decoding.rule_file import in_words, own_rule
+    from cosec.decoding.rule_choice import in_words
+    from cosec.decoding.rule_file import own_rule
     from cosec.decoding.settings import decoding_settings
 
     try:

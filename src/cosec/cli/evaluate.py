@@ -179,6 +179,7 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     """
     from rich.console import Console
 
+    from cosec.decoding.rule_file import RULE_FILE
     from cosec.evaluation.calibration import choose, rule_toml
     from cosec.evaluation.frontier import frontier_settings
     from cosec.evaluation.records import write_whole
@@ -195,8 +196,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
         return
     points = _write_frontier(results, out)
     choice = choose(points, budget=budget / 100)
-    write_whole(out / "rule.toml", rule_toml(choice, results))
-    Console().print(f"{choice.reason}\nrecipe: {out / 'rule.toml'}", soft_wrap=True, highlight=False)
+    write_whole(out / RULE_FILE, rule_toml(choice, results))
+    Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)
 
 
 def _write_frontier(results: Results, out: Path) -> list[Point]:

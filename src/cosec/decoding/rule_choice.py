@@ -61,3 +61,8 @@ def in_users_words(rule: AnyRule) -> dict[str, object]:
     """A rule's name and settings under the names of :class:`RuleChoice`."""
     words = {setting: word for word, setting in _SETTINGS.items()}
     return {words.get(name, name): value for name, value in rule.model_dump(exclude_none=True).items()}
+
+
+def in_words(rule: AnyRule) -> str:
+    """A rule and its settings, for people."""
+    return ", ".join(f"{word} {value}" for word, value in in_users_words(rule).items())

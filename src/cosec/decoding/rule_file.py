@@ -5,8 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from cosec.decoding.rule_choice import in_users_words
-from cosec.decoding.settings import AnyRule, decoding_settings
+from cosec.decoding.settings import decoding_settings
 from cosec.errors import SettingsError
 
 RULE_FILE = "rule.toml"
@@ -44,8 +43,3 @@ def own_rule(adapter: Path) -> dict[str, object]:
     """
     path = adapter / RULE_FILE
     return read_rule(path) if path.is_file() else {}
-
-
-def in_words(rule: AnyRule) -> str:
-    """A rule and its settings, for people."""
-    return ", ".join(f"{word} {value}" for word, value in in_users_words(rule).items())
