@@ -26,14 +26,14 @@ _PROGRAMS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "25
 
 @cache
 def suit_memory_to_decoding() -> bool:
-    """Ask for large pages, keep freed blocks and fewer programs; once a process, before its first large tensor.
+    """Ask for large pages, keep freed blocks and fewer programs; once a process, before its first tensor.
 
     Settings of the environment (``THP_MEM_ALLOC_ENABLE``, ``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) come first.
 
     Returns:
         Whether freed blocks are kept; False where the C library is not glibc or was told otherwise.
     """
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by torch at its first large allocation
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by torch at its first allocation, small or large
     for name, count in _PROGRAMS.items():  # read by oneDNN and torch at their first product
         os.environ.setdefault(name, count)
     if {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"} & os.environ.keys():
