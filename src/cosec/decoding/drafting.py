@@ -43,13 +43,14 @@ class Position:
     """The security model's; None when the target runs alone."""
 
     base_log_probs: Float[Tensor, "rows vocab"] | None = None
-    """The security model's own base's; None when the rule does not ask for it."""
+    """The security model's own base's; None when the rule does not ask for it. Where the target *is* the base, the very
+    same tensor, which a rule may take as a sign."""
 
     def of_rows(self, rows: Sequence[int] | Int[Tensor, "chosen"]) -> Position:
         """These rows only, in this order."""
-        security, base = self.security_log_probs, self.base_log_probs
+        security, base, target = self.security_log_probs, self.base_log_probs, self.target_log_probs[rows]
         return Position(
-            target_log_probs=self.target_log_probs[rows],
+            target_log_probs=target,
             security_log_probs=None if security is None else security[rows],
-            base_log_probs=None if base is None else base[rows],
+            base_log_probs=target if base is self.target_log_probs else None if base is None else base[rows],
         )

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosec.decoding.drafting import Position
+from cosec.decoding.drafting import Draft, Position
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.lanes import Lanes, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.gate import GateRule, divergence_of
+from cosec.decoding.rules.lossless import flattened
 from cosec.decoding.rules.steer import steered
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings, decoding_settings
@@ -203,6 +204,36 @@ def test_a_token_that_security_or_base_excludes_is_not_moved() -> None:
     assert bool(moved.isfinite().all())
     assert float(moved[0] / moved[1]) == pytest.approx(4 / 3)
     assert float(moved[2] / moved[1]) == pytest.approx(math.exp(2.0))
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("excluded", [False, True])
+def test_steering_is_the_same_with_the_target_as_base_and_with_its_equal(strength: float, excluded: bool) -> None:
+    scores = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0))
+    if excluded:
+        scores[0, :, :2] = scores[1, :, 1:3] = -math.inf
+    target, security = scores.log_softmax(-1)
+    itself = Position(target_log_probs=target, security_log_probs=security, base_log_probs=target)
+    equal = Position(target_log_probs=target, security_log_probs=security, base_log_probs=target.clone())
+    laws = [steered(at, strength).softmax(-1) for at in (itself, equal)]
+    assert bool(laws[0].isfinite().all())
+    assert torch.allclose(*laws, atol=1e-6)
+
+
+def test_places_and_rows_keep_the_base_that_is_the_target() -> None:
+    target, other = torch.zeros(2, 3, 5), torch.ones(2, 3, 5)
+    for base, same in ((target, True), (other, False)):
+        draft = Draft(
+            token_ids=torch.zeros(2, 3, dtype=torch.long),
+            security_log_probs=other,
+            proposal_probs=torch.ones(2, 3),
+            base_log_probs=base,
+        )
+        at = flattened(draft, target)
+        for place in (at, at.of_rows([1, 0])):
+            assert (place.base_log_probs is place.target_log_probs) is same
+            assert place.base_log_probs is not None
+            assert bool((place.base_log_probs == float(not same)).all())
 
 
 @pytest.mark.parametrize("kind", ["kl", "js"])

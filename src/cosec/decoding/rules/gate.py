@@ -100,7 +100,7 @@ def divergence_of(
 
 def _kl(log_probs: Float[Tensor, "rows vocab"], other: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows"]:
     """KL(probs ‖ other), never below 0; 0 * log 0 counts 0."""
-    terms = log_probs.exp() * (log_probs - other)
+    terms = log_probs.exp().mul_(log_probs - other)
     sums = terms.sum(dim=-1)
     if bool(sums.isnan().any()):
         sums = torch.where(log_probs == -math.inf, 0.0, terms).sum(dim=-1)

@@ -42,6 +42,10 @@ def steered(at: Position, strength: float) -> Float[Tensor, "rows vocab"]:
     """
     assert at.security_log_probs is not None, "steering needs the security model"
     assert at.base_log_probs is not None, "steering needs its base"
+    if at.base_log_probs is at.target_log_probs:
+        moved = torch.lerp(at.target_log_probs, at.security_log_probs, strength)
+        if math.isfinite(float(moved.sum())):
+            return moved
     change = at.security_log_probs - at.base_log_probs
     if not math.isfinite(float(change.sum())):  # one look is cheaper than a second copy
         change = torch.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
