@@ -52,7 +52,10 @@ class SharedPrefix:
         # Rows of each group, filled up with any row of the batch, shape (groups, most).
         self._padded = torch.tensor(filled, dtype=torch.long, device=device)
         # Where each row stands in it, flattened.
-        self._places = torch.tensor([group * most + place for group, place in places], device=device, dtype=torch.long)
+        flat = [group * most + place for group, place in places]
+        self._places = torch.tensor(flat, device=device, dtype=torch.long)
+        # Whether the rows lie there as they do in the batch, so that nothing has to be picked.
+        self._in_order = flat == list(range(len(names) * most))
         lengths = [len(names[group][0]) for group in self._groups]
         self.row_lengths = torch.tensor(lengths, dtype=torch.long, device=device)
         """Tokens of each row's prompt, shape (rows,)."""
@@ -115,13 +118,15 @@ class SharedPrefix:
 
     def _per_group(self, rows: Tensor) -> Tensor:
         """(rows, heads, queries, last) as (groups, heads, most * queries, last)."""
-        return rows[self._padded].transpose(1, 2).flatten(2, 3)
+        picked = rows.reshape(*self._padded.shape, *rows.shape[1:]) if self._in_order else rows[self._padded]
+        return picked.transpose(1, 2).flatten(2, 3)
 
     def _per_row(self, grouped: Tensor, queries: int) -> Tensor:
         """Back from ``_per_group``."""
         groups, heads, _, last = grouped.shape
         split = grouped.view(groups, heads, self._padded.shape[1], queries, last).transpose(1, 2)
-        return split.flatten(0, 1)[self._places]
+        rows = split.flatten(0, 1)
+        return rows if self._in_order else rows[self._places]
 
 
 def _without_prompts(rows: int) -> SharedPrefix:
