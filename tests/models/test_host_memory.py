@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from cosec.models.bundled import shipped_adapter
 from cosec.models.host_memory import _PROGRAMS
 
 FAULTS = """
@@ -91,23 +90,3 @@ def test_the_memory_of_compiled_programs_is_bounded() -> None:
         )
     assert grown["256"] < 15, f"megabytes after 240 products of new shapes: {grown}"
     assert grown["4096"] > grown["256"] + 15, "without the bound they stay"
-
-
-LARGE_PAGES = """
-import sys, torch
-from pathlib import Path
-from cosec.models.adapters import read_adapter
-read_adapter(Path(sys.argv[1]))
-kept = torch.ones(30_000_000)
-print(any(line.startswith("VmFlags") and " hg" in line for line in Path("/proc/self/smaps").read_text().splitlines()))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="madvise")
-def test_large_pages_are_asked_for_though_an_adapter_is_read_before_its_base() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
-    adapter = shipped_adapter("smollm2-135m")
-    asked = subprocess.run(
-        [sys.executable, "-c", LARGE_PAGES, str(adapter)], env=environment, capture_output=True, text=True, check=True
-    )
-    assert asked.stdout.split() == ["True"], "torch looks at THP_MEM_ALLOC_ENABLE once, at its first tensor"

@@ -105,24 +105,6 @@ def test_the_update_takes_the_weights_own_precision() -> None:
     assert torch.equal(output[1:], base(hidden)[1:])
 
 
-def test_maps_that_read_the_same_input_share_one_product_and_others_do_not() -> None:
-    weights: dict[str, Tensor] = {}
-    names = [f"{name}_proj" for name in ("q", "k", "v", "o")]
-    model = nn.ModuleDict({name: nn.Linear(6, 5) for name in names})
-    for rank, name in enumerate(names, start=1):
-        weights |= {f"{name}.lora_A": torch.randn(rank, 6), f"{name}.lora_B": torch.randn(5, rank)}
-    plain = {name: (model[name].weight, model[name].bias) for name in names}
-    switch = attach_adapter(model, weights, dict.fromkeys(names, 0.5))
-    assert model["q_proj"].low is model["k_proj"].low is model["v_proj"].low is not model["o_proj"].low
-    switch.rows = 2
-    one, other = torch.randn(2, 3, 6), torch.randn(2, 3, 6)
-    with torch.inference_mode():
-        for name, hidden in [*((name, one) for name in names), ("k_proj", other), ("q_proj", one), ("v_proj", one)]:
-            weight, bias = plain[name]
-            changed = weight + 0.5 * weights[f"{name}.lora_B"] @ weights[f"{name}.lora_A"]
-            torch.testing.assert_close(model[name](hidden), nn.functional.linear(hidden, changed, bias))
-
-
 def test_a_second_adapter_on_the_same_weights_is_refused() -> None:
     model, _, _ = attached("llama")
     with pytest.raises(AdapterError, match="carry an adapter already"):

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from cosec.errors import AdapterError, ModelError
 from cosec.models.checkpoints import PICKLE_SUFFIXES, read_json, read_tensors
-from cosec.models.host_memory import suit_memory_to_decoding
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -67,7 +66,6 @@ def read_adapter(path: Path) -> Adapter:
     except ModelError as error:
         raise AdapterError(str(error)) from error
     _refuse_other_kinds(path, config)
-    suit_memory_to_decoding()  # an adapter is read before its base, and torch asks once, at its very first tensor
     weights = _read_weights(path)
     recorded = manifest.get("base_model")
     base = recorded if isinstance(recorded, dict) else {}

@@ -1,9 +1,8 @@
-"""How this process takes memory from Linux: in large pages, and kept rather than given back.
+"""How this process takes memory from Linux: kept rather than given back.
 
 A decoding step over 25 rows makes tens of megabytes of logits and frees them again. glibc by default maps such blocks
-afresh and returns them at once, so that every step pays for zeroed pages; weights and caches are streamed through whole
-at every step, which costs fewer address look-ups in large pages. oneDNN compiles a program for every number of rows it
-meets and keeps a thousand of them, which a server reaches after hours. Nothing here changes a result.
+afresh and returns them at once, so that every step pays for zeroed pages. oneDNN compiles a program for every number of
+rows it meets and keeps a thousand of them, which a server reaches after hours. Nothing here changes a result.
 """
 
 from __future__ import annotations
@@ -26,14 +25,13 @@ _PROGRAMS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "25
 
 @cache
 def suit_memory_to_decoding() -> bool:
-    """Ask for large pages, keep freed blocks and fewer programs; once a process, before its first tensor.
+    """Keep freed blocks and fewer programs; once a process, before its first product.
 
-    Settings of the environment (``THP_MEM_ALLOC_ENABLE``, ``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) come first.
+    Settings of the environment (``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) come first.
 
     Returns:
         Whether freed blocks are kept; False where the C library is not glibc or was told otherwise.
     """
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # read by torch at its first allocation, small or large
     for name, count in _PROGRAMS.items():  # read by oneDNN and torch at their first product
         os.environ.setdefault(name, count)
     if {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"} & os.environ.keys():
