@@ -5,7 +5,7 @@ Axes: rows = sequences, k = drafted tokens, vocab = entries that both models sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
@@ -48,9 +48,25 @@ class Position:
 
     def of_rows(self, rows: Sequence[int] | Int[Tensor, "chosen"]) -> Position:
         """These rows only, in this order."""
-        security, base, target = self.security_log_probs, self.base_log_probs, self.target_log_probs[rows]
-        return Position(
+        return Position.picked(
+            lambda each: each[rows], self.target_log_probs, self.security_log_probs, self.base_log_probs
+        )
+
+    @classmethod
+    def picked(
+        cls,
+        pick: Callable[[Tensor], Tensor],
+        target_log_probs: Float[Tensor, "*places vocab"],
+        security_log_probs: Float[Tensor, "*places vocab"] | None,
+        base_log_probs: Float[Tensor, "*places vocab"] | None,
+    ) -> Position:
+        """What ``pick`` makes of each of the three; a base that is the target stays the very same tensor."""
+        target = pick(target_log_probs)
+        base: Tensor | None = target
+        if base_log_probs is not target_log_probs:
+            base = None if base_log_probs is None else pick(base_log_probs)
+        return cls(
             target_log_probs=target,
-            security_log_probs=None if security is None else security[rows],
-            base_log_probs=target if base is self.target_log_probs else None if base is None else base[rows],
+            security_log_probs=None if security_log_probs is None else pick(security_log_probs),
+            base_log_probs=base,
         )

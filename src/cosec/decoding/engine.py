@@ -294,12 +294,7 @@ def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:
             return log_probs[:, 0]
         return log_probs[rows, places]
 
-    security, base, target = scores.security_log_probs, scores.base_log_probs, at(scores.target_log_probs)
-    return Position(
-        target_log_probs=target,
-        security_log_probs=None if security is None else at(security),
-        base_log_probs=target if base is scores.target_log_probs else None if base is None else at(base),
-    )
+    return Position.picked(at, scores.target_log_probs, scores.security_log_probs, scores.base_log_probs)
 
 
 @dataclass(slots=True)

@@ -64,11 +64,8 @@ class LosslessRule(ABC):
 
 def flattened(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Position:
     """Every position of a draft as a row of its own, (rows * k, vocab)."""
-    base, target = draft.base_log_probs, target_log_probs.flatten(0, 1)
-    return Position(
-        target_log_probs=target,
-        security_log_probs=draft.security_log_probs.flatten(0, 1),
-        base_log_probs=target if base is target_log_probs else None if base is None else base.flatten(0, 1),
+    return Position.picked(
+        lambda each: each.flatten(0, 1), target_log_probs, draft.security_log_probs, draft.base_log_probs
     )
 
 
