@@ -103,10 +103,72 @@ max_new_tokens = 4
     assert "on one benchmark" in refusal(capsys, "calibrate", str(recipe), "--out", str(tmp_path / "two"))
 
 
+SEVERAL = """
+target = "{target}"
+arms = [{arms}]
+[security_models]
+{named}
+[[benchmarks]]
+name = "function"
+problems = "{problems}"
+samples = 2
+max_new_tokens = 6
+"""
+
+
+def test_one_study_compares_several_security_models(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    problems, recipe, out = tmp_path / "problems.jsonl", tmp_path / "study.toml", tmp_path / "out"
+    problems.write_text("".join(PROBLEM % index for index in range(3)), encoding="utf-8")
+
+    def written(arms: str, **named: str) -> str:
+        lines = "\n".join(f'{name} = "{path}"' for name, path in named.items())
+        text = SEVERAL.format(target=models.target, arms=arms, named=lines, problems=problems)
+        recipe.write_text(text, encoding="utf-8")
+        return str(recipe)
+
+    small = written('"origin", "cosec-plus@small"', small=models.security)
+    assert main(["study", small, "--out", str(out)]) == 0
+    both = written('"origin", "cosec-plus@small", "lora@tuned"', small=models.security, tuned=models.adapter)
+    assert main(["study", both, "--out", str(out)]) == 0, "a study may gain security models"
+    identity = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["identity"]
+    assert set(identity["models"]) == {"target"}
+    assert set(identity["security_models_sha256"]) == {"small", "tuned"}
+
+    plain = ["--problems", str(problems), "--target", models.target, "--samples", "2", "--max-new-tokens", "6"]
+    for arm, security, named in (("cosec-plus", models.security, "small"), ("lora", models.adapter, "tuned")):
+        alone = tmp_path / named
+        command = ["evaluate", "function", "--out", str(alone), *plain, "--arm", arm, "--security", security]
+        assert main(command) == 0
+        assert texts(out, f"{arm}@{named}") == texts(alone, arm)
+
+    assert main(["report", str(out), "--against", "cosec-plus@small"]) == 0
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "Differences to cosec-plus@small" in report
+    assert "tuned " in next(line for line in report.splitlines() if line.startswith("- models:"))
+    capsys.readouterr()
+    assert "no arm 'gate'" in refusal(capsys, "report", str(out), "--against", "gate")
+    other = written('"origin", "cosec-plus@small"', small=models.adapter)
+    assert "security_models.small" in refusal(capsys, "study", other, "--out", str(out))
+    unknown = written('"origin", "cosec-plus@large"', small=models.security)
+    assert "'large'; give it under [security_models]" in refusal(capsys, "study", unknown, "--out", str(out))
+
+
+def texts(out: Path, arm: str) -> list[object]:
+    lines = [line for file in sorted((out / "completions" / "function" / arm).rglob("*.jsonl")) for line in file.open()]
+    assert lines
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["evaluate", "function", "--out", "x", "--arm", "orgin"], "orgin"),
+        (["evaluate", "function", "--out", "x", "--arm", "origin@small"], "write only 'origin'"),
+        (["evaluate", "function", "--out", "x", "--arm", "lora@"], "write only 'lora'"),
+        (["evaluate", "function", "--out", "x", "--arm", "lora@small:strength=1"], "write only 'lora@small'"),
+        (["evaluate", "function", "--out", "x", "--arm", "gate@small"], "[security_models]"),
         (["evaluate", "function", "--out", "x", "--samples", "0"], "samples"),
         (["evaluate", "function", "--out", "x", "--problems", "missing.jsonl"], "missing.jsonl"),
         (["evaluate", "security", "--out", "x", "--scenarios", "missing"], "missing"),

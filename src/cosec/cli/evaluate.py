@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from pydantic import BaseModel, ConfigDict
@@ -16,11 +16,12 @@ from cosec.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cosec.evaluation.arms import DecodingArm
     from cosec.evaluation.frontier import Point
+    from cosec.evaluation.generation import Generator
     from cosec.evaluation.records import StudyFolder
     from cosec.evaluation.results import Results
     from cosec.evaluation.study import Step, StudySettings
-    from cosec.models.loading import ModelPair
 
 Depth = Literal["open", "decision"]
 
@@ -218,11 +219,12 @@ def _write_frontier(results: Results, out: Path) -> list[Point]:
     return points
 
 
-def report(folder: Path, /) -> None:
+def report(folder: Path, /, *, against: str = "origin") -> None:
     """Write report.md, report.csv, report.html and figures of a study, finished or not; of a frontier its files too.
 
     Args:
         folder: The study's --out folder.
+        against: The arm that differences are to.
     """
     from rich.console import Console
 
@@ -230,7 +232,7 @@ def report(folder: Path, /) -> None:
     from cosec.evaluation.report import write_report
     from cosec.evaluation.results import read_results
 
-    console, results = Console(), read_results(StudyFolder(folder))
+    console, results = Console(), read_results(StudyFolder(folder), against)
     for path in write_report(StudyFolder(folder), results):
         console.print(str(path), soft_wrap=True, highlight=False)
     if any(":" in arm for arm in results.settings.arms):
@@ -283,9 +285,18 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
 
     console, work = Console(stderr=True), work or WorkFlags()
     units = units_of(settings)
-    make, models = _generators(settings, work)
+    make, models, named = _generators(settings, work)
     folder = StudyFolder(out)
-    open_study(folder, settings, units, models, environment=environment(), checkers=judges_version(), rejudge=rejudge)
+    open_study(
+        folder,
+        settings,
+        units,
+        models,
+        named=named,
+        environment=environment(),
+        checkers=judges_version(),
+        rejudge=rejudge,
+    )
     with nullcontext() if work.generate_only else JudgingBeside(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     if work.generate_only:
@@ -310,37 +321,19 @@ def _reported(folder: StudyFolder, console: Console) -> Results:
     return results
 
 
-def _generators(settings: StudySettings, work: WorkFlags) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """How to make an arm's generator, and the identity of the models behind it."""
-    from cosec.evaluation.generation import EndpointGenerator, LocalGenerator
+def _generators(
+    settings: StudySettings, work: WorkFlags
+) -> tuple[Callable[[DecodingArm], Generator], dict[str, str], dict[str, str]]:
+    """How to make an arm's generator, the hashes of the models behind it, and of those that arms call by name."""
+    from cosec.evaluation.generation import EndpointGenerator
 
     if settings.endpoint is not None:
         url, name = settings.endpoint, settings.endpoint_model
-        return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}
-    from cosec.cli.generate import load
-    from cosec.evaluation.read_prompts import ReadPrompts
-    from cosec.evaluation.tasks import expand
+        return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}, {}
+    from cosec.cli.study_models import StudyModels
 
-    needs_security = any(arm.alone != "target" for arm in settings.decoding_arms())
-    security = expand(settings.security) if needs_security else "none"
-    pair = load(expand(settings.target), security, work.dtype, work.device_map)
-    read = ReadPrompts.within(pair)
-    return (lambda arm: LocalGenerator(pair, arm, rows=work.batch_rows, read=read)), _identity_of(pair.pair)
-
-
-def _identity_of(pair: ModelPair) -> dict[str, str]:
-    """The hashes of a pair's weights, and the type they are computed in where it is not float32."""
-    from cosec.models.identity import file_sha256, model_fingerprint
-
-    dtype = str(pair.target.model.dtype).removeprefix("torch.")
-    # First, as a refusal shows the beginning of what differs.
-    found = {} if dtype == "float32" else {"dtype": dtype}
-    found["target"] = model_fingerprint(pair.target.path)
-    if pair.security is not None:
-        found["security"] = model_fingerprint(pair.security.path)
-    if pair.adapter is not None:
-        found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
-    return found
+    models = StudyModels(settings, dtype=work.dtype, device_map=work.device_map, rows=work.batch_rows)
+    return models.generator, models.hashes, models.named_hashes
 
 
 class _Steps:

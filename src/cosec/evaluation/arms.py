@@ -1,6 +1,7 @@
 """Arms: the columns of a comparison, each a way to decode with the same pair of models.
 
 An arm is written ``NAME`` or ``NAME:setting=value,…``: ``origin``, ``cosec-plus:threshold=0.5``, ``gate:strength=0.1``.
+``NAME@MODEL`` takes another security model than the study's: ``lora@aligned``, ``gate@aligned:strength=0.1``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ class DecodingArm:
     rule: Mapping[str, object] = field(default_factory=dict)
     """The rule's name and settings; empty where a model runs alone."""
 
+    security: str | None = None
+    """Which of the study's ``security_models`` takes part; None for its ``security``."""
+
     def settings(self, sampling: SamplingSettings) -> DecodingSettings:
         """How to decode with these choices of sampling."""
         return decoding_settings(self.rule, sampling.model_dump())
@@ -53,16 +57,20 @@ def parse_arm(text: str) -> DecodingArm:
     Raises:
         SettingsError: If the name or a setting is unknown, or a setting does not belong to the arm's rule.
     """
-    name, _, rest = text.strip().partition(":")
+    written = text.strip()
+    head, _, rest = written.partition(":")
+    name, at, security = head.partition("@")
     if name not in ARM_NAMES:
         raise SettingsError(f"There is no arm {name!r}; choose one of {', '.join(ARM_NAMES)}.")
+    if at and (name == ORIGIN or not security):
+        raise SettingsError(f"The arm {written!r} names no security model that it could use; write only {name!r}.")
     given = dict(_setting(text, part) for part in rest.split(",") if part)
     if name in (ORIGIN, LORA):
         if given:
-            raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {name!r}.")
-        return DecodingArm(name=text.strip(), alone="target" if name == ORIGIN else "security")
+            raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {head!r}.")
+        return DecodingArm(name=written, alone="target" if name == ORIGIN else "security", security=security or None)
     rule = {**_RULE_OF_ARM[name], **given}
-    arm = DecodingArm(name=text.strip(), alone=None, rule=rule)
+    arm = DecodingArm(name=written, alone=None, rule=rule, security=security or None)
     arm.settings(SamplingSettings())  # refuses what the rule does not know
     return arm
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ class StudyFolder:
 
         Args:
             manifest: ``identity`` holds what must be equal for one run to continue another.
-            growing: Names of lists in the identity that may gain entries: units belong to one entry of each, so what
-                is recorded stays of use. New entries are appended to those that the folder has.
+            growing: Names of lists and tables in the identity that may gain entries: units belong to one entry of
+                each, so what is recorded stays of use. New entries are appended to those that the folder has.
 
         Raises:
             StudyError: If the folder holds another study, or cannot be written.
@@ -50,19 +50,27 @@ class StudyFolder:
                     return
                 found = self.manifest()
                 self._refuse_another(found["identity"], wanted, growing)
-                grown = {name: _grown(found["identity"][name], wanted[name]) for name in growing}
-                if any(found["identity"][name] != entries for name, entries in grown.items()):
+                grown = {name: _grown(found["identity"].get(name), wanted[name]) for name in growing}
+                if any(found["identity"].get(name) != entries for name, entries in grown.items()):
                     _write_manifest(file, {**found, "identity": {**found["identity"], **grown}})
         except OSError as error:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
     def _refuse_another(self, found: Record, wanted: Record, growing: Collection[str]) -> None:
-        for name in sorted({*found, *wanted} - {*growing}):
-            if found.get(name) != wanted.get(name):
-                raise StudyError(
-                    f"{self.path} holds another study: its {name} is {_short(found.get(name))}, this one's is"
-                    f" {_short(wanted.get(name))}. Choose another --out, or give the same settings to continue."
-                )
+        differing = [
+            (name, found.get(name), wanted.get(name))
+            for name in sorted({*found, *wanted} - {*growing})
+            if found.get(name) != wanted.get(name)
+        ]
+        for table in growing:  # an entry of a table may be new, and may not change
+            if isinstance(wanted[table], dict):
+                had = found.get(table, {})
+                differing += [(f"{table}.{k}", had[k], v) for k, v in wanted[table].items() if had.get(k, v) != v]
+        for name, its, this in differing:
+            raise StudyError(
+                f"{self.path} holds another study: its {name} is {_short(its)}, this one's is"
+                f" {_short(this)}. Choose another --out, or give the same settings to continue."
+            )
 
     def manifest(self) -> dict[str, Any]:
         """The manifest.
@@ -155,7 +163,10 @@ def _write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
     write_whole(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
-def _grown(found: Sequence[Any], wanted: Sequence[Any]) -> list[Any]:
+def _grown(found: Any, wanted: Any) -> Any:
+    """A list or table with the entries of both, the ones that are there first."""
+    if isinstance(wanted, dict):
+        return {**(found or {}), **wanted}
     return [*found, *(one for one in wanted if one not in found)]
 
 

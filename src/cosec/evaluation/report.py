@@ -7,7 +7,6 @@ import io
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.intervals import Interval, in_words
 from cosec.evaluation.judgements import judgements
 from cosec.evaluation.records import StudyFolder, write_whole
@@ -105,8 +104,9 @@ def _lines(results: Results, metrics: Collection[str] | None) -> Iterator[str]:
 def summary_lines(results: Results) -> Iterator[str]:
     """What was run, in a few lines."""
     settings = results.settings
-    models = results.manifest["identity"]["models"].items()
-    yield "- models: " + ", ".join(f"{name} {value[:12]}" for name, value in models)
+    identity = results.manifest["identity"]
+    models = {**identity["models"], **identity.get("security_models_sha256", {})}
+    yield "- models: " + ", ".join(f"{name} {value[:12]}" for name, value in models.items())
     yield f"- temperature {settings.temperature}, top-p {settings.top_p}, seeds {', '.join(map(str, settings.seeds))}"
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
@@ -116,7 +116,7 @@ def summary_lines(results: Results) -> Iterator[str]:
     yield f"- checkers {generations[-1]['checkers']}{again}"
     tokens, seconds = (sum(getattr(one, name) for one in results.costs.values()) for name in ("tokens", "seconds"))
     yield f"- {tokens} tokens generated in {seconds:.0f} s"
-    yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences to origin are paired"
+    yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences are paired"
 
 
 def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] | None) -> Iterator[str]:
@@ -129,10 +129,10 @@ def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] 
             for arm in results.arms(benchmark)
         ],
     )
-    compared = [arm for arm in results.arms(benchmark) if arm != ORIGIN]
+    compared = [arm for arm in results.arms(benchmark) if arm != results.against]
     if any(one.difference for one in figures):
         yield ""
-        yield "Differences to origin, in points:"
+        yield f"Differences to {results.against}, in points:"
         yield ""
         headline = [one for one in ("engaged_security", "joint", "functional", "pass@1", "pass@10") if one in overall]
         yield from markdown_table(

@@ -8,7 +8,6 @@ from html import escape
 from importlib.resources import files
 from itertools import groupby
 
-from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.intervals import in_words
 from cosec.evaluation.report import COLUMNS, percent, shown_metrics, summary_lines
 from cosec.evaluation.results import ALL, Results, Shown
@@ -64,8 +63,9 @@ def _rates(results: Results, benchmark: str) -> Iterator[str]:
         for metric in metrics:
             figure = results.figure(benchmark, arm, metric)
             shown = percent(figure.interval if figure else None)
-            if figure is not None and figure.difference is not None and arm != ORIGIN:
-                shown += f'<small title="difference to origin, in points">{escape(in_words(figure.difference))}</small>'
+            if figure is not None and figure.difference is not None:
+                title = escape(f"difference to {results.against}, in points")
+                shown += f'<small title="{title}">{escape(in_words(figure.difference))}</small>'
             cells.append(shown)
         rows.append(cells)
     yield _table(["arm", *(COLUMNS.get(metric, metric) for metric in metrics)], rows)

@@ -1,4 +1,4 @@
-"""A study's records as tables of numbers: every rate of every arm with its interval and its difference to origin."""
+"""A study's records as tables of numbers: every rate of every arm, with its interval and its difference to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosec.errors import StudyError
+from cosec.errors import SettingsError, StudyError
 from cosec.evaluation.arms import ORIGIN
 from cosec.evaluation.checkers.finding import Finding
 from cosec.evaluation.intervals import Interval, mean_interval, paired_difference
@@ -44,7 +44,7 @@ class Figure:
     interval: Interval
 
     difference: Interval | None = None
-    """To origin, paired; None for origin itself, and where origin was not measured."""
+    """To the arm that the results are ``against``, paired; None for that arm, and where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,9 @@ class Results:
 
     settings: StudySettings
 
+    against: str
+    """The arm that differences are to."""
+
     figures: tuple[Figure, ...]
 
     verdicts: Mapping[tuple[str, str], tuple[Verdict, ...]]
@@ -119,15 +122,22 @@ class Results:
         return list(dict.fromkeys(one.arm for one in self.figures if one.benchmark == benchmark))
 
 
-def read_results(folder: StudyFolder) -> Results:
+def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
     """Compute every figure of a study, finished or not.
+
+    Args:
+        folder: The study.
+        against: The arm that the others are compared with.
 
     Raises:
         StudyError: If the folder holds no study, or nothing was judged yet.
+        SettingsError: If the study has no arm ``against``.
     """
     manifest = folder.manifest()
     known = {"name": manifest["name"], **manifest["identity"]}
     settings = StudySettings.model_validate({k: v for k, v in known.items() if k in StudySettings.model_fields})
+    if against != ORIGIN and against not in settings.arms:
+        raise SettingsError(f"The study has no arm {against!r} to compare with, only {', '.join(settings.arms)}.")
     records: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for unit, record in folder.records(current_verdicts(folder)):
         benchmark, arm, *_ = unit.split("/")
@@ -141,7 +151,8 @@ def read_results(folder: StudyFolder) -> Results:
     return Results(
         manifest=manifest,
         settings=settings,
-        figures=(*_scenario_figures(verdicts), *_function_figures(functions)),
+        against=against,
+        figures=(*_scenario_figures(verdicts, against), *_function_figures(functions, against)),
         verdicts=verdicts,
         shown=_shown(folder, settings, verdicts),
         recorded=sum(map(len, records.values())),
@@ -158,12 +169,12 @@ def verdict_of(record: Record) -> Verdict:
     return Verdict(scenario=scenario, state=state, findings=findings, **fields)
 
 
-def _scenario_figures(verdicts: Mapping[tuple[str, str], Sequence[Verdict]]) -> Iterator[Figure]:
+def _scenario_figures(verdicts: Mapping[tuple[str, str], Sequence[Verdict]], against: str) -> Iterator[Figure]:
     arms = {key: arm_of(found) for key, found in verdicts.items()}
     for (benchmark, name), arm in arms.items():
-        origin = None if name == ORIGIN else arms.get((benchmark, ORIGIN))
+        other = None if name == against else arms.get((benchmark, against))
         for cwe in (None, *sorted(set(arm.cwes))):
-            shown = differences(arm, origin, cwe) if origin is not None else {}
+            shown = differences(arm, other, cwe) if other is not None else {}
             for metric, interval in rates(arm, cwe).items():
                 yield Figure(
                     benchmark=benchmark,
@@ -179,17 +190,17 @@ def _scenario_figures(verdicts: Mapping[tuple[str, str], Sequence[Verdict]]) -> 
                 yield Figure(benchmark=benchmark, arm=name, cwe=ALL, metric=f"joint@{k}", interval=mean_interval(table))
 
 
-def _function_figures(functions: Mapping[tuple[str, str], Sequence[Record]]) -> Iterator[Figure]:
+def _function_figures(functions: Mapping[tuple[str, str], Sequence[Record]], against: str) -> Iterator[Figure]:
     counted = {key: _counts(found) for key, found in functions.items()}
     for (benchmark, name), counts in counted.items():
-        origin = counted.get((benchmark, ORIGIN))
+        other = counted.get((benchmark, against))
         for k in KS:
             table = _pass_table(counts, counts, k)
             if not np.isfinite(table).any():
                 continue
             difference = None
-            if origin is not None and name != ORIGIN:
-                difference = paired_difference(_pass_table(counts, origin, k), _pass_table(origin, counts, k))
+            if other is not None and name != against:
+                difference = paired_difference(_pass_table(counts, other, k), _pass_table(other, counts, k))
             yield Figure(
                 benchmark=benchmark,
                 arm=name,

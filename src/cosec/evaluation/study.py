@@ -48,6 +48,9 @@ class StudySettings(BaseModel):
 
     security: str = "default"
 
+    security_models: Mapping[str, str] = Field(default_factory=dict)
+    """Other security models, by the names that arms call them by: ``cosec-plus@NAME``."""
+
     endpoint: str | None = None
     """Measure a served model instead: its only arm is ``endpoint``."""
 
@@ -79,14 +82,17 @@ class StudySettings(BaseModel):
         return benchmarks
 
     def decoding_arms(self) -> list[DecodingArm]:
-        """The arms, read.
-
-        Raises:
-            SettingsError: If one is unknown.
-        """
+        """The arms, read; raises SettingsError if one is unknown, or its security model is."""
         if self.endpoint is not None:
             return [DecodingArm(name="endpoint", alone="target")]
-        return [parse_arm(one) for one in self.arms]
+        arms = [parse_arm(one) for one in self.arms]
+        for arm in arms:
+            if arm.security is not None and arm.security not in self.security_models:
+                raise SettingsError(
+                    f"The arm {arm.name!r} takes a security model {arm.security!r}; give it under [security_models] in "
+                    f"the recipe (there: {', '.join(self.security_models) or 'none'})."
+                )
+        return arms
 
 
 def study_settings(values: Mapping[str, Any]) -> StudySettings:
@@ -172,7 +178,7 @@ def _chunks(tasks: Sequence[Task], size: int) -> list[tuple[Task, ...]]:
     return [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]
 
 
-GROWING = ("arms", "seeds")
+GROWING = ("arms", "seeds", "security_models", "security_models_sha256")
 """What a study may gain later: units belong to one arm and one seed."""
 
 
@@ -182,6 +188,7 @@ def open_study(
     units: Sequence[Unit],
     models: Mapping[str, Any],
     *,
+    named: Mapping[str, str] | None = None,
     environment: Mapping[str, Any] | None = None,
     checkers: str = UNKNOWN,
     rejudge: bool = False,
@@ -193,6 +200,7 @@ def open_study(
         settings: What it computes.
         units: All of it.
         models: Hashes of the weights.
+        named: The same of ``security_models``, as far as arms take them.
         environment: The machine and versions, for the record.
         checkers: Version of what judges.
         rejudge: Judge what is recorded again, if other checkers judged it.
@@ -204,7 +212,7 @@ def open_study(
     each = sum(unit.size for unit in units) // (len(settings.arms) * len(settings.seeds))
     manifest = {
         "name": settings.name,
-        "identity": identity(settings, units, models),
+        "identity": {**identity(settings, units, models), "security_models_sha256": dict(named or {})},
         "completions_each": each,
         "environment": dict(environment or {}),
         **first_judgement(checkers),

@@ -1,0 +1,79 @@
+"""The models of a study: the target with each security model that some arm takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cosec.evaluation.tasks import expand
+
+if TYPE_CHECKING:
+    from cosec.decoding.pairing import PreparedPair
+    from cosec.evaluation.arms import DecodingArm
+    from cosec.evaluation.generation import LocalGenerator
+    from cosec.evaluation.read_prompts import ReadPrompts
+    from cosec.evaluation.study import StudySettings
+    from cosec.models.loading import ModelPair
+
+
+class StudyModels:
+    """Every pair a study needs, each loaded whole, so that no pair's adapter is in another's weights."""
+
+    def __init__(self, settings: StudySettings, *, dtype: str, device_map: str | None, rows: int) -> None:
+        """Load the study's own pair, and one for each security model that arms call by name.
+
+        Args:
+            settings: What the study computes.
+            dtype: As for ``load_pair``.
+            device_map: As for ``load_pair``.
+            rows: Completions decoded at once.
+
+        Raises:
+            DataError: If a name stands for an environment variable that is not set.
+            ModelError: If a model cannot be found, read or trusted.
+        """
+        from cosec.cli.generate import load
+        from cosec.evaluation.read_prompts import DEFAULT_MEMORY, ReadPrompts
+
+        arms = settings.decoding_arms()
+        called = dict.fromkeys(arm.security for arm in arms if arm.security is not None)
+        needs_security = any(arm.alone != "target" and arm.security is None for arm in arms)
+        own = expand(settings.security) if needs_security else "none"
+        target = expand(settings.target)
+        self._rows = rows
+        self._pairs: dict[str | None, tuple[PreparedPair, ReadPrompts]] = {}
+        wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
+        for name, security in wanted:
+            pair = load(target, security, dtype, device_map)
+            self._pairs[name] = pair, ReadPrompts.within(pair, DEFAULT_MEMORY // len(wanted))
+        own_pair, _ = self._pairs[None]
+        self.hashes = _hashes(own_pair.pair)
+        """Of the study's own pair, and the type it is computed in where it is not float32."""
+        self.named_hashes = {name: _security_hash(pair.pair) for name, (pair, _) in self._pairs.items() if name}
+        """Of the security models that arms call by name."""
+
+    def generator(self, arm: DecodingArm) -> LocalGenerator:
+        """What completes an arm's tasks."""
+        from cosec.evaluation.generation import LocalGenerator
+
+        pair, read = self._pairs[arm.security]
+        return LocalGenerator(pair, arm, rows=self._rows, read=read)
+
+
+def _hashes(pair: ModelPair) -> dict[str, str]:
+    from cosec.models.identity import file_sha256, model_fingerprint
+
+    dtype = str(pair.target.model.dtype).removeprefix("torch.")
+    # First, as a refusal shows the beginning of what differs.
+    found = {} if dtype == "float32" else {"dtype": dtype}
+    found["target"] = model_fingerprint(pair.target.path)
+    if pair.security is not None:
+        found["security"] = model_fingerprint(pair.security.path)
+    if pair.adapter is not None:
+        found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
+    return found
+
+
+def _security_hash(pair: ModelPair) -> str:
+    """The security model's hash; of an adapter its own and its base's."""
+    found = _hashes(pair)
+    return "+".join(found[part] for part in ("security", "adapter") if part in found)
