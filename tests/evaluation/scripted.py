@@ -40,12 +40,15 @@ class ScriptedGenerator:
     def _sample(self, task: Task, sample: int, seed: int) -> Sample:
         digest = hashlib.sha256(f"{self.arm.name}/{task.id}/{sample}/{seed}".encode()).digest()
         text = TEXTS[digest[0] % len(TEXTS)]
+        drafted = 0 if self.arm.alone else len(text.split())
         return Sample(
             task=task.id,
             sample=sample,
             text=text,
             finish_reason="stop",
             tokens=len(text.split()),
+            drafted=drafted,
+            accepted=digest[1] % (drafted + 1),
             changed=1,
             marks=((1, 6),),
             seconds=round(time.monotonic() % 1, 3),

@@ -90,10 +90,31 @@ def test_problems_are_reported_as_pass_at_k_up_to_the_number_of_samples(tmp_path
     benchmark = {"name": "few", "problems": str(problems), "samples": 5}
     run(settings(tmp_path, benchmarks=(benchmark,), arms=("origin", "cosec-plus"), seeds=(0,)), tmp_path / "out")
     results = read_results(StudyFolder(tmp_path / "out"))
-    assert {one.metric for one in results.figures} == {"pass@1", "pass@5"}
+    assert {one.metric for one in results.figures} == {"pass@1", "pass@5", "accepted"}
     figure = results.figure("few", "cosec-plus", "pass@1")
     assert figure is not None
     assert figure.difference is not None
+
+
+def test_the_share_of_proposals_that_stand_is_reported_for_arms_that_draft(folder: StudyFolder) -> None:
+    results = read_results(folder, "gate:strength=0.1")
+    assert results.figure("tiny", "origin", "accepted") is None
+    shares: dict[str, list[float]] = {}
+    for seed in (0, 1):
+        sums: dict[str, list[int]] = {}
+        for unit, one in folder.records("completions"):
+            if unit.startswith(f"tiny/gate;strength=0.1/seed-{seed}/"):
+                task = sums.setdefault(one["task"], [0, 0])
+                task[0] += one["accepted"]
+                task[1] += one["drafted"]
+        for name, (accepted, drafted) in sums.items():
+            shares.setdefault(name, []).append(accepted / drafted)
+    figure = results.figure("tiny", "gate:strength=0.1", "accepted")
+    assert figure is not None
+    assert figure.interval.value == pytest.approx(sum(sum(one) / len(one) for one in shares.values()) / len(shares))
+    assert figure.interval.units == len(shares) == 3
+    assert figure.difference is None
+    assert "proposals that stand" in markdown(results)
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:

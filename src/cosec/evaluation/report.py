@@ -25,8 +25,9 @@ COLUMNS = {
     "duplicate": "duplicate",
     "unscored": "unscored",
     "changed_tokens": "tokens changed",
+    "accepted": "proposals that stand",
 }
-"""Heading of each rate of scenarios."""
+"""Heading of each rate."""
 
 
 def write_report(folder: StudyFolder, results: Results | None = None) -> list[Path]:

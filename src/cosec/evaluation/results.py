@@ -152,7 +152,11 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
         manifest=manifest,
         settings=settings,
         against=against,
-        figures=(*_scenario_figures(verdicts, against), *_function_figures(functions, against)),
+        figures=(
+            *_scenario_figures(verdicts, against),
+            *_function_figures(functions, against),
+            *_acceptance_figures(folder, keys, against),
+        ),
         verdicts=verdicts,
         shown=_shown(folder, settings, verdicts),
         recorded=sum(map(len, records.values())),
@@ -229,6 +233,37 @@ def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
     seeds = sorted({seed for _, seed in counts} & {seed for _, seed in other})
     values = [[pass_at_k(*counts.get((task, seed), (0, 0)), k) for seed in seeds] for task in tasks]
     return np.array([[np.nan if one is None else one for one in row] for row in values], dtype=float)
+
+
+def _acceptance_figures(folder: StudyFolder, keys: Sequence[tuple[str, str]], against: str) -> Iterator[Figure]:
+    """How many of the security model's proposals stand, among those at emitted tokens."""
+    counts: dict[tuple[str, str], dict[tuple[str, int], list[int]]] = {key: {} for key in keys}
+    for unit, record in folder.records(COMPLETIONS):
+        benchmark, arm, seed, _ = unit.split("/")
+        key = benchmark, arm.replace(";", ":")
+        if record["drafted"] and key in counts:
+            sums = counts[key].setdefault((record["task"], int(seed.removeprefix("seed-"))), [0, 0])
+            sums[0], sums[1] = sums[0] + record["accepted"], sums[1] + record["drafted"]
+    for (benchmark, name), own in counts.items():
+        other = counts.get((benchmark, against), {})
+        if own:
+            difference = None
+            if other and name != against:
+                difference = paired_difference(_share_table(own, other), _share_table(other, own))
+            interval = mean_interval(_share_table(own, own))
+            yield Figure(
+                benchmark=benchmark, arm=name, cwe=ALL, metric="accepted", interval=interval, difference=difference
+            )
+
+
+def _share_table(
+    counts: Mapping[tuple[str, int], Sequence[int]], other: Mapping[tuple[str, int], Sequence[int]]
+) -> np.ndarray:
+    """Part of a whole per task and seed that both arms have."""
+    tasks = sorted({task for task, _ in counts} & {task for task, _ in other})
+    seeds = sorted({seed for _, seed in counts} & {seed for _, seed in other})
+    known = {key: part / whole for key, (part, whole) in counts.items()}
+    return np.array([[known.get((task, seed), np.nan) for seed in seeds] for task in tasks], dtype=float)
 
 
 def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
