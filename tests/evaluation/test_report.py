@@ -117,6 +117,11 @@ def test_the_share_of_proposals_that_stand_is_reported_for_arms_that_draft(folde
     assert "proposals that stand" in markdown(results)
 
 
+def test_what_only_one_arm_has_is_not_compared(results: Results) -> None:
+    (heading,) = [line for line in markdown(results).splitlines() if line.startswith("| arm | secure of engaged |")][1:]
+    assert "proposals that stand" not in heading
+
+
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="holds no study"):
         read_results(StudyFolder(tmp_path))

@@ -85,6 +85,10 @@ HEADLINE = ("engaged_security", "joint", "functional", "engaged", "parsable", "p
 """What a narrow terminal shows."""
 
 
+DIFFERENCES = ("engaged_security", "joint", "functional", "pass@1", "pass@10", "accepted")
+"""What the report takes differences of."""
+
+
 def markdown(results: Results, metrics: Collection[str] | None = None) -> str:
     """The report as text; with ``metrics``, only these of every benchmark."""
     return "\n".join(_lines(results, metrics)) + "\n"
@@ -135,7 +139,8 @@ def _benchmark_lines(results: Results, benchmark: str, metrics: Collection[str] 
         yield ""
         yield f"Differences to {results.against}, in points:"
         yield ""
-        headline = [one for one in ("engaged_security", "joint", "functional", "pass@1", "pass@10") if one in overall]
+        known = {one.metric for one in figures if one.difference} & {*overall}
+        headline = [one for one in DIFFERENCES if one in known]
         yield from markdown_table(
             ["arm", *(COLUMNS.get(metric, metric) for metric in headline)],
             [[arm, *(_difference(results.figure(benchmark, arm, metric)) for metric in headline)] for arm in compared],
