@@ -151,6 +151,9 @@ def test_one_study_compares_several_security_models(
     assert "no arm 'gate'" in refusal(capsys, "report", str(out), "--against", "gate")
     other = written('"origin", "cosec-plus@small"', small=models.adapter)
     assert "security_models.small" in refusal(capsys, "study", other, "--out", str(out))
+    whole = written('"origin", "gate@small"', small=models.security)
+    assert "The arm 'gate@small': This rule compares" in refusal(capsys, "study", whole, "--out", str(tmp_path / "no"))
+    assert not (tmp_path / "no").exists(), "refused before anything is generated"
     unknown = written('"origin", "cosec-plus@large"', small=models.security)
     assert "'large'; give it under [security_models]" in refusal(capsys, "study", unknown, "--out", str(out))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cosec.errors import SettingsError
 from cosec.evaluation.tasks import expand
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class StudyModels:
         Raises:
             DataError: If a name stands for an environment variable that is not set.
             ModelError: If a model cannot be found, read or trusted.
+            SettingsError: If an arm's rule does not suit its security model; names the arm.
         """
         from cosec.cli.generate import load
         from cosec.evaluation.read_prompts import DEFAULT_MEMORY, ReadPrompts
@@ -50,6 +52,17 @@ class StudyModels:
         """Of the study's own pair, and the type it is computed in where it is not float32."""
         self.named_hashes = {name: _security_hash(pair.pair) for name, (pair, _) in self._pairs.items() if name}
         """Of the security models that arms call by name."""
+        for arm in arms:  # nothing is generated for a study that could not be finished
+            self._check(arm)
+
+    def _check(self, arm: DecodingArm) -> None:
+        from cosec.decoding.completer import rule_and_lanes
+        from cosec.decoding.settings import SamplingSettings
+
+        try:
+            rule_and_lanes(self._pairs[arm.security][0], arm.settings(SamplingSettings()), arm.alone)
+        except SettingsError as error:
+            raise SettingsError(f"The arm {arm.name!r}: {error}") from error
 
     def generator(self, arm: DecodingArm) -> LocalGenerator:
         """What completes an arm's tasks."""
