@@ -50,7 +50,9 @@ class StudyModels:
         own_pair, _ = self._pairs[None]
         self.hashes = _hashes(own_pair.pair)
         """Of the study's own pair, and the type it is computed in where it is not float32."""
-        self.named_hashes = {name: _security_hash(pair.pair) for name, (pair, _) in self._pairs.items() if name}
+        self.named_hashes = {
+            name: "+".join(_security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
+        }
         """Of the security models that arms call by name."""
         for arm in arms:  # nothing is generated for a study that could not be finished
             self._check(arm)
@@ -73,20 +75,21 @@ class StudyModels:
 
 
 def _hashes(pair: ModelPair) -> dict[str, str]:
-    from cosec.models.identity import file_sha256, model_fingerprint
+    from cosec.models.identity import model_fingerprint
 
     dtype = str(pair.target.model.dtype).removeprefix("torch.")
     # First, as a refusal shows the beginning of what differs.
     found = {} if dtype == "float32" else {"dtype": dtype}
-    found["target"] = model_fingerprint(pair.target.path)
+    return {**found, "target": model_fingerprint(pair.target.path), **_security_hashes(pair)}
+
+
+def _security_hashes(pair: ModelPair) -> dict[str, str]:
+    """Of a model of its own, or of an adapter and its base where that is not the target."""
+    from cosec.models.identity import file_sha256, model_fingerprint
+
+    found = {}
     if pair.security is not None:
         found["security"] = model_fingerprint(pair.security.path)
     if pair.adapter is not None:
         found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
     return found
-
-
-def _security_hash(pair: ModelPair) -> str:
-    """The security model's hash; of an adapter its own and its base's."""
-    found = _hashes(pair)
-    return "+".join(found[part] for part in ("security", "adapter") if part in found)

@@ -148,6 +148,7 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
     keys = sorted(records, key=lambda key: ([one.name for one in settings.benchmarks].index(key[0]), order[key[1]]))
     verdicts = {key: tuple(map(verdict_of, records[key])) for key in keys if "state" in records[key][0]}
     functions = {key: records[key] for key in keys if "passed" in records[key][0]}
+    completions = [_Completion(unit, record) for unit, record in folder.records(COMPLETIONS)]
     return Results(
         manifest=manifest,
         settings=settings,
@@ -155,14 +156,23 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
         figures=(
             *_scenario_figures(verdicts, against),
             *_function_figures(functions, against),
-            *_acceptance_figures(folder, keys, against),
+            *_acceptance_figures(completions, keys, against),
         ),
         verdicts=verdicts,
-        shown=_shown(folder, settings, verdicts),
+        shown=_shown(completions, settings, verdicts),
         recorded=sum(map(len, records.values())),
         expected=int(manifest["completions_each"]) * len(settings.arms) * len(settings.seeds),
-        costs=_costs(folder),
+        costs=_costs(completions),
     )
+
+
+class _Completion:
+    """A recorded completion, with what the name of its unit says."""
+
+    def __init__(self, unit: str, record: Record) -> None:
+        self.benchmark, arm, seed, _ = unit.split("/")
+        self.arm, self.seed = arm.replace(";", ":"), int(seed.removeprefix("seed-"))
+        self.record = record
 
 
 def verdict_of(record: Record) -> Verdict:
@@ -229,51 +239,48 @@ def _counts(records: Sequence[Record]) -> Counts:
 
 def _pass_table(counts: Counts, other: Counts, k: int) -> np.ndarray:
     """pass@k per task and seed that both arms have."""
-    tasks = sorted({task for task, _ in counts} & {task for task, _ in other})
-    seeds = sorted({seed for _, seed in counts} & {seed for _, seed in other})
-    values = [[pass_at_k(*counts.get((task, seed), (0, 0)), k) for seed in seeds] for task in tasks]
-    return np.array([[np.nan if one is None else one for one in row] for row in values], dtype=float)
+    return _shared_table({key: pass_at_k(*found, k) for key, found in counts.items()}, other)
 
 
-def _acceptance_figures(folder: StudyFolder, keys: Sequence[tuple[str, str]], against: str) -> Iterator[Figure]:
-    """How many of the security model's proposals stand, among those at emitted tokens."""
-    counts: dict[tuple[str, str], dict[tuple[str, int], list[int]]] = {key: {} for key in keys}
-    for unit, record in folder.records(COMPLETIONS):
-        benchmark, arm, seed, _ = unit.split("/")
-        key = benchmark, arm.replace(";", ":")
-        if record["drafted"] and key in counts:
-            sums = counts[key].setdefault((record["task"], int(seed.removeprefix("seed-"))), [0, 0])
-            sums[0], sums[1] = sums[0] + record["accepted"], sums[1] + record["drafted"]
-    for (benchmark, name), own in counts.items():
-        other = counts.get((benchmark, against), {})
-        if own:
-            difference = None
-            if other and name != against:
-                difference = paired_difference(_share_table(own, other), _share_table(other, own))
-            interval = mean_interval(_share_table(own, own))
-            yield Figure(
-                benchmark=benchmark, arm=name, cwe=ALL, metric="accepted", interval=interval, difference=difference
-            )
-
-
-def _share_table(
-    counts: Mapping[tuple[str, int], Sequence[int]], other: Mapping[tuple[str, int], Sequence[int]]
+def _shared_table(
+    values: Mapping[tuple[str, int], float | None], other: Mapping[tuple[str, int], object]
 ) -> np.ndarray:
-    """Part of a whole per task and seed that both arms have."""
-    tasks = sorted({task for task, _ in counts} & {task for task, _ in other})
-    seeds = sorted({seed for _, seed in counts} & {seed for _, seed in other})
-    known = {key: part / whole for key, (part, whole) in counts.items()}
-    return np.array([[known.get((task, seed), np.nan) for seed in seeds] for task in tasks], dtype=float)
+    """A value per task and seed that both arms have; NaN where it is undefined."""
+    tasks = sorted({task for task, _ in values} & {task for task, _ in other})
+    seeds = sorted({seed for _, seed in values} & {seed for _, seed in other})
+    rows = [[values.get((task, seed)) for seed in seeds] for task in tasks]
+    return np.array([[np.nan if one is None else one for one in row] for row in rows], dtype=float)
 
 
-def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
+def _acceptance_figures(
+    completions: Sequence[_Completion], keys: Sequence[tuple[str, str]], against: str
+) -> Iterator[Figure]:
+    """How many of the security model's proposals stand, among those at emitted tokens."""
+    sums: dict[tuple[str, str], dict[tuple[str, int], list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for one in completions:
+        if one.record["drafted"]:
+            counted = sums[one.benchmark, one.arm][one.record["task"], one.seed]
+            counted[0] += one.record["accepted"]
+            counted[1] += one.record["drafted"]
+    shares = {key: {place: part / whole for place, (part, whole) in counted.items()} for key, counted in sums.items()}
+    for benchmark, name in keys:
+        if (own := shares.get((benchmark, name))) is None:
+            continue
+        other, difference = shares.get((benchmark, against)), None
+        if other is not None and name != against:
+            difference = paired_difference(_shared_table(own, other), _shared_table(other, own))
+        interval = mean_interval(_shared_table(own, own))
+        yield Figure(
+            benchmark=benchmark, arm=name, cwe=ALL, metric="accepted", interval=interval, difference=difference
+        )
+
+
+def _costs(completions: Sequence[_Completion]) -> dict[tuple[str, str], Cost]:
     """Sums over each benchmark and arm."""
     sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0, 0, 0, 0.0])
-    for unit, record in folder.records(COMPLETIONS):
-        benchmark, arm, *_ = unit.split("/")
-        key = benchmark, arm.replace(";", ":")
+    for one in completions:
         for index, name in enumerate(("tokens", "changed", "decisions", "seconds")):
-            sums[key][index] += record[name]
+            sums[one.benchmark, one.arm][index] += one.record[name]
     return {
         key: Cost(tokens=int(tokens), changed=int(changed), decisions=int(decisions), seconds=seconds)
         for key, (tokens, changed, decisions, seconds) in sums.items()
@@ -281,7 +288,7 @@ def _costs(folder: StudyFolder) -> dict[tuple[str, str], Cost]:
 
 
 def _shown(
-    folder: StudyFolder, settings: StudySettings, verdicts: Mapping[tuple[str, str], Sequence[Verdict]]
+    completions: Sequence[_Completion], settings: StudySettings, verdicts: Mapping[tuple[str, str], Sequence[Verdict]]
 ) -> tuple[Shown, ...]:
     prompts = {task.id: task.prompt for one in settings.benchmarks if one.scenarios for task in tasks_of(one)}
     judged = {
@@ -291,20 +298,20 @@ def _shown(
         if one.seed == settings.seeds[0]
     }
     shown = []
-    for unit, record in folder.records(COMPLETIONS):
-        benchmark, arm, seed, _ = unit.split("/")
-        key = (benchmark, arm.replace(";", ":"), record["task"], int(seed.removeprefix("seed-")), record["sample"])
+    for one in completions:
+        record = one.record
+        key = (one.benchmark, one.arm, record["task"], one.seed, record["sample"])
         if key in judged and record["task"] in prompts:
             shown.append(
                 Shown(
-                    benchmark=benchmark,
-                    arm=key[1],
-                    task=key[2],
-                    prompt=prompts[key[2]],
+                    benchmark=one.benchmark,
+                    arm=one.arm,
+                    task=record["task"],
+                    prompt=prompts[record["task"]],
                     text=record["text"],
                     marks=tuple((start, length) for start, length in record["marks"]),
-                    seed=key[3],
-                    sample=key[4],
+                    seed=one.seed,
+                    sample=record["sample"],
                     verdict=judged[key],
                 )
             )
