@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cosec.decoding.sampling import TokenDistribution
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
@@ -31,6 +33,9 @@ class Draft:
     chances: Float[Tensor, "rows k"] | None = None
     """One uniform number in [0, 1) for each proposal; for rules that accept by chance."""
 
+    proposals: TokenDistribution | None = None
+    """What the tokens were drawn from, where it is at hand: one drafted token a row, and one rule for all rows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
@@ -46,8 +51,14 @@ class Position:
     """The security model's own base's; None when the rule does not ask for it. Where the target *is* the base, the very
     same tensor, which a rule may take as a sign."""
 
+    law: TokenDistribution | None = None
+    """What the rule's verdict said that the place is drawn from; None where it has to be worked out (again)."""
+
+    proposal: TokenDistribution | None = None
+    """What the proposal was drawn from; None where it has to be worked out (again)."""
+
     def of_rows(self, rows: Sequence[int] | Int[Tensor, "chosen"]) -> Position:
-        """These rows only, in this order."""
+        """These rows only, in this order, without what was worked out before."""
         return Position.picked(
             lambda each: each[rows], self.target_log_probs, self.security_log_probs, self.base_log_probs
         )

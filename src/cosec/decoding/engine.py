@@ -8,7 +8,7 @@ and sampling of its own. Knows neither text nor models, only lanes and rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Literal
 
@@ -22,6 +22,7 @@ from cosec.decoding.lanes import Lanes, Scores
 from cosec.decoding.randomness import Role, sequence_key, uniforms
 from cosec.decoding.row_rules import RowRules
 from cosec.decoding.rules import rule_for
+from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.decoding.verification import Rule, Verification
@@ -183,13 +184,15 @@ class Run:
         keys = [row.key for row in self._rows]
         proposed: list[Tensor] = []
         proposal_probs: list[Tensor] = []
+        drawn_from: list[TokenDistribution | None] = []
 
         def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
             _refuse_nan("security", log_probs)
             numbers = uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL)
-            tokens, probs = self._rules.propose(log_probs, numbers)
+            tokens, probs, distribution = self._rules.propose(log_probs, numbers)
             proposed.append(tokens)
             proposal_probs.append(probs)
+            drawn_from.append(distribution)
             return tokens
 
         scores = lanes.advance(self._pending, k, propose)
@@ -206,6 +209,7 @@ class Run:
                 proposal_probs=torch.stack(proposal_probs, dim=1),
                 base_log_probs=scores.base_log_probs,
                 chances=self._chances(keys, k) if self._rules.draws_acceptance else None,
+                proposals=drawn_from[0] if k == 1 else None,
             )
             verdict = self._rules.verify(draft, scores.target_log_probs)
             accepted = verdict.accepted_count.tolist()
@@ -217,8 +221,9 @@ class Run:
                 draft_seconds=scores.draft_seconds,
                 target_seconds=scores.target_seconds,
             )
-        emitted = self._with_fallbacks(tokens, accepted, scores, keys)
-        return _Block(emitted, accepted, tokens if proposed else None, verdict, scores)
+        block = _Block(tokens, accepted, tokens if proposed else None, verdict, scores)
+        block.token_ids = self._with_fallbacks(block, drawn_from[0] if proposed and k == 1 else None, keys)
+        return block
 
     def _chances(self, keys: list[bytes], k: int) -> Float[Tensor, "rows k"]:
         """A number per row and drafted position, the same for every draft length."""
@@ -226,8 +231,12 @@ class Run:
         columns = [uniforms(keys, [start + index for start in positions], Role.ACCEPTANCE) for index in range(k)]
         return torch.stack(columns, dim=1)
 
-    def _with_fallbacks(self, tokens: Tensor, accepted: list[int], scores: Scores, keys: list[bytes]) -> Tensor:
-        """The block's tokens with the first rejected one of each row replaced by the target's choice."""
+    def _with_fallbacks(self, block: _Block, proposal: TokenDistribution | None, keys: list[bytes]) -> Tensor:
+        """The block's tokens with the first rejected one of each row replaced by the rule's choice.
+
+        ``proposal`` is what the only drafted token of each row was drawn from, if it is at hand.
+        """
+        tokens, accepted = block.token_ids, block.accepted
         k = tokens.shape[1]
         rejected = [row for row, count in enumerate(accepted) if count < k]
         if not rejected:
@@ -236,7 +245,13 @@ class Run:
         positions = [self._rows[row].emitted + place for row, place in zip(rejected, places, strict=True)]
         emitted = tokens.clone()
         numbers = uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
-        emitted[rejected, places] = self._rules.fallback(rejected, _position(scores, rejected, places), numbers)
+        law = None if block.verdict is None else block.verdict.law
+        at = replace(
+            _position(block.scores, rejected, places),
+            law=law and law.of_rows([row * k + place for row, place in zip(rejected, places, strict=True)]),
+            proposal=proposal and proposal.of_rows(rejected),
+        )
+        emitted[rejected, places] = self._rules.fallback(rejected, at, numbers)
         return emitted
 
     def _emit(self, block: _Block, k: int) -> list[Emission]:

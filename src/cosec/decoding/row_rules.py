@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.verification import Rule, Verification
 
 
@@ -29,20 +30,20 @@ class RowRules:
 
     def propose(
         self, log_probs: Float[Tensor, "rows vocab"], uniforms: Float[Tensor, "rows"]
-    ) -> tuple[Int[Tensor, "rows"], Float[Tensor, "rows"]]:
-        """A proposal for each row, and the probability it was drawn with."""
+    ) -> tuple[Int[Tensor, "rows"], Float[Tensor, "rows"], TokenDistribution | None]:
+        """A proposal for each row, the probability it was drawn with, and what from where all rows share a rule."""
         groups = _groups(self._rules)
         if len(groups) == 1:
             distribution = self._rules[0].proposal(log_probs)
             tokens = distribution.sample(uniforms)
-            return tokens, distribution.prob_of(tokens)
+            return tokens, distribution.prob_of(tokens), distribution
         tokens = torch.empty(log_probs.shape[0], dtype=torch.long, device=log_probs.device)
         probs = torch.empty(log_probs.shape[0], dtype=log_probs.dtype, device=log_probs.device)
         for rule, rows in groups:
             distribution = rule.proposal(log_probs[rows])
             tokens[rows] = distribution.sample(uniforms[rows])
             probs[rows] = distribution.prob_of(tokens[rows])
-        return tokens, probs
+        return tokens, probs, None
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
         """Every row's verdict; divergences are NaN in rows whose rule knows none."""

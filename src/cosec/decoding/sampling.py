@@ -9,6 +9,7 @@ probability 0).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,8 +68,8 @@ class TokenDistribution:
         limited = torch.where(mass > 0, probs / mass, self.probs)
         return TokenDistribution(limited, self.token_ids), (mass > 0).squeeze(-1)
 
-    def of_rows(self, rows: Bool[Tensor, "rows"]) -> TokenDistribution:
-        """Only the rows that are marked."""
+    def of_rows(self, rows: Bool[Tensor, "rows"] | Int[Tensor, "chosen"] | Sequence[int]) -> TokenDistribution:
+        """Only the rows that are marked or named."""
         return TokenDistribution(self.probs[rows], None if self.token_ids is None else self.token_ids[rows])
 
     def replaced_by(self, other: TokenDistribution, rows: Int[Tensor, "others"]) -> TokenDistribution:

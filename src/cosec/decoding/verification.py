@@ -36,6 +36,9 @@ class Verification:
     gated: Bool[Tensor, "rows k"] | None = None
     """Where the rule treats the place as a security decision; None for rules that know no such places."""
 
+    law: TokenDistribution | None = None
+    """What the places are drawn from, rows * k of them, each row's in order; None for rules that need not know it."""
+
 
 @runtime_checkable
 class Rule(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -218,6 +219,38 @@ def test_steering_is_the_same_with_the_target_as_base_and_with_its_equal(strengt
     laws = [steered(at, strength).softmax(-1) for at in (itself, equal)]
     assert bool(laws[0].isfinite().all())
     assert torch.allclose(*laws, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rule", [{"name": "speculative"}, {"name": "steer", "strength": 2.0}, {"name": "gate", "strength": 5.1}]
+)
+@pytest.mark.parametrize("top_p", [0.6, 1.0])
+def test_what_the_verdict_worked_out_gives_the_same_residual_as_working_it_out_again(
+    rule: dict[str, object], top_p: float
+) -> None:
+    rows, generator = 6, torch.Generator().manual_seed(3)
+    target, security = (2.0 * torch.randn(2, rows, 1, 900, generator=generator)).log_softmax(-1)
+    chosen = rule_for(settings(rule, temperature=0.7, top_p=top_p))
+    proposal = chosen.proposal(security[:, 0])
+    tokens = proposal.sample(torch.rand(rows, generator=generator))
+    draft = Draft(
+        token_ids=tokens.unsqueeze(1),
+        security_log_probs=security,
+        proposal_probs=proposal.prob_of(tokens).unsqueeze(1),
+        base_log_probs=target,
+        chances=torch.zeros(rows, 1),
+    )
+    law, beside = chosen.verify(draft, target).law, chosen.verify(replace(draft, proposals=proposal), target).law
+    assert law is not None
+    assert beside is not None
+    assert torch.equal(beside.dense(900), law.dense(900))
+    some = [4, 1]
+    at = flattened(draft, target).of_rows(some)
+    again = chosen.fallback(at).dense(900)
+    known = chosen.fallback(replace(at, law=law.of_rows(some), proposal=proposal.of_rows(some))).dense(900)
+    assert torch.equal(known, again)
+    other = chosen.fallback(replace(at, law=law.of_rows([1, 4]), proposal=proposal.of_rows(some))).dense(900)
+    assert not torch.allclose(other, again), "what is handed over is used"
 
 
 def test_places_and_rows_keep_the_base_that_is_the_target() -> None:

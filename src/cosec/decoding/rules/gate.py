@@ -56,21 +56,27 @@ class GateRule(LosslessRule):
         divergences = self.divergence(at)
         gated = divergences > self._rule.strength
         shape = draft.token_ids.shape
-        verdict = judged(draft, self._law(at, gated))
+        verdict = judged(draft, self._law(at, gated, draft.proposals))
         return replace(verdict, divergences=divergences.reshape(shape), gated=gated.reshape(shape))
 
-    def _law(self, at: Position, gated: Bool[Tensor, "rows"]) -> TokenDistribution:
+    def _law(
+        self, at: Position, gated: Bool[Tensor, "rows"], proposals: TokenDistribution | None = None
+    ) -> TokenDistribution:
         target = self._warped(at.target_log_probs)
         decisions = gated.nonzero().squeeze(-1)
         if not len(decisions):
             return target
-        here = at.of_rows(decisions)
-        assert here.security_log_probs is not None, "the gate needs the security model"
-        source = here.security_log_probs
         if self._rule.decision == "steered":
-            source = steered(here, 1.0 if self._rule.steering_strength is None else self._rule.steering_strength)
-        plausible = here.target_log_probs >= here.target_log_probs.amax(dim=-1, keepdim=True) + self._log_floor
-        limited, possible = self._warped(source).limited_to(plausible)
+            strength = 1.0 if self._rule.steering_strength is None else self._rule.steering_strength
+            decided = self._warped(steered(at.of_rows(decisions), strength))
+        elif proposals is not None:
+            decided = proposals.of_rows(decisions)
+        else:
+            assert at.security_log_probs is not None, "the gate needs the security model"
+            decided = self._warped(at.security_log_probs[decisions])
+        here = at.target_log_probs[decisions]
+        plausible = here >= here.amax(dim=-1, keepdim=True) + self._log_floor
+        limited, possible = decided.limited_to(plausible)
         return target.replaced_by(limited.of_rows(possible), decisions[possible])
 
     @property

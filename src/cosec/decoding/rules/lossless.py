@@ -53,10 +53,11 @@ class LosslessRule(ABC):
 
     def fallback(self, at: Position) -> TokenDistribution:
         """The residual of the law over the proposal distribution; the law itself where the target runs alone."""
-        law = self.law(at)
+        law = at.law or self.law(at)
         if at.security_log_probs is None:
             return law
-        return law.beyond(self.proposal(at.security_log_probs), at.target_log_probs.shape[-1])
+        proposal = at.proposal or self.proposal(at.security_log_probs)
+        return law.beyond(proposal, at.target_log_probs.shape[-1])
 
     def _warped(self, log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
         return warped_distribution(log_probs, self._temperature, self._top_p)
@@ -75,4 +76,4 @@ def judged(draft: Draft, law: TokenDistribution) -> Verification:
     wanted = law.prob_of(draft.token_ids.flatten()).reshape(draft.token_ids.shape)
     ratios = (wanted / draft.proposal_probs).clamp(max=1.0)
     standing = (draft.chances.to(ratios.device) < ratios).int().cumprod(dim=-1)
-    return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios)
+    return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios, law=law)
