@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own habit
 from torch import Tensor, nn
 
+from cosec.models.host_memory import give_back_free_memory
 from cosec.models.mapped_pages import drop_pages, mapped_ranges
 from cosec.models.shared_weights import LoraRows
 
@@ -90,4 +91,6 @@ def pack_linears(model: nn.Module) -> int:
                     setattr(parent, name, PackedLinear(child))
                 drop_pages(child.weight, ranges)
                 replaced += 1
+    if replaced:
+        give_back_free_memory()  # what was put together to be packed
     return replaced
