@@ -184,15 +184,16 @@ class Run:
         keys = [row.key for row in self._rows]
         proposed: list[Tensor] = []
         proposal_probs: list[Tensor] = []
-        drawn_from: list[TokenDistribution | None] = []
+        proposals: TokenDistribution | None = None
 
         def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
+            nonlocal proposals
             _refuse_nan("security", log_probs)
             numbers = uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL)
             tokens, probs, distribution = self._rules.propose(log_probs, numbers)
             proposed.append(tokens)
             proposal_probs.append(probs)
-            drawn_from.append(distribution)
+            proposals = distribution if k == 1 else None
             return tokens
 
         scores = lanes.advance(self._pending, k, propose)
@@ -209,7 +210,7 @@ class Run:
                 proposal_probs=torch.stack(proposal_probs, dim=1),
                 base_log_probs=scores.base_log_probs,
                 chances=self._chances(keys, k) if self._rules.draws_acceptance else None,
-                proposals=drawn_from[0] if k == 1 else None,
+                proposals=proposals,
             )
             verdict = self._rules.verify(draft, scores.target_log_probs)
             accepted = verdict.accepted_count.tolist()
@@ -222,7 +223,7 @@ class Run:
                 target_seconds=scores.target_seconds,
             )
         block = _Block(tokens, accepted, tokens if proposed else None, verdict, scores)
-        block.token_ids = self._with_fallbacks(block, drawn_from[0] if proposed and k == 1 else None, keys)
+        block.token_ids = self._with_fallbacks(block, proposals, keys)
         return block
 
     def _chances(self, keys: list[bytes], k: int) -> Float[Tensor, "rows k"]:
@@ -231,11 +232,8 @@ class Run:
         columns = [uniforms(keys, [start + index for start in positions], Role.ACCEPTANCE) for index in range(k)]
         return torch.stack(columns, dim=1)
 
-    def _with_fallbacks(self, block: _Block, proposal: TokenDistribution | None, keys: list[bytes]) -> Tensor:
-        """The block's tokens with the first rejected one of each row replaced by the rule's choice.
-
-        ``proposal`` is what the only drafted token of each row was drawn from, if it is at hand.
-        """
+    def _with_fallbacks(self, block: _Block, proposals: TokenDistribution | None, keys: list[bytes]) -> Tensor:
+        """The block's tokens with the first rejected one of each row replaced by the rule's choice."""
         tokens, accepted = block.token_ids, block.accepted
         k = tokens.shape[1]
         rejected = [row for row, count in enumerate(accepted) if count < k]
@@ -249,7 +247,7 @@ class Run:
         at = replace(
             _position(block.scores, rejected, places),
             law=law and law.of_rows([row * k + place for row, place in zip(rejected, places, strict=True)]),
-            proposal=proposal and proposal.of_rows(rejected),
+            proposal=proposals and proposals.of_rows(rejected),
         )
         emitted[rejected, places] = self._rules.fallback(rejected, at, numbers)
         return emitted

@@ -85,10 +85,8 @@ def pack_linears(model: nn.Module) -> int:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if type(child) is nn.Linear and child.weight.device.type == "cpu" and child.weight.dtype == torch.float32:
-                if isinstance(parent, LoraRows):
-                    parent.bring_along(PackedLinear(child, beside=parent.lora_a))
-                else:
-                    setattr(parent, name, PackedLinear(child))
+                beside = parent.lora_a if isinstance(parent, LoraRows) else None
+                setattr(parent, name, PackedLinear(child, beside))
                 drop_pages(child.weight, ranges)
                 replaced += 1
     if replaced:

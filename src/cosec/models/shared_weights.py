@@ -25,34 +25,30 @@ class AdapterSwitch:
 
 
 class LoraRows(nn.Module):
-    """A linear map whose leading rows get ``scale · B A x`` added."""
+    """A linear map whose leading rows get ``scale · B A x`` added.
+
+    ``base`` may be replaced by a map that gives ``A x`` after its own outputs, as a packed one does.
+    """
 
     def __init__(self, base: nn.Linear, lora_a: Tensor, lora_b: Tensor, scale: float, switch: AdapterSwitch) -> None:
         super().__init__()
-        self.base: nn.Module = base
+        self.base = base
         weight = base.weight
         self.lora_a: Tensor
         self.lora_b: Tensor
         self.register_buffer("lora_a", lora_a.to(weight), persistent=False)
         self.register_buffer("lora_b", (lora_b.float() * scale).to(weight).t().contiguous(), persistent=False)
-        self._out_features, self._rank = base.out_features, len(lora_a)
-        self._brought_along = False
         self._switch = switch
-
-    def bring_along(self, both: nn.Module) -> None:
-        """Take ``A x`` from the base's own product: ``both`` gives the base's outputs, then those of ``lora_a``."""
-        self.base, self._brought_along = both, True
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Apply the map; ``hidden`` is (rows, new, width)."""
         product: Tensor = self.base(hidden)
-        output = product[..., : self._out_features] if self._brought_along else product
+        outputs = self.lora_b.shape[1]
+        brought_along = product.shape[-1] > outputs
+        output = product[..., :outputs] if brought_along else product
         rows = self._switch.rows
         if rows:
-            if self._brought_along:
-                low = product[:rows, :, self._out_features : self._out_features + self._rank]
-            else:
-                low = F.linear(hidden[:rows], self.lora_a)
+            low = product[:rows, :, outputs:] if brought_along else F.linear(hidden[:rows], self.lora_a)
             output[:rows].flatten(0, 1).addmm_(low.flatten(0, 1), self.lora_b)
         return output
 

@@ -56,12 +56,10 @@ class GateRule(LosslessRule):
         divergences = self.divergence(at)
         gated = divergences > self._rule.strength
         shape = draft.token_ids.shape
-        verdict = judged(draft, self._law(at, gated, draft.proposals))
+        verdict = judged(draft, self._law(at, gated))
         return replace(verdict, divergences=divergences.reshape(shape), gated=gated.reshape(shape))
 
-    def _law(
-        self, at: Position, gated: Bool[Tensor, "rows"], proposals: TokenDistribution | None = None
-    ) -> TokenDistribution:
+    def _law(self, at: Position, gated: Bool[Tensor, "rows"]) -> TokenDistribution:
         target = self._warped(at.target_log_probs)
         decisions = gated.nonzero().squeeze(-1)
         if not len(decisions):
@@ -69,8 +67,8 @@ class GateRule(LosslessRule):
         if self._rule.decision == "steered":
             strength = 1.0 if self._rule.steering_strength is None else self._rule.steering_strength
             decided = self._warped(steered(at.of_rows(decisions), strength))
-        elif proposals is not None:
-            decided = proposals.of_rows(decisions)
+        elif at.proposal is not None:
+            decided = at.proposal.of_rows(decisions)
         else:
             assert at.security_log_probs is not None, "the gate needs the security model"
             decided = self._warped(at.security_log_probs[decisions])

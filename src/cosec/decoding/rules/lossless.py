@@ -11,6 +11,7 @@ Axes: rows = sequences, k = drafted tokens, vocab = entries that both models sha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -65,9 +66,10 @@ class LosslessRule(ABC):
 
 def flattened(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Position:
     """Every position of a draft as a row of its own, (rows * k, vocab)."""
-    return Position.picked(
+    places = Position.picked(
         lambda each: each.flatten(0, 1), target_log_probs, draft.security_log_probs, draft.base_log_probs
     )
+    return replace(places, proposal=draft.proposals)
 
 
 def judged(draft: Draft, law: TokenDistribution) -> Verification:
