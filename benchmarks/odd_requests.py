@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cosec.serving.wire import ChatRequest, CompletionRequest, CosecFields, InfillRequest
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, InfillRequest
 
 ENDPOINTS = {"/v1/completions": CompletionRequest, "/v1/chat/completions": ChatRequest, "/infill": InfillRequest}
 ODD: list[Any] = [

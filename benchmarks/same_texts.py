@@ -13,8 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cosec.evaluation.records import StudyFolder
-from cosec.evaluation.unit_judging import COMPLETIONS
+from cosec.evaluation.judging.unit_judging import COMPLETIONS
+from cosec.evaluation.study.records import StudyFolder
 
 Key = tuple[str, str, str, str, int]
 

@@ -18,13 +18,13 @@ from typing import Any
 from cosec.cli.demo import demo_prompts
 from cosec.cli.generate import load
 from cosec.decoding.pairing import PreparedPair
-from cosec.evaluation.environment import environment
-from cosec.evaluation.generation import LocalGenerator
-from cosec.evaluation.judges import default_judges, judges_version
-from cosec.evaluation.records import StudyFolder
+from cosec.evaluation.judging.judges import default_judges, judges_version
+from cosec.evaluation.judging.unit_judging import COMPLETIONS, Judging, JudgingBeside, RecordedUnit, judge_unit
 from cosec.evaluation.speed import measure_speed
-from cosec.evaluation.study import Study, open_study, study_settings, units_of
-from cosec.evaluation.unit_judging import COMPLETIONS, Judging, JudgingBeside, RecordedUnit, judge_unit
+from cosec.evaluation.study.environment import environment
+from cosec.evaluation.study.generation import LocalGenerator
+from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.study import Study, open_study, study_settings, units_of
 
 ROWS = 48
 """What `cosec study` keeps running."""

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 
 from cosec.cli.main import main
-from cosec.evaluation.environment import environment
-from cosec.training import alignment_objective, fused_distillation
-from cosec.training.loop import TrainingLoop
+from cosec.evaluation.study.environment import environment
+from cosec.training.alignment.align import objective as alignment_objective
+from cosec.training.loop.loop import TrainingLoop
+from cosec.training.losses import fused_distillation
 
 WARM_UP = 2
 PIECES: dict[str, tuple[Any, str]] = {

@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cosec"
-PROGRAMS = (PACKAGE / "prompts", *(PACKAGE / "scenarios").glob("cwe-*"), PACKAGE / "scenarios" / "validation")
+PROGRAMS = (
+    PACKAGE / "data" / "prompts",
+    *(PACKAGE / "data" / "scenarios").glob("cwe-*"),
+    PACKAGE / "data" / "scenarios" / "validation",
+)
 """Deliberately unfinished or vulnerable files: data, not modules."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, PROGRAMS)))

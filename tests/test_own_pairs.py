@@ -21,7 +21,7 @@ Pair = dict[str, str]
 
 
 def read_pairs(part: str) -> list[Pair]:
-    folder = Path(str(files("cosec"))) / "pairs" / part
+    folder = Path(str(files("cosec"))) / "data" / "pairs" / part
     return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
 
 
@@ -44,7 +44,7 @@ def test_each_trained_cwe_has_pairs_to_train_and_to_validate_on(cwe: str) -> Non
 
 def test_pairs_lie_in_the_file_of_their_cwe_and_keep_the_layout() -> None:
     for part in ("train", "val"):
-        for path in (Path(str(files("cosec"))) / "pairs" / part).glob("*.jsonl"):
+        for path in (Path(str(files("cosec"))) / "data" / "pairs" / part).glob("*.jsonl"):
             for line in path.read_text().splitlines():
                 pair = json.loads(line)
                 assert set(pair) == FIELDS

@@ -11,9 +11,10 @@ from cosec.cli.align import RECIPES, choose_alignment, protected_texts
 from cosec.cli.main import main
 from cosec.errors import SettingsError
 from cosec.models.families import FAMILIES
-from cosec.training import alignment, run_folder
-from cosec.training.alignment_settings import AlignmentSettings
-from cosec.training.overlap import ProtectedTexts
+from cosec.training.alignment import align as alignment
+from cosec.training.alignment.settings import AlignmentSettings
+from cosec.training.data.overlap import ProtectedTexts
+from cosec.training.loop import run_folder
 from cosec.training.settings import read_recipe, shipped_recipes
 from tests.tiny import ARCHITECTURES, save_tiny, save_tiny_adapter
 

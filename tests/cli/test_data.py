@@ -65,7 +65,7 @@ def test_plot_draws_a_png(pairs, tmp_path) -> None:
 
 
 def test_plot_without_matplotlib_says_how_to_get_it(pairs, tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("cosec.training.curves.plots_available", lambda: False)
+    monkeypatch.setattr("cosec.training.loop.curves.plots_available", lambda: False)
     assert main(["data", "stats", str(pairs), "--plot", str(tmp_path / "a.png")]) == 2
     assert "pip install 'cosec[plots]'" in capsys.readouterr().err
 

@@ -7,13 +7,13 @@ import pytest
 
 from cosec.cli.main import main
 from tests.cli.conftest import Models
+from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import judges, write_scenarios
-from tests.evaluation.test_report import PROBLEM
 
 
 @pytest.fixture(autouse=True)
 def scripted_judges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cosec.evaluation.judges.default_judges", judges)
+    monkeypatch.setattr("cosec.evaluation.judging.judges.default_judges", judges)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

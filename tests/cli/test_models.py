@@ -10,7 +10,7 @@ import pytest
 
 from cosec.cli import models as models_module
 from cosec.cli.main import main
-from cosec.models import bundled
+from cosec.models.loading import bundled
 from tests.tiny import save_tiny, save_tiny_adapter
 
 Command = Callable[..., tuple[int, str, str]]

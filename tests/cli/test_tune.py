@@ -14,7 +14,8 @@ from cosec.cli.main import main
 from cosec.cli.processes import ENTRY
 from cosec.cli.tune import choose_settings
 from cosec.errors import SettingsError
-from cosec.training import hardening, run_folder
+from cosec.training import hardening
+from cosec.training.loop import run_folder
 from cosec.training.settings import HardeningSettings
 from tests.tiny import save_tiny, save_tiny_adapter
 from tests.training.conftest import record
@@ -60,7 +61,7 @@ def test_tune_writes_an_adapter_that_names_its_base_and_settings(tiny, pairs, tm
 
 
 def test_the_adapter_loads_as_the_security_model_of_its_base(tiny, pairs, tmp_path) -> None:
-    from cosec.models.loading import load_pair
+    from cosec.models.loading.load import load_pair
 
     assert main(arguments(tiny, pairs, tmp_path / "out")) == 0
     pair = load_pair(str(tiny), str(tmp_path / "out"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.models.loading import load_pair
+from cosec.models.loading.load import load_pair
 from tests.tiny import save_tiny, save_tiny_adapter
 
 

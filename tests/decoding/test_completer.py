@@ -6,7 +6,7 @@ from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
-from cosec.models.loading import ModelPair
+from cosec.models.loading.load import ModelPair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]

@@ -7,13 +7,13 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from cosec.checking.finding import CheckReport, Finding
+from cosec.checking.rules import RULES
 from cosec.decoding.settings import SamplingSettings
-from cosec.evaluation.arms import DecodingArm
-from cosec.evaluation.checkers.finding import CheckReport, Finding
-from cosec.evaluation.checkers.rules import RULES
-from cosec.evaluation.generation import Sample
-from cosec.evaluation.judging import Judges
-from cosec.evaluation.tasks import Task
+from cosec.evaluation.judging.judging import Judges
+from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.study.generation import Sample
+from cosec.evaluation.tasks.tasks import Task
 
 TEXTS = (
     "'SELECT 1 WHERE a = ' + name)\n    return connection",  # what the checker below calls insecure

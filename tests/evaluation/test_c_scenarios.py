@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cosec.evaluation.checkers.sanitizer import SanitizerDriver
-from cosec.evaluation.extraction import extract
-from cosec.evaluation.judging import DriverVerdict
-from cosec.evaluation.scenarios import Reference, Scenario, own_scenarios
+from cosec.checking.c.driver_inputs import DriverVerdict
+from cosec.checking.c.sanitizer import SanitizerDriver
+from cosec.evaluation.extraction.extract import extract
+from cosec.evaluation.tasks.scenarios import Reference, Scenario, own_scenarios
 
 SCENARIOS = [one for one in own_scenarios(depth="decision") if one.language == "c"]
 OPEN_SCENARIOS = [one for one in own_scenarios(depth="open") if one.language == "c"]

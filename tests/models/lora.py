@@ -10,7 +10,7 @@ from torch.random import fork_rng, manual_seed
 from transformers import PreTrainedModel
 
 from cosec.models.families import lora_targets
-from cosec.models.shared_weights import AdapterSwitch, attach_adapter
+from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
 from tests.tiny import tiny_model
 
 RANK, ALPHA = 4, 8

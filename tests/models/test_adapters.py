@@ -148,7 +148,7 @@ def test_an_adapter_of_a_deeper_base_does_not_fit(adapter_folder: Path) -> None:
 
 
 def test_a_fitting_adapter_passes_without_the_bases_weights(adapter_folder: Path) -> None:
-    from cosec.models.reading import read_outline
+    from cosec.models.loading.reading import read_outline
 
     outline = read_outline("base", adapter_folder.parent / "base")
     assert all(weight.device.type == "meta" for weight in outline.parameters())

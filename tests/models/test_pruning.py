@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cosec.errors import AdapterError, SettingsError
-from cosec.models.loading import load_model
+from cosec.models.loading.load import load_model
 from cosec.models.pruning import prune_model, spread_evenly
 from cosec.models.vocabulary import shared_vocabulary
 from tests.tiny import ARCHITECTURES, save_tiny, save_tiny_adapter

@@ -9,7 +9,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from cosec.errors import VocabularyMismatch
-from cosec.models.loading import load_model
+from cosec.models.loading.load import load_model
 from cosec.models.vocabulary import SharedVocabulary, Vocabulary, compare, shared_vocabulary
 from tests.tiny import VOCABULARY_SIZE, save_tiny, tiny_tokenizer
 

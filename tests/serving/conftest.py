@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.serving.audit_log import AuditLog
-from cosec.serving.keys import KeyRing
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.access.keys import KeyRing
 from cosec.serving.server import Server, build_service
 from cosec.serving.service import Service
 from cosec.serving.settings import ServerSettings

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.odd_requests import ENDPOINTS, odd_body
 from pydantic import ValidationError
 
-from cosec.serving.wire import CompletionRequest
+from cosec.serving.api.wire import CompletionRequest
 from tests.decoding.pairs import shared_folders
 from tests.serving.conftest import Served
 

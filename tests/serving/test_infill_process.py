@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from benchmarks.serving_process import server_process
 
-from cosec.models.loading import load_pair
+from cosec.models.loading.load import load_pair
 from tests.decoding.pairs import shared_folders
 
 BEFORE, TYPED, AFTER = "def read(path):\n", "    with", "    return data\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.serving.keys import add_key, read_keys
+from cosec.serving.access.keys import add_key, read_keys
 from tests.serving.browser import Page, open_page
 from tests.serving.conftest import Served, serving
 
@@ -63,7 +63,7 @@ def test_the_strength_changes_the_result_and_the_seed_repeats_it(fresh: Page) ->
 
 
 def test_each_side_gets_its_verdict(tiny_pair: PreparedPair, page: Page) -> None:
-    judge = [sys.executable, "-m", "cosec.evaluation.text_verdict"]
+    judge = [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
     with serving(tiny_pair, checks_with=judge) as running:
         page.size(1280, 900)
         page.open(running.url + "/playground/")

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.serving.app import create_app
+from cosec.serving.api.app import create_app
 from cosec.serving.server import build_service
 from tests.serving.conftest import serving
 

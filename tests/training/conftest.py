@@ -9,7 +9,12 @@ import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["cosec.training.losses", "cosec.training.fused_loss", "cosec.training.distillation", "cosec.training.top_tokens"],
+    [
+        "cosec.training.losses.security",
+        "cosec.training.losses.fused_security",
+        "cosec.training.losses.distillation",
+        "cosec.training.losses.top_tokens",
+    ],
     "beartype.beartype",
 )
 

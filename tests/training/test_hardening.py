@@ -13,10 +13,11 @@ from peft import PeftModel
 from safetensors.torch import load_file
 
 from cosec.errors import SettingsError, TrainingError
-from cosec.training import hardening, run_folder
+from cosec.training import hardening
 from cosec.training.hardening import attach_adapter, harden
+from cosec.training.loop import run_folder
+from cosec.training.loop.progress import LossMeans, SilentProgress
 from cosec.training.objective import HardeningObjective, ReferenceCache
-from cosec.training.progress import LossMeans, SilentProgress
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES, tiny_model
 from tests.training.conftest import curve_points, record
@@ -96,8 +97,8 @@ def test_the_output_is_a_peft_adapter_that_reproduces_its_validation_loss(data, 
     result = run(data, tmp_path / "out")
     loaded = PeftModel.from_pretrained(tiny_model(), tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    from cosec.training.examples import tokenize_pairs
-    from cosec.training.security_pairs import load_pairs
+    from cosec.training.data.examples import tokenize_pairs
+    from cosec.training.data.security_pairs import load_pairs
 
     pairs = load_pairs([data], validation_share=0, seed=0)
     examples = tokenize_pairs(pairs.validation, tiny_base().tokenizer, max_tokens=64)
@@ -257,8 +258,8 @@ def reference_objective(architecture: str, cache: ReferenceCache | None = None) 
 
 
 def examples(data: Path) -> Sequence[Any]:
-    from cosec.training.examples import tokenize_pairs
-    from cosec.training.security_pairs import load_pairs
+    from cosec.training.data.examples import tokenize_pairs
+    from cosec.training.data.security_pairs import load_pairs
 
     pairs = load_pairs([data], validation_share=0, seed=0).training
     return tokenize_pairs(pairs, tiny_base().tokenizer, max_tokens=64)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.processes import group_environment
+from tests.training.alignment.test_align import weights
 from tests.training.conftest import curve_points
-from tests.training.test_alignment import weights
 from tests.training.test_hardening import assert_same_weights
 from tests.training.tiny_alignment import tiny_pair, write_documents
 

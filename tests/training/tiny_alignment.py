@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from cosec.models.families import lora_targets
-from cosec.models.loading import load_model
-from cosec.training.alignment import AlignmentPair, AlignmentResult, align, prepare_alignment
-from cosec.training.alignment_settings import AlignmentSettings
+from cosec.models.loading.load import load_model
+from cosec.training.alignment.align import AlignmentPair, AlignmentResult, align, prepare_alignment
+from cosec.training.alignment.settings import AlignmentSettings
+from cosec.training.alignment.teacher import Teacher
 from cosec.training.hardening import BaseModel
-from cosec.training.teacher import Teacher
 from tests.tiny import VOCABULARY_SIZE, save_tiny, tiny_model, tiny_tokenizer
 
 FAST: dict[str, Any] = {

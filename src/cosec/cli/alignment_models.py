@@ -11,9 +11,9 @@ from cosec.errors import SettingsError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from cosec.training.alignment import AlignmentPair
-    from cosec.training.alignment_settings import AlignmentSettings
-    from cosec.training.memory_estimate import MemoryEstimate
+    from cosec.training.alignment.align import AlignmentPair
+    from cosec.training.alignment.memory_estimate import MemoryEstimate
+    from cosec.training.alignment.settings import AlignmentSettings
 
 
 def read_shared_tokenizer(
@@ -31,8 +31,8 @@ def read_shared_tokenizer(
     """
     from cosec.models.adapters import is_adapter
     from cosec.models.description import describe_model
-    from cosec.models.loading import resolve_model
-    from cosec.models.reading import read_tokenizer
+    from cosec.models.loading.load import resolve_model
+    from cosec.models.loading.reading import read_tokenizer
     from cosec.models.vocabulary import Vocabulary, compare
 
     for role, name in (("teacher", teacher), ("student", student)):
@@ -73,10 +73,10 @@ def load_alignment_pair(
     """
     from cosec.models.families import lora_targets
     from cosec.models.identity import model_fingerprint
-    from cosec.models.loading import load_model, resolve_model
-    from cosec.training.alignment import AlignmentPair
+    from cosec.models.loading.load import load_model, resolve_model
+    from cosec.training.alignment.align import AlignmentPair
+    from cosec.training.alignment.teacher import Teacher
     from cosec.training.hardening import BaseModel
-    from cosec.training.teacher import Teacher
 
     student = load_model(names["student"], dtype="float32")
     chosen = teacher_dtype(dtype)
@@ -108,9 +108,9 @@ def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype:
     """Estimate the memory of a run, on each of its processes' devices, from the models' outlines."""
     from cosec.models.description import BYTES_PER_VALUE
     from cosec.models.families import lora_targets
-    from cosec.models.loading import resolve_model
-    from cosec.models.reading import read_outline
-    from cosec.training.memory_estimate import estimate_memory
+    from cosec.models.loading.load import resolve_model
+    from cosec.models.loading.reading import read_outline
+    from cosec.training.alignment.memory_estimate import estimate_memory
 
     outlines = {role: read_outline(name, resolve_model(name)) for role, name in names.items()}
     return estimate_memory(
@@ -131,7 +131,7 @@ def teacher_dtype(dtype: str) -> str:
     """
     import torch
 
-    from cosec.models.reading import DTYPES
+    from cosec.models.loading.reading import DTYPES
 
     if dtype not in DTYPES:
         raise SettingsError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")

@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cosec.evaluation.checkers.finding import Finding
-    from cosec.evaluation.checkers.scan import Scan
+    from cosec.checking.finding import Finding
+    from cosec.checking.scan import Scan
 
 EXIT_FINDINGS = 1
 EXIT_ERROR = 2
@@ -49,9 +49,9 @@ def check(
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
     """
-    from cosec.evaluation.checkers.baseline import new_findings
-    from cosec.evaluation.checkers.sarif import sarif_report
-    from cosec.evaluation.checkers.scan import scan
+    from cosec.checking.baseline import new_findings
+    from cosec.checking.sarif import sarif_report
+    from cosec.checking.scan import scan
 
     if labelled is not None:
         _refuse_unknown(checker, rule)
@@ -91,7 +91,7 @@ def _measure(
     """Show how right the checkers are on programs that are known to be weak or not."""
     from dataclasses import asdict
 
-    from cosec.evaluation.checkers.labelled import measure, read_labelled
+    from cosec.checking.labelled import measure, read_labelled
 
     if paths or format == "sarif":
         raise SettingsError("--labelled takes the place of paths and answers as text or json.")
@@ -121,8 +121,8 @@ def _measure(
 def _refuse_unknown(checkers: Sequence[str], rules: Sequence[str]) -> None:
     import difflib
 
-    from cosec.evaluation.checkers.registry import CHECKERS
-    from cosec.evaluation.checkers.rules import RULES
+    from cosec.checking.registry import CHECKERS
+    from cosec.checking.rules import RULES
 
     for option, values, known in (("--checker", checkers, CHECKERS), ("--rule", rules, RULES)):
         for value in values:

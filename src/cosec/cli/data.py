@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cosec.training.composition import Part
-    from cosec.training.security_pairs import PairSet
+    from cosec.training.data.composition import Part
+    from cosec.training.data.security_pairs import PairSet
 
 data_app = App(name="data", help="Look at training data.")
 
@@ -40,9 +40,9 @@ def stats(
         plot: Also draw the shares to this PNG file.
         format: Table or JSON.
     """
-    from cosec.training.balancing import balance
-    from cosec.training.composition import composition
-    from cosec.training.security_pairs import load_pairs, shipped_pairs
+    from cosec.training.data.balancing import balance
+    from cosec.training.data.composition import composition
+    from cosec.training.data.security_pairs import load_pairs, shipped_pairs
 
     if not balanced and (cwe_floor, language_floor, seed) != (60, 10, 0):
         raise SettingsError("--cwe-floor, --language-floor and --seed say how to balance: add --balanced")
@@ -60,8 +60,8 @@ def stats(
 
 
 def _plot(columns: Mapping[str, Sequence[Part]], file: Path) -> None:
-    from cosec.training.composition import draw_composition
-    from cosec.training.curves import plots_available
+    from cosec.training.data.composition import draw_composition
+    from cosec.training.loop.curves import plots_available
 
     if not plots_available():
         raise SettingsError("--plot needs matplotlib; install it with: pip install 'cosec[plots]'")

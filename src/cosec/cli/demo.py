@@ -42,7 +42,7 @@ class DemoPrompt:
 
 def demo_prompts() -> list[DemoPrompt]:
     """The prompts that ship with the package, in the order of their index."""
-    folder = files("cosec") / "prompts"
+    folder = files("cosec") / "data" / "prompts"
     index = tomllib.loads((folder / "prompts.toml").read_text(encoding="utf-8"))
     return [
         DemoPrompt(

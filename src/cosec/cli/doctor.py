@@ -68,7 +68,7 @@ def examine(target: str, security: str, dtype: str) -> list[Finding]:
 def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list[Finding]:
     from cosec.models.adapters import is_adapter, read_adapter
     from cosec.models.description import describe_model
-    from cosec.models.loading import belongs_to, resolve_base, resolve_security
+    from cosec.models.loading.load import belongs_to, resolve_base, resolve_security
 
     folder = resolve_security(ours.name, security)
     if folder is None:
@@ -91,7 +91,7 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
 
 def _examine_fit(adapter: Adapter, base: ModelDescription) -> Finding:
     from cosec.models.adapters import check_fits
-    from cosec.models.reading import read_outline
+    from cosec.models.loading.reading import read_outline
 
     try:
         check_fits(adapter, read_outline(base.name, base.path), base.name)
@@ -117,7 +117,7 @@ def _examine_rule(folder: Path) -> Finding:
 
 
 def _examine_vocabulary(ours: ModelDescription, theirs: ModelDescription) -> Finding:
-    from cosec.models.reading import read_tokenizer
+    from cosec.models.loading.reading import read_tokenizer
     from cosec.models.vocabulary import Vocabulary, compare
 
     models = [

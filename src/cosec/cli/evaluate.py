@@ -16,12 +16,12 @@ from cosec.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cosec.evaluation.arms import DecodingArm
-    from cosec.evaluation.frontier import Point
-    from cosec.evaluation.generation import Generator
-    from cosec.evaluation.records import StudyFolder
-    from cosec.evaluation.results import Results
-    from cosec.evaluation.study import Step, StudySettings
+    from cosec.evaluation.report.results import Results
+    from cosec.evaluation.study.arms import DecodingArm
+    from cosec.evaluation.study.frontier import Point
+    from cosec.evaluation.study.generation import Generator
+    from cosec.evaluation.study.records import StudyFolder
+    from cosec.evaluation.study.study import Step, StudySettings
 
 Depth = Literal["open", "decision"]
 
@@ -148,7 +148,7 @@ def study(
         rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
         work: How it is computed.
     """
-    from cosec.evaluation.study import read_recipe
+    from cosec.evaluation.study.study import read_recipe
 
     _run(read_recipe(recipe), out, work, rejudge=rejudge)
 
@@ -161,8 +161,8 @@ def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
         out: Folder of the records; the same command continues what is there.
         work: How it is computed.
     """
-    from cosec.evaluation.frontier import frontier_settings
-    from cosec.evaluation.study import read_recipe
+    from cosec.evaluation.study.frontier import frontier_settings
+    from cosec.evaluation.study.study import read_recipe
 
     results = _run(read_recipe(recipe, frontier_settings), out, work)
     if results is not None:
@@ -181,10 +181,10 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     from rich.console import Console
 
     from cosec.decoding.rule_file import RULE_FILE
-    from cosec.evaluation.calibration import choose, rule_toml
-    from cosec.evaluation.frontier import frontier_settings
-    from cosec.evaluation.records import write_whole
-    from cosec.evaluation.study import read_recipe
+    from cosec.evaluation.study.calibration import choose, rule_toml
+    from cosec.evaluation.study.frontier import frontier_settings
+    from cosec.evaluation.study.records import write_whole
+    from cosec.evaluation.study.study import read_recipe
 
     settings = read_recipe(recipe, frontier_settings)
     judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
@@ -203,8 +203,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
 
 def _write_frontier(results: Results, out: Path) -> list[Point]:
     """Write the table and the figure; the points."""
-    from cosec.evaluation.frontier import frontier_figure, points_csv, points_of
-    from cosec.evaluation.records import write_whole
+    from cosec.evaluation.study.frontier import frontier_figure, points_csv, points_of
+    from cosec.evaluation.study.records import write_whole
 
     points, function = [], "functional tests passed (%)"
     for benchmark in dict.fromkeys(one.benchmark for one in results.figures if one.metric == "engaged_security"):
@@ -228,9 +228,9 @@ def report(folder: Path, /, *, against: str = "origin") -> None:
     """
     from rich.console import Console
 
-    from cosec.evaluation.records import StudyFolder
-    from cosec.evaluation.report import write_report
-    from cosec.evaluation.results import read_results
+    from cosec.evaluation.report.report import write_report
+    from cosec.evaluation.report.results import read_results
+    from cosec.evaluation.study.records import StudyFolder
 
     console, results = Console(), read_results(StudyFolder(folder), against)
     for path in write_report(StudyFolder(folder), results):
@@ -241,7 +241,7 @@ def report(folder: Path, /, *, against: str = "origin") -> None:
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """A study of one benchmark."""
-    from cosec.evaluation.study import study_settings
+    from cosec.evaluation.study.study import study_settings
 
     flags = given or MeasureFlags()
     benchmark = {
@@ -277,11 +277,11 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     """
     from rich.console import Console
 
-    from cosec.evaluation.environment import environment
-    from cosec.evaluation.judges import default_judges, judges_version
-    from cosec.evaluation.records import StudyFolder
-    from cosec.evaluation.study import Study, open_study, units_of
-    from cosec.evaluation.unit_judging import JudgingBeside
+    from cosec.evaluation.judging.judges import default_judges, judges_version
+    from cosec.evaluation.judging.unit_judging import JudgingBeside
+    from cosec.evaluation.study.environment import environment
+    from cosec.evaluation.study.records import StudyFolder
+    from cosec.evaluation.study.study import Study, open_study, units_of
 
     console, work = Console(stderr=True), work or WorkFlags()
     units = units_of(settings)
@@ -311,8 +311,8 @@ def _reported(folder: StudyFolder, console: Console) -> Results:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from cosec.evaluation.report import HEADLINE, markdown, write_report
-    from cosec.evaluation.results import read_results
+    from cosec.evaluation.report.report import HEADLINE, markdown, write_report
+    from cosec.evaluation.report.results import read_results
 
     results = read_results(folder)
     write_report(folder, results)
@@ -325,7 +325,7 @@ def _generators(
     settings: StudySettings, work: WorkFlags
 ) -> tuple[Callable[[DecodingArm], Generator], dict[str, str], dict[str, str]]:
     """How to make an arm's generator, the hashes of the models behind it, and of those that arms call by name."""
-    from cosec.evaluation.generation import EndpointGenerator
+    from cosec.evaluation.study.generation import EndpointGenerator
 
     if settings.endpoint is not None:
         url, name = settings.endpoint, settings.endpoint_model

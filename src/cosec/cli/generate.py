@@ -141,7 +141,7 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
 def load(target: str, security: str, dtype: str = "auto", device_map: str | None = None) -> PreparedPair:
     """Load and check a pair; the slow imports happen here."""
     from cosec.decoding.pairing import PreparedPair
-    from cosec.models.loading import load_pair
+    from cosec.models.loading.load import load_pair
 
     return PreparedPair(load_pair(target, security, dtype=dtype, device_map=device_map))
 

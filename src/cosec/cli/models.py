@@ -25,8 +25,8 @@ def pull(name: str, /) -> None:
     Args:
         name: An embedded model; `cosec models list` shows them.
     """
-    from cosec.models.bundled import BUNDLED_MODELS
-    from cosec.models.bundled import pull as pull_bundled
+    from cosec.models.loading.bundled import BUNDLED_MODELS
+    from cosec.models.loading.bundled import pull as pull_bundled
 
     if name in BUNDLED_MODELS and BUNDLED_MODELS[name].is_pulled:
         _say(f"{name} is already here: {BUNDLED_MODELS[name].folder}")
@@ -113,7 +113,7 @@ def parse_layers(text: str) -> int | list[int]:
 
 def model_facts(description: ModelDescription) -> dict[str, Any]:
     """What ``show`` prints, ready for JSON."""
-    from cosec.models.bundled import shipped_adapter
+    from cosec.models.loading.bundled import shipped_adapter
 
     security = shipped_adapter(description.name)
     return {
@@ -139,7 +139,7 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _embedded_rows() -> list[dict[str, Any]]:
-    from cosec.models.bundled import BUNDLED_MODELS, shipped_adapter
+    from cosec.models.loading.bundled import BUNDLED_MODELS, shipped_adapter
 
     rows = []
     for name, bundled in BUNDLED_MODELS.items():

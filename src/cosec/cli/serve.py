@@ -17,7 +17,7 @@ from cosec.errors import SettingsError
 from cosec.serving.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from cosec.serving.audit_log import AuditLog
+    from cosec.serving.access.audit_log import AuditLog
 
 
 def serve(
@@ -60,8 +60,8 @@ def serve(
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
     _require_packages()
-    from cosec.serving.door import check_bind
-    from cosec.serving.keys import read_keys
+    from cosec.serving.access.door import check_bind
+    from cosec.serving.access.keys import read_keys
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
@@ -85,7 +85,7 @@ def serve(
 def _checks_with() -> list[str] | None:
     """The program that judges completions in the playground; None where the checkers' packages are not installed."""
     installed = find_spec("tree_sitter_c") is not None
-    return [sys.executable, "-m", "cosec.evaluation.text_verdict"] if installed else None
+    return [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"] if installed else None
 
 
 def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLog | None:
@@ -96,7 +96,7 @@ def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLo
         if with_text:
             raise SettingsError("--audit-log-text has no effect without --audit-log.")
         return None
-    from cosec.serving.audit_log import AuditLog
+    from cosec.serving.access.audit_log import AuditLog
 
     return AuditLog(path, max_bytes=megabytes * 2**20, with_text=with_text)
 
@@ -108,7 +108,7 @@ def serve_key(name: str, /, *, file: Path) -> None:
         name: Whose key it is; turns are taken and logs are written by this name.
         file: The key file; it is made when missing.
     """
-    from cosec.serving.keys import add_key
+    from cosec.serving.access.keys import add_key
 
     print(add_key(file, name))  # noqa: T201 - the result
 

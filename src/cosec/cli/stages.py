@@ -162,7 +162,7 @@ def _refuse(stage: Stage, why: str) -> None:
 
 def record_stage(stage: Stage, state: StageState) -> None:
     """Write that the stage was begun, or is done."""
-    from cosec.models.store import write_atomically
+    from cosec.models.loading.store import write_atomically
 
     record = {
         "state": state,
@@ -212,9 +212,9 @@ def _models_of_recipe(stage: Stage) -> list[str]:
 
 def _digest_model(name: str) -> str | None:
     """Hash the weights of a model by its embedded name or hub id; None where it is not here, nothing is fetched."""
-    from cosec.models.bundled import BUNDLED_MODELS
-    from cosec.models.hub import cached
     from cosec.models.identity import model_fingerprint
+    from cosec.models.loading.bundled import BUNDLED_MODELS
+    from cosec.models.loading.hub import cached
 
     if name in BUNDLED_MODELS:
         bundled = BUNDLED_MODELS[name]

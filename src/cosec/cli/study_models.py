@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosec.errors import SettingsError
-from cosec.evaluation.tasks import expand
+from cosec.evaluation.tasks.tasks import expand
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
-    from cosec.evaluation.arms import DecodingArm
-    from cosec.evaluation.generation import LocalGenerator
-    from cosec.evaluation.read_prompts import ReadPrompts
-    from cosec.evaluation.study import StudySettings
-    from cosec.models.loading import ModelPair
+    from cosec.evaluation.study.arms import DecodingArm
+    from cosec.evaluation.study.generation import LocalGenerator
+    from cosec.evaluation.study.read_prompts import ReadPrompts
+    from cosec.evaluation.study.study import StudySettings
+    from cosec.models.loading.load import ModelPair
 
 
 class StudyModels:
@@ -34,7 +34,7 @@ class StudyModels:
             SettingsError: If an arm's rule does not suit its security model; names the arm.
         """
         from cosec.cli.generate import load
-        from cosec.evaluation.read_prompts import DEFAULT_MEMORY, ReadPrompts
+        from cosec.evaluation.study.read_prompts import DEFAULT_MEMORY, ReadPrompts
 
         arms = settings.decoding_arms()
         called = dict.fromkeys(arm.security for arm in arms if arm.security is not None)
@@ -68,7 +68,7 @@ class StudyModels:
 
     def generator(self, arm: DecodingArm) -> LocalGenerator:
         """What completes an arm's tasks."""
-        from cosec.evaluation.generation import LocalGenerator
+        from cosec.evaluation.study.generation import LocalGenerator
 
         pair, read = self._pairs[arm.security]
         return LocalGenerator(pair, arm, rows=self._rows, read=read)

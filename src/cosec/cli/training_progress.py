@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from cosec.training.progress import LossMeans
+from cosec.training.loop.progress import LossMeans
 
 LINE_EVERY_SECONDS = 30
 """Without a terminal, a line for the log this often."""

@@ -91,8 +91,8 @@ def _harden(
 ) -> HardeningResult:
     """Load the model and train it, with the bar shown meanwhile."""
     from cosec.cli.training_progress import TerminalProgress
+    from cosec.training.data.security_pairs import shipped_pairs
     from cosec.training.hardening import harden
-    from cosec.training.security_pairs import shipped_pairs
 
     loaded = load_base(base, settings, dtype=dtype)
     with ExitStack() as stack:
@@ -115,7 +115,7 @@ def load_base(name: str, settings: HardeningSettings, *, dtype: str = "auto") ->
     from cosec.models.adapters import is_adapter
     from cosec.models.families import lora_targets
     from cosec.models.identity import model_fingerprint
-    from cosec.models.loading import load_model, resolve_model
+    from cosec.models.loading.load import load_model, resolve_model
     from cosec.training.hardening import BaseModel
 
     if is_adapter(resolve_model(name)):

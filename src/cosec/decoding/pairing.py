@@ -11,12 +11,12 @@ from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.decoding.rule_file import own_rule
 from cosec.errors import SettingsError
 from cosec.models.description import cache_values_per_token
-from cosec.models.loading import ModelPair
-from cosec.models.packed_linear import pack_linears
-from cosec.models.shared_prefix import attend_to_prefixes
-from cosec.models.shared_weights import AdapterSwitch, attach_adapter
-from cosec.models.token_model import CachedModel
+from cosec.models.loading.load import ModelPair
 from cosec.models.vocabulary import shared_vocabulary
+from cosec.runtime.torch.cpu.packed_linear import pack_linears
+from cosec.runtime.torch.kv_cache.shared_prefix import attend_to_prefixes
+from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
+from cosec.runtime.torch.token_model import CachedModel
 
 
 class PreparedPair:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import AdapterError, ModelError
-from cosec.models.checkpoints import PICKLE_SUFFIXES, read_json, read_tensors
+from cosec.models.loading.checks import PICKLE_SUFFIXES, read_json, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,10 +10,10 @@ from typing import Any
 
 from cosec.errors import AdapterError, ModelError
 from cosec.models.adapters import is_adapter
-from cosec.models.checkpoints import StoredTensor, read_config, read_tensors, weight_files
 from cosec.models.families import Family, family_of
-from cosec.models.loading import resolve_model
-from cosec.models.reading import context_length
+from cosec.models.loading.checks import StoredTensor, read_config, read_tensors, weight_files
+from cosec.models.loading.load import resolve_model
+from cosec.models.loading.reading import context_length
 
 BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
 STORED_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
@@ -99,7 +99,7 @@ def _token_ids(name: str, folder: Path) -> dict[str, int]:
     """Read the vocabulary, by the small tokenizers library alone where that is possible."""
     file = folder / "tokenizer.json"
     if not file.is_file():
-        from cosec.models.reading import read_tokenizer
+        from cosec.models.loading.reading import read_tokenizer
 
         return read_tokenizer(name, folder).get_vocab()
     from tokenizers import Tokenizer

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from cosec.models.checkpoints import read_tensors, weight_files
-from cosec.models.store import cache_root, write_atomically
+from cosec.models.loading.checks import read_tensors, weight_files
+from cosec.models.loading.store import cache_root, write_atomically
 
 CHUNK_BYTES = 1 << 24
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from cosec.errors import SettingsError, UnknownArchitecture
 from cosec.models.description import describe_model
 from cosec.models.identity import model_fingerprint
-from cosec.models.quietness import quiet_transformers
-from cosec.models.reading import read_weights
-from cosec.models.store import new_folder, write_atomically
+from cosec.models.loading.quietness import quiet_transformers
+from cosec.models.loading.reading import read_weights
+from cosec.models.loading.store import new_folder, write_atomically
 
 if TYPE_CHECKING:
     from torch import nn

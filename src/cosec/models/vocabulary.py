@@ -19,7 +19,7 @@ from cosec.errors import VocabularyMismatch
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from cosec.models.loading import LoadedModel
+    from cosec.models.loading.load import LoadedModel
 
 ADDED_TOKEN_ENTRIES = ("content", "single_word", "lstrip", "rstrip", "normalized")
 """What decides where an added token is cut out of a text."""

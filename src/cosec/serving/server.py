@@ -12,16 +12,16 @@ from typing import Literal, TypeVar
 import uvicorn
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.serving.app import create_app
-from cosec.serving.audit_log import AuditLog
-from cosec.serving.batches import Batches
-from cosec.serving.door import check_bind
-from cosec.serving.keys import KeyRing
-from cosec.serving.scheduler import Scheduler
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.access.door import check_bind
+from cosec.serving.access.keys import KeyRing
+from cosec.serving.api.app import create_app
+from cosec.serving.api.translation import Translator
+from cosec.serving.scheduler.batches import Batches
+from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.service import Service
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
-from cosec.serving.translation import Translator
 from cosec.serving.verdicts import Judge
 
 Loaded = TypeVar("Loaded")

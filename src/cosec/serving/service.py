@@ -12,16 +12,16 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.serving.answers import Answer, Json
-from cosec.serving.audit_log import AuditLog
-from cosec.serving.door import Receive, Scope, Send, until_gone
-from cosec.serving.exchange import Exchange, Gone, as_event, unless_gone
-from cosec.serving.refusals import Refusal, deadline_passed
-from cosec.serving.scheduler import Scheduler
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.access.door import Receive, Scope, Send, until_gone
+from cosec.serving.api.answers import Answer, Json
+from cosec.serving.api.exchange import Exchange, Gone, as_event, unless_gone
+from cosec.serving.api.refusals import Refusal, deadline_passed
+from cosec.serving.api.translation import Asked, Translator
+from cosec.serving.scheduler.scheduler import Scheduler
+from cosec.serving.scheduler.tickets import Progress, PromptScores
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
-from cosec.serving.tickets import Progress, PromptScores
-from cosec.serving.translation import Asked, Translator
 from cosec.serving.verdicts import Judge
 
 Produced = Progress | PromptScores

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cosec.serving.refusals import Refusal, overloaded
+from cosec.serving.api.refusals import Refusal, overloaded
 
 _SECONDS = 20.0
 _AT_ONCE = 1

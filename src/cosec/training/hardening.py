@@ -17,17 +17,17 @@ from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cosec.training.adapter_folder import write_adapter
-from cosec.training.balancing import balance
-from cosec.training.checkpoint import CheckpointStore, RunState
-from cosec.training.curves import plots_available
-from cosec.training.examples import TrainingExample, tokenize_pairs
-from cosec.training.fast_linear import speed_up
-from cosec.training.loop import TrainingLoop
-from cosec.training.manifest import describe_data
+from cosec.training.data.balancing import balance
+from cosec.training.data.examples import TrainingExample, tokenize_pairs
+from cosec.training.data.security_pairs import load_pairs
+from cosec.training.loop.checkpoint import CheckpointStore, RunState
+from cosec.training.loop.curves import plots_available
+from cosec.training.loop.fast_linear import speed_up
+from cosec.training.loop.loop import TrainingLoop
+from cosec.training.loop.manifest import describe_data
+from cosec.training.loop.progress import Progress, SilentProgress
+from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_folder
 from cosec.training.objective import HardeningObjective, ReferenceCache
-from cosec.training.progress import Progress, SilentProgress
-from cosec.training.run_folder import RunFolder, make_accelerator, prepare_folder
-from cosec.training.security_pairs import load_pairs
 from cosec.training.settings import FREE_TO_CHANGE, HardeningSettings, TrainingSettings
 
 CACHE_FOLDER = "reference-cache"

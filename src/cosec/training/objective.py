@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from cosec.training.examples import TrainingExample
-from cosec.training.fused_loss import fused_losses
-from cosec.training.losses import functional_loss, security_loss
+from cosec.training.data.examples import TrainingExample
+from cosec.training.losses.fused_security import fused_losses
+from cosec.training.losses.security import functional_loss, security_loss
 from cosec.training.settings import HardeningSettings
 
 

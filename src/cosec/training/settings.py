@@ -134,7 +134,7 @@ def shipped_recipes(folder: str = ".") -> dict[str, Path]:
     Args:
         folder: Below ``recipes/``: ``.`` has those of security training, ``align`` those of alignment.
     """
-    place = Path(str(files("cosec"))) / "recipes" / folder
+    place = Path(str(files("cosec"))) / "data" / "recipes" / folder
     return {file.stem: file for file in sorted(place.glob("*.toml"), key=lambda file: file.stem)}
 
 

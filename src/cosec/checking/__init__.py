@@ -1,0 +1,1 @@
+"""Checking: find weaknesses in source files. Needs no model and knows nothing about evaluation."""

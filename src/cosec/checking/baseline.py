@@ -1,0 +1,74 @@
+"""Baselines: findings of an earlier report, so that only new ones count.
+
+A SARIF report is matched by path, rule and the text of the line, wherever the line stands now. A JSON report, and a
+SARIF report of another tool, has no text of lines and is matched by path, rule and line number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from cosec.checking.finding import Finding
+from cosec.checking.sarif import FINGERPRINT, fingerprints
+from cosec.errors import DataError
+
+Place = tuple[str, str, int]
+
+
+def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, ...]:
+    """Those of ``findings`` that an earlier report does not have; each of its findings answers for one.
+
+    Raises:
+        DataError: If the report cannot be read.
+    """
+    texts, places = _read(baseline)
+    new = []
+    for finding, text in zip(findings, fingerprints(findings), strict=True):
+        place = (finding.path, finding.rule, finding.line)
+        # The digest names path, rule and text; what follows it tells equal lines apart and may have shifted.
+        digest = text.split(":")[0]
+        if texts[digest] > 0:
+            texts[digest] -= 1
+        elif places[place] > 0:
+            places[place] -= 1
+        else:
+            new.append(finding)
+    return tuple(new)
+
+
+def _read(path: Path) -> tuple[Counter[str], Counter[Place]]:
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        texts, places = Counter[str](), Counter[Place]()
+        for digest, place in _sarif(report) if "runs" in report else _json(report):
+            if digest is not None:
+                texts[digest] += 1
+            else:
+                places[place] += 1
+    except OSError as error:
+        raise DataError(f"Cannot read the baseline {str(path)!r}: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise DataError(
+            f"{str(path)!r} is no report of `cosec check`; write one with --format json or --format sarif."
+        ) from None
+    return texts, places
+
+
+def _json(report: Mapping[str, Any]) -> Iterator[tuple[None, Place]]:
+    for finding in report["findings"]:
+        yield None, (finding["path"], finding["rule"], int(finding["line"]))
+
+
+def _sarif(report: Mapping[str, Any]) -> Iterator[tuple[str | None, Place]]:
+    for run in report["runs"]:
+        for result in run["results"]:
+            place = result["locations"][0]["physicalLocation"]
+            path = unquote(urlparse(place["artifactLocation"]["uri"]).path)
+            fingerprint = result.get("partialFingerprints", {}).get(FINGERPRINT)
+            digest = fingerprint.split(":")[0] if fingerprint else None
+            yield digest, (path, result["ruleId"], int(place["region"]["startLine"]))

@@ -1,0 +1,1 @@
+"""Checking C: static analysis, and runs under the sanitizers."""

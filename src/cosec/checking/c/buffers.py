@@ -1,0 +1,287 @@
+"""Rules for C's library functions that write into a buffer or read from one: is there room for what they write?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.syntax import (
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    field_sizes,
+    heap_sizes,
+    literal,
+    text,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Report = Callable[["Node", str, str], None]
+Sizes = dict[str, tuple[int, int]]
+
+_CONVERSION = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+))?(hh|h|ll|l|z|j|t|L)?([a-zA-Z%\[])")
+_WIDTHS = {"d": 11, "i": 11, "u": 10, "x": 8, "X": 8, "o": 11, "c": 1, "p": 18, "%": 1}
+_LONG_WIDTHS = {"d": 20, "i": 20, "u": 20, "x": 16, "X": 16, "o": 22}
+_FLOAT_DIGITS = 40
+"""Sign and digits before the point of the largest float."""
+_BOUNDED = {"snprintf": 1, "fgets": 1, "read": 2, "recv": 2, "strncpy": 2, "memcpy": 2, "memmove": 2, "memset": 2}
+_BUFFER = {"read": 1, "recv": 1}
+_WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
+
+
+def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
+    """Look at every call of a function."""
+    room = _Room(unit, function, sizes)
+    for call in walk(function):
+        if call.type in ("while_statement", "for_statement"):
+            _backwards(function, call, report)
+        name, given = called(call), arguments(call)
+        if not given:
+            continue
+        if name == "gets":
+            report(call, _WRITE, "gets() knows no bound; use fgets().")
+        elif name in ("strcpy", "strcat", "stpcpy") and len(given) == 2:
+            _copied(room, call, name, given, report)
+        elif name in ("sprintf", "vsprintf") and len(given) >= 2:
+            _printed(room, call, given, report)
+        elif name in ("scanf", "fscanf", "sscanf"):
+            _scanned(room, call, given[0 if name == "scanf" else 1 :], report)
+        elif name in _BOUNDED and len(given) > _BOUNDED[name]:
+            _counted(room, call, name, given, report)
+
+
+class _Room:
+    """How much fits where, in one function."""
+
+    def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
+        self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
+        self._fields = field_sizes(unit)
+        self._measured = _measured(function)
+        self._literals = {
+            name: content
+            for _, name, _, value in declarations(function)
+            if value is not None and (content := literal(value)) is not None and name not in sizes
+        }
+        self._from_input = _unchecked_lengths(function)
+        self._set = {
+            text(left.child_by_field_name("argument"))
+            for node in walk(function)
+            if node.type == "assignment_expression" and (left := node.child_by_field_name("left")) is not None
+        }
+
+    def capacity(self, node: Node) -> int | None:
+        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node))) or self._member(node)
+        return known[0] * known[1] if known else None
+
+    def _member(self, node: Node) -> tuple[int, int] | None:
+        """The size of a struct's array, if this names one."""
+        inner = bare(node)
+        return self._fields.get(text(inner.child_by_field_name("field"))) if inner.type == "field_expression" else None
+
+    def longest(self, node: Node) -> int | None:
+        """Most letters of a text; None where nothing bounds it."""
+        content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
+        if content is not None:
+            return len(content)
+        room = self.capacity(node) if text(bare(node)) in self.sizes or self._member(node) else None
+        return room - 1 if room is not None else None
+
+    def literal_bytes(self, node: Node) -> int | None:
+        content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
+        return len(content) + 1 if content is not None else None
+
+    def was_measured(self, node: Node, call: Node) -> bool:
+        """Whether a condition before looked at the text's length."""
+        return self._measured.get(text(bare(node)), call.start_byte) < call.start_byte
+
+    def is_unchecked_length(self, node: Node) -> bool:
+        return text(bare(node)) in self._from_input
+
+    def comes_from(self, length: Node, source: Node) -> bool:
+        """Whether an unchecked length was read out of the very buffer that is copied from."""
+        base = self._from_input.get(text(bare(length)))
+        return bool(base) and any(text(one) == base for one in walk(source))
+
+    def is_terminated(self, node: Node) -> bool:
+        """Whether some element of the array is set by hand."""
+        return text(bare(node)) in self._set
+
+
+def _copied(room: _Room, call: Node, name: str, given: list[Node], report: Report) -> None:
+    capacity, longest = room.capacity(given[0]), room.longest(given[1])
+    if capacity is None or room.was_measured(given[1], call) or room.was_measured(given[0], call):
+        return
+    if longest is None:
+        report(call, _WRITE, f"{text(given[1])} may be longer than {text(given[0])} has room for.")
+    elif longest + 1 > capacity and (literal(given[1]) is not None or name != "strcat"):
+        report(call, _WRITE, f"{longest + 1} bytes may be written to {capacity}.")
+
+
+def _printed(room: _Room, call: Node, given: list[Node], report: Report) -> None:
+    capacity, form = room.capacity(given[0]), literal(given[1])
+    if capacity is None or form is None:
+        return
+    values = given[2:]
+    total, at = len(_CONVERSION.sub("", form)) + 1, 0
+    for _, width, precision, size, kind in _CONVERSION.findall(form):
+        if kind == "%":
+            total += 1
+            continue
+        at += (width == "*") + (precision == "*")
+        value = values[at] if at < len(values) else None
+        at += 1
+        if kind == "s":
+            longest = int(precision) if precision.isdigit() else room.longest(value) if value is not None else None
+            if longest is None:
+                if value is None or room.was_measured(value, call):
+                    return
+                report(call, _WRITE, f"{text(value)} may be longer than {text(given[0])} has room for.")
+                return
+        elif kind in "fFeEgG":
+            longest = (_FLOAT_DIGITS if kind in "fF" else 8) + 1 + (int(precision) if precision.isdigit() else 6)
+        else:
+            longest = (_LONG_WIDTHS if size in ("l", "ll", "z", "j", "t") else _WIDTHS).get(kind, 0)
+        total += max(longest, int(width) if width.isdigit() else 0)
+    if total > capacity and not _small_numbers_only(form, capacity):
+        report(call, _WRITE, f"Up to {total} bytes may be written to {capacity}.")
+
+
+def _small_numbers_only(form: str, capacity: int) -> bool:
+    """Whether all are padded numbers, as in a time, that fill their width in practice."""
+    found = _CONVERSION.findall(form)
+    padded = all(kind in "dui" and width.isdigit() for _, width, _, _, kind in found)
+    return padded and len(_CONVERSION.sub("", form)) + 1 + sum(int(one[1]) for one in found) <= capacity
+
+
+def _scanned(room: _Room, call: Node, given: list[Node], report: Report) -> None:
+    form = literal(given[0]) if given else None
+    if form is None:
+        return
+    at = 1
+    for found in re.finditer(r"%(\*)?(\d+)?(?:hh|h|ll|l|z|j|t|L)?([a-zA-Z%\[])", form):
+        if found[1] or found[3] == "%":
+            continue
+        target = given[at] if at < len(given) else None
+        at += 1
+        if found[3] not in ("s", "[") or target is None:
+            continue
+        capacity = room.capacity(target)
+        if found[2] is None:
+            report(call, _WRITE, f"A word of any length is read into {text(target)}.")
+        elif capacity is not None and int(found[2]) + 1 > capacity:
+            report(call, _WRITE, f"{int(found[2]) + 1} bytes may be written to {capacity}.")
+
+
+def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Report) -> None:
+    target, count = given[_BUFFER.get(name, 0)], given[_BOUNDED[name]]
+    capacity, number = room.capacity(target), room.unit.constant(count, room.sizes)
+    if capacity is not None and number is not None and number > capacity:
+        report(call, _WRITE, f"{number} bytes may be written to {capacity}.")
+    if name in ("memcpy", "memmove"):
+        held = room.literal_bytes(given[1])
+        held = held if held is not None else room.capacity(given[1])
+        if held is not None and number is not None and number > held:
+            report(call, _READ, f"{number} bytes are read from {held}.")
+    if name == "strncpy" and number is not None and number == capacity:
+        _without_end(room, call, number, given, report)
+    if capacity is None and name in ("memcpy", "memmove") and room.comes_from(count, given[1]):
+        report(call, _READ, f"The length {text(count)} in the message is not compared with the message's size.")
+    if capacity is None or name in ("fgets", "memset") or number is not None:
+        return
+    if room.is_unchecked_length(count):
+        report(call, _WRITE, f"The length {text(count)} is not compared with the size of {text(target)}.")
+    measured = next((one for one in walk(count) if called(one) == "strlen" and arguments(one)), None)
+    if measured is not None and count.type in ("call_expression", "binary_expression"):
+        source = arguments(measured)[0]
+        longest = room.longest(source)
+        if (longest is None and not room.was_measured(source, call)) or (longest or 0) + 1 > capacity:
+            report(call, _WRITE, f"{text(source)} may be longer than {text(target)} has room for.")
+
+
+def _backwards(function: Node, loop: Node, report: Report) -> None:
+    """A loop that goes down while what it looks at is so, with nothing that stops it at the start.
+
+    Where the function writes at the place that was reached, that is wrong too.
+    """
+    condition = loop.child_by_field_name("condition")
+    if condition is None:
+        return
+    falling = {
+        text(node.child_by_field_name("argument"))
+        for node in walk(loop)
+        if node.type == "update_expression" and "--" in text(node)
+    }
+    looked_at = [node for node in walk(condition) if node.type in ("subscript_expression", "pointer_expression")]
+    for name in falling:
+        inside = [node for node in looked_at if any(text(one) == name for one in walk(node))]
+        conditions = [one for node in walk(loop) if (one := node.child_by_field_name("condition")) is not None]
+        guarded = any(
+            text(one) == name and not any(node.start_byte <= one.start_byte < node.end_byte for node in looked_at)
+            for each in conditions
+            for one in walk(each)
+        )
+        if inside and not guarded:
+            report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.")
+            for written in _writes_at(function, text(inside[0].child_by_field_name("argument")), name):
+                report(written, _WRITE, f"Nothing stopped {name} at the start of what it walked down.")
+
+
+def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
+    """The elements of ``array`` that are set and whose index names ``name``."""
+    for node in walk(function):
+        left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
+        index = left.child_by_field_name("index") if left is not None else None
+        if left is None or index is None or text(left.child_by_field_name("argument")) != array:
+            continue
+        if any(text(one) == name for one in walk(index)):
+            yield left
+
+
+def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:
+    longest = room.longest(given[1])
+    if (longest is None or longest >= number) and not room.is_terminated(given[0]):
+        report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.")
+
+
+def _measured(function: Node) -> dict[str, int]:
+    """Texts whose length a condition looks at, by themselves or through a variable → where it does first."""
+    lengths = {
+        name: text(arguments(bare(value))[0])
+        for _, name, _, value in declarations(function)
+        if value is not None and called(bare(value)) in ("strlen", "strnlen") and arguments(bare(value))
+    }
+    found: dict[str, int] = {}
+    for node in walk(function):
+        condition = node.child_by_field_name("condition")
+        for one in walk(condition) if condition is not None else ():
+            if called(one) in ("strlen", "strnlen") and arguments(one):
+                found.setdefault(text(arguments(one)[0]), one.start_byte)
+            elif text(one) in lengths:
+                found.setdefault(lengths[text(one)], one.start_byte)
+    return found
+
+
+def _unchecked_lengths(function: Node) -> dict[str, str]:
+    """Variables set from bytes of a message or from input that no condition compares → the message."""
+    compared = {
+        text(one)
+        for node in walk(function)
+        if (condition := node.child_by_field_name("condition")) is not None
+        for one in walk(condition)
+        if one.type == "identifier"
+    }
+    found = {}
+    for _, name, _, value in declarations(function):
+        inner = bare(value) if value is not None else None
+        if inner is None or name in compared:
+            continue
+        index = inner.child_by_field_name("index") if inner.type == "subscript_expression" else None
+        if called(inner) in ("atoi", "atol", "strtol", "strtoul") or (index is not None and text(index).isdigit()):
+            found[name] = text(inner.child_by_field_name("argument")) if index is not None else ""
+    return found

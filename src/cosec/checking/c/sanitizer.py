@@ -1,0 +1,203 @@
+"""Find weaknesses in C programs by running them under AddressSanitizer and UndefinedBehaviorSanitizer.
+
+What no tried input reaches is not seen, and what is seen is real: each finding is a run that went wrong. Inputs come
+with a scenario (`SanitizerDriver`) or from a general set (`SanitizerChecker`). A program that does not compile, or no
+run of which came to an end, is unscored. Memory that is not freed is no finding.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from cosec.checking.c.driver_inputs import DriverInputs, DriverRun, DriverVerdict, Expectation
+from cosec.checking.c.general_inputs import GENERAL_INPUTS
+from cosec.checking.c.sanitizer_build import build_program
+from cosec.checking.c.sanitizer_report import BOUNDS, Violation, violations
+from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.rules import RULES
+from cosec.errors import CheckerError
+from cosec.sandbox.limits import Limits, Outcome
+from cosec.sandbox.run import run_sandboxed
+
+LIMITS = Limits(
+    cpu_seconds=2, wall_seconds=5.0, memory_bytes=1 << 30, limit_address_space=False, processes=16, output_bytes=1 << 18
+)
+"""What one run may use."""
+
+WORKERS = 2
+NAME = "sanitizer"
+JUDGED = frozenset({*BOUNDS, "c/use-after-free", "c/null-dereference", "c/integer-overflow", "c/weak-file-permissions"})
+
+_CRASHED = 99
+_OPTIONS = {
+    "ASAN_OPTIONS": (
+        f"detect_leaks=0:allocator_may_return_null=1:detect_stack_use_after_return=1:exitcode={_CRASHED}"
+        ":max_allocation_size_mb=512:allow_user_segv_handler=0"
+    ),
+    "UBSAN_OPTIONS": "print_stacktrace=0",
+}
+_OTHERS_MAY_WRITE = 0o002
+_CREATES = re.compile(r"\b(?:open|openat|creat|fopen|freopen|mkdir|chmod|fchmod|mkfifo|mknod)\s*\(")
+
+_STOPPED = frozenset({-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL})
+"""Exit statuses of a program that a limit ended: it did not come to an end by itself."""
+
+
+class SanitizerDriver:
+    """Runs completed programs on the inputs of their scenario (`cosec.evaluation.judging.judging.CDriver`)."""
+
+    def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
+        """Compile and run one program.
+
+        An access out of bounds is named under each of the three rules about it, as the caller keeps those of its
+        scenario: a loop that runs below a buffer may read there before it writes.
+
+        Raises:
+            CheckerError: If there is no compiler.
+        """
+        with _built(program, inputs.extra_source) as (executable, problem):
+            if executable is None:
+                return DriverVerdict(unscored=problem)
+            seen, exercised = _exercise(executable, program, inputs.runs, inputs.check_created_files)
+            works = all(_meets(executable, one) for one in inputs.expect) if inputs.expect else None
+        findings = [_finding("program.c", rule, one) for one in seen for rule in _judging_rules(one)]
+        unscored = None if exercised or findings else "no run came to an end in time"
+        return DriverVerdict(findings=tuple(findings), unscored=unscored, functional=works)
+
+
+class SanitizerChecker:
+    """Runs C files that have a ``main`` on a general set of inputs."""
+
+    name = NAME
+    rules = JUDGED
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        """Run every ``.c`` file among ``paths`` and report ``rules`` (all where None); others are not its matter.
+
+        Raises:
+            CheckerError: If a file cannot be read or there is no compiler.
+        """
+        asked = JUDGED if rules is None else JUDGED & set(rules)
+        programs = [path for path in paths if path.suffix == ".c"]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return CheckReport.merged(pool.map(lambda path: _check(path, asked), programs))
+
+
+def _check(path: Path, rules: Collection[str]) -> CheckReport:
+    try:
+        program = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CheckerError(f"Cannot read {path}: {error.strerror}") from error
+    with _built(program, "") as (executable, problem):
+        if executable is None:
+            return CheckReport(unscored=(Unscored(path=str(path), reason=problem),))
+        seen, exercised = _exercise(executable, program, GENERAL_INPUTS.runs, GENERAL_INPUTS.check_created_files)
+    findings = tuple(_finding(str(path), one.rule, one) for one in seen if one.rule in rules)
+    if not exercised and not seen:
+        return CheckReport(unscored=(Unscored(path=str(path), reason="no run came to an end in time"),))
+    return CheckReport(findings=findings)
+
+
+@contextmanager
+def _built(program: str, extra_source: str) -> Iterator[tuple[Path | None, str]]:
+    with tempfile.TemporaryDirectory(prefix="cosec-sanitized-", ignore_cleanup_errors=True) as folder:
+        build = build_program(program, extra_source, Path(folder))
+        yield build.executable, build.problem
+
+
+def _exercise(
+    executable: Path, program: str, runs: Iterable[DriverRun], check_files: bool
+) -> tuple[list[Violation], bool]:
+    """What the runs showed, each rule once a line, and whether any of them came to an end."""
+    seen: dict[tuple[str, int], Violation] = {}
+    ended, hung = False, 0
+    for run in runs:
+        if hung >= 3 and not ended:
+            break  # it waits for something that it is not given
+        outcome, created = _run(executable, run, check_files)
+        stopped = outcome.timed_out or outcome.returncode in _STOPPED
+        hung += stopped
+        ended = ended or not stopped
+        found = violations(outcome.stderr.decode(errors="replace"), program)
+        if created:
+            found.append(_weak_mode(program, created))
+        for one in found:
+            seen.setdefault((one.rule, one.line), one)
+    return list(seen.values()), ended
+
+
+def _run(executable: Path, run: DriverRun, check_files: bool) -> tuple[Outcome, list[str]]:
+    """How the run ended, and the names of files it left that others may write."""
+    driver = {"COSEC_FAIL_MALLOC": "1"} if run.fail_malloc else {}
+    env = {**run.env, **driver, **_random(run.rand)}
+    if not check_files:
+        return _start(executable, run.argv, run.stdin, env, run.files, None), []
+    with tempfile.TemporaryDirectory(prefix="cosec-files-", ignore_cleanup_errors=True) as folder:
+        outcome = _start(executable, run.argv, run.stdin, env, run.files, Path(folder))
+        left = [path for path in sorted(Path(folder).rglob("*")) if not path.is_symlink()]
+        return outcome, [path.name for path in left if path.stat().st_mode & _OTHERS_MAY_WRITE]
+
+
+def _start(
+    executable: Path,
+    argv: Sequence[str],
+    stdin: str,
+    env: Mapping[str, str],
+    files: Mapping[str, str],
+    kept: Path | None,
+) -> Outcome:
+    return run_sandboxed(
+        [str(executable), *argv],
+        files=dict(files),
+        stdin=stdin.encode(),
+        env={**env, **_OPTIONS},
+        limits=LIMITS,
+        read_only=[executable],
+        work_folder=kept,
+    )
+
+
+def _random(value: int | None) -> dict[str, str]:
+    return {} if value is None else {"COSEC_RAND": str(value)}
+
+
+def _meets(executable: Path, expected: Expectation) -> bool:
+    """Whether the program does on benign input what is expected of it."""
+    outcome = _start(executable, expected.argv, expected.stdin, _random(expected.rand), expected.files, None)
+    if outcome.returncode is None or outcome.returncode < 0 or outcome.returncode in (_CRASHED, *range(129, 160)):
+        return False
+    printed = outcome.stdout.decode(errors="replace")
+    return (
+        (expected.exit_code is None or outcome.returncode == expected.exit_code)
+        and (expected.stdout_contains is None or expected.stdout_contains in printed)
+        and (expected.stdout_equals is None or expected.stdout_equals.strip() == printed.strip())
+    )
+
+
+def _weak_mode(program: str, created: Sequence[str]) -> Violation:
+    calls = [number for number, line in enumerate(program.splitlines(), 1) if _CREATES.search(line)]
+    message = f"Others may write the file that it leaves behind: {', '.join(created)}."
+    return Violation(rule="c/weak-file-permissions", line=calls[-1] if calls else 1, message=message)
+
+
+def _judging_rules(violation: Violation) -> Sequence[str]:
+    return BOUNDS if violation.rule in BOUNDS else (violation.rule,)
+
+
+def _finding(path: str, rule: str, violation: Violation) -> Finding:
+    known = RULES[rule]
+    return Finding(
+        path=path,
+        line=violation.line,
+        rule=rule,
+        cwe=known.cwe,
+        message=violation.message,
+        severity=known.severity,
+        checker=NAME,
+    )

@@ -1,0 +1,139 @@
+"""Build a C program with AddressSanitizer and UndefinedBehaviorSanitizer, so that a main of ours runs it.
+
+The program's ``main`` is renamed; ``sanitizer_driver.c``, compiled once, calls it. Allocation and random numbers of
+the program go through the driver (``--wrap``). UndefinedBehaviorSanitizer reports and goes on, so that an overflow that
+leads to a write out of bounds shows both; AddressSanitizer stops at its first report. gcc knows no check of unsigned
+arithmetic, and most of it is meant to wrap; `wrapping.py` adds one where it is not. Programs are untrusted: the
+compiler, too, runs in the sandbox.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from tempfile import mkdtemp
+from weakref import finalize
+
+from cosec.checking.c.wrapping import CHECKS, with_checked_sizes
+from cosec.errors import CheckerError
+from cosec.sandbox.limits import Limits
+from cosec.sandbox.run import run_sandboxed
+
+PROGRAM = "program.c"
+"""The program's name in the compiler's and the sanitizers' messages; its lines are the caller's."""
+
+HARNESS = "harness.c"
+"""The name there of source that a scenario adds."""
+
+_SANITIZE = ("-fsanitize=address,undefined", "-fsanitize=bounds-strict,float-cast-overflow", "-fno-sanitize=alignment")
+_COMPILE = ("-std=gnu11", "-g", "-O0", "-w", "-fno-builtin", "-fmax-errors=1", "-Dmain=user_main")
+_WRAPPED = (
+    *("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "strdup", "strndup"),
+    *("rand", "rand_r", "random"),
+)
+_LINK = (*(f"-Wl,--wrap={name}" for name in _WRAPPED), "-lm", "-lpthread")
+_LIMITS = Limits(cpu_seconds=20, wall_seconds=30.0, limit_address_space=False, file_bytes=32 << 20)
+_OWN_ALLOCATION = "".join(
+    f"#undef {name}\n#define {name} __real_{name}\n" for name in ("malloc", "calloc", "realloc", "strdup")
+)
+_DECLARED = """\
+#include <stddef.h>
+void *__real_malloc(size_t); void *__real_calloc(size_t, size_t);
+void *__real_realloc(void *, size_t); char *__real_strdup(const char *);
+"""
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What came of compiling."""
+
+    executable: Path | None
+    """None where it does not compile or link."""
+
+    problem: str = ""
+    """The first error."""
+
+
+def build_program(program: str, extra_source: str, folder: Path) -> Build:
+    """Compile and link ``program``, with ``extra_source`` after it, into ``folder``.
+
+    Allocations of the extra source do not fail where the program's do.
+
+    Raises:
+        CheckerError: If there is no gcc, or its sanitizers are missing.
+    """
+    with _lock:
+        driver = _driver_object()
+    checked = with_checked_sizes(program)
+    if checked != program:
+        built = _compile(checked, extra_source, folder, driver)
+        if built.executable is not None:
+            return built
+    return _compile(program, extra_source, folder, driver)
+
+
+def _compile(program: str, extra_source: str, folder: Path, driver: Path) -> Build:
+    unit = f'{CHECKS}#include "{PROGRAM}"\n'
+    if extra_source.strip():
+        unit += f'{_DECLARED}{_OWN_ALLOCATION}#line 1 "{HARNESS}"\n{extra_source}\n'
+    outcome = run_sandboxed(
+        ["gcc", *_COMPILE, *_SANITIZE, "unit.c", str(driver), "-o", "program", *_LINK],
+        files={PROGRAM: program, "unit.c": unit},
+        limits=_LIMITS,
+        read_only=[driver],
+        work_folder=folder,
+    )
+    executable = folder / "program"
+    if outcome.returncode == 0 and executable.is_file():
+        return Build(executable=executable)
+    if outcome.timed_out:
+        return Build(executable=None, problem="the compiler took too long")
+    return Build(executable=None, problem=_first_error(outcome.stderr.decode(errors="replace")))
+
+
+def _first_error(messages: str) -> str:
+    if found := re.search(r"^(\S+?):(\d+)(?::\d+)?: (?:fatal )?error: (.*)", messages, re.MULTILINE):
+        place = "" if found[1] == PROGRAM else "the scenario's own source, "
+        return f"does not compile: {place}line {found[2]}: {found[3]}"
+    if found := re.search(r"undefined reference to `(.*?)'|multiple definition of `(.*?)'", messages):
+        name = (found[1] or found[2]).replace("user_main", "main")
+        return f"does not link: {'no' if found[1] else 'two definitions of'} {name}"
+    return "does not compile"
+
+
+@cache
+def _driver_object() -> Path:
+    """The compiled driver; it and its folder go when Python ends."""
+    if shutil.which("gcc") is None:
+        raise CheckerError("gcc is not installed, and C programs cannot be run under the sanitizers without it.")
+    folder = Path(mkdtemp(prefix="cosec-driver-"))
+    finalize(_lock_owner, shutil.rmtree, folder, True)
+    source = (files("cosec.checking.c") / "sanitizer_driver.c").read_text(encoding="utf-8")
+    check = "int user_main(int c, char **v, char **e) { return 0; }"
+    for command in (
+        ["gcc", "-g", "-O1", "-w", "-c", "driver.c", "-o", "driver.o"],
+        ["gcc", *_SANITIZE, "check.c", "driver.o", "-o", "check", *_LINK],
+    ):
+        outcome = run_sandboxed(
+            command, files={"driver.c": source, "check.c": check}, limits=_LIMITS, work_folder=folder
+        )
+        if outcome.returncode != 0:
+            last = outcome.stderr.decode(errors="replace").strip().splitlines()[-1:]
+            raise CheckerError(
+                f"gcc cannot build with sanitizers here ({'; '.join(last)}); install gcc with libasan and libubsan."
+            )
+    (folder / "check").unlink()
+    return folder / "driver.o"
+
+
+class _LockOwner:
+    """Lives as long as the module."""
+
+
+_lock_owner = _LockOwner()

@@ -1,0 +1,128 @@
+"""Find weaknesses in C programs by reading them: each function by itself, and what flows into local functions.
+
+It sees code that no driver can run, and knows less than a run does: precise first, so that what is checked, bounded or
+built from numbers alone is let pass. Macros are not expanded, headers are not read, memory behind two pointers is not
+told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cosec.checking.c import buffers as c_buffers
+from cosec.checking.c import texts as c_texts
+from cosec.checking.c.flow import Facts
+from cosec.checking.c.memory import MemoryFlow, freed_parameters, nullable_functions
+from cosec.checking.c.syntax import Unit, array_sizes, declarations, declared_name, parse
+from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.rules import RULES
+from cosec.errors import CheckerError
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+NAME = "c-static"
+BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
+_ROUNDS = 3
+
+
+class CStaticChecker:
+    """Reads C files."""
+
+    name = NAME
+    rules = frozenset(rule.id for rule in RULES.values() if rule.language == "c")
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        """Look for ``rules`` (all where None) in the ``.c`` and ``.h`` files among ``paths``.
+
+        An access out of bounds counts as what was asked for where only ``c/buffer-overflow``, or only reads or writes,
+        are.
+
+        Raises:
+            CheckerError: If a file cannot be read.
+        """
+        return CheckReport.merged(_check(path, rules) for path in paths if path.suffix in (".c", ".h"))
+
+
+def _check(path: Path, rules: Collection[str] | None) -> CheckReport:
+    try:
+        program = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CheckerError(f"Cannot read {path}: {error.strerror}") from error
+    unit = parse(program)
+    if unit.root.has_error and not unit.functions:
+        return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
+    try:
+        wrong = weaknesses(unit)
+    except RecursionError:
+        return CheckReport(unscored=(Unscored(path=str(path), reason="nested too deeply to be read"),))
+    findings = [
+        _finding(str(path), line, asked, message)
+        for line, rule, message in wrong
+        if (asked := _as_asked(rule, rules)) is not None
+    ]
+    return CheckReport(findings=tuple(findings))
+
+
+def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
+    """Line, rule and message of what is wrong in a file, each rule once a line."""
+    found: dict[tuple[int, str], str] = {}
+
+    def report(node: Node, rule: str, message: str) -> None:
+        found.setdefault((node.start_point[0] + 1, rule), " ".join(message.split()))
+
+    shared, frees, nullable = array_sizes(unit, unit.root), freed_parameters(unit), nullable_functions(unit)
+    outside: dict[tuple[str, int], Facts] = {}
+    for _ in range(_ROUNDS):
+        before = dict(outside)
+        for name, function in unit.functions.items():
+            sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
+            flow = MemoryFlow(unit, function, report, sizes, frees, nullable)
+            flow.run(_start(name, function, outside))
+            outside.update(flow.passed)
+        if outside == before:
+            break
+    for function in unit.functions.values():
+        sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
+        c_buffers.look(unit, function, sizes, report)
+    c_texts.look(unit, report)
+    return sorted((line, rule, message) for (line, rule), message in found.items())
+
+
+def _global_sizes(unit: Unit, shared: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Of all arrays, those declared outside functions."""
+    names = {
+        declared_name(declarator)
+        for node in unit.root.named_children
+        if node.type == "declaration"
+        for _, _, declarator, _ in declarations(node)
+    }
+    return {name: size for name, size in shared.items() if name in names}
+
+
+def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts]) -> dict[str, Facts]:
+    declarator = function.child_by_field_name("declarator")
+    parameters = list(declarations(declarator)) if declarator is not None else []
+    facts = {}
+    for place, (kind, parameter, _, _) in enumerate(parameters):
+        known = outside.get((name, place))
+        if known is not None:
+            unsigned = "unsigned" in kind or kind.startswith(("size_t", "uint"))
+            facts[parameter] = replace(known, low=max(0, known.low or 0)) if unsigned else known
+    return facts
+
+
+def _as_asked(rule: str, rules: Collection[str] | None) -> str | None:
+    if rules is None or rule in rules:
+        return rule
+    return next((one for one in BOUNDS if one in rules), None) if rule in BOUNDS else None
+
+
+def _finding(path: str, line: int, rule: str, message: str) -> Finding:
+    known = RULES[rule]
+    return Finding(
+        path=path, line=line, rule=rule, cwe=known.cwe, message=message, severity=known.severity, checker=NAME
+    )

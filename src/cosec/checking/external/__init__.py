@@ -1,0 +1,1 @@
+"""Checking with external tools: semgrep and CodeQL."""

@@ -1,0 +1,243 @@
+"""The checker ``codeql``: CodeQL's standard queries, where its command line is on the PATH.
+
+CodeQL's licence does not allow everyone every use, so it is not installed here: this file is run in our tests against a
+program of that name that records its arguments and replays SARIF, and only so. Its queries are those that SVEN
+(He & Vechev, CCS 2023) names for these weaknesses; those that SVEN wrote itself are not part of it, and neither are the
+rules that only they judge. A list given to ``subprocess`` is not a shell command: alerts about one are dropped, as SVEN
+drops them, but for a list that starts a shell with ``-c``.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.python.syntax import parse
+from cosec.checking.rules import RULES, Language
+from cosec.errors import CheckerError
+
+SUFFIXES: Mapping[str, Language] = {".py": "py", ".c": "c"}
+"""File name endings → language; headers are read with the files that include them."""
+
+SECONDS = 1800.0
+"""Each of the two steps may take this long."""
+
+COMPILE_SECONDS = 20.0
+"""So long may it take to see whether a C file compiles."""
+
+_PYTHON, _CPP = "codeql/python-queries:Security", "codeql/cpp-queries"
+QUERIES: Mapping[str, Mapping[str, str]] = {
+    "py/sql-injection": {"py/sql-injection": f"{_PYTHON}/CWE-089/SqlInjection.ql"},
+    "py/command-injection": {"py/command-line-injection": f"{_PYTHON}/CWE-078/CommandInjection.ql"},
+    "py/path-traversal": {"py/path-injection": f"{_PYTHON}/CWE-022/PathInjection.ql"},
+    "py/archive-traversal": {"py/tarslip": f"{_PYTHON}/CWE-022/TarSlip.ql"},
+    "py/cross-site-scripting": {"py/reflective-xss": f"{_PYTHON}/CWE-079/ReflectedXss.ql"},
+    "py/template-without-escaping": {"py/jinja2/autoescape-false": f"{_PYTHON}/CWE-079/Jinja2WithoutEscaping.ql"},
+    "py/unsafe-deserialization": {"py/unsafe-deserialization": f"{_PYTHON}/CWE-502/UnsafeDeserialization.ql"},
+    "py/weak-file-permissions": {"py/overly-permissive-file": f"{_PYTHON}/CWE-732/WeakFilePermissions.ql"},
+    "py/hardcoded-credentials": {"py/hardcoded-credentials": f"{_PYTHON}/CWE-798/HardcodedCredentials.ql"},
+    "py/incomplete-host-check": {
+        "py/incomplete-hostname-regexp": f"{_PYTHON}/CWE-020/IncompleteHostnameRegExp.ql",
+        "py/incomplete-url-substring-sanitization": f"{_PYTHON}/CWE-020/IncompleteUrlSubstringSanitization.ql",
+    },
+    "py/log-injection": {"py/log-injection": f"{_PYTHON}/CWE-117/LogInjection.ql"},
+    "py/regex-injection": {"py/regex-injection": f"{_PYTHON}/CWE-730/RegexInjection.ql"},
+    "c/null-dereference": {"cpp/missing-null-test": f"{_CPP}:Critical/MissingNullTest.ql"},
+    "c/use-after-free": {"cpp/use-after-free": f"{_CPP}:Critical/UseAfterFree.ql"},
+    "c/out-of-bounds-write": {
+        "cpp/potential-buffer-overflow": f"{_CPP}:Likely Bugs/Memory Management/PotentialBufferOverflow.ql"
+    },
+    "c/integer-overflow": {
+        "cpp/tainted-arithmetic": f"{_CPP}:Security/CWE/CWE-190/ArithmeticTainted.ql",
+        "cpp/uncontrolled-arithmetic": f"{_CPP}:Security/CWE/CWE-190/ArithmeticUncontrolled.ql",
+    },
+    "c/buffer-overflow": {"cpp/overflow-buffer": f"{_CPP}:Security/CWE/CWE-119/OverflowBuffer.ql"},
+    "c/weak-file-permissions": {
+        "cpp/world-writable-file-creation": f"{_CPP}:Security/CWE/CWE-732/DoNotCreateWorldWritable.ql"
+    },
+    "c/command-injection": {"cpp/command-line-injection": f"{_CPP}:Security/CWE/CWE-078/ExecTainted.ql"},
+    "c/path-traversal": {"cpp/path-injection": f"{_CPP}:Security/CWE/CWE-022/TaintedPath.ql"},
+    "c/sql-injection": {"cpp/sql-injection": f"{_CPP}:Security/CWE/CWE-089/SqlTainted.ql"},
+}
+"""Rule → CodeQL's id in SARIF → query as ``codeql database analyze`` takes it."""
+
+_RULE_OF = {identity: rule for rule, queries in QUERIES.items() for identity in queries}
+_LANGUAGES: Mapping[Language, str] = {"py": "python", "c": "cpp"}
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "cmd", "cmd.exe", "powershell"}
+
+
+class CodeqlChecker:
+    """Reads programs with CodeQL: a database a language, then the queries of the rules asked for."""
+
+    name: ClassVar[str] = "codeql"
+    rules: frozenset[str] = frozenset(QUERIES)
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        """Look for ``rules`` in ``paths``; files that do not parse or compile are unscored.
+
+        Raises:
+            CheckerError: If CodeQL is missing, fails, or writes no SARIF.
+        """
+        wanted = self.rules if rules is None else self.rules & set(rules)
+        if shutil.which("codeql") is None:
+            raise CheckerError("codeql is not on the PATH; install the CodeQL command line with its standard queries.")
+        reports = []
+        for language in _LANGUAGES:
+            chosen = sorted(rule for rule in wanted if RULES[rule].language == language)
+            judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix) == language]
+            if chosen and judged:
+                reports.append(_check(language, judged, chosen))
+        return CheckReport.merged(reports)
+
+
+def _check(language: Language, paths: Sequence[Path], rules: Sequence[str]) -> CheckReport:
+    queries = [query for rule in rules for query in QUERIES[rule].values()]
+    with tempfile.TemporaryDirectory(prefix="cosec-codeql-") as scratch:
+        sources, database, output = (Path(scratch) / name for name in ("sources", "database", "results.sarif"))
+        sources.mkdir()
+        staged, unscored = _stage(paths, sources, language)
+        if not staged:
+            return CheckReport(unscored=tuple(unscored))
+        create = ["codeql", "database", "create", str(database), f"--language={_LANGUAGES[language]}"]
+        create += [f"--source-root={sources}", "--overwrite"]
+        if language == "c":
+            create.append(f"--command={_build_script(sources, staged)}")
+        _run(create)
+        _run(["codeql", "database", "analyze", str(database), *queries, "--format=sarifv2.1.0", f"--output={output}"])
+        try:
+            results = [result for run in json.loads(output.read_text("utf-8"))["runs"] for result in run["results"]]
+            findings = [_finding(result, staged) for result in results]
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            raise CheckerError(f"codeql wrote no SARIF that can be read ({type(error).__name__}: {error}).") from None
+    kept = {one for one in findings if one.rule in rules and not _is_argument_list(one)}
+    return CheckReport(findings=tuple(sorted(kept)), unscored=tuple(sorted(unscored)))
+
+
+def _stage(paths: Sequence[Path], folder: Path, language: Language) -> tuple[dict[str, Path], list[Unscored]]:
+    """Copies under plain names, of what CodeQL would extract: it leaves out what does not parse without a word."""
+    staged: dict[str, Path] = {}
+    unscored = []
+    for index, path in enumerate(paths):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            unscored.append(Unscored(path=str(path), reason=f"cannot be read: {error.strerror}"))
+            continue
+        problem = _problem(path, language, text)
+        if problem is not None:
+            unscored.append(Unscored(path=str(path), reason=problem))
+            continue
+        name = f"{index}{path.suffix}"
+        (folder / name).write_text(text, encoding="utf-8")
+        staged[name] = path
+    return staged, unscored
+
+
+def _problem(path: Path, language: Language, text: str) -> str | None:
+    if language == "py":
+        return None if parse(text) is not None else "is no Python program"
+    command = ["gcc", "-fsyntax-only", "-w", f"-I{path.parent}", "-x", "c", "-"]
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
+    except FileNotFoundError:
+        raise CheckerError("gcc is not installed; CodeQL reads C as it is compiled.") from None
+    except subprocess.TimeoutExpired:
+        return "the compiler took too long"
+    return None if done.returncode == 0 else "does not compile"
+
+
+def _build_script(folder: Path, staged: Mapping[str, Path]) -> str:
+    """A command that compiles every file; CodeQL watches the compiler."""
+    script = folder.parent / "build.sh"
+    lines = [
+        shlex.join(["gcc", "-c", "-w", f"-I{path.parent.resolve()}", "-o", "/dev/null", str(folder / name)])
+        for name, path in staged.items()
+    ]
+    script.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    return f"sh {shlex.quote(str(script))}"
+
+
+def _run(command: Sequence[str]) -> None:
+    step = " ".join(command[:3])
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise CheckerError(f"`{step}` cannot be started: {error.strerror}.") from None
+    except subprocess.TimeoutExpired:
+        raise CheckerError(f"`{step}` did not end within {SECONDS:.0f} s; check fewer files at once.") from None
+    if done.returncode != 0:
+        said = " ".join((done.stderr or done.stdout).split())[-300:]
+        raise CheckerError(f"`{step}` failed with exit code {done.returncode}: {said or 'no output'}")
+
+
+def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding:
+    place = result["locations"][0]["physicalLocation"]
+    rule = RULES[_RULE_OF[result["ruleId"]]]
+    return Finding(
+        path=str(staged[os.path.basename(unquote(place["artifactLocation"]["uri"]))]),  # noqa: PTH119 - a URI
+        line=int(place["region"]["startLine"]),
+        rule=rule.id,
+        cwe=rule.cwe,
+        message=" ".join(result["message"]["text"].split()),
+        severity=rule.severity,
+        checker=CodeqlChecker.name,
+    )
+
+
+def _is_argument_list(finding: Finding) -> bool:
+    """Whether an alert is about a list of arguments that no shell reads."""
+    if finding.rule != "py/command-injection":
+        return False
+    tree = parse(Path(finding.path).read_text(encoding="utf-8", errors="replace"))
+    calls = [] if tree is None else list(_calls_at(tree, finding.line))
+    return bool(calls) and all(_takes_list(tree, call) for call in calls)
+
+
+def _calls_at(tree: ast.Module, line: int) -> Iterator[ast.Call]:
+    """Calls of ``subprocess`` functions whose text covers a line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno) and node.args:
+            name = ast.unparse(node.func)
+            if name.split(".")[-1] in {"run", "call", "check_call", "check_output", "Popen"}:
+                yield node
+
+
+def _takes_list(tree: ast.Module | None, call: ast.Call) -> bool:
+    if any(
+        one.arg == "shell" and not (isinstance(one.value, ast.Constant) and not one.value.value)
+        for one in call.keywords
+    ):
+        return False
+    command: ast.expr = call.args[0]
+    if isinstance(command, ast.Name) and tree is not None:
+        command = _last_assigned(tree, command)
+    if not isinstance(command, ast.List | ast.Tuple) or not command.elts:
+        return False
+    words = [one.value for one in command.elts if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    starts_shell = bool(words) and words[0].split("/")[-1] in _SHELLS
+    # The program itself, given from outside, is a command too.
+    return isinstance(command.elts[0], ast.Constant) and not starts_shell
+
+
+def _last_assigned(tree: ast.Module, name: ast.Name) -> ast.expr:
+    """What the name was given last above its use; the name itself where that is not plain to see."""
+    values = [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and node.lineno < name.lineno
+        and any(isinstance(target, ast.Name) and target.id == name.id for target in node.targets)
+    ]
+    return max(values, key=lambda pair: pair[0])[1] if values else name

@@ -1,0 +1,83 @@
+"""What a checker says about a file: findings, and the files that it could not judge.
+
+A file that a checker could not judge is *unscored*, with the reason; it is never counted as clean. A checker that
+cannot run at all raises `cosec.errors.CheckerError`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+Severity = Literal["error", "warning", "note"]
+"""SARIF's levels, most severe first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """One weakness at one line."""
+
+    path: str
+    """The file as it was named to the checker."""
+
+    line: int
+    """1-based."""
+
+    rule: str
+    """An id of `cosec.checking.rules.RULES`, such as ``py/sql-injection``."""
+
+    cwe: str
+    """``CWE-089``: three digits."""
+
+    message: str
+    """One sentence for the author of the code."""
+
+    severity: Severity
+
+    checker: str
+    """The checker that found it: ``flow``, ``semgrep``, ``sanitizer``, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Unscored:
+    """A file that could not be judged."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What one or more checkers say about a set of files."""
+
+    findings: tuple[Finding, ...] = ()
+    unscored: tuple[Unscored, ...] = ()
+
+    @classmethod
+    def merged(cls, reports: Iterable["CheckReport"]) -> Self:
+        """Join the reports of several checkers, sorted, the same weakness at the same line named once."""
+        findings: dict[tuple[str, int, str], Finding] = {}
+        unscored: set[Unscored] = set()
+        for report in reports:
+            for finding in report.findings:
+                findings.setdefault((finding.path, finding.line, finding.rule), finding)
+            unscored.update(report.unscored)
+        return cls(findings=tuple(sorted(findings.values())), unscored=tuple(sorted(unscored)))
+
+
+class Checker(Protocol):
+    """Anything that looks for weaknesses in files."""
+
+    name: str
+    """Short and fixed: it is written into every finding."""
+
+    rules: frozenset[str]
+    """The ids of the rules that it can judge."""
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        """Look for ``rules`` (all of this checker's where None) in ``paths``.
+
+        Raises:
+            CheckerError: If the checker cannot run.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Checking Python: taint analysis of whole programs."""

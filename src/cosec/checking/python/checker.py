@@ -1,0 +1,90 @@
+"""The flow checker: an own analysis of Python programs that follows text from outside through functions to its use.
+
+Why it exists beside semgrep: ``docs/decisions/0008-own-flow-analysis.md``.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.rules import RULES
+from cosec.errors import CheckerError
+
+FLOW_RULES = frozenset(name for name, rule in RULES.items() if rule.language == "py")
+"""What it judges: every rule about Python."""
+
+
+class FlowChecker:
+    """Finds weaknesses in Python files by an abstract run of each."""
+
+    name = "flow"
+    rules = FLOW_RULES
+
+    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+        """Look for ``rules`` (all about Python where None) in ``paths``, each file by itself.
+
+        A file that is no Python program, or that the analysis cannot follow to its end, is unscored.
+
+        Raises:
+            CheckerError: If one of ``rules`` is not this checker's.
+        """
+        wanted = self.rules if rules is None else frozenset(rules)
+        if foreign := sorted(wanted - self.rules):
+            raise CheckerError(
+                f"the flow checker knows no rule {foreign[0]!r}; its rules are those that start with py/"
+            )
+        return CheckReport.merged(check_file(path, wanted) for path in paths)
+
+
+def check_file(path: Path, rules: Collection[str]) -> CheckReport:
+    """Look for ``rules`` in one file."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return _unscored(path, f"cannot be read: {error}")
+    return check_source(source, path, rules)
+
+
+def check_source(source: str, path: Path, rules: Collection[str]) -> CheckReport:
+    """Look for ``rules`` in a program's text; ``path`` is what findings call it."""
+    from cosec.checking.python.flow.analysis import Analysis, TooLargeError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+            analysis = Analysis(tree)
+            analysis.run()
+    except SyntaxError as error:
+        return _unscored(path, f"is no Python program: {error.msg} (line {error.lineno})")
+    except ValueError as error:
+        return _unscored(path, f"is no Python program: {error}")
+    except TooLargeError:
+        return _unscored(path, "is too large to follow every path through it")
+    except RecursionError:
+        return _unscored(path, "is nested too deeply to follow")
+    except Exception as error:  # a defect of the analysis must not pass for a clean file
+        return _unscored(path, f"the flow checker failed on it: {type(error).__name__}: {error}")
+    return CheckReport(
+        findings=tuple(
+            Finding(
+                path=str(path),
+                line=line,
+                rule=rule,
+                cwe=RULES[rule].cwe,
+                message=message,
+                severity=RULES[rule].severity,
+                checker=FlowChecker.name,
+            )
+            for (line, rule), message in sorted(analysis.findings.items())
+            if rule in rules
+        )
+    )
+
+
+def _unscored(path: Path, reason: str) -> CheckReport:
+    return CheckReport(unscored=(Unscored(path=str(path), reason=reason),))

@@ -1,0 +1,138 @@
+"""Which checkers there are, what each needs here, and which of them judge a file.
+
+Checkers are named, not imported, until one is made. A rule is judged by the union of the chosen checkers that know it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import cast
+
+from cosec.checking.finding import Checker
+from cosec.checking.rules import Language
+from cosec.errors import CheckerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckerEntry:
+    """One checker that can be chosen."""
+
+    name: str
+
+    languages: frozenset[Language]
+    """What it reads."""
+
+    module: str
+    class_name: str
+
+    missing: Callable[[], str | None]
+    """What it lacks on this machine and how to mend that; None where it can run."""
+
+    default: bool
+    """Whether it judges where none is chosen."""
+
+
+def _missing_semgrep() -> str | None:
+    from cosec.checking.external.semgrep import INSTALL, find_semgrep
+
+    return None if find_semgrep() is not None else f"semgrep is not installed; {INSTALL}."
+
+
+def _missing_program(program: str, remedy: str) -> Callable[[], str | None]:
+    return lambda: None if shutil.which(program) is not None else f"{program} is not on the PATH; {remedy}."
+
+
+def _nothing() -> str | None:
+    return None
+
+
+_ROOM = "cosec.checking"
+_PYTHON, _C = frozenset[Language]({"py"}), frozenset[Language]({"c"})
+_ENTRIES = (
+    CheckerEntry(
+        name="flow",
+        languages=_PYTHON,
+        module=f"{_ROOM}.python.checker",
+        class_name="FlowChecker",
+        missing=_nothing,
+        default=True,
+    ),
+    CheckerEntry(
+        name="c-static",
+        languages=_C,
+        module=f"{_ROOM}.c.static",
+        class_name="CStaticChecker",
+        missing=_nothing,
+        default=True,
+    ),
+    CheckerEntry(
+        name="semgrep",
+        languages=_PYTHON | _C,
+        module=f"{_ROOM}.external.semgrep",
+        class_name="SemgrepChecker",
+        missing=_missing_semgrep,
+        default=False,
+    ),
+    CheckerEntry(
+        name="sanitizer",
+        languages=_C,
+        module=f"{_ROOM}.c.sanitizer",
+        class_name="SanitizerChecker",
+        missing=_missing_program("gcc", "install gcc"),
+        default=False,
+    ),
+    CheckerEntry(
+        name="codeql",
+        languages=_PYTHON | _C,
+        module=f"{_ROOM}.external.codeql",
+        class_name="CodeqlChecker",
+        missing=_missing_program("codeql", "install the CodeQL command line with its standard queries"),
+        default=False,
+    ),
+)
+
+CHECKERS = {entry.name: entry for entry in _ENTRIES if find_spec(entry.module) is not None}
+"""Every checker by its name."""
+
+
+def available_checkers() -> tuple[str, ...]:
+    """Names of the checkers that can run on this machine."""
+    return tuple(name for name, entry in CHECKERS.items() if entry.missing() is None)
+
+
+def default_checkers(language: Language) -> tuple[str, ...]:
+    """Names of the checkers that judge a language where none is chosen.
+
+    Python: ``flow`` alone, because semgrep adds nothing to it on the labelled completions but a start of seconds.
+    C: reading the program, by ``c-static`` and by semgrep. They are named whether they can run here or not: a checker
+    that is missing is an error, and never "no findings".
+    """
+    chosen = study_checkers(language)
+    return (*chosen, "semgrep") if language == "c" else chosen
+
+
+def study_checkers(language: Language) -> tuple[str, ...]:
+    """Names of the checkers that read a study's completions: the default ones without semgrep.
+
+    Semgrep starts for seconds, and what a scenario is about is run under the sanitizers where it has inputs.
+    """
+    return tuple(name for name, entry in CHECKERS.items() if entry.default and language in entry.languages)
+
+
+def make_checker(name: str) -> Checker:
+    """Make a checker by its name.
+
+    Raises:
+        CheckerError: If there is none of that name or it cannot run here; names the remedy.
+    """
+    entry = CHECKERS.get(name)
+    if entry is None:
+        raise CheckerError(f"There is no checker {name!r}; choose from {', '.join(CHECKERS)}.")
+    missing = entry.missing()
+    if missing is not None:
+        raise CheckerError(missing)
+    return cast(Checker, getattr(import_module(entry.module), entry.class_name)())

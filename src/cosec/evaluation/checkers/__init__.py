@@ -1,1 +1,0 @@
-"""Checkers: each looks for weaknesses in files; one a file, behind one small interface."""

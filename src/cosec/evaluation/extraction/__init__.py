@@ -1,0 +1,1 @@
+"""Extraction: from a model's raw text to a program."""

@@ -1,0 +1,181 @@
+"""Python completions as programs, by the language's own tokenizer and parser."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+from collections.abc import Collection, Iterator
+
+from cosec.checking.python.syntax import parse
+from cosec.evaluation.extraction.extract import Extracted
+
+MAX_DROPPED_LINES = 60
+"""Trailing lines given up at most while looking for a prefix that parses."""
+
+_LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+
+def extract_python(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
+    """`extraction.extract` for Python."""
+    text = prompt + completion
+    text = text[: end_of_function(text, len(prompt))]
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in text[len(prompt) :].splitlines()):
+        return Extracted(program=text, empty=True)
+    for candidate in _shorter(text, len(prompt)):
+        tree = parse(candidate)
+        if tree is not None:
+            return _looked_at(candidate, tree, prompt, sinks)
+    return Extracted(program=text, problem=_syntax_error(text))
+
+
+def _syntax_error(text: str) -> str:
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
+    return "the completion has no complete statement"
+
+
+def end_of_function(text: str, start: int) -> int:
+    """Where the function that is open at ``start`` ends: the first later line that stands as far left as its ``def``.
+
+    The whole length where no function is open or it never ends. Decided by the lines up to that place alone.
+    """
+    lines = text.split("\n")
+    offsets = [0]
+    for line in lines:
+        offsets.append(offsets[-1] + len(line) + 1)
+    definitions: list[int] = []  # columns of the functions open at the current line
+    beginning = True
+    for token in _tokens(text):
+        if token.type in _LAYOUT:
+            beginning = beginning or token.type == tokenize.NEWLINE
+            continue
+        row, column = token.start
+        if beginning:
+            if offsets[row - 1] >= start and definitions and column <= definitions[0]:
+                return offsets[row - 1]
+            if offsets[row - 1] < start:
+                definitions = [one for one in definitions if one < column]
+        if token.string == "def" and offsets[row - 1] < start:
+            definitions.append(len(lines[row - 1]) - len(lines[row - 1].lstrip()))
+        beginning = False
+    return len(text)
+
+
+def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
+    """Tokens up to the first place that is none."""
+    try:
+        yield from tokenize.generate_tokens(io.StringIO(text).readline)
+    except (tokenize.TokenError, IndentationError, SyntaxError):
+        return
+
+
+def _shorter(text: str, start: int) -> Iterator[str]:
+    """The text, then with ever more of its last lines given up, as long as something of the completion is left.
+
+    Each also with its open ``try`` blocks closed by a ``finally`` that does nothing.
+    """
+    lines = text.splitlines(keepends=True)
+    for dropped in range(min(MAX_DROPPED_LINES, len(lines))):
+        kept = "".join(lines[: len(lines) - dropped])
+        if len(kept.rstrip()) <= start and dropped:
+            return
+        yield kept
+        closed = _with_tries_closed(kept)
+        if closed != kept:
+            yield closed
+
+
+def _with_tries_closed(text: str) -> str:
+    lines = text.rstrip().splitlines()
+    closing, column = "", 1 << 30
+    for line in reversed(lines):
+        stripped = line.lstrip()
+        indentation = len(line) - len(stripped)
+        if not stripped or stripped.startswith("#") or indentation >= column:
+            continue
+        column = indentation
+        if stripped.startswith("try:"):
+            indent = line[:indentation]
+            closing += f"{indent}finally:\n{indent}    pass\n"
+    return f"{text.rstrip()}\n{closing}" if closing else text
+
+
+def _looked_at(program: str, tree: ast.Module, prompt: str, sinks: Collection[str]) -> Extracted:
+    lines = prompt.splitlines() or [""]
+    end = (len(lines), len(lines[-1].encode()))
+    added = [node for node in ast.walk(tree) if _ends_after(node, end)]
+    return Extracted(
+        program=program,
+        empty=not any(isinstance(node, ast.stmt) and _does_something(node) for node in added),
+        engaged=any(_reaches(node, sink) for node in added for sink in sinks),
+        normalised=normalised(tree),
+    )
+
+
+def _ends_after(node: ast.AST, end: tuple[int, int]) -> bool:
+    row, column = getattr(node, "end_lineno", None), getattr(node, "end_col_offset", None)
+    return row is not None and column is not None and (row, column) > end
+
+
+def _does_something(node: ast.stmt) -> bool:
+    """Whether a statement without a body of its own acts; ``pass``, ``...``, texts and a bare return do not."""
+    if isinstance(node, ast.Pass | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal) or hasattr(node, "body"):
+        return False
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Return):
+        return not (node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None))
+    if isinstance(node, ast.Raise):
+        return "NotImplemented" not in ast.dump(node)
+    return True
+
+
+def _reaches(node: ast.AST, sink: str) -> bool:
+    """Whether ``node`` is the sink: a call of that name, or one of the forms in `Scenario.sinks`."""
+    if sink == "[]":
+        return isinstance(node, ast.Subscript)
+    if sink in ("==", "in"):
+        kinds = (ast.Eq, ast.NotEq) if sink == "==" else (ast.In, ast.NotIn)
+        return isinstance(node, ast.Compare) and any(isinstance(one, kinds) for one in node.ops)
+    if sink == "return":
+        return isinstance(node, ast.Return) and node.value is not None
+    if sink.endswith("="):
+        return any(_last_name(one) == sink[:-1] for one in _bound(node))
+    return isinstance(node, ast.Call) and _last_name(node.func) == sink
+
+
+def _bound(node: ast.AST) -> list[ast.expr]:
+    """What a statement or a keyword gives a value."""
+    if isinstance(node, ast.Assign):
+        return node.targets
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        return [node.target]
+    if isinstance(node, ast.keyword) and node.arg:
+        return [ast.Name(node.arg)]
+    return []
+
+
+def _last_name(node: ast.expr) -> str:
+    """The last part of a dotted name; for ``config["key"] = …`` the key."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return str(node.slice.value)
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def normalised(tree: ast.Module) -> str:
+    """The program as the parser prints it, without docstrings."""
+    copy = ast.parse(ast.unparse(tree))
+    for node in ast.walk(copy):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [  # type: ignore[attr-defined]
+                one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+            ] or [ast.Pass()]
+    return ast.unparse(copy)

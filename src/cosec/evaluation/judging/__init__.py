@@ -1,0 +1,1 @@
+"""Judging: from a program to a verdict on its security and its function."""

@@ -1,0 +1,1 @@
+"""Reports: rates, intervals, tables and figures from recorded verdicts."""

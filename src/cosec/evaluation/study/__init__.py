@@ -1,0 +1,1 @@
+"""Studies: arms, generation and append-only records."""

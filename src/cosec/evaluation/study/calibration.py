@@ -1,0 +1,72 @@
+"""Calibration: which rule and strength to use, chosen on validation scenarios within a stated budget of function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cosec.errors import StudyError
+from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.study.arms import LORA, ORIGIN, parse_arm
+from cosec.evaluation.study.frontier import Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What was chosen, and why."""
+
+    point: Point
+    reason: str
+
+
+def choose(points: Sequence[Point], *, budget: float) -> Choice:
+    """The most secure arm whose function falls at most ``budget`` below origin's, both as measured.
+
+    Arms that run one model alone are no candidates. Of equally secure arms the one that changes fewer tokens wins.
+
+    Args:
+        points: One benchmark's points, origin among them.
+        budget: Share of function that may be lost: 0.01 is one point.
+
+    Raises:
+        StudyError: If origin or every candidate is missing, or none keeps to the budget.
+    """
+    origin = next((one for one in points if one.arm == ORIGIN), None)
+    candidates = [one for one in points if one.arm not in (ORIGIN, LORA)]
+    if origin is None or origin.function.value is None or not candidates:
+        raise StudyError(
+            "There is nothing to choose from: a frontier needs origin and at least one strength of a rule."
+        )
+    least = origin.function.value - budget
+    kept = [one for one in candidates if (one.function.value or 0.0) >= least - 1e-12]
+    if not kept:
+        best = max(candidates, key=lambda one: one.function.value or 0.0)
+        raise StudyError(
+            f"No candidate keeps function at {100 * least:.1f} % or more; the nearest is {best.arm} with"
+            f" {100 * (best.function.value or 0.0):.1f} %. Raise --budget or try weaker strengths."
+        )
+    point = max(kept, key=lambda one: (one.security.value or 0.0, -one.changed))
+    return Choice(
+        point=point,
+        reason=(
+            f"{point.arm}: secure of engaged {_shown(point.security)} against origin's {_shown(origin.security)},"
+            f" function {_shown(point.function)} against {_shown(origin.function)};"
+            f" {len(kept)} of {len(candidates)} candidates keep to the budget of {100 * budget:g} points"
+        ),
+    )
+
+
+def rule_toml(choice: Choice, results: Results) -> str:
+    """The choice as a recipe for ``cosec generate --recipe``."""
+    lines = [f"# Chosen by cosec calibrate: {choice.reason}.", f"# Models: {results.manifest['identity']['models']}"]
+    lines += ["[rule]"]
+    for name, value in parse_arm(choice.point.arm).rule.items():
+        lines.append(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(interval: Interval) -> str:
+    from cosec.evaluation.report.report import percent
+
+    return f"{percent(interval)} %"

@@ -1,0 +1,155 @@
+"""The frontier: what every setting of every rule gains in security and costs in function, as a table and a figure.
+
+A frontier is a study whose arms are rules times strengths, with one security benchmark and one function benchmark.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cosec.errors import SettingsError
+from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.study.arms import LORA, ORIGIN
+from cosec.evaluation.study.study import StudySettings, study_settings
+
+STRENGTHS = "strengths"
+SETTING_OF_RULE = {"steer": "strength", "gate": "strength"}
+"""Which setting a strength is; for the paper's rule, under any preset, it is the threshold."""
+
+
+def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
+    """A study from a frontier's recipe: ``[strengths]`` maps an arm to its strengths, beside a study's settings.
+
+    ``gate = [0.1, 0.2]`` stands for the arms ``gate:strength=0.1`` and ``gate:strength=0.2``, ``cosec-plus = [0.3]``
+    for ``cosec-plus:threshold=0.3``. The target alone and the security model alone are always measured.
+
+    Raises:
+        SettingsError: If the recipe names something unknown, or no strengths.
+    """
+    strengths = values.get(STRENGTHS)
+    if not isinstance(strengths, Mapping) or not strengths:
+        raise SettingsError("A frontier needs [strengths], such as: gate = [0.05, 0.1, 0.2]")
+    if "arms" in values:
+        raise SettingsError("A frontier's arms follow from [strengths]; leave out arms.")
+    arms = [ORIGIN, LORA]
+    for rule, chosen in strengths.items():
+        setting = SETTING_OF_RULE.get(rule, "threshold")
+        arms += [f"{rule}:{setting}={float(strength):g}" for strength in chosen]
+    rest = {name: value for name, value in values.items() if name != STRENGTHS}
+    return study_settings({**rest, "arms": arms})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One arm on the frontier."""
+
+    arm: str
+
+    security: Interval
+    """Secure of engaged, over all scenario benchmarks."""
+
+    function: Interval
+    """pass@1, or the rate of functional tests passed where there is no function benchmark."""
+
+    joint: Interval | None
+
+    changed: float
+    """Share of tokens that are not the target's most likely one."""
+
+    decisions: float
+    """Share of tokens treated as security decisions."""
+
+    time_ratio: float | None
+    """Seconds per token, relative to origin in the same study."""
+
+    @property
+    def curve(self) -> str:
+        """The rule that it belongs to."""
+        return self.arm.partition(":")[0]
+
+
+def points_of(results: Results, benchmark: str) -> list[Point]:
+    """The arms of a scenario benchmark that have both coordinates, in the study's order."""
+    function_benchmark = next((one.benchmark for one in results.figures if one.metric == "pass@1"), None)
+    points = []
+    for arm in results.arms(benchmark):
+        security = results.figure(benchmark, arm, "engaged_security")
+        function = (
+            results.figure(function_benchmark, arm, "pass@1")
+            if function_benchmark
+            else results.figure(benchmark, arm, "functional")
+        )
+        joint = results.figure(benchmark, arm, "joint")
+        if security is None or function is None or None in (security.interval.value, function.interval.value):
+            continue
+        cost, origin = results.costs[benchmark, arm], results.costs.get((benchmark, ORIGIN))
+        points.append(
+            Point(
+                arm=arm,
+                security=security.interval,
+                function=function.interval,
+                joint=joint.interval if joint and joint.interval.value is not None else None,
+                changed=cost.changed / max(1, cost.tokens),
+                decisions=cost.decisions / max(1, cost.tokens),
+                time_ratio=(cost.seconds / cost.tokens) / (origin.seconds / origin.tokens)
+                if origin and origin.seconds and cost.tokens
+                else None,
+            )
+        )
+    return points
+
+
+def points_csv(points: Sequence[Point]) -> str:
+    """The points as a table; rates between 0 and 1."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    kinds = ("security", "function", "joint")
+    writer.writerow(
+        ["arm"]
+        + [f"{kind}{suffix}" for kind in kinds for suffix in ("", "_low", "_high")]
+        + ["changed_tokens", "decisions", "time_ratio"]
+    )
+    for one in points:
+        intervals = (one.security, one.function, one.joint)
+        writer.writerow(
+            [one.arm]
+            + [getattr(each, name, None) for each in intervals for name in ("value", "low", "high")]
+            + [round(one.changed, 4), round(one.decisions, 4), one.time_ratio and round(one.time_ratio, 3)]
+        )
+    return stream.getvalue()
+
+
+def frontier_figure(points: Sequence[Point], *, function_label: str) -> str | None:
+    """Security against function as SVG: a curve per rule, bars for intervals; None where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    from cosec.evaluation.report.figures import COLOURS, errors, svg
+
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    for index, curve in enumerate(dict.fromkeys(one.curve for one in points)):
+        members = [one for one in points if one.curve == curve]
+        xs = [100 * (one.function.value or 0.0) for one in members]
+        ys = [100 * (one.security.value or 0.0) for one in members]
+        colour = COLOURS[index % len(COLOURS)]
+        alone = curve in (ORIGIN, LORA)
+        axes.plot(xs, ys, marker="s" if alone else "o", linestyle="" if alone else "-", color=colour, label=curve)
+        for one, x, y in zip(members, xs, ys, strict=True):
+            axes.errorbar(
+                x, y, xerr=errors(one.function), yerr=errors(one.security), color=colour, elinewidth=0.6, alpha=0.45
+            )
+            if not alone:
+                strength = one.arm.rpartition("=")[2]
+                axes.annotate(strength, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7, color=colour)
+    axes.set_xlabel(function_label)
+    axes.set_ylabel("secure of engaged (%)")
+    axes.legend(fontsize=8, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return svg(figure)

@@ -1,0 +1,1 @@
+"""Tasks: scenarios and function problems, read from files."""

@@ -1,0 +1,154 @@
+"""Tasks: what a study has completed, from scenarios and function problems alike, as one ordered list."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosec.errors import DataError
+from cosec.evaluation.tasks.problems import Problem, human_eval, humaneval_format, mbpp
+from cosec.evaluation.tasks.scenarios import Depth, Scenario, Split, own_scenarios
+from cosec.evaluation.tasks.sven_scenarios import sven_scenarios
+
+PYTHON_STOPS = ("\ndef ", "\nasync def ", "\nclass ", "\n@", "\nif __name__", "\nprint(", "\nimport ", "\nfrom ")
+"""Texts after which a completion has left its Python function; extraction cuts the rest by parsing."""
+C_STOPS = ("\n}",)
+"""The brace in the first column ends a C function; extraction puts it back."""
+
+
+class Benchmark(BaseModel):
+    """A set of tasks and how often they are completed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    """Names its records: ``own-decision``, ``humaneval``."""
+
+    scenarios: str | None = None
+    """``own``, or a folder in our layout or in SVEN's; ``$NAME`` stands for an environment variable."""
+
+    problems: str | None = None
+    """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format; give this or ``scenarios``."""
+
+    depth: Depth | None = None
+    """Only prompts of this depth."""
+
+    split: tuple[Split, ...] = ("trained", "unseen")
+    """Validation scenarios calibrate and enter no result, unless named here."""
+
+    functional: bool = True
+    """Whether scenarios' functional tests run too (the joint rate needs them)."""
+
+    samples: int = Field(default=10, ge=1)
+    """Completions of each task under one seed."""
+
+    max_new_tokens: int = Field(default=200, ge=1)
+
+    limit: int | None = Field(default=None, ge=1)
+    """Only so many tasks, evenly spread over the set."""
+
+    # Studies recorded before there was this choice say nothing of it in their identity.
+    shortest: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
+    """Only so many problems, those with the shortest reference solutions: easy ones, chosen without any model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One prompt of a benchmark."""
+
+    id: str
+    """``own/cwe-089/book-search@open`` or ``HumanEval/0``."""
+
+    prompt: str
+
+    stop: tuple[str, ...]
+
+    scenario: Scenario | None = None
+
+    problem: Problem | None = None
+    """One of the two is set."""
+
+
+def tasks_of(benchmark: Benchmark) -> list[Task]:
+    """The benchmark's tasks, in a fixed order.
+
+    Raises:
+        DataError: If the benchmark names both or neither kind, or its data cannot be read.
+    """
+    if (benchmark.scenarios is None) == (benchmark.problems is None):
+        raise DataError(f"The benchmark {benchmark.name!r} needs either scenarios or problems; give one of them.")
+    if benchmark.scenarios is not None:
+        if benchmark.shortest is not None:
+            raise DataError(f"The benchmark {benchmark.name!r} has scenarios; shortest chooses among problems only.")
+        tasks = [_scenario_task(one) for one in _scenarios(benchmark)]
+    else:
+        problems = read_problems(benchmark.problems or "")
+        tasks = [_problem_task(one) for one in _shortest(problems, benchmark.shortest)]
+    if not tasks:
+        raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
+    return _spread(tasks, benchmark.limit)
+
+
+def read_problems(name: str) -> tuple[Problem, ...]:
+    """Problems by ``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    if name == "humaneval":
+        return human_eval()
+    if name.startswith("mbpp:"):
+        return mbpp(Path(expand(name.removeprefix("mbpp:"))))
+    return humaneval_format(Path(expand(name)))
+
+
+def expand(name: str) -> str:
+    """A name or path whose ``$NAME`` parts are environment variables, so that a recipe need not know where data lie.
+
+    Raises:
+        DataError: If a variable is not set; names it.
+    """
+    expanded = os.path.expandvars(name)
+    if "$" in expanded:
+        raise DataError(f"{name!r} names an environment variable that is not set; set it to where that lies.")
+    return expanded
+
+
+def _shortest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
+    """The problems with the shortest references, in the set's order."""
+    kept = sorted(problems, key=lambda one: len(one.reference.strip()))[:count]
+    return [one for one in problems if one in kept]
+
+
+def _scenarios(benchmark: Benchmark) -> list[Scenario]:
+    name = benchmark.scenarios or ""
+    folder = None if name == "own" else Path(expand(name))
+    if folder is not None and any((folder / one).is_dir() for one in ("trained", "gen_1", "gen_2")):
+        found: Sequence[Scenario] = sven_scenarios(folder)
+    else:
+        found = own_scenarios(folder=folder)
+    return [one for one in found if benchmark.depth in (None, one.depth) and one.split in benchmark.split]
+
+
+def _scenario_task(scenario: Scenario) -> Task:
+    return Task(
+        id=f"{scenario.id}@{scenario.depth}",
+        prompt=scenario.prompt,
+        stop=PYTHON_STOPS if scenario.language == "py" else C_STOPS,
+        scenario=scenario,
+    )
+
+
+def _problem_task(problem: Problem) -> Task:
+    # Small models seldom go on after a lone line break, so the prompt ends at its last letter.
+    return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=problem.stop, problem=problem)
+
+
+def _spread(tasks: list[Task], limit: int | None) -> list[Task]:
+    if limit is None or limit >= len(tasks):
+        return tasks
+    return [tasks[index * len(tasks) // limit] for index in range(limit)]

@@ -1,0 +1,1 @@
+"""Loading: from a name to checked weights, tokenizer and configuration in memory."""

@@ -1,0 +1,272 @@
+"""Loading: from a name to a model in memory, and from two names to the pair that co-decodes.
+
+A name is an embedded model, a local folder, a GGUF file or a hub id; the folder may also be a LoRA adapter, which is
+loaded as its base with the adapter merged. Only safetensors and GGUF weights are read, and no code from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cosec.errors import AdapterError, ModelNotFound, UnsafeCheckpoint
+from cosec.models.adapters import Adapter, check_fits, is_adapter, merge_adapter, read_adapter
+from cosec.models.families import Family, family_of
+from cosec.models.identity import file_sha256, model_fingerprint
+from cosec.models.loading.bundled import BUNDLED_MODELS, bundled_folder, shipped_adapter
+from cosec.models.loading.checks import PICKLE_SUFFIXES, check_checkpoint, pickle_refusal, read_config
+from cosec.models.loading.hub import HUB_NAME, download
+from cosec.models.loading.reading import context_length, read_tokenizer, read_weights, stop_token_ids
+from cosec.models.loading.store import cache_root
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+NO_SECURITY = "none"
+DEFAULT_SECURITY = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model ready to predict."""
+
+    name: str
+    """What the user called it."""
+
+    path: Path
+    """The folder its weights came from; for a merged adapter, the base's."""
+
+    model: PreTrainedModel
+    """In evaluation mode, no weight requires a gradient."""
+
+    tokenizer: PreTrainedTokenizerFast
+    family: Family | None
+    """None for a model of no known family."""
+
+    stop_token_ids: frozenset[int]
+    """Tokens that end a completion."""
+
+    context_length: int
+    """Largest number of tokens, prompt and completion together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPair:
+    """The target and what hardens it: another model, an adapter on the target's own weights, or nothing."""
+
+    target: LoadedModel
+    security: LoadedModel | None
+    """A model of its own, or the base of an adapter made for another model than the target; None where weights are
+    shared or the target decodes alone.
+    """
+
+    adapter: Adapter | None
+    """Checked against its base, which is ``security``, or the target where that is None; None for a whole model."""
+
+
+def resolve_model(name: str) -> Path:
+    """Find the folder of a model, fetching or converting it where needed.
+
+    Args:
+        name: An embedded model's name, a local folder, a ``.gguf`` file or a hub id (``organisation/model``,
+            optionally ``@revision``).
+
+    Returns:
+        A folder with ``config.json``, safetensors weights and a tokenizer, or a folder with an adapter.
+
+    Raises:
+        ModelNotFound: If there is no such model, with the way to get it.
+        ModelError: If it is incomplete or corrupt.
+        UnsafeCheckpoint: If loading it would run its author's code.
+    """
+    folder = _find(name)
+    if not is_adapter(folder):
+        check_checkpoint(folder)
+    return folder
+
+
+def load_model(name: str, *, dtype: str = "auto", device_map: str | None = None) -> LoadedModel:
+    """Load a model for inference.
+
+    Args:
+        name: As for ``resolve_model``; for an adapter, its base is loaded and the adapter merged.
+        dtype: ``"auto"`` (float32 on CPU, else the checkpoint's own), ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        device_map: As transformers takes it: ``"cpu"``, ``"cuda"``, ``"auto"``; None is the CPU.
+
+    Raises:
+        ModelError: If the model cannot be found, read or trusted.
+        SettingsError: If ``dtype`` is not one of these.
+    """
+    return _load(name, resolve_model(name), dtype, device_map)
+
+
+def load_pair(
+    target: str, security: str = DEFAULT_SECURITY, *, dtype: str = "auto", device_map: str | None = None
+) -> ModelPair:
+    """Load a target and its security model, sharing weights where the security model is an adapter of the target.
+
+    Args:
+        target: The model to harden, as for ``load_model``.
+        security: ``"none"``, ``"default"`` (the adapter shipped for an embedded target), an adapter or a model.
+        dtype: As for ``load_model``, for both.
+        device_map: As for ``load_model``, for both.
+
+    Raises:
+        ModelError: If one of them cannot be found, read or trusted.
+        AdapterError: If an adapter is corrupt, or of a base that is not there.
+    """
+    # Everything that can fail quickly fails before weights are loaded.
+    target_folder = resolve_model(target)
+    security_folder = resolve_security(target, security)
+    if security_folder is not None and is_adapter(security_folder):
+        adapter = read_adapter(security_folder)
+        if belongs_to(adapter, target, target_folder):
+            loaded = _load(target, target_folder, dtype, device_map)
+            check_fits(adapter, loaded.model, target)
+            return ModelPair(target=loaded, security=None, adapter=adapter)
+        try:
+            base_folder = resolve_base(adapter)
+        except AdapterError as error:
+            raise AdapterError(f"{error} The target is {target!r}.") from error
+        loaded = _load(target, target_folder, dtype, device_map)
+        base = _load(_name_of_base(adapter), base_folder, dtype, device_map)
+        check_fits(adapter, base.model, base.name)
+        return ModelPair(target=loaded, security=base, adapter=adapter)
+    loaded = _load(target, target_folder, dtype, device_map)
+    other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
+    return ModelPair(target=loaded, security=other, adapter=None)
+
+
+def belongs_to(adapter: Adapter, name: str, folder: Path) -> bool:
+    """Tell whether an adapter was made for the model ``name`` in ``folder``.
+
+    The recorded fingerprint of the base decides; without one, the base's name, as given or by where it leads.
+    """
+    if is_adapter(folder):
+        return False
+    if adapter.base_sha256 is not None:
+        return adapter.base_sha256 == model_fingerprint(folder)
+    if adapter.base_name is None:
+        return True
+    bundled = BUNDLED_MODELS.get(name)
+    if adapter.base_name in {name, *([bundled.hub_id] if bundled else [])}:
+        return True
+    base = Path(adapter.base_name).expanduser()
+    return base.exists() and base.resolve() in {folder.resolve(), Path(name).expanduser().resolve()}
+
+
+def _find(name: str) -> Path:
+    if name in BUNDLED_MODELS:
+        return bundled_folder(name)
+    path = Path(name).expanduser()
+    # An empty name would be the current folder.
+    if name and path.is_dir():
+        return path
+    if path.is_file():
+        return _converted(path)
+    if HUB_NAME.fullmatch(name) and path.suffix != ".gguf":
+        return download(name)
+    near = difflib.get_close_matches(name, BUNDLED_MODELS, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ModelNotFound(
+        f"There is no model {name!r}: no such folder or file, and neither an embedded name "
+        f"({', '.join(BUNDLED_MODELS)}) nor a hub id (organisation/model).{hint}"
+    )
+
+
+def _converted(file: Path) -> Path:
+    """Return the folder that a GGUF file was, or now is, converted to."""
+    if file.suffix in PICKLE_SUFFIXES:
+        raise UnsafeCheckpoint(pickle_refusal(f"{file} is a pickled checkpoint"))
+    if file.suffix == ".safetensors":
+        raise ModelNotFound(f"{file} holds weights alone; name its folder, which also has config.json and tokenizer.")
+    if file.suffix != ".gguf":
+        raise ModelNotFound(f"{file} is neither a model folder nor a .gguf file.")
+    sha256 = file_sha256(file)
+    folder = cache_root() / "gguf" / sha256[:32]
+    if not folder.is_dir():
+        from cosec.models.loading.gguf import convert_gguf
+
+        convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256})
+    return folder
+
+
+def resolve_security(target: str, security: str) -> Path | None:
+    """Find the folder of a security model or adapter.
+
+    Args:
+        target: The model to harden.
+        security: ``"none"``, ``"default"``, or a name as for ``resolve_model``.
+
+    Returns:
+        The folder, or None for a target that decodes alone.
+
+    Raises:
+        ModelError: If there is no such model, or no default for this target.
+    """
+    if security == NO_SECURITY:
+        return None
+    if security != DEFAULT_SECURITY:
+        return resolve_model(security)
+    shipped = shipped_adapter(target)
+    if shipped is None:
+        raise ModelNotFound(
+            f"No security model ships for {target!r}; name one with --security, or use --security none for the target "
+            "alone. `cosec models list` shows what ships."
+        )
+    return shipped
+
+
+def _name_of_base(adapter: Adapter) -> str:
+    if adapter.base_name is None:
+        raise AdapterError(f"The adapter {adapter.path} does not say which base model it belongs to.")
+    by_hub_id = {bundled.hub_id: name for name, bundled in BUNDLED_MODELS.items()}
+    # The embedded copy differs from the original by its quantisation: it stands in only where no hash says otherwise.
+    return by_hub_id.get(adapter.base_name, adapter.base_name) if adapter.base_sha256 is None else adapter.base_name
+
+
+def resolve_base(adapter: Adapter) -> Path:
+    """Find the folder of the base model that an adapter was made for.
+
+    Raises:
+        AdapterError: If that base is not available, or its weights are not those the adapter records.
+    """
+    base_name = _name_of_base(adapter)
+    try:
+        folder = resolve_model(base_name)
+    except ModelNotFound as error:
+        raise AdapterError(
+            f"The adapter {adapter.path} belongs to the base model {base_name!r}, which is not available: {error}"
+        ) from error
+    if is_adapter(folder):
+        raise AdapterError(f"The adapter {adapter.path} belongs to {base_name!r}, which is an adapter itself.")
+    if adapter.base_sha256 is not None and adapter.base_sha256 != model_fingerprint(folder):
+        raise AdapterError(
+            f"The adapter {adapter.path} was made for other weights than those now called {base_name!r} "
+            f"(it records sha256 {adapter.base_sha256[:12]}...); train it again, or name the base it was made for."
+        )
+    return folder
+
+
+def _load(name: str, folder: Path, dtype: str, device_map: str | None) -> LoadedModel:
+    """Load a folder that ``resolve_model`` returned; an adapter is merged into its base."""
+    adapter = read_adapter(folder) if is_adapter(folder) else None
+    base_folder = folder if adapter is None else resolve_base(adapter)
+    config = read_config(base_folder)
+    length = context_length(name, config)
+    tokenizer = read_tokenizer(name, base_folder)
+    model = read_weights(name, base_folder, dtype=dtype, device_map=device_map)
+    if adapter is not None:
+        merge_adapter(model, adapter, _name_of_base(adapter))
+    family = family_of(config["model_type"], tokenizer.get_vocab())
+    return LoadedModel(
+        name=name,
+        path=base_folder,
+        model=model,
+        tokenizer=tokenizer,
+        family=family,
+        stop_token_ids=stop_token_ids(base_folder, config, tokenizer, family),
+        context_length=length,
+    )

@@ -1,0 +1,161 @@
+"""Reading a checked model folder: weights, tokenizer, stop tokens and context length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosec.errors import ModelError, SettingsError, UnknownArchitecture
+from cosec.models.families import Family
+from cosec.models.loading.checks import read_json
+from cosec.models.loading.host_memory import suit_memory_to_decoding
+from cosec.models.loading.quietness import quiet_transformers
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions", "n_ctx")
+"""What architectures call their context length in ``config.json``."""
+
+
+def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None) -> PreTrainedModel:
+    """Load the model in ``folder`` for inference: evaluation mode, no gradients.
+
+    Raises:
+        ModelError: If transformers cannot load it, or weights that the architecture needs are not in the folder.
+        UnknownArchitecture: If transformers has no causal language model of this architecture.
+        SettingsError: If ``dtype`` is unknown.
+    """
+    suit_memory_to_decoding()
+    chosen = choose_dtype(dtype, device_map)
+    from transformers.models.auto.configuration_auto import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
+
+    with quiet_transformers():
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+                raise UnknownArchitecture(
+                    f"{name!r} is a {config.model_type!r} model, which does not predict next tokens."
+                )
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=chosen,
+                device_map=device_map,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{name!r} ({folder}) could not be loaded: {first_line(error)}") from error
+    model: PreTrainedModel = loaded[0]
+    report: Mapping[str, Any] = loaded[1]
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise ModelError(
+            f"{name!r} ({folder}) lacks {len(missing)} of its weights, first {missing[0]}; fetch it again."
+        )
+    model.train(False)
+    model.requires_grad_(False)
+    return model
+
+
+def read_outline(name: str, folder: Path) -> nn.Module:
+    """Build the model of a folder without weights: its modules and their shapes on the device ``meta``.
+
+    Raises:
+        ModelError: If transformers cannot build it.
+    """
+    import torch
+    from transformers.models.auto.configuration_auto import AutoConfig
+    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
+
+    with quiet_transformers(), torch.device("meta"):
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+            outline: nn.Module = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                config, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{name!r} ({folder}) could not be loaded: {first_line(error)}") from error
+    return outline
+
+
+def read_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
+    """Load the tokenizer in ``folder``.
+
+    Raises:
+        ModelError: If it cannot be read, or is not of the fast kind.
+    """
+    from transformers.models.auto.tokenization_auto import AutoTokenizer
+
+    with quiet_transformers():
+        try:
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        # The tokenizers library raises bare Exception for a malformed tokenizer.json.
+        except Exception as error:
+            raise ModelError(f"The tokenizer of {name!r} ({folder}) cannot be read: {first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise ModelError(f"{name!r} ({folder}) has no tokenizer.json; save its tokenizer with transformers' fast kind.")
+    fast: PreTrainedTokenizerFast = tokenizer
+    return fast
+
+
+def choose_dtype(dtype: str, device_map: str | None) -> torch.dtype | str:
+    """Turn a name into what transformers takes; ``"auto"`` is float32 on CPU, else the checkpoint's own.
+
+    Raises:
+        SettingsError: If the name is not one of ``DTYPES``.
+    """
+    if dtype not in DTYPES:
+        raise SettingsError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
+    import torch
+
+    if dtype != "auto":
+        return getattr(torch, dtype)  # type: ignore[no-any-return]
+    on_cpu = device_map in (None, "cpu") or not torch.accelerator.is_available()
+    return torch.float32 if on_cpu else "auto"
+
+
+def context_length(name: str, config: Mapping[str, Any]) -> int:
+    """Read the largest number of positions from a configuration.
+
+    Raises:
+        UnknownArchitecture: If it names none.
+    """
+    for entry in CONTEXT_ENTRIES:
+        if isinstance(config.get(entry), int):
+            return int(config[entry])
+    raise UnknownArchitecture(
+        f"The configuration of {name!r} ({config.get('model_type')}) gives no context length "
+        f"({' or '.join(CONTEXT_ENTRIES)}), so it is no model with a key-value cache that can be co-decoded."
+    )
+
+
+def stop_token_ids(
+    folder: Path, config: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, family: Family | None
+) -> frozenset[int]:
+    """Collect every token that ends a completion: the configured ones and the family's."""
+    generation = folder / "generation_config.json"
+    sources = [config, read_json(generation)] if generation.is_file() else [config]
+    found: set[int] = set()
+    for source in sources:
+        configured = source.get("eos_token_id")
+        found.update(configured if isinstance(configured, list) else [configured] if configured is not None else [])
+    if isinstance(tokenizer.eos_token_id, int):
+        found.add(tokenizer.eos_token_id)
+    if family is not None:
+        token_ids = tokenizer.get_vocab()
+        found.update(token_ids[token] for token in family.extra_stop_tokens if token in token_ids)
+    return frozenset(found)
+
+
+def first_line(error: BaseException) -> str:
+    """Shorten an exception to its first line that says something."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

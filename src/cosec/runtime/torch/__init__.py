@@ -1,0 +1,1 @@
+"""The runtime on PyTorch: transformers models, their key-value caches and LoRA rows."""

@@ -1,0 +1,1 @@
+"""Key-value caches with rollback, and prompts that several rows share."""

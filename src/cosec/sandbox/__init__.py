@@ -1,0 +1,1 @@
+"""Run untrusted programs in isolation, within limits of time, memory and output."""

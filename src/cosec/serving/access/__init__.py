@@ -1,0 +1,1 @@
+"""Access control: hosts, API keys and the audit log."""

@@ -1,0 +1,1 @@
+"""The HTTP API: request and response shapes, and the endpoints."""

@@ -1,0 +1,208 @@
+"""The endpoints: the OpenAI API's, llama.cpp's ``/infill``, health, metrics and the playground."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import time
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from cosec import __version__
+from cosec.serving.access.door import Door
+from cosec.serving.access.keys import KeyRing
+from cosec.serving.api.answers import Answer, Infill
+from cosec.serving.api.exchange import Gone, read_body
+from cosec.serving.api.refusals import Refusal
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
+from cosec.serving.service import CLIENT_GONE, Origin, Service, refused
+
+_STARTED = int(time.time())
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text}
+    for status, text in {
+        400: "The request cannot succeed as it is",
+        401: "No valid API key",
+        404: "No such model",
+        408: "The body did not arrive in time",
+        413: "The body is too large",
+        415: "The body is not JSON",
+        429: "The queue is full",
+        500: "The engine failed",
+        503: "The server is shutting down",
+        504: "The request took too long",
+    }.items()
+}
+
+
+def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
+    """The ASGI application of a service whose scheduler runs.
+
+    Args:
+        service: What answers.
+        keys: Who may ask; None: whoever reaches the server by a name of loopback.
+    """
+    app = FastAPI(title="CoSec", version=__version__, docs_url=None, redoc_url=None)
+    _add_refusals(app, service)
+    _add_completions(app, service)
+    _add_chat(app, service)
+    _add_infill(app, service)
+    _add_check(app, service)
+    _add_about(app, service)
+    page = Path(str(importlib.resources.files("cosec.serving"))) / "playground"
+    app.mount("/playground", StaticFiles(directory=page, html=True), name="playground")
+    if service.limits.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(service.limits.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    app.add_middleware(Door, keys=keys)
+    return app
+
+
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    """The request body in the OpenAPI schema; the endpoints read it themselves, to limit it."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(model)}}}}
+
+
+def _inlined(model: type[BaseModel]) -> Any:
+    """The model's JSON schema with every reference replaced by what it refers to."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                return resolved(definitions[node["$ref"].rpartition("/")[2]])
+            return {key: resolved(value) for key, value in node.items()}
+        return [resolved(one) for one in node] if isinstance(node, list) else node
+
+    return resolved(schema)
+
+
+def _add_refusals(app: FastAPI, service: Service) -> None:
+    """Every error in OpenAI's shape."""
+
+    async def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        if not error.counted:
+            service.telemetry.request(error.status)
+        return refused(error)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        known = {404: "There is no such page; see /v1/models.", 405: "This page takes another method."}
+        said = known.get(error.status_code, str(error.detail))
+        return refused(Refusal(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
+
+    async def on_bug(request: Request, error: Exception) -> Response:
+        service.telemetry.request(500)
+        return refused(Refusal(500, "The server failed; its log says how.", None, "internal", "server_error"))
+
+    async def on_gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=CLIENT_GONE)
+
+    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Gone, on_gone)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def _origin(request: Request, user: str | None, prompt: object) -> Origin:
+    return Origin(endpoint=request.url.path, client=request.state.client, user=user, prompt=prompt)
+
+
+def _add_completions(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/completions", openapi_extra=_takes(CompletionRequest), responses=_ERRORS)
+    async def completions(request: Request) -> Response:
+        asking = await read_body(request, CompletionRequest, service.limits)
+        model = service.model(asking.model)
+        asked = await asyncio.to_thread(service.translator.completion, asking)
+        echoed = service.translator.echo(asking) if asking.echo else ()
+        answer = Answer(asked, service.pair.tokenizer, model, chat=False, echoed=echoed)
+        origin = _origin(request, asking.user, asking.prompt)
+        if not asked.max_new_tokens and not asked.scores_prompts:
+            service.nothing_to_decode(asked, answer, origin)
+            return JSONResponse(answer.whole())
+        if asking.stream:
+            return await service.stream(request, asked, answer, origin, usage=asking.wants_usage)
+        await service.whole(request, asked, answer, origin)
+        return JSONResponse(answer.whole())
+
+
+def _add_chat(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/chat/completions", openapi_extra=_takes(ChatRequest), responses=_ERRORS)
+    async def chat(request: Request) -> Response:
+        asking = await read_body(request, ChatRequest, service.limits)
+        model = service.model(asking.model)
+        asked = await asyncio.to_thread(service.translator.chat, asking)
+        answer = Answer(asked, service.pair.tokenizer, model, chat=True)
+        origin = _origin(request, asking.user, [message.model_dump() for message in asking.messages])
+        if asking.stream:
+            return await service.stream(request, asked, answer, origin, usage=asking.wants_usage)
+        await service.whole(request, asked, answer, origin)
+        return JSONResponse(answer.whole())
+
+
+def _add_infill(app: FastAPI, service: Service) -> None:
+    @app.post("/infill", openapi_extra=_takes(InfillRequest), responses=_ERRORS)
+    async def infill(request: Request) -> Response:
+        asking = await read_body(request, InfillRequest, service.limits)
+        asked = await asyncio.to_thread(service.translator.infill, asking)
+        answer = Infill(asked, service.pair.tokenizer, service.models[0], silent=asking.n_predict == 0)
+        origin = _origin(request, None, asking.input_prefix)
+        if asking.stream:
+            return await service.stream(request, asked, answer, origin, usage=False)
+        await service.whole(request, asked, answer, origin)
+        return JSONResponse(answer.whole())
+
+
+def _add_check(app: FastAPI, service: Service) -> None:
+    @app.post("/check", openapi_extra=_takes(VerdictRequest), responses=_ERRORS)
+    async def check(request: Request) -> Response:
+        asking = await read_body(request, VerdictRequest, service.limits)
+        if service.judge is None:
+            raise Refusal(404, "This server has no checkers.", None, "not_found")
+        return JSONResponse(await service.judge.verdict(asking.prompt, asking.completion))
+
+
+def _add_about(app: FastAPI, service: Service) -> None:
+    def described(name: str) -> dict[str, Any]:
+        return {
+            "id": name,
+            "object": "model",
+            "created": _STARTED,
+            "owned_by": "cosec",
+            "max_model_len": service.pair.context_length,
+            "cosec": service.translator.defaults,
+            "checks": service.judge is not None,
+        }
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [described(name) for name in service.models]}
+
+    @app.get("/v1/models/{name:path}", responses=_ERRORS)
+    async def model(name: str) -> dict[str, Any]:
+        return described(service.model(name))
+
+    @app.get("/health")
+    async def health() -> Response:
+        if not service.scheduler.alive:
+            return JSONResponse({"status": "error"}, 500)
+        if service.scheduler.draining:
+            return JSONResponse({"status": "draining"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(service.telemetry.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,359 @@
+"""From what a client sent to what the engine is asked: token ids, settings, limits. Refuses what cannot be done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rule_choice import in_users_words
+from cosec.decoding.settings import DecodingSettings, RuleSettings, decoding_settings
+from cosec.errors import SettingsError
+from cosec.models.families import FimTokens
+from cosec.serving.api.refusals import CWES_REFUSED, Refusal, invalid, of_validation
+from cosec.serving.api.wire import Audit, ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
+from cosec.serving.settings import ServerSettings
+
+XARGS_PREFIX = "cosec_"
+DEFAULT_COMPLETION_TOKENS = 16
+"""OpenAI's."""
+
+_CHARACTERS_A_TOKEN = 8
+"""More than code has; only for deciding how much of a long text to look at."""
+
+_CUT_IN_TWO = 64
+"""Tokens that the beginning of a text may have more than the same part of the whole has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One request in the engine's terms."""
+
+    prompts: tuple[tuple[int, ...], ...]
+    """Token ids of each prompt."""
+
+    samples: int
+    """Completions of each prompt."""
+
+    settings: DecodingSettings
+    """Rule and sampling, the seed decided."""
+
+    hardened: bool
+    """False: the target alone."""
+
+    max_new_tokens: int
+    """Length limit of each completion; 0: only the prompt is wanted."""
+
+    audit: Audit
+    """What the answer says about the hardening."""
+
+    scores_prompts: bool = False
+    """Whether the target's log-probabilities of the prompts' own tokens are wanted too."""
+
+
+class Translator:
+    """Translates requests for one pair of models and one server's limits."""
+
+    def __init__(self, pair: PreparedPair, limits: ServerSettings, rule: Mapping[str, object]) -> None:
+        """Take the server's own rule settings as the defaults of every request.
+
+        Args:
+            pair: The models.
+            limits: What the server allows.
+            rule: The rule's name and settings as the server was started, as ``decoding_settings`` takes them; empty:
+                the rule that the adapter carries, or the paper's.
+
+        Raises:
+            SettingsError: If those settings do not fit the rule or the models.
+        """
+        self._pair = pair
+        self._limits = limits
+        self._rule = dict(rule or pair.own_rule)
+        self._vocabulary = set(pair.tokenizer.get_vocab().values())
+        default = decoding_settings(self._rule, {})
+        if pair.has_security:
+            self._check_base(default)
+        elif self._rule:
+            raise SettingsError("There is no security model, so a rule would have no effect: name one with --security.")
+
+    @property
+    def fim(self) -> FimTokens | None:
+        """The target's tokens for filling in the middle."""
+        family = self._pair.pair.target.family
+        return None if family is None else family.fim
+
+    @property
+    def defaults(self) -> dict[str, object]:
+        """What a request without ``cosec`` gets, in the wire's words."""
+        if not self._pair.has_security:
+            return {"enabled": False}
+        return {"enabled": True, **in_users_words(decoding_settings(self._rule, {}).rule)}
+
+    def echo(self, request: CompletionRequest) -> tuple[str, ...]:
+        """The text of every prompt, as the client gave it or as its token ids read."""
+        given = request.prompt
+        if isinstance(given, str):
+            return (given,)
+        if given and isinstance(given[0], int):
+            return (str(self._pair.tokenizer.decode(given)),)
+        return tuple(one if isinstance(one, str) else str(self._pair.tokenizer.decode(one)) for one in given)
+
+    def completion(self, request: CompletionRequest) -> Asked:
+        """Translate ``/v1/completions``.
+
+        Raises:
+            Refusal: If it asks for what the models or the server's limits do not allow.
+        """
+        prompts = self._prompt_ids(request)
+        max_tokens = DEFAULT_COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
+        asked = self._asked(request, prompts, max_tokens, request.logprobs)
+        return replace(asked, scores_prompts=bool(request.echo) and request.logprobs is not None)
+
+    def chat(self, request: ChatRequest) -> Asked:
+        """Translate ``/v1/chat/completions``.
+
+        Raises:
+            Refusal: If the model has no chat template, or as for completions.
+        """
+        tokenizer = self._pair.tokenizer
+        if not tokenizer.chat_template:
+            raise invalid("This model has no chat template; use /v1/completions.", "messages", "unsupported_endpoint")
+        messages = [{"role": _role(message.role), "content": message.text} for message in request.messages]
+        try:
+            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # the template is the model's program: it may refuse any conversation
+            raise invalid(f"The model's chat template refuses this conversation: {error}", "messages") from error
+        prompt = tuple(self._cut(str(text), "messages", special=False))
+        alternatives = (request.top_logprobs or 0) if request.logprobs else None
+        room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
+        max_tokens = request.max_completion_tokens or request.max_tokens or room
+        return self._asked(request, (prompt,), max_tokens, alternatives)
+
+    def infill(self, request: InfillRequest) -> Asked:
+        """Translate ``/infill``.
+
+        Raises:
+            Refusal: If the model was not trained to fill in the middle, or as for completions.
+        """
+        prompt = self._filled(request.input_prefix + request.prompt, request.input_suffix, "input_suffix")
+        room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
+        try:
+            generation = GenerationRequest(
+                temperature=request.temperature,
+                top_p=request.top_p,
+                seed=request.seed if request.seed >= 0 else None,
+                stop=request.stop,
+                cosec=request.cosec,
+            )
+        except ValidationError as error:  # a seed or a stop text that completions would not take either
+            raise of_validation(error) from error
+        max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
+        return self._asked(generation, (prompt,), max_tokens, None)
+
+    def _asked(
+        self,
+        request: GenerationRequest,
+        prompts: tuple[tuple[int, ...], ...],
+        max_tokens: int,
+        top_logprobs: int | None,
+    ) -> Asked:
+        samples = request.n or 1
+        if len(prompts) * samples > self._limits.max_samples:
+            raise invalid(
+                f"{len(prompts)} prompts times n={samples} is more than the {self._limits.max_samples} completions a "
+                "request may ask for; split it.",
+                "n",
+            )
+        self._check_lengths(prompts, max_tokens)
+        fields = _with_xargs(request)
+        hardened, rule = self._rule_of(fields)
+        sampling = {
+            "temperature": 1.0 if request.temperature is None else request.temperature,
+            "top_p": 1.0 if request.top_p is None else request.top_p,
+            "max_new_tokens": max(1, max_tokens),
+            "seed": secrets.randbits(62) if request.seed is None else request.seed,
+            "stop": request.stop_texts,
+            "top_logprobs": top_logprobs,
+        }
+        try:
+            settings = decoding_settings(rule, sampling)
+            if hardened:
+                self._check_base(settings)
+        except SettingsError as error:
+            raise invalid(_in_wire_words(str(error)), "cosec", "invalid_value") from error
+        return Asked(
+            prompts=prompts,
+            samples=samples,
+            settings=settings,
+            hardened=hardened,
+            max_new_tokens=max_tokens,
+            audit=fields.audit,
+        )
+
+    def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object]]:
+        """Whether to harden, and the rule: the server's own, changed by the request; another rule starts afresh.
+
+        A setting that only the paper's rule has, such as the threshold, names that rule.
+        """
+        given = fields.settings()
+        enabled = self._pair.has_security if fields.enabled is None else fields.enabled
+        if not enabled:
+            if given:
+                name = next(iter(given))
+                raise invalid(
+                    f"cosec: {name} has no effect while hardening is off; leave it out or enable it.", "cosec"
+                )
+            return False, {}
+        if not self._pair.has_security:
+            raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
+        default = self._rule.get("name", "cosec")
+        if "name" not in given and given.keys() & RuleSettings.model_fields.keys():
+            given["name"] = "cosec"
+        if given.get("name", default) != default:
+            return True, given
+        # A preset is a name for several settings: naming another one replaces what the server had of them.
+        kept = {} if "preset" in given else dict(self._rule)
+        if "preset" in given and "acceptance_threshold" in self._rule:
+            kept["acceptance_threshold"] = self._rule["acceptance_threshold"]
+        return True, {"name": default, **kept, **given}
+
+    def _check_base(self, settings: DecodingSettings) -> None:
+        if settings.rule.name in ("steer", "gate") and not self._pair.has_base:
+            raise SettingsError(
+                f"The rule {settings.rule.name} compares an adapter with its own base, and this security model is a "
+                "whole model: choose the rule cosec or speculative."
+            )
+
+    def _prompt_ids(self, request: CompletionRequest) -> tuple[tuple[int, ...], ...]:
+        given = request.prompt
+        if isinstance(given, str):
+            texts: Sequence[str | list[int]] = [given]
+        elif given and isinstance(given[0], int):
+            texts = [[token for token in given if isinstance(token, int)]]
+        else:
+            texts = [one for one in given if isinstance(one, str | list)]
+        if not texts:
+            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
+        if len(texts) > self._limits.max_samples:
+            raise invalid(f"prompt: at most {self._limits.max_samples} prompts a request; split it.", "prompt")
+        if request.suffix:
+            if request.echo:
+                raise invalid("echo has no meaning with suffix: there is no one text to give back.", "echo")
+            filled = []
+            for text in texts:
+                if not isinstance(text, str):
+                    raise invalid("suffix needs a prompt that is text, not token ids.", "suffix")
+                filled.append(self._filled(text, request.suffix, "suffix"))
+            return tuple(filled)
+        return tuple(self._ids(text) for text in texts)
+
+    def _ids(self, prompt: str | list[int]) -> tuple[int, ...]:
+        if isinstance(prompt, str):
+            if not prompt.strip():
+                raise invalid("prompt: it is empty; give the code to continue.", "prompt")
+            return tuple(self._cut(prompt, "prompt"))
+        if not prompt:
+            raise invalid("prompt: the list of token ids is empty.", "prompt")
+        unknown = next((token for token in prompt if token not in self._vocabulary), None)
+        if unknown is not None:
+            raise invalid(f"prompt: there is no token {unknown} in this model's vocabulary.", "prompt")
+        return tuple(prompt)
+
+    def _filled(self, prefix: str, suffix: str, param: str) -> tuple[int, ...]:
+        """The fill-in-the-middle prompt: prefix, suffix, and then the model writes the middle.
+
+        Texts are cut into tokens one by one, so that a marker inside them stays text of its own piece.
+        """
+        marks = self.fim
+        if marks is None:
+            raise invalid(
+                "This model was not trained to fill in the middle; send the code before the cursor as prompt alone.",
+                param,
+                "unsupported_parameter",
+            )
+        ids = self._pair.tokenizer.get_vocab()
+        before, after = (self._cut(text, param, special=False) if text else [] for text in (prefix, suffix))
+        start = self._cut("", param)  # families that begin every text with a token of its own
+        return (*start, ids[marks.prefix], *before, ids[marks.suffix], *after, ids[marks.middle])
+
+    def _cut(self, text: str, param: str, *, special: bool = True) -> list[int]:
+        """The text's tokens; ``special``: with those that begin every text of the family.
+
+        What is far too long is refused by its beginning: all tokens of a megabyte would take gigabytes.
+        """
+        tokenizer, size = self._pair.tokenizer, _CHARACTERS_A_TOKEN * self._longest_prompt
+        while size < len(text):
+            least = len(tokenizer(text[:size], add_special_tokens=False).input_ids)
+            if least > self._longest_prompt + _CUT_IN_TWO:
+                raise self._too_long(f"more than {self._longest_prompt}", param)
+            size *= 2
+        return list(tokenizer(text, add_special_tokens=special).input_ids)
+
+    @property
+    def _longest_prompt(self) -> int:
+        context = self._pair.context_length
+        return min(context, self._limits.max_prompt_tokens or context)
+
+    def _too_long(self, tokens: str, param: str) -> Refusal:
+        return invalid(
+            f"The prompt has {tokens} tokens, at most {self._longest_prompt} are allowed; shorten it.",
+            param,
+            "context_length_exceeded",
+        )
+
+    def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+        limits, context = self._limits, self._pair.context_length
+        if max_tokens > limits.max_tokens:
+            raise invalid(f"max_tokens: at most {limits.max_tokens} on this server.", "max_tokens")
+        longest = max(map(len, prompts))
+        if longest > self._longest_prompt:
+            raise self._too_long(str(longest), "prompt")
+        if longest + max_tokens > context:
+            raise invalid(
+                f"The prompt has {longest} tokens and max_tokens is {max_tokens}, but the models' context holds "
+                f"{context} together; shorten one of them.",
+                "max_tokens",
+                "context_length_exceeded",
+            )
+
+
+def _role(role: str) -> str:
+    """OpenAI's newer name for the system's messages is unknown to templates."""
+    return "system" if role == "developer" else role
+
+
+def _with_xargs(request: GenerationRequest) -> CosecFields:
+    """The ``cosec`` fields, with what ``vllm_xargs`` adds to them."""
+    fields = request.cosec or CosecFields()
+    if not request.vllm_xargs:
+        return fields
+    extra: dict[str, object] = {}
+    for name, value in request.vllm_xargs.items():
+        if not name.startswith(XARGS_PREFIX):
+            raise invalid(
+                f"vllm_xargs: {name!r} is unknown here; entries are named cosec_*, for example cosec_threshold.",
+                f"vllm_xargs.{name}"[:200],
+                "unknown_parameter",
+            )
+        key = name.removeprefix(XARGS_PREFIX)
+        if key == "cwes":
+            raise invalid(CWES_REFUSED, f"vllm_xargs.{name}", "unsupported_parameter")
+        if key in fields.model_fields_set and getattr(fields, key, None) != value:
+            raise invalid(f"cosec.{key} and vllm_xargs.{name} disagree; give one of them.", f"vllm_xargs.{name}")
+        extra[key] = value
+    try:
+        return CosecFields.model_validate({**fields.model_dump(include=fields.model_fields_set), **extra})
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        place = f"vllm_xargs.{XARGS_PREFIX}{'.'.join(map(str, detail['loc']))}"[:200]
+        raise Refusal(
+            400, f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}.", place, "invalid_value"
+        ) from error
+
+
+def _in_wire_words(message: str) -> str:
+    """The engine's message with the wire's name of the threshold."""
+    return message.replace("acceptance_threshold", "threshold")

@@ -1,0 +1,1 @@
+"""Scheduling: the running batches and the requests that wait for them."""

@@ -1,0 +1,65 @@
+"""An aligned student as a model folder that loads like any other, written from the model in training.
+
+An adapter is merged into a copy of its layers' weights; the model in training stays exactly as it is. Divided weights
+are gathered one by one.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cosec.models.loading.quietness import quiet_transformers
+from cosec.models.pruning import TOKENIZER_FILES
+from cosec.training.loop.sharding import gathered, whole
+
+WEIGHTS = "model.safetensors"
+"""One file, whatever its size, so that its digest is the student's."""
+
+COMPANIONS = (*TOKENIZER_FILES, "generation_config.json")
+"""Copied unchanged from the student that the run began with."""
+
+
+def write_student(model: Any, begun_with: Path, folder: Path | None) -> None:
+    """Write configuration, weights and tokenizer.
+
+    Args:
+        model: A causal language model, or a ``peft.PeftModel`` around one.
+        begun_with: Folder of the student before alignment.
+        folder: Exists and is empty; None in the processes that only give their slices of the weights.
+    """
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    weights = merged_weights(causal, keep=folder is not None)
+    if folder is None:
+        return
+    with torch.device("meta"):
+        plain = type(causal)(causal.config)
+    plain.load_state_dict(weights, assign=True, strict=False)
+    plain.tie_weights()
+    with quiet_transformers():
+        plain.save_pretrained(folder, max_shard_size="1000TB")
+    for name in COMPANIONS:
+        if (begun_with / name).is_file():
+            shutil.copy(begun_with / name, folder / name)
+
+
+@torch.no_grad()
+def merged_weights(causal: Any, *, keep: bool) -> dict[str, Tensor]:
+    """The weights by the names they have without adapters, each adapter added to a copy of its layer's weight.
+
+    Args:
+        causal: The model, its weights divided or not.
+        keep: False gathers divided weights with the other processes, and returns none.
+    """
+    own = {
+        name.replace(".base_layer.", "."): value for name, value in causal.state_dict().items() if ".lora_" not in name
+    }
+    weights = gathered(own, keep=keep)
+    for name, module in causal.named_modules():
+        if hasattr(module, "get_delta_weight"):
+            change = whole(module.get_delta_weight("default"))
+            if keep:
+                weights[f"{name}.weight"] = weights[f"{name}.weight"] + change.cpu()
+    return weights

@@ -1,0 +1,1 @@
+"""Training data: security pairs, instruction data and their preparation."""

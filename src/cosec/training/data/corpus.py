@@ -1,0 +1,211 @@
+"""What alignment reads: instructions with responses, MBPP tasks and plain source files, split for training.
+
+A document is a prompt, which is only read, and a response, which is learned; source files are all response. MBPP's test
+part is never taken. Knows nothing about tokens or models.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import DataError
+from cosec.training.data.overlap import ProtectedTexts
+
+SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
+"""What is read from a folder, at any depth."""
+
+INSTALLED = "package:"
+"""What a path begins with that names a package or module of the running Python, as ``package:json``."""
+
+INSTRUCTION_FIELDS = (
+    ("instruction", "output"),  # evol-codealpaca, Alpaca (which may add an input)
+    ("instruction", "response"),  # Magicoder-Evol-Instruct
+    ("problem", "solution"),  # Magicoder-OSS-Instruct
+)
+"""Names of the instruction and of the response in the sets that are read."""
+
+MBPP_TRAINING, MBPP_VALIDATION = range(601, 975), range(511, 601)
+"""Task ids of MBPP's parts; the test part and the few-shot prompts are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One text to learn from."""
+
+    origin: str
+    """Where it was read, as ``evol.jsonl:12`` or ``pkg/module.py``."""
+
+    prompt: str
+    """Read, not learned; may be empty."""
+
+    response: str
+    """Learned."""
+
+    divisible: bool
+    """Whether it may be cut into pieces where it is too long: source files may, responses may not."""
+
+    part: str | None = None
+    """``training`` or ``validation`` where the data say so themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """Everything read for one alignment run."""
+
+    training: tuple[Document, ...]
+    validation: tuple[Document, ...]
+    skipped: Mapping[str, int]
+    """Reason to number of documents left out."""
+
+    overlapping: tuple[str, ...]
+    """Origins of the documents left out because they share text with an evaluation set."""
+
+    sha256: str
+    """Over the names and contents of the files read, in order; no path of the machine takes part."""
+
+
+def load_corpus(
+    paths: Sequence[Path], *, validation_share: float, seed: int, protected: ProtectedTexts | None = None
+) -> Corpus:
+    """Read documents from JSONL files and folders of sources, and split them.
+
+    Args:
+        paths: JSONL files of instructions or of MBPP, source files, folders of sources, and ``package:NAME`` for the
+            sources of an installed Python package.
+        validation_share: Share of the documents set aside, by a hash of their text, where the data have no parts.
+        seed: Of that choice.
+        protected: Documents that share a run of words with these are left out; None checks nothing.
+
+    Raises:
+        DataError: If a path is missing or malformed, or nothing is left to train on.
+    """
+    digest = hashlib.sha256()
+    skipped: Counter[str] = Counter()
+    read = [document for path in paths for document in _read(path, digest, skipped)]
+    seen: set[str] = set()
+    parts: dict[str, list[Document]] = {"training": [], "validation": []}
+    overlapping = []
+    for document in read:
+        text = document.prompt + document.response
+        if not document.response.strip():
+            skipped["empty"] += 1
+        elif text in seen:
+            skipped["duplicate"] += 1
+        elif protected is not None and protected.found_in(text):
+            skipped["overlaps an evaluation set"] += 1
+            overlapping.append(document.origin)
+        else:
+            parts[document.part or _draw(text, validation_share, seed)].append(document)
+        seen.add(text)
+    if not parts["training"]:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items()) or "there are none"
+        raise DataError(f"no documents to train on in {', '.join(map(str, paths))}: {reasons}")
+    return Corpus(
+        training=tuple(parts["training"]),
+        validation=tuple(parts["validation"]),
+        skipped=dict(skipped),
+        overlapping=tuple(overlapping),
+        sha256=digest.hexdigest(),
+    )
+
+
+def _draw(text: str, share: float, seed: int) -> str:
+    number = int.from_bytes(hashlib.sha256(f"{seed}:{text}".encode(errors="replace")).digest()[:8], "big") / 2**64
+    return "validation" if number < share else "training"
+
+
+def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
+    if str(path).startswith(INSTALLED):
+        path = _installed(str(path).removeprefix(INSTALLED))
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in SOURCE_SUFFIXES and file.is_file())
+        if not files:
+            raise DataError(f"{path} holds no source files ({', '.join(sorted(SOURCE_SUFFIXES))})")
+        return [document for file in files for document in _read_source(file, path.parent, digest, skipped)]
+    if path.suffix in SOURCE_SUFFIXES and path.is_file():
+        return _read_source(path, path.parent, digest, skipped)
+    if path.suffix == ".jsonl":
+        return _read_jsonl(path, digest, skipped)
+    raise DataError(f"no training data at {path}: give a .jsonl file, a source file or a folder of sources")
+
+
+def _installed(name: str) -> Path:
+    """The folder of a package, or the file of a module, of the running Python; it is not imported."""
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or not spec.origin or Path(spec.origin).suffix != ".py":
+        raise DataError(f"{INSTALLED}{name}: this Python has no package or module of that name with Python sources")
+    return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+
+
+def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
+    """One file as a document, or nothing where it is not text."""
+    origin = file.relative_to(root).as_posix()
+    try:
+        content = file.read_bytes()
+        text = content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        skipped["not UTF-8 text"] += 1
+        return []
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error}") from error
+    digest.update(f"{origin}\0".encode() + content)
+    return [Document(origin=origin, prompt="", response=text, divisible=True)]
+
+
+def _read_jsonl(file: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
+    try:
+        content = file.read_bytes()
+        lines = content.decode("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {file}: {error}") from error
+    digest.update(f"{file.name}\0".encode() + content)
+    documents = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and (document := _parse(line, f"{file.name}:{number}", skipped)) is not None:
+            documents.append(document)
+    return documents
+
+
+def _parse(line: str, origin: str, skipped: Counter[str]) -> Document | None:
+    """Turn one line into a document; None for MBPP's test part."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{origin} is not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise DataError(f"{origin} is not a JSON object")
+    if {"task_id", "text", "code"} <= record.keys():
+        return _mbpp(record, origin, skipped)
+    for asked, answered in INSTRUCTION_FIELDS:
+        if isinstance(record.get(asked), str) and isinstance(record.get(answered), str):
+            given = record.get("input") or ""
+            question = f"{record[asked].strip()}\n\n{given}".strip()
+            prompt = f"### Instruction:\n{question}\n\n### Response:\n"
+            return Document(origin=origin, prompt=prompt, response=record[answered], divisible=False)
+    names = " or ".join(f"{asked} + {answered}" for asked, answered in INSTRUCTION_FIELDS)
+    raise DataError(f"{origin} has neither {names} nor MBPP's task_id, text and code as text; it has {sorted(record)}")
+
+
+def _mbpp(record: Mapping[str, Any], origin: str, skipped: Counter[str]) -> Document | None:
+    """The task and its tests in a docstring, then the solution."""
+    task = record["task_id"]
+    if task not in MBPP_TRAINING and task not in MBPP_VALIDATION:
+        skipped["MBPP's test part or few-shot prompts"] += 1
+        return None
+    try:
+        tests = "\n".join(record.get("test_list") or ())
+        text, code = record["text"].strip(), record["code"].replace("\r\n", "\n")
+    except (TypeError, AttributeError) as error:
+        raise DataError(f"{origin} is not an MBPP task: {error}") from error
+    return Document(
+        origin=origin,
+        prompt=f'"""\n{text}\n{tests}\n"""\n',
+        response=f"{code}\n",
+        divisible=False,
+        part="training" if task in MBPP_TRAINING else "validation",
+    )

@@ -1,0 +1,110 @@
+"""Security pairs as tokens: which tokens of the fix are the change, and which window of a long function is kept.
+
+Knows nothing about models; needs a fast tokenizer, because only those tell which characters a token covers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from cosec.errors import ModelError
+from cosec.training.data.changed_spans import ChangedSpan
+from cosec.training.data.security_pairs import SecurityPair
+
+CONTEXT_BEFORE = 0.75
+"""Share of a window's free room that goes before the change: a causal model reads only what stands before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingExample:
+    """The fixed function of one pair, as tokens."""
+
+    pair: SecurityPair
+    token_ids: Tensor
+    """int64[tokens]."""
+
+    changed: Tensor
+    """bool[tokens]: the token overlaps a changed span (m = 1 in the paper)."""
+
+    function_tokens: int
+    """Tokens of the whole function, before a window was cut."""
+
+    key: int
+    """Index among the distinct examples of its split; repeats made by balancing keep it."""
+
+    @property
+    def origin(self) -> str:
+        """Where its pair was read; names the example in messages."""
+        return self.pair.origin
+
+
+def tokenize_pairs(
+    pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int
+) -> list[TrainingExample]:
+    """Tokenize the fixed side of every pair, mark the changed tokens and cut a window around them where it is too long.
+
+    Args:
+        pairs: The pairs of one split.
+        tokenizer: A fast tokenizer. A beginning-of-text token that it adds by itself is kept before the window.
+        max_tokens: The longest window, the beginning-of-text token included.
+
+    Raises:
+        ModelError: If the tokenizer cannot tell which characters a token covers.
+    """
+    if not tokenizer.is_fast:
+        raise ModelError(f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)")
+    prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
+    examples = []
+    for key, pair in enumerate(pairs):
+        encoding = tokenizer(pair.after, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        token_ids: list[int] = encoding["input_ids"]
+        changed = mark_changed_tokens(encoding["offset_mapping"], pair.spans)
+        start, end = window_around(changed, max_tokens=max_tokens - len(prefix))
+        examples.append(
+            TrainingExample(
+                pair=pair,
+                token_ids=torch.tensor(prefix + token_ids[start:end], dtype=torch.int64),
+                changed=torch.tensor([False] * len(prefix) + changed[start:end], dtype=torch.bool),
+                function_tokens=len(token_ids) + len(prefix),
+                key=key,
+            )
+        )
+    return examples
+
+
+def mark_changed_tokens(offsets: Sequence[tuple[int, int]], spans: Sequence[ChangedSpan]) -> list[bool]:
+    """Tell for each token whether it overlaps a changed span; a cut (empty span) marks the tokens on both of its sides.
+
+    Args:
+        offsets: First and last-plus-one character of each token.
+        spans: Half-open character spans of the same text.
+    """
+    # A cut at c touches the characters c-1 and c.
+    touched = [(start, end) if start < end else (start - 1, end + 1) for start, end in spans]
+    return [any(first < end and start < last for start, end in touched) for first, last in offsets]
+
+
+def window_around(changed: Sequence[bool], *, max_tokens: int) -> tuple[int, int]:
+    """Choose the window that holds the most changed tokens, with more of its free room before them than after.
+
+    Args:
+        changed: For each token of the function, whether it belongs to the change.
+        max_tokens: The longest window.
+
+    Returns:
+        First and last-plus-one token of the window.
+    """
+    total = len(changed)
+    if total <= max_tokens:
+        return 0, total
+    running = np.concatenate([[0], np.cumsum(changed)])
+    fullest = int(np.argmax(running[max_tokens:] - running[:-max_tokens]))
+    inside = [index for index in range(fullest, fullest + max_tokens) if changed[index]]
+    first, last = (inside[0], inside[-1]) if inside else (0, 0)
+    free = max_tokens - (last - first + 1)
+    start = min(max(first - int(free * CONTEXT_BEFORE), 0), total - max_tokens)
+    return start, start + max_tokens

@@ -1,0 +1,211 @@
+"""Pairs of a vulnerable function and its fix, read from files in SVEN's JSONL layout.
+
+One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, ``file_name``, ``func_name``,
+``commit_link`` and, optionally, ``char_changes``; the changed spans are computed when a pair brings none. Knows
+nothing about tokens or models.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import DataError
+from cosec.training.data.changed_spans import ChangedSpan, changed_spans, cuts_of_deletions
+
+LANGUAGES = {
+    "py": "python",
+    **dict.fromkeys(("c", "h", "cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "inl"), "c/c++"),
+    "js": "javascript",
+    "ts": "typescript",
+    "java": "java",
+    "go": "go",
+    "rb": "ruby",
+    "php": "php",
+    "rs": "rust",
+}
+"""File extension (lower case) to language; C and C++ are one, as in SVEN. Any other extension stands for itself."""
+
+_REQUIRED = ("func_src_before", "func_src_after", "vul_type", "file_name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityPair:
+    """One vulnerable function and its fix."""
+
+    origin: str
+    """Where it was read, as ``cwe-089.jsonl:12``; names the pair in messages."""
+
+    function_name: str
+    cwe: str
+    """Lower case, as ``cwe-089``."""
+
+    language: str
+    commit: str
+    """What must never be split between training and validation: the commit, or the origin where there is none."""
+
+    before: str
+    after: str
+    spans: tuple[ChangedSpan, ...]
+    """Changed spans of ``after``: the added ones, or cuts when the fix only deletes."""
+
+    @property
+    def pair(self) -> "SecurityPair":
+        """The pair itself, so that pairs can be counted and balanced like the examples made from them."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSet:
+    """Everything read for one training run."""
+
+    training: tuple[SecurityPair, ...]
+    validation: tuple[SecurityPair, ...]
+    skipped_equal: int
+    """Pairs left out because both sides are the same text."""
+
+    skipped_shared_commit: int
+    """Validation pairs left out because training holds a pair of the same commit."""
+
+    sha256: str
+    """Over the names and contents of the files read, in order; no path of the machine takes part."""
+
+
+def shipped_pairs() -> Path:
+    """The folder of the pairs that come with the package."""
+    return Path(str(files("cosec"))) / "data" / "pairs"
+
+
+def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> PairSet:
+    """Read pairs from files and folders and split them commit by commit.
+
+    A folder with ``train/`` (and perhaps ``val/``) keeps its own split, less the validation pairs that share a commit
+    with training. Where no validation pairs are brought, a share of the commits is set aside.
+
+    Args:
+        paths: JSONL files, folders of them, or folders with ``train/`` and ``val/``.
+        validation_share: Share of the commits to set aside when the data bring no validation part.
+        seed: Seed of that choice.
+
+    Raises:
+        DataError: If a path is missing, a line is malformed or no training pair is left.
+    """
+    training_files, validation_files = _find_files(paths)
+    digest = hashlib.sha256()
+    training_read = [pair for file in training_files for pair in _read_file(file, digest)]
+    validation_read = [pair for file in validation_files for pair in _read_file(file, digest)]
+    training = [pair for pair in training_read if pair.before != pair.after]
+    validation = [pair for pair in validation_read if pair.before != pair.after]
+    skipped_equal = len(training_read) + len(validation_read) - len(training) - len(validation)
+    shared = 0
+    if validation_files:
+        commits = {pair.commit for pair in training}
+        unseen = [pair for pair in validation if pair.commit not in commits]
+        shared, validation = len(validation) - len(unseen), unseen
+    else:
+        training, validation = split_by_commit(training, share=validation_share, seed=seed)
+    if not training:
+        raise DataError(
+            f"no usable training pairs in {', '.join(map(str, paths))}: there are none, or both sides are always equal"
+        )
+    return PairSet(
+        training=tuple(training),
+        validation=tuple(validation),
+        skipped_equal=skipped_equal,
+        skipped_shared_commit=shared,
+        sha256=digest.hexdigest(),
+    )
+
+
+def split_by_commit(
+    pairs: Iterable[SecurityPair], *, share: float, seed: int
+) -> tuple[list[SecurityPair], list[SecurityPair]]:
+    """Set aside about ``share`` of the commits; the order of the pairs plays no part.
+
+    Args:
+        pairs: All pairs of a commit go to the same side.
+        share: Between 0 and 1.
+        seed: Decides which commits.
+
+    Returns:
+        The training pairs and the validation pairs.
+    """
+    training: list[SecurityPair] = []
+    validation: list[SecurityPair] = []
+    for pair in pairs:
+        draw = int.from_bytes(hashlib.sha256(f"{seed}:{pair.commit}".encode()).digest()[:8], "big") / 2**64
+        (validation if draw < share else training).append(pair)
+    return training, validation
+
+
+def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """List the training and the validation files behind ``paths``, sorted inside each folder."""
+    training: list[Path] = []
+    validation: list[Path] = []
+    for path in paths:
+        if path.is_file():
+            training.append(path)
+        elif (path / "train").is_dir():
+            training += sorted((path / "train").glob("*.jsonl"))
+            validation += sorted((path / "val").glob("*.jsonl"))
+        elif path.is_dir() and (found := sorted(path.glob("*.jsonl"))):
+            training += found
+        else:
+            raise DataError(
+                f"no pairs at {path}: give a .jsonl file, a folder of them, or a folder with train/ and val/"
+            )
+    return training, validation
+
+
+def _read_file(file: Path, digest: "hashlib._Hash") -> list[SecurityPair]:
+    """Read one JSONL file and add its name and contents to ``digest``."""
+    try:
+        content = file.read_bytes()
+        lines = content.decode("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the pairs in {file}: {error}") from error
+    digest.update(f"{file.parent.name}/{file.name}\0".encode() + content)
+    return [_parse(line, f"{file.name}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _parse(line: str, origin: str) -> SecurityPair:
+    """Turn one line into a pair."""
+    try:
+        record: dict[str, Any] = json.loads(line)
+        missing = [key for key in _REQUIRED if not isinstance(record.get(key), str)]
+    except (json.JSONDecodeError, AttributeError) as error:
+        raise DataError(f"{origin} is not a JSON object: {error}") from error
+    if missing:
+        raise DataError(f"{origin} lacks the text field(s) {', '.join(missing)}; a pair needs {', '.join(_REQUIRED)}")
+    before, after = record["func_src_before"], record["func_src_after"]
+    extension = record["file_name"].rsplit(".", 1)[-1].lower()
+    return SecurityPair(
+        origin=origin,
+        function_name=str(record.get("func_name") or ""),
+        cwe=record["vul_type"].lower(),
+        language=LANGUAGES.get(extension, extension),
+        commit=str(record.get("commit_link") or origin),
+        before=before,
+        after=after,
+        spans=_given_spans(record, before, after, origin) or changed_spans(before, after),
+    )
+
+
+def _given_spans(record: dict[str, Any], before: str, after: str, origin: str) -> tuple[ChangedSpan, ...]:
+    """The spans that the pair brings itself, or nothing."""
+    changes = record.get("char_changes")
+    if not changes:
+        return ()
+    try:
+        added = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("added", ()))
+        deleted = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("deleted", ()))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{origin}: char_changes needs lists of char_start and char_end ({error!r})") from error
+    if any(not 0 <= start <= end <= len(after) for start, end in added):
+        raise DataError(
+            f"{origin}: a changed span lies outside the fixed function; leave char_changes out to have it computed"
+        )
+    return added or cuts_of_deletions(before, after, deleted)

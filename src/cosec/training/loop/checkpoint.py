@@ -1,0 +1,239 @@
+"""Checkpoints that are either whole or absent, and the curves that go with them.
+
+A checkpoint is a folder ``checkpoints/step-0000123`` with the trained weights (``adapter.safetensors``, be they an
+adapter's or a whole model's), the optimizer's moments (both safetensors) and ``state.json``: where in the data the
+run stands, what was best so far, and what the run was made from. Tensors are whole, however many processes they are
+divided among, so another number of processes may go on. Random states need no room: order and dropout are
+functions of the seed and the position (see ``schedule``).
+"""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cosec.errors import TrainingError
+from cosec.training.loop.progress import LossSums
+from cosec.training.loop.sharding import gathered, slice_like
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """Where a run stands; everything of it besides weights and moments."""
+
+    step: int = 0
+    """Optimizer steps done."""
+
+    epoch: int = 0
+    """Epochs done, or the index of the one being run."""
+
+    batch: int = 0
+    """Batches done in the epoch being run."""
+
+    best_loss: float | None = None
+    """Lowest validation loss so far."""
+
+    best_epoch: int = 0
+    """After how many epochs it was reached; 0 is the untrained adapter."""
+
+    stale_epochs: int = 0
+    """Epochs since then."""
+
+    recent: LossSums = field(default_factory=LossSums)
+    """Losses since the last point of the curve."""
+
+    tokens: int = 0
+    """Tokens of the examples trained on, over all processes."""
+
+    seconds: float = 0.0
+    """Time spent in training steps."""
+
+    def record(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**asdict(self), "recent": self.recent.record()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "RunState":
+        """The inverse of ``record``; what an older checkpoint does not have starts at zero."""
+        return cls(**{**record, "recent": LossSums.from_record(record["recent"])})
+
+
+class CheckpointStore:
+    """The checkpoints and curves of one run folder.
+
+    Args:
+        folder: The run's output folder.
+        identity: What the run was made from (settings, data, base model); a checkpoint of another run is refused.
+        keep_epochs: Keep the checkpoints at the ends of epochs; otherwise only the newest.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any], *, keep_epochs: bool = True) -> None:
+        self._keep_epochs = keep_epochs
+        self._checkpoints = folder / "checkpoints"
+        self._curves = folder / "curves.jsonl"
+        self._identity = json.loads(json.dumps(identity))
+
+    def latest(self) -> Path | None:
+        """The newest whole checkpoint."""
+        found = sorted(self._checkpoints.glob("step-*"))
+        return found[-1] if found else None
+
+    def save(
+        self,
+        state: RunState,
+        parameters: Mapping[str, nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        *,
+        write: bool = True,
+    ) -> Path:
+        """Write a checkpoint beside its final place, then rename it; older ones inside an epoch go.
+
+        Args:
+            state: Where the run stands.
+            parameters: The trained parameters by name.
+            optimizer: AdamW, for their moments.
+            write: False in all processes but one: they only give their slices of what is divided.
+
+        Raises:
+            TrainingError: If it cannot be written; the checkpoints before it are untouched.
+        """
+        final = self._checkpoints / f"step-{state.step:07d}"
+        weights = gathered(parameters, keep=write)
+        moments = gathered(_moments(parameters, optimizer), keep=write)
+        if not write:
+            return final
+        partial = self._checkpoints / f"partial-{state.step:07d}"
+        replaced = self._checkpoints / f"replaced-{state.step:07d}"
+        with writing(final):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            save_file(weights, partial / "adapter.safetensors")
+            save_file(moments, partial / "optimizer.safetensors")
+            record = {"state": state.record(), "identity": self._identity}
+            (partial / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+            if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
+                shutil.rmtree(replaced, ignore_errors=True)
+                final.rename(replaced)
+            partial.rename(final)
+            shutil.rmtree(replaced, ignore_errors=True)
+        self._prune(keep=final)
+        return final
+
+    def load(self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> RunState:
+        """Put the newest checkpoint's weights and moments in place.
+
+        Raises:
+            TrainingError: If there is none, it is damaged, or it belongs to a run with other settings, data or base
+                model.
+        """
+        folder = self.latest()
+        if folder is None:
+            raise TrainingError(f"nothing to resume: no checkpoint in {self._checkpoints}; start without --resume")
+        try:
+            record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            self._check_identity(record["identity"], folder)
+            adapter, moments = load_file(folder / "adapter.safetensors"), load_file(folder / "optimizer.safetensors")
+            with torch.no_grad():
+                for name, value in parameters.items():
+                    value.copy_(slice_like(adapter[name], value))
+            _restore_moments(parameters, optimizer, moments)
+            return RunState.from_record(record["state"])
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            raise TrainingError(
+                f"the checkpoint {folder} is damaged ({error}); delete it to resume from the one before"
+            ) from error
+
+    def append_curve(self, point: Mapping[str, Any]) -> None:
+        """Add one point to ``curves.jsonl``; a number that is none (not measured) is written as null."""
+        point = {
+            name: None if isinstance(value, float) and math.isnan(value) else value for name, value in point.items()
+        }
+        with writing(self._curves), self._curves.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(point) + "\n")
+
+    def rewind_curves(self, step: int) -> None:
+        """Drop the points after ``step``, which a resumed run will write again; step -1 drops all."""
+        points = [point for point in self.curves() if point["step"] <= step]
+        with writing(self._curves):
+            replace_text(self._curves, "".join(json.dumps(point) + "\n" for point in points))
+
+    def curves(self) -> list[dict[str, Any]]:
+        """All points; a last line that was cut off while being written is left out."""
+        if not self._curves.is_file():
+            return []
+        lines = self._curves.read_text(encoding="utf-8").split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def _check_identity(self, found: Mapping[str, Any], folder: Path) -> None:
+        difference = difference_between(found, self._identity)
+        if difference:
+            raise TrainingError(f"{folder} belongs to another run: {difference}; use the same ones, or another --out")
+
+    def _prune(self, keep: Path) -> None:
+        for folder in self._checkpoints.glob("step-*"):
+            with suppress(OSError, ValueError, KeyError):  # a damaged old checkpoint must not stop the run
+                record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+                if folder != keep and not (self._keep_epochs and record["state"]["batch"] == 0):
+                    shutil.rmtree(folder)
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a text file so that readers see the old contents or the new, never a part."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(file)
+
+
+def difference_between(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:
+    """Which entries differ, with both values of the first; None where all are equal."""
+    different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+    if not different:
+        return None
+    first = different[0]
+    return f"{', '.join(different)} differ ({first}: {there.get(first)!r} there, {here.get(first)!r} here)"
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn a failed write (disk full, no permission) into an error that says what is still intact.
+
+    Raises:
+        TrainingError: For any OSError, and for safetensors' own write errors.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"cannot write {place}: {error}; earlier checkpoints are intact, make room and run again with --resume"
+        ) from error
+
+
+def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """AdamW's state as flat names: ``exp_avg/NAME``, ``exp_avg_sq/NAME``, ``step/NAME``."""
+    return {
+        f"{kind}/{name}": value
+        for name, parameter in parameters.items()
+        for kind, value in optimizer.state[parameter].items()
+    }
+
+
+def _restore_moments(
+    parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]
+) -> None:
+    """The inverse of ``_moments``; an optimizer that has not stepped yet has none."""
+    for flat_name, value in moments.items():
+        kind, name = flat_name.split("/", 1)
+        parameter = parameters[name]
+        optimizer.state[parameter][kind] = (
+            value.to(parameter.device) if kind == "step" else slice_like(value, parameter)
+        )

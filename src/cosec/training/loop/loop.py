@@ -1,0 +1,310 @@
+"""One training loop for every phase: batches, gradients shared between processes, validation, checkpoints.
+
+Each process runs its part of a batch, one example at a time; gradients are added up over the processes, so any number
+of processes takes the same steps. Knows nothing about models: it sees named parameters and an objective that gives an
+example's loss. Where the parameters are divided among the processes, the objective's passes take all of them at once.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from cosec.errors import SettingsError, TrainingError
+from cosec.training.loop.checkpoint import CheckpointStore, RunState
+from cosec.training.loop.progress import LossMeans, LossSums, Progress
+from cosec.training.loop.schedule import dropout_seed, epoch_batches, learning_rate, total_steps
+from cosec.training.loop.sharding import is_sharded, whole
+from cosec.training.objective import ExampleLoss
+from cosec.training.settings import TrainingSettings
+
+
+class Example(Protocol):
+    """What the loop knows of an example."""
+
+    @property
+    def token_ids(self) -> Tensor:
+        """int64[tokens]."""
+        ...
+
+    @property
+    def key(self) -> int:
+        """The same for all repeats of an example."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """Names the example in messages."""
+        ...
+
+
+AnExample = TypeVar("AnExample", bound=Example)
+Judged = TypeVar("Judged", contravariant=True)
+
+
+class Objective(Protocol[Judged]):
+    """Gives the loss of one example."""
+
+    def parts(self, *, training: bool) -> tuple[str, ...]:
+        """Names of what the loss is made of, in training or in validation."""
+        ...
+
+    def loss(self, example: Judged, *, training: bool, cache_key: str) -> ExampleLoss:
+        """Compute it, with the adapter's dropout on when ``training``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopOutcome:
+    """How a run ended."""
+
+    state: RunState
+    interrupted: bool
+    """True after Ctrl-C; the last checkpoint holds everything."""
+
+
+class TrainingLoop(Generic[AnExample]):
+    """One run: an objective, the parameters it trains, the examples, and a place for checkpoints.
+
+    Args:
+        objective: Gives the loss of one example.
+        parameters: The trained parameters by name; every process starts with the same values, or its slices of them.
+        training: The examples of one epoch, repeats included.
+        validation: The examples whose mean loss decides which adapter is kept.
+        settings: Batch, learning rate, epochs, seed.
+        store: Where checkpoints and curves go (written by the main process).
+        accelerator: Knows the processes.
+        progress: Told what happens (on the main process).
+        on_validated: Called on every process after each validation, with whether its loss is the lowest so far;
+            without validation examples every epoch counts as the lowest.
+    """
+
+    def __init__(
+        self,
+        *,
+        objective: Objective[AnExample],
+        parameters: Mapping[str, nn.Parameter],
+        training: Sequence[AnExample],
+        validation: Sequence[AnExample],
+        settings: TrainingSettings,
+        store: CheckpointStore,
+        accelerator: Accelerator,
+        progress: Progress,
+        on_validated: Callable[[RunState, bool], None],
+    ) -> None:
+        if accelerator.num_processes > settings.batch_size:
+            raise SettingsError(
+                f"{accelerator.num_processes} processes cannot share a batch of {settings.batch_size};"
+                " raise --batch-size"
+            )
+        self._objective, self._parameters, self._settings = objective, parameters, settings
+        self._training, self._validation = training, validation
+        self._store, self._accelerator, self._progress, self._on_validated = store, accelerator, progress, on_validated
+        self._steps = total_steps(len(training), settings)
+        self._optimizer = torch.optim.AdamW(
+            parameters.values(), eps=settings.adam_epsilon, weight_decay=settings.weight_decay, fused=True
+        )
+        self._sharded = any(is_sharded(value) for value in parameters.values())
+        self._last_saved = time.monotonic()
+
+    def run(self, *, resume: bool) -> LoopOutcome:
+        """Train to the end, or until Ctrl-C.
+
+        Raises:
+            TrainingError: If a loss is not finite, a checkpoint cannot be written or there is nothing to resume.
+        """
+        state = self._store.load(self._parameters, self._optimizer) if resume else RunState()
+        self._accelerator.wait_for_everyone()
+        main = self._accelerator.is_main_process
+        if main:
+            self._store.rewind_curves(state.step if resume else -1)
+        with stop_requests() as stop_requested:
+            if not resume:
+                self._validate(state)
+                self._save(state)
+            if main:
+                self._progress.started(steps=self._steps, done=state.step)
+            while state.step < self._steps and not self._patience_is_over(state):
+                if not self._run_epoch(state, stop_requested):
+                    return LoopOutcome(state=state, interrupted=True)
+        return LoopOutcome(state=state, interrupted=False)
+
+    def _patience_is_over(self, state: RunState) -> bool:
+        patience = self._settings.patience
+        return bool(patience) and state.batch == 0 and state.stale_epochs >= patience
+
+    def _run_epoch(self, state: RunState, stop_requested: Callable[[], bool]) -> bool:
+        """Run what is left of the epoch, then validate; False when asked to stop before the end."""
+        settings = self._settings
+        lengths = [len(example.token_ids) for example in self._training]
+        batches = epoch_batches(lengths, batch_size=settings.batch_size, seed=settings.seed, epoch=state.epoch)
+        while state.batch < len(batches) and state.step < self._steps:
+            stop = self._step(state, batches[state.batch], stop_requested())
+            if stop:
+                self._save(state)
+                return False
+            due = time.monotonic() - self._last_saved > 60 * settings.checkpoint_minutes
+            if due and state.batch < len(batches):  # the end of the epoch has its own
+                self._save(state)
+        state.epoch, state.batch = state.epoch + 1, 0
+        self._validate(state)
+        self._save(state)
+        return True
+
+    def _step(self, state: RunState, batch: Sequence[int], stop: bool) -> bool:
+        """Take one optimizer step over ``batch``, update ``state``, and tell whether any process was asked to stop."""
+        settings = self._settings
+        began = time.monotonic()
+        names = ("loss", *self._objective.parts(training=True))
+        sums = LossSums(dict.fromkeys(names, 0.0))
+        for offset, counts in self._share_of(len(batch)):
+            position = state.batch * settings.batch_size + offset
+            torch.manual_seed(dropout_seed(settings.seed, state.epoch, position))
+            example = self._training[batch[offset]]
+            loss = self._objective.loss(example, training=True, cache_key=f"training-{example.key}")
+            (loss.total * counts / len(batch)).backward()  # type: ignore[no-untyped-call]
+            if counts:
+                sums.add(_values(loss))
+        *shared, stops = self._share([*(sums.sums[name] for name in names), float(stop)])
+        gradient_norm = self._share_gradients()
+        if not (math.isfinite(shared[0]) and math.isfinite(gradient_norm)):
+            raise self._not_finite(state, batch, shared[0], gradient_norm)
+        rate = learning_rate(state.step, self._steps, settings)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        state.step, state.batch = state.step + 1, state.batch + 1
+        state.tokens += sum(len(self._training[index].token_ids) for index in batch)
+        state.seconds += time.monotonic() - began
+        batch_sums = dict(zip(names, shared, strict=True))
+        state.recent.add(batch_sums, examples=len(batch))
+        self._report_step(state, LossSums(batch_sums, len(batch)).means(), rate, gradient_norm)
+        return stops > 0
+
+    def _share_of(self, count: int) -> Iterator[tuple[int, bool]]:
+        """Which of ``count`` examples this process runs, and whether they count.
+
+        Divided weights are gathered by all processes at once, so where these run short of examples, those that have
+        none run one that does not count.
+        """
+        processes = self._accelerator.num_processes
+        own = range(self._accelerator.process_index, count, processes)
+        yield from ((index, True) for index in own)
+        if self._sharded and len(own) < -(-count // processes):
+            yield 0, False
+
+    def _share_gradients(self) -> float:
+        """Add the gradients up over the processes, clip them, and return their norm before clipping."""
+        gradients = []
+        for parameter in self._parameters.values():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+        if self._accelerator.num_processes > 1 and not self._sharded:  # slices came out of the backward pass added up
+            flat = self._accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="sum")
+            for gradient, total in zip(gradients, flat.split([each.numel() for each in gradients]), strict=True):
+                gradient.copy_(total.view_as(gradient))
+        norm = whole(nn.utils.get_total_norm(gradients))
+        nn.utils.clip_grads_with_norm_(self._parameters.values(), self._settings.clip_norm, norm)
+        return float(norm)
+
+    def _share(self, values: Sequence[float]) -> list[float]:
+        """Sum each value over the processes."""
+        total: Tensor = self._accelerator.reduce(
+            torch.tensor(values, dtype=torch.float64, device=self._accelerator.device), reduction="sum"
+        )
+        return [float(value) for value in total]
+
+    def _not_finite(self, state: RunState, batch: Sequence[int], loss: float, norm: float) -> TrainingError:
+        names = ", ".join(self._training[index].origin for index in batch)
+        return TrainingError(
+            f"step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is from before."
+            " Look at these examples, or lower the learning rate"
+        )
+
+    def _report_step(self, state: RunState, losses: LossMeans, rate: float, gradient_norm: float) -> None:
+        if self._accelerator.is_main_process:
+            self._progress.stepped(step=state.step, epoch=state.epoch, losses=losses)
+        if state.step % self._settings.log_every == 0:
+            point = {"kind": "training", **self._place(state), **state.recent.means().record()}
+            self._curve({**point, "learning_rate": rate, "gradient_norm": gradient_norm})
+            state.recent = LossSums()
+
+    @torch.no_grad()
+    def _validate(self, state: RunState) -> None:
+        """Measure the validation loss and note whether it is the lowest; without examples the newest counts."""
+        losses = self._validation_losses(state.epoch)
+        best = losses is None or state.best_loss is None or losses.loss < state.best_loss
+        state.stale_epochs = 0 if best else state.stale_epochs + 1
+        if best:
+            state.best_loss, state.best_epoch = losses.loss if losses else None, state.epoch
+        if losses:
+            self._curve({"kind": "validation", **self._place(state), **losses.record()})
+        if losses and self._accelerator.is_main_process:
+            self._progress.validated(epoch=state.epoch, losses=losses, best=best)
+        self._on_validated(state, best)
+
+    def _validation_losses(self, epoch: int) -> LossMeans | None:
+        """Mean losses over the validation examples, shared between the processes; None where there are none."""
+        if not self._validation:
+            return None
+        names = ("loss", *self._objective.parts(training=False))
+        sums = LossSums(dict.fromkeys(names, 0.0))
+        for index, counts in self._share_of(len(self._validation)):
+            example = self._validation[index]
+            loss = self._objective.loss(example, training=False, cache_key=f"validation-{example.key}")
+            if counts:
+                sums.add(_values(loss))
+        shared = self._share([sums.sums[name] for name in names])
+        losses = LossSums(dict(zip(names, shared, strict=True)), len(self._validation)).means()
+        if not math.isfinite(losses.loss):
+            raise TrainingError(
+                f"the validation loss after epoch {epoch} is {losses.loss}; the last checkpoint is intact"
+            )
+        return losses
+
+    def _place(self, state: RunState) -> dict[str, float]:
+        """Where a point of the curve belongs."""
+        return {"step": state.step, "epoch": state.epoch, "tokens": state.tokens, "seconds": round(state.seconds, 3)}
+
+    def _curve(self, point: Mapping[str, Any]) -> None:
+        if self._accelerator.is_main_process:
+            self._store.append_curve(point)
+
+    def _save(self, state: RunState) -> None:
+        """Write a checkpoint from the main process; all processes hold the same state, or their slices of it."""
+        main = self._accelerator.is_main_process
+        folder = self._store.save(state, self._parameters, self._optimizer, write=main)
+        if main:
+            self._progress.saved(folder)
+        self._last_saved = time.monotonic()
+
+
+def _values(loss: ExampleLoss) -> dict[str, float]:
+    """The loss and its parts as numbers."""
+    return {"loss": loss.total.item(), **{name: value.item() for name, value in loss.parts.items()}}
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Within the block, Ctrl-C and SIGTERM only set a flag, so that a step is finished and saved; gives its reader."""
+    requested = False
+
+    def note(signal_number: int, frame: object) -> None:
+        nonlocal requested
+        requested = True
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: requested
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

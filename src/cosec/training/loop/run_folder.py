@@ -1,0 +1,124 @@
+"""What a run shows of itself: the best weights so far, its manifest, and its curves.
+
+Every file is whole at any time, so the folder can be used while training goes on. What the weights are, an adapter or a
+whole model, is for each phase to say.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+
+from cosec.errors import TrainingError
+from cosec.training.loop.checkpoint import CheckpointStore, RunState, replace_text, writing
+from cosec.training.loop.curves import draw_curves, plots_available
+from cosec.training.loop.manifest import describe_run, git_commit
+from cosec.training.settings import TrainingSettings
+
+PATIENT = timedelta(days=7)
+"""How long a process waits for the others: a suspended run must still go on afterwards."""
+
+
+class RunFolder:
+    """The output folder of one run.
+
+    Args:
+        folder: Where it is; it exists.
+        write_weights: Writes the weights as they are now, and what belongs to them, into an empty folder; called on
+            every process, on all but the main one with None, so that divided weights can be gathered.
+        weights: Name of the file whose digest is recorded, and what the manifest calls it.
+        facts: What this phase records at the head of its manifest.
+        data: Counts and digest of the data, for the manifest.
+        settings: The run's settings.
+        store: Has the points of the curves.
+        panels: The losses to draw.
+        accelerator: Knows how many processes share the batches, and which one writes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        write_weights: Callable[[Path | None], None],
+        weights: tuple[str, str],
+        facts: Mapping[str, Any],
+        data: Mapping[str, Any],
+        settings: TrainingSettings,
+        store: CheckpointStore,
+        panels: Sequence[str],
+        accelerator: Accelerator,
+    ) -> None:
+        self._folder, self._write_weights, self._weights, self._facts = folder, write_weights, weights, facts
+        self._data, self._settings, self._store = data, settings, store
+        self._panels, self._accelerator = panels, accelerator
+        self._commit = git_commit()
+
+    def publish(self, state: RunState, best: bool) -> None:
+        """Bring the folder up to date after a validation; every process calls this.
+
+        Args:
+            state: Where the run stands.
+            best: Whether the weights as they are now take the place of those before.
+
+        Raises:
+            TrainingError: If a file cannot be written.
+        """
+        if not self._accelerator.is_main_process:
+            if best:
+                self._write_weights(None)
+            return
+        with writing(self._folder):
+            if best:
+                self._replace_weights()
+            curves = self._store.curves()
+            file, label = self._weights
+            manifest = describe_run(
+                facts={**self._facts, f"{label}_sha256": _file_sha256(self._folder / file)},
+                data=self._data,
+                settings=self._settings,
+                state=state,
+                curves=curves,
+                processes=self._accelerator.num_processes,
+                commit=self._commit,
+            )
+            replace_text(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+            if plots_available():
+                draw_curves(curves, self._folder / "curves.png", self._panels)
+
+    def _replace_weights(self) -> None:
+        """Write the files beside their places and put them there."""
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".weights-") as partial:
+            self._write_weights(Path(partial))
+            for file in sorted(Path(partial).iterdir()):
+                file.replace(self._folder / file.name)
+
+
+def make_accelerator() -> Accelerator:
+    """Devices and processes, as every phase uses them."""
+    return Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENT)])
+
+
+def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
+    """Refuse to overwrite a run, and make the folder.
+
+    Raises:
+        TrainingError: If the folder holds a run that is not to be resumed, or cannot be made.
+    """
+    if not resume and store.latest() is not None:
+        raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out")
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    accelerator.wait_for_everyone()
+
+
+def _file_sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

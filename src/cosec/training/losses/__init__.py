@@ -1,0 +1,1 @@
+"""Losses: plain formulas and their fused implementations."""

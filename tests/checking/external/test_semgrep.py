@@ -1,0 +1,122 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cosec.checking.external.semgrep import SemgrepChecker
+from cosec.checking.finding import CheckReport
+from cosec.checking.rules import RULES
+from cosec.errors import CheckerError
+
+CASES = Path(__file__).parents[2] / "data" / "semgrep_cases"
+LABELLED = Path(__file__).parents[4] / "shared" / "data" / "labelled" / "completions.jsonl"
+
+
+def expected(path: Path) -> set[tuple[int, str]]:
+    lines = path.read_text().splitlines()
+    return {(number, mark[1]) for number, line in enumerate(lines, 1) if (mark := re.search(r"expect: (\S+)", line))}
+
+
+@pytest.fixture(scope="module")
+def report() -> CheckReport:
+    return SemgrepChecker().check([CASES / "programs.c", CASES / "programs.py"])
+
+
+@pytest.mark.parametrize("name", ["programs.c", "programs.py"])
+def test_finds_what_is_marked_and_nothing_else(report: CheckReport, name: str) -> None:
+    found = {(one.line, one.rule) for one in report.findings if one.path.endswith(name)}
+    assert found == expected(CASES / name)
+    assert not report.unscored
+
+
+def test_every_rule_has_a_file_a_case_and_an_id_of_the_table(report: CheckReport) -> None:
+    assert {one.rule for one in report.findings} == SemgrepChecker().rules
+    assert SemgrepChecker().rules <= RULES.keys()
+    for one in report.findings:
+        assert (one.cwe, one.severity) == (RULES[one.rule].cwe, RULES[one.rule].severity)
+
+
+def test_only_the_rules_asked_for_are_looked_for(tmp_path: Path) -> None:
+    found = SemgrepChecker().check([CASES / "programs.c"], rules=["c/sql-injection", "py/sql-injection"]).findings
+    assert {one.rule for one in found} == {"c/sql-injection"}
+
+
+def test_what_cannot_be_parsed_or_read_is_unscored_and_comments_hide_nothing(tmp_path: Path) -> None:
+    broken, hidden, gone = tmp_path / "broken.c", tmp_path / "test_hidden.c", tmp_path / "gone.c"
+    broken.write_text("int main( { gets(line) ;;;\n")
+    hidden.write_text("void f(char *b) {\n    gets(b); // nosemgrep\n}\n")
+    (tmp_path / ".semgrepignore").write_text("*\n")
+    link = tmp_path / "link.h"
+    link.symlink_to(hidden)
+    report = SemgrepChecker().check([broken, hidden, link, gone])
+    assert [(one.path, one.line) for one in report.findings] == [(str(link), 2), (str(hidden), 2)]
+    assert [one.path for one in report.unscored] == [str(broken), str(gone)]
+
+
+def test_a_rule_that_semgrep_cannot_read_is_an_error_and_not_a_clean_file(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "c-sql-injection.yaml").write_text(
+        "rules:\n- {id: broken, languages: [c], severity: ERROR, message: broken, pattern: 'f((((',"
+        " metadata: {rule: c/sql-injection}}\n"
+    )
+    with pytest.raises(CheckerError, match="could not run its rules"):
+        SemgrepChecker(rules).check([CASES / "programs.c"])
+
+
+def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = tmp_path / "semgrep"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("COSEC_SEMGREP", str(program))
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo out of memory >&2; exit 7", "exit code 7: out of memory"),
+        ('echo \'{"results": [], "errors": []}\'; exit 2', "exit code 2 and named no error"),
+        ('echo \'{"results": [], "errors": [], "skipped_rules": ["x"]}\'', "skipped rules"),
+    ],
+)
+def test_a_failing_run_is_an_error(tmp_path, monkeypatch, script: str, message: str) -> None:
+    answering(tmp_path, monkeypatch, script)
+    with pytest.raises(CheckerError, match=message):
+        SemgrepChecker().check([CASES / "programs.c"])
+
+
+def test_a_file_that_was_not_scanned_is_unscored(tmp_path, monkeypatch) -> None:
+    answering(tmp_path, monkeypatch, 'echo \'{"results": [], "errors": [], "paths": {"scanned": []}}\'')
+    report = SemgrepChecker().check([CASES / "programs.c"])
+    assert [one.reason for one in report.unscored] == ["semgrep did not scan it"]
+
+
+def test_a_missing_program_is_an_error_that_names_the_remedy(monkeypatch) -> None:
+    monkeypatch.setenv("COSEC_SEMGREP", "/nowhere/semgrep")
+    with pytest.raises(CheckerError, match="make setup"):
+        SemgrepChecker().check([CASES / "programs.c"])
+
+
+@pytest.mark.skipif(not LABELLED.exists(), reason="the labelled completions are not here")
+def test_no_secure_completion_raises_an_alarm(tmp_path: Path) -> None:
+    records = [json.loads(line) for line in LABELLED.read_text().splitlines()]
+    paths, cwes = [], {}
+    for index, record in enumerate(records):
+        if not record["vulnerable"]:
+            path = tmp_path / f"{index}.{record['lang']}"
+            path.write_text(record["code"])
+            paths.append(path)
+            cwes[str(path)] = f"CWE-{record['cwe']}"
+    alarms = [one for one in SemgrepChecker().check(paths).findings if cwes[one.path] == one.cwe]
+    assert len(paths) > 100
+    assert not alarms
+
+
+def test_the_users_settings_are_left_alone(tmp_path, monkeypatch) -> None:
+    answering(tmp_path, monkeypatch, f'echo "$SEMGREP_SETTINGS_FILE $*" > {tmp_path}/call; echo "{{}}"')
+    SemgrepChecker().check([CASES / "programs.py"], rules=["py/sql-injection"])
+    call = (tmp_path / "call").read_text()
+    assert str(Path.home()) not in call.split()[0]
+    assert "--metrics off" in call
+    assert call.count("--config") == 1

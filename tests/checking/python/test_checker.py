@@ -1,0 +1,201 @@
+"""The flow checker on labelled programs, on the labelled completions beside the repository, and at its limits."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cosec.checking.python.checker import FlowChecker, check_source
+from cosec.errors import CheckerError
+from cosec.evaluation.tasks.scenarios import own_scenarios
+
+ROOT = Path(__file__).parents[3]
+LABELLED = ROOT.parent / "shared" / "data" / "labelled" / "completions.jsonl"
+SCENARIOS = ROOT.parent / "shared" / "data" / "scenarios"
+RULES_OF_CWE = {
+    "020": {"py/incomplete-host-check"},
+    "022": {"py/path-traversal", "py/archive-traversal"},
+    "078": {"py/command-injection"},
+    "079": {"py/cross-site-scripting", "py/template-without-escaping"},
+    "089": {"py/sql-injection"},
+    "117": {"py/log-injection"},
+    "502": {"py/unsafe-deserialization"},
+    "732": {"py/weak-file-permissions"},
+    "777": {"py/regex-injection"},
+    "798": {"py/hardcoded-credentials"},
+}
+
+
+def programs(folder: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((ROOT / "tests" / "data" / folder).glob("*.py")):
+        for text in re.split(r"(?m)^# case: ", path.read_text(encoding="utf-8"))[1:]:
+            title, _, program = text.partition("\n")
+            yield f"{path.stem}: {title}", program
+
+
+CASES = [*programs("flow_cases"), *programs("flow_cases_held_out")]
+
+
+def found(program: str) -> set[tuple[int, str]]:
+    report = check_source(program, Path("program.py"), FlowChecker.rules)
+    assert not report.unscored, report.unscored
+    return {(finding.line, finding.rule) for finding in report.findings}
+
+
+@pytest.mark.parametrize("program", [program for _, program in CASES], ids=[title for title, _ in CASES])
+def test_finds_what_a_program_is_labelled_with_and_nothing_else(program: str) -> None:
+    expected = {
+        (number, rule)
+        for number, line in enumerate(program.splitlines(), start=1)
+        for rule in re.findall(r"# expect: (\S+)", line)
+    }
+    assert found(program) == expected
+
+
+def test_every_rule_of_the_checker_is_expected_somewhere() -> None:
+    expected = set(re.findall(r"# expect: (\S+)", "\n".join(program for _, program in CASES)))
+    assert expected == FlowChecker.rules
+
+
+@pytest.mark.skipif(not LABELLED.exists(), reason="the labelled completions are not shipped")
+def test_labelled_completions_are_told_apart() -> None:
+    rows = [json.loads(line) for line in LABELLED.read_text(encoding="utf-8").splitlines()]
+    verdicts: dict[bool, list[bool]] = {True: [], False: []}
+    for row in rows:
+        if row["lang"] == "py":
+            context = (SCENARIOS / row["scenario"] / "file_context.py").read_text(encoding="utf-8").count("\n")
+            rules = RULES_OF_CWE[row["cwe"]]
+            alarms = [line for line, rule in found(row["code"]) if rule in rules and line > context]
+            verdicts[row["vulnerable"]].append(bool(alarms))
+    assert len(verdicts[True]) > 80
+    assert len(verdicts[False]) > 75
+    assert sum(verdicts[True]) >= 0.95 * len(verdicts[True])
+    assert sum(verdicts[False]) <= 0.03 * len(verdicts[False])
+
+
+def test_reference_completions_of_the_scenarios_are_told_apart() -> None:
+    verdicts: dict[bool, list[bool]] = {True: [], False: []}
+    for scenario in own_scenarios(depth="decision"):
+        if scenario.language == "py":
+            for reference in scenario.references:
+                rules = {rule for _, rule in found(scenario.prompt + reference.code)}
+                verdicts[reference.secure].append(bool(rules & set(scenario.rules)))
+    assert len(verdicts[True]) > 30
+    assert len(verdicts[False]) > 30
+    assert sum(verdicts[False]) >= 0.95 * len(verdicts[False])
+    assert sum(verdicts[True]) <= 0.03 * len(verdicts[True])
+
+
+def test_report_names_rule_weakness_line_and_source(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("import os\n\n\ndef show(name):\n    os.system('cat ' + name)\n", encoding="utf-8")
+    (finding,) = FlowChecker().check([path]).findings
+    assert (finding.path, finding.line) == (str(path), 5)
+    assert (finding.rule, finding.cwe, finding.severity) == ("py/command-injection", "CWE-078", "error")
+    assert finding.checker == "flow"
+    assert "'name'" in finding.message
+
+
+def test_only_the_rules_asked_for_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("import os\nPASSWORD = 'hunter22'\nos.system('ls ' + input())\n", encoding="utf-8")
+    report = FlowChecker().check([path], rules=["py/hardcoded-credentials"])
+    assert [finding.rule for finding in report.findings] == ["py/hardcoded-credentials"]
+
+
+def test_a_rule_of_another_language_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckerError, match="c/use-after-free"):
+        FlowChecker().check([tmp_path], rules=["c/use-after-free"])
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("def broken(:\n", "no Python program"),
+        ("x = 1\x00\n", "no Python program"),
+        ("x = " + "-" * 60_000 + "1\n", ""),
+        ("x = 1" + " + 1" * 30_000 + "\n", "nested too deeply"),
+        ("def f():\n" + "".join(f"{' ' * n}for i{n} in x:\n" for n in range(1, 19)) + " " * 19 + "y(1)\n", "too large"),
+    ],
+    ids=["syntax", "null", "minus", "sum", "loops"],
+)
+def test_what_cannot_be_followed_is_unscored_and_not_clean(tmp_path: Path, program: str, reason: str) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(program, encoding="utf-8")
+    report = FlowChecker().check([path])
+    assert not report.findings
+    (unscored,) = report.unscored
+    assert reason in unscored.reason
+
+
+def test_a_file_that_cannot_be_read_is_unscored(tmp_path: Path) -> None:
+    (tmp_path / "latin.py").write_bytes(b"name = '\xe9'\n")
+    report = FlowChecker().check([tmp_path / "latin.py", tmp_path / "missing.py"])
+    assert len(report.unscored) == 2
+
+
+def test_a_defect_of_the_analysis_is_unscored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosec.checking.python.flow.analysis import Analysis
+
+    def fail(_: Analysis) -> None:
+        raise KeyError("defect")
+
+    monkeypatch.setattr(Analysis, "run", fail)
+    (tmp_path / "program.py").write_text("x = 1\n", encoding="utf-8")
+    (unscored,) = FlowChecker().check([tmp_path / "program.py"]).unscored
+    assert "KeyError" in unscored.reason
+
+
+def test_functions_that_call_each_other_come_to_an_end() -> None:
+    program = (
+        "import os\n\n\ndef even(n, text):\n    return text if n == 0 else odd(n - 1, text + 'a')\n\n\n"
+        "def odd(n, text):\n    return even(n - 1, text)\n\n\ndef main():\n    os.system(even(4, input()))\n"
+    )
+    assert found(program) == {(13, "py/command-injection")}
+
+
+def test_a_thousand_programs_take_seconds() -> None:
+    programs_ = [program for _, program in CASES]
+    started = time.process_time()
+    for program in programs_:
+        found(program)
+    assert (time.process_time() - started) / len(programs_) < 0.02
+
+
+def test_findings_are_the_same_in_every_process(tmp_path: Path) -> None:
+    """Python gives sets another order in every process, and a message names one of several sources."""
+    program = """
+import tarfile, shutil, sys
+
+def install(name, request):
+    with tarfile.open(name, "r") as archive:
+        archive.extractall(name)
+    both = sys.argv[1] + name + request.args["a"] + request.args["b"]
+    with tarfile.open(both) as archive:
+        archive.extractall(name)
+    open(both).read()
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    run = (
+        "from pathlib import Path; from cosec.checking.python.checker import FlowChecker;"
+        "print([(one.line, one.rule, one.message) for one in FlowChecker().check([Path('program.py')]).findings])"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", run],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(found) == 1
+    assert "py/archive-traversal" in found.pop()

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+from cosec.checking.registry import CHECKERS, available_checkers, default_checkers, make_checker
+from cosec.checking.rules import RULES
+from cosec.errors import CheckerError
+
+
+def test_every_checker_is_made_by_its_name_and_judges_rules_of_its_languages() -> None:
+    made = [make_checker(name) for name in available_checkers()]
+    assert {"flow", "semgrep"} <= {one.name for one in made}
+    for checker in made:
+        assert checker.name in CHECKERS
+        assert checker.rules
+        assert {RULES[rule].language for rule in checker.rules} <= CHECKERS[checker.name].languages
+
+
+def test_every_rule_about_python_is_judged_by_default() -> None:
+    judged = set().union(*(make_checker(name).rules for name in default_checkers("py")))
+    assert {rule for rule in RULES if rule.startswith("py/")} <= judged
+
+
+def test_a_checker_that_is_missing_here_names_the_remedy(monkeypatch) -> None:
+    monkeypatch.setenv("COSEC_SEMGREP", "/nowhere/semgrep")
+    assert "semgrep" not in available_checkers()
+    with pytest.raises(CheckerError, match="make setup"):
+        make_checker("semgrep")
+
+
+def test_an_unknown_checker_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(CheckerError, match="choose from flow"):
+        make_checker("bandit")
+
+
+def test_naming_checkers_imports_none() -> None:
+    source = (
+        "import sys; import cosec.checking.registry;"
+        "assert not {'cosec.checking.' + name for name in ('semgrep', 'flow', 'codeql', 'sanitizer')}"
+        " & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+from cosec.checking.baseline import new_findings
+from cosec.checking.finding import Finding, Unscored
+from cosec.checking.rules import RULES
+from cosec.checking.sarif import FINGERPRINT, fingerprints, sarif_report
+
+
+def finding(path: str, line: int, rule: str = "py/sql-injection") -> Finding:
+    return Finding(
+        path=path, line=line, rule=rule, cwe=RULES[rule].cwe, message="m", severity=RULES[rule].severity, checker="flow"
+    )
+
+
+def test_a_report_has_what_the_standard_and_code_hosts_require(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b.py").write_text("one\ntwo\n")
+    report = sarif_report([finding("a b.py", 2)], [Unscored(path="c.py", reason="broken")])
+    assert report["version"] == "2.1.0"
+    (run,) = report["runs"]
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert run["tool"]["driver"]["name"] == "cosec"
+    assert rule["id"] == "py/sql-injection"
+    assert rule["properties"]["security-severity"] == "8.8"
+    assert {"security", "external/cwe/cwe-089"} <= set(rule["properties"]["tags"])
+    (result,) = run["results"]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    assert result["level"] == "error"
+    assert result["message"]["text"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "a%20b.py"}, "region": {"startLine": 2}}
+    assert result["partialFingerprints"][FINGERPRINT]
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"] is True
+    assert "broken" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+
+
+def test_an_error_makes_the_run_unsuccessful() -> None:
+    (invocation,) = sarif_report([], [], ["semgrep: failed"])["runs"][0]["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert invocation["toolExecutionNotifications"] == [{"level": "error", "message": {"text": "semgrep: failed"}}]
+
+
+def test_a_fingerprint_names_the_text_and_not_the_number_of_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text("execute(x)\nother\nexecute(x)\n")
+    first, second, other = fingerprints([finding(str(file), 1), finding(str(file), 3), finding(str(file), 2)])
+    file.write_text("# new\n    execute(x)\n")
+    (moved,) = fingerprints([finding(str(file), 2)])
+    assert moved == first
+    assert len({first, second, other}) == 3
+
+
+def test_equal_lines_answer_for_each_other_once(tmp_path: Path) -> None:
+    import json
+
+    file, old = tmp_path / "a.py", tmp_path / "old.sarif"
+    file.write_text("execute(x)\n")
+    old.write_text(json.dumps(sarif_report([finding(str(file), 1)])))
+    file.write_text("execute(x)\nexecute(x)\n")
+    new = new_findings([finding(str(file), 1), finding(str(file), 2)], old)
+    assert [one.line for one in new] == [2]

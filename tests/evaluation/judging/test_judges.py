@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from cosec.checking.registry import default_checkers, study_checkers
+from cosec.evaluation.judging.judges import default_judges, judges_version
+
+
+def test_studies_are_judged_by_the_default_checkers_without_semgrep() -> None:
+    judges = default_judges()
+    for language in ("py", "c"):
+        assert tuple(one.name for one in judges.checkers[language]) == study_checkers(language)
+        assert set(study_checkers(language)) == {*default_checkers(language)} - {"semgrep"}
+    assert judges.driver is not None
+
+
+def test_the_version_is_stable_and_short() -> None:
+    assert judges_version() == judges_version()
+    assert len(judges_version()) == 12

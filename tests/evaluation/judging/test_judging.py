@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cosec.checking.c.driver_inputs import DriverInputs, DriverRun, DriverVerdict
+from cosec.evaluation.judging import judging
+from cosec.evaluation.judging.function_check import FunctionVerdict
+from cosec.evaluation.judging.judging import judge_problem
+from cosec.evaluation.study.generation import Sample
+from cosec.evaluation.tasks.problems import Problem
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    yield
+    judging._outcome.cache_clear()
+    judging._ran.cache_clear()
+
+
+def test_equal_programs_are_run_once_and_programs_under_other_tests_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, str]] = []
+
+    def run(program: str, tests: str) -> FunctionVerdict:
+        ran.append((program, tests))
+        return FunctionVerdict(passed="1" in program, reason=tests)
+
+    monkeypatch.setattr(judging, "run_tests", run)
+
+    def judged(tests: str, *texts: str) -> list[tuple[bool, str]]:
+        problem = Problem(task_id="T", prompt="def f():", tests=tests, entry_point="f", stop=(), reference="")
+        samples = [Sample(task="T", sample=i, text=t, finish_reason="stop", tokens=1) for i, t in enumerate(texts)]
+        return judge_problem(problem, samples)
+
+    one, two = "\n    return 1\n", "\n    return 2\n"
+    assert judged("a", one) == [(True, "a")]
+    assert judged("a", two, one, one) == [(False, "a"), (True, "a"), (True, "a")]
+    assert len(ran) == 2
+    assert judged("b", one) == [(True, "b")]
+    assert len(ran) == 3
+
+
+def test_a_c_program_is_run_again_with_other_inputs_only() -> None:
+    class Driver:
+        seen: list[str] = []  # noqa: RUF012 - of this test alone
+
+        def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
+            self.seen.append(program + inputs.runs[0].stdin)
+            return DriverVerdict(functional=True)
+
+    driver = Driver()
+    for stdin in ("x", "x", "y"):
+        judging._ran(driver, "int f;", DriverInputs(runs=(DriverRun(stdin=stdin),)).model_dump_json())
+    assert driver.seen == ["int f;x", "int f;y"]

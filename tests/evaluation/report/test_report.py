@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from cosec.errors import StudyError
+from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.metrics import engaged_security_ratio
+from cosec.evaluation.report.page import page
+from cosec.evaluation.report.report import markdown, percent, table_csv, write_report
+from cosec.evaluation.report.results import Results, read_results
+from cosec.evaluation.study.records import StudyFolder
+from tests.evaluation.scripted import write_scenarios
+from tests.evaluation.study.test_study import run, settings
+
+PROBLEM = (
+    '{"task_id": "T/%d", "prompt": "def f():\\n    return (1, ", "test": "def check(f):\\n    assert f", '
+    '"entry_point": "f"}\n'
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
+    root = tmp_path_factory.mktemp("report")
+    scenarios = write_scenarios(root / "scenarios")
+    run(settings(scenarios), root / "out")
+    return StudyFolder(root / "out")
+
+
+@pytest.fixture(scope="module")
+def results(folder: StudyFolder) -> Results:
+    return read_results(folder)
+
+
+def test_the_tables_say_what_the_verdicts_say(results: Results) -> None:
+    rows = list(csv.DictReader(io.StringIO(table_csv(results))))
+    wanted = ("tiny", "origin", "all", "engaged_security")
+    (row,) = [one for one in rows if (one["benchmark"], one["arm"], one["cwe"], one["metric"]) == wanted]
+    groups: dict[tuple[str, int], list[object]] = {}
+    for one in results.verdicts["tiny", "origin"]:
+        groups.setdefault((one.scenario, one.seed), []).append(one)
+    ratios = [engaged_security_ratio(group) for group in groups.values()]  # type: ignore[arg-type]
+    known = [one for one in ratios if one is not None]
+    assert len(known) == 6
+    assert float(row["value"]) == pytest.approx(sum(known) / 6)
+    assert row["difference_value"] == ""
+    text = markdown(results)
+    assert percent(results.figure("tiny", "origin", "engaged_security").interval) in text  # type: ignore[union-attr]
+    assert "240 of 240 completions judged" in text
+    assert "not finished" not in text
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyFolder) -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in write_report(folder)}
+    text = written["report.html"]
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http://creativecommons", "").replace(
+        "http://purl.org", ""
+    ).replace("https://matplotlib.org", "")
+    assert "<script" not in text
+    assert '<span class="finding" title="plus">' in text
+    assert '<mark title="not the most likely token of the target">SELECT</mark>' in text
+    assert text.count("<svg") == 1, "nothing about function was measured"
+    assert set(written) == {
+        "report.md",
+        "report.csv",
+        "report.html",
+        "tiny-by-weakness.svg",
+    }
+
+
+def test_writing_the_report_twice_gives_the_same_files(folder: StudyFolder) -> None:
+    first = {path.name: path.read_bytes() for path in write_report(folder)}
+    assert {path.name: path.read_bytes() for path in write_report(folder)} == first
+
+
+def test_an_unfinished_study_says_so(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios")), tmp_path / "out")
+    next((tmp_path / "out" / "verdicts").rglob("*.jsonl")).unlink()
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert "180 of 240 completions judged — **not finished**" in markdown(results)
+    assert "180 of 240 completions judged — <strong>not finished</strong>" in page(results, {})
+
+
+def test_problems_are_reported_as_pass_at_k_up_to_the_number_of_samples(tmp_path: Path) -> None:
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text("".join(PROBLEM % index for index in range(3)), encoding="utf-8")
+    benchmark = {"name": "few", "problems": str(problems), "samples": 5}
+    run(settings(tmp_path, benchmarks=(benchmark,), arms=("origin", "cosec-plus"), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert {one.metric for one in results.figures} == {"pass@1", "pass@5", "accepted"}
+    figure = results.figure("few", "cosec-plus", "pass@1")
+    assert figure is not None
+    assert figure.difference is not None
+
+
+def test_the_share_of_proposals_that_stand_is_reported_for_arms_that_draft(folder: StudyFolder) -> None:
+    results = read_results(folder, "gate:strength=0.1")
+    assert results.figure("tiny", "origin", "accepted") is None
+    shares: dict[str, list[float]] = {}
+    for seed in (0, 1):
+        sums: dict[str, list[int]] = {}
+        for unit, one in folder.records("completions"):
+            if unit.startswith(f"tiny/gate;strength=0.1/seed-{seed}/"):
+                task = sums.setdefault(one["task"], [0, 0])
+                task[0] += one["accepted"]
+                task[1] += one["drafted"]
+        for name, (accepted, drafted) in sums.items():
+            shares.setdefault(name, []).append(accepted / drafted)
+    figure = results.figure("tiny", "gate:strength=0.1", "accepted")
+    assert figure is not None
+    assert figure.interval.value == pytest.approx(sum(sum(one) / len(one) for one in shares.values()) / len(shares))
+    assert figure.interval.units == len(shares) == 3
+    assert figure.difference is None
+    assert "proposals that stand" in markdown(results)
+
+
+def test_what_only_one_arm_has_is_not_compared(results: Results) -> None:
+    (heading,) = [line for line in markdown(results).splitlines() if line.startswith("| arm | secure of engaged |")][1:]
+    assert "proposals that stand" not in heading
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="holds no study"):
+        read_results(StudyFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        (None, "-"),
+        (Interval(value=None, low=None, high=None, units=0, undefined=3), "-"),
+        (Interval(value=0.5, low=None, high=None, units=1, undefined=0), "50.0"),
+        (Interval(value=0.613, low=0.55, high=0.671, units=9, undefined=0), "61.3 [55.0, 67.1]"),
+    ],
+)
+def test_rates_are_shown_with_their_interval(interval: Interval | None, shown: str) -> None:
+    assert percent(interval) == shown

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cosec.errors import SettingsError, StudyError
+from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.results import Results, read_results
+from cosec.evaluation.study.calibration import choose, rule_toml
+from cosec.evaluation.study.frontier import Point, frontier_figure, frontier_settings, points_csv, points_of
+from cosec.evaluation.study.records import StudyFolder
+from tests.evaluation.report.test_report import PROBLEM
+from tests.evaluation.scripted import write_scenarios
+from tests.evaluation.study.test_study import run
+
+
+def point(arm: str, security: float, function: float, changed: float = 0.1) -> Point:
+    return Point(
+        arm=arm,
+        security=Interval(value=security, low=security - 0.05, high=security + 0.05, units=9, undefined=0),
+        function=Interval(value=function, low=function - 0.02, high=function + 0.02, units=9, undefined=0),
+        joint=None,
+        changed=changed,
+        decisions=0.0,
+        time_ratio=None,
+    )
+
+
+POINTS = [
+    point("origin", 0.60, 0.100),
+    point("lora", 0.95, 0.100),
+    point("gate:strength=0.1", 0.80, 0.092),
+    point("gate:strength=0.02", 0.90, 0.060),
+    point("steer:strength=1", 0.80, 0.095, changed=0.3),
+]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    root = tmp_path_factory.mktemp("frontier")
+    (root / "problems.jsonl").write_text("".join(PROBLEM % index for index in range(4)), encoding="utf-8")
+    scenarios = write_scenarios(root / "scenarios")
+    benchmarks = [
+        {"name": "security", "scenarios": str(scenarios), "depth": "decision", "samples": 20},
+        {"name": "function", "problems": str(root / "problems.jsonl"), "samples": 5},
+    ]
+    chosen = frontier_settings({"strengths": {"gate": [0.1, 0.5], "cosec-plus": [0.3]}, "benchmarks": benchmarks})
+    assert chosen.arms == ("origin", "lora", "gate:strength=0.1", "gate:strength=0.5", "cosec-plus:threshold=0.3")
+    run(chosen, root / "out")
+    return read_results(StudyFolder(root / "out"))
+
+
+def test_every_arm_is_a_point_with_security_function_and_costs(results: Results) -> None:
+    points = points_of(results, "security")
+    assert [one.arm for one in points] == list(results.settings.arms)
+    assert [one.curve for one in points] == ["origin", "lora", "gate", "gate", "cosec-plus"]
+    assert points[0].time_ratio == pytest.approx(1.0)
+    assert all(0 < one.changed < 1 for one in points)
+    gate = results.figure("function", "gate:strength=0.1", "pass@1")
+    assert gate is not None
+    assert points[2].function == gate.interval
+    rows = list(csv.DictReader(io.StringIO(points_csv(points))))
+    assert float(rows[2]["security"]) == pytest.approx(points[2].security.value)
+    drawn = frontier_figure(points, function_label="pass@1 (%)")
+    assert drawn is not None
+    assert drawn.startswith("<svg")
+    assert drawn == frontier_figure(points, function_label="pass@1 (%)")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "needs"),
+        ({"strengths": {"gate": [0.1]}, "arms": ["origin"]}, "leave out arms"),
+        ({"strengths": {"gait": [0.1]}}, "gait"),
+    ],
+)
+def test_a_mistaken_recipe_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        frontier_settings({"benchmarks": [{"name": "x", "scenarios": "own"}], **values})
+
+
+def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alone() -> None:
+    assert choose(POINTS, budget=0.01).point.arm == "gate:strength=0.1", "as secure as steer, with fewer tokens changed"
+    assert choose(POINTS, budget=0.05).point.arm == "gate:strength=0.02"
+    assert choose(POINTS, budget=0.006).point.arm == "steer:strength=1"
+
+
+def test_a_budget_that_nothing_keeps_names_the_nearest() -> None:
+    with pytest.raises(StudyError, match="nearest is steer:strength=1"):
+        choose(POINTS, budget=0.001)
+    with pytest.raises(StudyError, match="needs origin"):
+        choose(POINTS[1:], budget=0.01)
+
+
+def test_the_choice_is_written_as_a_rule_that_can_be_read_back(results: Results, tmp_path: Path) -> None:
+    text = rule_toml(choose(POINTS, budget=0.05), results)
+    assert tomllib.loads(text) == {"rule": {"name": "gate", "strength": 0.02}}
+    assert "4 of" not in text
+    assert "3 of 3 candidates keep to the budget of 5 points" in text

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cosec.decoding.completer import Completer
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import SamplingSettings
+from cosec.errors import PromptError
+from cosec.evaluation.study.arms import parse_arm
+from cosec.evaluation.study.full_batch import FullBatch
+from cosec.evaluation.study.read_prompts import ReadPrompts
+from cosec.evaluation.tasks.tasks import Task
+from tests.decoding.pairs import separate_pair
+from tests.tiny import CONTEXT_LENGTH
+
+PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os", "import sys\n", "while (", "a", "b = c +"]
+
+
+def tasks(count: int = 8) -> list[Task]:
+    return [Task(id=str(index), prompt=prompt, stop=("\n\n",)) for index, prompt in enumerate(PROMPTS[:count])]
+
+
+def sampling(**changes: object) -> SamplingSettings:
+    return SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 24, "stop": ("\n\n",), **changes})
+
+
+@pytest.mark.parametrize("arm", ["origin", "lora", "cosec-plus", "speculative"])
+@pytest.mark.parametrize("rows", [2, 7, 64])
+def test_a_batch_that_is_refilled_says_what_separate_batches_say(pair: PreparedPair, arm: str, rows: int) -> None:
+    chosen = parse_arm(arm)
+    expected = Completer(pair, chosen.settings(sampling()), alone=chosen.alone).complete(PROMPTS, n=3)
+    found = {
+        task.id: done for task, done in FullBatch(pair, chosen, sampling(), rows=rows).complete(tasks(), samples=3)
+    }
+    assert sorted(found) == [str(index) for index in range(len(PROMPTS))]
+    for one in expected:
+        other = found[str(one.prompt_index)][one.sample_index]
+        assert (other.text, other.finish_reason) == (one.text, one.finish_reason)
+        assert [record.token_id for record in other.records] == [record.token_id for record in one.records]
+
+
+def test_arms_that_share_read_prompts_say_what_they_say_alone(pair: PreparedPair) -> None:
+    read = ReadPrompts.within(pair)
+    for name in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
+        alone = dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7)))
+        assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, read=read))) == alone
+
+
+def texts_of(batch: FullBatch) -> Iterator[tuple[str, list[str]]]:
+    for task, done in batch.complete(tasks(), samples=3):
+        yield task.id, [one.text for one in done]
+
+
+def test_drafts_of_any_length_end_alike(tmp_path: Path) -> None:
+    pair = separate_pair(tmp_path)
+
+    def texts(draft_length: int) -> list[str]:
+        batch = FullBatch(pair, parse_arm("cosec-plus"), sampling(draft_length=draft_length), rows=8)
+        found = {task.id: [one.text for one in done] for task, done in batch.complete(tasks(), samples=2)}
+        return [text for name in sorted(found) for text in found[name]]
+
+    assert texts(1) == texts(4)
+
+
+def test_tasks_are_taken_only_when_there_is_room(pair: PreparedPair) -> None:
+    taken: list[str] = []
+
+    def one_by_one() -> Iterator[Task]:
+        for task in tasks():
+            taken.append(task.id)
+            yield task
+
+    results = FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete(one_by_one(), samples=2)
+    next(results)
+    assert len(taken) < len(PROMPTS)
+    assert len(list(results)) == len(PROMPTS) - 1
+
+
+def test_the_time_of_all_samples_is_the_time_that_passed(pair: PreparedPair) -> None:
+    started = time.perf_counter()
+    found = list(FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete(tasks(), samples=2))
+    passed = time.perf_counter() - started
+    assert 0.5 * passed < sum(one.seconds for _, done in found for one in done) <= passed
+
+
+def test_a_prompt_that_leaves_no_room_is_refused_by_name(pair: PreparedPair) -> None:
+    task = Task(id="long", prompt="x " * CONTEXT_LENGTH, stop=())
+    with pytest.raises(PromptError, match="prompt of long has"):
+        list(FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete([task], samples=1))
+
+
+def test_nothing_to_do_gives_nothing(pair: PreparedPair) -> None:
+    assert list(FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete([], samples=1)) == []

@@ -1,0 +1,93 @@
+"""A GGUF file becomes an ordinary model folder with the same weights and the tokenizer the model was trained with."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from cosec.errors import ModelError
+from cosec.models.loading import gguf as conversion
+from cosec.models.loading.gguf import convert_gguf
+from cosec.models.loading.load import load_model
+from cosec.models.loading.store import cache_root
+from tests.models.gguf_file import write_gguf
+from tests.tiny import tiny_model, tiny_tokenizer
+
+
+@pytest.fixture
+def gguf_file(tmp_path: Path) -> Path:
+    return write_gguf(tiny_model("llama", seed=3), tmp_path / "tiny.gguf")
+
+
+def test_a_gguf_file_loads_with_the_weights_it_was_written_from(gguf_file: Path) -> None:
+    loaded = load_model(str(gguf_file))
+    token_ids = torch.arange(3, 15).unsqueeze(0)
+    expected = tiny_model("llama", seed=3)(token_ids).logits
+    torch.testing.assert_close(loaded.model(token_ids).logits, expected, atol=1e-4, rtol=1e-4)
+    assert loaded.model.dtype == torch.float32
+    assert loaded.context_length == 128
+    assert loaded.family is not None
+    assert loaded.family.name == "deepseek-coder"
+    assert loaded.stop_token_ids >= {0}
+
+
+def test_tokens_are_those_of_the_original(gguf_file: Path) -> None:
+    tokenizer = load_model(str(gguf_file)).tokenizer
+    text = "def read(path):\n    return [1,  23]"
+    assert tokenizer.get_vocab() == tiny_tokenizer("llama").get_vocab()
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_numbers_are_split_as_the_files_pretokenizer_says(tmp_path: Path, gguf_file: Path) -> None:
+    """transformers' converter forgets the digits: three blanks before a number became two blanks and a blank."""
+    plain = load_model(str(write_gguf(tiny_model("llama"), tmp_path / "plain.gguf", pretokenizer="gpt-2"))).tokenizer
+    digits = load_model(str(gguf_file)).tokenizer
+    pieces = [
+        [piece for piece, _ in t.backend_tokenizer.pre_tokenizer.pre_tokenize_str("   1")] for t in (plain, digits)
+    ]
+    assert pieces == [["ĠĠ", "Ġ1"], ["ĠĠĠ", "1"]]
+
+
+def test_a_file_is_converted_once(gguf_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = load_model(str(gguf_file)).path
+    source = json.loads((first / "source.json").read_text())
+    assert source["gguf"] == "tiny.gguf"
+    assert len(source["gguf_sha256"]) == 64
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("converted again")
+
+    monkeypatch.setattr(conversion, "convert_gguf", refuse)
+    assert load_model(str(gguf_file)).path == first
+
+
+@pytest.mark.parametrize("length", [10, 200, 20_000])
+def test_a_file_cut_short_is_named_and_leaves_nothing(gguf_file: Path, length: int) -> None:
+    gguf_file.write_bytes(gguf_file.read_bytes()[:length])
+    with pytest.raises(ModelError, match=r"tiny\.gguf could not be converted"):
+        load_model(str(gguf_file))
+    assert not (cache_root() / "gguf").exists()
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fake.gguf").write_text("not a model")
+    with pytest.raises(ModelError, match="does not start like a GGUF file"):
+        load_model(str(tmp_path / "fake.gguf"))
+
+
+def test_a_crash_while_saving_leaves_nothing(gguf_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(conversion, "write_atomically", crash)
+    folder = cache_root() / "gguf" / "crashed"
+    with pytest.raises(OSError, match="No space left"):
+        convert_gguf(gguf_file, folder, source={})
+    assert list(folder.parent.iterdir()) == []
+
+
+def test_conversion_draws_nothing_on_the_terminal(gguf_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    load_model(str(gguf_file))
+    assert capfd.readouterr() == ("", "")

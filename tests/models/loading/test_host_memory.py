@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cosec.models.loading.host_memory import _PROGRAMS
+
+FAULTS = """
+import resource, torch
+from cosec.models.loading.host_memory import suit_memory_to_decoding
+if {suited}: print(suit_memory_to_decoding())
+for step in range(60):
+    if step == 10: before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(2_500_000).exp()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def output(suited: bool, **environment: str) -> list[str]:
+    program = FAULTS.format(suited=suited)
+    # Small pages, so that their number tells how often memory was taken afresh.
+    environment = {"THP_MEM_ALLOC_ENABLE": "0", **environment}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_blocks_of_a_step_are_kept_for_the_next() -> None:
+    kept, faults = output(suited=True)
+    assert kept == "True"
+    assert int(faults) < 10_000, "fifty steps over 20 MB must not fault in 50 times 5 000 pages"
+
+
+def test_what_the_environment_says_of_the_allocator_comes_first() -> None:
+    assert output(suited=True, MALLOC_MMAP_THRESHOLD_="131072")[0] == "False"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_gaps_between_kept_blocks_go_back_to_the_system() -> None:
+    program = """
+import torch
+from pathlib import Path
+from cosec.models.loading.host_memory import give_back_free_memory, suit_memory_to_decoding
+def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+suit_memory_to_decoding()
+blocks = [torch.ones(250_000) for _ in range(200)]
+del blocks[::2]
+before = resident()
+give_back_free_memory()
+print(before - resident())
+"""
+    environment = {**os.environ, "THP_MEM_ALLOC_ENABLE": "0"}
+    freed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert int(freed.stdout) > 70, "megabytes of a hundred that were freed between others"
+
+
+PROGRAMS = """
+import torch
+from pathlib import Path
+from cosec.models.loading.host_memory import give_back_free_memory, suit_memory_to_decoding
+from cosec.runtime.torch.cpu.packed_linear import PackedLinear
+def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+suit_memory_to_decoding()
+maps = [PackedLinear(torch.nn.Linear(64, width)) for width in (32, 64, 96, 128)]
+def meet(counts):
+    for rows in counts:
+        for one in maps: one(torch.ones(rows, 64))
+    give_back_free_memory()
+with torch.inference_mode():
+    meet(range(1, 130))
+    before = resident()
+    meet(range(130, 190))
+    print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_the_memory_of_compiled_programs_is_bounded() -> None:
+    grown = {}
+    for capacity in ("256", "4096"):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment |= {} if capacity == "256" else dict.fromkeys(_PROGRAMS, capacity)
+        command = [sys.executable, "-c", PROGRAMS]
+        grown[capacity] = int(
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        )
+    assert grown["256"] < 15, f"megabytes after 240 products of new shapes: {grown}"
+    assert grown["4096"] > grown["256"] + 15, "without the bound they stay"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from cosec.runtime.torch.cpu.packed_linear import PackedLinear, _width, pack_linears, packing_works
+from cosec.runtime.torch.lora_rows import LoraRows, attach_adapter
+
+pytestmark = pytest.mark.skipif(not packing_works(), reason="this torch build packs no weights")
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("outputs", [1, 40, 64, 130, 576])
+def test_a_packed_map_is_the_map(outputs: int, bias: bool) -> None:
+    torch.manual_seed(outputs)
+    base = nn.Linear(48, outputs, bias=bias)
+    packed = PackedLinear(base)
+    with torch.inference_mode():
+        for shape in ((48,), (1, 1, 48), (2, 3, 48), (50, 1, 48)):
+            hidden = torch.randn(shape)
+            found = packed(hidden)
+            assert found.shape == (*shape[:-1], outputs)
+            torch.testing.assert_close(found, base(hidden), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(("outputs", "more"), [(1, 1), (56, 8), (60, 8), (64, 64), (576, 8), (640, 4)])
+def test_a_map_beside_it_shares_the_product(outputs: int, more: int, bias: bool) -> None:
+    torch.manual_seed(outputs)
+    base, beside = nn.Linear(48, outputs, bias=bias), torch.randn(more, 48)
+    packed = PackedLinear(base, beside)
+    assert packed.out_features == outputs + more
+    hidden = torch.randn(50, 1, 48)
+    with torch.inference_mode():
+        found = packed(hidden)
+        assert found.shape == (50, 1, outputs + more)
+        torch.testing.assert_close(found[..., :outputs], base(hidden), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found[..., outputs:], hidden @ beside.T, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("outputs", range(1, 400, 9))
+def test_a_packed_map_has_a_whole_number_of_pairs_of_blocks_and_little_more_than_its_outputs(outputs: int) -> None:
+    width = _width(outputs)
+    assert -(-width // 64) % 2 == 0
+    assert outputs <= width < outputs + 64 + 16
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("rank", [1, 4, 64])
+@pytest.mark.parametrize("rows", [0, 2, 5])
+def test_an_adapter_adds_to_the_rows_of_a_packed_map(rows: int, rank: int, bias: bool) -> None:
+    model = nn.Sequential(nn.Linear(48, 192, bias=bias))
+    plain = nn.Linear(48, 192, bias=bias)
+    plain.load_state_dict(model[0].state_dict())
+    low, high = torch.randn(rank, 48), torch.randn(192, rank)
+    switch = attach_adapter(model, {"0.lora_A": low, "0.lora_B": high}, {"0": 2.0})
+    assert pack_linears(model) == 1
+    assert isinstance(model[0], LoraRows)
+    hidden = torch.randn(5, 3, 48)
+    with torch.inference_mode():
+        unchanged = model(hidden)
+        torch.testing.assert_close(unchanged, plain(hidden), atol=1e-5, rtol=1e-5)
+        switch.rows = rows
+        found = model(hidden)
+        assert torch.equal(found[rows:], unchanged[rows:]), "base rows must be bit-identical"
+        changed = plain(hidden[:rows]) + 2.0 * hidden[:rows] @ low.T @ high.T
+        torch.testing.assert_close(found[:rows], changed, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,217 @@
+"""One adversary per promise of the sandbox's docstring."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cosec.sandbox.run as sandbox
+from cosec.errors import SandboxError
+from cosec.sandbox.limits import Limits, Outcome
+from cosec.sandbox.run import isolation_kind, run_sandboxed
+
+PYTHON = [sys._base_executable, "-I", "-S", "main.py"]  # type: ignore[attr-defined]
+SHORT = Limits(wall_seconds=4.0, cpu_seconds=2, processes=16, memory_bytes=200 << 20)
+isolated = pytest.mark.skipif(isolation_kind() != "bubblewrap", reason="bubblewrap is not installed")
+
+
+def run(source: str, limits: Limits = SHORT, **options: object) -> Outcome:
+    return run_sandboxed(PYTHON, files={"main.py": source}, limits=limits, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["bubblewrap", "subprocess"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "subprocess":
+        monkeypatch.setattr(sandbox, "_bubblewrap", lambda: None)
+    elif isolation_kind() != "bubblewrap":
+        pytest.skip("bubblewrap is not installed")
+    return str(request.param)
+
+
+@pytest.fixture
+def marker() -> str:
+    """A word that only this test's processes have on their command line."""
+    return f"cosec-marker-{os.getpid()}-{time.monotonic_ns()}"
+
+
+def alive(word: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes()
+        except OSError:
+            continue
+        if word.encode() in command and int(entry.parent.name) != os.getpid():
+            found.append(command.decode(errors="replace"))
+    return found
+
+
+def test_a_program_reads_its_files_and_its_input_and_its_output_comes_back(either: str) -> None:
+    source = "import sys\nprint(open('data/numbers.txt').read() + input())\nsys.stderr.write('said')\nsys.exit(3)"
+    files: dict[str, str | bytes] = {"main.py": source, "data/numbers.txt": b"12"}
+    outcome = run_sandboxed(PYTHON, files=files, stdin=b"34\n", limits=SHORT)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (3, b"1234\n", b"said")
+    assert not outcome.timed_out
+    assert not outcome.truncated
+
+
+def test_a_large_input_is_fed_while_the_output_is_read(either: str) -> None:
+    text = b"x" * 500_000
+    outcome = run("import sys\nsys.stdout.write(sys.stdin.read())", stdin=text)
+    assert outcome.stdout == text
+
+
+def test_input_that_nobody_reads_is_no_error(either: str) -> None:
+    assert run("pass", stdin=b"x" * 500_000).returncode == 0
+
+
+def test_the_environment_holds_nothing_of_the_callers(either: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "do not tell")
+    outcome = run("import os, json; print(json.dumps(dict(os.environ)))", env={"GIVEN": "yes"})
+    seen = json.loads(outcome.stdout)
+    assert "SECRET_TOKEN" not in seen
+    assert seen["GIVEN"] == "yes"
+
+
+@isolated
+def test_a_fork_bomb_is_bounded(marker: str) -> None:
+    source = (
+        f"import os, time\nname = {marker!r}\ncount = 0\ntry:\n    while count < 3000:\n"
+        "        if os.fork() == 0:\n            time.sleep(60)\n        count += 1\n"
+        "except OSError:\n    pass\nprint(count)"
+    )
+    if os.getuid() == 0 and not os.access("/sys/fs/cgroup/pids", os.W_OK):
+        pytest.skip("as root, processes are bounded in a control group only")
+    assert int(run(source).stdout) < 40
+
+
+def test_a_memory_bomb_is_ended(either: str) -> None:
+    outcome = run("blocks = []\nwhile True:\n    blocks.append(bytearray(10 << 20))")
+    assert outcome.returncode != 0
+    assert b"MemoryError" in outcome.stderr or outcome.returncode in (-9, 137)
+
+
+def test_endless_output_is_cut_and_ends_the_program(either: str) -> None:
+    outcome = run("while True:\n    print('x' * 1000)", Limits(output_bytes=50_000, wall_seconds=10))
+    assert outcome.truncated
+    assert outcome.returncode is None
+    assert len(outcome.stdout) <= 50_000
+    assert outcome.seconds < 5
+
+
+def test_a_program_that_sleeps_is_ended_after_the_wall_time(either: str) -> None:
+    outcome = run("import time\nprint('begun', flush=True)\ntime.sleep(60)", Limits(wall_seconds=1.0))
+    assert outcome.timed_out
+    assert outcome.stdout == b"begun\n"
+    assert outcome.seconds < 5
+
+
+def test_a_program_that_computes_is_ended_after_its_processor_time(either: str) -> None:
+    outcome = run("while True:\n    pass", Limits(cpu_seconds=1, wall_seconds=60))
+    assert not outcome.timed_out
+    assert outcome.returncode not in (0, None)
+
+
+def test_a_program_that_ignores_sigterm_ends_all_the_same(either: str, marker: str) -> None:
+    source = f"import signal, time\nsignal.signal(15, signal.SIG_IGN)\nname = {marker!r}\ntime.sleep(60)"
+    assert run(source, Limits(wall_seconds=1.0)).timed_out
+    assert alive(marker) == []
+
+
+@isolated
+def test_a_daemon_ends_with_the_program_that_left_it_behind(marker: str) -> None:
+    source = (
+        "import os, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        f"        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(60)', {marker!r}])\n"
+        "    os._exit(0)\nimport time\ntime.sleep(0.3)\nprint('left')"
+    )
+    assert run(source).stdout == b"left\n"
+    assert alive(marker) == []
+
+
+@isolated
+@pytest.mark.parametrize("place", ["/usr/cosec-was-here", "/etc/cosec-was-here", str(Path.home() / "cosec-was-here")])
+def test_nothing_outside_can_be_written(place: str) -> None:
+    source = f"import os\ntry:\n    os.makedirs(os.path.dirname({place!r}), exist_ok=True)\n    open({place!r}, 'w')\n"
+    run(source + "except OSError:\n    pass")
+    assert not Path(place).exists()
+
+
+@isolated
+def test_the_users_files_cannot_be_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    for path in (secret, Path.home() / ".bashrc", Path("/etc/shadow"), Path(__file__)):
+        outcome = run(f"print(open({str(path)!r}).read())")
+        assert outcome.returncode == 1
+        assert b"No such file" in outcome.stderr or b"Permission denied" in outcome.stderr
+
+
+@isolated
+def test_a_folder_that_was_named_can_be_read_and_not_written(tmp_path: Path) -> None:
+    (tmp_path / "given.txt").write_text("given")
+    source = f"import sys\nprint(open('{tmp_path}/given.txt').read())\nopen('{tmp_path}/new.txt', 'w')"
+    outcome = run(source, read_only=[tmp_path])
+    assert outcome.stdout == b"given\n"
+    assert b"Read-only file system" in outcome.stderr
+    assert not (tmp_path / "new.txt").exists()
+
+
+@isolated
+def test_no_socket_reaches_this_machine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        outcome = run(f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)")
+    assert outcome.returncode == 1
+
+
+@isolated
+def test_the_parent_can_be_neither_seen_nor_killed() -> None:
+    victim = subprocess.Popen(["sleep", "60"])
+    try:
+        outcome = run(f"import os\ntry:\n    os.kill({victim.pid}, 9)\nexcept OSError as error:\n    print(error)")
+        assert b"No such process" in outcome.stdout
+        run("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nos.kill(-1, signal.SIGKILL)")
+        assert victim.poll() is None
+    finally:
+        victim.kill()
+        victim.wait()
+
+
+@isolated
+def test_a_link_out_of_the_folder_leads_nowhere(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    source = f"import os\nos.symlink({str(secret)!r}, 'link')\nprint(open('link').read())"
+    assert b"No such file" in run(source).stderr
+
+
+@isolated
+def test_files_are_limited_together() -> None:
+    source = "for index in range(100):\n    open(str(index), 'wb').write(b'x' * (1 << 20))"
+    outcome = run(source, Limits(file_bytes=8 << 20))
+    assert b"No space left" in outcome.stderr
+
+
+def test_a_work_folder_keeps_what_the_program_writes(either: str, tmp_path: Path) -> None:
+    run("open('made.txt', 'w').write('made')", work_folder=tmp_path)
+    assert (tmp_path / "made.txt").read_text() == "made"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside.py", "a/../../b", ""])
+def test_a_file_name_that_leads_outside_is_refused(name: str) -> None:
+    with pytest.raises(SandboxError, match="relative name"):
+        run_sandboxed(PYTHON, files={name: "x"})
+
+
+def test_no_control_group_is_left_behind() -> None:
+    run("print(1)")
+    run("import time\ntime.sleep(60)", Limits(wall_seconds=0.5))
+    assert list(Path("/sys/fs/cgroup").glob(f"*/cosec-{os.getpid()}-*")) == []

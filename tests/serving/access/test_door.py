@@ -1,0 +1,146 @@
+"""Who comes in, and what is written down about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from cosec.decoding.pairing import PreparedPair
+from cosec.errors import SettingsError
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.access.door import Door, Receive, Scope, Send, check_bind
+from cosec.serving.access.keys import add_key, read_keys
+from cosec.serving.settings import ServerSettings
+from tests.serving.conftest import serving
+
+
+def test_keys_are_hashed_and_known_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    first, second = add_key(file, "anna"), add_key(file, "ben")
+    assert first not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    ring = read_keys(file)
+    assert (ring.owner(first), ring.owner(second), ring.owner(first + "x"), ring.owner("")) == (
+        "anna", "ben", None, None,
+    )  # fmt: skip
+    with pytest.raises(SettingsError, match="already"):
+        add_key(file, "anna")
+    with pytest.raises(SettingsError, match="cannot name"):
+        add_key(file, "a b")
+
+
+@pytest.mark.parametrize("content", ["", "# only a comment\n", "anna notahash\n"])
+def test_a_key_file_without_usable_keys_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match="serve-key"):
+        read_keys(file)
+
+
+def test_no_address_is_open_to_the_network_without_a_key(tmp_path: Path) -> None:
+    add_key(tmp_path / "keys", "anna")
+    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
+        check_bind(host, None)
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org", ""):
+        with pytest.raises(SettingsError, match="--api-key-file"):
+            check_bind(host, None)
+        check_bind(host, read_keys(tmp_path / "keys"))
+
+
+def test_only_a_known_key_gets_an_answer(tiny_pair: PreparedPair, tmp_path: Path) -> None:
+    key = add_key(tmp_path / "keys", "anna")
+    with serving(tiny_pair, keys=read_keys(tmp_path / "keys")) as running:
+        with openai.OpenAI(base_url=running.url + "/v1", api_key=key) as client:
+            assert client.completions.create(model="tiny", prompt="def", max_tokens=2).choices
+        with (
+            openai.OpenAI(base_url=running.url + "/v1", api_key=key[:-1] + "_") as client,
+            pytest.raises(openai.AuthenticationError, match="API key"),
+        ):
+            client.completions.create(model="tiny", prompt="def", max_tokens=2)
+        with running.client() as http:
+            assert http.get("/metrics").status_code == 401
+            assert http.get("/v1/models", headers={"Authorization": key}).status_code == 401
+            assert http.get("/health").status_code == 200
+
+
+def test_a_page_that_points_its_own_name_at_loopback_is_turned_away(tiny_pair: PreparedPair) -> None:
+    with serving(tiny_pair) as running, running.client() as http:
+        assert http.get("/v1/models", headers={"Host": "evil.example"}).status_code == 400
+        assert http.get("/v1/models", headers={"Host": "localhost:1234"}).status_code == 200
+        assert http.get("/v1/models", headers={"Host": "[::1]:80"}).status_code == 200
+
+
+def test_no_other_origin_may_call_unless_named(tiny_pair: PreparedPair) -> None:
+    asking = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    with serving(tiny_pair) as running, running.client() as http:
+        assert "access-control-allow-origin" not in http.options("/v1/completions", headers=asking).headers
+    limits = ServerSettings(cors_origins=("https://app.example",))
+    with serving(tiny_pair, limits=limits) as running, running.client() as http:
+        allowed = http.options("/v1/completions", headers=asking).headers
+        assert allowed["access-control-allow-origin"] == "https://app.example"
+
+
+def test_the_audit_log_has_a_line_a_request_and_no_code(tiny_pair: PreparedPair, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    body = {"prompt": "def secret_plan():\n", "max_tokens": 8, "user": "u1", "seed": 1}
+    with serving(tiny_pair, audit_log=AuditLog(file)) as running, running.client() as http:
+        http.post("/v1/completions", json=body)
+        http.post("/v1/completions", json={**body, "stream": True})
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["status"], line["completion_tokens"], line["user"]) for line in lines] == [(200, 8, "u1")] * 2
+    assert lines[0]["cosec"] == lines[1]["cosec"]
+    assert "secret" not in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with serving(tiny_pair, audit_log=AuditLog(file, with_text=True)) as running, running.client() as http:
+        answer = http.post("/v1/completions", json=body).json()
+    last = json.loads(file.read_text().splitlines()[-1])
+    assert (last["prompt"], last["completions"]) == (body["prompt"], [answer["choices"][0]["text"]])
+
+
+def test_a_full_audit_log_is_set_aside(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    log = AuditLog(file, max_bytes=400)
+    for number in range(60):
+        log.write({"number": number, "padding": "x" * 50})
+    log.close()
+    kept = sorted(tmp_path.iterdir())
+    assert [path.name for path in kept] == ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3"]
+    assert all(path.stat().st_size <= 400 for path in kept)
+    lines = [line for path in (*kept[:0:-1], kept[0]) for line in path.read_text().splitlines()]
+    numbers = [json.loads(line)["number"] for line in lines]
+    assert numbers == list(range(numbers[0], 60))
+
+
+CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "raises"), [(CLOSED, True, False), (CLOSED, False, False), ("a bug", True, True)]
+)
+def test_an_answer_to_a_client_that_has_left_is_no_failure_and_ends(said: str, heard: bool, raises: bool) -> None:
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 400, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def nothing() -> MutableMapping[str, Any]:
+        if not heard:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def fails(message: MutableMapping[str, Any]) -> None:
+        raise RuntimeError(said)
+
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": [(b"host", b"localhost")], "client": None}
+    visit = Door(answering, None)(scope, nothing, fails)
+    if raises:
+        with pytest.raises(RuntimeError, match=said):
+            asyncio.run(asyncio.wait_for(visit, 20))
+    else:
+        asyncio.run(asyncio.wait_for(visit, 20))

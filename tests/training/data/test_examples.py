@@ -1,0 +1,101 @@
+import pytest
+
+from cosec.errors import ModelError
+from cosec.training.data.examples import mark_changed_tokens, tokenize_pairs, window_around
+from cosec.training.data.security_pairs import load_pairs
+from tests.tiny import tiny_tokenizer
+from tests.training.conftest import record
+
+OFFSETS = [(0, 3), (3, 5), (5, 9), (9, 10)]
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((3, 5), [False, True, False, False]),
+        ((2, 6), [True, True, True, False]),
+        ((9, 10), [False, False, False, True]),
+        ((5, 5), [False, True, True, False]),
+        ((7, 7), [False, False, True, False]),
+        ((0, 0), [True, False, False, False]),
+        ((10, 10), [False, False, False, True]),
+    ],
+    ids=["exact", "across", "last", "cut between tokens", "cut inside a token", "cut at the start", "cut at the end"],
+)
+def test_tokens_that_touch_a_span_are_marked(span: tuple[int, int], expected: list[bool]) -> None:
+    assert mark_changed_tokens(OFFSETS, [span]) == expected
+
+
+def test_a_short_function_is_kept_whole() -> None:
+    assert window_around([False, True, False], max_tokens=3) == (0, 3)
+
+
+def test_a_window_holds_the_change_with_more_room_before_it() -> None:
+    changed = [False] * 100
+    changed[50] = changed[52] = True
+    start, end = window_around(changed, max_tokens=23)
+    assert end - start == 23
+    assert (50 - start, end - 53) == (15, 5)
+
+
+@pytest.mark.parametrize(("place", "expected"), [(0, (0, 10)), (99, (90, 100))])
+def test_a_window_stays_inside_the_function(place: int, expected: tuple[int, int]) -> None:
+    changed = [index == place for index in range(100)]
+    assert window_around(changed, max_tokens=10) == expected
+
+
+def test_of_changes_far_apart_the_window_takes_the_larger() -> None:
+    changed = [index in {5, 70, 71, 72} for index in range(100)]
+    start, end = window_around(changed, max_tokens=10)
+    assert sum(changed[start:end]) == 3
+
+
+def test_a_change_longer_than_the_window_fills_it() -> None:
+    changed = [20 <= index < 60 for index in range(100)]
+    start, end = window_around(changed, max_tokens=10)
+    assert sum(changed[start:end]) == 10
+
+
+def test_tokens_spell_the_fixed_function_and_the_mask_spells_the_change(write_pairs) -> None:
+    pairs = load_pairs([write_pairs("a.jsonl", [record(0)])], validation_share=0, seed=0).training
+    tokenizer = tiny_tokenizer()
+    (example,) = tokenize_pairs(pairs, tokenizer, max_tokens=1000)
+    assert tokenizer.decode(example.token_ids) == pairs[0].after
+    marked = tokenizer.decode(example.token_ids[example.changed])
+    assert "?" in marked
+    assert "def find" not in marked
+
+
+def test_windows_are_cut_out_of_long_functions(write_pairs) -> None:
+    long = "x = 1\n" * 100
+    pair = record(0, func_src_before=long + "old\n" + long, func_src_after=long + "new()\n" + long)
+    pairs = load_pairs([write_pairs("a.jsonl", [pair])], validation_share=0, seed=0).training
+    tokenizer = tiny_tokenizer()
+    (example,) = tokenize_pairs(pairs, tokenizer, max_tokens=32)
+    assert len(example.token_ids) == len(example.changed) == 32
+    assert "new()" in tokenizer.decode(example.token_ids)
+    assert example.function_tokens > 200
+
+
+def test_a_beginning_of_text_token_stays_in_front_of_the_window(write_pairs) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = tiny_tokenizer()
+    bos = tokenizer.bos_token
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{bos} $A", special_tokens=[(bos, tokenizer.bos_token_id)]
+    )
+    pairs = load_pairs([write_pairs("a.jsonl", [record(0)])], validation_share=0, seed=0).training
+    (example,) = tokenize_pairs(pairs, tokenizer, max_tokens=12)
+    assert example.token_ids[0] == tokenizer.bos_token_id
+    assert not example.changed[0]
+    assert len(example.token_ids) == 12
+    assert tokenizer.bos_token_id not in example.token_ids[1:]
+
+
+def test_a_slow_tokenizer_is_refused(write_pairs) -> None:
+    class Slow:
+        is_fast = False
+
+    with pytest.raises(ModelError, match="fast tokenizer"):
+        tokenize_pairs([], Slow(), max_tokens=10)  # type: ignore[arg-type]

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+
+from cosec.training.losses.security import functional_loss, position_weights, security_loss
+
+STUDENT = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.2, 0.2]])
+REFERENCE = torch.tensor([[0.25, 0.25, 0.5], [0.3, 0.3, 0.4], [0.2, 0.2, 0.6]])
+TARGETS = torch.tensor([0, 2, 1])
+CHANGED = torch.tensor([True, True, False])
+NOTHING, EVERYTHING = torch.zeros(3, dtype=torch.bool), torch.ones(3, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(("reduction", "divisor"), [("mean", 2), ("sum", 1)])
+def test_security_loss_is_the_negative_log_likelihood_of_the_changed_tokens(reduction, divisor) -> None:
+    loss = security_loss(STUDENT.log(), TARGETS, CHANGED, reduction=reduction)
+    assert loss.item() == pytest.approx(-(math.log(0.5) + math.log(0.7)) / divisor)
+
+
+def test_reverse_divergence_weighs_by_the_student() -> None:
+    expected = 0.6 * math.log(0.6 / 0.2) + 0.2 * math.log(0.2 / 0.2) + 0.2 * math.log(0.2 / 0.6)
+    assert functional_loss(STUDENT.log(), REFERENCE.log(), CHANGED).item() == pytest.approx(expected)
+
+
+def test_forward_divergence_weighs_by_the_reference() -> None:
+    changed = torch.tensor([False, True, True])
+    expected = 0.25 * math.log(0.25 / 0.5) + 0.25 * math.log(0.25 / 0.25) + 0.5 * math.log(0.5 / 0.25)
+    loss = functional_loss(STUDENT.log(), REFERENCE.log(), changed, direction="forward")
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_the_two_directions_differ() -> None:
+    reverse, forward = (
+        functional_loss(STUDENT.log(), REFERENCE.log(), NOTHING, direction=direction).item()
+        for direction in ("reverse", "forward")
+    )
+    assert abs(reverse - forward) > 0.005
+
+
+def test_functional_loss_adds_up_or_averages_the_unchanged_positions() -> None:
+    total = functional_loss(STUDENT.log(), REFERENCE.log(), NOTHING, reduction="sum")
+    mean = functional_loss(STUDENT.log(), REFERENCE.log(), NOTHING, reduction="mean")
+    assert total.item() == pytest.approx(3 * mean.item())
+
+
+def test_logits_need_not_be_normalised() -> None:
+    shifted = STUDENT.log() + torch.tensor([[5.0], [-3.0], [1.0]])
+    assert functional_loss(shifted, REFERENCE.log(), CHANGED).item() == pytest.approx(
+        functional_loss(STUDENT.log(), REFERENCE.log(), CHANGED).item(), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_where_no_position_takes_part_the_loss_is_zero_and_has_a_gradient(reduction) -> None:
+    logits = STUDENT.log().requires_grad_()
+    loss = security_loss(logits, TARGETS, NOTHING, reduction=reduction) + functional_loss(
+        logits, REFERENCE.log(), EVERYTHING, reduction=reduction
+    )
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_the_reference_against_itself_costs_nothing() -> None:
+    assert functional_loss(REFERENCE.log(), REFERENCE.log(), NOTHING).item() == pytest.approx(0, abs=1e-7)
+
+
+def test_weights_make_a_mean_of_each_kind() -> None:
+    assert position_weights(CHANGED, reduction="mean").tolist() == [0.5, 0.5, 1.0]
+    assert position_weights(CHANGED, reduction="sum").tolist() == [1.0, 1.0, 1.0]
