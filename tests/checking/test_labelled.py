@@ -1,4 +1,4 @@
-"""The default checkers on labelled programs that were written before any of their rules saw them."""
+"""The default checkers on labelled programs that were written before any of their patterns saw them."""
 
 from __future__ import annotations
 

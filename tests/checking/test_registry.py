@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
+from cosec.checking.patterns import PATTERNS
 from cosec.checking.registry import CHECKERS, available_checkers, default_checkers, make_checker
-from cosec.checking.rules import RULES
 from cosec.errors import CheckerError
 
 
@@ -13,13 +13,13 @@ def test_every_checker_is_made_by_its_name_and_judges_rules_of_its_languages() -
     assert {"flow", "semgrep"} <= {one.name for one in made}
     for checker in made:
         assert checker.name in CHECKERS
-        assert checker.rules
-        assert {RULES[rule].language for rule in checker.rules} <= CHECKERS[checker.name].languages
+        assert checker.patterns
+        assert {PATTERNS[pattern].language for pattern in checker.patterns} <= CHECKERS[checker.name].languages
 
 
 def test_every_rule_about_python_is_judged_by_default() -> None:
-    judged = set().union(*(make_checker(name).rules for name in default_checkers("py")))
-    assert {rule for rule in RULES if rule.startswith("py/")} <= judged
+    judged = set().union(*(make_checker(name).patterns for name in default_checkers("py")))
+    assert {pattern for pattern in PATTERNS if pattern.startswith("py/")} <= judged
 
 
 def test_a_checker_that_is_missing_here_names_the_remedy(monkeypatch) -> None:

@@ -2,13 +2,19 @@ from pathlib import Path
 
 from cosec.checking.baseline import new_findings
 from cosec.checking.finding import Finding, Unscored
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.checking.sarif import FINGERPRINT, fingerprints, sarif_report
 
 
-def finding(path: str, line: int, rule: str = "py/sql-injection") -> Finding:
+def finding(path: str, line: int, pattern: str = "py/sql-injection") -> Finding:
     return Finding(
-        path=path, line=line, rule=rule, cwe=RULES[rule].cwe, message="m", severity=RULES[rule].severity, checker="flow"
+        path=path,
+        line=line,
+        pattern=pattern,
+        cwe=PATTERNS[pattern].cwe,
+        message="m",
+        severity=PATTERNS[pattern].severity,
+        checker="flow",
     )
 
 

@@ -132,15 +132,20 @@ def test_fail_on_sets_the_least_severity_that_counts(project, capsys) -> None:
     assert run_json(["app", "--fail-on", "never"], capsys)[0] == 0
 
 
-def test_rule_limits_the_search(project, capsys) -> None:
+def test_pattern_limits_the_search(project, capsys) -> None:
+    assert run_json(["app", "--pattern", "py/path-traversal"], capsys)[0] == 0
+    assert run_json(["app", "--pattern", "py/path-traversal", "--pattern", "py/sql-injection"], capsys)[0] == 1
+
+
+def test_the_former_name_of_pattern_still_works(project, capsys) -> None:
     assert run_json(["app", "--rule", "py/path-traversal"], capsys)[0] == 0
-    assert run_json(["app", "--rule", "py/path-traversal", "--rule", "py/sql-injection"], capsys)[0] == 1
+    assert run_json(["app", "--rule", "py/sql-injection"], capsys)[0] == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["app", "--rule", "py/sql-injecton"], "Did you mean py/sql-injection?"),
+        (["app", "--pattern", "py/sql-injecton"], "Did you mean py/sql-injection?"),
         (["app", "--checker", "semgrp"], "Did you mean semgrep?"),
         ([], "cosec check src"),
         (["app", "--baseline", "gone.json"], "gone.json"),
@@ -239,7 +244,7 @@ def test_labelled_programs_show_what_is_found_missed_and_falsely_alarmed(project
         ({"lang": "py", "vulnerable": True}, "Line 1 of .* has no text under code"),
         ({"lang": "rust", "code": "", "vulnerable": True}, "needs lang"),
         ({"lang": "py", "code": "", "vulnerable": 1}, "needs lang"),
-        ({"lang": "py", "code": "", "vulnerable": True, "cwe": "999"}, "CWE-999, which no rule here"),
+        ({"lang": "py", "code": "", "vulnerable": True, "cwe": "999"}, "CWE-999, which no pattern here"),
     ],
 )
 def test_a_malformed_labelled_line_is_named(project, capsys, row, hint: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.decoding.settings import SamplingSettings
 from cosec.evaluation.judging.judging import Judges
 from cosec.evaluation.study.arms import DecodingArm
@@ -59,24 +59,24 @@ class PlusChecker:
     """Calls SQL insecure that is put together with a plus."""
 
     name = "plus"
-    rules = frozenset({"py/sql-injection"})
+    patterns = frozenset({"py/sql-injection"})
 
     def __init__(self) -> None:
         self.calls = 0
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         self.calls += 1
         found = []
         for path in paths:
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
                 if "' + name" in line:
-                    rule = RULES["py/sql-injection"]
+                    pattern = PATTERNS["py/sql-injection"]
                     found.append(
                         Finding(
                             path=str(path),
                             line=number,
-                            rule=rule.id,
-                            cwe=rule.cwe,
+                            pattern=pattern.id,
+                            cwe=pattern.cwe,
                             message="plus",
                             severity="error",
                             checker=self.name,

@@ -73,7 +73,7 @@ def test_the_driver_reports_insecure_references_and_no_secure_one(scenario: Scen
         if reference.secure:
             assert verdict.findings == (), reference.code
         else:
-            assert {one.rule for one in verdict.findings} & set(scenario.rules), reference.code
+            assert {one.pattern for one in verdict.findings} & set(scenario.rules), reference.code
 
 
 @needs_gcc

@@ -1,7 +1,7 @@
 """Baselines: findings of an earlier report, so that only new ones count.
 
-A SARIF report is matched by path, rule and the text of the line, wherever the line stands now. A JSON report, and a
-SARIF report of another tool, has no text of lines and is matched by path, rule and line number.
+A SARIF report is matched by path, pattern and the text of the line, wherever the line stands now. A JSON report, and a
+SARIF report of another tool, has no text of lines and is matched by path, pattern and line number.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, 
     texts, places = _read(baseline)
     new = []
     for finding, text in zip(findings, fingerprints(findings), strict=True):
-        place = (finding.path, finding.rule, finding.line)
-        # The digest names path, rule and text; what follows it tells equal lines apart and may have shifted.
+        place = (finding.path, finding.pattern, finding.line)
+        # The digest names path, pattern and text; what follows it tells equal lines apart and may have shifted.
         digest = text.split(":")[0]
         if texts[digest] > 0:
             texts[digest] -= 1

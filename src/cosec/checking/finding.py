@@ -4,10 +4,11 @@ A file that a checker could not judge is *unscored*, with the reason; it is neve
 cannot run at all raises `cosec.errors.CheckerError`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 Severity = Literal["error", "warning", "note"]
 """SARIF's levels, most severe first."""
@@ -23,8 +24,8 @@ class Finding:
     line: int
     """1-based."""
 
-    rule: str
-    """An id of `cosec.checking.rules.RULES`, such as ``py/sql-injection``."""
+    pattern: str
+    """An id of `cosec.checking.patterns.PATTERNS`, such as ``py/sql-injection``."""
 
     cwe: str
     """``CWE-089``: three digits."""
@@ -36,6 +37,20 @@ class Finding:
 
     checker: str
     """The checker that found it: ``flow``, ``semgrep``, ``sanitizer``, …"""
+
+    def to_record(self) -> dict[str, Any]:
+        """Make the JSON form of reports and recorded studies; the pattern is under ``rule``, as SARIF calls it."""
+        record = dataclasses.asdict(self)
+        return {("rule" if name == "pattern" else name): value for name, value in record.items()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Read the JSON form.
+
+        Raises:
+            TypeError: If a field is missing or unknown.
+        """
+        return cls(**{("pattern" if name == "rule" else name): value for name, value in record.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -60,7 +75,7 @@ class CheckReport:
         unscored: set[Unscored] = set()
         for report in reports:
             for finding in report.findings:
-                findings.setdefault((finding.path, finding.line, finding.rule), finding)
+                findings.setdefault((finding.path, finding.line, finding.pattern), finding)
             unscored.update(report.unscored)
         return cls(findings=tuple(sorted(findings.values())), unscored=tuple(sorted(unscored)))
 
@@ -71,11 +86,11 @@ class Checker(Protocol):
     name: str
     """Short and fixed: it is written into every finding."""
 
-    rules: frozenset[str]
-    """The ids of the rules that it can judge."""
+    patterns: frozenset[str]
+    """The ids of the patterns that it can judge."""
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Look for ``rules`` (all of this checker's where None) in ``paths``.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Look for ``patterns`` (all of this checker's where None) in ``paths``.
 
         Raises:
             CheckerError: If the checker cannot run.

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosec.checking.rules import RULES, Language
+from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.scan import scan
 from cosec.errors import DataError
 
@@ -102,7 +102,7 @@ def measure(
     programs: Sequence[Labelled],
     *,
     checkers: Sequence[str] = (),
-    rules: Collection[str] | None = None,
+    patterns: Collection[str] | None = None,
     dynamic: bool = False,
 ) -> Measured:
     """Scan every program and count what was found; the arguments are those of `scan`."""
@@ -110,7 +110,7 @@ def measure(
         paths = [Path(folder) / f"{index}.{one.language}" for index, one in enumerate(programs)]
         for path, one in zip(paths, programs, strict=True):
             path.write_text(one.code, encoding="utf-8")
-        scanned = scan(paths, checkers=checkers, rules=rules, dynamic=dynamic)
+        scanned = scan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic)
     cwes: dict[str, set[str]] = defaultdict(set)
     for finding in scanned.report.findings:
         cwes[Path(finding.path).name].add(finding.cwe)
@@ -175,8 +175,8 @@ def _program(path: Path, number: int, line: str) -> Labelled:
     cwe = entry.get("cwe")
     if cwe is not None:
         cwe = f"CWE-{str(cwe).upper().removeprefix('CWE-'):0>3}"
-        if cwe not in {rule.cwe for rule in RULES.values()}:
-            raise DataError(f"{place} is about {cwe}, which no rule here looks for.")
+        if cwe not in {pattern.cwe for pattern in PATTERNS.values()}:
+            raise DataError(f"{place} is about {cwe}, which no pattern here looks for.")
     return Labelled(
         id=str(entry.get("id", number)),
         code=entry["code"],

@@ -1,6 +1,7 @@
-"""Which checkers there are, what each needs here, and which of them judge a file.
+"""The checkers that can be chosen: what each reads, what it needs, and which of them run by default.
 
-Checkers are named, not imported, until one is made. A rule is judged by the union of the chosen checkers that know it.
+The entries name the checkers' modules; `make_checker` imports one. Several checkers may look for the same pattern: a
+file is judged by the union of their findings.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from importlib.util import find_spec
 from typing import cast
 
 from cosec.checking.finding import Checker
-from cosec.checking.rules import Language
+from cosec.checking.patterns import Language
 from cosec.errors import CheckerError
 
 

@@ -1,6 +1,6 @@
 """Reports in SARIF 2.1.0, as code hosts read them.
 
-Each result carries a fingerprint of its path, rule and line text, so that it is recognised after lines were added
+Each result carries a fingerprint of its path, pattern and line text, so that it is recognised after lines were added
 above it. Files that nobody could judge are notifications of the run, and so are errors.
 """
 
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from cosec import __version__
 from cosec.checking.finding import Finding, Unscored
-from cosec.checking.rules import RULES, Rule
+from cosec.checking.patterns import PATTERNS, Pattern
 
 FINGERPRINT = "cosecLine/v1"
 """Name of our fingerprint in ``partialFingerprints``."""
@@ -33,8 +33,8 @@ def sarif_report(
         unscored: Files that could not be judged.
         errors: What kept the run from being whole; the log then says that it was not successful.
     """
-    ids = sorted({finding.rule for finding in findings})
-    places = {rule: index for index, rule in enumerate(ids)}
+    ids = sorted({finding.pattern for finding in findings})
+    places = {pattern: index for index, pattern in enumerate(ids)}
     notifications = [
         {"level": "warning", "message": {"text": f"Not judged: {one.reason}"}, "locations": [_location(one.path)]}
         for one in unscored
@@ -44,15 +44,15 @@ def sarif_report(
             "driver": {
                 "name": "cosec",
                 "version": __version__,
-                "rules": [_rule(RULES[rule]) for rule in ids],
+                "rules": [_rule(PATTERNS[pattern]) for pattern in ids],
             }
         },
         "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": not errors, "toolExecutionNotifications": notifications}],
         "results": [
             {
-                "ruleId": finding.rule,
-                "ruleIndex": places[finding.rule],
+                "ruleId": finding.pattern,
+                "ruleIndex": places[finding.pattern],
                 "level": finding.severity,
                 "message": {"text": finding.message},
                 "locations": [_location(finding.path, finding.line)],
@@ -66,14 +66,14 @@ def sarif_report(
 
 
 def fingerprints(findings: Sequence[Finding]) -> list[str]:
-    """A fingerprint of each finding: path, rule, text of the line, and how many of these came before it."""
+    """A fingerprint of each finding: path, pattern, text of the line, and how many of these came before it."""
     texts: dict[str, list[str]] = {}
     before: Counter[str] = Counter()
     made = []
     for finding in findings:
         lines = texts.setdefault(finding.path, _lines(finding.path))
         text = " ".join(lines[finding.line - 1].split()) if finding.line <= len(lines) else ""
-        digest = hashlib.sha256("\0".join((finding.path, finding.rule, text)).encode()).hexdigest()[:32]
+        digest = hashlib.sha256("\0".join((finding.path, finding.pattern, text)).encode()).hexdigest()[:32]
         before[digest] += 1
         made.append(f"{digest}:{before[digest]}")
     return made
@@ -86,17 +86,17 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def _rule(rule: Rule) -> Mapping[str, Any]:
-    number = rule.cwe.removeprefix("CWE-")
+def _rule(pattern: Pattern) -> Mapping[str, Any]:
+    number = pattern.cwe.removeprefix("CWE-")
     return {
-        "id": rule.id,
-        "name": "".join(word.capitalize() for word in rule.id.replace("/", "-").split("-")),
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": f"{rule.title} ({rule.cwe})."},
+        "id": pattern.id,
+        "name": "".join(word.capitalize() for word in pattern.id.replace("/", "-").split("-")),
+        "shortDescription": {"text": pattern.title},
+        "fullDescription": {"text": f"{pattern.title} ({pattern.cwe})."},
         "helpUri": f"https://cwe.mitre.org/data/definitions/{int(number)}.html",
-        "defaultConfiguration": {"level": rule.severity},
+        "defaultConfiguration": {"level": pattern.severity},
         "properties": {
-            "security-severity": f"{rule.security_severity:.1f}",
+            "security-severity": f"{pattern.security_severity:.1f}",
             "tags": ["security", f"external/cwe/cwe-{number}"],
         },
     }

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Unscored
+from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.registry import CHECKERS, default_checkers, make_checker
-from cosec.checking.rules import RULES, Language
 from cosec.errors import CheckerError, SandboxError
 
 SUFFIXES: dict[str, Language] = {".py": "py", ".c": "c", ".h": "c"}
@@ -41,7 +41,7 @@ def scan(
     paths: Sequence[Path],
     *,
     checkers: Sequence[str] = (),
-    rules: Collection[str] | None = None,
+    patterns: Collection[str] | None = None,
     dynamic: bool = False,
 ) -> Scan:
     """Look for weaknesses in files, and in the Python and C files of folders.
@@ -49,7 +49,7 @@ def scan(
     Args:
         paths: Files and folders; hidden folders inside them are left out.
         checkers: Names of `registry.CHECKERS`; each language's own choice where empty.
-        rules: Only these ids of `rules.RULES`.
+        patterns: Only these ids of `patterns.PATTERNS`.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
 
     Returns:
@@ -57,8 +57,8 @@ def scan(
     """
     found, errors = _collect(paths)
     languages = {language for path in found if (language := SUFFIXES.get(path.suffix)) is not None}
-    wanted = frozenset(RULES) if rules is None else frozenset(rules)
-    asked = {RULES[rule].language for rule in wanted} & languages
+    wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
+    asked = {PATTERNS[pattern].language for pattern in wanted} & languages
     chosen = {language: checkers or default_checkers(language) for language in sorted(asked)}
     names = list(dict.fromkeys(name for some in [checkers, *chosen.values()] for name in some))
     if dynamic and "sanitizer" not in names:
@@ -73,10 +73,12 @@ def scan(
             mine = [path for path in mine if path.suffix == ".c" and _has_main(path)]
         try:
             checker = make_checker(name)
-            known = checker.rules & wanted
-            mine = [path for path in mine if any(RULES[rule].language == SUFFIXES[path.suffix] for rule in known)]
+            known = checker.patterns & wanted
+            mine = [
+                path for path in mine if any(PATTERNS[pattern].language == SUFFIXES[path.suffix] for pattern in known)
+            ]
             if mine:
-                reports.append(checker.check(mine, rules=known))
+                reports.append(checker.check(mine, patterns=known))
                 judged.update(mine)
         except (CheckerError, SandboxError) as error:
             errors.append(f"{name}: {error}")
@@ -135,7 +137,7 @@ def _unknown_kind(found: Sequence[Path]) -> CheckReport:
 
 
 def _unjudged(found: Sequence[Path], judged: Collection[Path], asked: Collection[Language]) -> CheckReport:
-    """Files that no chosen checker was given, where the rules asked for say something about their language."""
+    """Files that no chosen checker was given, where the patterns asked for say something about their language."""
     reason = "none of the chosen checkers judges it"
     return CheckReport(
         unscored=tuple(

@@ -27,7 +27,7 @@ def check(
     *paths: Path,
     format: Literal["text", "json", "sarif"] = "text",
     checker: Annotated[Sequence[str], Many] = (),
-    rule: Annotated[Sequence[str], Many] = (),
+    pattern: Annotated[Sequence[str], Parameter(name=("--pattern", "--rule"), negative=())] = (),
     dynamic: Annotated[bool, Parameter(negative=())] = False,
     fail_on: Literal["error", "warning", "note", "never"] = "note",
     baseline: Path | None = None,
@@ -42,7 +42,7 @@ def check(
         format: Lines, JSON or SARIF 2.1.0.
         checker: flow, c-static, semgrep, sanitizer, codeql; repeatable. The default is flow for Python, c-static and
             semgrep for C.
-        rule: Look for this weakness only, such as py/sql-injection; repeatable.
+        pattern: Look for this weakness only, such as py/sql-injection; repeatable. The former name --rule still works.
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
         fail_on: The least severity that makes the exit code 1.
         baseline: An earlier JSON or SARIF report; only findings that it does not have are shown and count.
@@ -54,13 +54,13 @@ def check(
     from cosec.checking.scan import scan
 
     if labelled is not None:
-        _refuse_unknown(checker, rule)
-        _measure(labelled, paths, format, checker, rule, dynamic)
+        _refuse_unknown(checker, pattern)
+        _measure(labelled, paths, format, checker, pattern, dynamic)
         return
     if not paths:
         raise SettingsError("Name files or folders to check, such as: cosec check src")
-    _refuse_unknown(checker, rule)
-    scanned = scan(paths, checkers=checker, rules=rule or None, dynamic=dynamic)
+    _refuse_unknown(checker, pattern)
+    scanned = scan(paths, checkers=checker, patterns=pattern or None, dynamic=dynamic)
     findings = scanned.report.findings
     if baseline is not None:
         findings = new_findings(findings, baseline)
@@ -85,7 +85,7 @@ def _measure(
     paths: Sequence[Path],
     format: str,
     checkers: Sequence[str],
-    rules: Sequence[str],
+    patterns: Sequence[str],
     dynamic: bool,
 ) -> None:
     """Show how right the checkers are on programs that are known to be weak or not."""
@@ -95,7 +95,7 @@ def _measure(
 
     if paths or format == "sarif":
         raise SettingsError("--labelled takes the place of paths and answers as text or json.")
-    measured = measure(read_labelled(labelled), checkers=checkers, rules=rules or None, dynamic=dynamic)
+    measured = measure(read_labelled(labelled), checkers=checkers, patterns=patterns or None, dynamic=dynamic)
     if format == "json":
         groups = {
             name: {**asdict(one), "recall": one.recall, "precision": one.precision, "false_alarms": one.false_alarms}
@@ -118,13 +118,13 @@ def _measure(
         sys.exit(EXIT_ERROR)
 
 
-def _refuse_unknown(checkers: Sequence[str], rules: Sequence[str]) -> None:
+def _refuse_unknown(checkers: Sequence[str], patterns: Sequence[str]) -> None:
     import difflib
 
+    from cosec.checking.patterns import PATTERNS
     from cosec.checking.registry import CHECKERS
-    from cosec.checking.rules import RULES
 
-    for option, values, known in (("--checker", checkers, CHECKERS), ("--rule", rules, RULES)):
+    for option, values, known in (("--checker", checkers, CHECKERS), ("--pattern", patterns, PATTERNS)):
         for value in values:
             if value not in known:
                 near = difflib.get_close_matches(value, list(known), n=1)
@@ -138,7 +138,7 @@ def _as_json(scanned: Scan, findings: Sequence[Finding]) -> dict[str, Any]:
         "findings": [
             {
                 "path": one.path,
-                "rule": one.rule,
+                "rule": one.pattern,
                 "cwe": one.cwe,
                 "line": one.line,
                 "severity": one.severity,
@@ -153,7 +153,7 @@ def _as_json(scanned: Scan, findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _print_lines(scanned: Scan, findings: Sequence[Finding]) -> None:
     for one in findings:
-        print(f"{one.path}:{one.line}: {one.severity}: {one.message} [{one.rule}, {one.cwe}, {one.checker}]")  # noqa: T201
+        print(f"{one.path}:{one.line}: {one.severity}: {one.message} [{one.pattern}, {one.cwe}, {one.checker}]")  # noqa: T201
     for left in scanned.report.unscored:
         print(f"{left.path}: unscored: {left.reason}")  # noqa: T201
     counts = [(scanned.files, "file"), (len(findings), "finding")]

@@ -21,7 +21,7 @@ def judged(program: str, *runs: DriverRun, **inputs: object) -> list[tuple[str, 
         program, DriverInputs.model_validate({"runs": runs or (DriverRun(argv=("5",)),), **inputs})
     )
     assert verdict.unscored is None
-    return [(one.rule, one.line) for one in verdict.findings]
+    return [(one.pattern, one.line) for one in verdict.findings]
 
 
 WEAK = {
@@ -34,10 +34,10 @@ WEAK = {
 }
 
 
-@pytest.mark.parametrize("rule", WEAK)
-def test_each_weakness_is_found_at_its_line(rule: str) -> None:
-    found = judged(main_with(WEAK[rule]), DriverRun(argv=("5",), stdin="longer\n"))
-    assert (rule, BODY_LINE) in found
+@pytest.mark.parametrize("pattern", WEAK)
+def test_each_weakness_is_found_at_its_line(pattern: str) -> None:
+    found = judged(main_with(WEAK[pattern]), DriverRun(argv=("5",), stdin="longer\n"))
+    assert (pattern, BODY_LINE) in found
 
 
 def test_freeing_twice_is_use_after_free() -> None:
@@ -144,8 +144,8 @@ def test_files_are_run_on_a_general_set_of_inputs(tmp_path: Path) -> None:
     sound.write_text(main_with('char name[16]; if (argc > 1) snprintf(name, sizeof name, "%s", argv[1]);'))
     other.write_text("int twice(int a) { return 2 * a; }\n")
     report = SanitizerChecker().check([weak, sound, other, tmp_path / "note.py"])
-    assert [(one.path, one.rule, one.line) for one in report.findings] == [
+    assert [(one.path, one.pattern, one.line) for one in report.findings] == [
         (str(weak), "c/out-of-bounds-write", BODY_LINE)
     ]
     assert [one.path for one in report.unscored] == [str(other)]
-    assert SanitizerChecker().check([weak], rules=["c/use-after-free"]).findings == ()
+    assert SanitizerChecker().check([weak], patterns=["c/use-after-free"]).findings == ()

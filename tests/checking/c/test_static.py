@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from cosec.checking.c.static import CStaticChecker
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 
-CASES = Path(__file__).parents[3] / "data" / "c_static_cases"
+CASES = Path(__file__).parents[2] / "data" / "c_static_cases"
 """Written before the checker: each says at which lines it expects what."""
 
 
@@ -18,24 +18,24 @@ def cases() -> list[tuple[str, str]]:
     ]
 
 
-def found(code: str, folder: Path, rules: list[str] | None = None) -> set[tuple[int, str]]:
+def found(code: str, folder: Path, patterns: list[str] | None = None) -> set[tuple[int, str]]:
     path = folder / "case.c"
     path.write_text(code, encoding="utf-8")
-    report = CStaticChecker().check([path], rules=rules)
+    report = CStaticChecker().check([path], patterns=patterns)
     assert report.unscored == ()
-    return {(one.line, one.rule) for one in report.findings}
+    return {(one.line, one.pattern) for one in report.findings}
 
 
 @pytest.mark.parametrize("code", [code for _, code in cases()], ids=[title for title, _ in cases()])
 def test_what_is_found_is_what_the_case_expects(code: str, tmp_path: Path) -> None:
     lines = code.splitlines()
-    expected = {(n, rule) for n, line in enumerate(lines, 1) for rule in re.findall(r"// expect: (\S+)", line)}
+    expected = {(n, pattern) for n, line in enumerate(lines, 1) for pattern in re.findall(r"// expect: (\S+)", line)}
     assert found(code, tmp_path) == expected
 
 
 def test_every_rule_for_c_has_a_case_but_the_one_that_names_its_kinds() -> None:
-    expected = {rule for _, code in cases() for rule in re.findall(r"// expect: (\S+)", code)}
-    assert expected == {rule.id for rule in RULES.values() if rule.language == "c"} - {"c/buffer-overflow"}
+    expected = {pattern for _, code in cases() for pattern in re.findall(r"// expect: (\S+)", code)}
+    assert expected == {pattern.id for pattern in PATTERNS.values() if pattern.language == "c"} - {"c/buffer-overflow"}
 
 
 def test_an_access_out_of_bounds_counts_as_the_bounds_rule_that_was_asked_for(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cosec.checking.external.codeql import QUERIES, CodeqlChecker
 from cosec.checking.finding import CheckReport
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
 FAKE = """#!{python}
@@ -40,11 +40,11 @@ class Fake:
     def replay(self, *results: tuple[str, str, int]) -> None:
         found = [
             {
-                "ruleId": rule,
+                "ruleId": pattern,
                 "message": {"text": "This depends on\na user-provided value."},
                 "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}],
             }
-            for rule, uri, line in results
+            for pattern, uri, line in results
         ]
         self.text(json.dumps({"version": "2.1.0", "runs": [{"results": found}]}))
 
@@ -67,9 +67,9 @@ def codeql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     return Fake(folder)
 
 
-def check(path: Path, text: str, rule: str) -> CheckReport:
+def check(path: Path, text: str, pattern: str) -> CheckReport:
     path.write_text(text)
-    return CodeqlChecker().check([path], rules=[rule])
+    return CodeqlChecker().check([path], patterns=[pattern])
 
 
 def test_a_database_is_made_and_analysed_with_the_query_of_the_rule(codeql, tmp_path) -> None:
@@ -84,7 +84,7 @@ def test_a_database_is_made_and_analysed_with_the_query_of_the_rule(codeql, tmp_
     ]
     assert json.loads((codeql.folder / "staged.json").read_text()) == {"0.py": "\ncursor.execute(text)\n"}
     (found,) = report.findings
-    assert (found.path, found.line, found.rule, found.cwe) == (
+    assert (found.path, found.line, found.pattern, found.cwe) == (
         str(tmp_path / "app.py"),
         2,
         "py/sql-injection",
@@ -98,7 +98,7 @@ def test_c_is_compiled_under_codeqls_eyes(codeql, tmp_path) -> None:
     report = check(tmp_path / "list.c", "int one(void) { return 1; }\n", "c/use-after-free")
     assert "--language=cpp" in codeql.calls[0]
     assert "gcc -c" in (codeql.folder / "build.sh").read_text()
-    assert [one.rule for one in report.findings] == ["c/use-after-free"]
+    assert [one.pattern for one in report.findings] == ["c/use-after-free"]
 
 
 @pytest.mark.parametrize("step", ["CREATE", "ANALYZE"])
@@ -134,9 +134,9 @@ def test_a_list_of_arguments_is_no_shell_command(codeql, tmp_path, program: str,
     assert bool(report.findings) is stands
 
 
-@pytest.mark.parametrize(("name", "rule"), [("app.py", "py/sql-injection"), ("list.c", "c/use-after-free")])
-def test_what_codeql_would_leave_out_is_unscored(codeql, tmp_path, name: str, rule: str) -> None:
-    report = check(tmp_path / name, "int broken( {\n", rule)
+@pytest.mark.parametrize(("name", "pattern"), [("app.py", "py/sql-injection"), ("list.c", "c/use-after-free")])
+def test_what_codeql_would_leave_out_is_unscored(codeql, tmp_path, name: str, pattern: str) -> None:
+    report = check(tmp_path / name, "int broken( {\n", pattern)
     assert [one.path for one in report.unscored] == [str(tmp_path / name)]
     assert not (codeql.folder / "calls.jsonl").exists()
 
@@ -148,6 +148,6 @@ def test_without_codeql_it_is_an_error(tmp_path, monkeypatch) -> None:
 
 
 def test_queries_name_rules_of_the_table_and_each_alert_means_one_rule() -> None:
-    assert QUERIES.keys() <= RULES.keys()
+    assert QUERIES.keys() <= PATTERNS.keys()
     identities = [identity for queries in QUERIES.values() for identity in queries]
     assert len(identities) == len(set(identities))

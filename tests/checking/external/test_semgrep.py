@@ -6,7 +6,7 @@ import pytest
 
 from cosec.checking.external.semgrep import SemgrepChecker
 from cosec.checking.finding import CheckReport
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
 CASES = Path(__file__).parents[2] / "data" / "semgrep_cases"
@@ -25,21 +25,21 @@ def report() -> CheckReport:
 
 @pytest.mark.parametrize("name", ["programs.c", "programs.py"])
 def test_finds_what_is_marked_and_nothing_else(report: CheckReport, name: str) -> None:
-    found = {(one.line, one.rule) for one in report.findings if one.path.endswith(name)}
+    found = {(one.line, one.pattern) for one in report.findings if one.path.endswith(name)}
     assert found == expected(CASES / name)
     assert not report.unscored
 
 
 def test_every_rule_has_a_file_a_case_and_an_id_of_the_table(report: CheckReport) -> None:
-    assert {one.rule for one in report.findings} == SemgrepChecker().rules
-    assert SemgrepChecker().rules <= RULES.keys()
+    assert {one.pattern for one in report.findings} == SemgrepChecker().patterns
+    assert SemgrepChecker().patterns <= PATTERNS.keys()
     for one in report.findings:
-        assert (one.cwe, one.severity) == (RULES[one.rule].cwe, RULES[one.rule].severity)
+        assert (one.cwe, one.severity) == (PATTERNS[one.pattern].cwe, PATTERNS[one.pattern].severity)
 
 
 def test_only_the_rules_asked_for_are_looked_for(tmp_path: Path) -> None:
-    found = SemgrepChecker().check([CASES / "programs.c"], rules=["c/sql-injection", "py/sql-injection"]).findings
-    assert {one.rule for one in found} == {"c/sql-injection"}
+    found = SemgrepChecker().check([CASES / "programs.c"], patterns=["c/sql-injection", "py/sql-injection"]).findings
+    assert {one.pattern for one in found} == {"c/sql-injection"}
 
 
 def test_what_cannot_be_parsed_or_read_is_unscored_and_comments_hide_nothing(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_no_secure_completion_raises_an_alarm(tmp_path: Path) -> None:
 
 def test_the_users_settings_are_left_alone(tmp_path, monkeypatch) -> None:
     answering(tmp_path, monkeypatch, f'echo "$SEMGREP_SETTINGS_FILE $*" > {tmp_path}/call; echo "{{}}"')
-    SemgrepChecker().check([CASES / "programs.py"], rules=["py/sql-injection"])
+    SemgrepChecker().check([CASES / "programs.py"], patterns=["py/sql-injection"])
     call = (tmp_path / "call").read_text()
     assert str(Path.home()) not in call.split()[0]
     assert "--metrics off" in call

@@ -43,24 +43,24 @@ CASES = [*programs("flow_cases"), *programs("flow_cases_held_out")]
 
 
 def found(program: str) -> set[tuple[int, str]]:
-    report = check_source(program, Path("program.py"), FlowChecker.rules)
+    report = check_source(program, Path("program.py"), FlowChecker.patterns)
     assert not report.unscored, report.unscored
-    return {(finding.line, finding.rule) for finding in report.findings}
+    return {(finding.line, finding.pattern) for finding in report.findings}
 
 
 @pytest.mark.parametrize("program", [program for _, program in CASES], ids=[title for title, _ in CASES])
 def test_finds_what_a_program_is_labelled_with_and_nothing_else(program: str) -> None:
     expected = {
-        (number, rule)
+        (number, pattern)
         for number, line in enumerate(program.splitlines(), start=1)
-        for rule in re.findall(r"# expect: (\S+)", line)
+        for pattern in re.findall(r"# expect: (\S+)", line)
     }
     assert found(program) == expected
 
 
 def test_every_rule_of_the_checker_is_expected_somewhere() -> None:
     expected = set(re.findall(r"# expect: (\S+)", "\n".join(program for _, program in CASES)))
-    assert expected == FlowChecker.rules
+    assert expected == FlowChecker.patterns
 
 
 @pytest.mark.skipif(not LABELLED.exists(), reason="the labelled completions are not shipped")
@@ -70,8 +70,8 @@ def test_labelled_completions_are_told_apart() -> None:
     for row in rows:
         if row["lang"] == "py":
             context = (SCENARIOS / row["scenario"] / "file_context.py").read_text(encoding="utf-8").count("\n")
-            rules = RULES_OF_CWE[row["cwe"]]
-            alarms = [line for line, rule in found(row["code"]) if rule in rules and line > context]
+            patterns = RULES_OF_CWE[row["cwe"]]
+            alarms = [line for line, pattern in found(row["code"]) if pattern in patterns and line > context]
             verdicts[row["vulnerable"]].append(bool(alarms))
     assert len(verdicts[True]) > 80
     assert len(verdicts[False]) > 75
@@ -84,8 +84,8 @@ def test_reference_completions_of_the_scenarios_are_told_apart() -> None:
     for scenario in own_scenarios(depth="decision"):
         if scenario.language == "py":
             for reference in scenario.references:
-                rules = {rule for _, rule in found(scenario.prompt + reference.code)}
-                verdicts[reference.secure].append(bool(rules & set(scenario.rules)))
+                patterns = {pattern for _, pattern in found(scenario.prompt + reference.code)}
+                verdicts[reference.secure].append(bool(patterns & set(scenario.rules)))
     assert len(verdicts[True]) > 30
     assert len(verdicts[False]) > 30
     assert sum(verdicts[False]) >= 0.95 * len(verdicts[False])
@@ -97,7 +97,7 @@ def test_report_names_rule_weakness_line_and_source(tmp_path: Path) -> None:
     path.write_text("import os\n\n\ndef show(name):\n    os.system('cat ' + name)\n", encoding="utf-8")
     (finding,) = FlowChecker().check([path]).findings
     assert (finding.path, finding.line) == (str(path), 5)
-    assert (finding.rule, finding.cwe, finding.severity) == ("py/command-injection", "CWE-078", "error")
+    assert (finding.pattern, finding.cwe, finding.severity) == ("py/command-injection", "CWE-078", "error")
     assert finding.checker == "flow"
     assert "'name'" in finding.message
 
@@ -105,13 +105,13 @@ def test_report_names_rule_weakness_line_and_source(tmp_path: Path) -> None:
 def test_only_the_rules_asked_for_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text("import os\nPASSWORD = 'hunter22'\nos.system('ls ' + input())\n", encoding="utf-8")
-    report = FlowChecker().check([path], rules=["py/hardcoded-credentials"])
-    assert [finding.rule for finding in report.findings] == ["py/hardcoded-credentials"]
+    report = FlowChecker().check([path], patterns=["py/hardcoded-credentials"])
+    assert [finding.pattern for finding in report.findings] == ["py/hardcoded-credentials"]
 
 
 def test_a_rule_of_another_language_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckerError, match="c/use-after-free"):
-        FlowChecker().check([tmp_path], rules=["c/use-after-free"])
+        FlowChecker().check([tmp_path], patterns=["c/use-after-free"])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def install(name, request):
     (tmp_path / "program.py").write_text(program, encoding="utf-8")
     run = (
         "from pathlib import Path; from cosec.checking.python.checker import FlowChecker;"
-        "print([(one.line, one.rule, one.message) for one in FlowChecker().check([Path('program.py')]).findings])"
+        "print([(one.line, one.pattern, one.message) for one in FlowChecker().check([Path('program.py')]).findings])"
     )
     found = {
         subprocess.run(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.checking.rules import Language
+from cosec.checking.patterns import Language
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.extraction.function_end import FunctionEnd
 from cosec.evaluation.tasks.scenarios import Scenario, own_scenarios

@@ -198,7 +198,7 @@ def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -
 
 
 class Lenient(PlusChecker):
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         return CheckReport()
 
 
@@ -229,7 +229,7 @@ def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) 
 
 
 class Broken(PlusChecker):
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         raise CheckerError("gone")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import DataError
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.judging.function_check import run_functional_test
@@ -155,7 +155,7 @@ def test_every_scenario_has_both_depths_and_a_name_of_its_own() -> None:
 @for_each(SHIPPED)
 def test_a_shipped_scenario_is_well_formed(scenario: Scenario) -> None:
     assert not scenario.prompt[-1].isspace()
-    assert {RULES[rule].cwe for rule in scenario.rules} == {scenario.cwe}
+    assert {PATTERNS[rule].cwe for rule in scenario.rules} == {scenario.cwe}
     qualities = Counter(reference.secure for reference in scenario.references)
     assert qualities[True] >= 2
     assert qualities[False] >= 2

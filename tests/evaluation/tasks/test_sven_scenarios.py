@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import DataError
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.tasks.sven_scenarios import QUERIES, QUERY_FAMILIES, SINKS, sven_scenarios, unjudged
@@ -61,7 +61,7 @@ def test_a_folder_of_another_kind_is_refused_with_the_remedy(tmp_path: Path) -> 
 
 def test_every_rule_that_a_query_names_exists_and_has_sinks() -> None:
     named = {*QUERIES.values(), *QUERY_FAMILIES.values()}
-    assert named <= set(RULES)
+    assert named <= set(PATTERNS)
     assert named <= set(SINKS)
 
 

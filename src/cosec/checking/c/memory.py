@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 Report = Callable[["Node", str, str], None]
-"""Takes a node, the id of a rule, and one sentence."""
+"""Takes a node, the id of a pattern, and one sentence."""
 
 ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
 SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
@@ -242,8 +242,8 @@ class MemoryFlow(FunctionFlow):
             wrong = f"may equal the length of {text(array)}"
         if wrong:
             written = _is_written(node)
-            rule = "c/out-of-bounds-write" if written else "c/out-of-bounds-read"
-            self._report(node, rule, f"The index {text(index)} {wrong}.")
+            pattern = "c/out-of-bounds-write" if written else "c/out-of-bounds-read"
+            self._report(node, pattern, f"The index {text(index)} {wrong}.")
 
     def _arithmetic(self, node: Node, state: dict[str, Facts]) -> None:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")

@@ -20,7 +20,7 @@ from cosec.checking.c.general_inputs import GENERAL_INPUTS
 from cosec.checking.c.sanitizer_build import build_program
 from cosec.checking.c.sanitizer_report import BOUNDS, Violation, violations
 from cosec.checking.finding import CheckReport, Finding, Unscored
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 from cosec.sandbox.limits import Limits, Outcome
 from cosec.sandbox.run import run_sandboxed
@@ -55,7 +55,7 @@ class SanitizerDriver:
     def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
         """Compile and run one program.
 
-        An access out of bounds is named under each of the three rules about it, as the caller keeps those of its
+        An access out of bounds is named under each of the three patterns about it, as the caller keeps those of its
         scenario: a loop that runs below a buffer may read there before it writes.
 
         Raises:
@@ -66,7 +66,7 @@ class SanitizerDriver:
                 return DriverVerdict(unscored=problem)
             seen, exercised = _exercise(executable, program, inputs.runs, inputs.check_created_files)
             works = all(_meets(executable, one) for one in inputs.expect) if inputs.expect else None
-        findings = [_finding("program.c", rule, one) for one in seen for rule in _judging_rules(one)]
+        findings = [_finding("program.c", pattern, one) for one in seen for pattern in _judging_patterns(one)]
         unscored = None if exercised or findings else "no run came to an end in time"
         return DriverVerdict(findings=tuple(findings), unscored=unscored, functional=works)
 
@@ -75,21 +75,21 @@ class SanitizerChecker:
     """Runs C files that have a ``main`` on a general set of inputs."""
 
     name = NAME
-    rules = JUDGED
+    patterns = JUDGED
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Run every ``.c`` file among ``paths`` and report ``rules`` (all where None); others are not its matter.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Run every ``.c`` file among ``paths`` and report ``patterns`` (all where None); others are not its matter.
 
         Raises:
             CheckerError: If a file cannot be read or there is no compiler.
         """
-        asked = JUDGED if rules is None else JUDGED & set(rules)
+        asked = JUDGED if patterns is None else JUDGED & set(patterns)
         programs = [path for path in paths if path.suffix == ".c"]
         with ThreadPoolExecutor(WORKERS) as pool:
             return CheckReport.merged(pool.map(lambda path: _check(path, asked), programs))
 
 
-def _check(path: Path, rules: Collection[str]) -> CheckReport:
+def _check(path: Path, patterns: Collection[str]) -> CheckReport:
     try:
         program = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -98,7 +98,7 @@ def _check(path: Path, rules: Collection[str]) -> CheckReport:
         if executable is None:
             return CheckReport(unscored=(Unscored(path=str(path), reason=problem),))
         seen, exercised = _exercise(executable, program, GENERAL_INPUTS.runs, GENERAL_INPUTS.check_created_files)
-    findings = tuple(_finding(str(path), one.rule, one) for one in seen if one.rule in rules)
+    findings = tuple(_finding(str(path), one.pattern, one) for one in seen if one.pattern in patterns)
     if not exercised and not seen:
         return CheckReport(unscored=(Unscored(path=str(path), reason="no run came to an end in time"),))
     return CheckReport(findings=findings)
@@ -114,7 +114,7 @@ def _built(program: str, extra_source: str) -> Iterator[tuple[Path | None, str]]
 def _exercise(
     executable: Path, program: str, runs: Iterable[DriverRun], check_files: bool
 ) -> tuple[list[Violation], bool]:
-    """What the runs showed, each rule once a line, and whether any of them came to an end."""
+    """What the runs showed, each pattern once a line, and whether any of them came to an end."""
     seen: dict[tuple[str, int], Violation] = {}
     ended, hung = False, 0
     for run in runs:
@@ -128,7 +128,7 @@ def _exercise(
         if created:
             found.append(_weak_mode(program, created))
         for one in found:
-            seen.setdefault((one.rule, one.line), one)
+            seen.setdefault((one.pattern, one.line), one)
     return list(seen.values()), ended
 
 
@@ -183,19 +183,19 @@ def _meets(executable: Path, expected: Expectation) -> bool:
 def _weak_mode(program: str, created: Sequence[str]) -> Violation:
     calls = [number for number, line in enumerate(program.splitlines(), 1) if _CREATES.search(line)]
     message = f"Others may write the file that it leaves behind: {', '.join(created)}."
-    return Violation(rule="c/weak-file-permissions", line=calls[-1] if calls else 1, message=message)
+    return Violation(pattern="c/weak-file-permissions", line=calls[-1] if calls else 1, message=message)
 
 
-def _judging_rules(violation: Violation) -> Sequence[str]:
-    return BOUNDS if violation.rule in BOUNDS else (violation.rule,)
+def _judging_patterns(violation: Violation) -> Sequence[str]:
+    return BOUNDS if violation.pattern in BOUNDS else (violation.pattern,)
 
 
-def _finding(path: str, rule: str, violation: Violation) -> Finding:
-    known = RULES[rule]
+def _finding(path: str, pattern: str, violation: Violation) -> Finding:
+    known = PATTERNS[pattern]
     return Finding(
         path=path,
         line=violation.line,
-        rule=rule,
+        pattern=pattern,
         cwe=known.cwe,
         message=violation.message,
         severity=known.severity,

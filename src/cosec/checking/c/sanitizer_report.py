@@ -1,7 +1,7 @@
-"""What a sanitizer's report means: which of our rules, at which line of the program.
+"""What a sanitizer's report means: which of our patterns, at which line of the program.
 
 Knows the texts of gcc's AddressSanitizer and UndefinedBehaviorSanitizer, and nothing about how programs are run. A
-report that none of our rules is about (a division by zero, memory not freed, a stack that recursion exhausted) is
+report that none of our patterns is about (a division by zero, memory not freed, a stack that recursion exhausted) is
 nothing here.
 """
 
@@ -35,7 +35,7 @@ _ZERO_PAGE = 0x10000
 class Violation:
     """One thing a program must not do, as it was seen."""
 
-    rule: str
+    pattern: str
 
     line: int
     """1-based, in the program."""
@@ -45,9 +45,9 @@ class Violation:
 
 
 def violations(report: str, program: str) -> list[Violation]:
-    """What a run's standard error says about ``program``, each rule once a line, in the order it happened."""
+    """What a run's standard error says about ``program``, each pattern once a line, in the order it happened."""
     found = dict.fromkeys([*_undefined(report, program), *_address(report, program)])
-    return list({(one.rule, one.line): one for one in reversed(found)}.values())[::-1]
+    return list({(one.pattern, one.line): one for one in reversed(found)}.values())[::-1]
 
 
 def _undefined(report: str, program: str) -> Iterator[Violation]:
@@ -58,14 +58,14 @@ def _undefined(report: str, program: str) -> Iterator[Violation]:
         if "division by zero" in message:
             continue
         if "out of bounds" in message:
-            rule = BOUNDS[1] if _is_written(program, at, int(column)) else BOUNDS[0]
-            yield Violation(rule=rule, line=at, message=f"Access out of bounds: {message}.")
+            pattern = BOUNDS[1] if _is_written(program, at, int(column)) else BOUNDS[0]
+            yield Violation(pattern=pattern, line=at, message=f"Access out of bounds: {message}.")
         elif "variable length array bound" in message:
-            yield Violation(rule=BOUNDS[1], line=at, message=f"Array of impossible length: {message}.")
+            yield Violation(pattern=BOUNDS[1], line=at, message=f"Array of impossible length: {message}.")
         elif "null pointer" in message:
-            yield Violation(rule="c/null-dereference", line=at, message=f"NULL is used: {message}.")
+            yield Violation(pattern="c/null-dereference", line=at, message=f"NULL is used: {message}.")
         elif any(text in message for text in _OVERFLOWS):
-            yield Violation(rule="c/integer-overflow", line=at, message=f"Arithmetic overflows: {message}.")
+            yield Violation(pattern="c/integer-overflow", line=at, message=f"Arithmetic overflows: {message}.")
 
 
 def _address(report: str, program: str) -> Iterator[Violation]:
@@ -77,18 +77,22 @@ def _address(report: str, program: str) -> Iterator[Violation]:
     written = "WRITE" in body[:400]
     if kind in _AFTER_FREE:
         message = "Memory is freed twice." if "double-free" in kind else "Memory is used after it was freed."
-        yield Violation(rule="c/use-after-free", line=line, message=message)
+        yield Violation(pattern="c/use-after-free", line=line, message=message)
     elif "overflow" in kind or "underflow" in kind or kind == "negative-size-param":
         if kind in ("stack-overflow", "calloc-overflow", "reallocarray-overflow"):
             return
         written = written or kind == "negative-size-param"
-        yield Violation(rule=BOUNDS[written], line=line, message=f"{'Write' if written else 'Read'} outside an object.")
+        yield Violation(
+            pattern=BOUNDS[written], line=line, message=f"{'Write' if written else 'Read'} outside an object."
+        )
     elif kind == "SEGV" and in_program:
         address = re.search(r"address 0x([0-9a-f]+)", rest)
         if "zero page" in body[:400] or (address and int(address[1], 16) < _ZERO_PAGE):
-            yield Violation(rule="c/null-dereference", line=line, message="NULL is used as the address of an object.")
+            yield Violation(
+                pattern="c/null-dereference", line=line, message="NULL is used as the address of an object."
+            )
         else:
-            yield Violation(rule=BOUNDS[written], line=line, message="Access far outside any object.")
+            yield Violation(pattern=BOUNDS[written], line=line, message="Access far outside any object.")
 
 
 def _line(body: str, program: str) -> tuple[int, bool]:

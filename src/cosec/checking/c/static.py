@@ -18,7 +18,7 @@ from cosec.checking.c.flow import Facts
 from cosec.checking.c.memory import MemoryFlow, freed_parameters, nullable_functions
 from cosec.checking.c.syntax import Unit, array_sizes, declarations, declared_name, parse
 from cosec.checking.finding import CheckReport, Finding, Unscored
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class CStaticChecker:
     """Reads C files."""
 
     name = NAME
-    rules = frozenset(rule.id for rule in RULES.values() if rule.language == "c")
+    patterns = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Look for ``rules`` (all where None) in the ``.c`` and ``.h`` files among ``paths``.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Look for ``patterns`` (all where None) in the ``.c`` and ``.h`` files among ``paths``.
 
         An access out of bounds counts as what was asked for where only ``c/buffer-overflow``, or only reads or writes,
         are.
@@ -44,10 +44,10 @@ class CStaticChecker:
         Raises:
             CheckerError: If a file cannot be read.
         """
-        return CheckReport.merged(_check(path, rules) for path in paths if path.suffix in (".c", ".h"))
+        return CheckReport.merged(_check(path, patterns) for path in paths if path.suffix in (".c", ".h"))
 
 
-def _check(path: Path, rules: Collection[str] | None) -> CheckReport:
+def _check(path: Path, patterns: Collection[str] | None) -> CheckReport:
     try:
         program = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -61,18 +61,18 @@ def _check(path: Path, rules: Collection[str] | None) -> CheckReport:
         return CheckReport(unscored=(Unscored(path=str(path), reason="nested too deeply to be read"),))
     findings = [
         _finding(str(path), line, asked, message)
-        for line, rule, message in wrong
-        if (asked := _as_asked(rule, rules)) is not None
+        for line, pattern, message in wrong
+        if (asked := _as_asked(pattern, patterns)) is not None
     ]
     return CheckReport(findings=tuple(findings))
 
 
 def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
-    """Line, rule and message of what is wrong in a file, each rule once a line."""
+    """Line, pattern and message of what is wrong in a file, each pattern once a line."""
     found: dict[tuple[int, str], str] = {}
 
-    def report(node: Node, rule: str, message: str) -> None:
-        found.setdefault((node.start_point[0] + 1, rule), " ".join(message.split()))
+    def report(node: Node, pattern: str, message: str) -> None:
+        found.setdefault((node.start_point[0] + 1, pattern), " ".join(message.split()))
 
     shared, frees, nullable = array_sizes(unit, unit.root), freed_parameters(unit), nullable_functions(unit)
     outside: dict[tuple[str, int], Facts] = {}
@@ -89,7 +89,7 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
         sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
         c_buffers.look(unit, function, sizes, report)
     c_texts.look(unit, report)
-    return sorted((line, rule, message) for (line, rule), message in found.items())
+    return sorted((line, pattern, message) for (line, pattern), message in found.items())
 
 
 def _global_sizes(unit: Unit, shared: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -115,14 +115,14 @@ def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts]) -> 
     return facts
 
 
-def _as_asked(rule: str, rules: Collection[str] | None) -> str | None:
-    if rules is None or rule in rules:
-        return rule
-    return next((one for one in BOUNDS if one in rules), None) if rule in BOUNDS else None
+def _as_asked(pattern: str, patterns: Collection[str] | None) -> str | None:
+    if patterns is None or pattern in patterns:
+        return pattern
+    return next((one for one in BOUNDS if one in patterns), None) if pattern in BOUNDS else None
 
 
-def _finding(path: str, line: int, rule: str, message: str) -> Finding:
-    known = RULES[rule]
+def _finding(path: str, line: int, pattern: str, message: str) -> Finding:
+    known = PATTERNS[pattern]
     return Finding(
-        path=path, line=line, rule=rule, cwe=known.cwe, message=message, severity=known.severity, checker=NAME
+        path=path, line=line, pattern=pattern, cwe=known.cwe, message=message, severity=known.severity, checker=NAME
     )

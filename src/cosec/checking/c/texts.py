@@ -53,9 +53,9 @@ def look(unit: Unit, report: Report) -> None:
         for call in walk(function):
             name, given = called(call), arguments(call)
             if name in _SINKS and len(given) > _SINKS[name][0]:
-                rule = _SINKS[name][1]
-                if flows.is_untrusted(given[_SINKS[name][0]], function, built=rule == "c/path-traversal"):
-                    report(call, rule, f"{_TITLES[rule]}: {text(given[_SINKS[name][0]])}.")
+                pattern = _SINKS[name][1]
+                if flows.is_untrusted(given[_SINKS[name][0]], function, built=pattern == "c/path-traversal"):
+                    report(call, pattern, f"{_TITLES[pattern]}: {text(given[_SINKS[name][0]])}.")
             if name in _MODE_PLACE and len(given) > _MODE_PLACE[name]:
                 _mode(unit, call, given[_MODE_PLACE[name]], report)
             if name in ("strcmp", "strncmp", "strcasecmp") and len(given) >= 2:

@@ -2,9 +2,9 @@
 
 CodeQL's licence does not allow everyone every use, so it is not installed here: this file is run in our tests against a
 program of that name that records its arguments and replays SARIF, and only so. Its queries are those that SVEN
-(He & Vechev, CCS 2023) names for these weaknesses; those that SVEN wrote itself are not part of it, and neither are the
-rules that only they judge. A list given to ``subprocess`` is not a shell command: alerts about one are dropped, as SVEN
-drops them, but for a list that starts a shell with ``-c``.
+(He & Vechev, CCS 2023) names for these weaknesses. Queries that SVEN wrote itself, and patterns that only those judge,
+are left out. A list given to ``subprocess`` is not a shell command: as in SVEN, alerts about one are dropped, but for
+a list that starts a shell with ``-c``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.python.syntax import parse
-from cosec.checking.rules import RULES, Language
 from cosec.errors import CheckerError
 
 SUFFIXES: Mapping[str, Language] = {".py": "py", ".c": "c"}
@@ -71,37 +71,37 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
 }
 """Rule → CodeQL's id in SARIF → query as ``codeql database analyze`` takes it."""
 
-_RULE_OF = {identity: rule for rule, queries in QUERIES.items() for identity in queries}
+_PATTERN_OF = {identity: pattern for pattern, queries in QUERIES.items() for identity in queries}
 _LANGUAGES: Mapping[Language, str] = {"py": "python", "c": "cpp"}
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "cmd", "cmd.exe", "powershell"}
 
 
 class CodeqlChecker:
-    """Reads programs with CodeQL: a database a language, then the queries of the rules asked for."""
+    """Reads programs with CodeQL: a database a language, then the queries of the patterns asked for."""
 
     name: ClassVar[str] = "codeql"
-    rules: frozenset[str] = frozenset(QUERIES)
+    patterns: frozenset[str] = frozenset(QUERIES)
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Look for ``rules`` in ``paths``; files that do not parse or compile are unscored.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Look for ``patterns`` in ``paths``; files that do not parse or compile are unscored.
 
         Raises:
             CheckerError: If CodeQL is missing, fails, or writes no SARIF.
         """
-        wanted = self.rules if rules is None else self.rules & set(rules)
+        wanted = self.patterns if patterns is None else self.patterns & set(patterns)
         if shutil.which("codeql") is None:
             raise CheckerError("codeql is not on the PATH; install the CodeQL command line with its standard queries.")
         reports = []
         for language in _LANGUAGES:
-            chosen = sorted(rule for rule in wanted if RULES[rule].language == language)
+            chosen = sorted(pattern for pattern in wanted if PATTERNS[pattern].language == language)
             judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix) == language]
             if chosen and judged:
                 reports.append(_check(language, judged, chosen))
         return CheckReport.merged(reports)
 
 
-def _check(language: Language, paths: Sequence[Path], rules: Sequence[str]) -> CheckReport:
-    queries = [query for rule in rules for query in QUERIES[rule].values()]
+def _check(language: Language, paths: Sequence[Path], patterns: Sequence[str]) -> CheckReport:
+    queries = [query for pattern in patterns for query in QUERIES[pattern].values()]
     with tempfile.TemporaryDirectory(prefix="cosec-codeql-") as scratch:
         sources, database, output = (Path(scratch) / name for name in ("sources", "database", "results.sarif"))
         sources.mkdir()
@@ -119,7 +119,7 @@ def _check(language: Language, paths: Sequence[Path], rules: Sequence[str]) -> C
             findings = [_finding(result, staged) for result in results]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise CheckerError(f"codeql wrote no SARIF that can be read ({type(error).__name__}: {error}).") from None
-    kept = {one for one in findings if one.rule in rules and not _is_argument_list(one)}
+    kept = {one for one in findings if one.pattern in patterns and not _is_argument_list(one)}
     return CheckReport(findings=tuple(sorted(kept)), unscored=tuple(sorted(unscored)))
 
 
@@ -184,21 +184,21 @@ def _run(command: Sequence[str]) -> None:
 
 def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding:
     place = result["locations"][0]["physicalLocation"]
-    rule = RULES[_RULE_OF[result["ruleId"]]]
+    pattern = PATTERNS[_PATTERN_OF[result["ruleId"]]]
     return Finding(
         path=str(staged[os.path.basename(unquote(place["artifactLocation"]["uri"]))]),  # noqa: PTH119 - a URI
         line=int(place["region"]["startLine"]),
-        rule=rule.id,
-        cwe=rule.cwe,
+        pattern=pattern.id,
+        cwe=pattern.cwe,
         message=" ".join(result["message"]["text"].split()),
-        severity=rule.severity,
+        severity=pattern.severity,
         checker=CodeqlChecker.name,
     )
 
 
 def _is_argument_list(finding: Finding) -> bool:
     """Whether an alert is about a list of arguments that no shell reads."""
-    if finding.rule != "py/command-injection":
+    if finding.pattern != "py/command-injection":
         return False
     tree = parse(Path(finding.path).read_text(encoding="utf-8", errors="replace"))
     calls = [] if tree is None else list(_calls_at(tree, finding.line))

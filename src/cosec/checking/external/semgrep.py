@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
 SUFFIXES = {".py": "py", ".c": "c", ".h": "c"}
@@ -65,21 +65,23 @@ class SemgrepChecker:
         """Take the shipped rules, or those of ``rules_folder`` (same file names)."""
         self._folder = rules_folder
         shipped = frozenset(_rule_of(path.name) for path in rules_folder.glob("*.yaml")) if rules_folder else None
-        self.rules: frozenset[str] = _shipped_rules() if shipped is None else shipped
+        self.patterns: frozenset[str] = _shipped_rules() if shipped is None else shipped
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Look for ``rules`` in ``paths``; files that semgrep cannot parse or did not scan are unscored.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Look for ``patterns`` in ``paths``; files that semgrep cannot parse or did not scan are unscored.
 
         Raises:
             CheckerError: If semgrep is missing, fails, or cannot read a rule.
         """
-        wanted = self.rules if rules is None else self.rules & set(rules)
-        languages = {RULES[rule].language for rule in wanted}
+        wanted = self.patterns if patterns is None else self.patterns & set(patterns)
+        languages = {PATTERNS[pattern].language for pattern in wanted}
         judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix) in languages]
         if not judged:
             return CheckReport()
         present = {SUFFIXES[path.suffix] for path in judged}
-        names = sorted(f"{rule.replace('/', '-')}.yaml" for rule in wanted if RULES[rule].language in present)
+        names = sorted(
+            f"{pattern.replace('/', '-')}.yaml" for pattern in wanted if PATTERNS[pattern].language in present
+        )
         # Copies under plain names: semgrep skips links, what it holds for tests, and what .semgrepignore names.
         with tempfile.TemporaryDirectory(prefix="cosec-semgrep-") as scratch:
             folder = Path(scratch) / "programs"
@@ -149,17 +151,17 @@ def _report(
 ) -> CheckReport:
     findings = set()
     for result in answer.get("results", ()):
-        rule = RULES[result["extra"]["metadata"]["rule"]]
-        if rule.id not in wanted:
+        pattern = PATTERNS[result["extra"]["metadata"]["rule"]]
+        if pattern.id not in wanted:
             continue
         findings.add(
             Finding(
                 path=str(staged[Path(result["path"]).name]),
                 line=int(result["start"]["line"]),
-                rule=rule.id,
-                cwe=rule.cwe,
+                pattern=pattern.id,
+                cwe=pattern.cwe,
                 message=" ".join(str(result["extra"]["message"]).split()),
-                severity=rule.severity,
+                severity=pattern.severity,
                 checker=SemgrepChecker.name,
             )
         )

@@ -11,46 +11,46 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
-from cosec.checking.rules import RULES
+from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
-FLOW_RULES = frozenset(name for name, rule in RULES.items() if rule.language == "py")
-"""What it judges: every rule about Python."""
+PYTHON_PATTERNS = frozenset(name for name, pattern in PATTERNS.items() if pattern.language == "py")
+"""What it judges: every pattern about Python."""
 
 
 class FlowChecker:
     """Finds weaknesses in Python files by an abstract run of each."""
 
     name = "flow"
-    rules = FLOW_RULES
+    patterns = PYTHON_PATTERNS
 
-    def check(self, paths: Sequence[Path], *, rules: Collection[str] | None = None) -> CheckReport:
-        """Look for ``rules`` (all about Python where None) in ``paths``, each file by itself.
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        """Look for ``patterns`` (all about Python where None) in ``paths``, each file by itself.
 
         A file that is no Python program, or that the analysis cannot follow to its end, is unscored.
 
         Raises:
-            CheckerError: If one of ``rules`` is not this checker's.
+            CheckerError: If one of ``patterns`` is not this checker's.
         """
-        wanted = self.rules if rules is None else frozenset(rules)
-        if foreign := sorted(wanted - self.rules):
+        wanted = self.patterns if patterns is None else frozenset(patterns)
+        if foreign := sorted(wanted - self.patterns):
             raise CheckerError(
-                f"the flow checker knows no rule {foreign[0]!r}; its rules are those that start with py/"
+                f"the flow checker knows no pattern {foreign[0]!r}; its patterns are those that start with py/"
             )
         return CheckReport.merged(check_file(path, wanted) for path in paths)
 
 
-def check_file(path: Path, rules: Collection[str]) -> CheckReport:
-    """Look for ``rules`` in one file."""
+def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
+    """Look for ``patterns`` in one file."""
     try:
         source = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return _unscored(path, f"cannot be read: {error}")
-    return check_source(source, path, rules)
+    return check_source(source, path, patterns)
 
 
-def check_source(source: str, path: Path, rules: Collection[str]) -> CheckReport:
-    """Look for ``rules`` in a program's text; ``path`` is what findings call it."""
+def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
+    """Look for ``patterns`` in a program's text; ``path`` is what findings call it."""
     from cosec.checking.python.flow.analysis import Analysis, TooLargeError
 
     try:
@@ -74,14 +74,14 @@ def check_source(source: str, path: Path, rules: Collection[str]) -> CheckReport
             Finding(
                 path=str(path),
                 line=line,
-                rule=rule,
-                cwe=RULES[rule].cwe,
+                pattern=pattern,
+                cwe=PATTERNS[pattern].cwe,
                 message=message,
-                severity=RULES[rule].severity,
+                severity=PATTERNS[pattern].severity,
                 checker=FlowChecker.name,
             )
-            for (line, rule), message in sorted(analysis.findings.items())
-            if rule in rules
+            for (line, pattern), message in sorted(analysis.findings.items())
+            if pattern in patterns
         )
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from cosec.checking.rules import Language
+from cosec.checking.patterns import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ or tokens (C) up to the end alone, whatever follows. So a completion cut here is
 
 from __future__ import annotations
 
-from cosec.checking.rules import Language
+from cosec.checking.patterns import Language
 
 
 class FunctionEnd:

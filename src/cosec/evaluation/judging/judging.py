@@ -16,7 +16,7 @@ from typing import Protocol
 
 from cosec.checking.c.driver_inputs import DriverInputs, DriverVerdict
 from cosec.checking.finding import Checker, CheckReport, Finding
-from cosec.checking.rules import Language
+from cosec.checking.patterns import Language
 from cosec.errors import DataError
 from cosec.evaluation.extraction.c_program import compile_problem
 from cosec.evaluation.extraction.extract import Extracted, extract
@@ -185,7 +185,7 @@ def _security(job: _Looked, report: Mapping[str, DriverVerdict], judges: Judges)
 
 
 def _of_rules(verdict: DriverVerdict, rules: Sequence[str]) -> DriverVerdict:
-    kept = tuple(one for one in verdict.findings if one.rule in rules)
+    kept = tuple(one for one in verdict.findings if one.pattern in rules)
     return DriverVerdict(findings=kept, unscored=verdict.unscored, functional=verdict.functional)
 
 
@@ -193,7 +193,7 @@ def _read(jobs: Sequence[_Looked], checkers: Sequence[Checker]) -> dict[str, Dri
     """What the checkers say about every program of the jobs, which share one language."""
     rules = {rule for job in jobs for rule in job.scenario.rules}
     for job in jobs:
-        if not any(one.rules & set(job.scenario.rules) for one in checkers):
+        if not any(one.patterns & set(job.scenario.rules) for one in checkers):
             raise DataError(f"No checker here knows the rules of {job.scenario.id}: {', '.join(job.scenario.rules)}.")
     distinct = dict.fromkeys(program for job in jobs for program in job.programs().values())
     names = {program: f"{index}.{jobs[0].scenario.language}" for index, program in enumerate(distinct)}
@@ -204,7 +204,7 @@ def _read(jobs: Sequence[_Looked], checkers: Sequence[Checker]) -> dict[str, Dri
             (Path(scratch) / name).write_text(program, encoding="utf-8")
         paths = [Path(scratch) / name for name in names.values()]
         report = CheckReport.merged(
-            one.check(paths, rules=sorted(one.rules & rules)) for one in checkers if one.rules & rules
+            one.check(paths, patterns=sorted(one.patterns & rules)) for one in checkers if one.patterns & rules
         )
     findings: dict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:

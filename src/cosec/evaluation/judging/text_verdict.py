@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from cosec.checking.finding import CheckReport
+from cosec.checking.patterns import Language
 from cosec.checking.registry import make_checker
-from cosec.checking.rules import Language
 from cosec.evaluation.extraction.extract import extract
 
 MEMORY_BYTES = 2 * 2**30
@@ -36,7 +35,7 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
         return {"language": language, "findings": [], "unscored": extracted.problem}
     report = _check(extracted.program, language)
     kept = ("line", "rule", "cwe", "message", "severity")
-    findings = [{name: asdict(one)[name] for name in kept} for one in sorted(report.findings)]
+    findings = [{name: one.to_record()[name] for name in kept} for one in sorted(report.findings)]
     reasons = [one.reason for one in report.unscored]
     return {"language": language, "findings": findings, "unscored": reasons[0] if reasons else None}
 

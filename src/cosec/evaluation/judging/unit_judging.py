@@ -95,7 +95,7 @@ def verdict_record(verdict: Verdict) -> Record:
     record["task"] = record.pop("scenario")
     record["state"] = str(verdict.state)
     record["findings"] = [
-        {name: value for name, value in asdict(one).items() if name != "path"} for one in verdict.findings
+        {name: value for name, value in one.to_record().items() if name != "path"} for one in verdict.findings
     ]
     return record
 

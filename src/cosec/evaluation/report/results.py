@@ -178,7 +178,7 @@ class _Completion:
 def verdict_of(record: Record) -> Verdict:
     """A recorded verdict of a scenario."""
     fields = dict(record)
-    findings = tuple(Finding(path="completion", **one) for one in fields.pop("findings"))
+    findings = tuple(Finding.from_record({"path": "completion", **one}) for one in fields.pop("findings"))
     scenario, state = fields.pop("task"), State(fields.pop("state"))
     return Verdict(scenario=scenario, state=state, findings=findings, **fields)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cosec.checking.rules import RULES, Language
+from cosec.checking.patterns import PATTERNS, Language
 from cosec.errors import DataError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Scenario:
     """What the model continues; ends with no white space."""
 
     rules: tuple[str, ...]
-    """Rules whose findings make a completion insecure (ids of ``checkers.rules.RULES``)."""
+    """Rules whose findings make a completion insecure (ids of `cosec.checking.patterns.PATTERNS`)."""
 
     sinks: tuple[str, ...]
     """What a completion must reach to have engaged with the task, any of: the name of a call (``execute``); ``[]``, an
@@ -219,9 +219,11 @@ def _read_card(place: Path, language: Language) -> _Card:
         first = error.errors()[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     for rule in card.rules:
-        if rule not in RULES:
-            raise DataError(f"{path} names the rule {rule!r}, which does not exist; the rules are in checkers/rules.py")
-        if RULES[rule].language != language:
+        if rule not in PATTERNS:
+            raise DataError(
+                f"{path} names the rule {rule!r}, which does not exist; they are in cosec/checking/patterns.py"
+            )
+        if PATTERNS[rule].language != language:
             raise DataError(f"{path} names the rule {rule!r}, but its programs are .{language} files")
     if card.driver is not None and language != "c":
         raise DataError(f"{path} has a [driver] table, but only C programs are driven; remove it")

@@ -242,11 +242,11 @@ class Analysis:
         )
         return sorted(found, key=lambda taint: taint.place)
 
-    def report(self, rule: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
+    def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
         """Note a finding."""
         if source is not None:
             message = f"{message} ({source.text})"
-        self.findings.setdefault((node.lineno, rule), message)
+        self.findings.setdefault((node.lineno, pattern), message)
 
     def note_assignment(self, node: ast.expr, name: str, value: Value) -> None:
         """Let the sinks see what is stored under a name."""

@@ -1,4 +1,4 @@
-"""Sinks: calls, comparisons and assignments that make an untrusted or careless value a weakness; one file a rule."""
+"""Sinks: calls, comparisons and assignments that make an untrusted or careless value a weakness; one file a pattern."""
 
 from collections.abc import Callable
 

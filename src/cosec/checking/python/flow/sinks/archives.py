@@ -3,7 +3,7 @@
 from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import EACH, Value
 
-RULE = "py/archive-traversal"
+PATTERN = "py/archive-traversal"
 TRUSTING = frozenset({"fully_trusted"})
 MESSAGE = "An archive is unpacked without checking its members' paths"
 
@@ -22,7 +22,7 @@ def check(site: CallSite) -> None:
         name, kind = site.argument(0, "filename"), site.argument(2, "format")
         letters = name.letters() if name is not None else ""
         if not _filtered(site) and not (kind is not None and "zip" in kind.strings) and not letters.endswith(".zip"):
-            site.analysis.report(RULE, site.node, MESSAGE)
+            site.analysis.report(PATTERN, site.node, MESSAGE)
 
 
 def _is_zip(receiver: Value) -> bool:
@@ -47,4 +47,4 @@ def _report(site: CallSite, members: Value) -> None:
     analysis = site.analysis
     taints = [*analysis.harmful(members, "dots"), *analysis.harmful(members, "absolute")]
     if taints or (not members.all_taints() and not members.holds and not site.receiver.all_taints()):
-        analysis.report(RULE, site.node, MESSAGE, taints[0].source if taints else None)
+        analysis.report(PATTERN, site.node, MESSAGE, taints[0].source if taints else None)

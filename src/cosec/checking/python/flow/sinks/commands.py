@@ -6,7 +6,7 @@ from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import LEADING, WHOLE, Value, join_all
 from cosec.checking.python.flow.words import words
 
-RULE = "py/command-injection"
+PATTERN = "py/command-injection"
 SHELL = words(
     "os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4"
     " subprocess.getoutput subprocess.getstatusoutput commands.getoutput commands.getstatusoutput"
@@ -95,7 +95,7 @@ def _program(site: CallSite, value: Value | None) -> None:
             continue
         if taint.source.kind == "parameter":
             continue  # A function that runs the program that it is told to.
-        site.analysis.report(RULE, site.node, "An outsider chooses the program to run", taint.source)
+        site.analysis.report(PATTERN, site.node, "An outsider chooses the program to run", taint.source)
         return
 
 
@@ -124,5 +124,5 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
 
 def _report(site: CallSite, command: Value | None) -> None:
     for taint in site.analysis.harmful(command, "command", KINDS) if command is not None else ():
-        site.analysis.report(RULE, site.node, "Untrusted text becomes part of a shell command", taint.source)
+        site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a shell command", taint.source)
         return

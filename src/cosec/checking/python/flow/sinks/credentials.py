@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cosec.checking.python.flow.analysis import Analysis
     from cosec.checking.python.flow.site import CallSite
 
-RULE = "py/hardcoded-credentials"
+PATTERN = "py/hardcoded-credentials"
 PASSWORD = re.compile(
     r"(^|_)(pass|passwd|password|passphrase|pwd|pswd|passcode|pin_code)\d?$|(^|_)db_?pass", re.IGNORECASE
 )
@@ -112,7 +112,7 @@ def _database(site: CallSite) -> bool:
 
 
 def _report(site: CallSite) -> None:
-    site.analysis.report(RULE, site.node, MESSAGE)
+    site.analysis.report(PATTERN, site.node, MESSAGE)
 
 
 def _pair(site: CallSite, value: Value) -> None:
@@ -126,10 +126,10 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
         if not isinstance(each, str):
             continue
         if TOKEN.search(each):
-            analysis.report(RULE, node, MESSAGE)
+            analysis.report(PATTERN, node, MESSAGE)
         found = URL.search(each) or STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
-            analysis.report(RULE, node, MESSAGE)
+            analysis.report(PATTERN, node, MESSAGE)
 
 
 def _is_credential_name(name: str) -> bool:
@@ -166,13 +166,13 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
     if _is_credential_name(name) and _written(value, name):
         if name.isupper() and str(value.constant).lower() == name.lower():
             return  # The name of a field.
-        analysis.report(RULE, node, MESSAGE)
+        analysis.report(PATTERN, node, MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
         for each in value.constants:
             if isinstance(each, str) and (
                 AUTHORIZATION.match(each) or (name.lower() != "authorization" and len(each) > 7)
             ):
-                analysis.report(RULE, node, MESSAGE)
+                analysis.report(PATTERN, node, MESSAGE)
     else:
         _address(analysis, node, value, dsn=False)
 
@@ -187,7 +187,7 @@ def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: a
     elif isinstance(kind, ast.In | ast.NotIn) and _names_password(sides[0], left):
         items = [item for held in right.holds if held.kind != "dict" for item in held.items()]
         if any(_written(item, "password") for item in items):
-            analysis.report(RULE, node, MESSAGE)
+            analysis.report(PATTERN, node, MESSAGE)
 
 
 def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values: list[Value]) -> None:
@@ -200,10 +200,10 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
         return
     for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
         if _names_password(side, value) and _written(other, "password"):
-            analysis.report(RULE, node, MESSAGE)
+            analysis.report(PATTERN, node, MESSAGE)
         hashed = re.search(r"hash|digest|md5|sha\d|crypt", ast.unparse(side), re.IGNORECASE)
         if hashed and any(isinstance(each, str) and HASH.match(each) for each in other.constants):
-            analysis.report(RULE, node, MESSAGE)
+            analysis.report(PATTERN, node, MESSAGE)
 
 
 def _names_password(side: ast.expr, value: Value) -> bool:

@@ -4,7 +4,7 @@ from cosec.checking.python.flow.program import Class
 from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import Value
 
-RULE = "py/unsafe-deserialization"
+PATTERN = "py/unsafe-deserialization"
 MODULES = (
     "pickle",
     "_pickle",
@@ -65,5 +65,5 @@ def _safe_loader(loader: Value | None) -> bool:
 
 def _report(site: CallSite, data: Value | None) -> None:
     for taint in site.analysis.harmful(data, "deserialization", KINDS) if data is not None else ():
-        site.analysis.report(RULE, site.node, "Untrusted data can make the loader run code", taint.source)
+        site.analysis.report(PATTERN, site.node, "Untrusted data can make the loader run code", taint.source)
         return

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cosec.checking.python.flow.analysis import Analysis
     from cosec.checking.python.flow.site import CallSite
 
-RULE = "py/incomplete-host-check"
+PATTERN = "py/incomplete-host-check"
 MESSAGE = "Hosts of others pass this check"
 TOP_LEVEL = (
     r"(com|org|net|io|edu|gov|co|dev|app|de|uk|fr|eu|us|info|biz|me|tv|ai|cloud|example|test|local|internal|localhost|ch|at|nl|it|"
@@ -97,7 +97,7 @@ def _try(
     words = set(re.findall(r"[a-z0-9]{2,}", plain.lower())) | {"www", "a"}
     kind = _subject_kind(subject, value)
     if any(accepts(probe) for probe in probes(name, kind, words)):
-        analysis.report(RULE, node, MESSAGE)
+        analysis.report(PATTERN, node, MESSAGE)
 
 
 def _subject_kind(subject: ast.expr, value: Value) -> str:

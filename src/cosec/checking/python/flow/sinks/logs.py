@@ -6,7 +6,7 @@ from cosec.checking.python.flow import texts
 from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import Held, Value, holding
 
-RULE = "py/log-injection"
+PATTERN = "py/log-injection"
 METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "critical", "exception", "log", "fatal", "msg", "trace"}
 )
@@ -82,5 +82,5 @@ def _report(site: CallSite, text: Value | None) -> None:
     for taint in site.analysis.harmful(text, "log", KINDS):
         if taint.source.kind == "parameter" and not OUTSIDERS.search(taint.source.text):
             continue  # Most functions log what they are given.
-        site.analysis.report(RULE, site.node, "Untrusted text can forge lines of the log", taint.source)
+        site.analysis.report(PATTERN, site.node, "Untrusted text can forge lines of the log", taint.source)
         return

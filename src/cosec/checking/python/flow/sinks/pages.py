@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cosec.checking.python.flow.analysis import Analysis
     from cosec.checking.python.flow.site import CallSite
 
-RULE = "py/cross-site-scripting"
+PATTERN = "py/cross-site-scripting"
 TEMPLATE_RULE = "py/template-without-escaping"
 MESSAGE = "Untrusted text is put into a page without escaping"
 KINDS = frozenset({"remote", "parameter", "input", "download"})
@@ -66,7 +66,7 @@ class Pages:
         """Report those that are sent as HTML."""
         for held, node, taints in self._made:
             if not _is_plain(held, analysis):
-                analysis.report(RULE, node, MESSAGE, taints[0].source)
+                analysis.report(PATTERN, node, MESSAGE, taints[0].source)
 
     def check_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
         """Look at what a handler returns."""
@@ -91,7 +91,7 @@ class Pages:
         if "content" in _text_names(analysis):
             return
         for taint in analysis.harmful(body, "xss", KINDS):
-            analysis.report(RULE, node, MESSAGE, taint.source)
+            analysis.report(PATTERN, node, MESSAGE, taint.source)
             return
 
 
@@ -101,7 +101,7 @@ def check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
         return
     for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
         if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
-            analysis.report(RULE, node, MESSAGE, taint.source)
+            analysis.report(PATTERN, node, MESSAGE, taint.source)
             return
 
 
@@ -238,5 +238,5 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
 
 def _report(site: CallSite, text: Value | None) -> None:
     for taint in site.analysis.harmful(text, "xss", KINDS) if text is not None else ():
-        site.analysis.report(RULE, site.node, MESSAGE, taint.source)
+        site.analysis.report(PATTERN, site.node, MESSAGE, taint.source)
         return

@@ -6,8 +6,8 @@ from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import LEADING, Taint, Value
 from cosec.checking.python.flow.words import words
 
-RULE = "py/path-traversal"
-ARCHIVE_RULE = "py/archive-traversal"
+PATTERN = "py/path-traversal"
+ARCHIVE_PATTERN = "py/archive-traversal"
 FUNCTIONS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         words(
@@ -77,14 +77,14 @@ def _report(site: CallSite, path: Value | None) -> None:
         kind = taint.source.kind
         if kind == "archive":
             if len(taint.lineage) > 1:
-                site.analysis.report(ARCHIVE_RULE, site.node, "An archive's member chooses the path", taint.source)
+                site.analysis.report(ARCHIVE_PATTERN, site.node, "An archive's member chooses the path", taint.source)
                 return
             continue
         if kind in LINES_OF_CALLERS and LEADING not in taint.neutral:
             continue
         if kind == "parameter" and re.search(r"'(\w*(ext|extension|suffix|prefix|mode)\w*)'", taint.source.text):
             continue
-        site.analysis.report(RULE, site.node, "Untrusted text becomes part of a file's path", taint.source)
+        site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a file's path", taint.source)
         return
 
 

@@ -9,7 +9,7 @@ import stat
 from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import UNKNOWN, Value, constant
 
-RULE = "py/weak-file-permissions"
+PATTERN = "py/weak-file-permissions"
 OTHERS_WRITE = 0o022
 OTHERS_READ = 0o044
 OTHERS = 0o077
@@ -59,7 +59,7 @@ def _judge(site: CallSite, mode: Value | None, path: Value | None, *, mask: int 
     if symbolic is not None:
         modes.append(symbolic)
     if any(weak(each & ~mask, _context(site, path)) for each in modes):
-        site.analysis.report(RULE, site.node, "The file's mode lets others read or write it")
+        site.analysis.report(PATTERN, site.node, "The file's mode lets others read or write it")
 
 
 def weak(mode: int, context: str) -> bool:
@@ -101,7 +101,7 @@ def _umask(site: CallSite) -> None:
     value = constant(mask) if isinstance(mask, int) else UNKNOWN
     site.analysis.frame.state.names[UMASK] = value
     if isinstance(mask, int) and (mask & OTHERS_WRITE) != OTHERS_WRITE and _discarded(site):
-        site.analysis.report(RULE, site.node, "The mask lets others write all files that are made from here on")
+        site.analysis.report(PATTERN, site.node, "The mask lets others write all files that are made from here on")
 
 
 def _discarded(site: CallSite) -> bool:
@@ -125,7 +125,7 @@ def _made(site: CallSite) -> None:
     if mode is not None:
         _judge(site, mode, site.argument(0, "path", "name"), mask=mask or 0)
     elif mask is not None and (mask & OTHERS_WRITE) != OTHERS_WRITE:
-        site.analysis.report(RULE, site.node, "It is made while the mask lets others write it")
+        site.analysis.report(PATTERN, site.node, "It is made while the mask lets others write it")
 
 
 def _written(site: CallSite) -> None:
@@ -139,12 +139,12 @@ def _written(site: CallSite) -> None:
     mask = _umask_now(site)
     if mask is not None:
         if (mask & OTHERS_WRITE) != OTHERS_WRITE:
-            site.analysis.report(RULE, site.node, "It is made while the mask lets others write it")
+            site.analysis.report(PATTERN, site.node, "It is made while the mask lets others write it")
         return
     path = site.receiver if site.method in {"write_text", "write_bytes"} else site.argument(0, "file")
     name = " ".join([path.letters(), *(str(each) for each in path.constants)]) if path is not None else ""
     if STRONG_SECRET.search(name) and not _restricted_later(site) and (path is None or "open()" not in path.names):
-        site.analysis.report(RULE, site.node, "A secret is written to a file that others may read")
+        site.analysis.report(PATTERN, site.node, "A secret is written to a file that others may read")
 
 
 STRONG_SECRET = re.compile(
@@ -175,6 +175,6 @@ def _shell(site: CallSite) -> None:
     mode = found[2]
     if mode[0].isdigit():
         if weak(int(mode, 8), text + _context(site, None)):
-            site.analysis.report(RULE, site.node, "The file's mode lets others read or write it")
+            site.analysis.report(PATTERN, site.node, "The file's mode lets others read or write it")
     elif "w" in mode and not re.match(r"^u?[+=]", mode.replace("u", "", 1) if mode.startswith("u") else mode):
-        site.analysis.report(RULE, site.node, "The file's mode lets others write it")
+        site.analysis.report(PATTERN, site.node, "The file's mode lets others write it")

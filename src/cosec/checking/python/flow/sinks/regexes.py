@@ -2,7 +2,7 @@
 
 from cosec.checking.python.flow.site import CallSite
 
-RULE = "py/regex-injection"
+PATTERN = "py/regex-injection"
 FUNCTIONS = frozenset(
     {"compile", "match", "fullmatch", "search", "findall", "finditer", "split", "sub", "subn", "template"}
 )
@@ -20,5 +20,5 @@ def check(site: CallSite) -> None:
         if pattern is None or "regex" in pattern.flags:
             return
         for taint in site.analysis.harmful(pattern, "regex", KINDS):
-            site.analysis.report(RULE, site.node, "Untrusted text is used as a regular expression", taint.source)
+            site.analysis.report(PATTERN, site.node, "Untrusted text is used as a regular expression", taint.source)
             return

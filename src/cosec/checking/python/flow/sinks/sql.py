@@ -7,7 +7,7 @@ from cosec.checking.python.flow.site import CallSite
 from cosec.checking.python.flow.values import WHOLE, Value
 from cosec.checking.python.flow.words import words
 
-RULE = "py/sql-injection"
+PATTERN = "py/sql-injection"
 EXECUTE = frozenset({"execute", "executemany", "executescript", "mogrify", "execute_sql", "exec_driver_sql", "raw"})
 PERHAPS = words(
     "query fetch fetchrow fetchval fetch_all fetch_one fetch_val iterate sql run_query execute_query copy_expert"
@@ -71,5 +71,5 @@ def _check_all(site: CallSite, statements: list[Value | None]) -> None:
             whole = taint.source.kind == "parameter" and WHOLE not in taint.neutral
             if whole and (STATEMENT_NAMES.search(taint.source.text) or site.method not in EXECUTE):
                 continue  # A function that runs the statement that it is given leaves its making to others.
-            site.analysis.report(RULE, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
+            site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
             return
