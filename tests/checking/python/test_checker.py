@@ -141,7 +141,7 @@ def test_a_file_that_cannot_be_read_is_unscored(tmp_path: Path) -> None:
 
 
 def test_a_defect_of_the_analysis_is_unscored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cosec.checking.python.flow.analysis import Analysis
+    from cosec.checking.python.engine.analysis import Analysis
 
     def fail(_: Analysis) -> None:
         raise KeyError("defect")

@@ -51,13 +51,14 @@ def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
 
 def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
     """Look for ``patterns`` in a program's text; ``path`` is what findings call it."""
-    from cosec.checking.python.flow.analysis import Analysis, TooLargeError
+    from cosec.checking.python.engine.analysis import FileAnalysis, TooLargeError
+    from cosec.checking.python.sinks import SinkObserver
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-            analysis = Analysis(tree)
+            analysis = FileAnalysis(tree, SinkObserver())
             analysis.run()
     except SyntaxError as error:
         return _unscored(path, f"is no Python program: {error.msg} (line {error.lineno})")

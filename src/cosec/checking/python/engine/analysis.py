@@ -1,0 +1,250 @@
+"""The analysis of one file: runs it from every entry point, and keeps the run finite."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Mapping, Sequence
+
+from cosec.checking.python.engine import calls, definitions, parameters
+from cosec.checking.python.engine.domain import alphabets
+from cosec.checking.python.engine.domain.program import Bound, Class, Function, Program
+from cosec.checking.python.engine.domain.protocol import CallSite, Observer
+from cosec.checking.python.engine.domain.state import Frame, State
+from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, join_all, outside
+from cosec.checking.python.engine.expressions import Evaluator
+from cosec.checking.python.engine.library import sources
+from cosec.checking.python.engine.statements import Interpreter
+
+MAX_STEPS = 100_000
+"""Expressions and statements evaluated for one file; a typical completion needs a few thousand."""
+
+_BUILTINS = frozenset(dir(builtins))
+
+
+class TooLargeError(Exception):
+    """The file needs more than `MAX_STEPS` steps."""
+
+
+class FileAnalysis:
+    """One abstract run over one parsed file; implements `protocol.Analysis`.
+
+    Args:
+        tree: The file.
+        observer: Receives the events of the run and reports findings.
+    """
+
+    def __init__(self, tree: ast.Module, observer: Observer) -> None:
+        self.program = Program.of(tree)
+        self.observer = observer
+        self.frames = [Frame(None, State())]
+        self.depth = 0
+        self.classes: list[Class] = []
+        self.options: dict[str, Value] = {}
+        self.starred: list[str] = []
+        self.stored_texts: set[str] = set()
+        self.entered_nodes: set[ast.AST] = set()
+        self.globals_changed = False
+        self.findings: dict[tuple[int, str], str] = {}
+        """(line, pattern) -> message."""
+
+        self._interpreter = Interpreter(self)
+        self._evaluator = Evaluator(self)
+        self._steps = 0
+        self._left: list[Function] = []
+
+    @property
+    def frame(self) -> Frame:
+        """The function call that runs."""
+        return self.frames[-1]
+
+    @property
+    def module_names(self) -> dict[str, Value]:
+        """The names of the module's own level."""
+        return self.frames[0].state.names
+
+    def run(self) -> None:
+        """Run the module, then every function that nothing in the file calls.
+
+        Raises:
+            TooLargeError: If it takes more than `MAX_STEPS` steps.
+            RecursionError: If the file is nested too deeply.
+        """
+        self.run_statements(self.program.tree.body)
+        self.frame.state.dead = False
+        functions = list(self.frame.nested)
+        self.run_nested(self.frames[0])
+        if self.globals_changed:
+            # What one function stored, another may have read before.
+            self.frame.nested = functions
+            self.run_nested(self.frames[0])
+        for owner in self.classes:
+            self._run_methods(owner)
+        self._run_the_rest()
+        self.observer.on_end(self)
+
+    # What the parts of the engine call: see `protocol.Analysis`.
+
+    def count_step(self) -> None:
+        """Count one expression or statement.
+
+        Raises:
+            TooLargeError: If there were more than `MAX_STEPS`.
+        """
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise TooLargeError
+
+    def run_statements(self, statements: Sequence[ast.stmt]) -> None:
+        """Run ``statements`` in the current frame until one of them leaves."""
+        self._interpreter.run(statements)
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """Return the value of an expression."""
+        return self._evaluator.evaluate(node)
+
+    def binary(self, kind: ast.operator, left: Value, right: Value) -> Value:
+        """Return the value of ``left kind right``."""
+        return self._evaluator.binary(kind, left, right)
+
+    def call(self, node: ast.Call) -> Value:
+        """Return the value of a call."""
+        return calls.call(self, node)
+
+    def call_function(
+        self, function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
+    ) -> Value:
+        """Call a function of the file."""
+        return definitions.call_function(self, function, positional, named, rest)
+
+    def look_up(self, name: str) -> Value:
+        """Return the value of a name."""
+        for names in (self.frame.state.names, *self.frame.scopes, self.module_names):
+            if name in names:
+                return names[name]
+        if self.starred and name not in _BUILTINS:
+            return outside(name, *(f"{module}.{name}" for module in self.starred))
+        return outside(name)
+
+    def entered(self, value: Value) -> Value:
+        """Return what ``with value as name`` binds."""
+        generators = value.held("generator")
+        if generators:
+            return join_all(each for held in generators for each in held.items())
+        for held in value.held("instance"):
+            member = held.owner.member("__enter__") if isinstance(held.owner, Class) else None
+            if member is not None:
+                return self.apply(Value(targets=(Bound(member, (value,)),)), [], None)
+        return value
+
+    def apply(self, callee: Value, arguments: Sequence[Value], node: ast.Call | None) -> Value:
+        """Call ``callee`` with these values."""
+        nowhere = ast.Call(ast.Name("?", ast.Load()), [], [])
+        site = CallSite(
+            analysis=self,
+            node=node or ast.copy_location(nowhere, self.program.tree.body[0]),
+            names=callee.names,
+            method=next(iter(sorted(callee.names)), "").rsplit(".", 1)[-1],
+            receiver=UNKNOWN,
+            is_method=False,
+            positional=list(arguments),
+            named={},
+        )
+        return calls.dispatch(site, callee)
+
+    def leave(self, value: Value, node: ast.Return) -> None:
+        """Return ``value`` from the running function."""
+        state = self.frame.state
+        self.observer.on_return(self, value, node)
+        self.frame.returned.append((value, state.copy()))
+        state.dead = True
+
+    def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
+        """Return what in ``value`` can still do harm here in respect of ``danger``, in a fixed order."""
+        facts = self.frame.state.facts
+        found = (
+            taint
+            for taint in value.all_taints()
+            if danger not in taint.neutral
+            and (kinds is None or taint.source.kind in kinds)
+            and danger not in (held := taint.held_harmless(facts))
+            and not _lacks(danger, taint.neutral | held)
+        )
+        return sorted(found, key=lambda taint: taint.place)
+
+    def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
+        """Add a finding; the first one of a pattern on a line stays."""
+        if source is not None:
+            message = f"{message} ({source.text})"
+        self.findings.setdefault((node.lineno, pattern), message)
+
+    # Entry points
+
+    def run_nested(self, frame: Frame) -> None:
+        """Run the functions defined in ``frame`` that nothing there calls."""
+        waiting, frame.nested = frame.nested, []
+        state = frame.state
+        dead, facts = state.dead, state.facts
+        for function in waiting:
+            kind = parameters.handler_kind(self, function)
+            if frame.function is not None and function.node in self.entered_nodes:
+                continue
+            if kind or function.name not in self.program.called:
+                state.dead = False
+                self._run_entry(function, kind)
+            else:
+                self._left.append(function)
+        state.dead, state.facts = dead, facts
+
+    def _run_entry(self, function: Function, kind: str, self_value: Value | None = None) -> None:
+        """Run a function with what may come in through its parameters."""
+        state = self.frame.state
+        dead, facts = state.dead, state.facts
+        names = parameters.parameter_values(self, function, kind)
+        if self_value is not None and function.positional:
+            names[function.positional[0].arg] = self_value
+        definitions.run_function(self, function, names, handler=kind, entry=True)
+        state.dead, state.facts = dead, facts
+
+    def _run_methods(self, owner: Class) -> None:
+        instance = self._instance(owner)
+        functions = [target for member in owner.members.values() for target in member.targets]
+        methods = [each for each in functions if isinstance(each, Function) and each.owner is owner]
+        for _ in range(2):
+            for method in methods:
+                kind = parameters.handler_kind(self, method)
+                private = method.name.startswith("_") and not method.name.startswith("__")
+                if method.name == "__init__":
+                    continue
+                if (method.name in self.program.called or private) and not kind:
+                    self._left.append(method)
+                    continue
+                first = None if method.decorated("staticmethod") else instance
+                self._run_entry(method, kind, first)
+
+    def _run_the_rest(self) -> None:
+        """Run the functions that seemed to be called, by their name, but were not."""
+        for function in self._left:
+            if function.node not in self.entered_nodes:
+                bound = function.owner is not None and not function.decorated("staticmethod")
+                first = self._instance(function.owner) if bound and function.owner is not None else None
+                self._run_entry(function, parameters.handler_kind(self, function), first)
+
+    def _instance(self, owner: Class) -> Value:
+        """An object of a class as someone outside the file makes it."""
+        names = frozenset(f"{name}()" for base in owner.bases for name in base.names)
+        if owner.annotated_fields() and owner.member("__init__") is None:
+            incoming = sources.incoming("parameter", f"field of {owner.name}")
+            return parameters.instance_from_outside(self, owner, incoming).with_(names=names)
+        held = Held("instance", owner=owner, depth=-1)
+        made = Value(holds=(held,), names=names)
+        initialiser = owner.member("__init__")
+        for target in initialiser.targets if initialiser is not None else ():
+            if isinstance(target, Function):
+                self._run_entry(target, "", made)
+        return made
+
+
+def _lacks(danger: str, neutral: frozenset[str]) -> bool:
+    missing = [each[6:] for each in neutral if each.startswith("lacks ")]
+    return bool(missing) and danger in alphabets.ruled_out_by_absence(missing)

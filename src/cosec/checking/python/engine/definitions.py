@@ -1,0 +1,185 @@
+"""Functions and classes of the program: what their definition makes, and what calling them does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+
+from cosec.checking.python.engine.assignment import bind
+from cosec.checking.python.engine.domain.program import Class, Function, FunctionNode
+from cosec.checking.python.engine.domain.protocol import Analysis
+from cosec.checking.python.engine.domain.state import Frame, State, join_states
+from cosec.checking.python.engine.domain.values import (
+    UNKNOWN,
+    Facts,
+    Held,
+    Value,
+    constant,
+    facts_for,
+    holding,
+    join_all,
+)
+from cosec.checking.python.engine.library import sources
+from cosec.checking.python.knowledge.dangers import DANGERS
+
+MAX_CALLS = 14
+MAX_SAME = 2
+
+
+def function_value(analysis: Analysis, node: FunctionNode, owner: Class | None = None) -> Value:
+    """The value of a ``def`` or ``lambda``."""
+    frame = analysis.frame
+    scopes = frame.scopes if frame.function is None or owner is not None else (frame.state.names, *frame.scopes)
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    with_default = positional[len(positional) - len(arguments.defaults) :]
+    defaults = {
+        parameter.arg: analysis.evaluate(default)
+        for parameter, default in [
+            *zip(with_default, arguments.defaults, strict=True),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+        ]
+        if default is not None
+    }
+    for parameter, default in zip(with_default, arguments.defaults, strict=True):
+        analysis.observer.on_assignment(analysis, default, parameter.arg, defaults[parameter.arg])
+    return Value(targets=(Function(node, scopes, defaults, owner),))
+
+
+def define_function(analysis: Analysis, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Run a ``def`` statement."""
+    for decorator in node.decorator_list:
+        analysis.evaluate(decorator)
+    value = function_value(analysis, node)
+    (function,) = value.targets
+    assert isinstance(function, Function)
+    analysis.frame.nested.append(function)
+    bind(analysis, node.name, value)
+
+
+def define_class(analysis: Analysis, node: ast.ClassDef) -> None:
+    """Run a ``class`` statement."""
+    made = Class(node, tuple(analysis.evaluate(base) for base in node.bases))
+    outer = analysis.frame
+    scopes = outer.scopes if outer.function is None else (outer.state.names, *outer.scopes)
+    frame = Frame(None, State(facts=outer.state.facts), scopes)
+    analysis.frames.append(frame)
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            made.members[statement.name] = function_value(analysis, statement, made)
+            frame.state.names[statement.name] = made.members[statement.name]
+        else:
+            analysis.run_statements([statement])
+    analysis.frames.pop()
+    made.members = {**frame.state.names, **made.members}
+    analysis.classes.append(made)
+    bind(analysis, node.name, Value(targets=(made,)))
+
+
+def call_function(
+    analysis: Analysis, function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
+) -> Value:
+    """Call a function of the program with these arguments; ``rest`` is what starred arguments may hold."""
+    same = sum(frame.function is not None and frame.function.node is function.node for frame in analysis.frames)
+    if same >= MAX_SAME or len(analysis.frames) > MAX_CALLS:
+        return Value(taints=join_all(each.step("call") for each in [*positional, *named.values()]).taints)
+    names = bound_arguments(function, positional, named, rest)
+    return run_function(analysis, function, names)
+
+
+def bound_arguments(
+    function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
+) -> dict[str, Value]:
+    """Parameters with their values."""
+    names = dict(function.defaults)
+    parameters = [each.arg for each in function.parameters]
+    for name in parameters:
+        if name not in names:
+            names[name] = rest
+    for parameter, value in zip(function.positional, positional, strict=False):
+        names[parameter.arg] = value
+    more = Held("tuple")
+    for place, value in enumerate(positional[len(function.positional) :]):
+        more.fields[(place,)] = value
+    if rest is not UNKNOWN:
+        more.add(rest)
+    options = Held("dict")
+    for name, value in named.items():
+        if name in parameters:
+            names[name] = value
+        else:
+            options.fields[(name,)] = value
+    if function.node.args.vararg is not None:
+        names[function.node.args.vararg.arg] = holding(more)
+    if function.node.args.kwarg is not None:
+        names[function.node.args.kwarg.arg] = holding(options)
+    return names
+
+
+def run_function(
+    analysis: Analysis, function: Function, names: dict[str, Value], *, handler: str = "", entry: bool = False
+) -> Value:
+    """Run a function's body; what its checks show holds afterwards for the caller."""
+    caller = analysis.frame
+    analysis.entered_nodes.add(function.node)
+    frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler, entry=entry)
+    analysis.frames.append(frame)
+    try:
+        analysis.run_statements(function.body)
+        if not frame.state.dead:
+            frame.returned.append((constant(None), frame.state.copy()))
+        analysis.run_nested(frame)
+    finally:
+        analysis.frames.pop()
+    if function.is_generator:
+        return holding(Held("generator", element=join_all(frame.yielded)))
+    if not frame.returned:
+        if function.name != "<lambda>":
+            caller.state.dead = True
+        return UNKNOWN
+    after = join_states([state for _, state in frame.returned])
+    value = join_all(each.baked(state.facts) for each, state in frame.returned)
+    value = value.with_(when_true=_shown(frame, truth=True), when_false=_shown(frame, truth=False))
+    caller.state.facts = after.facts
+    return value
+
+
+def _shown(frame: Frame, *, truth: bool) -> Facts:
+    """What is known where the function gave something true, or false."""
+    found: list[Facts] = []
+    for value, state in frame.returned:
+        if value.exact and value.constants and all(bool(each) is not truth for each in value.constants):
+            continue
+        found.append(state.facts | (value.when_true if truth else value.when_false))
+    return frozenset.intersection(*found) if found else frozenset()
+
+
+def instantiate(
+    analysis: Analysis, owner: Class, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
+) -> Value:
+    """Call a class of the program."""
+    bases = owner.base_names()
+    arguments = [*positional, *named.values(), rest]
+    if bases & {"Enum", "IntEnum", "StrEnum", "Flag"}:
+        # Its constructor refuses everything but its members.
+        analysis.frame.state.facts |= facts_for(join_all(each for each in arguments).all_taints(), DANGERS)
+        return UNKNOWN
+    names = frozenset(f"{name}()" for base in owner.bases for name in base.names)
+    held = Held("instance", owner=owner, depth=analysis.depth)
+    made = Value(holds=(held,), names=names)
+    initialiser = owner.member("__init__")
+    if initialiser is not None and initialiser.targets:
+        for target in initialiser.targets:
+            if isinstance(target, Function):
+                call_function(analysis, target, [made, *positional], named, rest)
+        return made
+    fields = owner.annotated_fields()
+    for name, value in zip(fields, positional, strict=False):
+        held.fields[name] = value
+    held.fields.update(named)
+    for name, annotation in fields.items():
+        if sources.is_harmless_type(analysis, annotation) and bases & {"BaseModel"}:
+            held.fields[name] = UNKNOWN
+    if not fields and not bases & {"BaseModel"}:
+        held.element = Value(taints=join_all(each.step("held") for each in arguments).taints) if names else None
+    return made

@@ -1,0 +1,206 @@
+"""What a program can call of its own: functions, lambdas, classes, bound methods and partial applications.
+
+Knows the syntax of definitions, and nothing about flow.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from cosec.checking.python.engine.domain.values import Target, Value
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function(Target):
+    """A function or lambda of the program, with the names that it sees from around it."""
+
+    node: FunctionNode
+    scopes: tuple[dict[str, Value], ...]
+    """Names of the enclosing functions, innermost first."""
+
+    defaults: Mapping[str, Value]
+    owner: Class | None = None
+    """The class that it is a method of."""
+
+    @property
+    def name(self) -> str:
+        """Its name; ``<lambda>`` for a lambda."""
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
+
+    @property
+    def decorators(self) -> list[ast.expr]:
+        """Its decorators."""
+        return [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+
+    def decorated(self, *names: str) -> bool:
+        """Whether a decorator's last name is one of ``names``."""
+        return any(last_name(each) in names for each in self.decorators)
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        """Its statements."""
+        if isinstance(self.node, ast.Lambda):
+            return [ast.copy_location(ast.Return(value=self.node.body), self.node.body)]
+        return self.node.body
+
+    @property
+    def parameters(self) -> list[ast.arg]:
+        """All parameters that take one argument each, in order, keyword-only ones last."""
+        arguments = self.node.args
+        return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+
+    @property
+    def positional(self) -> list[ast.arg]:
+        """Parameters that can be given by position."""
+        return [*self.node.args.posonlyargs, *self.node.args.args]
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether calling it makes a generator."""
+        return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(self.node))
+
+
+@dataclass(slots=True, eq=False)
+class Class(Target):
+    """A class of the program."""
+
+    node: ast.ClassDef
+    bases: tuple[Value, ...] = ()
+    members: dict[str, Value] = field(default_factory=dict)
+    """Methods and class attributes."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.node.name
+
+    def base_names(self) -> set[str]:
+        """Last parts of the names of all classes that it inherits from, those of the program included."""
+        found = {name.rsplit(".", 1)[-1] for base in self.bases for name in base.names}
+        for each in self.own_bases():
+            found |= {each.name} | each.base_names()
+        return found
+
+    def own_bases(self) -> list[Class]:
+        """The classes of the program that it inherits from."""
+        return [target for base in self.bases for target in base.targets if isinstance(target, Class)]
+
+    def member(self, name: str) -> Value | None:
+        """A method or class attribute, inherited ones included."""
+        if name in self.members:
+            return self.members[name]
+        for base in self.own_bases():
+            found = base.member(name)
+            if found is not None:
+                return found
+        return None
+
+    def annotated_fields(self) -> dict[str, ast.expr]:
+        """Fields that the body declares, those of its bases first: name → annotation."""
+        found: dict[str, ast.expr] = {}
+        for base in self.own_bases():
+            found |= base.annotated_fields()
+        for statement in self.node.body:
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                found[statement.target.id] = statement.annotation
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound(Target):
+    """A callable with arguments already given: a bound method or a ``functools.partial``."""
+
+    callee: Value
+    positional: tuple[Value, ...] = ()
+    named: Mapping[str, Value] = field(default_factory=dict)
+
+
+def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes inside ``node`` that do not belong to a function or class inside it."""
+    waiting = list(ast.iter_child_nodes(node))
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting.extend(ast.iter_child_nodes(each))
+
+
+def last_name(node: ast.expr) -> str:
+    """``route`` of ``@app.route("/")``; empty where it is no name."""
+    if isinstance(node, ast.Call):
+        return last_name(node.func)
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _called_names(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found |= _names_used(node) - {node.name}
+        elif isinstance(node, ast.Module):
+            found |= {name for name in _names_used(node) if name.startswith("_")}
+    return found
+
+
+def _names_used(function: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(function) if not isinstance(function, ast.Module) else own_nodes(function):
+        if isinstance(node, ast.Call):
+            found.add(last_name(node.func))
+            handed_on = [*node.args, *(keyword.value for keyword in node.keywords)]
+            found |= {each.id for each in handed_on if isinstance(each, ast.Name)}
+            found |= {each.attr for each in handed_on if isinstance(each, ast.Attribute)}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+            found.add(node.attr)
+    return found
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def _aliases(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A parsed file, and what its syntax shows before it is run."""
+
+    tree: ast.Module
+
+    imported: frozenset[str]
+    """First parts of the names of all modules that it imports."""
+
+    import_aliases: frozenset[str]
+    """Names that its imports bind, wherever they stand."""
+
+    called: frozenset[str]
+    """Names of functions and methods that another function of the file calls or passes on.
+
+    What only the module's own level calls is not among them, unless its name starts with ``_``: a call there is a
+    demonstration, and the function's other callers are in other files.
+    """
+
+    @classmethod
+    def of(cls, tree: ast.Module) -> Self:
+        """Gather the facts of a syntax tree."""
+        return cls(
+            tree=tree,
+            imported=frozenset(_imported(tree)),
+            import_aliases=frozenset(_aliases(tree)),
+            called=frozenset(_called_names(tree)),
+        )

@@ -1,0 +1,200 @@
+"""The interfaces of the engine: what its parts call on an analysis, and what an analysis tells its observer.
+
+Parts of the engine take an `Analysis` and import this module, never the module that implements it. An `Observer`
+receives the events of a run and decides what is a finding; the engine itself knows no weakness.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cosec.checking.python.engine.domain.program import Class, Function, Program
+from cosec.checking.python.engine.domain.state import Frame
+from cosec.checking.python.engine.domain.values import UNKNOWN, Source, Taint, Value, join_all
+
+
+class Analysis(Protocol):
+    """The abstract run of one file, as the parts of the engine and the observer see it."""
+
+    program: Program
+    frames: list[Frame]
+    """Function calls in progress, the module first."""
+
+    depth: int
+    """How many branches deep the statement at hand is."""
+
+    classes: list[Class]
+    """Classes that were defined so far."""
+
+    options: dict[str, Value]
+    """Options of `argparse` by their destination."""
+
+    starred: list[str]
+    """Modules that ``from module import *`` named."""
+
+    stored_texts: set[str]
+    """Source texts of attributes and items that were stored on values from outside the file."""
+
+    entered_nodes: set[ast.AST]
+    """Functions that were run."""
+
+    globals_changed: bool
+    """Whether a function stored a global name."""
+
+    @property
+    def frame(self) -> Frame:
+        """The function call that runs."""
+        ...
+
+    @property
+    def module_names(self) -> dict[str, Value]:
+        """The names of the module's own level."""
+        ...
+
+    @property
+    def observer(self) -> Observer:
+        """What receives the events of this run."""
+        ...
+
+    def count_step(self) -> None:
+        """Count one expression or statement."""
+        ...
+
+    def run_statements(self, statements: Sequence[ast.stmt]) -> None:
+        """Run ``statements`` in the current frame until one of them leaves."""
+        ...
+
+    def run_nested(self, frame: Frame) -> None:
+        """Run the functions defined in ``frame`` that nothing there calls."""
+        ...
+
+    def evaluate(self, node: ast.expr) -> Value:
+        """Return the value of an expression."""
+        ...
+
+    def binary(self, kind: ast.operator, left: Value, right: Value) -> Value:
+        """Return the value of ``left kind right``."""
+        ...
+
+    def look_up(self, name: str) -> Value:
+        """Return the value of a name."""
+        ...
+
+    def call(self, node: ast.Call) -> Value:
+        """Return the value of a call."""
+        ...
+
+    def call_function(
+        self, function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
+    ) -> Value:
+        """Call a function of the file; ``rest`` is what starred arguments may hold."""
+        ...
+
+    def apply(self, callee: Value, arguments: Sequence[Value], node: ast.Call | None) -> Value:
+        """Call ``callee`` with these values, as ``map`` or ``type=`` do; ``node`` is where."""
+        ...
+
+    def entered(self, value: Value) -> Value:
+        """Return what ``with value as name`` binds."""
+        ...
+
+    def leave(self, value: Value, node: ast.Return) -> None:
+        """Return ``value`` from the running function."""
+        ...
+
+    def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
+        """Return what in ``value`` can still do harm here in respect of ``danger``, in a fixed order."""
+        ...
+
+    def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
+        """Add a finding."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class CallSite:
+    """A call with its arguments evaluated."""
+
+    analysis: Analysis
+    node: ast.Call
+    names: frozenset[str]
+    """Dotted names of what is called: ``os.system``, ``sqlite3.connect().execute``."""
+
+    method: str
+    """The last part of its name."""
+
+    receiver: Value
+    """What stands before the last dot; unknown for a plain name."""
+
+    is_method: bool
+    """Whether it is called on a value, rather than by a name or in a module."""
+
+    positional: list[Value]
+    named: dict[str, Value]
+    rest: Value = field(default=UNKNOWN)
+    """What ``*args`` and ``**options`` may hold beyond the arguments that are known one by one."""
+
+    @property
+    def first(self) -> Value:
+        """The first argument, by position or by name; unknown if there is none."""
+        return self.positional[0] if self.positional else next(iter(self.named.values()), UNKNOWN)
+
+    def argument(self, place: int | None, *names: str) -> Value | None:
+        """Return the argument at a place or by one of ``names``; None if it was not given."""
+        for name in names:
+            if name in self.named:
+                return self.named[name]
+        if place is not None and place < len(self.positional):
+            return self.positional[place]
+        return None
+
+    def all_arguments(self) -> list[Value]:
+        """Return every argument."""
+        return [*self.positional, *self.named.values(), self.rest]
+
+    def taints(self) -> frozenset[Taint]:
+        """Return all that flows in through arguments."""
+        return join_all(Value(taints=each.all_taints()) for each in self.all_arguments()).taints
+
+    def called(self, *names: str) -> bool:
+        """Tell whether it may be one of these dotted names."""
+        return any(name in self.names for name in names)
+
+    def called_last(self, names: Collection[str]) -> bool:
+        """Tell whether the last part of its name is one of ``names``."""
+        return self.method in names or any(name.rsplit(".", 1)[-1] in names for name in self.names)
+
+    def within(self, *prefixes: str) -> bool:
+        """Tell whether one of its names starts with one of ``prefixes``, such as ``subprocess.``."""
+        return any(name.startswith(prefixes) for name in self.names)
+
+
+class Observer(Protocol):
+    """Receives the events of an analysis and reports findings to it."""
+
+    def on_call(self, site: CallSite) -> None:
+        """A function outside the file, or a class of the file, is called."""
+        ...
+
+    def result_of(self, site: CallSite) -> Value | None:
+        """Return the value of a call that the observer models itself; None for any other."""
+        ...
+
+    def on_assignment(self, analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
+        """A value is stored under a name, an attribute or a key."""
+        ...
+
+    def on_comparison(self, analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
+        """Two values are compared; ``node`` is the whole chain."""
+        ...
+
+    def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
+        """The running function returns."""
+        ...
+
+    def on_end(self, analysis: Analysis) -> None:
+        """The whole file was run."""
+        ...

@@ -1,0 +1,23 @@
+"""Syntax trees of regular expressions, from the standard library's own parser.
+
+Python has no public parser for its regular expressions. This module is the only one that uses the private one, which
+`re` itself runs on.
+"""
+
+from __future__ import annotations
+
+from re import _constants as codes  # type: ignore[attr-defined]
+from re import _parser as _private_parser  # type: ignore[attr-defined]
+from typing import Any
+
+__all__ = ["codes", "parse"]
+
+
+def parse(pattern: str, flags: int = 0) -> Any:
+    """Parse ``pattern`` into a sequence of (opcode, argument) pairs; the opcodes are attributes of ``codes``.
+
+    Raises:
+        re.error: If it is no regular expression.
+        OverflowError: If a repetition count is too large.
+    """
+    return _private_parser.parse(pattern, flags)

@@ -1,0 +1,91 @@
+"""Where the analysis stands: the names and their values, and what the checks passed so far have shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cosec.checking.python.engine.domain.program import Function
+from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Value, join
+
+
+@dataclass(slots=True)
+class State:
+    """Names and facts at one place of a function."""
+
+    names: dict[str, Value] = field(default_factory=dict)
+    facts: Facts = NO_FACTS
+    dead: bool = False
+    """Whether no execution comes here."""
+
+    def copy(self) -> State:
+        """One that can go its own way."""
+        return State(dict(self.names), self.facts, self.dead)
+
+    def become(self, other: State) -> None:
+        """Take over another state; the dictionary of names stays the same object, which closures see."""
+        if other.names is not self.names:
+            names = dict(other.names)
+            self.names.clear()
+            self.names.update(names)
+        self.facts, self.dead = other.facts, other.dead
+
+
+def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
+    """The state of which nothing is known but that it is one of ``states``.
+
+    Facts that hold in some only are written into the values that they are about, unless ``lost_everywhere``.
+    """
+    alive = [state for state in states if not state.dead] or states[:1]
+    result = alive[0].copy()
+    for state in alive[1:]:
+        shared = result.facts & state.facts
+        first_only = NO_FACTS if lost_everywhere else result.facts - shared
+        second_only = NO_FACTS if lost_everywhere else state.facts - shared
+        names: dict[str, Value] = {}
+        for name in dict.fromkeys((*result.names, *state.names)):
+            first, second = result.names.get(name), state.names.get(name)
+            if first is None or second is None:
+                only = first if second is None else second
+                assert only is not None
+                names[name] = only.baked(first_only if second is None else second_only)
+            elif first is second and not first.taints:
+                names[name] = first
+            else:
+                names[name] = join(first.baked(first_only), second.baked(second_only))
+        result = State(names, shared)
+    return result
+
+
+def element_facts(facts: Facts) -> Facts:
+    """Facts about each item of something: after a loop over it they hold for all."""
+    return frozenset((lineage, danger) for lineage, danger in facts if EACH in lineage)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One call of a function."""
+
+    function: Function | None
+    state: State
+    scopes: tuple[dict[str, Value], ...] = ()
+    """Names of enclosing functions, innermost first; the module's are looked up last."""
+
+    returned: list[tuple[Value, State]] = field(default_factory=list)
+    yielded: list[Value] = field(default_factory=list)
+    breaks: list[list[State]] = field(default_factory=list)
+    """For each loop that is being run: states at its ``break``s."""
+
+    continues: list[list[State]] = field(default_factory=list)
+    globals: set[str] = field(default_factory=set)
+    nonlocals: set[str] = field(default_factory=set)
+    nested: list[Function] = field(default_factory=list)
+    """Functions defined in it."""
+
+    depth: int = 0
+    """How many branches deep the statement at hand is."""
+
+    entry: bool = False
+    """Whether nobody in the file calls it."""
+
+    handler: str = ""
+    """For a function that answers requests: the framework."""

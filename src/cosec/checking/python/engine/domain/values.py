@@ -1,0 +1,331 @@
+"""What the analysis knows of one Python value: where its text came from, what it may be, what it holds.
+
+Knows nothing about syntax, sources or sinks. A value is immutable, but what it holds lives in `Held` objects that are
+shared by all names they are reached by, as in Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from cosec.checking.python.knowledge.dangers import NO_DANGERS, PATH
+
+Scalar = str | bytes | int | float | bool | None
+Lineage = tuple[str, ...]
+"""How a text was derived from its source, step by step; a prefix of it names what it was derived from."""
+
+Facts = frozenset[tuple[Lineage, str]]
+"""Pairs (lineage, danger): text of that lineage, and all derived from it, is known to be harmless in that respect."""
+
+WHOLE = "whole"
+"""In `Taint.neutral`: other text was added to it."""
+
+LEADING = "leading"
+"""In `Taint.neutral`: it no longer stands at the start of the text."""
+
+EACH = "*"
+"""The step from a text or container to any one of its characters or items."""
+
+DECODED = "decoded"
+"""The step that makes earlier checks void: unquoting, base64."""
+
+MAC = "mac"
+"""The step from a message to its authentication code."""
+
+MAX_LINEAGE = 16
+MAX_TAINTS = 24
+MAX_CONSTANTS = 40
+MAX_DEPTH = 4
+NO_FACTS: Facts = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place where text comes in from outside."""
+
+    kind: str
+    """``remote``, ``argv``, ``input``, ``parameter``, ``archive`` or ``download``."""
+
+    text: str
+    """How a message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taint:
+    """Text from one source, on its way."""
+
+    source: Source
+    lineage: Lineage
+    neutral: frozenset[str] = NO_DANGERS
+    """The dangers that were removed on the way; ``lacks x`` where it is known not to contain the character x."""
+
+    @property
+    def place(self) -> tuple[Lineage, str, str, list[str]]:
+        """Where it stands among others: sets have another order in every process."""
+        return self.lineage, self.source.kind, self.source.text, sorted(self.neutral)
+
+    def step(self, name: str) -> Taint:
+        """Derive another text from this one."""
+        if len(self.lineage) >= MAX_LINEAGE:
+            return self
+        return Taint(self.source, (*self.lineage, name), self.neutral)
+
+    def without(self, dangers: frozenset[str]) -> Taint:
+        """Remove ``dangers``."""
+        return self if dangers <= self.neutral else Taint(self.source, self.lineage, self.neutral | dangers)
+
+    def held_harmless(self, facts: Facts) -> frozenset[str]:
+        """The dangers that ``facts`` rule out, for this text or for what it was derived from."""
+        if not facts:
+            return NO_DANGERS
+        void = max((place + 1 for place, name in enumerate(self.lineage) if name == DECODED), default=0)
+        lengths = {self.lineage[:end]: end for end in range(1, len(self.lineage) + 1)}
+        found = set()
+        for lineage, danger in facts:
+            # A check of every character is a check of the text.
+            end = lengths.get(lineage) or lengths.get(lineage[:-1] if lineage[-1] == EACH else lineage)
+            if end and (end >= void or danger == "deserialization"):
+                found.add(danger)
+        if self.source.kind == "archive":
+            found |= self._checked_member(facts)
+        return frozenset(found)
+
+    def _checked_member(self, facts: Facts) -> frozenset[str]:
+        """Members are harmless once a path made from their name was found to stay inside."""
+        length = len(self.lineage)
+        found = {danger for lineage, danger in facts if lineage[:length] == self.lineage}
+        return PATH & found
+
+
+class Target:
+    """A function or class of the file that a value may be; `program` defines the kinds."""
+
+    __slots__ = ()
+
+
+@dataclass(eq=False, slots=True)
+class Held:
+    """A container or object that can change after it was made."""
+
+    kind: str
+    """``list``, ``tuple``, ``set``, ``dict``, ``instance``, ``generator`` or ``response``."""
+
+    fields: dict[object, Value] = field(default_factory=dict)
+    """Attributes by name, items by 1-tuples of the key."""
+
+    element: Value | None = None
+    """Any item, apart from those in ``fields``."""
+
+    owner: object = None
+    """The class of an instance (`program.Class`)."""
+
+    depth: int = 0
+    """How many branches deep it was made; a store at the same depth replaces, a deeper one adds."""
+
+    def items(self) -> list[Value]:
+        """All items that it may hold, those known by key first."""
+        known = [value for key, value in self.fields.items() if isinstance(key, tuple)]
+        return known if self.element is None else [*known, self.element]
+
+    def store(self, key: object, value: Value, depth: int) -> None:
+        """Put ``value`` at an attribute or item."""
+        before = self.fields.get(key)
+        self.fields[key] = value if before is None or depth <= self.depth else join(before, value)
+
+    def add(self, value: Value) -> None:
+        """Put ``value`` somewhere."""
+        self.element = value if self.element is None else join(self.element, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Everything known of a value; the empty one is unknown and harmless."""
+
+    taints: frozenset[Taint] = frozenset()
+    constants: tuple[Scalar, ...] = ()
+    """Literals that it may be."""
+
+    exact: bool = False
+    """Whether it can be nothing but one of ``constants``."""
+
+    parts: tuple[Part, ...] = ()
+    """The shape of a text, where that is known."""
+
+    names: frozenset[str] = frozenset()
+    """Dotted names of what it may be outside this file: ``os.system``, ``sqlite3.connect().cursor()``."""
+
+    targets: tuple[Target, ...] = ()
+    """Functions and classes of this file that it may be."""
+
+    holds: tuple[Held, ...] = ()
+    flags: frozenset[str] = frozenset()
+    """``normalised`` path, ``markup`` (escapes what is added), ``path``, ``mac``, ``number``, …"""
+
+    when_true: Facts = NO_FACTS
+    when_false: Facts = NO_FACTS
+
+    @property
+    def constant(self) -> Scalar:
+        """The only possible value, or None."""
+        return self.constants[0] if self.exact and len(self.constants) == 1 else None
+
+    @property
+    def strings(self) -> tuple[str, ...]:
+        """The possible values, where all are known and texts; else nothing."""
+        texts = tuple(each for each in self.constants if isinstance(each, str))
+        return texts if self.exact and len(texts) == len(self.constants) else ()
+
+    def text(self) -> tuple[Part, ...]:
+        """Its shape as text; one hole where the shape is not known."""
+        if self.parts:
+            return self.parts
+        if self.exact and len(self.constants) == 1:
+            only = self.constants[0]
+            return (only.decode("latin-1") if isinstance(only, bytes) else str(only),)
+        return (self.all_taints(),)
+
+    def letters(self) -> str:
+        """The known letters of the text, holes left out as U+0000."""
+        return "".join(part if isinstance(part, str) else "\0" for part in self.text())
+
+    def held(self, *kinds: str) -> list[Held]:
+        """The containers of these kinds that it may be."""
+        return [each for each in self.holds if each.kind in kinds]
+
+    def all_taints(self, depth: int = MAX_DEPTH) -> frozenset[Taint]:
+        """Its own taints and those of all it holds."""
+        if depth == 0 or not self.holds:
+            return self.taints
+        gathered = [self.taints]
+        for held in self.holds:
+            gathered += [each.all_taints(depth - 1) for each in held.fields.values()]
+            if held.element is not None:
+                gathered.append(held.element.all_taints(depth - 1))
+        return limited(frozenset().union(*gathered))
+
+    def with_(self, **changes: object) -> Value:
+        """Copy with ``changes``."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def step(self, name: str) -> Value:
+        """Text derived from this one."""
+        return Value(taints=frozenset(taint.step(name) for taint in self.all_taints()))
+
+    def without(self, dangers: Iterable[str]) -> Value:
+        """Copy whose text no longer has ``dangers``."""
+        removed = frozenset(dangers)
+        return self.mapped(lambda taint: taint.without(removed)) if self.all_taints() else self
+
+    def baked(self, facts: Facts) -> Value:
+        """Copy that remembers by itself what ``facts`` say of it, for when they no longer hold."""
+        if not facts or not self.taints:
+            return self
+        return self.mapped(lambda taint: taint.without(taint.held_harmless(facts)))
+
+    def mapped(self, change: Callable[[Taint], Taint], depth: int = MAX_DEPTH) -> Value:
+        """Copy with every taint changed, those of what it holds included."""
+        if depth == 0:
+            return self
+        return dataclasses.replace(
+            self,
+            taints=frozenset(change(taint) for taint in self.taints),
+            parts=tuple(
+                part if isinstance(part, str) else frozenset(change(taint) for taint in part) for part in self.parts
+            ),
+            holds=tuple(_mapped_held(held, change, depth) for held in self.holds),
+        )
+
+
+Part = str | frozenset[Taint]
+"""A piece of text: known letters, or a hole with what flows into it."""
+
+UNKNOWN = Value()
+
+
+def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> Held:
+    if held.kind == "instance":
+        return held
+    return Held(
+        held.kind,
+        {key: each.mapped(change, depth - 1) for key, each in held.fields.items()},
+        None if held.element is None else held.element.mapped(change, depth - 1),
+        held.owner,
+        held.depth,
+    )
+
+
+def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
+    """At most `MAX_TAINTS` of them, so that no file makes the analysis slow."""
+    if len(taints) <= MAX_TAINTS:
+        return taints
+    return frozenset(sorted(taints, key=lambda taint: (len(taint.neutral), *taint.place))[:MAX_TAINTS])
+
+
+def constant(value: Scalar) -> Value:
+    """A value known exactly."""
+    return Value(constants=(value,), exact=True, parts=(value,) if isinstance(value, str) else ())
+
+
+def outside(*names: str) -> Value:
+    """Something that is defined outside this file."""
+    return Value(names=frozenset(names))
+
+
+def holding(held: Held) -> Value:
+    """A value that is this container."""
+    return Value(holds=(held,))
+
+
+def facts_for(taints: Iterable[Taint], dangers: Iterable[str]) -> Facts:
+    """That ``taints`` are harmless in respect of ``dangers``."""
+    kinds = tuple(dangers)
+    return frozenset((taint.lineage, danger) for taint in taints for danger in kinds)
+
+
+def join(first: Value, second: Value) -> Value:
+    """What is known of a value that is one or the other."""
+    if first is second or first == second:
+        return first
+    merged = {(type(each), each): each for each in (*first.constants, *second.constants)}
+    return Value(
+        taints=limited(first.taints | second.taints),
+        constants=tuple(merged.values())[:MAX_CONSTANTS],
+        exact=first.exact and second.exact and len(merged) <= MAX_CONSTANTS,
+        parts=_joined_parts(first, second),
+        names=frozenset(sorted(first.names | second.names)[:12]),
+        targets=tuple(dict.fromkeys((*first.targets, *second.targets)))[:8],
+        holds=tuple(dict.fromkeys((*first.holds, *second.holds)))[:12],
+        flags=_joined_flags(first, second),
+        when_true=first.when_true & second.when_true,
+        when_false=first.when_false & second.when_false,
+    )
+
+
+def join_all(values: Iterable[Value]) -> Value:
+    """What is known of a value that is any of ``values``; unknown where there is none."""
+    joined: Value | None = None
+    for value in values:
+        joined = value if joined is None else join(joined, value)
+    return UNKNOWN if joined is None else joined
+
+
+def _joined_parts(first: Value, second: Value) -> tuple[Part, ...]:
+    if first.parts == second.parts:
+        return first.parts
+    for value, other in ((first, second), (second, first)):
+        if value.parts and value.taints:
+            taints = limited(frozenset().union(*(part for part in value.parts if not isinstance(part, str))))
+            # The other shape's taints must not be lost when text is put together from this one.
+            missing = other.taints - taints
+            return value.parts if not missing else ()
+    return ()
+
+
+def _joined_flags(first: Value, second: Value) -> frozenset[str]:
+    if not first.all_taints():
+        return second.flags if second.all_taints() else first.flags & second.flags
+    if not second.all_taints():
+        return first.flags
+    return first.flags & second.flags

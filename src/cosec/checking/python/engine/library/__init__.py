@@ -1,0 +1,1 @@
+"""Models of code outside the analysed file: where text comes in, what calls return, what tests show."""

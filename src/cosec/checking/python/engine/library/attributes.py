@@ -1,0 +1,209 @@
+"""Reaching into values: attributes, items, slices, elements, and paths put together."""
+
+from __future__ import annotations
+
+import ast
+
+from cosec.checking.python.engine.domain.program import Bound, Class, Function
+from cosec.checking.python.engine.domain.protocol import Analysis
+from cosec.checking.python.engine.domain.values import (
+    EACH,
+    LEADING,
+    UNKNOWN,
+    WHOLE,
+    Held,
+    Value,
+    constant,
+    facts_for,
+    holding,
+    join_all,
+)
+from cosec.checking.python.engine.library import sources
+from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+
+NUMBERS = frozenset(
+    {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
+)
+MAX_NAME = 160
+SHORT = 2
+"""Text of so few characters leads to no other folder once more text is added."""
+
+
+def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value:
+    """``value.name``."""
+    found: list[Value] = []
+    for held in value.holds:
+        got = _held_attribute(analysis, value, held, name)
+        if got is not None:
+            found.append(got)
+    for target in value.targets:
+        if isinstance(target, Class):
+            found.append(_class_attribute(target, name))
+    from_source = sources.attribute(analysis, value, name, node)
+    if from_source is not None:
+        found.append(from_source)
+    elif value.names and not found:
+        names = frozenset(f"{each}.{name}" for each in value.names if len(each) < MAX_NAME)
+        found.append(_tainted_attribute(value, name).with_(names=names))
+    elif value.taints and (not found or not value.names):
+        found.append(_tainted_attribute(value, name))
+    return join_all(found)
+
+
+def _held_attribute(analysis: Analysis, value: Value, held: Held, name: str) -> Value | None:
+    if name in held.fields:
+        return held.fields[name]
+    if not isinstance(held.owner, Class):
+        return None
+    member = held.owner.member(name)
+    if member is None:
+        return held.element
+    for target in member.targets:
+        if isinstance(target, Function):
+            self_value = value.with_(holds=(held,))
+            if target.decorated("staticmethod"):
+                return member
+            if target.decorated("property", "cached_property"):
+                return analysis.call_function(target, [self_value], {}, UNKNOWN)
+            return Value(targets=(Bound(Value(targets=(target,)), (self_value,)),))
+    return member
+
+
+def _class_attribute(owner: Class, name: str) -> Value:
+    member = owner.member(name)
+    if member is None:
+        return Value(names=frozenset(f"{base}.{name}" for each in owner.bases for base in each.names))
+    bound = [
+        Bound(Value(targets=(target,)), (Value(targets=(owner,)),))
+        for target in member.targets
+        if isinstance(target, Function) and target.decorated("classmethod")
+    ]
+    return Value(targets=tuple(bound)) if bound else member
+
+
+def _tainted_attribute(value: Value, name: str) -> Value:
+    if not value.taints or name in NUMBERS:
+        return UNKNOWN
+    made = value.step(f".{name}")
+    if name in {"stem", "suffix"} or (name == "name" and _is_path(value)):
+        return made.without(PATH)
+    flags = value.flags & {"normalised", "path"}
+    if name in {"parent", "parents"}:
+        flags |= {name}
+    return made.with_(flags=flags)
+
+
+def _is_path(value: Value) -> bool:
+    named = any(taint.source.kind == "parameter" and "path" in taint.source.text for taint in value.taints)
+    return named or "path" in value.flags or "pathlib.Path()" in value.names
+
+
+def item(analysis: Analysis, container: Value, key: Value) -> Value:
+    """``container[key]``."""
+    known = key.exact and len(key.constants) == 1
+    only = key.constants[0] if known else None
+    if container.holds:
+        if not known and key.taints and any(held.kind == "dict" and held.fields for held in container.holds):
+            # It was found, so it is one of the keys.
+            analysis.frame.state.facts |= facts_for(key.taints, DANGERS)
+        return (
+            item_of(container, only) if known else join_all(each for held in container.holds for each in held.items())
+        )
+    if container.targets and not container.taints:
+        analysis.frame.state.facts |= facts_for(key.taints, DANGERS)
+        return UNKNOWN
+    found = sources.item(container, only)
+    if found is not None:
+        return found
+    if container.taints:
+        return item_of(container, only if known else "?")
+    if isinstance(container.constant, str | bytes | tuple) and isinstance(only, int):
+        return UNKNOWN
+    return Value(names=frozenset(f"{each}[]" for each in container.names if len(each) < MAX_NAME))
+
+
+def item_of(value: Value, key: object) -> Value:
+    """The item of a container at a known key or place."""
+    found = []
+    for held in value.holds:
+        place = key
+        if isinstance(key, int) and not isinstance(key, bool) and key < 0 and held.element is None:
+            place = len([each for each in held.fields if isinstance(each, tuple)]) + key
+        if (place,) in held.fields:
+            found.append(held.fields[(place,)])
+        elif held.element is not None or (isinstance(key, int) and key < 0):
+            found += held.items()
+    if value.taints:
+        found.append(_tainted_item(value, key))
+    if value.names and not value.taints:
+        found.append(Value(names=frozenset(f"{each}[]" for each in value.names if len(each) < MAX_NAME)))
+    return join_all(found)
+
+
+def _tainted_item(value: Value, key: object) -> Value:
+    if "plain items" in value.flags:
+        return Value(taints=value.taints)
+    made = value.step(f"[{key}]")
+    if ("pieces" in value.flags and key == -1) or ("tail" in value.flags and key in {1, -1}):
+        made = made.without(PATH)
+    if {"lines", "words"} & value.flags:
+        made = made.without({"log"})
+    return made.with_(flags=value.flags & {"parsed", "query", "path"})
+
+
+def element_of(value: Value) -> Value:
+    """Any item of a container, any character of a text."""
+    found = []
+    for held in value.holds:
+        if held.kind == "dict":
+            keys = [key[0] for key in held.fields if isinstance(key, tuple)]
+            texts = [constant(key) for key in keys if isinstance(key, str | int)]
+            found.append(join_all(texts))
+        else:
+            found += held.items()
+    if value.taints:
+        made = value.step(EACH)
+        if {"lines", "words"} & value.flags:
+            made = made.without({"log"})
+        found.append(made.with_(flags=value.flags & {"parsed"}))
+    if value.strings and not value.holds:
+        letters = sorted(set("".join(value.strings)))[:40]
+        found.append(Value(constants=tuple(letters), exact=True))
+    if value.names and not value.taints:
+        found.append(Value(names=frozenset(f"{each}[]" for each in value.names if len(each) < MAX_NAME)))
+    return join_all(found)
+
+
+def sliced(value: Value, length: int | None = None) -> Value:
+    """Part of a text or list; ``length`` is how long it can be at most."""
+    if value.holds:
+        made = Held("list")
+        for held in value.holds:
+            for each in held.items():
+                made.add(each)
+        return holding(made)
+    if value.constants and not value.taints:
+        return UNKNOWN
+    if length is not None and 0 <= length <= SHORT:
+        value = value.without(PATH)
+    return value.with_(taints=value.step("[:]").taints, parts=(), constants=(), exact=False, flags=frozenset())
+
+
+def joined_path(pieces: list[Value]) -> Value:
+    """``os.path.join(*pieces)`` or ``first / second``: what follows may still start anew at the root."""
+    constants = [each.constant for each in pieces]
+    if pieces and all(isinstance(each, str) for each in constants):
+        joined = constant("/".join(str(each).rstrip("/") for each in constants))
+        return joined.with_(flags=frozenset({"path"}))
+    shape = "join:" + "/".join(str(each) if isinstance(each, str) else "\0" for each in constants)
+    made = UNKNOWN
+    for place, piece in enumerate(pieces):
+        taints = piece.all_taints()
+        first = place == 0 or all(isinstance(each, str) and not each for each in constants[:place])
+        removed = frozenset({WHOLE}) if first else frozenset({WHOLE, LEADING})
+        stepped = frozenset(taint.step(shape).without(removed) for taint in taints)
+        made = Value(taints=made.taints | stepped)
+    letters = "/".join(each.letters() for each in pieces)
+    parts = (letters.replace("\0", ""), made.taints)
+    names = frozenset({"pathlib.Path()"}) if any("pathlib.Path()" in each.names for each in pieces) else frozenset()
+    return Value(taints=made.taints, parts=parts if made.taints else (), flags=frozenset({"path"}), names=names)

@@ -1,0 +1,276 @@
+"""What comparisons and tests show of the texts that they look at."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from cosec.checking.python.engine.domain import alphabets
+from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.values import (
+    EACH,
+    MAC,
+    NO_FACTS,
+    Facts,
+    Lineage,
+    Taint,
+    Value,
+    facts_for,
+    join_all,
+)
+from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+
+CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier"})
+EXTERNAL_TEST = re.compile(
+    r"^(is_|has_)?(valid|allowed|trusted|permitted)|^is_?(safe|within)|^(validate|check|verify|ensure)_"
+)
+SPLITS = ("split", ".parts", EACH)
+HARMLESS_PUNCTUATION = frozenset("_-. :@,+")
+REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
+
+
+def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
+    """The outcome of ``left operator right``."""
+    if isinstance(operator, ast.In | ast.NotIn):
+        true, false = _membership(left, right)
+    elif isinstance(operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot):
+        true, false = _equality(left, right)
+    elif isinstance(operator, ast.LtE | ast.Lt) and not right.all_taints():
+        true, false = facts_for(left.taints if left.flags & {"set"} else (), DANGERS), NO_FACTS
+    else:
+        return Value(flags=frozenset({"number"}))
+    if isinstance(operator, ast.NotIn | ast.NotEq | ast.IsNot):
+        true, false = false, true
+    return Value(when_true=true, when_false=false, flags=frozenset({"number"}))
+
+
+def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
+    for one, other in ((left, right), (right, left)):
+        if other.exact and len(other.constants) == 1:
+            only = other.constants[0]
+            if only is True:
+                return one.when_true, one.when_false
+            if only is None or only is False or only == -1:
+                return one.when_false, one.when_true
+            taints = one.all_taints()
+            true = facts_for(taints, DANGERS) if isinstance(only, str | bytes | int) else NO_FACTS
+            if only == "..":
+                return true, facts_for(_before_split(taints), {"dots"})
+            return true | _checked_path(one, other), NO_FACTS
+    true = NO_FACTS
+    for one, other in ((left, right), (right, left)):
+        if "mac" in one.flags:
+            true |= mac_facts(one)
+        elif one.taints and not other.all_taints():
+            # Equal to something that no outsider wrote.
+            true |= _checked_path(one, other) or facts_for(one.taints, DANGERS)
+        elif one.taints:
+            true |= _checked_path(one, other)
+    return true, NO_FACTS
+
+
+def independent(value: Value, other: Value) -> list[Taint]:
+    """What of ``value`` can be checked against ``other``: it must come from the program, or its caller."""
+    trusted = other.all_taints()
+    if any(taint.source.kind not in {"parameter", "argv"} for taint in trusted):
+        return []
+    sources = {taint.source for taint in trusted}
+    return [taint for taint in value.all_taints() if taint.source not in sources]
+
+
+def _checked_path(value: Value, root: Value) -> Facts:
+    """For ``commonpath([path, root]) == root`` and ``path.parent == root``."""
+    taints = independent(value, root)
+    if value.flags & {"common", "parent"} and "normalised" in value.flags:
+        return facts_for(_stripped(taints, ("common", ".parent", ".parents")), PATH)
+    return facts_for(taints, {"absolute"}) if "common" in value.flags else NO_FACTS
+
+
+def _stripped(taints: Iterable[Taint], steps: tuple[str, ...]) -> list[Taint]:
+    found = []
+    for taint in taints:
+        lineage = taint.lineage
+        while lineage and lineage[-1].startswith(steps):
+            lineage = lineage[:-1]
+        found.append(Taint(taint.source, lineage or taint.lineage, taint.neutral))
+    return found
+
+
+def _before_split(taints: Iterable[Taint]) -> list[Taint]:
+    return [*taints, *_stripped(taints, SPLITS)]
+
+
+def mac_facts(value: Value) -> Facts:
+    """An authentication code that matches vouches for its message."""
+    found: set[tuple[Lineage, str]] = set()
+    for taint in value.taints:
+        if MAC in taint.lineage:
+            message = taint.lineage[: taint.lineage.index(MAC)]
+            found |= {(message, danger) for danger in DANGERS}
+    return frozenset(found)
+
+
+def _membership(left: Value, right: Value) -> tuple[Facts, Facts]:
+    right_taints = right.all_taints()
+    if "parents" in right.flags and "normalised" in right.flags:
+        return facts_for(_stripped(independent(right, left), (".parents",)), PATH), NO_FACTS
+    if right_taints and (left.strings or not left.all_taints()):
+        return NO_FACTS, _absence(left, right)
+    taints = independent(left, right)
+    if not taints:
+        return NO_FACTS, NO_FACTS
+    if right.strings and not right.holds:
+        return facts_for(taints, alphabets.ruled_out(frozenset("".join(right.strings)))), _not_among(left, right)
+    strings = [each for held in right.holds for item in held.items() for each in item.strings]
+    if strings and all(len(each) == 1 for each in strings):
+        allowed = alphabets.ruled_out(frozenset(strings))
+        return facts_for(taints, allowed), facts_for(taints, [f"lacks {each}" for each in strings])
+    return facts_for(taints, DANGERS), facts_for(_before_split(taints), {"dots"} if ".." in strings else ())
+
+
+def _not_among(left: Value, right: Value) -> Facts:
+    """That no character is one of those in a text."""
+    letters = sorted(set("".join(right.strings)))
+    kinds = {f"lacks {each}" for each in letters} | alphabets.ruled_out_by_absence(letters)
+    each = [taint for taint in left.taints if taint.lineage[-1] == EACH]
+    return facts_for(each, kinds)
+
+
+def _absence(left: Value, right: Value) -> Facts:
+    """What is known of ``right`` when ``left`` is not in it."""
+    taints = right.all_taints()
+    strings = left.strings
+    if not strings and "os.sep" in left.names:
+        strings = ("/",)
+    found: Facts = NO_FACTS
+    if ".." in strings or "../" in strings:
+        found |= facts_for(_before_split(taints), {"dots"})
+    single = [each for each in strings if len(each) == 1]
+    if len(strings) > 1 and len(single) != len(strings):
+        return found
+    kinds = {f"lacks {each}" for each in single} | alphabets.ruled_out_by_absence(single)
+    return found | facts_for(taints, kinds)
+
+
+def of_call(site: CallSite) -> tuple[Facts, Facts]:
+    """What is known after a call gave something true, or false."""
+    method, receiver = site.method, site.receiver
+    first = site.positional[0] if site.positional else None
+    if site.called_last({"compare_digest", "constant_time_compare", "safe_str_cmp", "verify", "check_hash"}):
+        return _vouched(site), NO_FACTS
+    if (found := _of_text(site, first)) is not None:
+        return found
+    if method in {"issubset", "__contains__"} and first is not None:
+        return _subset(method, receiver, first), NO_FACTS
+    if method in {"all", "any"} and first is not None:
+        element = join_all(item for held in first.holds for item in held.items())
+        return (element.when_true, NO_FACTS) if method == "all" else (NO_FACTS, element.when_false)
+    if method in {"match", "fullmatch", "search"}:
+        return _regex(site)
+    if method in {"bool", "str"} and first is not None:
+        return first.when_true, first.when_false
+    if EXTERNAL_TEST.search(method) or site.within("validators."):
+        return facts_for(site.taints() | receiver.taints, DANGERS), NO_FACTS
+    return NO_FACTS, NO_FACTS
+
+
+def _of_text(site: CallSite, first: Value | None) -> tuple[Facts, Facts] | None:
+    """Methods of texts and paths."""
+    method, receiver = site.method, site.receiver
+    if method in CHARACTER_TESTS:
+        return facts_for(_without_harmless_replacements(receiver.all_taints()), DANGERS), NO_FACTS
+    if method == "isprintable":
+        return facts_for(receiver.all_taints(), {"log"}), NO_FACTS
+    if method in {"isabs", "is_absolute"}:
+        tested = receiver if first is None else first
+        return NO_FACTS, facts_for(tested.all_taints(), {"absolute"})
+    if method == "startswith" and first is not None:
+        return _prefix(receiver, first)
+    if method == "is_relative_to" and first is not None:
+        return facts_for(independent(receiver, first), PATH if "normalised" in receiver.flags else ()), NO_FACTS
+    return None
+
+
+def _vouched(site: CallSite) -> Facts:
+    found = NO_FACTS
+    for value in site.all_arguments():
+        found |= mac_facts(value)
+    if site.method == "verify" and site.receiver.names:
+        found |= facts_for(site.taints(), {"deserialization"})
+    return found
+
+
+def _subset(method: str, receiver: Value, first: Value) -> Facts:
+    if method == "issubset" and not first.all_taints():
+        return facts_for(receiver.all_taints(), DANGERS)
+    if method == "__contains__" and not receiver.all_taints():
+        return facts_for(first.all_taints(), DANGERS)
+    return NO_FACTS
+
+
+def _without_harmless_replacements(taints: Iterable[Taint]) -> list[Taint]:
+    """For ``name.replace("_", "").isalnum()``: what it shows of ``name``."""
+    found = []
+    for taint in taints:
+        lineage = taint.lineage
+        while lineage and (match := REPLACED.match(lineage[-1])) and match[1] in HARMLESS_PUNCTUATION:
+            lineage = lineage[:-1]
+        found.append(Taint(taint.source, lineage, taint.neutral))
+    return found
+
+
+def _prefix(receiver: Value, first: Value) -> tuple[Facts, Facts]:
+    strings = [each for held in first.holds for item in held.items() for each in item.strings] or list(first.strings)
+    taints = receiver.all_taints()
+    if "relative" in receiver.flags and any(each.startswith("..") for each in strings):
+        return NO_FACTS, facts_for(_stripped(taints, ("relative",)), PATH)
+    false = facts_for(taints, {"absolute"}) if "/" in strings or "os.sep" in first.names else NO_FACTS
+    if strings and all(len(each) < 2 for each in strings):
+        return NO_FACTS, false
+    return facts_for(independent(receiver, first), PATH if "normalised" in receiver.flags else {"absolute"}), false
+
+
+def _regex(site: CallSite) -> tuple[Facts, Facts]:
+    """``re.match(pattern, text)`` or ``pattern.match(text)``."""
+    pattern, text, flags = regex_parts(site)
+    if pattern is None or text is None:
+        return NO_FACTS, NO_FACTS
+    taints = text.all_taints()
+    whole = site.method == "fullmatch"
+    true = [alphabets.ruled_out_by_match(each, whole, flags) for each in pattern.strings]
+    dangers = frozenset.intersection(*true) if true else frozenset()
+    false: Facts = NO_FACTS
+    if site.method == "search" and len(pattern.strings) == 1:
+        forbidden = alphabets.single_class(pattern.strings[0], flags)
+        if forbidden is not None:
+            false = facts_for(taints, absent(forbidden))
+        elif re.search(r"\\\.\\\.|\.\.|\[\.\]", pattern.strings[0]):
+            false = facts_for(taints, {"dots"})
+    return facts_for(taints, dangers), false
+
+
+def absent(forbidden: frozenset[str]) -> frozenset[str]:
+    """The dangers ruled out for text without any of the characters ``forbidden``."""
+    lacking = {f"lacks {each}" for each in forbidden} if len(forbidden) < len(alphabets.UNIVERSE) / 2 else set()
+    harmless = alphabets.ruled_out(alphabets.UNIVERSE - forbidden) | alphabets.ruled_out_by_absence(forbidden)
+    return frozenset(harmless | lacking)
+
+
+def regex_parts(site: CallSite) -> tuple[Value | None, Value | None, int]:
+    """Pattern, text and flags of a call of a regular expression, compiled or not."""
+    if "regex" in site.receiver.flags:
+        return site.receiver, site.argument(0, "string"), _flags(site.receiver)
+    if site.within("re.", "regex."):
+        return site.argument(0, "pattern"), site.argument(1, "string"), _flags(site.argument(2, "flags"))
+    return None, None, 0
+
+
+def _flags(value: Value | None) -> int:
+    if value is None:
+        return 0
+    found = 0
+    for name in value.names:
+        flag = getattr(re, name.removeprefix("re.").split("|", 1)[0], 0)
+        found |= int(flag) if isinstance(flag, re.RegexFlag) else 0
+    return found

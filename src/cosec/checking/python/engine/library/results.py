@@ -1,0 +1,342 @@
+"""What functions outside the program give back: cleaned, converted, decoded, or what went in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from cosec.checking.python.engine.domain import alphabets, texts
+from cosec.checking.python.engine.domain.program import Bound
+from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.values import (
+    DECODED,
+    MAC,
+    UNKNOWN,
+    WHOLE,
+    Held,
+    Taint,
+    Value,
+    constant,
+    facts_for,
+    holding,
+    join_all,
+)
+from cosec.checking.python.engine.library import attributes, conditions, methods
+from cosec.checking.python.engine.library.builtin_functions import BUILTINS
+from cosec.checking.python.knowledge.cleaning import (
+    CLEAN_RESULTS,
+    CONVERTERS,
+    DECODERS,
+    NORMALISERS,
+    RAISING,
+    REMOVES,
+    SAME,
+    SANITISER,
+    TRUSTED_RECEIVER,
+)
+from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+
+
+def result(site: CallSite) -> Value:
+    """The value of a call of something outside the program."""
+    for model in (methods.container_method, _special, _by_name, methods.text_method):
+        found = model(site)
+        if found is not None:
+            return found
+    return _default(site)
+
+
+def _special(site: CallSite) -> Value | None:
+    for name, model in _SPECIAL.items():
+        if name in site.names:
+            return model(site)
+    if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
+        return UNKNOWN
+    if site.called("fnmatch.translate"):
+        return site.first.without({"regex"})
+    if site.method in {"StringIO", "BytesIO"} and not site.positional:
+        return holding(Held("list", depth=site.analysis.depth)).with_(flags=frozenset({"buffer"}))
+    if site.called("os.environ.get", "os.getenv"):
+        default = site.argument(1, "default")
+        return UNKNOWN if default is None else default.with_(exact=False, parts=())
+    found = _of_path(site)
+    return _of_regex(site) if found is None else found
+
+
+def _of_path(site: CallSite) -> Value | None:
+    if site.method == "join" and site.within("os.path", "posixpath", "path."):
+        return attributes.joined_path(site.positional)
+    if site.method == "joinpath":
+        return attributes.joined_path([site.receiver, *site.positional])
+    if site.method in {"with_suffix", "with_name", "with_stem"}:
+        return _with_name(site)
+    if site.method in {"Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath"} and not site.is_method:
+        if len(site.positional) > 1:
+            return attributes.joined_path(site.positional)
+        first = site.first
+        return first.with_(names=frozenset({"pathlib.Path()"}), flags=first.flags | {"path"}, when_true=frozenset())
+    return None
+
+
+def _of_regex(site: CallSite) -> Value | None:
+    if site.method in {"sub", "subn"} and (site.within("re.", "regex.") or "regex" in site.receiver.flags):
+        return _substituted(site)
+    if site.method in {"match", "fullmatch", "search", "findall", "finditer"}:
+        return _matched(site)
+    if site.method == "compile" and site.within("re.", "regex."):
+        first = site.first
+        names = join_all([site.argument(1, "flags") or UNKNOWN]).names
+        return Value(
+            constants=first.constants, exact=first.exact, names=names | {"re.compile()"}, flags=frozenset({"regex"})
+        )
+    if site.method in {"group", "groups", "groupdict"} and "matched" in site.receiver.flags:
+        return site.receiver.step("group")
+    return None
+
+
+def _with_name(site: CallSite) -> Value:
+    added = Value(taints=site.taints())
+    if site.method == "with_suffix":
+        return site.receiver if not added.taints else attributes.joined_path([site.receiver, added.without(PATH)])
+    return attributes.joined_path([site.receiver, added.without(PATH)])
+
+
+def _substituted(site: CallSite) -> Value:
+    """``re.sub(pattern, replacement, text)``."""
+    compiled = "regex" in site.receiver.flags
+    pattern = site.receiver if compiled else site.argument(0, "pattern")
+    replacement = site.argument(0 if compiled else 1, "repl")
+    text = site.argument(1 if compiled else 2, "string")
+    if text is None or pattern is None:
+        return UNKNOWN
+    made = text.step("sub")
+    new = replacement.constant if replacement is not None else None
+    if len(pattern.strings) == 1 and isinstance(new, str):
+        removed = alphabets.single_class(pattern.strings[0])
+        if removed is not None:
+            made = made.without(conditions.absent(removed - frozenset(new)))
+    return made
+
+
+def _matched(site: CallSite) -> Value | None:
+    pattern, text, flags = conditions.regex_parts(site)
+    if text is None or pattern is None:
+        return None
+    alphabet = frozenset().union(*(alphabets.match_alphabet(each, flags) for each in pattern.strings))
+    harmless = alphabets.ruled_out(alphabet) if pattern.strings else frozenset()
+    step = site.method if site.method not in {"match", "fullmatch", "search"} else "match"
+    return text.step(step).without(harmless).with_(flags=frozenset({"matched"}))
+
+
+def _escaped(site: CallSite) -> Value | None:
+    value = site.first
+    if site.within("re.", "regex."):
+        return value.step("escape").without({"regex"})
+    if site.within("glob.", "fnmatch."):
+        return value
+    made = value.step("escape").without({"xss"})
+    markup = site.within("markupsafe.", "flask.", "django.", "jinja2.")
+    return made.with_(flags=frozenset({"markup"}) if markup else frozenset())
+
+
+def _format_html(site: CallSite) -> Value:
+    arguments = [each.without({"xss"}) for each in site.positional[1:]]
+    named = {name: each.without({"xss"}) for name, each in site.named.items()}
+    made = texts.brace_format(site.first, arguments, named, UNKNOWN) or UNKNOWN
+    return made.with_(flags=frozenset({"markup"}))
+
+
+def _markup(site: CallSite) -> Value:
+    # The sink has reported what is wrong with it.
+    made = site.first.without({"xss"})
+    return made.with_(flags=made.flags | {"markup"})
+
+
+def _mac(site: CallSite) -> Value:
+    values = site.all_arguments()
+    taints = frozenset(taint.step(MAC) for value in values for taint in value.all_taints())
+    return Value(taints=taints, flags=frozenset({"mac"})).without(DANGERS)
+
+
+def _partial(site: CallSite) -> Value:
+    if not site.positional:
+        return UNKNOWN
+    return Value(targets=(Bound(site.positional[0], tuple(site.positional[1:]), dict(site.named)),))
+
+
+def _quoted_words(site: CallSite) -> Value:
+    return Value(taints=Value(taints=site.taints()).without({"command"}).step("join").taints)
+
+
+def _split_words(site: CallSite) -> Value:
+    """``shlex.split``: the first word stays the first word of the known letters."""
+    first = site.first
+    letters = first.letters().split("\0", 1)[0].split()
+    if not first.taints and isinstance(first.constant, str):
+        return holding(Held("list", {(place,): constant(each) for place, each in enumerate(first.constant.split())}))
+    held = Held("list", {(place,): constant(each) for place, each in enumerate(letters)})
+    held.element = first.step("words")
+    return holding(held)
+
+
+def _relative(site: CallSite) -> Value:
+    first = site.first
+    return first.step("relative").with_(flags=first.flags | {"relative", "normalised"})
+
+
+def _common(site: CallSite) -> Value:
+    elements = [item for value in site.positional for held in value.holds for item in held.items()] or site.positional
+    tainted = [each for each in elements if each.all_taints()]
+    flags = frozenset({"common"} | ({"normalised"} if all("normalised" in each.flags for each in tainted) else set()))
+    return join_all(each.step("common") for each in tainted).with_(flags=flags) if tainted else UNKNOWN
+
+
+def _parsed_url(site: CallSite) -> Value:
+    return site.first.step("url").with_(flags=frozenset({"parsed"}))
+
+
+def _open_file(site: CallSite) -> Value:
+    """A file: what it holds is as untrusted as its name, for deserialising only."""
+    mode = site.argument(1, "mode")
+    path = (
+        site.first
+        if not site.is_method or site.within("io.", "codecs.", "aiofiles.", "gzip.", "bz2.")
+        else site.receiver
+    )
+    taints = path.step("content").without(DANGERS - {"deserialization"}).taints
+    name = path.letters().replace("\0", "")
+    writes = mode is not None and bool(mode.strings) and any(set("wax+") & set(each) for each in mode.strings)
+    log = writes and bool(re.search(r"\blogs?\b|\.log\b|_log\b", name))
+    return Value(taints=taints, names=frozenset({"open()"}), flags=frozenset({"log file"} if log else set()))
+
+
+_SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
+    **BUILTINS,
+    **dict.fromkeys(
+        ("open", "io.open", "codecs.open", "aiofiles.open", "gzip.open", "bz2.open", "lzma.open"), _open_file
+    ),
+    **dict.fromkeys(("hmac.new", "hmac.digest", "hmac.HMAC"), _mac),
+    **dict.fromkeys(("functools.partial", "partial"), _partial),
+    "shlex.join": _quoted_words,
+    "shlex.split": _split_words,
+    **dict.fromkeys(("os.path.relpath",), _relative),
+    **dict.fromkeys(("os.path.commonpath", "os.path.commonprefix"), _common),
+    **dict.fromkeys(
+        ("urllib.parse.urlparse", "urllib.parse.urlsplit", "urlparse", "urlparse.urlparse", "urlsplit"), _parsed_url
+    ),
+    **dict.fromkeys(
+        ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"), _markup
+    ),
+    **dict.fromkeys(
+        ("django.utils.safestring.mark_safe", "mark_safe", "SafeString", "django.utils.safestring.SafeString"), _markup
+    ),
+    **dict.fromkeys(("django.utils.html.format_html", "format_html"), _format_html),
+}
+
+
+def _by_name(site: CallSite) -> Value | None:
+    method = site.method
+    values = [*([site.receiver] if site.is_method else []), *site.positional, *site.named.values()]
+    if method == "escape" and not (site.is_method and site.receiver.names & {"pathlib.Path()"}):
+        return _escaped(site)
+    if method == "relative_to" and site.positional:
+        return _relative_to(site)
+    if method in {"hexdigest", "digest"} and "mac" in site.receiver.flags:
+        return site.receiver
+    if method in CONVERTERS:
+        if method in RAISING:
+            site.analysis.frame.state.facts |= facts_for(site.first.all_taints(), DANGERS)
+        if method == "int" and (folded := _folded_number(site)) is not None:
+            return folded
+        flags = frozenset({"number"}) if method in {"int", "float", "len", "round"} else frozenset()
+        return Value(flags=flags)
+    if method in REMOVES and not (method == "clean" and not site.within("bleach", "nh3")):
+        return _removed(site, values)
+    if method in NORMALISERS and (site.is_method or site.within("os.path", "pathlib", "posixpath", "path.", method)):
+        source = values[0] if values else UNKNOWN
+        if method in {"normpath", "abspath"} and source.parts and source.parts[0] == "/":
+            source = source.without({"dots"})  # Nothing lies above the root.
+        return source.with_(flags=source.flags | ({"normalised"} if method != "absolute" else set()), parts=())
+    return _by_name_of_text(site, values)
+
+
+def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
+    method = site.method
+    if method in SAME and values:
+        return _same(site)
+    if method in DECODERS and values:
+        return Value(taints=frozenset(_decoded(taint) for value in values for taint in value.all_taints()))
+    if method in {"split", "splitext", "splitdrive"} and site.within("os.path", "path."):
+        return site.first.step("split").with_(flags=frozenset({"tail"} if method == "split" else {"plain items"}))
+    if method == "maketrans":
+        return site.positional[2] if len(site.positional) > 2 else UNKNOWN
+    if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
+        return UNKNOWN
+    return None
+
+
+def _folded_number(site: CallSite) -> Value | None:
+    """``int("600", 8)``."""
+    text, base = site.first.constant, site.argument(1, "base")
+    number = base.constant if base is not None else 10
+    if not isinstance(text, str) or not isinstance(number, int):
+        return None
+    try:
+        return constant(int(text, number))
+    except ValueError:
+        return None
+
+
+def _relative_to(site: CallSite) -> Value:
+    """``path.relative_to(root)``, which raises where the path lies elsewhere."""
+    if "normalised" in site.receiver.flags:
+        checked = conditions.independent(site.receiver, site.positional[0])
+        site.analysis.frame.state.facts |= facts_for(checked, PATH)
+    return site.receiver
+
+
+def _removed(site: CallSite, values: list[Value]) -> Value:
+    dangers = REMOVES[site.method]
+    if site.method in {"quote"} and site.within("shlex.", "pipes."):
+        dangers = dangers | {"command"}
+    if site.method == "quote" and (safe := site.argument(1, "safe")) is not None and safe.constant == "":
+        dangers = DANGERS
+    taints = frozenset(taint for value in values for taint in value.all_taints())
+    return Value(taints=taints).step(site.method).without(dangers)
+
+
+def _decoded(taint: Taint) -> Taint:
+    kept = taint.neutral & {"deserialization", WHOLE}
+    return Taint(taint.source, (*taint.lineage, DECODED), frozenset(kept))
+
+
+def _same(site: CallSite) -> Value:
+    values = [*site.positional, *site.named.values()] or [site.receiver]
+    value = values[0]
+    if site.method == "str" and not site.is_method:
+        return value.with_(targets=(), names=value.names & {"pathlib.Path()"})
+    if site.method in {"BytesIO", "StringIO"}:
+        return value.with_(flags=value.flags | {"buffer"})
+    if site.method in {"set", "frozenset"}:
+        return value.with_(flags=value.flags | {"set"})
+    if site.method in {"getmembers", "getnames", "namelist", "infolist", "copy"} and site.is_method:
+        return site.receiver
+    return value
+
+
+def _default(site: CallSite) -> Value:
+    names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
+    method = site.method
+    if CLEAN_RESULTS.match(method) or any(TRUSTED_RECEIVER.search(name) for name in site.names):
+        return Value(names=names)
+    gathered = Value(taints=site.taints() | site.receiver.taints)
+    if site.is_method and method in {"get", "pop"} and not site.receiver.taints:
+        # Looked up in something that the program keeps.
+        default = site.argument(1, "default")
+        return Value(names=names) if default is None else default.with_(names=names)
+    if not gathered.taints:
+        return Value(names=names)
+    if SANITISER.search(method) and not site.is_method:
+        gathered = gathered.without(DANGERS)
+    flags = frozenset({"archive", "tar"}) & site.receiver.flags
+    return Value(taints=gathered.step(f"call:{method}").taints, names=names, flags=flags)

@@ -1,0 +1,250 @@
+"""What the parameters of a function may be that nobody in the file calls: a handler's, a command's, a library's."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from cosec.checking.python.engine import definitions
+from cosec.checking.python.engine.domain import alphabets
+from cosec.checking.python.engine.domain.program import Class, Function, last_name
+from cosec.checking.python.engine.domain.protocol import Analysis
+from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding
+from cosec.checking.python.engine.library import sources
+from cosec.checking.python.knowledge.words import words
+
+ROUTES = words(
+    "route get post put delete patch head options websocket websocket_route api_route view action api_view expose"
+    " view_config before_request after_request errorhandler endpoint"
+)
+HANDLER_METHODS = words("get post put delete patch head options prepare dispatch list create retrieve update")
+COMMANDS = frozenset({"command", "argument", "option", "group"})
+HANDLER_CLASSES = ("View", "Resource", "RequestHandler", "APIView", "HTTPEndpoint", "ViewSet", "Handler", "MethodView")
+FRAMEWORKS = ("fastapi", "flask", "quart", "django", "starlette", "bottle", "sanic", "aiohttp", "tornado", "cherrypy")
+INFRASTRUCTURE = words(
+    "self cls conn connection con db database cursor cur c session engine app client logger log env environment"
+    " loader context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock"
+    " ssh tx transaction dao repo repository api parser args_parser response resp writer"
+)
+"""Parameters that by their name are part of the program's own machinery."""
+
+MACHINERY = re.compile(
+    r"(Connection|Cursor|Session|Engine|Client|Logger|Pool|Database|DB|App|Flask|FastAPI|Environment|Settings|Config|Context|"
+    r"Executor|Lock|Queue|Parser|Bot|Response|Redis|Socket|Path|Store|Storage|Repository|Service|Manager|Event|Loop|Thread|"
+    r"Process|Type|Callable|Factory|Handler|Adapter|Stream|Reader|Writer|Enum|Protocol|None|Optional|Depends|Backend|Unpickler"
+    r"|Tasks|Signer|Serializer|Random|Counter|Namespace|Popen)$"
+)
+"""Types of the program's own machinery, rather than of what someone sent."""
+
+TEXTUAL = words(
+    "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping"
+    " Sequence Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace"
+    " FieldStorage MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
+)
+REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
+CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|\{(\w+):(\w+)\}|\(\?P<(\w+)>([^)]*)\)")
+HARMLESS_CONVERTERS = frozenset({"int", "float", "uuid"})
+
+
+def handler_kind(analysis: Analysis, function: Function) -> str:
+    """The framework whose requests the function answers; empty for any other function."""
+    framework = next((each for each in FRAMEWORKS if each in analysis.program.imported), "")
+    routed = [each for each in function.decorators if last_name(each) in ROUTES]
+    if routed and any(isinstance(each, ast.Call | ast.Attribute) for each in routed):
+        return framework or "flask"
+    names = [each.arg for each in function.parameters]
+    bases = set() if function.owner is None else function.owner.base_names()
+    if function.name in HANDLER_METHODS and any(base.endswith(HANDLER_CLASSES) for base in bases):
+        return framework or "view"
+    if function.name in {"lambda_handler", "handler"} and names[:1] == ["event"]:
+        return "lambda"
+    if "start_response" in names:
+        return "wsgi"
+    if (
+        names[:1] in (["request"], ["req"])
+        and function.owner is None
+        and framework in {"django", "aiohttp", "starlette"}
+    ):
+        return framework
+    return ""
+
+
+def parameter_values(analysis: Analysis, function: Function, kind: str) -> dict[str, Value]:
+    """Values of all parameters; ``kind`` is the framework of `handler_kind`."""
+    names = {each.arg: parameter_value(analysis, function, each, kind) for each in function.parameters}
+    arguments = function.node.args
+    for extra, held in ((arguments.vararg, "tuple"), (arguments.kwarg, "dict")):
+        if extra is not None:
+            names[extra.arg] = holding(Held(held, element=_incoming(function, extra.arg, kind)))
+    return names
+
+
+def _incoming(function: Function, name: str, kind: str) -> Value:
+    return sources.incoming("remote" if kind else "parameter", f"parameter {name!r} of {function.name}()")
+
+
+def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, kind: str) -> Value:
+    """The value of one parameter."""
+    name, annotation = parameter.arg, parameter.annotation
+    types = sources.type_names(annotation) if annotation is not None else set()
+    if types & REQUEST_TYPES or (name in {"request", "req"} and not types & TEXTUAL):
+        return Value(flags=frozenset({"request"}))
+    fixed = _known_value(analysis, function, parameter, kind, types)
+    if fixed is not None:
+        return fixed
+    value = _typed_value(analysis, function, parameter, kind, types)
+    if value is not None:
+        return value
+    default = function.defaults.get(name)
+    if not types and not kind:
+        if name in INFRASTRUCTURE or name.endswith(
+            ("_conn", "_connection", "_cursor", "_client", "_session", "_logger")
+        ):
+            return Value(names=frozenset({f"<{name}>"}))
+        if default is not None and isinstance(default.constant, int | float):
+            return default.with_(exact=False)
+    found = _incoming(function, name, kind)
+    if types & {"Path", "PurePath", "PathLike"}:
+        found = found.with_(flags=frozenset({"path"}))
+    return found.without(_pattern_of(annotation, _default_node(function, name)))
+
+
+def _known_value(
+    analysis: Analysis, function: Function, parameter: ast.arg, kind: str, types: set[str]
+) -> Value | None:
+    """For parameters of which type, decorator or default say all; None for others."""
+    name, annotation = parameter.arg, parameter.annotation
+    harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
+    if any(last_name(each) in COMMANDS for each in function.decorators):
+        return _command_value(function, name, harmless)
+    if types & {"TarFile", "ZipFile"}:
+        return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
+    dependency = _dependency(analysis, _default_node(function, name), annotation)
+    if dependency is not None:
+        return dependency
+    return UNKNOWN if harmless or (kind and _converted(function, name)) else None
+
+
+def _dependency(analysis: Analysis, *nodes: ast.expr | None) -> Value | None:
+    """The value of FastAPI's ``Depends(function)``."""
+    for node in nodes:
+        for each in ast.walk(node) if node is not None else ():
+            if not (isinstance(each, ast.Call) and last_name(each) in {"Depends", "Security"}):
+                continue
+            targets = analysis.evaluate(each.args[0]).targets if each.args else ()
+            for target in targets:
+                if isinstance(target, Function):
+                    names = parameter_values(analysis, target, "fastapi")
+                    return analysis.entered(definitions.run_function(analysis, target, names))
+            return UNKNOWN
+    return None
+
+
+def _typed_value(
+    analysis: Analysis, function: Function, parameter: ast.arg, kind: str, types: set[str]
+) -> Value | None:
+    for owner in analysis.classes:
+        if owner.name in types and types - {"list", "List", "Annotated", "Optional", "None"} == {owner.name}:
+            return instance_from_outside(analysis, owner, _incoming(function, parameter.arg, kind))
+    if types and not types & TEXTUAL and not (kind and types - {"None", "Optional"} and not _external(types)):
+        if kind in {"fastapi", "starlette"} and parameter.arg not in function.defaults:
+            return None
+        if not any(MACHINERY.search(each) for each in types) and all(each[:1].isupper() for each in types):
+            return None
+        return Value(names=frozenset(f"{each}()" for each in types))
+    return None
+
+
+def _external(types: set[str]) -> bool:
+    return any(each[:1].isupper() for each in types)
+
+
+def instance_from_outside(analysis: Analysis, owner: Class, incoming: Value) -> Value:
+    """An object of the program's class whose fields an outsider chose, as far as their types and validators let him."""
+    held = Held("instance", owner=owner, depth=-1)
+    for name, annotation in owner.annotated_fields().items():
+        value = incoming.step(f".{name}").without(_pattern_of(annotation, _field_default(owner, name)))
+        if sources.is_harmless_type(analysis, annotation):
+            value = UNKNOWN
+        held.fields[name] = value
+    if not held.fields:
+        held.element = incoming if owner.member("__init__") is None and owner.bases else None
+    for member in owner.members.values():
+        for target in member.targets:
+            if isinstance(target, Function) and target.decorated("validator", "field_validator"):
+                _validate(analysis, target, held)
+    return holding(held)
+
+
+def _validate(analysis: Analysis, validator: Function, held: Held) -> None:
+    for decorator in validator.decorators:
+        if isinstance(decorator, ast.Call):
+            for each in decorator.args:
+                name = each.value if isinstance(each, ast.Constant) else None
+                if isinstance(name, str) and name in held.fields:
+                    before = analysis.frame.state.copy()
+                    value = definitions.call_function(analysis, validator, [UNKNOWN, held.fields[name]], {}, UNKNOWN)
+                    held.fields[name] = value.baked(analysis.frame.state.facts)
+                    analysis.frame.state.become(before)
+
+
+def _field_default(owner: Class, name: str) -> ast.expr | None:
+    for statement in owner.node.body:
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == name:
+            return statement.value
+    return None
+
+
+def _default_node(function: Function, name: str) -> ast.expr | None:
+    arguments = function.node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    pairs = [
+        *zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return next((default for parameter, default in pairs if parameter.arg == name), None)
+
+
+def _pattern_of(*nodes: ast.expr | None) -> frozenset[str]:
+    """Dangers that ``Query(pattern=…)`` and its like rule out."""
+    for node in nodes:
+        for each in ast.walk(node) if node is not None else ():
+            if isinstance(each, ast.keyword) and each.arg in {"pattern", "regex"}:
+                pattern = each.value.value if isinstance(each.value, ast.Constant) else None
+                return alphabets.ruled_out_by_match(str(pattern), whole=False) if pattern else frozenset()
+    return frozenset()
+
+
+def _converted(function: Function, name: str) -> bool:
+    """Whether the route lets only numbers and the like through."""
+    for decorator in function.decorators:
+        for node in ast.walk(decorator):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for match in CONVERTER.finditer(node.value):
+                    if match[2] == name and match[1] in HARMLESS_CONVERTERS:
+                        return True
+                    if match[3] == name and match[4] in HARMLESS_CONVERTERS:
+                        return True
+    return False
+
+
+def _command_value(function: Function, name: str, harmless: bool) -> Value:
+    """A parameter of a click or typer command."""
+    if harmless:
+        return UNKNOWN
+    for decorator in function.decorators:
+        if not isinstance(decorator, ast.Call) or last_name(decorator) not in {"argument", "option"}:
+            continue
+        flags = [each.value for each in decorator.args if isinstance(each, ast.Constant)]
+        if name not in [str(each).lstrip("-").replace("-", "_").lower() for each in flags]:
+            continue
+        for keyword in decorator.keywords:
+            if keyword.arg == "is_flag" or (
+                keyword.arg == "type"
+                and last_name(keyword.value) in {"int", "float", "Choice", "INT", "IntRange", "UUID"}
+            ):
+                return UNKNOWN
+    default = function.defaults.get(name)
+    if default is not None and isinstance(default.constant, int | float):
+        return constant(default.constant)
+    return sources.incoming("argv", f"option {name}")

@@ -1,0 +1,84 @@
+"""Tables of functions outside the program by what they do to text: convert, clean, normalise, decode, or end it."""
+
+import re
+
+from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+from cosec.checking.python.knowledge.words import words
+
+CONVERTERS = words(
+    "int float bool complex len ord hash id round abs sum divmod UUID Decimal Fraction ip_address ip_network"
+    " IPv4Address IPv6Address IPv4Network IPv6Network strptime fromisoformat fromtimestamp isinstance issubclass"
+    " callable hasattr type hexdigest md5 sha1 sha256 sha512 blake2b crc32 uuid3 uuid4 uuid5 ObjectId getsize"
+    " getmtime safe_int token_hex token_urlsafe b64encode urlsafe_b64encode b32encode hexlify b16encode inet_aton"
+    " inet_pton parse_date secure_filename slugify get_valid_filename escape_filter_chars generate_password_hash"
+    " hashpw check_password_hash urandom randint choice_index monotonic time timedelta date datetime is_ip"
+)
+"""Functions whose result can do no harm, or that raise on text that is not what they convert."""
+
+RAISING = words(
+    "int float UUID Decimal ip_address ip_network IPv4Address IPv6Address strptime fromisoformat inet_aton"
+    " inet_pton ObjectId"
+)
+"""Those of them that vouch for the text that they did not refuse."""
+
+REMOVES: dict[str, frozenset[str]] = {
+    "quote": frozenset({"command", "sql", "xss", "log", "deserialization"}),
+    "basename": PATH,
+    "safe_join": PATH,
+    "repr": frozenset({"log"}),
+    "ascii": frozenset({"log"}),
+    "dumps": frozenset({"log"}),
+    **dict.fromkeys(("quote_plus", "urlencode"), DANGERS),
+    **dict.fromkeys(
+        (
+            "escape_string",
+            "literal",
+            "bindparams",
+            "params",
+            "Identifier",
+            "Literal",
+            "quote_ident",
+            "quote_identifier",
+        ),
+        frozenset({"sql"}),
+    ),
+    **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
+    **dict.fromkeys(
+        words(
+            "clean escapejs strip_tags conditional_escape force_escape escape_html html_escape sanitize_html"
+            " xml_escape quoteattr format_html_join json_script linebreaks urlize"
+        ),
+        frozenset({"xss"}),
+    ),
+    **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
+}
+"""Last part of the name → dangers that its result no longer has."""
+
+NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
+SAME = words(
+    "str bytes bytearray memoryview list tuple set frozenset iter sorted reversed force_str force_text smart_str"
+    " text_type unicode fspath expanduser expandvars normcase Path PurePath PosixPath WindowsPath PurePosixPath"
+    " BytesIO StringIO fsdecode fsencode normalize deepcopy copy cast getmembers getnames namelist infolist intern"
+    " unescape_none to_thread run_in_threadpool dedent nullcontext closing enter_async_context enter_context"
+    " aclosing"
+)
+"""Functions that give the text or container that they got."""
+
+DECODERS = words(
+    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode"
+    " unhexlify fromhex decompress unescape loads_json parse_qs parse_qsl"
+)
+CLEAN_RESULTS = re.compile(
+    r"^((find|get|load|fetch|lookup|query|search|list|count|select)_\w+|execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
+    r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
+    r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|walk|scandir|i?glob|iterdir|rglob|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
+    r"critical|exception|log|print|redirect|url_for|flash|render\w*|template|jsonify|JsonResponse|JSONResponse|"
+    r"send_file|send_from_directory|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|"
+    r"sleep|write_text|write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"
+)
+TRUSTED_RECEIVER = re.compile(
+    r"\.objects\b|\.query\b|<\w+>|\.cursor\(\)|connect\(\)|getLogger\(\)|Session|create_engine\(\)"
+)
+SANITISER = re.compile(
+    r"sanit|escape|quote|clean|valid|secure|whitelist|allowlist|normali[sz]e_name|safe", re.IGNORECASE
+)

@@ -1,0 +1,22 @@
+"""In what respects text can be harmful, and the characters that each kind of harm needs."""
+
+DANGERS = frozenset({"sql", "command", "dots", "absolute", "xss", "deserialization", "log", "regex"})
+"""Every danger. A path has two: climbing with ``..`` (``dots``), and starting anew at the root (``absolute``)."""
+
+PATH = frozenset({"dots", "absolute"})
+"""The dangers of a path."""
+
+NO_DANGERS: frozenset[str] = frozenset()
+"""The empty set, typed."""
+
+NEEDED: dict[str, frozenset[str]] = {
+    "sql": frozenset("'\"`;()=\\ \t\n,#*/"),
+    "command": frozenset(";|&$`\n<>()"),
+    "xss": frozenset("<\"'"),
+    "deserialization": frozenset("'\"`;()=\\ \t\n!<>{}[]"),
+    "regex": frozenset("()[]{}*+?|\\^$"),
+}
+"""Danger -> characters. Text without any of these characters is harmless in that respect."""
+
+TRAVERSALS = ("..", "../x", "/etc/passwd", "a/../../x", "./../x", "/../x", "a/..")
+"""Paths that leave the folder they are joined to: probes for a regular expression that checks a path."""

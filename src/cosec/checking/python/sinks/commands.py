@@ -1,0 +1,128 @@
+"""py/command-injection: untrusted text that a shell reads, or that names the program to run."""
+
+import re
+
+from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.values import LEADING, WHOLE, Value, join_all
+from cosec.checking.python.knowledge.words import words
+
+PATTERN = "py/command-injection"
+SHELL = words(
+    "os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4"
+    " subprocess.getoutput subprocess.getstatusoutput commands.getoutput commands.getstatusoutput"
+    " asyncio.create_subprocess_shell asyncio.subprocess.create_subprocess_shell platform.popen posix.system"
+    " pexpect.run pexpect.runu invoke.run fabric.operations.run fabric.operations.local fabric.api.run"
+    " fabric.api.local fabric.api.sudo"
+)
+RUNNERS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
+EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")
+REMOTE = frozenset({"exec_command", "create_subprocess_shell", "subprocess_shell"})
+SHELLS = re.compile(
+    r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
+)
+SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|-command|-encodedcommand)$", re.IGNORECASE)
+KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    if site.names & SHELL or (site.is_method and site.method in REMOTE):
+        _report(site, site.argument(0, "cmd", "command"))
+        return
+    if (
+        site.is_method
+        and site.method in {"run", "sudo", "local"}
+        and any(re.search(r"Connection\(\)|Context\(\)|Group\(\)|<c>|<ctx>|<context>", name) for name in site.names)
+    ):
+        _report(site, site.argument(0, "command"))
+        return
+    if any(EXEC.match(name) for name in site.names):
+        place = 1 if site.method.startswith("spawn") else 0
+        _program(site, site.argument(place, "file", "path"))
+        _arguments(site, [item for each in site.positional[place + 1 :] for item in _words(each) or [each]])
+        return
+    if site.within("asyncio.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"):
+        _program(site, site.argument(0, "program"))
+        _arguments(site, site.positional)
+        return
+    if site.method in RUNNERS and site.within(
+        "subprocess.", "subprocess32.", "sp.", "gevent.subprocess.", *RUNNERS, "anyio."
+    ):
+        _subprocess(site)
+
+
+def _subprocess(site: CallSite) -> None:
+    command = site.argument(0, "args", "command")
+    if command is None:
+        return
+    if _may_use_shell(site):
+        whole = [taint for taint in command.taints if taint.source.kind == "parameter" and WHOLE not in taint.neutral]
+        shell = site.argument(8, "shell")
+        if whole and shell is not None and shell.all_taints():
+            return  # A wrapper whose caller chooses both.
+        first = [held.fields.get((0,), held.element) for held in command.held("list", "tuple")]
+        _report(site, join_all(each for each in first if each is not None) if first else command)
+        return
+    words = _words(command)
+    if words:
+        _program(site, words[0])
+        _arguments(site, words)
+    else:
+        # Without a shell the whole text, or the first of its words, names the program.
+        _program(site, command)
+
+
+def _may_use_shell(site: CallSite) -> bool:
+    shell = site.argument(8, "shell")
+    if shell is None:
+        return False
+    return any(bool(each) for each in shell.constants) if shell.exact else True
+
+
+def _words(command: Value) -> list[Value]:
+    found: list[Value] = []
+    for held in command.held("list", "tuple"):
+        found += held.items()
+    return found
+
+
+def _program(site: CallSite, value: Value | None) -> None:
+    """The program to run: harmful where an outsider chose how it starts."""
+    if value is None:
+        return
+    for taint in site.analysis.harmful(value, "command", KINDS - {"argv"}):
+        if LEADING in taint.neutral or (taint.source.kind == "parameter" and "cmd" not in taint.source.text + "cmd"):
+            continue
+        if taint.source.kind == "parameter":
+            continue  # A function that runs the program that it is told to.
+        site.analysis.report(PATTERN, site.node, "An outsider chooses the program to run", taint.source)
+        return
+
+
+def _arguments(site: CallSite, words: list[Value]) -> None:
+    """Arguments of which one is a shell's command: ``["sh", "-c", command]``."""
+    for place, word in enumerate(words):
+        program = word.constant
+        if not isinstance(program, str) or not SHELLS.search(program):
+            continue
+        rest = words[place + 1 :]
+        if re.search(r"(^|/)(ssh|busybox|watch)$", program):
+            for each in rest:
+                if any(WHOLE in taint.neutral for taint in each.all_taints()):
+                    _report(site, each)
+            return
+        option = next(
+            (n for n, each in enumerate(rest) if isinstance(each.constant, str) and SHELL_OPTIONS.match(each.constant)),
+            None,
+        )
+        if option is not None:
+            windows = program.lower().startswith(("cmd", "power", "pwsh"))
+            for each in rest[option + 1 :] if windows else rest[option + 1 : option + 2]:
+                _report(site, each)
+        return
+
+
+def _report(site: CallSite, command: Value | None) -> None:
+    for taint in site.analysis.harmful(command, "command", KINDS) if command is not None else ():
+        site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a shell command", taint.source)
+        return

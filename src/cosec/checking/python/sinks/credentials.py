@@ -1,0 +1,217 @@
+"""py/hardcoded-credentials: passwords and keys written into the program."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.values import UNKNOWN, Value
+from cosec.checking.python.knowledge.words import words
+
+PATTERN = "py/hardcoded-credentials"
+PASSWORD = re.compile(
+    r"(^|_)(pass|passwd|password|passphrase|pwd|pswd|passcode|pin_code)\d?$|(^|_)db_?pass", re.IGNORECASE
+)
+KEY = re.compile(
+    r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|"
+    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|"
+    r"app_?key|webhook_?secret)$",
+    re.IGNORECASE,
+)
+PLACEHOLDER = re.compile(
+    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
+    r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",
+    re.IGNORECASE,
+)
+UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
+"""What a variable of the environment is called, rather than a password."""
+
+URL = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
+DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
+STRING = re.compile(
+    r"\b(server|host|user|uid|user id|dbname|database)\s*=.*\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)",
+    re.IGNORECASE,
+)
+TOKEN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\S|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|"
+    r"\bsk_live_\w{10,}|\bxox[abprs]-[\w-]{10,}"
+)
+"""What some services' keys look like."""
+
+AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
+HASH = re.compile(r"^[0-9a-f]{32,128}$|^\$2[aby]\$|^pbkdf2|^\$argon2", re.IGNORECASE)
+MESSAGE = "A credential is written into the program"
+NO_CREDENTIALS = words(
+    "getpass add_argument Field Form Query Header Body input prompt option argument getenv get CharField"
+    " PasswordField StringField Column TextField label Label Entry setdefault print info debug warning error log"
+    " find_element fill locator click getattr hasattr check_password_hash generate_password_hash hashpw"
+    " HTTPException ValueError namedtuple url_for render_template"
+)
+THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
+SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth"})
+KEYED: dict[str, int] = {
+    "jwt.encode": 1,
+    "jwt.decode": 1,
+    "jose.jwt.encode": 1,
+    "jose.jwt.decode": 1,
+    "hmac.new": 0,
+    "hmac.digest": 0,
+    "cryptography.fernet.Fernet": 0,
+    "Fernet": 0,
+    "itsdangerous.URLSafeSerializer": 0,
+    "itsdangerous.URLSafeTimedSerializer": 0,
+    "itsdangerous.TimestampSigner": 0,
+    "itsdangerous.Signer": 0,
+    "Crypto.Cipher.AES.new": 0,
+    "AES.new": 0,
+}
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    if site.method in NO_CREDENTIALS and not (site.method == "get" and site.within("requests", "httpx")):
+        return
+    for name, value in site.named.items():
+        if _is_credential_name(name) and _written(value, name):
+            _report(site)
+        if name == "auth":
+            _pair(site, value)
+    _check_places(site)
+    if site.called_last({"compare_digest"}) and len(site.positional) == 2 and len(site.node.args) == 2:
+        _compared(site.analysis, site.node, site.node.args, site.positional)
+        _digested(site)
+    for value in [*site.positional, *site.named.values()]:
+        _address(site.analysis, site.node, value, site.method in {"connect", "create_engine", "create_pool"})
+
+
+def _digested(site: CallSite) -> None:
+    """``compare_digest`` is for secrets: a text of the program on one side is one, whatever the other is called."""
+    written = [_written(value, "password") for value in site.positional]
+    if any(written) and not all(value.constants for value in site.positional):
+        _report(site)
+
+
+def _check_places(site: CallSite) -> None:
+    """Functions that take a password or key at a known place."""
+    place = 2 if site.method in THIRD and _database(site) else 1 if site.method in SECOND else None
+    if place is not None and place < len(site.positional) and _written(site.positional[place], "password"):
+        _report(site)
+    for name, place in KEYED.items():
+        key = site.argument(place, "key", "secret_key") if name in site.names else None
+        if key is not None and _written(key, "secret_key"):
+            _report(site)
+
+
+def _database(site: CallSite) -> bool:
+    return not site.within("sqlite3.", "socket.")
+
+
+def _report(site: CallSite) -> None:
+    site.analysis.report(PATTERN, site.node, MESSAGE)
+
+
+def _pair(site: CallSite, value: Value) -> None:
+    for held in value.held("tuple"):
+        if _written(held.fields.get((1,), UNKNOWN), "password"):
+            _report(site)
+
+
+def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> None:
+    for each in value.constants:
+        if not isinstance(each, str):
+            continue
+        if TOKEN.search(each):
+            analysis.report(PATTERN, node, MESSAGE)
+        found = URL.search(each) or STRING.search(each) or (DSN.search(each) if dsn else None)
+        if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
+            analysis.report(PATTERN, node, MESSAGE)
+
+
+def _is_credential_name(name: str) -> bool:
+    return bool(PASSWORD.search(name) or KEY.search(name))
+
+
+def _written(value: Value, name: str) -> bool:
+    """Whether a value may be a credential that the program's text contains."""
+    texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
+    for each in texts:
+        if not isinstance(each, str) or not each or UPPER_NAME.search(each):
+            continue
+        if PLACEHOLDER.search(each) and not _sentence(each, name):
+            continue
+        if KEY.search(name) and len(each) < 6:
+            continue
+        return True
+    return False
+
+
+def _sentence(text: str, name: str) -> bool:
+    """A pass phrase may have spaces, and a password be all capitals; a name of a variable has underscores."""
+    return (
+        bool(PASSWORD.search(name))
+        and " " in text
+        and text[0].isalnum()
+        and not text.rstrip().endswith((":", "?", "."))
+        and len(text) < 40
+    )
+
+
+def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
+    """Look at ``password = "…"`` and ``{"password": "…"}``."""
+    if _is_credential_name(name) and _written(value, name):
+        if name.isupper() and str(value.constant).lower() == name.lower():
+            return  # The name of a field.
+        analysis.report(PATTERN, node, MESSAGE)
+    elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
+        for each in value.constants:
+            if isinstance(each, str) and (
+                AUTHORIZATION.match(each) or (name.lower() != "authorization" and len(each) > 7)
+            ):
+                analysis.report(PATTERN, node, MESSAGE)
+    else:
+        _address(analysis, node, value, dsn=False)
+
+
+def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
+    """Look at ``password == "…"``."""
+    sides = [node.left, *node.comparators]
+    if len(sides) != 2:
+        return
+    if isinstance(kind, ast.Eq | ast.NotEq):
+        _compared(analysis, node, sides, [left, right])
+    elif isinstance(kind, ast.In | ast.NotIn) and _names_password(sides[0], left):
+        items = [item for held in right.holds if held.kind != "dict" for item in held.items()]
+        if any(_written(item, "password") for item in items):
+            analysis.report(PATTERN, node, MESSAGE)
+
+
+def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values: list[Value]) -> None:
+    if all(isinstance(side, ast.Tuple) for side in sides):
+        first, second = sides
+        assert isinstance(first, ast.Tuple)
+        assert isinstance(second, ast.Tuple)
+        for one, two in zip(first.elts, second.elts, strict=False):
+            _compared(analysis, node, [one, two], [analysis.evaluate(one), analysis.evaluate(two)])
+        return
+    for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
+        if _names_password(side, value) and _written(other, "password"):
+            analysis.report(PATTERN, node, MESSAGE)
+        hashed = re.search(r"hash|digest|md5|sha\d|crypt", ast.unparse(side), re.IGNORECASE)
+        if hashed and any(isinstance(each, str) and HASH.match(each) for each in other.constants):
+            analysis.report(PATTERN, node, MESSAGE)
+
+
+def _names_password(side: ast.expr, value: Value) -> bool:
+    """Whether one side of a comparison is, by its name or origin, a password or key that was presented."""
+    if isinstance(side, ast.Constant):
+        return False
+    words = [side.id] if isinstance(side, ast.Name) else [side.attr] if isinstance(side, ast.Attribute) else []
+    if isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr in {"strip", "encode"}:
+        return _names_password(side.func.value, value)
+    steps = [step.strip("[].") for taint in value.taints for step in taint.lineage[-2:]]
+    names = [*words, *steps, *(match for step in steps for match in re.findall(r"'(\w+)'", step))]
+    return any(
+        PASSWORD.search(each) or KEY.search(each) or re.search(r"api[-_]?key|auth[-_]?token", each, re.IGNORECASE)
+        for each in names
+    )

@@ -1,0 +1,132 @@
+"""py/incomplete-host-check: a test of an address that an attacker's own host passes.
+
+The program's own test is tried on addresses that lead elsewhere; one that passes proves it incomplete.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.values import Value
+from cosec.checking.python.engine.library import conditions
+
+PATTERN = "py/incomplete-host-check"
+MESSAGE = "Hosts of others pass this check"
+TOP_LEVEL = (
+    r"(com|org|net|io|edu|gov|co|dev|app|de|uk|fr|eu|us|info|biz|me|tv|ai|cloud|example|test|local|internal|localhost|ch|at|nl|it|"
+    r"es|jp|cn|ru|br|in|au|ca|site|online|shop|store|tech|xyz|int|mil|lan|corp|intranet|invalid)"
+)
+DOMAIN = re.compile(rf"(?:[a-z0-9-]+\.)+{TOP_LEVEL}(?![a-z0-9_-])", re.IGNORECASE)
+SUBJECT = re.compile(
+    r"url|uri|host|domain|origin|refer|target|link|redirect|next|callback|netloc|dest|goto|return_to|site|server|addr",
+    re.IGNORECASE,
+)
+HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
+EVIL = "evil.net"
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    analysis, node = site.analysis, site.node
+    if (
+        site.method in {"startswith", "endswith", "find", "index", "count", "rfind"}
+        and site.is_method
+        and site.positional
+    ):
+        first = site.positional[0]
+        texts = first.strings or tuple(each for held in first.holds for item in held.items() for each in item.strings)
+        subject = node.func.value if isinstance(node.func, ast.Attribute) else node
+        for text in texts:
+            _try(analysis, node, subject, site.receiver, text, _text_test(site.method, text))
+    elif site.method in {"match", "search", "fullmatch", "findall"}:
+        _regex(site)
+
+
+def _text_test(method: str, text: str) -> Callable[[str], bool]:
+    if method == "startswith":
+        return lambda probe: probe.startswith(text)
+    if method == "endswith":
+        return lambda probe: probe.endswith(text)
+    return lambda probe: text in probe
+
+
+def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
+    """Look at ``"example.com" in address``."""
+    if not isinstance(kind, ast.In | ast.NotIn) or right.holds:
+        return
+    for text in left.strings:
+        _try(analysis, node, node.comparators[0], right, text, _text_test("in", text))
+
+
+def _pattern_test(compiled: re.Pattern[str], method: str) -> Callable[[str], bool]:
+    return lambda probe: bool(getattr(compiled, method)(probe))
+
+
+def _regex(site: CallSite) -> None:
+    pattern, text, flags = conditions.regex_parts(site)
+    if pattern is None or text is None:
+        return
+    for each in pattern.strings:
+        try:
+            compiled = re.compile(each, flags)
+        except (re.error, OverflowError, RecursionError):
+            continue
+        subject = next((argument for argument in reversed(site.node.args)), site.node)
+        if len(each) > 200:
+            continue
+        _try(site.analysis, site.node, subject, text, each, _pattern_test(compiled, site.method))
+
+
+def _try(
+    analysis: Analysis, node: ast.expr, subject: ast.expr, value: Value, text: str, accepts: Callable[[str], bool]
+) -> None:
+    plain = re.sub(r"\\(.)", r"\1", re.sub(r"\(\?:?|[()?^$]", "", text))
+    domain = DOMAIN.search(plain)
+    if domain is None or text.startswith("@"):
+        return
+    if not value.taints and not SUBJECT.search(ast.unparse(subject)):
+        return
+    name = domain[0].lstrip(".-")
+    words = set(re.findall(r"[a-z0-9]{2,}", plain.lower())) | {"www", "a"}
+    kind = _subject_kind(subject, value)
+    if any(accepts(probe) for probe in probes(name, kind, words)):
+        analysis.report(PATTERN, node, MESSAGE)
+
+
+def _subject_kind(subject: ast.expr, value: Value) -> str:
+    name = ast.unparse(subject).lower()
+    steps = [step for taint in value.taints for step in taint.lineage]
+    if any(step in HOST_STEPS or step == "split" for step in steps) or re.search(r"host|netloc|domain", name):
+        return "host"
+    return "origin" if "origin" in name else "address"
+
+
+def probes(domain: str, kind: str, words: set[str]) -> list[str]:
+    """Addresses or hosts that are not ``domain``'s, written so that careless tests take them for it.
+
+    Args:
+        domain: Such as ``www.example.com``.
+        kind: ``host``, ``origin`` (scheme and host) or ``address``.
+        words: Other names in the test, such as ``www``.
+    """
+    dots = [place for place, letter in enumerate(domain) if letter == "."]
+    disguised = [f"{domain[:place]}x{domain[place + 1 :]}" for place in dots]
+    disguised += [f"{word}x{domain}" for word in words if not domain.startswith(word)]
+    # A domain with another dot in place is still someone else's only if its end changed.
+    hosts = [f"{domain}.{EVIL}", f"evil{domain}", *disguised]
+    hosts += [f"{word}.{domain}.{EVIL}" for word in words] + [f"{word}.evil{domain}" for word in ("www",)]
+    hosts = [host for host in hosts if not host.endswith(f".{domain}") and host != domain]
+    if kind == "host":
+        return hosts
+    schemes = ("https://", "http://")
+    found = [f"{scheme}{host}{tail}" for scheme in schemes for host in hosts for tail in ("", "/", "/a", ":443/")]
+    if kind == "origin":
+        return found
+    ends = [f"{domain}@{EVIL}/", f"{domain}:a@{EVIL}/", f"{EVIL}/{domain}", f"{EVIL}/{domain}/", f"{EVIL}/?u={domain}"]
+    ends += [f"{EVIL}/.{domain}", f"{EVIL}/.{domain}/", f"{EVIL}/a.{domain}/", f"{EVIL}#{domain}/"]
+    ends += [f"{EVIL}/?u={scheme}{domain}/" for scheme in schemes]
+    ends += [f"{EVIL}/{word}.{domain}/" for word in words]
+    return found + [scheme + end for scheme in schemes for end in ends]

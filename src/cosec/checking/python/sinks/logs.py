@@ -1,0 +1,86 @@
+"""py/log-injection: untrusted text in a log with its line breaks."""
+
+import re
+
+from cosec.checking.python.engine.domain import texts
+from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.values import Held, Value, holding
+
+PATTERN = "py/log-injection"
+METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "critical", "exception", "log", "fatal", "msg", "trace"}
+)
+LOGGERS = (
+    "logging.",
+    "getLogger()",
+    ".logger",
+    "logger.",
+    "log.",
+    "<log",
+    "structlog",
+    "loguru",
+    "LOG.",
+    "LOGGER.",
+    "_log",
+)
+KINDS = frozenset({"remote", "input", "parameter", "download"})
+
+OUTSIDERS = re.compile(
+    r"'\w*(user|input|agent|query|email|comment|payload|header|login|search|request|client|remote|message|msg|event|subject|"
+    r"body|review|feedback|referer|referrer|ip|name|title|term|action|term|text|data)'",
+    re.IGNORECASE,
+)
+"""Parameters that by their name hold what someone outside wrote."""
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    if site.method in METHODS and _is_logger(site):
+        place = 1 if site.method == "log" else 0
+        _report(site, _line(site, place))
+    elif site.called("syslog.syslog"):
+        _report(site, site.positional[-1] if site.positional else None)
+    elif site.is_method and site.method in {"write", "writelines"} and "log file" in site.receiver.flags:
+        _report(site, site.argument(0, "s"))
+    elif site.called("print") and "log file" in site.named.get("file", Value()).flags:
+        for value in site.positional:
+            _report(site, value)
+
+
+def _is_logger(site: CallSite) -> bool:
+    if site.called(*(f"{name}.{site.method}" for name in ("logging", "logger", "log", "LOG", "app.logger"))):
+        return True
+    return any(part in name for name in site.names for part in LOGGERS) and not site.within("math.", "numpy.", "np.")
+
+
+def _line(site: CallSite, place: int) -> Value | None:
+    """The line that is written: the message with its arguments filled in."""
+    message = site.argument(place, "msg", "message")
+    if message is None:
+        return None
+    operands = site.positional[place + 1 :]
+    if not operands:
+        return message
+    first = operands[0]
+    operand = first if len(operands) == 1 and first.held("dict") else _tuple(operands)
+    filled = texts.percent_format(message, operand)
+    if filled is None:
+        return Value(taints=message.all_taints() | Value(holds=operand.holds).all_taints())
+    return filled
+
+
+def _tuple(values: list[Value]) -> Value:
+    return holding(Held("tuple", {(place,): value for place, value in enumerate(values)}))
+
+
+def _report(site: CallSite, text: Value | None) -> None:
+    if text is None:
+        return
+    for held in text.holds:
+        if held.kind in {"dict", "list", "tuple", "set"}:
+            return  # Shown by repr().
+    for taint in site.analysis.harmful(text, "log", KINDS):
+        if taint.source.kind == "parameter" and not OUTSIDERS.search(taint.source.text):
+            continue  # Most functions log what they are given.
+        site.analysis.report(PATTERN, site.node, "Untrusted text can forge lines of the log", taint.source)
+        return

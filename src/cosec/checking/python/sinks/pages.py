@@ -1,0 +1,243 @@
+"""py/cross-site-scripting and py/template-without-escaping: untrusted text that a browser takes for markup."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
+from cosec.checking.python.knowledge.words import words
+
+PATTERN = "py/cross-site-scripting"
+TEMPLATE_RULE = "py/template-without-escaping"
+MESSAGE = "Untrusted text is put into a page without escaping"
+KINDS = frozenset({"remote", "parameter", "input", "download"})
+TEXT_FRAMEWORKS = frozenset({"flask", "quart", "bottle", "cherrypy", "wsgi"})
+"""Frameworks that send a text which a handler returns as HTML."""
+
+RESPONSES = words(
+    "Response make_response HttpResponse HTMLResponse StreamingHttpResponse HttpResponseBadRequest HttpResponseNotFound"
+    " HttpResponseForbidden HttpResponseServerError"
+)
+MARKUP = frozenset({"Markup", "mark_safe", "SafeString", "SafeText"})
+ENVIRONMENTS = frozenset(
+    {
+        "jinja2.Environment",
+        "jinja2.environment.Environment",
+        "jinja2.sandbox.SandboxedEnvironment",
+        "jinja2.sandbox.ImmutableSandboxedEnvironment",
+        "SandboxedEnvironment",
+        "jinja2.nativetypes.NativeEnvironment",
+        "jinja2.Environment.overlay",
+    }
+)
+TEMPLATES = frozenset({"jinja2.Template", "jinja2.environment.Template"})
+UNESCAPED = re.compile(r"\{\{[^}]*\|\s*safe\b|\{%-?\s*autoescape\s+(false|off)\b", re.IGNORECASE)
+HARMLESS_CONTENT = re.compile(
+    r"text/plain|json|text/csv|octet-stream|image/|application/pdf|text/event-stream", re.IGNORECASE
+)
+
+
+TAG = re.compile(
+    r"</?(a|b|i|p|div|span|h[1-6]|li|ul|ol|td|th|tr|table|html|body|script|img|strong|em|title|input|form|button|option|"
+    r"section|article|header|footer|blockquote|pre|code|label|svg|iframe|br|dt|dd|style|small)\b[^<]*>?",
+    re.IGNORECASE,
+)
+MARKUP_NAMES = re.compile(r"'\w*(html|markup|children|fragment|template|svg|xml|inner)\w*'", re.IGNORECASE)
+"""Parameters that are markup already."""
+
+
+class Pages:
+    """Responses that were made, to be judged once all their headers are known."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Held, ast.expr, list[Taint]]] = []
+
+    def response(self, site: CallSite) -> Value | None:
+        """Return the value of a call that makes a response; None for any other."""
+        if site.method not in RESPONSES or site.within("requests.", "rest_framework."):
+            return None
+        body = site.argument(0, "response", "content", "body", "text", "rv") or site.argument(None, "text")
+        fields: dict[object, Value] = {}
+        for name in ("mimetype", "content_type", "media_type", "headers"):
+            given = site.argument(None, name)
+            if given is not None:
+                fields[name] = given
+        if site.within("django.") and len(site.positional) > 1:
+            fields["content_type"] = site.positional[1]
+        fields.setdefault("headers", holding(Held("dict")))
+        held = Held("response", fields)
+        text_default = site.within("aiohttp.") or any(name.startswith("web.") for name in site.names)
+        starlette = site.method == "Response" and site.within("fastapi.", "starlette.")
+        declared = [*fields.values(), *(each for one in fields["headers"].holds for each in one.items())]
+        if (text_default or starlette) and not any("html" in each.letters() for each in declared):
+            return holding(held)
+        if body is not None and not body.held("dict", "response", "instance"):
+            for one in body.held("tuple"):
+                body = one.fields.get((0,), UNKNOWN)
+            taints = site.analysis.harmful(body, "xss", KINDS)
+            if taints:
+                self._made.append((held, site.node, taints))
+        return holding(held)
+
+    def finish(self, analysis: Analysis) -> None:
+        """Report those that are sent as HTML."""
+        for held, node, taints in self._made:
+            if not _is_plain(held, analysis):
+                analysis.report(PATTERN, node, MESSAGE, taints[0].source)
+
+
+def check_return(analysis: Analysis, value: Value, node: ast.Return) -> None:
+    """Look at what a handler returns, or a function that nothing in the file calls."""
+    if analysis.frame.handler:
+        _check_answer(analysis, value, node)
+    elif analysis.frame.entry:
+        _check_markup(analysis, value, node)
+
+
+def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
+    framework = analysis.frame.handler
+    html = framework == "fastapi" and _html_by_decorator(analysis)
+    if framework not in TEXT_FRAMEWORKS and not html:
+        return
+    body = value
+    for held in value.held("tuple"):
+        body = held.fields.get((0,), UNKNOWN)
+        others = [each.letters() for key, each in held.fields.items() if key != (0,)]
+        others += [each.letters() for item in held.items() for one in item.held("dict") for each in one.items()]
+        if any(HARMLESS_CONTENT.search(each) for each in others):
+            return
+    if framework == "wsgi":
+        body = Value(taints=body.all_taints()) if not _sends_plain_text(analysis) else UNKNOWN
+    if any(
+        held.kind in {"dict", "instance", "response"} or (held.kind == "list" and framework != "wsgi")
+        for held in body.holds
+    ):
+        return
+    if "content" in _text_names(analysis):
+        return
+    for taint in analysis.harmful(body, "xss", KINDS):
+        analysis.report(PATTERN, node, MESSAGE, taint.source)
+        return
+
+
+def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
+    """Look at what a function returns that nobody in the file calls: markup made of its parameters."""
+    if not TAG.search(value.letters()) or "markup" in value.flags:
+        return
+    for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
+        if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
+            analysis.report(PATTERN, node, MESSAGE, taint.source)
+            return
+
+
+def _text_names(analysis: Analysis) -> set[str]:
+    state = analysis.frame.state.names
+    stored = [
+        name for name in analysis.stored_texts if name.endswith((".content_type", ".mimetype", "['Content-Type']"))
+    ]
+    return (
+        {"content"}
+        if any(name in state and HARMLESS_CONTENT.search(state[name].letters()) for name in stored)
+        else set()
+    )
+
+
+def _html_by_decorator(analysis: Analysis) -> bool:
+    function = analysis.frame.function
+    return function is not None and any("HTMLResponse" in ast.unparse(each) for each in function.decorators)
+
+
+def _sends_plain_text(analysis: Analysis) -> bool:
+    function = analysis.frame.function
+    return function is not None and bool(HARMLESS_CONTENT.search(ast.unparse(function.node)))
+
+
+def _is_plain(held: Held, analysis: Analysis) -> bool:
+    texts = [value.letters() for key, value in held.fields.items() if key in {"mimetype", "content_type", "media_type"}]
+    headers = held.fields.get("headers", UNKNOWN)
+    texts += [each.letters() for one in headers.holds for each in one.items()]
+    texts += [value.letters() for key, value in held.fields.items() if key == ("Content-Type",)]
+    return any(HARMLESS_CONTENT.search(each) for each in texts)
+
+
+def check(site: CallSite) -> None:
+    """Look at one call."""
+    method = site.method
+    if method in RESPONSES and not site.within("requests.", "rest_framework."):
+        return
+    if method in MARKUP:
+        _report(site, site.argument(0, "base", "s"))
+    elif method == "render_template_string" or (method == "from_string" and site.is_method):
+        _template_text(site, site.argument(0, "source"))
+    elif (
+        method in {"Template"}
+        and not site.within("string.")
+        and (site.names & TEMPLATES or site.within("django.template", "mako"))
+    ):
+        _template_text(site, site.argument(0, "source", "text"))
+    elif method == "format_html":
+        _report(site, site.argument(0, "format_string"))
+    elif site.is_method and method in {"write", "finish"}:
+        _written(site)
+    elif (
+        method == "send_header"
+        and str(site.argument(0, "keyword") and site.positional[0].constant).lower() == "content-type"
+    ):
+        site.analysis.frame.state.names["<content type>"] = site.argument(1, "value") or UNKNOWN
+    _environment(site)
+
+
+def _template_text(site: CallSite, template: Value | None) -> None:
+    if template is None:
+        return
+    _report(site, template)
+    if UNESCAPED.search(template.letters()):
+        context = [*site.positional[1:], *site.named.values(), site.rest]
+        for value in context:
+            _report(site, value)
+
+
+def _written(site: CallSite) -> None:
+    """``self.write`` of tornado, ``self.wfile.write`` of `http.server`, ``response.write``."""
+    text = ast.unparse(site.node.func)
+    if text.endswith("wfile.write"):
+        kind = site.analysis.look_up("<content type>")
+        if not HARMLESS_CONTENT.search(kind.letters()):
+            _report(site, site.argument(0))
+    elif text in {"self.write", "self.finish"} and (
+        "tornado" in site.analysis.program.imported or not site.analysis.program.imported
+    ):
+        body = site.argument(0, "chunk")
+        if body is not None and not body.held("dict"):
+            _report(site, body)
+    elif any("Response" in name for name in site.names) or site.receiver.held("response"):
+        _report(site, site.argument(0))
+
+
+def _environment(site: CallSite) -> None:
+    if site.names & ENVIRONMENTS or site.names & TEMPLATES:
+        escape = site.argument(None, "autoescape")
+        if escape is None and any(name.startswith("**") for name in site.named):
+            return
+        if escape is None or (escape.exact and not any(escape.constants)):
+            site.analysis.report(TEMPLATE_RULE, site.node, "A template engine is made without automatic escaping")
+    elif site.method == "select_autoescape":
+        default = site.argument(None, "default_for_string", "default")
+        enabled = site.argument(0, "enabled_extensions")
+        empty = enabled is not None and any(not held.items() for held in enabled.holds)
+        if empty and (default is None or default.constant is False):
+            site.analysis.report(TEMPLATE_RULE, site.node, "Automatic escaping is switched on for no template")
+
+
+def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
+    """Look at ``environment.autoescape = False``."""
+    if name == "autoescape" and isinstance(node, ast.Attribute) and value.exact and not any(value.constants):
+        analysis.report(TEMPLATE_RULE, node, "Automatic escaping is switched off")
+
+
+def _report(site: CallSite, text: Value | None) -> None:
+    for taint in site.analysis.harmful(text, "xss", KINDS) if text is not None else ():
+        site.analysis.report(PATTERN, site.node, MESSAGE, taint.source)
+        return
