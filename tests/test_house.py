@@ -26,8 +26,11 @@ PROGRAMS = (
 )
 """Deliberately unfinished or vulnerable files: data, not modules."""
 
-INTERNALS = PACKAGE / "runtime" / "torch" / "internals.py"
-"""The one module that may use private names of other packages."""
+INTERNALS = (
+    PACKAGE / "runtime" / "torch" / "internals.py",
+    PACKAGE / "checking" / "python" / "engine" / "domain" / "regex_tree.py",
+)
+"""The modules that may use private names of other packages: torch and its libraries, Python's parser of patterns."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, PROGRAMS)))
 MAX_FILE_LINES = 400
@@ -37,8 +40,8 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
 MAX_USUAL_FUNCTION_LINES = 40
 """At least 95 of 100 functions are no longer."""
 
-USE_PRIVATE_NAMES = {"checking/python", "evaluation/judging", "runtime", "training/alignment", "training/loop"}
-HAVE_IMPORT_CYCLES = {"checking/python", "evaluation/extraction", "evaluation/report"}
+USE_PRIVATE_NAMES = {"evaluation/judging", "runtime", "training/alignment", "training/loop"}
+HAVE_IMPORT_CYCLES = {"evaluation/extraction", "evaluation/report"}
 LACK_DOCSTRINGS = {"checking", "cli", "decoding", "evaluation", "models", "runtime", "serving", "training"}
 """Rooms that do not keep a rule yet; the lists only ever get shorter."""
 
@@ -95,7 +98,7 @@ def test_most_functions_are_much_shorter() -> None:
 
 @pytest.mark.parametrize("path", outside(USE_PRIVATE_NAMES), ids=module_id)
 def test_module_uses_no_private_name_of_another(path: Path) -> None:
-    if path != INTERNALS:
+    if path not in INTERNALS:
         assert not private_accesses(path.read_text(encoding="utf-8"))
 
 

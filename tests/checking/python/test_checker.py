@@ -141,12 +141,12 @@ def test_a_file_that_cannot_be_read_is_unscored(tmp_path: Path) -> None:
 
 
 def test_a_defect_of_the_analysis_is_unscored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cosec.checking.python.engine.analysis import Analysis
+    from cosec.checking.python.engine.analysis import FileAnalysis
 
-    def fail(_: Analysis) -> None:
+    def fail(_: FileAnalysis) -> None:
         raise KeyError("defect")
 
-    monkeypatch.setattr(Analysis, "run", fail)
+    monkeypatch.setattr(FileAnalysis, "run", fail)
     (tmp_path / "program.py").write_text("x = 1\n", encoding="utf-8")
     (unscored,) = FlowChecker().check([tmp_path / "program.py"]).unscored
     assert "KeyError" in unscored.reason

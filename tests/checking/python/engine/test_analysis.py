@@ -1,0 +1,57 @@
+import ast
+
+import pytest
+
+from cosec.checking.python.engine.analysis import MAX_STEPS, FileAnalysis, TooLargeError
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.values import Value
+
+
+class Recorder:
+    """Keeps what it is told, and reports calls of ``danger`` with text from outside."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def on_call(self, site: CallSite) -> None:
+        self.events.append(f"call {site.method}")
+        for taint in site.analysis.harmful(site.first, "sql") if site.method == "danger" else ():
+            site.analysis.report("danger", site.node, "Text from outside", taint.source)
+
+    def result_of(self, site: CallSite) -> Value | None:
+        return None
+
+    def on_assignment(self, analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
+        self.events.append(f"assign {name}")
+
+    def on_comparison(self, analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
+        self.events.append(f"compare {type(kind).__name__}")
+
+    def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
+        self.events.append(f"return {value.constant}")
+
+    def on_end(self, analysis: Analysis) -> None:
+        self.events.append("end")
+
+
+def run(source: str) -> tuple[FileAnalysis, Recorder]:
+    recorder = Recorder()
+    analysis = FileAnalysis(ast.parse(source), recorder)
+    analysis.run()
+    return analysis, recorder
+
+
+def test_an_observer_receives_the_events_of_a_run_in_order() -> None:
+    _, recorder = run("size = 1\ndef work():\n    if size == 2:\n        start()\n    return 3\n")
+    assert recorder.events == ["assign size", "compare Eq", "call start", "return 3", "end"]
+
+
+def test_the_observer_decides_what_a_finding_is() -> None:
+    source = "def work(name):\n    danger('constant')\n    danger(name)\n    harmless(name)\n"
+    analysis, _ = run(source)
+    assert analysis.findings == {(3, "danger"): "Text from outside (parameter 'name' of work())"}
+
+
+def test_a_file_that_takes_too_many_steps_is_given_up() -> None:
+    with pytest.raises(TooLargeError):
+        run("x = 1\n" * MAX_STEPS)
