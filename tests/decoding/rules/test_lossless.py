@@ -24,14 +24,13 @@ from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSett
 from cosec.decoding.trace import TokenRecord
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
 from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
-from tests.decoding.test_law import PROMPT, VOCABULARY, p_value
+from tests.decoding.test_law import DRAWS, PROMPT, VOCABULARY, p_value
 from tests.devices import DEVICES
 
 SECURITY = random_table(VOCABULARY, 2, seed=21)
 BASE = SECURITY + random_table(VOCABULARY, 2, seed=121, scale=0.3)
 TARGET = random_table(VOCABULARY, 2, seed=221)
 SAMPLING = {"temperature": 0.8, "top_p": 0.9}
-DRAWS = 100_000
 RULES: dict[str, dict[str, object]] = {
     "speculative": {"name": "speculative"},
     "steer": {"name": "steer", "strength": 2.0},
@@ -63,7 +62,7 @@ def decode(batch: Lanes, chosen: DecodingSettings, samples: Sequence[int]) -> li
     return texts
 
 
-def draw(chosen: DecodingSettings, draws: int = DRAWS, device: str = "cpu") -> Tensor:
+def draw(chosen: DecodingSettings, draws: int, device: str = "cpu") -> Tensor:
     texts: list[list[int]] = []
     tables = [table.to(device) for table in (SECURITY, BASE, TARGET)]
     for start in range(0, draws, 2_000):
@@ -84,10 +83,11 @@ def expected(depth: int, rule: dict[str, object]) -> Vector:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("draft_length", [1, 4])
 @pytest.mark.parametrize("name", ["speculative", "steer", "gate"])
+@pytest.mark.parametrize("draws", DRAWS)
 def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
-    name: str, draft_length: int, device: str
+    draws: int, name: str, draft_length: int, device: str
 ) -> None:
-    tokens = draw(settings(RULES[name], draft_length=draft_length), device=device)
+    tokens = draw(settings(RULES[name], draft_length=draft_length), draws, device=device)
     assert p_value(tokens[:, 0], expected(0, RULES[name])) > 0.01
     assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
 
