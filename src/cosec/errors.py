@@ -76,3 +76,7 @@ class EndpointError(CosecError):
 
 class StudyError(CosecError):
     """A study's folder is not what this run needs, or cannot be written; its records are intact."""
+
+
+class CosecWarning(UserWarning):
+    """Something works, but not as the user may expect; the message names the remedy."""

@@ -2,9 +2,12 @@ import itertools
 import json
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from cosec.errors import SettingsError, TrainingError
+from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingError
+from cosec.models.adapters import read_adapter
 from cosec.training import hardening
 from cosec.training.hardening import attach_adapter, harden
 from cosec.training.loop import run_folder
@@ -146,16 +150,62 @@ def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_
     assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "killed")
 
 
-def test_ctrl_c_finishes_the_step_saves_and_can_be_resumed(data, tmp_path) -> None:
-    handler = signal.getsignal(signal.SIGINT)  # a shell's background jobs start with Ctrl-C ignored
+@contextmanager
+def signal_during(monkeypatch: pytest.MonkeyPatch, nth: int, *, training: bool) -> Iterator[None]:
+    """The process gets SIGTERM while its ``nth`` training or validation example, which takes half a minute, runs."""
+    plain, seen = HardeningObjective.loss, 0
+
+    def slow(self: Any, example: Any, **how: Any) -> Any:
+        nonlocal seen
+        seen += how["training"] is training
+        if seen == nth and how["training"] is training:
+            Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            time.sleep(30)
+        return plain(self, example, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HardeningObjective, "loss", slow)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("nth", "training", "steps"),
+    [(4, False, 4), (1, False, 0), (3, True, 1)],
+    ids=["in a validation", "in the first validation", "in a step"],
+)
+def test_a_signal_stops_the_computation_at_once_and_the_run_can_be_resumed(
+    data, tmp_path, monkeypatch, nth: int, training: bool, steps: int
+) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
     run(data, tmp_path / "whole")
+    began = time.monotonic()
+    with signal_during(monkeypatch, nth, training=training):
+        stopped = run(data, tmp_path / "stopped")
+    assert time.monotonic() - began < 5
+    assert stopped.interrupted
+    assert stopped.state.step == steps
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert not run(data, tmp_path / "stopped", resume=True).interrupted
+    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "stopped"))
+    assert_same_weights(adapter(tmp_path / "whole"), adapter(tmp_path / "stopped"))
+    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "stopped")
+
+
+def test_a_signal_between_two_steps_stops_before_the_next(data, tmp_path) -> None:
     stopped = run(data, tmp_path / "stopped", progress=Watching(at_step=3))
     assert stopped.interrupted
-    assert stopped.state.step == 4  # asked during step 3, noticed at the next
-    resumed = run(data, tmp_path / "stopped", resume=True)
-    assert not resumed.interrupted
-    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "stopped"))
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert stopped.state.step == 3
+
+
+def test_an_adapter_that_was_never_trained_is_refused_and_an_unfinished_one_says_so(data, tmp_path) -> None:
+    run(data, tmp_path / "untrained", progress=Watching(at_step=2))
+    with pytest.raises(AdapterError, match=r"untrained.*--resume"):
+        read_adapter(tmp_path / "untrained")
+    run(data, tmp_path / "unfinished", progress=Watching(at_step=6))
+    with pytest.warns(CosecWarning, match=r"unfinished.*--resume"):
+        read_adapter(tmp_path / "unfinished")
+    run(data, tmp_path / "unfinished", resume=True)
+    assert read_adapter(tmp_path / "unfinished").weights
 
 
 def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(data, tmp_path) -> None:

@@ -42,7 +42,8 @@ def align(
     """Align a small model with a larger one of its family, before it is trained on security.
 
     The output folder is a model: the one with the lowest validation loss so far, with manifest.json, curves.jsonl and
-    curves.png. Ctrl-C finishes the step and saves; the same command with --resume goes on.
+    curves.png. Ctrl-C and SIGTERM save the run;
+    the same command with --resume continues it.
 
     Args:
         data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, folders of

@@ -13,7 +13,7 @@ from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
 
 from cosec import __version__
-from cosec.errors import CosecError
+from cosec.errors import CosecError, CosecWarning
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -141,3 +141,9 @@ def _keep_quiet() -> None:
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", CosecWarning)
+        warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+    print(f"cosec: warning: {message}", file=sys.stderr)  # noqa: T201 - a message

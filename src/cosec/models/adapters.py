@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosec.errors import AdapterError, ModelError
+from cosec.errors import AdapterError, CosecWarning, ModelError
 from cosec.models.loading.checks import PICKLE_SUFFIXES, read_json, read_tensors
 
 if TYPE_CHECKING:
@@ -67,6 +68,18 @@ def read_adapter(path: Path) -> Adapter:
         raise AdapterError(str(error)) from error
     _refuse_other_kinds(path, config)
     weights = _read_weights(path)
+    if not any(value.any() for name, value in weights.items() if name.endswith(".lora_B")):
+        raise AdapterError(
+            f"The adapter {path} is untrained: it changes no weight of its base. Its training stopped before "
+            "the end of the first epoch, or no epoch lowered the validation loss. Continue it with cosec tune --resume."
+        )
+    if manifest.get("finished") is False:
+        warnings.warn(
+            f"The adapter {path} comes from an unfinished training run (best epoch so far: "
+            f"{manifest.get('best_epoch')}); continue it with cosec tune --resume.",
+            CosecWarning,
+            stacklevel=2,
+        )
     recorded = manifest.get("base_model")
     base = recorded if isinstance(recorded, dict) else {}
     return Adapter(

@@ -59,7 +59,7 @@ class HardeningResult:
     folder: Path
     state: RunState
     interrupted: bool
-    """True after Ctrl-C: the folder holds the best adapter so far and a checkpoint to resume from."""
+    """True after Ctrl-C or SIGTERM: the folder holds the best adapter so far and a checkpoint to resume from."""
 
     curves_drawn: bool
     """False where matplotlib is missing."""
@@ -134,6 +134,8 @@ def harden(
         progress=progress or SilentProgress(),
         on_validated=run_folder.publish,
     ).run(resume=resume)
+    if not outcome.interrupted:
+        run_folder.finish(outcome.state)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process and not outcome.interrupted:
         shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)

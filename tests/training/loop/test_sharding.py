@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cosec.models.loading.load import load_model
-from cosec.training.alignment.align import align as alignment
+from cosec.training.alignment import align as alignment
 from cosec.training.alignment.align import prepare_student
 from cosec.training.alignment.objective import Predictor
 from cosec.training.alignment.settings import AlignmentSettings

@@ -68,7 +68,7 @@ class AlignmentResult:
     folder: Path
     state: RunState
     interrupted: bool
-    """True after Ctrl-C: the folder holds the best student so far and a checkpoint to resume from."""
+    """True after Ctrl-C or SIGTERM: the folder holds the best student so far and a checkpoint to resume from."""
 
     curves_drawn: bool
     """False where matplotlib is missing."""
@@ -130,6 +130,8 @@ def align(
         progress=watcher,
         on_validated=run_folder.publish,
     ).run(resume=resume)
+    if not outcome.interrupted:
+        run_folder.finish(outcome.state)
     accelerator.wait_for_everyone()
     return AlignmentResult(
         folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=plots_available()

@@ -6,10 +6,8 @@ example's loss. Where the parameters are divided among the processes, the object
 """
 
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,6 +20,7 @@ from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.progress import LossMeans, LossSums, Progress
 from cosec.training.loop.schedule import dropout_seed, epoch_batches, learning_rate, total_steps
 from cosec.training.loop.sharding import is_sharded, whole
+from cosec.training.loop.stopping import StopRequested, StopSignal, stop_signal
 from cosec.training.objective import ExampleLoss
 from cosec.training.settings import TrainingSettings
 
@@ -67,7 +66,7 @@ class LoopOutcome:
 
     state: RunState
     interrupted: bool
-    """True after Ctrl-C; the last checkpoint holds everything."""
+    """True after Ctrl-C or SIGTERM; the last checkpoint holds everything."""
 
 
 class TrainingLoop(Generic[AnExample]):
@@ -113,58 +112,72 @@ class TrainingLoop(Generic[AnExample]):
         )
         self._sharded = any(is_sharded(value) for value in parameters.values())
         self._last_saved = time.monotonic()
+        self._stop = StopSignal()
 
     def run(self, *, resume: bool) -> LoopOutcome:
-        """Train to the end, or until Ctrl-C.
+        """Train to the end, or until Ctrl-C or SIGTERM.
+
+        A signal abandons the optimizer step or the validation in progress; the checkpoint holds the state before it.
 
         Raises:
             TrainingError: If a loss is not finite, a checkpoint cannot be written or there is nothing to resume.
         """
         state = self._store.load(self._parameters, self._optimizer) if resume else RunState()
         self._accelerator.wait_for_everyone()
-        main = self._accelerator.is_main_process
-        if main:
+        if self._accelerator.is_main_process:
             self._store.rewind_curves(state.step if resume else -1)
-        with stop_requests() as stop_requested:
-            if not resume:
-                self._validate(state)
+        with stop_signal() as self._stop:
+            try:
+                self._train(state)
+            except StopRequested:
                 self._save(state)
-            if main:
-                self._progress.started(steps=self._steps, done=state.step)
-            while state.step < self._steps and not self._patience_is_over(state):
-                if not self._run_epoch(state, stop_requested):
-                    return LoopOutcome(state=state, interrupted=True)
+                return LoopOutcome(state=state, interrupted=True)
         return LoopOutcome(state=state, interrupted=False)
+
+    def _train(self, state: RunState) -> None:
+        if state.step == 0 and state.best_loss is None:
+            self._validate(state)
+            self._save(state)
+        if self._accelerator.is_main_process:
+            self._progress.started(steps=self._steps, done=state.step)
+        while state.step < self._steps and not self._patience_is_over(state):
+            self._run_epoch(state)
 
     def _patience_is_over(self, state: RunState) -> bool:
         patience = self._settings.patience
         return bool(patience) and state.batch == 0 and state.stale_epochs >= patience
 
-    def _run_epoch(self, state: RunState, stop_requested: Callable[[], bool]) -> bool:
-        """Run what is left of the epoch, then validate; False when asked to stop before the end."""
+    def _run_epoch(self, state: RunState) -> None:
+        """Run what is left of the epoch, then validate."""
         settings = self._settings
         lengths = [len(example.token_ids) for example in self._training]
         batches = epoch_batches(lengths, batch_size=settings.batch_size, seed=settings.seed, epoch=state.epoch)
         while state.batch < len(batches) and state.step < self._steps:
-            stop = self._step(state, batches[state.batch], stop_requested())
-            if stop:
-                self._save(state)
-                return False
+            self._step(state, batches[state.batch])
             due = time.monotonic() - self._last_saved > 60 * settings.checkpoint_minutes
             if due and state.batch < len(batches):  # the end of the epoch has its own
                 self._save(state)
+        before = state.epoch, state.batch
         state.epoch, state.batch = state.epoch + 1, 0
-        self._validate(state)
+        try:
+            self._validate(state)
+        except StopRequested:
+            state.epoch, state.batch = before
+            raise
         self._save(state)
-        return True
 
-    def _step(self, state: RunState, batch: Sequence[int], stop: bool) -> bool:
-        """Take one optimizer step over ``batch``, update ``state``, and tell whether any process was asked to stop."""
+    def _step(self, state: RunState, batch: Sequence[int]) -> None:
+        """Take one optimizer step over ``batch`` and update ``state``.
+
+        Raises:
+            StopRequested: If any process was asked to stop; ``state`` and the weights are as before the step.
+        """
         settings = self._settings
         began = time.monotonic()
         names = ("loss", *self._objective.parts(training=True))
         sums = LossSums(dict.fromkeys(names, 0.0))
-        for offset, counts in self._share_of(len(batch)):
+
+        def backward(offset: int, counts: bool) -> None:
             position = state.batch * settings.batch_size + offset
             torch.manual_seed(dropout_seed(settings.seed, state.epoch, position))
             example = self._training[batch[offset]]
@@ -172,7 +185,8 @@ class TrainingLoop(Generic[AnExample]):
             (loss.total * counts / len(batch)).backward()  # type: ignore[no-untyped-call]
             if counts:
                 sums.add(_values(loss))
-        *shared, stops = self._share([*(sums.sums[name] for name in names), float(stop)])
+
+        shared = self._run_share(len(batch), backward, lambda: [sums.sums[name] for name in names])
         gradient_norm = self._share_gradients()
         if not (math.isfinite(shared[0]) and math.isfinite(gradient_norm)):
             raise self._not_finite(state, batch, shared[0], gradient_norm)
@@ -187,7 +201,37 @@ class TrainingLoop(Generic[AnExample]):
         batch_sums = dict(zip(names, shared, strict=True))
         state.recent.add(batch_sums, examples=len(batch))
         self._report_step(state, LossSums(batch_sums, len(batch)).means(), rate, gradient_norm)
-        return stops > 0
+
+    def _run_share(
+        self, count: int, run_one: Callable[[int, bool], None], sums: Callable[[], list[float]]
+    ) -> list[float]:
+        """Run this process's share of ``count`` examples and add the sums up over the processes.
+
+        Where the weights are divided, an example's passes wait for the other processes, so a signal is noticed after
+        the share.
+
+        Args:
+            count: How many examples all processes run together.
+            run_one: Runs the example at an index; told whether it counts.
+            sums: What to add up, read after the share.
+
+        Raises:
+            StopRequested: On every process, if any of them was asked to stop.
+        """
+        try:
+            for index, counts in self._share_of(count):
+                if self._sharded:
+                    run_one(index, counts)
+                else:
+                    with self._stop.interruptible():
+                        run_one(index, counts)
+        except StopRequested:
+            self._optimizer.zero_grad()
+        *shared, stops = self._share([*sums(), float(self._stop.requested)])
+        if stops:
+            self._optimizer.zero_grad()
+            raise StopRequested
+        return shared
 
     def _share_of(self, count: int) -> Iterator[tuple[int, bool]]:
         """Which of ``count`` examples this process runs, and whether they count.
@@ -258,12 +302,14 @@ class TrainingLoop(Generic[AnExample]):
             return None
         names = ("loss", *self._objective.parts(training=False))
         sums = LossSums(dict.fromkeys(names, 0.0))
-        for index, counts in self._share_of(len(self._validation)):
+
+        def measure(index: int, counts: bool) -> None:
             example = self._validation[index]
             loss = self._objective.loss(example, training=False, cache_key=f"validation-{example.key}")
             if counts:
                 sums.add(_values(loss))
-        shared = self._share([sums.sums[name] for name in names])
+
+        shared = self._run_share(len(self._validation), measure, lambda: [sums.sums[name] for name in names])
         losses = LossSums(dict(zip(names, shared, strict=True)), len(self._validation)).means()
         if not math.isfinite(losses.loss):
             raise TrainingError(
@@ -291,20 +337,3 @@ class TrainingLoop(Generic[AnExample]):
 def _values(loss: ExampleLoss) -> dict[str, float]:
     """The loss and its parts as numbers."""
     return {"loss": loss.total.item(), **{name: value.item() for name, value in loss.parts.items()}}
-
-
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Within the block, Ctrl-C and SIGTERM only set a flag, so that a step is finished and saved; gives its reader."""
-    requested = False
-
-    def note(signal_number: int, frame: object) -> None:
-        nonlocal requested
-        requested = True
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: requested
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -44,6 +44,7 @@ def describe_run(
     data: Mapping[str, Any],
     settings: TrainingSettings,
     state: RunState,
+    finished: bool,
     curves: Sequence[Mapping[str, Any]],
     processes: int,
     commit: str | None,
@@ -55,6 +56,7 @@ def describe_run(
         data: Counts and digest of the data.
         settings: The run's settings.
         state: Where the run stands.
+        finished: Whether the run reached its end.
         curves: The points of ``curves.jsonl``; those of validation become the metrics per epoch.
         processes: How many processes shared the batches.
         commit: Of the code, from ``git_commit``, as it was when the run began.
@@ -65,6 +67,7 @@ def describe_run(
         "seed": settings.seed,
         "settings": settings.model_dump(mode="json"),
         "data": dict(data),
+        "finished": finished,
         "best_epoch": state.best_epoch,
         "best_validation_loss": state.best_loss,
         "steps": state.step,

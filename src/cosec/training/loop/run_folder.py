@@ -76,20 +76,36 @@ class RunFolder:
         with writing(self._folder):
             if best:
                 self._replace_weights()
-            curves = self._store.curves()
-            file, label = self._weights
-            manifest = describe_run(
-                facts={**self._facts, f"{label}_sha256": _file_sha256(self._folder / file)},
-                data=self._data,
-                settings=self._settings,
-                state=state,
-                curves=curves,
-                processes=self._accelerator.num_processes,
-                commit=self._commit,
-            )
-            replace_text(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+            curves = self._write_manifest(state, finished=False)
             if plots_available():
                 draw_curves(curves, self._folder / "curves.png", self._panels)
+
+    def finish(self, state: RunState) -> None:
+        """Record in the manifest that the run reached its end; every process calls this.
+
+        Raises:
+            TrainingError: If the manifest cannot be written.
+        """
+        if self._accelerator.is_main_process:
+            with writing(self._folder):
+                self._write_manifest(state, finished=True)
+
+    def _write_manifest(self, state: RunState, *, finished: bool) -> list[dict[str, Any]]:
+        """Write ``manifest.json`` and return the points of the curves."""
+        curves = self._store.curves()
+        file, label = self._weights
+        manifest = describe_run(
+            facts={**self._facts, f"{label}_sha256": _file_sha256(self._folder / file)},
+            data=self._data,
+            settings=self._settings,
+            state=state,
+            finished=finished,
+            curves=curves,
+            processes=self._accelerator.num_processes,
+            commit=self._commit,
+        )
+        replace_text(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+        return curves
 
     def _replace_weights(self) -> None:
         """Write the files beside their places and put them there."""
