@@ -13,6 +13,7 @@ from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
 
 from cosec import __version__
+from cosec.cli.threads import sleep_at_barriers
 from cosec.errors import CosecError, CosecWarning
 
 EXIT_USAGE = 2
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for bad usage or input, 130 after Ctrl-C, 141 when the reader of the output went away.
     """
     _keep_quiet()
+    sleep_at_barriers()
     try:
         app(
             sys.argv[1:] if arguments is None else list(arguments),

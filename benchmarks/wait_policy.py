@@ -1,0 +1,101 @@
+"""Time a decoding step with threads that spin at barriers and with threads that sleep, idle and beside a busy process.
+
+    python benchmarks/wait_policy.py docs/results/wait-policy.json
+
+Each measurement is a process of its own, because OpenMP reads its variables once. The policies alternate, so that a
+change of the machine's load meets all of them. Units: milliseconds a step of one sequence, SmolLM2-135M, float32.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROUNDS = 5
+STEPS = 60
+POLICIES: dict[str, dict[str, str]] = {
+    "library's default (spin)": {},
+    "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"},
+    "GOMP_SPINCOUNT=0 (sleep)": {"GOMP_SPINCOUNT": "0"},
+}
+
+
+def measure() -> float:
+    """The median time of a decoding step in this process, in milliseconds."""
+    import torch
+
+    from cosec.models.loading.load import load_model
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = load_model("smollm2-135m").model
+    seconds = []
+    with torch.inference_mode():
+        cache = model(torch.arange(1, 97).unsqueeze(0), use_cache=True).past_key_values
+        for _ in range(STEPS):
+            began = time.perf_counter()
+            model(torch.tensor([[5]]), past_key_values=cache, use_cache=True)
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds) * 1e3
+
+
+def measured(policy: dict[str, str]) -> float:
+    """The same in a process of its own, under a policy."""
+    chosen = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+    environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    run = subprocess.run(
+        [sys.executable, __file__, "--measure"],
+        env={**environment, **policy},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(run.stdout)
+
+
+@contextmanager
+def busy_process(wanted: bool) -> Iterator[None]:
+    """A process that computes on one core all the time."""
+    if not wanted:
+        yield
+        return
+    spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        spinner.kill()
+        spinner.wait()
+
+
+def main(out: Path) -> None:
+    """Measure every policy in both cases and write the record."""
+    times: dict[str, dict[str, list[float]]] = {}
+    for case in ("idle", "beside a busy process"):
+        times[case] = {name: [] for name in POLICIES}
+        with busy_process(case != "idle"):
+            for _ in range(ROUNDS):
+                for name, policy in POLICIES.items():
+                    times[case][name].append(round(measured(policy), 2))
+                    print(case, name, times[case][name][-1], flush=True)  # noqa: T201
+    record = {
+        "command": "python benchmarks/wait_policy.py OUT",
+        "unit": "ms a decoding step, median of a process",
+        "cores": os.cpu_count(),
+        "rounds": ROUNDS,
+        "times": times,
+        "medians": {case: {name: statistics.median(one) for name, one in by.items()} for case, by in times.items()},
+    }
+    out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--measure"]:
+        print(measure())  # noqa: T201
+    else:
+        main(Path(sys.argv[1]))
