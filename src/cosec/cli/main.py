@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
@@ -147,5 +148,13 @@ def _keep_quiet() -> None:
         warnings.showwarning = _show_warning
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *place: object) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning without the place in the code that ``warnings`` names."""
     print(f"cosec: warning: {message}", file=sys.stderr)  # noqa: T201 - a message
