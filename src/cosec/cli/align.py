@@ -42,8 +42,7 @@ def align(
     """Align a small model with a larger one of its family, before it is trained on security.
 
     The output folder is a model: the one with the lowest validation loss so far, with manifest.json, curves.jsonl and
-    curves.png. Ctrl-C and SIGTERM save the run;
-    the same command with --resume continues it.
+    curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
 
     Args:
         data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, folders of

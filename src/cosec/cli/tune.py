@@ -33,8 +33,7 @@ def tune(
     """Train a LoRA adapter that makes a model prefer the fixed over the vulnerable.
 
     The output folder is a peft adapter: the one with the lowest validation loss so far, with manifest.json,
-    curves.jsonl and curves.png. Ctrl-C and SIGTERM save the run;
-    the same command with --resume continues it.
+    curves.jsonl and curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
 
     Args:
         out: Folder for the adapter and its checkpoints.

@@ -134,9 +134,7 @@ def harden(
         progress=progress or SilentProgress(),
         on_validated=run_folder.publish,
     ).run(resume=resume)
-    if not outcome.interrupted:
-        run_folder.finish(outcome.state)
-    accelerator.wait_for_everyone()
+    run_folder.close(outcome.state, interrupted=outcome.interrupted)
     if accelerator.is_main_process and not outcome.interrupted:
         shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     return HardeningResult(

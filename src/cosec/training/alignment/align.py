@@ -130,9 +130,7 @@ def align(
         progress=watcher,
         on_validated=run_folder.publish,
     ).run(resume=resume)
-    if not outcome.interrupted:
-        run_folder.finish(outcome.state)
-    accelerator.wait_for_everyone()
+    run_folder.close(outcome.state, interrupted=outcome.interrupted)
     return AlignmentResult(
         folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=plots_available()
     )

@@ -80,15 +80,16 @@ class RunFolder:
             if plots_available():
                 draw_curves(curves, self._folder / "curves.png", self._panels)
 
-    def finish(self, state: RunState) -> None:
-        """Record in the manifest that the run reached its end; every process calls this.
+    def close(self, state: RunState, *, interrupted: bool) -> None:
+        """Record in the manifest whether the run reached its end; every process calls this and waits for the others.
 
         Raises:
             TrainingError: If the manifest cannot be written.
         """
-        if self._accelerator.is_main_process:
+        if self._accelerator.is_main_process and not interrupted:
             with writing(self._folder):
                 self._write_manifest(state, finished=True)
+        self._accelerator.wait_for_everyone()
 
     def _write_manifest(self, state: RunState, *, finished: bool) -> list[dict[str, Any]]:
         """Write ``manifest.json`` and return the points of the curves."""
