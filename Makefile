@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	$(SEMGREP)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints-semgrep.txt semgrep
 	@command -v bwrap >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
 	  { apt-get install -y -qq bubblewrap >/dev/null || { apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; }; }; } || \
-	  echo "note: no bubblewrap here; generated programs will be isolated by resource limits only" >&2
+	  echo "note: bubblewrap is not installed; generated programs run only with --sandbox limits" >&2
 	@touch $@
 
 demo: setup ## Complete the demo prompts with and without hardening, side by side

@@ -27,6 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Without ``-m gpu`` every test runs on the processor, also where there is a CUDA device."""
     if "not gpu" in config.option.markexpr:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    from cosec.sandbox import BACKENDS, SANDBOX_VARIABLE
+
+    if BACKENDS["bubblewrap"].problem() is not None:  # what the tests run, these tests wrote
+        os.environ.setdefault(SANDBOX_VARIABLE, "limits")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

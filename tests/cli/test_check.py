@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.main import main
+from cosec.sandbox import SANDBOX_VARIABLE
+from cosec.sandbox.backends import Bubblewrap
 
 INSECURE = """import sqlite3
 from flask import request
@@ -207,6 +209,25 @@ def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:
     assert code == 1
     assert [(one["path"], one["line"]) for one in report["findings"]] == [("copy.c", 6)]
     assert not report["unscored"]
+
+
+def test_programs_run_under_limits_alone_only_where_that_was_asked_for(project, capsys, monkeypatch) -> None:
+    monkeypatch.setenv(SANDBOX_VARIABLE, "")
+    monkeypatch.setattr(Bubblewrap, "problem", lambda self: "bubblewrap is not installed")
+    (project / "one.c").write_text("int main(void) { return 0; }\n")
+    code, out, err = run(["one.c", "--dynamic", "--checker", "sanitizer"], capsys)
+    assert (code, out) == (2, "")
+    assert "bubblewrap is not installed" in err
+    assert "--sandbox limits" in err
+    code, _, err = run(["one.c", "--dynamic", "--checker", "sanitizer", "--sandbox", "limits"], capsys)
+    assert code == 0
+    assert "sandbox: limits" in err
+
+
+def test_a_sandbox_for_nothing_is_refused(project, capsys) -> None:
+    code, _, err = run(["app", "--sandbox", "limits"], capsys)
+    assert code == 2
+    assert "no effect" in err
 
 
 def labelled(folder: Path, rows: list[dict[str, object]]) -> str:

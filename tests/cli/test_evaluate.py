@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.main import main
+from cosec.sandbox import SANDBOX_VARIABLE
+from cosec.sandbox.backends import Bubblewrap
 from tests.cli.conftest import Models
 from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import judges, write_scenarios
@@ -45,6 +47,36 @@ def test_function_is_measured_and_continued(models: Models, capsys: pytest.Captu
     assert "another study" in refusal(capsys, *command, "--temperature", "1")
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert set(manifest["identity"]["models"]) == {"target", "adapter"}
+
+
+@pytest.mark.parametrize("remedy", ["flag", "environment", "recipe"])
+def test_without_bubblewrap_a_study_judges_only_where_limits_alone_were_asked_for(
+    remedy: str, models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SANDBOX_VARIABLE, "")
+    monkeypatch.setattr(Bubblewrap, "problem", lambda self: "bubblewrap is not installed")
+    (tmp_path / "problems.jsonl").write_text(PROBLEM % 0, encoding="utf-8")
+    recipe, out = tmp_path / "study.toml", tmp_path / "out"
+    text = (
+        f'target = "{models.target}"\nsecurity = "{models.adapter}"\narms = ["origin"]\n'
+        f'[[benchmarks]]\nname = "function"\nproblems = "{tmp_path / "problems.jsonl"}"\nsamples = 1\n'
+        "max_new_tokens = 4\n"
+    )
+    recipe.write_text(text, encoding="utf-8")
+    command = ["study", str(recipe), "--out", str(out)]
+    assert "bubblewrap is not installed" in refusal(capsys, *command)
+    assert not out.exists()  # nothing is generated that could not be judged
+    if remedy == "flag":
+        command += ["--sandbox", "limits"]
+    elif remedy == "environment":
+        monkeypatch.setenv(SANDBOX_VARIABLE, "limits")
+    else:
+        recipe.write_text(f'sandbox = "limits"\n{text}', encoding="utf-8")
+    assert main(command) == 0
+    assert "sandbox: limits" in capsys.readouterr().err
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["sandboxes"] == ["limits"]
+    assert "sandbox" not in manifest["identity"]
 
 
 def test_joint_runs_scenarios_under_any_rule_and_the_report_can_be_written_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,26 +13,24 @@ from pathlib import Path
 
 import pytest
 
-import cosec.sandbox.run as sandbox
 from cosec.errors import SandboxError
-from cosec.sandbox.limits import Limits, Outcome
-from cosec.sandbox.run import isolation_kind, run_sandboxed
+from cosec.sandbox import BACKENDS, SANDBOX_VARIABLE, Limits, Outcome, run_sandboxed
 
 PYTHON = [sys._base_executable, "-I", "-S", "main.py"]  # type: ignore[attr-defined]
 SHORT = Limits(wall_seconds=4.0, cpu_seconds=2, processes=16, memory_bytes=200 << 20)
-isolated = pytest.mark.skipif(isolation_kind() != "bubblewrap", reason="bubblewrap is not installed")
+MISSING = BACKENDS["bubblewrap"].problem()
+isolated = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
 
 def run(source: str, limits: Limits = SHORT, **options: object) -> Outcome:
     return run_sandboxed(PYTHON, files={"main.py": source}, limits=limits, **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["bubblewrap", "subprocess"])
+@pytest.fixture(params=sorted(BACKENDS))
 def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "subprocess":
-        monkeypatch.setattr(sandbox, "_bubblewrap", lambda: None)
-    elif isolation_kind() != "bubblewrap":
-        pytest.skip("bubblewrap is not installed")
+    if BACKENDS[request.param].problem() is not None:
+        pytest.skip(str(BACKENDS[request.param].problem()))
+    monkeypatch.setenv(SANDBOX_VARIABLE, request.param)
     return str(request.param)
 
 
@@ -198,6 +197,58 @@ def test_files_are_limited_together() -> None:
     source = "for index in range(100):\n    open(str(index), 'wb').write(b'x' * (1 << 20))"
     outcome = run(source, Limits(file_bytes=8 << 20))
     assert b"No space left" in outcome.stderr
+
+
+@isolated
+def test_every_folder_that_can_be_written_has_a_limit() -> None:
+    # A tmpfs without a size takes half of the memory.
+    source = (
+        "import os\nfor folder in ('/', '/dev', '/dev/shm', '/tmp', '/tmp/box'):\n"
+        "    found = os.statvfs(folder)\n"
+        "    size = 0 if found.f_flag & os.ST_RDONLY else found.f_blocks * found.f_frsize\n"
+        "    print(folder, size)"
+    )
+    outcome = run(source, Limits(file_bytes=8 << 20))
+    sizes = {name: int(size) for name, size in (line.split() for line in outcome.stdout.decode().splitlines())}
+    assert sizes == {"/": 0, "/dev": 0, "/dev/shm": 8 << 20, "/tmp": 8 << 20, "/tmp/box": 8 << 20}
+
+
+@isolated
+@pytest.mark.parametrize("place", ["/new", "/dev/new", "/proc/new", "/usr/new"])
+def test_nothing_can_be_created_outside_the_temporary_folders(place: str) -> None:
+    outcome = run(f"open({place!r}, 'w')")
+    assert outcome.returncode == 1
+    assert b"Read-only file system" in outcome.stderr or b"No such file" in outcome.stderr
+
+
+@isolated
+def test_shared_memory_is_limited() -> None:
+    source = "for index in range(100):\n    open(f'/dev/shm/{index}', 'wb').write(b'x' * (1 << 20))"
+    assert b"No space left" in run(source, Limits(file_bytes=4 << 20)).stderr
+
+
+@isolated
+def test_locks_between_processes_and_device_files_work() -> None:
+    source = (
+        "import multiprocessing\nwith multiprocessing.Lock():\n    open('/dev/null', 'w').write('x')\n"
+        "    print(len(open('/dev/urandom', 'rb').read(8)))"
+    )
+    assert run(source).stdout == b"8\n"
+
+
+def test_a_compiler_reads_no_file_of_this_machine() -> None:
+    if MISSING is not None or shutil.which("gcc") is None:
+        pytest.skip("gcc or bubblewrap is not installed")
+    command = ["gcc", "-fsyntax-only", "-x", "c", "-"]
+    outcome = run_sandboxed(command, stdin=b'#include "/etc/passwd"\n', limits=Limits(limit_address_space=False))
+    assert b"/etc/passwd: No such file" in outcome.stderr
+    assert b"root:" not in outcome.stderr
+
+
+@isolated
+def test_a_folder_around_the_working_folder_is_refused() -> None:
+    with pytest.raises(SandboxError, match="cannot be made readable"):
+        run("pass", read_only=[Path("/tmp")])
 
 
 def test_a_work_folder_keeps_what_the_program_writes(either: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cosec.errors import SettingsError
+from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
     from cosec.checking.finding import Finding
@@ -20,6 +21,9 @@ EXIT_FINDINGS = 1
 EXIT_ERROR = 2
 
 Many = Parameter(negative=())
+_RUN_PROGRAMS = {"sanitizer", "codeql"}
+"""Checkers that start a compiler, or what it makes."""
+
 _SEVERITIES = ("error", "warning", "note")
 
 
@@ -32,6 +36,7 @@ def check(
     fail_on: Literal["error", "warning", "note", "never"] = "note",
     baseline: Path | None = None,
     labelled: Path | None = None,
+    sandbox: BackendName | None = None,
 ) -> None:
     """Look for weaknesses in Python and C files.
 
@@ -48,11 +53,14 @@ def check(
         baseline: An earlier JSON or SARIF report; only findings that it does not have are shown and count.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
+        sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
+            which let a program read and write all that you can.
     """
     from cosec.checking.baseline import new_findings
     from cosec.checking.sarif import sarif_report
     from cosec.checking.scan import scan
 
+    _choose_sandbox(sandbox, runs_programs=dynamic or bool(set(checker) & _RUN_PROGRAMS))
     if labelled is not None:
         _refuse_unknown(checker, pattern)
         _measure(labelled, paths, format, checker, pattern, dynamic)
@@ -78,6 +86,13 @@ def check(
     counting = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     if any(finding.severity in counting for finding in findings):
         sys.exit(EXIT_FINDINGS)
+
+
+def _choose_sandbox(sandbox: BackendName | None, *, runs_programs: bool) -> None:
+    if runs_programs:
+        print(f"cosec: sandbox: {choose_sandbox(sandbox).name}", file=sys.stderr)  # noqa: T201 - a message
+    elif sandbox is not None:
+        raise SettingsError("--sandbox has no effect without --dynamic or a checker that runs programs.")
 
 
 def _measure(

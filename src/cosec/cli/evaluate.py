@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.errors import SettingsError
+from cosec.sandbox import BackendName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +47,11 @@ class WorkFlags(BaseModel):
 
     generate_only: Annotated[bool, Parameter(negative=())] = False
     """Leave the judging to a later run of the same command, perhaps on another machine."""
+
+    sandbox: BackendName | None = None
+    """What isolates the programs that are run: bubblewrap (the default), or resource limits alone, which let a program
+    read and write all that you can.
+    """
 
 
 class MeasureFlags(WorkFlags):
@@ -277,13 +283,16 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     """
     from rich.console import Console
 
+    from cosec.evaluation.judging.judgements import note_sandbox
     from cosec.evaluation.judging.judges import default_judges, judges_version
     from cosec.evaluation.judging.unit_judging import JudgingBeside
     from cosec.evaluation.study.environment import environment
     from cosec.evaluation.study.records import StudyFolder
     from cosec.evaluation.study.study import Study, open_study, units_of
+    from cosec.sandbox import choose_sandbox
 
     console, work = Console(stderr=True), work or WorkFlags()
+    sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
     make, models, named = _generators(settings, work)
     folder = StudyFolder(out)
@@ -297,6 +306,9 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
         checkers=judges_version(),
         rejudge=rejudge,
     )
+    if sandbox is not None:
+        note_sandbox(folder, sandbox)
+        console.print(f"sandbox: {sandbox}", highlight=False)
     with nullcontext() if work.generate_only else JudgingBeside(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     if work.generate_only:

@@ -11,9 +11,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
+from cosec.sandbox import BackendName, choose_sandbox
 
 
-def pipeline(recipe: Path, /, *, out: Path, dry_run: Annotated[bool, Parameter(negative=())] = False) -> None:
+def pipeline(
+    recipe: Path,
+    /,
+    *,
+    out: Path,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    sandbox: BackendName | None = None,
+) -> None:
     """Run all stages of a recipe one after the other: prune, align, tune, evaluate.
 
     Every stage is an ordinary command, run as a program of its own. A stage that is done with the same inputs is passed
@@ -24,6 +32,7 @@ def pipeline(recipe: Path, /, *, out: Path, dry_run: Annotated[bool, Parameter(n
             these commands.
         out: Folder of the pipeline; each stage has its own folder there.
         dry_run: Say what would run, and stop.
+        sandbox: What isolates the programs that evaluations run: bubblewrap (the default), or resource limits alone.
     """
     from rich.console import Console
 
@@ -34,6 +43,8 @@ def pipeline(recipe: Path, /, *, out: Path, dry_run: Annotated[bool, Parameter(n
     stages = plan_stages(read_recipe(str(recipe), "pipeline"), out)
     for stage in stages:
         _check_flags(stage)
+    if sandbox is not None:
+        choose_sandbox(sandbox)  # the stages inherit it
     undone = False
     for stage in stages:
         # What an undone stage will make is not there to be compared yet.

@@ -13,7 +13,8 @@ from cyclopts import Parameter
 
 from cosec.cli.generate import load
 from cosec.decoding.rule_choice import RuleChoice
-from cosec.errors import SettingsError
+from cosec.errors import SandboxError, SettingsError
+from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def serve(
     audit_log_megabytes: int = 64,
     dtype: str = "auto",
     device_map: str | None = None,
+    sandbox: BackendName | None = None,
 ) -> None:
     """Serve a hardened model behind the OpenAI API, with a playground at /playground.
 
@@ -54,6 +56,8 @@ def serve(
         audit_log_megabytes: Set the file aside when it grows beyond this.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
+        sandbox: What isolates the checkers that read completions for the playground: bubblewrap (the default), or
+            resource limits alone. Without either there are no verdicts.
     """
     if not 0 <= port <= 65535:
         raise SettingsError("--port must be 0 to 65535.")
@@ -76,16 +80,29 @@ def serve(
         rule=(rule or RuleChoice()).settings(),
         draft_length=draft_length,
         audit_log=log,
-        checks_with=_checks_with(),
+        checks_with=_checks_with(sandbox),
     )
     server = Server(service, keys, host, port)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
 
 
-def _checks_with() -> list[str] | None:
-    """The program that judges completions in the playground; None where the checkers' packages are not installed."""
-    installed = find_spec("tree_sitter_c") is not None
-    return [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"] if installed else None
+def _checks_with(sandbox: BackendName | None) -> list[str] | None:
+    """The program that gives verdicts in the playground; None if the checkers' packages or a sandbox are missing.
+
+    Raises:
+        SandboxError: If a sandbox was asked for that cannot be used here.
+    """
+    if find_spec("tree_sitter_c") is None:
+        return None
+    try:
+        chosen = choose_sandbox(sandbox)
+    except SandboxError as error:
+        if sandbox is not None:
+            raise
+        print(f"cosec: no verdicts in the playground: {error}", file=sys.stderr)  # noqa: T201 - a message
+        return None
+    print(f"cosec: sandbox of the playground's verdicts: {chosen.name}", file=sys.stderr)  # noqa: T201 - a message
+    return [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
 
 
 def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLog | None:

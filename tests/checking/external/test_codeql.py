@@ -10,9 +10,10 @@ from cosec.checking.external.codeql import QUERIES, CodeqlChecker
 from cosec.checking.finding import CheckReport
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
+from cosec.sandbox import BACKENDS, SANDBOX_VARIABLE
 
 FAKE = """#!{python}
-import json, os, pathlib, sys
+import json, pathlib, sys
 here = pathlib.Path({folder!r})
 arguments = sys.argv[1:]
 with open(here / "calls.jsonl", "a") as calls:
@@ -22,11 +23,11 @@ for one in arguments:
         root = pathlib.Path(one.split("=", 1)[1])
         (here / "staged.json").write_text(json.dumps({{path.name: path.read_text() for path in root.iterdir()}}))
     if one.startswith("--command=sh "):
-        (here / "build.sh").write_text(pathlib.Path(one.split(" ", 1)[1]).read_text())
+        (here / "build.sh").write_text((root / one.split(" ", 1)[1]).read_text())
     if one.startswith("--output="):
         pathlib.Path(one.split("=", 1)[1]).write_text((here / "replayed").read_text())
 sys.stderr.write("it failed here")
-sys.exit(int(os.environ.get("FAIL_" + arguments[1].upper(), "0")))
+sys.exit(2 if (here / ("fail-" + arguments[1])).exists() else 0)
 """
 
 
@@ -64,6 +65,7 @@ def codeql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     program.write_text(FAKE.format(python=sys.executable, folder=str(folder)))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv(SANDBOX_VARIABLE, "limits")  # the program that stands in for it writes down what it is given
     return Fake(folder)
 
 
@@ -101,10 +103,10 @@ def test_c_is_compiled_under_codeqls_eyes(codeql, tmp_path) -> None:
     assert [one.pattern for one in report.findings] == ["c/use-after-free"]
 
 
-@pytest.mark.parametrize("step", ["CREATE", "ANALYZE"])
-def test_a_failing_step_is_an_error_and_not_a_clean_file(codeql, tmp_path, monkeypatch, step: str) -> None:
-    monkeypatch.setenv(f"FAIL_{step}", "2")
-    with pytest.raises(CheckerError, match=f"{step.lower()}` failed with exit code 2: it failed here"):
+@pytest.mark.parametrize("step", ["create", "analyze"])
+def test_a_failing_step_is_an_error_and_not_a_clean_file(codeql, tmp_path, step: str) -> None:
+    (codeql.folder / f"fail-{step}").touch()
+    with pytest.raises(CheckerError, match=f"{step}` failed with exit code 2: it failed here"):
         check(tmp_path / "app.py", "pass\n", "py/sql-injection")
 
 
@@ -139,6 +141,26 @@ def test_what_codeql_would_leave_out_is_unscored(codeql, tmp_path, name: str, pa
     report = check(tmp_path / name, "int broken( {\n", pattern)
     assert [one.path for one in report.unscored] == [str(tmp_path / name)]
     assert not (codeql.folder / "calls.jsonl").exists()
+
+
+READER = """#!/bin/sh
+case "$2" in
+  create) mkdir -p database ;;
+  analyze) head -c 1 {secret} || {{ echo '{{"runs": []}}' > results.sarif; }} ;;
+esac
+"""
+
+
+@pytest.mark.skipif(BACKENDS["bubblewrap"].problem() is not None, reason="bubblewrap is not installed")
+def test_codeql_sees_no_file_but_the_judged_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "secret.txt").write_text("secret")
+    program = tmp_path / "bin" / "codeql"
+    program.write_text(READER.format(secret=tmp_path / "secret.txt"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    (tmp_path / "code").mkdir()
+    assert check(tmp_path / "code" / "app.py", "pass\n", "py/sql-injection") == CheckReport()
 
 
 def test_without_codeql_it_is_an_error(tmp_path, monkeypatch) -> None:

@@ -22,8 +22,7 @@ from cosec.checking.c.sanitizer_report import BOUNDS, Violation, violations
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
-from cosec.sandbox.limits import Limits, Outcome
-from cosec.sandbox.run import run_sandboxed
+from cosec.sandbox import Limits, Outcome, run_sandboxed
 
 LIMITS = Limits(
     cpu_seconds=2, wall_seconds=5.0, memory_bytes=1 << 30, limit_address_space=False, processes=16, output_bytes=1 << 18

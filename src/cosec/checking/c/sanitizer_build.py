@@ -21,8 +21,7 @@ from weakref import finalize
 
 from cosec.checking.c.wrapping import CHECKS, with_checked_sizes
 from cosec.errors import CheckerError
-from cosec.sandbox.limits import Limits
-from cosec.sandbox.run import run_sandboxed
+from cosec.sandbox import Limits, run_sandboxed
 
 PROGRAM = "program.c"
 """The program's name in the compiler's and the sanitizers' messages; its lines are the caller's."""

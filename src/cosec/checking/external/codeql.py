@@ -14,17 +14,18 @@ import json
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+from cosec.checking.c.compiler import compile_error
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.python.syntax import parse
 from cosec.errors import CheckerError
+from cosec.sandbox import Limits, run_sandboxed
 
 SUFFIXES: Mapping[str, Language] = {".py": "py", ".c": "c"}
 """File name endings → language; headers are read with the files that include them."""
@@ -32,8 +33,20 @@ SUFFIXES: Mapping[str, Language] = {".py": "py", ".c": "c"}
 SECONDS = 1800.0
 """Each of the two steps may take this long."""
 
-COMPILE_SECONDS = 20.0
-"""So long may it take to see whether a C file compiles."""
+_LIMITS = Limits(
+    cpu_seconds=16 * int(SECONDS),
+    wall_seconds=SECONDS,
+    memory_bytes=8 << 30,
+    limit_address_space=False,
+    processes=1024,
+    open_files=4096,
+    file_bytes=4 << 30,
+    output_bytes=16 << 20,
+)
+"""What one step may use; CodeQL is a Java program with a thread for each core."""
+
+_SOURCES, _DATABASE, _RESULTS, _CACHES, _BUILD_SCRIPT = "sources", "database", "results.sarif", "caches", "build.sh"
+"""Names in the working folder of both steps."""
 
 _PYTHON, _CPP = "codeql/python-queries:Security", "codeql/cpp-queries"
 QUERIES: Mapping[str, Mapping[str, str]] = {
@@ -87,6 +100,7 @@ class CodeqlChecker:
 
         Raises:
             CheckerError: If CodeQL is missing, fails, or writes no SARIF.
+            SandboxError: If programs cannot be isolated here.
         """
         wanted = self.patterns if patterns is None else self.patterns & set(patterns)
         if shutil.which("codeql") is None:
@@ -102,20 +116,21 @@ class CodeqlChecker:
 
 def _check(language: Language, paths: Sequence[Path], patterns: Sequence[str]) -> CheckReport:
     queries = [query for pattern in patterns for query in QUERIES[pattern].values()]
-    with tempfile.TemporaryDirectory(prefix="cosec-codeql-") as scratch:
-        sources, database, output = (Path(scratch) / name for name in ("sources", "database", "results.sarif"))
-        sources.mkdir()
-        staged, unscored = _stage(paths, sources, language)
+    with tempfile.TemporaryDirectory(prefix="cosec-codeql-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        (folder / _SOURCES).mkdir()
+        staged, unscored = _stage(paths, folder / _SOURCES, language)
         if not staged:
             return CheckReport(unscored=tuple(unscored))
-        create = ["codeql", "database", "create", str(database), f"--language={_LANGUAGES[language]}"]
-        create += [f"--source-root={sources}", "--overwrite"]
+        create = [f"--language={_LANGUAGES[language]}", f"--source-root={_SOURCES}", "--overwrite"]
         if language == "c":
-            create.append(f"--command={_build_script(sources, staged)}")
-        _run(create)
-        _run(["codeql", "database", "analyze", str(database), *queries, "--format=sarifv2.1.0", f"--output={output}"])
+            create.append(_build_command(folder, staged))
+        readable = sorted({path.parent.resolve() for path in staged.values()}) if language == "c" else []
+        _run("create", create, folder, readable)
+        _run("analyze", [*queries, "--format=sarifv2.1.0", f"--output={_RESULTS}"], folder, [])
         try:
-            results = [result for run in json.loads(output.read_text("utf-8"))["runs"] for result in run["results"]]
+            text = (folder / _RESULTS).read_text(encoding="utf-8")
+            results = [result for run in json.loads(text)["runs"] for result in run["results"]]
             findings = [_finding(result, staged) for result in results]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise CheckerError(f"codeql wrote no SARIF that can be read ({type(error).__name__}: {error}).") from None
@@ -146,40 +161,42 @@ def _stage(paths: Sequence[Path], folder: Path, language: Language) -> tuple[dic
 def _problem(path: Path, language: Language, text: str) -> str | None:
     if language == "py":
         return None if parse(text) is not None else "is no Python program"
-    command = ["gcc", "-fsyntax-only", "-w", f"-I{path.parent}", "-x", "c", "-"]
-    try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
-    except FileNotFoundError:
-        raise CheckerError("gcc is not installed; CodeQL reads C as it is compiled.") from None
-    except subprocess.TimeoutExpired:
-        return "the compiler took too long"
-    return None if done.returncode == 0 else "does not compile"
+    problem = compile_error(text, include=path.parent)
+    return problem if problem is None or problem == "the compiler took too long" else "does not compile"
 
 
-def _build_script(folder: Path, staged: Mapping[str, Path]) -> str:
-    """A command that compiles every file; CodeQL watches the compiler."""
-    script = folder.parent / "build.sh"
+def _build_command(folder: Path, staged: Mapping[str, Path]) -> str:
+    """The option that makes CodeQL compile every file; it observes the compiler. Commands run in the source folder."""
     lines = [
-        shlex.join(["gcc", "-c", "-w", f"-I{path.parent.resolve()}", "-o", "/dev/null", str(folder / name)])
+        shlex.join(["gcc", "-c", "-w", f"-I{path.parent.resolve()}", "-o", "/dev/null", name])
         for name, path in staged.items()
     ]
-    script.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
-    return f"sh {shlex.quote(str(script))}"
+    (folder / _BUILD_SCRIPT).write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
+    return f"--command=sh ../{_BUILD_SCRIPT}"
 
 
-def _run(command: Sequence[str]) -> None:
-    step = " ".join(command[:3])
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
-        )
-    except OSError as error:
-        raise CheckerError(f"`{step}` cannot be started: {error.strerror}.") from None
-    except subprocess.TimeoutExpired:
-        raise CheckerError(f"`{step}` did not end within {SECONDS:.0f} s; check fewer files at once.") from None
-    if done.returncode != 0:
-        said = " ".join((done.stderr or done.stdout).split())[-300:]
-        raise CheckerError(f"`{step}` failed with exit code {done.returncode}: {said or 'no output'}")
+def _run(action: str, options: Sequence[str], folder: Path, readable: Sequence[Path]) -> None:
+    """Run ``codeql database ACTION`` in the sandbox, with ``folder`` as its working folder.
+
+    CodeQL reads its own installation and the query packs below ``~/.codeql``; its caches are in ``folder``.
+    """
+    program = Path(shutil.which("codeql") or "codeql")
+    packs = [path for path in (Path.home() / ".codeql" / "packages",) if path.is_dir()]
+    step = f"codeql database {action}"
+    outcome = run_sandboxed(
+        [
+            *(str(program.resolve()), "database", action, _DATABASE, *options, f"--common-caches={_CACHES}"),
+            *(f"--additional-packs={path.resolve()}" for path in packs if action == "analyze"),
+        ],
+        limits=_LIMITS,
+        read_only=[program.resolve().parent, *packs, *readable],
+        work_folder=folder,
+    )
+    if outcome.timed_out:
+        raise CheckerError(f"`{step}` did not end within {SECONDS:.0f} s; check fewer files at once.")
+    if outcome.returncode != 0:
+        said = " ".join((outcome.stderr or outcome.stdout).decode(errors="replace").split())[-300:]
+        raise CheckerError(f"`{step}` failed with exit code {outcome.returncode}: {said or 'no output'}")
 
 
 def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Collection, Iterator
 from functools import cache
 
 from tree_sitter import Language, Node, Parser, Tree
 
-from cosec.errors import CheckerError
+from cosec.checking.c.compiler import compile_error
 from cosec.evaluation.extraction.extract import Extracted
-
-COMPILE_SECONDS = 20.0
 
 _CONSTANTS = {"number_literal", "null", "true", "false", "char_literal"}
 _PLAIN = {"expression_statement", "declaration", "return_statement", "goto_statement"}
@@ -41,28 +38,13 @@ def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted
 
 
 def compile_problem(program: str) -> str | None:
-    """The compiler's first error, or None where the program compiles (gcc, no linking, nothing is run).
+    """The compiler's first error, or None if the program compiles; nothing is linked or run.
 
     Raises:
-        CheckerError: If there is no gcc.
+        CheckerError: If gcc is not installed.
+        SandboxError: If programs cannot be isolated here.
     """
-    try:
-        done = subprocess.run(
-            ["gcc", "-fsyntax-only", "-w", "-std=gnu11", "-x", "c", "-"],
-            input=program,
-            capture_output=True,
-            text=True,
-            timeout=COMPILE_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise CheckerError("gcc is not installed; C programs cannot be judged without it") from None
-    except subprocess.TimeoutExpired:
-        return "the compiler took too long"
-    if done.returncode == 0:
-        return None
-    errors = re.findall(r"(\d+):\d+: (?:fatal )?error: (.*)", done.stderr)
-    return f"line {errors[0][0]}: {errors[0][1]}" if errors else "does not compile"
+    return compile_error(program)
 
 
 @cache

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from cosec.evaluation.tasks.problems import Problem
-from cosec.sandbox.limits import Limits, Outcome
-from cosec.sandbox.run import run_sandboxed
+from cosec.sandbox import Limits, Outcome, run_sandboxed
 
 LIMITS = Limits(cpu_seconds=5, wall_seconds=10.0, memory_bytes=1 << 30, processes=32)
 """What one check may use."""

@@ -69,3 +69,22 @@ def judge_again(folder: StudyFolder, version: str) -> None:
         return {**manifest, JUDGED: known}
 
     folder.change_manifest(with_another)
+
+
+SANDBOXES = "sandboxes"
+
+
+def note_sandbox(folder: StudyFolder, name: str) -> None:
+    """Record in the manifest that programs of this study run in this sandbox.
+
+    Args:
+        folder: The study's folder.
+        name: Name of the sandbox's backend; all that were used are kept, the first one first.
+
+    Raises:
+        StudyError: If there is no study, or the manifest cannot be written.
+    """
+    if name not in folder.manifest().get(SANDBOXES, ()):
+        folder.change_manifest(
+            lambda manifest: {**manifest, SANDBOXES: list(dict.fromkeys([*manifest.get(SANDBOXES, ()), name]))}
+        )

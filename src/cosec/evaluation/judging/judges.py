@@ -15,7 +15,9 @@ _DECIDING = (
     "evaluation/judging/judging.py",
     "evaluation/judging/proof_runner.py",
     "evaluation/judging/verdicts.py",
+    "sandbox/backends.py",
     "sandbox/limits.py",
+    "sandbox/process.py",
     "sandbox/run.py",
 )
 """Files beside the checkers' own that a verdict depends on."""

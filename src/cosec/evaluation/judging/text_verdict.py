@@ -1,7 +1,8 @@
 """What the default static checkers say about one completion: JSON on standard input, JSON on standard output.
 
-A process of its own, so that whoever asks (the server's playground) can limit its time and memory:
-``python -m cosec.evaluation.judging.text_verdict``. Nothing is run; the code is read only.
+``python -m cosec.evaluation.judging.text_verdict`` is a process of its own, so that the server's playground can bound
+its time. It reads the code in another process inside the sandbox: parsers take text that anyone may have written. The
+code is not run.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cosec.checking.finding import CheckReport
-from cosec.checking.patterns import Language
-from cosec.checking.registry import make_checker
-from cosec.evaluation.extraction.extract import extract
+from cosec.sandbox import Limits, run_sandboxed
 
-MEMORY_BYTES = 2 * 2**30
-CPU_SECONDS = 20
+if TYPE_CHECKING:
+    from cosec.checking.finding import CheckReport
+    from cosec.checking.patterns import Language
+
+LIMITS = Limits(cpu_seconds=20, wall_seconds=20.0, memory_bytes=2 << 30, output_bytes=4 << 20)
+"""What reading one completion may use."""
+
+_INSIDE = "--inside-the-sandbox"
 
 
 def verdict(prompt: str, completion: str) -> dict[str, Any]:
@@ -29,6 +33,8 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
         ``language``, ``findings`` (line of the program, rule, cwe, message, severity), and ``unscored``: why the text
         could not be judged, None where it could. A text that is no program is unscored, never free of findings.
     """
+    from cosec.evaluation.extraction.extract import extract
+
     language = language_of(prompt)
     extracted = extract(prompt, completion, language=language)
     if extracted.problem is not None:
@@ -48,6 +54,8 @@ def language_of(code: str) -> Language:
 
 
 def _check(program: str, language: Language) -> CheckReport:
+    from cosec.checking.registry import make_checker
+
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"completion.{language}"
         path.write_text(program, encoding="utf-8", errors="replace")
@@ -55,13 +63,29 @@ def _check(program: str, language: Language) -> CheckReport:
 
 
 def main() -> None:
-    """Judge what standard input asks for, within the limits above."""
-    import resource
+    """Answer the request on standard input.
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    asked = json.load(sys.stdin)
-    json.dump(verdict(asked["prompt"], asked["completion"]), sys.stdout)
+    Raises:
+        SandboxError: If programs cannot be isolated here.
+    """
+    request = sys.stdin.buffer.read()
+    if sys.argv[1:] == [_INSIDE]:
+        asked = json.loads(request)
+        json.dump(verdict(asked["prompt"], asked["completion"]), sys.stdout)
+        return
+    # The working folder, which ``-m`` puts on the path, is nobody's business there.
+    importable = [Path(__file__).parents[3], *(path for path in map(Path, sys.path) if path != Path.cwd())]
+    importable = [path for path in importable if path.is_dir()]
+    outcome = run_sandboxed(
+        [sys._base_executable, "-s", "-B", "-m", "cosec.evaluation.judging.text_verdict", _INSIDE],  # type: ignore[attr-defined]
+        stdin=request,
+        env={"PYTHONPATH": ":".join(str(path.resolve()) for path in importable)},
+        limits=LIMITS,
+        read_only=importable,
+    )
+    sys.stderr.buffer.write(outcome.stderr)
+    sys.stdout.buffer.write(outcome.stdout)
+    sys.exit(0 if outcome.returncode == 0 else 1)
 
 
 if __name__ == "__main__":

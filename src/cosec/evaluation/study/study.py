@@ -27,6 +27,7 @@ from cosec.evaluation.study.arms import DecodingArm, parse_arm
 from cosec.evaluation.study.generation import Generator, Sample
 from cosec.evaluation.study.records import Record, StudyFolder
 from cosec.evaluation.tasks.tasks import Benchmark, Task, tasks_of
+from cosec.sandbox import BackendName
 
 UNIT_ROWS = 60
 """Completions of a unit, about."""
@@ -66,6 +67,11 @@ class StudySettings(BaseModel):
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
 
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
+
+    sandbox: BackendName | None = None
+    """What isolates the programs that are run, if neither ``--sandbox`` nor ``COSEC_SANDBOX`` says; not part of the
+    study's identity.
+    """
 
     @field_validator("arms")
     @classmethod
@@ -229,7 +235,11 @@ def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str
     """What two runs must share for one to continue the other: settings but for the title, prompts, models."""
     prompts = sorted({f"{unit.benchmark.name}\0{task.id}\0{task.prompt}" for unit in units for task in unit.tasks})
     digest = hashlib.sha256("\0".join(prompts).encode()).hexdigest()
-    return {**settings.model_dump(mode="json", exclude={"name"}), "prompts_sha256": digest, "models": dict(models)}
+    return {
+        **settings.model_dump(mode="json", exclude={"name", "sandbox"}),
+        "prompts_sha256": digest,
+        "models": dict(models),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

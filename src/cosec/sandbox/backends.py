@@ -1,0 +1,204 @@
+"""The backends that isolate a program: bubblewrap, or resource limits alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from cosec.errors import SandboxError
+from cosec.sandbox.limits import Limits, Outcome
+from cosec.sandbox.process import run_limited
+
+_WORK_FOLDER = "/tmp/box"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime")
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+_PROBE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program to run, with its input and its limits."""
+
+    command: Sequence[str]
+    """Program and arguments. Relative names are looked up in the working folder."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that the working folder contains at the start: relative name → content."""
+
+    stdin: bytes = b""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables in addition to PATH, HOME and LANG."""
+
+    limits: Limits = field(default_factory=Limits)
+
+    read_only: Sequence[Path] = ()
+    """Files and folders outside the system folders that it may read, under their own paths."""
+
+    work_folder: Path | None = None
+    """An existing folder to start in, which keeps what the program writes; None for a temporary one."""
+
+
+class Backend(Protocol):
+    """A way to isolate programs."""
+
+    @property
+    def name(self) -> str:
+        """The name that ``--sandbox`` takes."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why it cannot be used on this machine; None if it can."""
+        ...
+
+    def run(self, program: Program) -> Outcome:
+        """Run a program and wait until it ends.
+
+        Raises:
+            SandboxError: If the program cannot be started.
+        """
+        ...
+
+
+class Bubblewrap:
+    """Isolation by bubblewrap (``bwrap``): namespaces, a read-only system, and size-limited temporary folders."""
+
+    name = "bubblewrap"
+
+    def problem(self) -> str | None:
+        """See `Backend`."""
+        return _bubblewrap_problem()
+
+    def run(self, program: Program) -> Outcome:
+        """See `Backend`."""
+        if program.work_folder is not None:
+            _write_files(program.work_folder, program.files)
+        with ExitStack() as opened:
+            copies = (
+                {}
+                if program.work_folder is not None
+                else {name: opened.enter_context(_memory_file(content)) for name, content in program.files.items()}
+            )
+            command = [*_isolation(program, copies), "--", *_limits_command(program.limits), *program.command]
+            env = {"PATH": os.environ.get("PATH", "")}
+            return run_limited(command, program.stdin, env, Path("/"), program.limits, tuple(copies.values()))
+
+
+class LimitsOnly:
+    """No isolation: an ordinary subprocess with resource limits, in a folder of its own."""
+
+    name = "limits"
+
+    def problem(self) -> str | None:
+        """See `Backend`."""
+        return None
+
+    def run(self, program: Program) -> Outcome:
+        """See `Backend`."""
+        command = [*_limits_command(program.limits), *program.command]
+        with tempfile.TemporaryDirectory(prefix="cosec-box-") as temporary:
+            folder = program.work_folder or Path(temporary)
+            _write_files(folder, program.files)
+            env = {**_ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder), **program.env}
+            return run_limited(command, program.stdin, env, folder, program.limits)
+
+
+@cache
+def _bubblewrap_problem() -> str | None:
+    program = shutil.which("bwrap")
+    if program is None:
+        return "bubblewrap is not installed"
+    probe = [program, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    try:
+        done = subprocess.run(probe, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
+    except OSError as error:
+        return f"bubblewrap cannot be started ({error.strerror})"
+    except subprocess.TimeoutExpired:
+        return f"bubblewrap did not end within {_PROBE_SECONDS:.0f} s"
+    return None if done.returncode == 0 else f"bubblewrap fails on this machine ({' '.join(done.stderr.split())[:200]})"
+
+
+@cache
+def _prlimit() -> str:
+    program = shutil.which("prlimit")
+    if program is None:
+        raise SandboxError("prlimit is not installed, so programs cannot be run; install the package util-linux.")
+    return program
+
+
+def _limits_command(limits: Limits) -> list[str]:
+    address_space = [f"--as={limits.memory_bytes}"] if limits.limit_address_space else []
+    return [
+        _prlimit(),
+        f"--cpu={limits.cpu_seconds}",
+        f"--fsize={limits.file_bytes}",
+        f"--nproc={limits.processes}",
+        "--core=0",
+        f"--nofile={limits.open_files}",
+        *address_space,
+        "--",
+    ]
+
+
+def _isolation(program: Program, copies: Mapping[str, int]) -> list[str]:
+    """The options of bubblewrap; the root is made read-only last, when all mount points exist."""
+    command = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
+    for name, value in {**_ENVIRONMENT, **program.env}.items():
+        command += ["--setenv", name, value]
+    for place in _SYSTEM:
+        # On merged systems /bin and others are links into /usr.
+        link = Path(place).is_symlink()
+        command += ["--symlink", str(Path(place).readlink()), place] if link else ["--ro-bind-try", place, place]
+    size = str(program.limits.file_bytes)
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp"]
+    for path in dict.fromkeys([Path(sys.base_prefix).resolve(), *(path.resolve() for path in program.read_only)]):
+        if Path(_WORK_FOLDER).is_relative_to(path):
+            raise SandboxError(
+                f"{path} cannot be made readable in the sandbox; put the files into a folder of their own."
+            )
+        if not path.is_relative_to("/usr"):
+            command += ["--ro-bind", str(path), str(path)]
+    if program.work_folder is not None:
+        command += ["--bind", str(program.work_folder), _WORK_FOLDER]
+    else:
+        command += _copied_in(copies)
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", _WORK_FOLDER]
+
+
+def _copied_in(copies: Mapping[str, int]) -> list[str]:
+    """Options that make the working folder from open files."""
+    command = ["--dir", _WORK_FOLDER]
+    for folder in dict.fromkeys(parent for name in copies for parent in reversed(PurePosixPath(name).parents[:-1])):
+        command += ["--dir", f"{_WORK_FOLDER}/{folder}"]
+    for name, descriptor in copies.items():
+        command += ["--file", str(descriptor), f"{_WORK_FOLDER}/{name}"]
+    return command
+
+
+@contextmanager
+def _memory_file(content: bytes) -> Iterator[int]:
+    descriptor = os.memfd_create("cosec")
+    try:
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
