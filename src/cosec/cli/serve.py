@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.generate import load
 from cosec.decoding.rule_choice import RuleChoice
@@ -21,20 +22,35 @@ if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
 
 
+class AccessFlags(BaseModel):
+    """Who may use the server, and what is logged, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    api_key_file: Path | None = None
+    """File with the hashes of the keys that may use the server; ``cosec serve-key`` creates them."""
+
+    audit_log: Path | None = None
+    """Append a JSON line for each request to this file."""
+
+    audit_log_text: Annotated[bool, Parameter(negative=())] = False
+    """Also write prompts and completions to the audit log."""
+
+    audit_log_megabytes: int = 64
+    """Size at which the audit log is rotated."""
+
+
 def serve(
     *,
     target: str = "smollm2-135m",
     security: str = "default",
     host: str = "127.0.0.1",
     port: int = 8000,
-    api_key_file: Path | None = None,
+    access: Annotated[AccessFlags | None, Parameter(name="*")] = None,
     model_name: Annotated[Sequence[str], Parameter(negative=())] = (),
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     draft_length: int | Literal["auto"] = "auto",
     limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
-    audit_log: Path | None = None,
-    audit_log_text: Annotated[bool, Parameter(negative=())] = False,
-    audit_log_megabytes: int = 64,
     dtype: str = "auto",
     device_map: str | None = None,
     sandbox: BackendName | None = None,
@@ -43,17 +59,14 @@ def serve(
 
     Args:
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
-        security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
+        security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
         host: Address to listen on; one that other machines can reach needs --api-key-file.
         port: Port to listen on; 0 takes a free one.
-        api_key_file: Hashes of the keys that may use the server; ``cosec serve-key`` makes them.
-        model_name: What clients may call the model; may be repeated. Default: the target's name.
-        rule: The rule, and its settings, for requests that name none; without any, the adapter's own, or the paper's.
+        access: Who may use the server, and what is logged.
+        model_name: A name by which clients may call the model; repeatable. Default: the target's name.
+        rule: The rule and its settings for requests that name none. Default: the adapter's own rule, else the paper's.
         draft_length: Tokens proposed before one verification; changes the speed and never the text.
         limits: What clients may ask for.
-        audit_log: Append a JSON line for each request to this file.
-        audit_log_text: Write prompts and completions into it too.
-        audit_log_megabytes: Set the file aside when it grows beyond this.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         sandbox: What isolates the checkers that read completions for the playground: bubblewrap (the default), or
@@ -69,9 +82,10 @@ def serve(
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
-    keys = None if api_key_file is None else read_keys(api_key_file)
+    access = access or AccessFlags()
+    keys = None if access.api_key_file is None else read_keys(access.api_key_file)
     check_bind(host, keys)
-    log = _audit_log(audit_log, audit_log_megabytes, with_text=audit_log_text)
+    log = _audit_log(access)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
         in_a_thread_that_ends(lambda: load(target, security, dtype, device_map)),
@@ -105,17 +119,17 @@ def _checks_with(sandbox: BackendName | None) -> list[str] | None:
     return [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
 
 
-def _audit_log(path: Path | None, megabytes: int, *, with_text: bool) -> AuditLog | None:
-    """The log that was asked for; None without one."""
-    if megabytes < 1:
+def _audit_log(access: AccessFlags) -> AuditLog | None:
+    """The audit log that was asked for, if any."""
+    if access.audit_log_megabytes < 1:
         raise SettingsError("--audit-log-megabytes must be at least 1.")
-    if path is None:
-        if with_text:
+    if access.audit_log is None:
+        if access.audit_log_text:
             raise SettingsError("--audit-log-text has no effect without --audit-log.")
         return None
     from cosec.serving.access.audit_log import AuditLog
 
-    return AuditLog(path, max_bytes=megabytes * 2**20, with_text=with_text)
+    return AuditLog(access.audit_log, max_bytes=access.audit_log_megabytes * 2**20, with_text=access.audit_log_text)
 
 
 def serve_key(name: str, /, *, file: Path) -> None:

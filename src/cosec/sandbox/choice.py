@@ -14,6 +14,7 @@ from cosec.errors import SandboxError
 from cosec.sandbox.backends import Backend, Bubblewrap, LimitsOnly
 
 BackendName = Literal["bubblewrap", "limits"]
+"""The name of a backend, as ``--sandbox`` takes it."""
 
 SANDBOX_VARIABLE = "COSEC_SANDBOX"
 """Environment variable that names the backend."""
@@ -22,6 +23,7 @@ BACKENDS: Mapping[str, Backend] = {backend.name: backend for backend in (Bubblew
 """Every backend by its name."""
 
 DEFAULT_BACKEND = Bubblewrap.name
+"""The backend to use if none was chosen."""
 
 
 def choose_sandbox(name: str | None = None, *, fallback: str | None = None) -> Backend:

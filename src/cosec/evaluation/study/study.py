@@ -56,22 +56,17 @@ class StudySettings(BaseModel):
     """Measure a served model instead: its only arm is ``endpoint``."""
 
     endpoint_model: str | None = None
-
     arms: tuple[str, ...] = ("origin", "cosec-plus")
     """See `cosec.evaluation.study.arms`."""
-
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
 
     temperature: float = Field(default=0.4, ge=0.0)
-
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
 
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
 
-    sandbox: BackendName | None = None
-    """What isolates the programs that are run, if neither ``--sandbox`` nor ``COSEC_SANDBOX`` says; not part of the
-    study's identity.
-    """
+    sandbox: BackendName | None = Field(default=None, exclude=True)
+    """Isolates what is run, unless ``--sandbox`` or ``COSEC_SANDBOX`` is given; not part of a study's identity."""
 
     @field_validator("arms")
     @classmethod
@@ -112,9 +107,8 @@ def study_settings(values: Mapping[str, Any]) -> StudySettings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "study"
-        raise SettingsError(
-            f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]} (got {first['input']!r})."
-        ) from error
+        wrong = f"{first['msg'][:1].lower()}{first['msg'][1:]} (got {first['input']!r})"
+        raise SettingsError(f"{place}: {wrong}.") from error
     settings.decoding_arms()
     return settings
 
@@ -235,11 +229,7 @@ def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str
     """What two runs must share for one to continue the other: settings but for the title, prompts, models."""
     prompts = sorted({f"{unit.benchmark.name}\0{task.id}\0{task.prompt}" for unit in units for task in unit.tasks})
     digest = hashlib.sha256("\0".join(prompts).encode()).hexdigest()
-    return {
-        **settings.model_dump(mode="json", exclude={"name", "sandbox"}),
-        "prompts_sha256": digest,
-        "models": dict(models),
-    }
+    return {**settings.model_dump(mode="json", exclude={"name"}), "prompts_sha256": digest, "models": dict(models)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
