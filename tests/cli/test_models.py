@@ -113,10 +113,16 @@ def test_pull_keeps_standard_output_for_results(
     assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path}"]
 
 
+def test_remove_tells_when_there_is_nothing(cosec: Command) -> None:
+    code, output, errors = cosec("models", "remove", "smollm2-135m")
+    assert (code, output, errors) == (0, "", "smollm2-135m is not on this machine\n")
+
+
 def test_pull_of_an_unknown_name_is_one_line(cosec: Command) -> None:
     code, _, errors = cosec("models", "pull", "gpt-9")
     assert code == 2
-    assert errors == "cosec: error: There is no embedded model 'gpt-9'; there are: smollm2-135m.\n"
+    names = "qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, smollm2-135m"
+    assert errors == f"cosec: error: There is no embedded model 'gpt-9'; there are: {names}.\n"
 
 
 @pytest.mark.parametrize(("layers", "kept"), [("3", [0, 2, 4]), ("0,1,4", [0, 1, 4])])

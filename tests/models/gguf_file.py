@@ -24,7 +24,15 @@ NAMES = {
 }
 
 
-def write_gguf(model: PreTrainedModel, path: Path, *, pretokenizer: str = "smollm") -> Path:
+def write_gguf(
+    model: PreTrainedModel,
+    path: Path,
+    *,
+    pretokenizer: str = "smollm",
+    quantisation: gguf.GGMLQuantizationType | None = None,
+    left_out: str = "",
+) -> Path:
+    """Write ``model``, its matrices quantised where their rows allow it, without the tensor ``left_out``."""
     config = model.config
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(config.num_hidden_layers)
@@ -44,7 +52,13 @@ def write_gguf(model: PreTrainedModel, path: Path, *, pretokenizer: str = "smoll
             values = _interleave(values, config.num_attention_heads)
         if "k_proj" in name:
             values = _interleave(values, config.num_key_value_heads)
-        writer.add_tensor(_gguf_name(name), np.ascontiguousarray(values))
+        if name == left_out:
+            continue
+        values = np.ascontiguousarray(values)
+        if quantisation is not None and values.ndim == 2 and values.shape[1] % 32 == 0:
+            writer.add_tensor(_gguf_name(name), gguf.quantize(values, quantisation), raw_dtype=quantisation)
+        else:
+            writer.add_tensor(_gguf_name(name), values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

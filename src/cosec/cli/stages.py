@@ -213,7 +213,7 @@ def _models_of_recipe(stage: Stage) -> list[str]:
 def _digest_model(name: str) -> str | None:
     """Hash the weights of a model by its embedded name or hub id; None where it is not here, nothing is fetched."""
     from cosec.models.identity import model_fingerprint
-    from cosec.models.loading.bundled import BUNDLED_MODELS
+    from cosec.models.loading.embedded import BUNDLED_MODELS
     from cosec.models.loading.hub import cached
 
     if name in BUNDLED_MODELS:

