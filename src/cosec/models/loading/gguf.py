@@ -107,8 +107,9 @@ def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]
         tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
         entries = {key: value for key, value in read.to_dict().items() if key not in UNWANTED_CONFIG}
+        automatic: Any = AutoModelForCausalLM
         with torch.device("meta"):
-            outline: Any = AutoModelForCausalLM.from_config(type(read)(**entries), dtype=torch.float32)
+            outline: Any = automatic.from_config(type(read)(**entries), dtype=torch.float32)
         outline.tie_weights()
         outline.config.architectures = [type(outline).__name__]
         outline.config.dtype = torch.float32
@@ -140,7 +141,8 @@ def _dequantised(gguf: Path, reader: GGUFReader, outline: PreTrainedModel) -> It
 
     with _corruption_named(gguf):
         architecture = reader.fields["general.architecture"].contents()
-        processor = TENSOR_PROCESSORS.get(architecture, TensorProcessor)(config=outline.config.to_dict())
+        kind: Any = TENSOR_PROCESSORS.get(architecture, TensorProcessor)
+        processor = kind(config=outline.config.to_dict())
         places = get_gguf_hf_weights_map(outline, processor)
     # Where one tensor of the model is put together from several of the file, the processor collects it here.
     collected: dict[str, Any] = {"config": outline.config.to_dict(), "tensors": {}}
