@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import cosec.decoding.selftest as selftest
-from cosec.decoding.drafting import Position
+from cosec.decoding.rules.draft import Position
 from cosec.decoding.rules.threshold import ThresholdRule
 from cosec.decoding.sampling import TokenDistribution
 

@@ -113,7 +113,7 @@ def demo(
 
 def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completion], pair: PreparedPair) -> None:
     from cosec.cli.side_by_side import panel, side_by_side
-    from cosec.decoding.spans import spans_of
+    from cosec.decoding.completion.spans import spans_of
 
     console.rule(f"{prompt.title} · {prompt.language} · {prompt.cwe}", align="left")
     console.print(prompt.text.rpartition("\n")[0], style="dim", markup=False)

@@ -194,7 +194,7 @@ def _row(arm: Arm, completion: Completion) -> dict[str, object]:
 
 
 def _write_trace(file: IO[str], arm: Arm, completion: Completion, pair: PreparedPair) -> None:
-    from cosec.decoding.spans import spans_of
+    from cosec.decoding.completion.spans import spans_of
 
     place = {"prompt_index": completion.prompt_index, "sample_index": completion.sample_index, "arm": arm}
     for span in spans_of(completion, pair.tokenizer):
@@ -207,7 +207,7 @@ def _print_text(
 ) -> None:
     """Each completion when it is done; with two arms each pair of them side by side."""
     from cosec.cli.side_by_side import panel, side_by_side, terminal
-    from cosec.decoding.spans import spans_of
+    from cosec.decoding.completion.spans import spans_of
 
     console = terminal()
     waiting: dict[tuple[int, int], Panel] = {}
@@ -232,7 +232,7 @@ def _print_text(
 
 def _print_html(completed: Sequence[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair) -> None:
     from cosec.cli.html_page import Shown, html_page
-    from cosec.decoding.spans import spans_of
+    from cosec.decoding.completion.spans import spans_of
 
     shown = [
         Shown(

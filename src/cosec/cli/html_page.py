@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cosec.decoding.spans import Span
+from cosec.decoding.completion.spans import Span
 from cosec.decoding.trace import TokenOrigin, summary
 
 _STYLE = """

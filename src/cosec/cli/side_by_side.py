@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cosec.decoding.spans import Span
+from cosec.decoding.completion.spans import Span
 
 CHANGED_STYLE = "bold black on yellow"
 DECISION_STYLE = "bold white on blue"

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.assembly import GrowingCompletion
-from cosec.decoding.draft_length import draft_length_for
+from cosec.decoding.completion.growing import GrowingCompletion
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
-from cosec.decoding.lanes import Lanes
+from cosec.decoding.engine.draft_length import draft_length_for
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
-from cosec.decoding.verification import Rule
 from cosec.errors import PromptError
 
 DEFAULT_ROWS = 32

@@ -7,7 +7,7 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerFast
 
-from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.decoding.rule_file import own_rule
 from cosec.errors import SettingsError
 from cosec.models.description import cache_values_per_token

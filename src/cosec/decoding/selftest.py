@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.lanes import TwoModelLanes
+from cosec.decoding.engine.lanes import TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 

@@ -17,9 +17,9 @@ from typing import Literal
 
 import torch
 
-from cosec.decoding.draft_length import DraftLength, draft_length_for
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.lanes import Lanes
+from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import AnyRule, DecodingSettings, RuleSettings, SamplingSettings

@@ -12,19 +12,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.lanes import Lanes, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, TwoModelLanes
 from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.gate import GateRule, divergence_of
 from cosec.decoding.rules.lossless import flattened
 from cosec.decoding.rules.steer import steered
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings, decoding_settings
 from cosec.decoding.trace import TokenRecord
+from tests.decoding.engine.test_law import DRAWS, PROMPT, VOCABULARY, p_value
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
 from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
-from tests.decoding.test_law import DRAWS, PROMPT, VOCABULARY, p_value
 from tests.devices import DEVICES
 
 SECURITY = random_table(VOCABULARY, 2, seed=21)

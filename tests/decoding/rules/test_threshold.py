@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.threshold import ThresholdRule
+from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import RuleSettings, SamplingSettings
-from cosec.decoding.verification import Rule
 from cosec.errors import VocabularyMismatch
 from tests.decoding import law
 

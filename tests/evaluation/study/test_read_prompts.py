@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from cosec.decoding.lanes import Lanes, TargetLane
+from cosec.decoding.engine.lanes import Lanes, TargetLane
 from cosec.evaluation.study.read_prompts import ReadPrompts
 from tests.decoding.pairs import separate_pair, shared_pair
 

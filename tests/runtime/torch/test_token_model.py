@@ -9,7 +9,7 @@ from transformers import PreTrainedModel, Qwen2Config
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.lanes import Lanes, PairedLanes, TargetLane, TokenModel, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TokenModel, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.errors import ModelError

@@ -6,8 +6,8 @@ from cosec.decoding.rules.gate import GateRule
 from cosec.decoding.rules.speculative import SpeculativeRule
 from cosec.decoding.rules.steer import SteerRule
 from cosec.decoding.rules.threshold import ThresholdRule
+from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import DecodingSettings, GateSettings, SpeculativeSettings, SteerSettings
-from cosec.decoding.verification import Rule
 
 
 def rule_for(settings: DecodingSettings) -> Rule:

@@ -18,12 +18,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.lossless import LosslessRule, flattened, judged
 from cosec.decoding.rules.steer import steered
+from cosec.decoding.rules.verification import Verification, check_widths
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import Divergence, GateSettings, SamplingSettings
-from cosec.decoding.verification import Verification, check_widths
 
 
 class GateRule(LosslessRule):

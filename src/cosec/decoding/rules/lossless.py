@@ -16,10 +16,10 @@ from dataclasses import replace
 from jaxtyping import Float
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.verification import Verification, check_widths
 from cosec.decoding.sampling import TokenDistribution, warped_distribution
 from cosec.decoding.settings import SamplingSettings
-from cosec.decoding.verification import Verification, check_widths
 
 
 class LosslessRule(ABC):

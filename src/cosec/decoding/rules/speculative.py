@@ -6,7 +6,7 @@ baseline that hardening is compared with.
 
 from __future__ import annotations
 
-from cosec.decoding.drafting import Position
+from cosec.decoding.rules.draft import Position
 from cosec.decoding.rules.lossless import LosslessRule
 from cosec.decoding.sampling import TokenDistribution
 

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from cosec.decoding.drafting import Position
+from cosec.decoding.rules.draft import Position
 from cosec.decoding.rules.lossless import LosslessRule
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import SamplingSettings, SteerSettings

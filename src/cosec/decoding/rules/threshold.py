@@ -13,10 +13,10 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.verification import Verification, check_widths
 from cosec.decoding.sampling import TokenDistribution, raw_distribution, warped_distribution
 from cosec.decoding.settings import RuleSettings, SamplingSettings
-from cosec.decoding.verification import Verification, check_widths
 
 
 class ThresholdRule:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cosec.decoding.assembly import GrowingCompletion
 from cosec.decoding.completer import Completion, rule_and_lanes
-from cosec.decoding.draft_length import draft_length_for
+from cosec.decoding.completion.growing import GrowingCompletion
 from cosec.decoding.engine import FinishReason, Run, SequenceRequest
+from cosec.decoding.engine.draft_length import draft_length_for
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import SamplingSettings
 from cosec.decoding.trace import TokenRecord

@@ -92,7 +92,7 @@ class LocalGenerator:
 
 
 def _marks(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> tuple[tuple[int, int], ...]:
-    from cosec.decoding.spans import spans_of
+    from cosec.decoding.completion.spans import spans_of
 
     marks, start = [], 0
     for span in spans_of(completion, tokenizer):

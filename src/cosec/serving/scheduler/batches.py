@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.assembly import GrowingCompletion
-from cosec.decoding.draft_length import DraftLength, draft_length_for
+from cosec.decoding.completion.growing import GrowingCompletion
 from cosec.decoding.engine import Run
-from cosec.decoding.lanes import Lanes
+from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, SamplingSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from cosec.decoding.lanes import Lanes
+from cosec.decoding.engine.lanes import Lanes
 
 _LEAST_SHARED = 8
 """Fewer tokens in common than this are not worth a copy."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cosec.decoding.lanes import TokenModel
+from cosec.decoding.engine.lanes import TokenModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cosec.decoding.assembly import GrowingCompletion
+from cosec.decoding.completion.growing import GrowingCompletion
 from cosec.decoding.engine import FinishReason, SequenceRequest
 from cosec.decoding.trace import TokenRecord
 from cosec.serving.api.refusals import Refusal

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.verification import Rule, Verification
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.verification import Rule, Verification
 
 
 class RowRules:

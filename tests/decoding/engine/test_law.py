@@ -8,10 +8,10 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from cosec.decoding.drafting import Position
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.lanes import Lanes, Propose, Scores, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, Propose, Scores, TwoModelLanes
 from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.draft import Position
 from cosec.decoding.rules.threshold import ThresholdRule
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
+from cosec.decoding.completion.text import TextStream
 from cosec.decoding.engine import FinishReason
-from cosec.decoding.text import TextStream
 from cosec.decoding.trace import TokenRecord
 
 

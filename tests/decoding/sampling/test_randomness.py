@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from scipy.stats import kstest, pearsonr
 
-from cosec.decoding.randomness import Role, sequence_key, uniforms
+from cosec.decoding.sampling.randomness import Role, sequence_key, uniforms
 
 KEY = sequence_key(7, (1, 2, 3), 0)
 

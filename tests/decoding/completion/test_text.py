@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from cosec.decoding.text import TextStream
+from cosec.decoding.completion.text import TextStream
 from tests.tiny import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer("llama")

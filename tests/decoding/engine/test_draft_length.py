@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cosec.decoding.draft_length import AutoDraftLength, DraftLength, FixedDraftLength, draft_length_for
+from cosec.decoding.engine.draft_length import AutoDraftLength, DraftLength, FixedDraftLength, draft_length_for
 
 
 def observe(

@@ -16,16 +16,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cosec.decoding.draft_length import DraftLength, draft_length_for
-from cosec.decoding.drafting import Draft, Position
-from cosec.decoding.lanes import Lanes, Scores
-from cosec.decoding.randomness import Role, sequence_key, uniforms
-from cosec.decoding.row_rules import RowRules
+from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
+from cosec.decoding.engine.lanes import Lanes, Scores
+from cosec.decoding.engine.row_rules import RowRules
 from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.verification import Rule, Verification
 from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.sampling.randomness import Role, sequence_key, uniforms
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
-from cosec.decoding.verification import Rule, Verification
 from cosec.errors import ModelError
 
 FinishReason = Literal["stop", "length", "cancelled"]

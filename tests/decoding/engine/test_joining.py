@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from cosec.decoding.engine import Emission, Run, SequenceRequest
-from cosec.decoding.lanes import Lanes, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, TwoModelLanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.completer import Completion
-from cosec.decoding.text import TextStream
+from cosec.decoding.completion.text import TextStream
 from cosec.decoding.trace import TokenRecord
 
 

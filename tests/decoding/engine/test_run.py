@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cosec.decoding.engine import Emission, Run, SequenceRequest
-from cosec.decoding.lanes import Lanes, TargetLane, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, TargetLane, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord, summary

@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from cosec.decoding.drafting import Draft, Position
+from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.sampling import TokenDistribution
 from cosec.errors import VocabularyMismatch
 

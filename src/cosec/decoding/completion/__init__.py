@@ -1,0 +1,1 @@
+"""Completions: the text and the records of one sequence as they grow."""
