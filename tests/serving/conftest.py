@@ -42,9 +42,10 @@ def serving(
     audit_log: AuditLog | None = None,
     models: tuple[str, ...] = ("tiny",),
     checks_with: Sequence[str] | None = None,
+    trusted_proxies: Sequence[str] = (),
 ) -> Iterator[Served]:
     service = build_service(pair, models, limits=limits, rule=rule, audit_log=audit_log, checks_with=checks_with)
-    server = Server(service, keys, "127.0.0.1", 0)
+    server = Server(service, keys, "127.0.0.1", 0, trusted_proxies=trusted_proxies)
     service.scheduler.start()
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -30,6 +30,9 @@ class AccessFlags(BaseModel):
     api_key_file: Path | None = None
     """File with the hashes of the keys that may use the server; ``cosec serve-key`` creates them."""
 
+    trusted_proxy: Annotated[Sequence[str], Parameter(negative=())] = ()
+    """Address or network (CIDR) of a proxy whose X-Forwarded-For header names the client; repeatable."""
+
     audit_log: Path | None = None
     """Append a JSON line for each request to this file."""
 
@@ -77,7 +80,7 @@ def serve(
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
     _require_packages()
-    from cosec.serving.access.door import check_bind
+    from cosec.serving.access.door import check_bind, check_proxies
     from cosec.serving.access.keys import read_keys
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
@@ -85,6 +88,7 @@ def serve(
     access = access or AccessFlags()
     keys = None if access.api_key_file is None else read_keys(access.api_key_file)
     check_bind(host, keys)
+    check_proxies(access.trusted_proxy)
     log = _audit_log(access)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
@@ -96,7 +100,7 @@ def serve(
         audit_log=log,
         checks_with=_checks_with(sandbox),
     )
-    server = Server(service, keys, host, port)
+    server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
 
 

@@ -13,7 +13,7 @@ import uvicorn
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
-from cosec.serving.access.door import check_bind
+from cosec.serving.access.door import check_bind, check_proxies
 from cosec.serving.access.keys import KeyRing
 from cosec.serving.api.app import create_app
 from cosec.serving.api.translation import Translator
@@ -72,19 +72,36 @@ def build_service(
 class Server(uvicorn.Server):
     """uvicorn, but the first SIGTERM or SIGINT lets running requests finish and answers new ones with 503."""
 
-    def __init__(self, service: Service, keys: KeyRing | None, host: str, port: int) -> None:
+    def __init__(
+        self, service: Service, keys: KeyRing | None, host: str, port: int, *, trusted_proxies: Sequence[str] = ()
+    ) -> None:
         """Prepare to listen.
 
+        Args:
+            service: What answers requests.
+            keys: The keys that may use the server; None if it needs no key.
+            host: Address to listen on.
+            port: Port to listen on; 0 takes a free one.
+            trusted_proxies: Addresses and networks of proxies. The client of a request that one of them passes on is
+                the right-most address in ``X-Forwarded-For`` that is not itself a trusted proxy. Without any, the
+                header is ignored and the client is the peer of the connection.
+
         Raises:
-            SettingsError: If the address is open to the network and there are no keys.
+            SettingsError: If the address is open to the network and there are no keys, or a proxy is no address.
         """
         check_bind(host, keys)
-        app = create_app(service, keys)
-        super().__init__(
-            uvicorn.Config(
-                app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=5
-            )
+        check_proxies(trusted_proxies)
+        config = uvicorn.Config(
+            create_app(service, keys),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
         )
+        super().__init__(config)
         self._service = service
         self._announce: Callable[[str], None] | None = None
 

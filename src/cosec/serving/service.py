@@ -157,7 +157,8 @@ class Service:
         if self.audit_log.with_text:
             entry["prompt"] = origin.prompt
             entry["completions"] = [choice.text for choice in answer.choices]
-        self.audit_log.write(entry)
+        if not self.audit_log.write(entry):
+            self.telemetry.audit_failure()
 
 
 async def _chunks(

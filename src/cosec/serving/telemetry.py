@@ -22,6 +22,7 @@ class Telemetry:
         self._registry = CollectorRegistry()
         self._requests = self._counter("requests", "Requests by HTTP status", ("status",))
         self._tokens = self._counter("tokens", "Emitted tokens by the model that chose them", ("source",))
+        self._audit_failures = self._counter("audit_log_failures", "Failures to write or rotate the audit log")
         self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts taken in")
         self._drafted = self._counter("draft_tokens", "Proposals of the security model that were judged")
         self._accepted = self._counter("accepted_tokens", "Proposals that stood")
@@ -52,6 +53,10 @@ class Telemetry:
         """Count an answered request; 499 for a client that went away."""
         self._requests.labels(str(status)).inc()
         self._prompt_tokens.inc(prompt_tokens)
+
+    def audit_failure(self) -> None:
+        """Count a line that the audit log could not write, or not within its size limit."""
+        self._audit_failures.inc()
 
     def first_token(self, seconds: float) -> None:
         """Note how long a request waited for its first token."""

@@ -15,7 +15,7 @@ import pytest
 from cosec.decoding.pairing import PreparedPair
 from cosec.errors import SettingsError
 from cosec.serving.access.audit_log import AuditLog
-from cosec.serving.access.door import Door, Receive, Scope, Send, check_bind
+from cosec.serving.access.door import Door, Receive, Scope, Send, check_bind, check_proxies
 from cosec.serving.access.keys import add_key, read_keys
 from cosec.serving.settings import ServerSettings
 from tests.serving.conftest import serving
@@ -87,35 +87,34 @@ def test_no_other_origin_may_call_unless_named(tiny_pair: PreparedPair) -> None:
         assert allowed["access-control-allow-origin"] == "https://app.example"
 
 
-def test_the_audit_log_has_a_line_a_request_and_no_code(tiny_pair: PreparedPair, tmp_path: Path) -> None:
-    file = tmp_path / "audit.jsonl"
-    body = {"prompt": "def secret_plan():\n", "max_tokens": 8, "user": "u1", "seed": 1}
-    with serving(tiny_pair, audit_log=AuditLog(file)) as running, running.client() as http:
-        http.post("/v1/completions", json=body)
-        http.post("/v1/completions", json={**body, "stream": True})
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(line["status"], line["completion_tokens"], line["user"]) for line in lines] == [(200, 8, "u1")] * 2
-    assert lines[0]["cosec"] == lines[1]["cosec"]
-    assert "secret" not in file.read_text()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with serving(tiny_pair, audit_log=AuditLog(file, with_text=True)) as running, running.client() as http:
-        answer = http.post("/v1/completions", json=body).json()
-    last = json.loads(file.read_text().splitlines()[-1])
-    assert (last["prompt"], last["completions"]) == (body["prompt"], [answer["choices"][0]["text"]])
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "client"),
+    [
+        ((), "198.51.100.7", "127.0.0.1"),
+        (("10.0.0.0/8",), "198.51.100.7", "127.0.0.1"),
+        (("127.0.0.1",), "198.51.100.7", "198.51.100.7"),
+        (("127.0.0.1",), "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+        (("127.0.0.0/8", "10.0.0.0/8"), "203.0.113.9, 198.51.100.7, 10.1.2.3", "198.51.100.7"),
+        (("127.0.0.1",), None, "127.0.0.1"),
+    ],
+)
+def test_a_client_is_who_it_says_only_through_a_trusted_proxy(
+    tiny_pair: PreparedPair, tmp_path: Path, proxies: tuple[str, ...], forwarded: str | None, client: str
+) -> None:
+    log = tmp_path / "audit.jsonl"
+    with (
+        serving(tiny_pair, audit_log=AuditLog(log), trusted_proxies=proxies) as running,
+        running.client(headers={} if forwarded is None else {"X-Forwarded-For": forwarded}) as http,
+    ):
+        assert http.post("/v1/completions", json={"prompt": "def", "max_tokens": 1}).status_code == 200
+    assert json.loads(log.read_text())["client"] == client
 
 
-def test_a_full_audit_log_is_set_aside(tmp_path: Path) -> None:
-    file = tmp_path / "audit.jsonl"
-    log = AuditLog(file, max_bytes=400)
-    for number in range(60):
-        log.write({"number": number, "padding": "x" * 50})
-    log.close()
-    kept = sorted(tmp_path.iterdir())
-    assert [path.name for path in kept] == ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3"]
-    assert all(path.stat().st_size <= 400 for path in kept)
-    lines = [line for path in (*kept[:0:-1], kept[0]) for line in path.read_text().splitlines()]
-    numbers = [json.loads(line)["number"] for line in lines]
-    assert numbers == list(range(numbers[0], 60))
+def test_a_proxy_is_an_address_or_a_network() -> None:
+    check_proxies(["127.0.0.1", "10.0.0.0/8", "::1", "2001:db8::/32"])
+    for wrong in ("*", "", "proxy.example.org", "10.0.0.1/8", "300.1.1.1"):
+        with pytest.raises(SettingsError, match="--trusted-proxy"):
+            check_proxies([wrong])
 
 
 CLOSED = "unable to perform operation on <TCPTransport closed=True>; the handler is closed"

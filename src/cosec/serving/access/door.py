@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -38,6 +38,24 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def check_proxies(proxies: Sequence[str]) -> None:
+    """Check the addresses of trusted proxies.
+
+    Args:
+        proxies: IP addresses and networks, such as ``10.0.0.5`` or ``10.0.0.0/8``.
+
+    Raises:
+        SettingsError: If one is neither.
+    """
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise SettingsError(
+                f"--trusted-proxy {proxy[:80]!r} is no IP address or network, such as 10.0.0.5 or 10.0.0.0/8 ({error})."
+            ) from error
 
 
 def check_bind(host: str, keys: KeyRing | None) -> None:

@@ -201,6 +201,8 @@ def _add_about(app: FastAPI, service: Service) -> None:
             return JSONResponse({"status": "error"}, 500)
         if service.scheduler.draining:
             return JSONResponse({"status": "draining"}, 503)
+        if service.audit_log is not None and service.audit_log.problem is not None:
+            return JSONResponse({"status": "degraded", "audit_log": service.audit_log.problem})
         return JSONResponse({"status": "ok"})
 
     @app.get("/metrics")
