@@ -1,4 +1,4 @@
-"""Scan files and folders with the chosen checkers, and keep what nobody could judge and what could not run.
+"""Scan files and folders with the chosen checkers; list the files that none could judge and the checkers that failed.
 
 Knows nothing about report formats or exit codes.
 """
@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Unscored
@@ -19,22 +20,25 @@ from cosec.errors import CheckerError, SandboxError
 SUFFIXES: dict[str, Language] = {".py": "py", ".c": "c", ".h": "c"}
 """File name endings that are looked for in folders."""
 
+SANITIZER = "sanitizer"
+"""Name of the checker that runs programs instead of reading them."""
+
 _SKIPPED = {"__pycache__", "node_modules"}
 _MAIN = re.compile(r"^[^\n/#*]*\bmain\s*\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What is known about a set of files."""
+    """The result of a scan."""
 
     files: int
-    """How many files were looked at."""
+    """Number of files that were looked at."""
 
     report: CheckReport
     """Paths are relative to the working folder where they lie below it."""
 
     errors: tuple[str, ...] = ()
-    """What kept files or checkers from being part of it, a sentence each."""
+    """Missing files and checkers that could not run, a sentence each."""
 
 
 def scan(
@@ -49,43 +53,88 @@ def scan(
     Args:
         paths: Files and folders; hidden folders inside them are left out.
         checkers: Names of `registry.CHECKERS`; each language's own choice where empty.
-        patterns: Only these ids of `patterns.PATTERNS`.
+        patterns: Look for these ids of `patterns.PATTERNS` only.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
 
     Returns:
-        Findings of all checkers; a file that one of them could not judge is unscored and keeps the others' findings.
+        Findings of all checkers. A file is unscored where a pattern asked for was judged by none of them; it keeps the
+        others' findings.
     """
     found, errors = _collect(paths)
-    languages = {language for path in found if (language := SUFFIXES.get(path.suffix)) is not None}
     wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
-    asked = {PATTERNS[pattern].language for pattern in wanted} & languages
-    chosen = {language: checkers or default_checkers(language) for language in sorted(asked)}
-    names = list(dict.fromkeys(name for some in [checkers, *chosen.values()] for name in some))
-    if dynamic and "sanitizer" not in names:
-        names.append("sanitizer")
-    reports, judged, all_ran = [_unknown_kind(found)], set[Path](), True
-    for name in names:
-        reads = _languages(name)
-        mine = [path for path in found if (language := SUFFIXES.get(path.suffix)) is not None and language in reads]
-        if name != "sanitizer":
-            mine = [path for path in mine if name in chosen.get(SUFFIXES[path.suffix], ())]
-        else:
-            mine = [path for path in mine if path.suffix == ".c" and _has_main(path)]
+    asked = {PATTERNS[pattern].language for pattern in wanted} & set(filter(None, map(_language, found)))
+    judgements: list[_Judgement] = []
+    all_ran = True
+    for name, reads in _assignments(found, checkers, asked, dynamic).items():
         try:
-            checker = make_checker(name)
-            known = checker.patterns & wanted
-            mine = [
-                path for path in mine if any(PATTERNS[pattern].language == SUFFIXES[path.suffix] for pattern in known)
-            ]
-            if mine:
-                reports.append(checker.check(mine, patterns=known))
-                judged.update(mine)
+            judgements.append(_judgement(name, reads, wanted))
         except (CheckerError, SandboxError) as error:
             errors.append(f"{name}: {error}")
             all_ran = False
+    unscored = [*_unknown_kind(found), *_unscored(judgements)]
     if all_ran:
-        reports.append(_unjudged(found, judged, asked))
-    return Scan(files=len(found), report=_as_shown(CheckReport.merged(reports)), errors=tuple(errors))
+        unscored += _not_assigned(found, judgements, asked)
+    findings = (replace(one.report, unscored=()) for one in judgements)
+    merged = CheckReport.merged([*findings, CheckReport(unscored=tuple(unscored))])
+    return Scan(files=len(found), report=_as_shown(merged), errors=tuple(errors))
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What one checker said about the files that it was given."""
+
+    checker: str
+    patterns: frozenset[str]
+    """Those that it looked for."""
+
+    paths: tuple[Path, ...]
+    report: CheckReport
+
+    @cached_property
+    def judged(self) -> frozenset[str]:
+        """The files that it could judge."""
+        return frozenset(map(str, self.paths)) - {one.path for one in self.report.unscored}
+
+
+def _assignments(
+    found: Sequence[Path], checkers: Sequence[str], asked: Collection[Language], dynamic: bool
+) -> dict[str, list[Path]]:
+    """Names of the checkers that run, each with the files that it reads."""
+    chosen = {language: checkers or default_checkers(language) for language in sorted(asked)}
+    names = dict.fromkeys(name for some in [checkers, *chosen.values()] for name in some)
+    assigned = {}
+    for name in [*names, *((SANITIZER,) if dynamic and SANITIZER not in names else ())]:
+        files = [path for path in found if _language(path) in _languages(name)]
+        if name == SANITIZER:
+            assigned[name] = [path for path in files if path.suffix == ".c" and _has_main(path)]
+        else:
+            assigned[name] = [path for path in files if name in chosen.get(SUFFIXES[path.suffix], ())]
+    return assigned
+
+
+def _judgement(name: str, paths: Sequence[Path], wanted: frozenset[str]) -> _Judgement:
+    checker = make_checker(name)
+    known = checker.patterns & wanted
+    languages = {PATTERNS[pattern].language for pattern in known}
+    reads = tuple(path for path in paths if _language(path) in languages)
+    report = checker.check(reads, patterns=known) if reads else CheckReport()
+    return _Judgement(name, known, reads, report)
+
+
+def _unscored(judgements: Sequence[_Judgement]) -> Iterator[Unscored]:
+    """Files with a pattern that nobody judged them by, each with the reason of a checker that could not.
+
+    What one checker cannot read, such as the half of a C file that semgrep does not parse, counts as judged where
+    another checker looked for the same patterns in it. Reading does not replace a run, nor a run reading.
+    """
+    for judgement in judgements:
+        for one in judgement.report.unscored:
+            language = SUFFIXES[Path(one.path).suffix]
+            missing = {pattern for pattern in judgement.patterns if PATTERNS[pattern].language == language}
+            readers = [other for other in judgements if other.checker != SANITIZER and one.path in other.judged]
+            covered = frozenset[str]().union(*(other.patterns for other in readers))
+            if judgement.checker == SANITIZER or missing - covered:
+                yield one
 
 
 def shown_path(path: str | Path) -> str:
@@ -93,6 +142,10 @@ def shown_path(path: str | Path) -> str:
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
     here = Path.cwd()
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
+
+
+def _language(path: Path) -> Language | None:
+    return SUFFIXES.get(path.suffix)
 
 
 def _languages(name: str) -> frozenset[Language]:
@@ -129,23 +182,18 @@ def _has_main(path: Path) -> bool:
         return False
 
 
-def _unknown_kind(found: Sequence[Path]) -> CheckReport:
+def _unknown_kind(found: Sequence[Path]) -> Iterator[Unscored]:
     reason = "neither Python nor C by its name (.py, .c, .h)"
-    return CheckReport(
-        unscored=tuple(Unscored(path=str(path), reason=reason) for path in found if path.suffix not in SUFFIXES)
-    )
+    return (Unscored(path=str(path), reason=reason) for path in found if path.suffix not in SUFFIXES)
 
 
-def _unjudged(found: Sequence[Path], judged: Collection[Path], asked: Collection[Language]) -> CheckReport:
-    """Files that no chosen checker was given, where the patterns asked for say something about their language."""
+def _not_assigned(
+    found: Sequence[Path], judgements: Sequence[_Judgement], asked: Collection[Language]
+) -> Iterator[Unscored]:
+    """Files that no chosen checker reads, in a language that the patterns asked for are about."""
+    read = {path for one in judgements for path in one.paths}
     reason = "none of the chosen checkers judges it"
-    return CheckReport(
-        unscored=tuple(
-            Unscored(path=str(path), reason=reason)
-            for path in found
-            if path not in judged and SUFFIXES.get(path.suffix) in asked
-        )
-    )
+    return (Unscored(path=str(path), reason=reason) for path in found if path not in read and _language(path) in asked)
 
 
 def _as_shown(report: CheckReport) -> CheckReport:
