@@ -38,6 +38,9 @@ PATH_METHODS = words(
     " chmod symlink_to hardlink_to"
 )
 KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
+UPLOADS = re.compile(r"request\.files$", re.IGNORECASE)
+"""Sources that are the uploaded files of a request."""
+
 LINES_OF_CALLERS = frozenset({"parameter", "argv"})
 """Sources that may name a whole path: that is what the function or the command is for."""
 
@@ -74,6 +77,8 @@ def _report(site: CallSite, path: Value | None) -> None:
         return
     harmful = _unique([*site.analysis.harmful(path, "dots", KINDS), *site.analysis.harmful(path, "absolute", KINDS)])
     for taint in harmful:
+        if _is_upload(taint):
+            continue
         kind = taint.source.kind
         if kind == "archive":
             if len(taint.lineage) > 1:
@@ -86,6 +91,11 @@ def _report(site: CallSite, path: Value | None) -> None:
             continue
         site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a file's path", taint.source)
         return
+
+
+def _is_upload(taint: Taint) -> bool:
+    """Whether it is an uploaded file itself, which functions such as ``pandas.read_csv`` take in place of a path."""
+    return bool(UPLOADS.search(taint.source.text)) and all(step.startswith("[") for step in taint.lineage[1:])
 
 
 def _unique(taints: list[Taint]) -> list[Taint]:

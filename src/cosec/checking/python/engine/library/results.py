@@ -35,6 +35,7 @@ from cosec.checking.python.knowledge.cleaning import (
     TRUSTED_RECEIVER,
 )
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+from cosec.checking.python.knowledge.files import CONTENT_DANGERS, OPENERS, READERS, READING_METHODS
 
 
 def result(site: CallSite) -> Value:
@@ -59,8 +60,40 @@ def _special(site: CallSite) -> Value | None:
     if site.called("os.environ.get", "os.getenv"):
         default = site.argument(1, "default")
         return UNKNOWN if default is None else default.with_(exact=False, parts=())
-    found = _of_path(site)
-    return _of_regex(site) if found is None else found
+    for model in (_of_file, _of_path, _of_regex):
+        found = model(site)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_file(site: CallSite) -> Value | None:
+    if site.called(*OPENERS):
+        return _opened(site, site.first, 1)
+    if site.is_method and site.method == "open" and _is_path(site.receiver):
+        return _opened(site, site.receiver, 0)
+    if site.is_method and site.method in READING_METHODS:
+        return _content(site.receiver)
+    # A function that takes open files as well gets the content of an upload, not its name.
+    return _content(site.first) if site.called(*READERS) and _is_path(site.first) else None
+
+
+def _is_path(value: Value) -> bool:
+    return bool({"path", "normalised"} & value.flags) or "pathlib.Path()" in value.names
+
+
+def _content(path: Value) -> Value:
+    """What is in a file: as untrusted as its name, but in respect of `CONTENT_DANGERS` only."""
+    return Value(taints=path.step("content").without(DANGERS - CONTENT_DANGERS).taints)
+
+
+def _opened(site: CallSite, path: Value, place: int) -> Value:
+    """An open file; ``place`` is where its mode stands among the arguments."""
+    mode = site.argument(place, "mode")
+    name = path.letters().replace("\0", "")
+    writes = mode is not None and bool(mode.strings) and any(set("wax+") & set(each) for each in mode.strings)
+    log = writes and bool(re.search(r"\blogs?\b|\.log\b|_log\b", name))
+    return _content(path).with_(names=frozenset({"open()"}), flags=frozenset({"log file"} if log else set()))
 
 
 def _of_path(site: CallSite) -> Value | None:
@@ -195,26 +228,8 @@ def _parsed_url(site: CallSite) -> Value:
     return site.first.step("url").with_(flags=frozenset({"parsed"}))
 
 
-def _open_file(site: CallSite) -> Value:
-    """A file: what it holds is as untrusted as its name, for deserialising only."""
-    mode = site.argument(1, "mode")
-    path = (
-        site.first
-        if not site.is_method or site.within("io.", "codecs.", "aiofiles.", "gzip.", "bz2.")
-        else site.receiver
-    )
-    taints = path.step("content").without(DANGERS - {"deserialization"}).taints
-    name = path.letters().replace("\0", "")
-    writes = mode is not None and bool(mode.strings) and any(set("wax+") & set(each) for each in mode.strings)
-    log = writes and bool(re.search(r"\blogs?\b|\.log\b|_log\b", name))
-    return Value(taints=taints, names=frozenset({"open()"}), flags=frozenset({"log file"} if log else set()))
-
-
 _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **BUILTINS,
-    **dict.fromkeys(
-        ("open", "io.open", "codecs.open", "aiofiles.open", "gzip.open", "bz2.open", "lzma.open"), _open_file
-    ),
     **dict.fromkeys(("hmac.new", "hmac.digest", "hmac.HMAC"), _mac),
     **dict.fromkeys(("functools.partial", "partial"), _partial),
     "shlex.join": _quoted_words,
