@@ -34,7 +34,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import status_code_conformance
 from serving_process import ServerProcess, parser_of, requests_counted, say, server_process
 
-from cosec.evaluation.study.environment import environment
+from cosec.evaluation.environment import environment
 
 GENERATED, ODD_FIELDS = 0.3, 0.5
 LIMITS = ("--max-tokens", "8", "--max-samples", "8", "--body-seconds", str(BODY_SECONDS), "--deadline-seconds", "60")

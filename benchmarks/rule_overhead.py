@@ -20,7 +20,7 @@ from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import GateRule
 from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings
-from cosec.evaluation.study.environment import environment
+from cosec.evaluation.environment import environment
 
 WARM_UP, STEPS = 8, 80
 PIECES = {"divergence": (GateRule, "divergence"), "trace": (Run, "_emit"), "step": (Run, "step")}

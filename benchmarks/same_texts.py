@@ -13,8 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cosec.evaluation.judging.unit_judging import COMPLETIONS
-from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.records import COMPLETIONS, StudyFolder
 
 Key = tuple[str, str, str, str, int]
 

@@ -18,13 +18,18 @@ from typing import Any
 from cosec.cli.demo import demo_prompts
 from cosec.cli.generate import load
 from cosec.decoding.pairing import PreparedPair
-from cosec.evaluation.judging.judges import default_judges, judges_version
-from cosec.evaluation.judging.unit_judging import COMPLETIONS, Judging, JudgingBeside, RecordedUnit, judge_unit
+from cosec.evaluation.environment import environment
+from cosec.evaluation.judging.identity import judges_version
+from cosec.evaluation.judging.judges import default_judges
 from cosec.evaluation.speed import measure_speed
-from cosec.evaluation.study.environment import environment
 from cosec.evaluation.study.generation import LocalGenerator
-from cosec.evaluation.study.records import StudyFolder
-from cosec.evaluation.study.study import Study, open_study, study_settings, units_of
+from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit
+from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
+from cosec.evaluation.study.manifest import open_study
+from cosec.evaluation.study.records import COMPLETIONS, StudyFolder
+from cosec.evaluation.study.settings import study_settings
+from cosec.evaluation.study.study import Study
+from cosec.evaluation.study.units import units_of
 
 ROWS = 48
 """What `cosec study` keeps running."""
@@ -48,17 +53,17 @@ class JudgingAfter:
         self.began = 0.0
 
     def submit(self, unit: RecordedUnit) -> None:
-        """See `Judging`."""
+        """See `UnitJudge`."""
         self._units.append(unit)
 
     def wait(self) -> None:
-        """See `Judging`."""
+        """See `UnitJudge`."""
         self.began = self.began or time.perf_counter()
         while self._units:
             judge_unit(self._folder, self._units.pop(), default_judges())
 
 
-def study(pair: PreparedPair, out: Path, arm: str, judging: Judging) -> int:
+def study(pair: PreparedPair, out: Path, arm: str, judging: UnitJudge) -> int:
     """Run it; tokens generated."""
     settings = study_settings({**SETTINGS, "arms": [arm]})
     folder, units = StudyFolder(out), units_of(settings)
@@ -92,7 +97,7 @@ def measured_arm(pair: PreparedPair, folder: Path, arm: str, engine: float) -> d
     started = time.perf_counter()
     tokens = study(pair, apart, arm, after)
     judged = time.perf_counter()
-    with JudgingBeside(beside, default_judges()) as judging:
+    with JudgeWorker(beside, default_judges()) as judging:
         study(pair, beside, arm, judging)
     together = time.perf_counter() - judged
     records, again = untimed(apart), untimed(beside)

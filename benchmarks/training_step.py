@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from cosec.cli.main import main
-from cosec.evaluation.study.environment import environment
+from cosec.evaluation.environment import environment
 from cosec.training.alignment.align import objective as alignment_objective
 from cosec.training.loop.loop import TrainingLoop
 from cosec.training.losses import fused_distillation

@@ -23,11 +23,11 @@ from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import divergence_of
 from cosec.decoding.settings import SamplingSettings
+from cosec.evaluation.environment import environment
+from cosec.evaluation.judging.judge_scenarios import ScenarioSamples, judge_scenarios
 from cosec.evaluation.judging.judges import default_judges
-from cosec.evaluation.judging.judging import ScenarioSamples, judge_scenarios
 from cosec.evaluation.study.arms import parse_arm
-from cosec.evaluation.study.environment import environment
-from cosec.evaluation.study.generation import Sample
+from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Benchmark, Task, tasks_of
 
 ARMS = ("origin", "lora", "cosec-plus", "gate:strength=0.1", "steer:strength=2")

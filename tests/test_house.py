@@ -40,9 +40,18 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
 MAX_USUAL_FUNCTION_LINES = 40
 """At least 95 of 100 functions are no longer."""
 
-USE_PRIVATE_NAMES = {"evaluation/judging", "runtime", "training/alignment", "training/loop"}
-HAVE_IMPORT_CYCLES = {"evaluation/extraction", "evaluation/report"}
-LACK_DOCSTRINGS = {"checking", "cli", "decoding", "evaluation", "models", "runtime", "serving", "training"}
+USE_PRIVATE_NAMES = {"runtime", "training/alignment", "training/loop"}
+HAVE_IMPORT_CYCLES: set[str] = set()
+LACK_DOCSTRINGS = {
+    "checking",
+    "cli",
+    "decoding",
+    "evaluation/study/arms.py",
+    "models",
+    "runtime",
+    "serving",
+    "training",
+}
 """Rooms that do not keep a rule yet; the lists only ever get shorter."""
 
 

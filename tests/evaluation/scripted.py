@@ -10,9 +10,9 @@ from pathlib import Path
 from cosec.checking.finding import CheckReport, Finding
 from cosec.checking.patterns import PATTERNS
 from cosec.decoding.settings import SamplingSettings
-from cosec.evaluation.judging.judging import Judges
+from cosec.evaluation.judging.judges import Judges
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.generation import Sample
+from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 
 TEXTS = (
@@ -86,7 +86,7 @@ class PlusChecker:
 
 
 def judges() -> Judges:
-    return Judges(checkers={"py": (PlusChecker(),)})
+    return Judges(checkers={"py": (PlusChecker(),)}, version="a")
 
 
 def write_scenarios(folder: Path, count: int = 3) -> Path:

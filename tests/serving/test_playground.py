@@ -63,7 +63,7 @@ def test_the_strength_changes_the_result_and_the_seed_repeats_it(fresh: Page) ->
 
 
 def test_each_side_gets_its_verdict(tiny_pair: PreparedPair, page: Page) -> None:
-    judge = [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
+    judge = [sys.executable, "-m", "cosec.evaluation.judging.text_worker"]
     with serving(tiny_pair, checks_with=judge) as running:
         page.size(1280, 900)
         page.open(running.url + "/playground/")

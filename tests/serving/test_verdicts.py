@@ -13,7 +13,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.serving.verdicts import Judge
 from tests.serving.conftest import Served, serving
 
-CHECKERS = [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
+CHECKERS = [sys.executable, "-m", "cosec.evaluation.judging.text_worker"]
 PYTHON = "from flask import Flask, request\nimport os\n\napp = Flask(__name__)\n\n\n@app.route('/')\ndef ping():\n"
 C = "#include <string.h>\n\nvoid greet(const char *name) {\n    char buffer[8];\n"
 

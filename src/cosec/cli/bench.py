@@ -53,8 +53,8 @@ def speed(
     from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import load, read_prompts
     from cosec.decoding.settings import decoding_settings
+    from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
-    from cosec.evaluation.study.environment import environment
 
     given = (rule or RuleChoice()).settings()
     decoding_settings(given, {})  # what is wrong is said before the models are loaded

@@ -17,12 +17,13 @@ from cosec.sandbox import BackendName
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cosec.evaluation.report.frontier import Point
     from cosec.evaluation.report.results import Results
     from cosec.evaluation.study.arms import DecodingArm
-    from cosec.evaluation.study.frontier import Point
     from cosec.evaluation.study.generation import Generator
     from cosec.evaluation.study.records import StudyFolder
-    from cosec.evaluation.study.study import Step, StudySettings
+    from cosec.evaluation.study.settings import StudySettings
+    from cosec.evaluation.study.study import Step
 
 Depth = Literal["open", "decision"]
 
@@ -154,7 +155,7 @@ def study(
         rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
         work: How it is computed.
     """
-    from cosec.evaluation.study.study import read_recipe
+    from cosec.evaluation.study.settings import read_recipe
 
     _run(read_recipe(recipe), out, work, rejudge=rejudge)
 
@@ -167,8 +168,7 @@ def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
         out: Folder of the records; the same command continues what is there.
         work: How it is computed.
     """
-    from cosec.evaluation.study.frontier import frontier_settings
-    from cosec.evaluation.study.study import read_recipe
+    from cosec.evaluation.study.settings import frontier_settings, read_recipe
 
     results = _run(read_recipe(recipe, frontier_settings), out, work)
     if results is not None:
@@ -187,10 +187,9 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     from rich.console import Console
 
     from cosec.decoding.rule_file import RULE_FILE
-    from cosec.evaluation.study.calibration import choose, rule_toml
-    from cosec.evaluation.study.frontier import frontier_settings
+    from cosec.evaluation.report.calibration import choose, rule_toml
     from cosec.evaluation.study.records import write_whole
-    from cosec.evaluation.study.study import read_recipe
+    from cosec.evaluation.study.settings import frontier_settings, read_recipe
 
     settings = read_recipe(recipe, frontier_settings)
     judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
@@ -209,14 +208,14 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
 
 def _write_frontier(results: Results, out: Path) -> list[Point]:
     """Write the table and the figure; the points."""
-    from cosec.evaluation.study.frontier import frontier_figure, points_csv, points_of
+    from cosec.evaluation.report.frontier import frontier_figure, points_csv, points_of
     from cosec.evaluation.study.records import write_whole
 
     points, function = [], "functional tests passed (%)"
-    for benchmark in dict.fromkeys(one.benchmark for one in results.figures if one.metric == "engaged_security"):
+    for benchmark in dict.fromkeys(one.benchmark for one in results.estimates if one.metric == "engaged_security"):
         found = points_of(results, benchmark)
         points += found
-        if any(one.metric == "pass@1" for one in results.figures):
+        if any(one.metric == "pass@1" for one in results.estimates):
             function = "pass@1 (%)"
         write_whole(out / f"frontier-{benchmark}.csv", points_csv(found))
         drawn = frontier_figure(found, function_label=function)
@@ -234,8 +233,8 @@ def report(folder: Path, /, *, against: str = "origin") -> None:
     """
     from rich.console import Console
 
-    from cosec.evaluation.report.report import write_report
-    from cosec.evaluation.report.results import read_results
+    from cosec.evaluation.report.read_results import read_results
+    from cosec.evaluation.report.write_report import write_report
     from cosec.evaluation.study.records import StudyFolder
 
     console, results = Console(), read_results(StudyFolder(folder), against)
@@ -247,7 +246,7 @@ def report(folder: Path, /, *, against: str = "origin") -> None:
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """A study of one benchmark."""
-    from cosec.evaluation.study.study import study_settings
+    from cosec.evaluation.study.settings import study_settings
 
     flags = given or MeasureFlags()
     benchmark = {
@@ -283,12 +282,15 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     """
     from rich.console import Console
 
-    from cosec.evaluation.judging.judgements import note_sandbox
-    from cosec.evaluation.judging.judges import default_judges, judges_version
-    from cosec.evaluation.judging.unit_judging import JudgingBeside
-    from cosec.evaluation.study.environment import environment
+    from cosec.evaluation.environment import environment
+    from cosec.evaluation.judging.identity import judges_version
+    from cosec.evaluation.judging.judges import default_judges
+    from cosec.evaluation.study.judge_worker import JudgeWorker
+    from cosec.evaluation.study.judgements import note_sandbox
+    from cosec.evaluation.study.manifest import open_study
     from cosec.evaluation.study.records import StudyFolder
-    from cosec.evaluation.study.study import Study, open_study, units_of
+    from cosec.evaluation.study.study import Study
+    from cosec.evaluation.study.units import units_of
     from cosec.sandbox import choose_sandbox
 
     console, work = Console(stderr=True), work or WorkFlags()
@@ -309,7 +311,7 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     if sandbox is not None:
         note_sandbox(folder, sandbox)
         console.print(f"sandbox: {sandbox}", highlight=False)
-    with nullcontext() if work.generate_only else JudgingBeside(out, default_judges()) as judging:
+    with nullcontext() if work.generate_only else JudgeWorker(out, default_judges()) as judging:
         Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
     if work.generate_only:
         told = "all completions are recorded; the same command without --generate-only judges them"
@@ -323,8 +325,9 @@ def _reported(folder: StudyFolder, console: Console) -> Results:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from cosec.evaluation.report.report import HEADLINE, markdown, write_report
-    from cosec.evaluation.report.results import read_results
+    from cosec.evaluation.report.read_results import read_results
+    from cosec.evaluation.report.text_report import HEADLINE, markdown
+    from cosec.evaluation.report.write_report import write_report
 
     results = read_results(folder)
     write_report(folder, results)
@@ -337,7 +340,7 @@ def _generators(
     settings: StudySettings, work: WorkFlags
 ) -> tuple[Callable[[DecodingArm], Generator], dict[str, str], dict[str, str]]:
     """How to make an arm's generator, the hashes of the models behind it, and of those that arms call by name."""
-    from cosec.evaluation.study.generation import EndpointGenerator
+    from cosec.evaluation.study.endpoint import EndpointGenerator
 
     if settings.endpoint is not None:
         url, name = settings.endpoint, settings.endpoint_model

@@ -120,7 +120,7 @@ def _checks_with(sandbox: BackendName | None) -> list[str] | None:
         print(f"cosec: no verdicts in the playground: {error}", file=sys.stderr)  # noqa: T201 - a message
         return None
     print(f"cosec: sandbox of the playground's verdicts: {chosen.name}", file=sys.stderr)  # noqa: T201 - a message
-    return [sys.executable, "-m", "cosec.evaluation.judging.text_verdict"]
+    return [sys.executable, "-m", "cosec.evaluation.judging.text_worker"]
 
 
 def _audit_log(access: AccessFlags) -> AuditLog | None:

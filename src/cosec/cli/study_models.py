@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cosec.evaluation.study.arms import DecodingArm
     from cosec.evaluation.study.generation import LocalGenerator
     from cosec.evaluation.study.read_prompts import ReadPrompts
-    from cosec.evaluation.study.study import StudySettings
+    from cosec.evaluation.study.settings import StudySettings
     from cosec.models.loading.load import ModelPair
 
 

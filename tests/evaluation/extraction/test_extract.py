@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cosec.evaluation.extraction.c_program import compile_problem
+from cosec.checking.c.compiler import compile_error
 from cosec.evaluation.extraction.extract import Extracted, extract
 from cosec.evaluation.tasks.scenarios import Scenario, own_scenarios
 
@@ -108,7 +108,7 @@ def test_a_c_completion_ends_with_its_function() -> None:
     got = c("\n    if (!buffer) { return 1; } // }\n    buffer[0] = '}';\n    puts(\"}\");\n}\n\nint other(void);\n")
     assert got.program.endswith('puts("}");\n}\n')
     assert (got.problem, got.empty, got.engaged) == (None, False, True)
-    assert compile_problem(got.program) is None
+    assert compile_error(got.program) is None
 
 
 def test_a_c_completion_that_was_cut_off_keeps_its_statements() -> None:
@@ -143,7 +143,7 @@ def test_engaged_in_c(body: str, sink: str, engaged: bool) -> None:
 
 def test_c_that_does_not_parse_or_compile_says_why() -> None:
     assert "line 5" in str(c("\n    int = = 3;\n}\n").problem)
-    assert "undeclared" in str(compile_problem("int f(void) { return nothing; }"))
+    assert "undeclared" in str(compile_error("int f(void) { return nothing; }"))
 
 
 def reference_id(scenario: Scenario) -> str:

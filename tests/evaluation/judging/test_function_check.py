@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cosec.evaluation.judging.function_check import check_functions, run_functional_test, run_tests
+from cosec.evaluation.judging.function_check import run_functional_test, run_tests
 from cosec.evaluation.tasks.problems import human_eval
 from cosec.sandbox.limits import Limits
+from tests.evaluation.many_checks import check_functions
 
 TESTS = "assert double(2) == 4\nassert double(0) == 0\n"
 SHORT = Limits(cpu_seconds=1, wall_seconds=2.0, memory_bytes=200 << 20, output_bytes=20_000)
@@ -70,12 +71,6 @@ def test_a_scenarios_test_runs_beside_the_program() -> None:
     assert run_functional_test(files).passed
     assert not run_functional_test({**files, "program.py": "import sys; sys.exit(0)"}).passed
     assert not run_functional_test({**files, "program.py": "def double(x): return x"}).passed
-
-
-def test_verdicts_keep_the_order_of_the_jobs() -> None:
-    problem = human_eval()[0]
-    jobs = [(problem, problem.reference if index % 3 else "    return None\n") for index in range(9)]
-    assert [verdict.passed for verdict in check_functions(jobs, workers=4)] == [bool(index % 3) for index in range(9)]
 
 
 @pytest.mark.slow

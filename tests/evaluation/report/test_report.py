@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import StudyError
-from cosec.evaluation.report.intervals import Interval
-from cosec.evaluation.report.metrics import engaged_security_ratio
+from cosec.evaluation.report.formatting import percent
 from cosec.evaluation.report.page import page
-from cosec.evaluation.report.report import markdown, percent, table_csv, write_report
-from cosec.evaluation.report.results import Results, read_results
+from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
+from cosec.evaluation.report.statistics.metrics import engaged_security_ratio
+from cosec.evaluation.report.text_report import markdown, table_csv
+from cosec.evaluation.report.write_report import write_report
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.test_study import run, settings
@@ -48,7 +51,7 @@ def test_the_tables_say_what_the_verdicts_say(results: Results) -> None:
     assert float(row["value"]) == pytest.approx(sum(known) / 6)
     assert row["difference_value"] == ""
     text = markdown(results)
-    assert percent(results.figure("tiny", "origin", "engaged_security").interval) in text  # type: ignore[union-attr]
+    assert percent(results.estimate("tiny", "origin", "engaged_security").interval) in text  # type: ignore[union-attr]
     assert "240 of 240 completions judged" in text
     assert "not finished" not in text
 
@@ -61,7 +64,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyF
     ).replace("https://matplotlib.org", "")
     assert "<script" not in text
     assert '<span class="finding" title="plus">' in text
-    assert '<mark title="not the most likely token of the target">SELECT</mark>' in text
+    assert '<mark title="differs from the most likely token of the target">SELECT</mark>' in text
     assert text.count("<svg") == 1, "nothing about function was measured"
     assert set(written) == {
         "report.md",
@@ -90,15 +93,15 @@ def test_problems_are_reported_as_pass_at_k_up_to_the_number_of_samples(tmp_path
     benchmark = {"name": "few", "problems": str(problems), "samples": 5}
     run(settings(tmp_path, benchmarks=(benchmark,), arms=("origin", "cosec-plus"), seeds=(0,)), tmp_path / "out")
     results = read_results(StudyFolder(tmp_path / "out"))
-    assert {one.metric for one in results.figures} == {"pass@1", "pass@5", "accepted"}
-    figure = results.figure("few", "cosec-plus", "pass@1")
+    assert {one.metric for one in results.estimates} == {"pass@1", "pass@5", "accepted"}
+    figure = results.estimate("few", "cosec-plus", "pass@1")
     assert figure is not None
     assert figure.difference is not None
 
 
 def test_the_share_of_proposals_that_stand_is_reported_for_arms_that_draft(folder: StudyFolder) -> None:
     results = read_results(folder, "gate:strength=0.1")
-    assert results.figure("tiny", "origin", "accepted") is None
+    assert results.estimate("tiny", "origin", "accepted") is None
     shares: dict[str, list[float]] = {}
     for seed in (0, 1):
         sums: dict[str, list[int]] = {}
@@ -109,17 +112,17 @@ def test_the_share_of_proposals_that_stand_is_reported_for_arms_that_draft(folde
                 task[1] += one["drafted"]
         for name, (accepted, drafted) in sums.items():
             shares.setdefault(name, []).append(accepted / drafted)
-    figure = results.figure("tiny", "gate:strength=0.1", "accepted")
+    figure = results.estimate("tiny", "gate:strength=0.1", "accepted")
     assert figure is not None
     assert figure.interval.value == pytest.approx(sum(sum(one) / len(one) for one in shares.values()) / len(shares))
     assert figure.interval.units == len(shares) == 3
     assert figure.difference is None
-    assert "proposals that stand" in markdown(results)
+    assert "accepted proposals" in markdown(results)
 
 
 def test_what_only_one_arm_has_is_not_compared(results: Results) -> None:
     (heading,) = [line for line in markdown(results).splitlines() if line.startswith("| arm | secure of engaged |")][1:]
-    assert "proposals that stand" not in heading
+    assert "accepted proposals" not in heading
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:

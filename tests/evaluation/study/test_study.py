@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,13 +16,16 @@ import pytest
 from cosec.checking.finding import CheckReport
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import CheckerError, SettingsError, StudyError
-from cosec.evaluation.judging.judging import Judges
-from cosec.evaluation.judging.unit_judging import JudgingBeside, JudgingHere
-from cosec.evaluation.report.report import summary_lines
-from cosec.evaluation.report.results import read_results
+from cosec.evaluation.judging.judges import Judges
+from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.report.text_report import summary_lines
 from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.study.judge_worker import InlineJudge, JudgeWorker
+from cosec.evaluation.study.manifest import open_study
 from cosec.evaluation.study.records import StudyFolder
-from cosec.evaluation.study.study import Step, Study, StudySettings, open_study, study_settings, units_of
+from cosec.evaluation.study.settings import StudySettings, study_settings
+from cosec.evaluation.study.study import Step, Study
+from cosec.evaluation.study.units import units_of
 from cosec.evaluation.tasks.tasks import Task
 from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
 
@@ -52,11 +56,11 @@ def run(
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
 
-    judging = JudgingBeside(out, judged_by or judges()) if beside else JudgingHere(folder, judged_by or judges())
+    judging = JudgeWorker(out, judged_by or judges()) if beside else InlineJudge(folder, judged_by or judges())
     try:
         Study(chosen, folder, units, generator=generator, judging=judging, on_step=steps.append).run()
     finally:
-        if isinstance(judging, JudgingBeside):
+        if isinstance(judging, JudgeWorker):
             judging.close()
     return steps
 
@@ -82,7 +86,7 @@ def test_every_arm_seed_and_task_is_completed_and_judged(tmp_path: Path) -> None
     states = {str(one.state) for found in results.verdicts.values() for one in found}
     assert states == {"secure", "insecure", "unparsable", "empty"}
     assert any(one.duplicate for one in results.verdicts["tiny", "origin"])
-    figure = results.figure("tiny", "gate:strength=0.1", "engaged_security")
+    figure = results.estimate("tiny", "gate:strength=0.1", "engaged_security")
     assert figure is not None
     assert figure.difference is not None
     assert figure.interval.units == 4
@@ -129,7 +133,7 @@ def test_a_process_begins_where_no_other_works(tmp_path: Path) -> None:
                 elsewhere.close()  # the other process ends
                 return super().complete(tasks, samples=samples, sampling=sampling)
 
-        judging = JudgingHere(folder, judges())
+        judging = InlineJudge(folder, judges())
         Study(chosen, folder, units, generator=Noting, judging=judging, on_step=lambda step: None).run()
     gate = "gate:strength=0.1"
     assert order == [(gate, 0), ("origin", 1), (gate, 1), ("origin", 0)]
@@ -147,7 +151,7 @@ def test_completions_may_be_judged_later(tmp_path: Path) -> None:
         read_results(folder)
     # Checkers that came later are as good as those of the day: they are the first to judge.
     assert sum(step.tokens for step in run(chosen, tmp_path / "out", checkers="b")) == 0
-    assert [one["checkers"] for one in folder.manifest()["judged"]] == ["b"]
+    assert [one["checkers"].split(",")[0] for one in folder.manifest()["judged"]] == ["b"]
     run(chosen, tmp_path / "at-once")
     assert without_times(tmp_path / "out") == without_times(tmp_path / "at-once")
 
@@ -193,7 +197,7 @@ def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -
     checker = PlusChecker()
     scenarios = write_scenarios(tmp_path / "scenarios")
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))
-    run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}))
+    run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}, version="a"))
     assert (len(units_of(chosen)), checker.calls) == (1, 1)
 
 
@@ -206,7 +210,7 @@ def test_judging_again_keeps_the_earlier_verdicts_and_generates_nothing(tmp_path
     scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
     run(settings(scenarios), out)
     before = without_times(out)
-    lenient = Judges(checkers={"py": (Lenient(),)})
+    lenient = Judges(checkers={"py": (Lenient(),)}, version="b")
     for _ in range(2):
         steps = run(settings(scenarios), out, judged_by=lenient, checkers="b", rejudge=True)
         assert sum(step.tokens for step in steps) == 0
@@ -215,17 +219,50 @@ def test_judging_again_keeps_the_earlier_verdicts_and_generates_nothing(tmp_path
     results = read_results(StudyFolder(out))
     assert results.recorded == 240
     assert {str(one.state) for found in results.verdicts.values() for one in found}.isdisjoint({"insecure"})
-    assert "checkers b, judgement 2" in "".join(summary_lines(results))
+    assert re.search(r"- judged by: b, tests \w{12}; judgement 2 of", "".join(summary_lines(results)))
 
 
 def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     run(settings(scenarios, seeds=(0,)), tmp_path / "out")
     run(settings(scenarios, seeds=(0,)), tmp_path / "out", checkers="b")  # nothing is left to judge
-    with pytest.raises(StudyError, match=r"other checkers \(a; these are b\).*--rejudge"):
+    with pytest.raises(StudyError, match=r"other checkers or tests \(a, tests (\w+); now b, tests \1\).*--rejudge"):
         run(settings(scenarios), tmp_path / "out", checkers="b")
     run(settings(scenarios), tmp_path / "out", checkers="b", rejudge=True)
     assert read_results(StudyFolder(tmp_path / "out")).recorded == 240
+
+
+class Noting(PlusChecker):
+    """Remembers which programs it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.programs: list[str] = []
+
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        self.programs += [path.read_text(encoding="utf-8") for path in paths]
+        return super().check(paths, patterns=patterns)
+
+
+def test_after_one_scenario_changed_only_that_scenario_is_judged_again(tmp_path: Path) -> None:
+    scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
+    run(settings(scenarios, seeds=(0,)), out)
+    before = without_times(out)
+    card = scenarios / "cwe-089" / "lookup-1" / "scenario.toml"
+    card.write_text(card.read_text(encoding="utf-8").replace("execute", "executemany"), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"other checkers or tests \(a, tests \w+; now a, tests \w+\).*--rejudge"):
+        run(settings(scenarios), out)
+    noting = Noting()
+    run(settings(scenarios, seeds=(0,)), out, judged_by=Judges(checkers={"py": (noting,)}, version="a"), rejudge=True)
+    assert noting.programs
+    assert all("def lookup_1(" in program for program in noting.programs)
+    after = without_times(out)
+    assert before.items() <= after.items()
+    for file in sorted(one for one in before if one.startswith("verdicts/")):
+        again = after[file.replace("verdicts", "verdicts-2", 1)]
+        for earlier, now in zip(map(json.loads, before[file]), map(json.loads, again), strict=True):
+            assert (earlier == now) == ("lookup-1" not in earlier["task"])
+            assert not ("lookup-1" in now["task"] and now["engaged"]), "the new sink is reached by none"
 
 
 class Broken(PlusChecker):
@@ -243,7 +280,12 @@ def test_a_process_beside_gives_the_same_verdicts(tmp_path: Path) -> None:
 def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_was_recorded(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     with pytest.raises(CheckerError, match="gone"):
-        run(settings(scenarios), tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}), beside=True)
+        run(
+            settings(scenarios),
+            tmp_path / "out",
+            judged_by=Judges(checkers={"py": (Broken(),)}, version="a"),
+            beside=True,
+        )
     run(settings(scenarios), tmp_path / "out", beside=True)
     run(settings(scenarios), tmp_path / "whole")
     assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
@@ -253,7 +295,7 @@ def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> 
     scenarios = write_scenarios(tmp_path / "scenarios")
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))
     with pytest.raises(CheckerError, match="gone"):
-        run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}))
+        run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}, version="a"))
     with pytest.raises(StudyError, match="Nothing was judged"):
         read_results(StudyFolder(tmp_path / "out"))
     steps = run(chosen, tmp_path / "out")

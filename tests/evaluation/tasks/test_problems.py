@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import DataError
-from cosec.evaluation.judging.function_check import check_functions
 from cosec.evaluation.tasks.problems import HUMAN_EVAL_STOPS, human_eval, humaneval_format, mbpp
+from tests.evaluation.many_checks import check_functions
 
 MBPP = Path(__file__).parents[4] / "shared" / "data" / "mbpp" / "mbpp.jsonl"
 TASK = {

@@ -49,7 +49,7 @@ _STOPPED = frozenset({-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 12
 
 
 class SanitizerDriver:
-    """Runs completed programs on the inputs of their scenario (`cosec.evaluation.judging.judging.CDriver`)."""
+    """Runs completed programs on the inputs of their scenario (`cosec.evaluation.judging.judges.CDriver`)."""
 
     def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
         """Compile and run one program.

@@ -1,4 +1,4 @@
-"""C completions as programs, by tree-sitter's tolerant parser and the compiler's own syntax check."""
+"""Extract C programs with tree-sitter's error-tolerant parser."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import cache
 
 from tree_sitter import Language, Node, Parser, Tree
 
-from cosec.checking.c.compiler import compile_error
-from cosec.evaluation.extraction.extract import Extracted
+from cosec.evaluation.extraction.extracted import Extracted
 
 _CONSTANTS = {"number_literal", "null", "true", "false", "char_literal"}
 _PLAIN = {"expression_statement", "declaration", "return_statement", "goto_statement"}
@@ -17,7 +16,7 @@ _ARITHMETIC = {"+", "-", "*", "<<"}
 
 
 def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
-    """`extraction.extract` for C; that it compiles is `compile_problem`'s to say."""
+    """Extract a C program; see `extract`. Judging checks later whether it compiles."""
     text = prompt + completion
     start = len(prompt.encode())
     data = text.encode()
@@ -35,16 +34,6 @@ def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted
         engaged=any(_reaches(node, sink) for node in added for sink in sinks),
         normalised=" ".join(_leaves(tree.root_node)),
     )
-
-
-def compile_problem(program: str) -> str | None:
-    """The compiler's first error, or None if the program compiles; nothing is linked or run.
-
-    Raises:
-        CheckerError: If gcc is not installed.
-        SandboxError: If programs cannot be isolated here.
-    """
-    return compile_error(program)
 
 
 @cache
@@ -74,16 +63,23 @@ def _leaves(node: Node) -> Iterator[str]:
 
 
 def _tokens(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Braces, semicolons and other code with the byte where each ends; comments and literals are skipped whole."""
+    """Tokens with the byte offset at which each ends. A comment or literal is one token, other code one character."""
     pattern = rb"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[^\s]"
     for match in re.finditer(pattern, data, re.DOTALL):
         yield match.group(), match.end()
 
 
 def end_of_function(data: bytes, start: int) -> int | None:
-    """The byte after the brace that closes the outermost block open at ``start``; None where it stays open.
+    """Offset after the brace that closes the outermost block open at ``start``.
 
-    At file level it is the first block after ``start``. Decided by the tokens up to that brace alone.
+    If ``start`` is at file level, the first block after it counts. Tokens after that brace do not change the result.
+
+    Args:
+        data: A program in UTF-8, perhaps incomplete.
+        start: Offset of the completion, in bytes.
+
+    Returns:
+        The offset in bytes, or None if the block stays open.
     """
     depth, opened = 0, False
     for token, end in _tokens(data):
@@ -97,7 +93,7 @@ def end_of_function(data: bytes, start: int) -> int | None:
 
 
 def _closed(data: bytes, start: int) -> bytes:
-    """The text up to its last complete statement, with its open blocks closed."""
+    """The text up to its last complete statement, with the open blocks closed."""
     depth, complete, depth_there, round_depth = 0, 0, 0, 0
     for token, end in _tokens(data):
         round_depth += {b"(": 1, b")": -1}.get(token, 0)
@@ -123,7 +119,7 @@ def _does_something(node: Node) -> bool:
 
 
 def _reaches(node: Node, sink: str) -> bool:
-    """Whether ``node`` is the sink: a call of that name, or one of the forms in `Scenario.sinks`."""
+    """Whether ``node`` is the sink: a call of that name, or one of the other forms in `Scenario.sinks`."""
     if sink == "[]":
         return node.type == "subscript_expression"
     if sink == "->":

@@ -1,4 +1,4 @@
-"""Python completions as programs, by the language's own tokenizer and parser."""
+"""Extract Python programs with Python's own tokenizer and parser."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import tokenize
 from collections.abc import Collection, Iterator
 
 from cosec.checking.python.syntax import parse
-from cosec.evaluation.extraction.extract import Extracted
+from cosec.evaluation.extraction.extracted import Extracted
 
 MAX_DROPPED_LINES = 60
-"""Trailing lines given up at most while looking for a prefix that parses."""
+"""Maximum number of trailing lines dropped in search of a prefix that parses."""
 
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
 def extract_python(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
-    """`extraction.extract` for Python."""
+    """Extract a Python program; see `extract`."""
     text = prompt + completion
     text = text[: end_of_function(text, len(prompt))]
     if not any(line.strip() and not line.lstrip().startswith("#") for line in text[len(prompt) :].splitlines()):
@@ -40,9 +40,17 @@ def _syntax_error(text: str) -> str:
 
 
 def end_of_function(text: str, start: int) -> int:
-    """Where the function that is open at ``start`` ends: the first later line that stands as far left as its ``def``.
+    """Offset at which the function that is open at ``start`` ends.
 
-    The whole length where no function is open or it never ends. Decided by the lines up to that place alone.
+    That is the start of the first later line that is indented no further than the function's ``def``. Lines after it do
+    not change the result.
+
+    Args:
+        text: A program, perhaps incomplete.
+        start: Offset of the completion.
+
+    Returns:
+        The offset in characters, or the length of ``text`` if no function is open at ``start`` or it does not end.
     """
     lines = text.split("\n")
     offsets = [0]
@@ -67,7 +75,7 @@ def end_of_function(text: str, start: int) -> int:
 
 
 def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """Tokens up to the first place that is none."""
+    """Tokens up to the first place that cannot be tokenized."""
     try:
         yield from tokenize.generate_tokens(io.StringIO(text).readline)
     except (tokenize.TokenError, IndentationError, SyntaxError):
@@ -75,9 +83,9 @@ def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def _shorter(text: str, start: int) -> Iterator[str]:
-    """The text, then with ever more of its last lines given up, as long as something of the completion is left.
+    """The text, then shorter and shorter prefixes of whole lines that still contain part of the completion.
 
-    Each also with its open ``try`` blocks closed by a ``finally`` that does nothing.
+    Each is followed by a variant in which an empty ``finally`` closes the open ``try`` blocks.
     """
     lines = text.splitlines(keepends=True)
     for dropped in range(min(MAX_DROPPED_LINES, len(lines))):
@@ -123,7 +131,7 @@ def _ends_after(node: ast.AST, end: tuple[int, int]) -> bool:
 
 
 def _does_something(node: ast.stmt) -> bool:
-    """Whether a statement without a body of its own acts; ``pass``, ``...``, texts and a bare return do not."""
+    """Whether a simple statement has an effect; ``pass``, ``...``, constants and a bare ``return`` have none."""
     if isinstance(node, ast.Pass | ast.Import | ast.ImportFrom | ast.Global | ast.Nonlocal) or hasattr(node, "body"):
         return False
     if isinstance(node, ast.Expr):
@@ -136,7 +144,7 @@ def _does_something(node: ast.stmt) -> bool:
 
 
 def _reaches(node: ast.AST, sink: str) -> bool:
-    """Whether ``node`` is the sink: a call of that name, or one of the forms in `Scenario.sinks`."""
+    """Whether ``node`` is the sink: a call of that name, or one of the other forms in `Scenario.sinks`."""
     if sink == "[]":
         return isinstance(node, ast.Subscript)
     if sink in ("==", "in"):
@@ -150,7 +158,7 @@ def _reaches(node: ast.AST, sink: str) -> bool:
 
 
 def _bound(node: ast.AST) -> list[ast.expr]:
-    """What a statement or a keyword gives a value."""
+    """The targets to which a statement or keyword argument assigns a value."""
     if isinstance(node, ast.Assign):
         return node.targets
     if isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -161,7 +169,7 @@ def _bound(node: ast.AST) -> list[ast.expr]:
 
 
 def _last_name(node: ast.expr) -> str:
-    """The last part of a dotted name; for ``config["key"] = …`` the key."""
+    """The last part of a dotted name, or the key of a subscript such as ``config["key"]``."""
     if isinstance(node, ast.Attribute):
         return node.attr
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
@@ -170,7 +178,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def normalised(tree: ast.Module) -> str:
-    """The program as the parser prints it, without docstrings."""
+    """The program as ``ast.unparse`` prints it, without docstrings."""
     copy = ast.parse(ast.unparse(tree))
     for node in ast.walk(copy):
         body = getattr(node, "body", None)

@@ -1,23 +1,22 @@
-"""Does a completed program do its task? Its tests are run in the sandbox, and it must prove that they ran.
+"""Does a completed program do its task? Its tests run in the sandbox, and the program must prove that they ran.
 
-What a passing verdict rests on, and what it does not cover, is in ``proof_runner.py``.
+``proof_runner.py`` says what a passing verdict rests on and what it does not cover.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from cosec.evaluation.tasks.problems import Problem
+from cosec.evaluation.judging.interpreter import base_interpreter
 from cosec.sandbox import Limits, Outcome, run_sandboxed
 
 LIMITS = Limits(cpu_seconds=5, wall_seconds=10.0, memory_bytes=1 << 30, processes=32)
-"""What one check may use."""
+"""Resources of one run."""
+
 _RUNNER, _PROGRAM, _TESTS = "proof_runner.py", "candidate.py", "checks.py"
 
 
@@ -26,24 +25,14 @@ class FunctionVerdict:
     """Whether a program passed its tests."""
 
     passed: bool
+    """Whether all tests ran and passed."""
 
     reason: str
-    """``passed``; else what stopped it: ``failed assert``, ``timeout``, ``memory``, ``exited early``, ``does not
-    parse``, ``too much output``, or an exception's name.
+    """``passed``, or what stopped it.
+
+    That is ``failed assert``, ``timeout``, ``memory``, ``exited early``, ``ended by a signal``, ``does not parse``,
+    ``too much output`` or the name of an exception.
     """
-
-
-def check_function(problem: Problem, completion: str, limits: Limits = LIMITS) -> FunctionVerdict:
-    """Run the problem's tests on its prompt followed by ``completion``."""
-    return run_tests(problem.prompt + completion, problem.tests, limits=limits)
-
-
-def check_functions(
-    jobs: Sequence[tuple[Problem, str]], *, workers: int = 2, limits: Limits = LIMITS
-) -> list[FunctionVerdict]:
-    """``check_function`` for many, several at once; verdicts in the order of ``jobs``."""
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda job: check_function(job[0], job[1], limits), jobs))
 
 
 def run_tests(
@@ -53,14 +42,14 @@ def run_tests(
 
     Args:
         program: The whole program.
-        tests: Raises where a test fails.
-        beside: Further files in the folder of the program: name → text.
-        limits: What it may use.
+        tests: Source that raises an exception if a test fails.
+        beside: Further files in the program's folder, text by name.
+        limits: Resources of the run.
     """
     secret = secrets.token_hex(16)
     runner = (files("cosec.evaluation.judging") / _RUNNER).read_text(encoding="utf-8")
     outcome = run_sandboxed(
-        [sys._base_executable, "-I", "-S", "-B", _RUNNER, _PROGRAM, _TESTS],  # type: ignore[attr-defined]
+        [base_interpreter(), "-I", "-S", "-B", _RUNNER, _PROGRAM, _TESTS],
         files={**(beside or {}), _RUNNER: runner, _PROGRAM: program, _TESTS: tests},
         stdin=secret.encode(),
         limits=limits,
@@ -69,7 +58,12 @@ def run_tests(
 
 
 def run_functional_test(scenario_files: Mapping[str, str], *, limits: Limits = LIMITS) -> FunctionVerdict:
-    """Run a scenario's ``test.py`` beside the completed program (``scenarios.functional_files``)."""
+    """Run a scenario's ``test.py`` beside the completed program.
+
+    Args:
+        scenario_files: Text of each file by name, ``test.py`` among them (`scenarios.functional_files`).
+        limits: Resources of the run.
+    """
     beside = dict(scenario_files)
     return run_tests("", beside.pop("test.py"), beside=beside, limits=limits)
 
@@ -81,7 +75,7 @@ def _verdict(outcome: Outcome, secret: str) -> FunctionVerdict:
         return FunctionVerdict(passed=False, reason="too much output")
     lines = outcome.stdout.decode("utf-8", errors="replace").splitlines()
     last = lines[-1] if lines else ""
-    # The proof follows whatever the program printed without a line break.
+    # Output of the program without a final line break precedes the proof.
     if outcome.returncode == 0 and last.endswith(secret):
         return FunctionVerdict(passed=True, reason="passed")
     told = _told(last)
@@ -99,7 +93,7 @@ def _verdict(outcome: Outcome, secret: str) -> FunctionVerdict:
 
 
 def _told(line: str) -> tuple[str, str] | None:
-    """The stage and the exception that the runner reported on the last line."""
+    """The stage and the exception that the runner reported on the last line, or None if it reported none."""
     start = line.rfind('{"stage"')
     try:
         report = json.loads(line[start:]) if start >= 0 else None

@@ -1,30 +1,49 @@
-"""Who judges a study by default, and which version of them it was."""
+"""The judges of a study: static checkers for each language, a driver that runs C programs, and their version."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from cosec.evaluation.judging.judging import Judges
+from cosec.checking.c.driver_inputs import DriverInputs, DriverVerdict
+from cosec.checking.finding import Checker
+from cosec.checking.patterns import Language
+from cosec.evaluation.judging.identity import judges_version
 
-_DECIDING = (
-    "evaluation/extraction/c_program.py",
-    "evaluation/extraction/extract.py",
-    "evaluation/extraction/python_program.py",
-    "evaluation/judging/function_check.py",
-    "evaluation/judging/judging.py",
-    "evaluation/judging/proof_runner.py",
-    "evaluation/judging/verdicts.py",
-    "sandbox/backends.py",
-    "sandbox/limits.py",
-    "sandbox/process.py",
-    "sandbox/run.py",
-)
-"""Files beside the checkers' own that a verdict depends on."""
+
+class CDriver(Hashable, Protocol):
+    """Runs completed C programs on given inputs."""
+
+    def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
+        """Compile and run one program.
+
+        Raises:
+            CheckerError: If there is no compiler.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judges:
+    """Everything that decides whether a completion is secure."""
+
+    checkers: Mapping[Language, Sequence[Checker]]
+    """Static checkers of each language. A scenario is judged by all checkers that know one of its patterns."""
+
+    version: str
+    """Changes whenever the judges may give another verdict on the same completion; see `identity`."""
+
+    driver: CDriver | None = None
+    """Runs the C programs of scenarios that have inputs. Without one, static checkers judge these too."""
 
 
 def default_judges() -> Judges:
-    """Python: the flow analysis. C: run under the sanitizers where the scenario has inputs, else read."""
+    """The judges of ``cosec study``.
+
+    Python programs are judged by the flow analysis. C programs run under the sanitizers where the scenario has inputs,
+    and are judged by static checkers elsewhere.
+    """
     from cosec.checking.c.sanitizer import SanitizerDriver
     from cosec.checking.registry import make_checker, study_checkers
 
@@ -33,16 +52,6 @@ def default_judges() -> Judges:
             "py": tuple(map(make_checker, study_checkers("py"))),
             "c": tuple(map(make_checker, study_checkers("c"))),
         },
+        version=judges_version(),
         driver=SanitizerDriver(),
     )
-
-
-def judges_version() -> str:
-    """Twelve hex digits that change whenever a file changes that a verdict depends on."""
-    here = Path(__file__).parents[2]
-    files = [here / name for name in _DECIDING]
-    files += [path for path in (here / "checking").rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(path.relative_to(here).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]

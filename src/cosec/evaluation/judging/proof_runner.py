@@ -1,10 +1,10 @@
-"""Runs inside the sandbox, with nothing but the standard library: a program, then its tests, then the proof.
+"""Runs inside the sandbox, with the standard library only: a program, then its tests, then the proof.
 
-Called as ``python proof_runner.py PROGRAM TESTS`` with a secret on standard input. Both files run in one namespace.
-Only when the tests have run to their end is the secret read and written to standard output, so a program that exits
-early, prints what it likes or replaces what it finds in ``builtins`` and ``sys`` proves nothing. Failures are told in
-one JSON line. A program that searches its file descriptors for the secret on purpose, or whose results claim to equal
-everything, is not detected.
+Started as ``python proof_runner.py PROGRAM TESTS`` with a secret on standard input. Both files run in one namespace.
+After the tests have run to their end, the secret is read and written to standard output. So a program that exits early,
+prints arbitrary text or replaces members of ``builtins`` and ``sys`` proves nothing. A failure is reported as one line
+of JSON. Two kinds of cheating are not detected: a program that searches its file descriptors for the secret, and one
+whose results claim to equal everything.
 """
 
 import json
@@ -18,7 +18,7 @@ def _run(program_file: str, tests_file: str) -> None:
     os.dup2(nothing, 0)
     as_line, namespace = json.dumps, {"__name__": "program", "__file__": program_file}
     sys.path.insert(0, os.path.dirname(os.path.abspath(program_file)))  # noqa: PTH100, PTH120 - starts faster
-    # Both are read and compiled before the program may touch anything.
+    # Both files are read and compiled before the program can change anything.
     stages = []
     for stage, file in (("program", program_file), ("tests", tests_file)):
         try:

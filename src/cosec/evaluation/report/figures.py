@@ -1,26 +1,27 @@
-"""A study's figures as SVG: security by weakness with intervals, and security against function."""
+"""Figures of a study as SVG: security by weakness, and security against function, with intervals."""
 
 from __future__ import annotations
 
 import io
 from typing import Any
 
-from cosec.evaluation.report.intervals import Interval
-from cosec.evaluation.report.results import ALL, Results
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
 
 COLOURS = ("#6b7280", "#2563eb", "#16a34a", "#d97706", "#9333ea", "#dc2626", "#0891b2", "#4d7c0f")
+"""Colours of arms and curves, in order."""
 
 
 def figures_of(results: Results) -> dict[str, str]:
-    """Figures by name; none where matplotlib is not installed."""
+    """SVG elements by name; empty if matplotlib is not installed."""
     try:
         import matplotlib as mpl
     except ImportError:
         return {}
     mpl.use("Agg")
     drawn = {}
-    for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
-        if results.figure(benchmark, results.arms(benchmark)[0], "engaged_security") is None:
+    for benchmark in results.benchmarks():
+        if results.estimate(benchmark, results.arms(benchmark)[0], "engaged_security") is None:
             continue
         drawn[f"{benchmark}-by-weakness"] = _by_weakness(results, benchmark)
         scatter = _security_against_function(results, benchmark)
@@ -32,8 +33,7 @@ def figures_of(results: Results) -> dict[str, str]:
 def _by_weakness(results: Results, benchmark: str) -> str:
     from matplotlib.figure import Figure
 
-    arms = results.arms(benchmark)
-    cwes = sorted({one.cwe for one in results.figures if one.benchmark == benchmark} - {ALL})
+    arms, cwes = results.arms(benchmark), results.cwes(benchmark)
     figure = Figure(figsize=(min(12.0, max(6.0, 0.24 * len(arms) * len(cwes) + 2)), 3.6), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(arms)
@@ -55,13 +55,13 @@ def _by_weakness(results: Results, benchmark: str) -> str:
 
 
 def _security_against_function(results: Results, benchmark: str) -> str | None:
-    """One point an arm: pass@1 where the study has a function benchmark, else this benchmark's functional tests.
+    """One point for each arm, or None if nothing about function was measured.
 
-    None where nothing about function was measured.
+    Function is pass@1 if the study has function problems, else the rate of functional tests passed.
     """
     from matplotlib.figure import Figure
 
-    other = next((one.benchmark for one in results.figures if one.metric == "pass@1"), None)
+    other = next((one.benchmark for one in results.estimates if one.metric == "pass@1"), None)
     figure = Figure(figsize=(5.2, 3.8), layout="constrained")
     axes = figure.subplots()
     points = 0
@@ -77,7 +77,7 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
         axes.errorbar(x, y, xerr=across, yerr=along, fmt="o", color=colour, elinewidth=0.8, capsize=2, label=arm)
     if not points:
         return None
-    _name_arms(axes)  # beside the points their names would cover each other
+    _name_arms(axes)  # names beside the points would overlap
     axes.set_xlabel("pass@1 (%)" if other else "functional tests passed (%)")
     axes.set_ylabel("secure of engaged (%)")
     axes.spines[["top", "right"]].set_visible(False)
@@ -85,14 +85,14 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
 
 
 def _name_arms(axes: Any) -> None:
-    """A legend above the figure, each arm once."""
+    """Add a legend above the figure, with each arm once."""
     handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
     axes.legend(handles.values(), handles.keys(), fontsize=7, ncols=min(4, len(handles)), loc="lower center",
                 bbox_to_anchor=(0.5, 1.0), frameon=False)  # fmt: skip
 
 
 def errors(interval: Interval) -> list[list[float]] | None:
-    """Both arms of an error bar, in percent, as matplotlib takes them."""
+    """Lengths of an error bar below and above the value, in percent, as matplotlib takes them."""
     if interval.value is None or interval.low is None or interval.high is None:
         return None
     return [[100 * max(0.0, interval.value - interval.low)], [100 * max(0.0, interval.high - interval.value)]]
@@ -105,11 +105,11 @@ def _bar(axes: Any, left: float, interval: Interval) -> None:
 
 
 def svg(figure: Any) -> str:
-    """The figure as an SVG element, the same for the same data."""
+    """The matplotlib figure as an SVG element, byte for byte the same for the same data."""
     from matplotlib import rc_context
 
     stream = io.StringIO()
-    # No date and fixed ids: the same study gives the same file.
+    # Without a date and with fixed ids, the same study gives the same file.
     with rc_context({"svg.hashsalt": "cosec"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     text = stream.getvalue()

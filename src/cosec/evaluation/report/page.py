@@ -1,4 +1,4 @@
-"""A study's report as one self-contained page: tables, figures, and samples with their findings underlined."""
+"""The report of a study as one self-contained HTML page, with samples whose findings are underlined."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from html import escape
 from importlib.resources import files
 from itertools import groupby
 
-from cosec.evaluation.report.intervals import in_words
-from cosec.evaluation.report.report import COLUMNS, percent, shown_metrics, summary_lines
-from cosec.evaluation.report.results import ALL, Results, Shown
+from cosec.evaluation.report.formatting import heading, percent, shown_metrics
+from cosec.evaluation.report.results import Results, ShownSample
+from cosec.evaluation.report.statistics.intervals import in_words
+from cosec.evaluation.report.text_report import summary_lines
 
 CAPTIONS = {
     "by-weakness": "Secure of engaged by weakness, with 95 % intervals.",
     "security-function": "Security against function, with 95 % intervals.",
 }
-"""What figures show, by the end of their names."""
+"""Captions of the figures, by the end of their names."""
 
 SAMPLES_SHOWN = 2
-"""Completions shown of each scenario and arm."""
+"""Completions shown for each scenario and arm."""
 
 
 def page(results: Results, figures: Mapping[str, str]) -> str:
-    """The page; needs nothing from elsewhere.
+    """The page as HTML; it loads nothing from elsewhere.
 
     Args:
         results: What to show.
-        figures: SVG by name.
+        figures: SVG elements by name.
     """
     style = (files("cosec.evaluation.report") / "report.css").read_text(encoding="utf-8")
     body = "\n".join(_body(results, figures))
@@ -44,7 +45,7 @@ def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
         text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escape(line.removeprefix("- ")))
         yield f"<li>{text}</li>"
     yield "</ul>"
-    for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
+    for benchmark in results.benchmarks():
         yield f"<section><h2>{escape(benchmark)}</h2>"
         yield from _rates(results, benchmark)
         yield from _weaknesses(results, benchmark)
@@ -61,31 +62,29 @@ def _rates(results: Results, benchmark: str) -> Iterator[str]:
     for arm in results.arms(benchmark):
         cells = [escape(arm)]
         for metric in metrics:
-            figure = results.figure(benchmark, arm, metric)
-            shown = percent(figure.interval if figure else None)
-            if figure is not None and figure.difference is not None:
-                title = escape(f"difference to {results.against}, in points")
-                shown += f'<small title="{title}">{escape(in_words(figure.difference))}</small>'
+            estimate = results.estimate(benchmark, arm, metric)
+            shown = percent(estimate.interval if estimate else None)
+            if estimate is not None and estimate.difference is not None:
+                title = escape(f"difference to {results.against}, in percentage points")
+                shown += f'<small title="{title}">{escape(in_words(estimate.difference))}</small>'
             cells.append(shown)
         rows.append(cells)
-    yield _table(["arm", *(COLUMNS.get(metric, metric) for metric in metrics)], rows)
+    yield _table(["arm", *map(heading, metrics)], rows)
 
 
 def _weaknesses(results: Results, benchmark: str) -> Iterator[str]:
-    cwes = sorted({one.cwe for one in results.figures if one.benchmark == benchmark} - {ALL})
+    cwes, arms = results.cwes(benchmark), results.arms(benchmark)
     if not cwes:
         return
-    arms = results.arms(benchmark)
-    rows = []
-    for cwe in cwes:
-        found = [results.figure(benchmark, arm, "engaged_security", cwe) for arm in arms]
-        rows.append([cwe, *(percent(one.interval if one else None) for one in found)])
+    rows = [
+        [cwe, *(percent(results.interval(benchmark, arm, "engaged_security", cwe)) for arm in arms)] for cwe in cwes
+    ]
     yield "<h3>Secure of engaged, by weakness</h3>"
     yield _table(["weakness", *map(escape, arms)], rows)
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; its cells are HTML already."""
+    """A table whose cells are HTML."""
     head = "".join(f"<th>{cell}</th>" for cell in heading)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -93,6 +92,8 @@ def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _samples(results: Results, benchmark: str) -> Iterator[str]:
     shown = [one for one in results.shown if one.benchmark == benchmark and one.sample < SAMPLES_SHOWN]
+    if (reason := results.unreadable.get(benchmark)) is not None:
+        yield f"<p>Samples are not shown, because the prompts could not be read: {escape(reason)}</p>"
     if not shown:
         return
     yield "<h3>Samples</h3>"
@@ -104,8 +105,8 @@ def _samples(results: Results, benchmark: str) -> Iterator[str]:
         yield "</details>"
 
 
-def _sample(one: Shown) -> str:
-    """A completion below its prompt's last lines; changed tokens marked, lines with findings underlined."""
+def _sample(one: ShownSample) -> str:
+    """A completion after the last lines of its prompt, with marks on changed tokens and lines under findings."""
     first = one.prompt.count("\n") + 1
     lines = (one.prompt + one.text).split("\n")
     start = max(0, first - 4)
@@ -132,7 +133,7 @@ def _sample(one: Shown) -> str:
 
 
 def _marked(line: str, place: int, changed: Collection[int]) -> Iterator[str]:
-    """The line's pieces as HTML, the characters of changed tokens marked."""
+    """The pieces of the line as HTML, with marks on the characters of changed tokens."""
     for is_changed, group in groupby(enumerate(line, start=place), key=lambda one: one[0] in changed):
         text = escape("".join(letter for _, letter in group))
-        yield f'<mark title="not the most likely token of the target">{text}</mark>' if is_changed else text
+        yield f'<mark title="differs from the most likely token of the target">{text}</mark>' if is_changed else text

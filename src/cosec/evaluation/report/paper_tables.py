@@ -1,7 +1,7 @@
-"""The paper's tables in the paper's shape, ours in the first rows: other models, checkers and machines.
+"""The tables of the paper with a study's numbers in the first rows.
 
-The figures are those printed in Li et al. (IEEE TSE 2025), Tables I, II and V to X, one a line in ``paper_tables.csv``.
-Knows nothing about how ours were measured.
+The paper's numbers are those printed in Li et al. (IEEE TSE 2025), Tables I, II and V to X; ``paper_tables.csv`` holds
+one per line. They were measured with other models, checkers and machines than a study's.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cosec.evaluation.report.report import markdown_table, percent
-from cosec.evaluation.report.results import ALL, Results
+from cosec.evaluation.report.estimates import ALL
+from cosec.evaluation.report.formatting import markdown_table, percent
+from cosec.evaluation.report.results import Results
 from cosec.evaluation.study.arms import LORA, ORIGIN
 
 TITLES: Mapping[str, str] = {
@@ -26,6 +27,8 @@ TITLES: Mapping[str, str] = {
     "IX": "Table IX: direction of the divergence in alignment",
     "X": "Table X: seconds per 20 tokens",
 }
+"""Titles of the paper's tables, by number."""
+
 OURS: Mapping[str, Mapping[str, str]] = {
     "I": {"Origin": ORIGIN, "Security Model": LORA, "CoSec": "cosec"},
     "II": {"Security Model": LORA, "CoSec": "cosec"},
@@ -34,11 +37,11 @@ OURS: Mapping[str, Mapping[str, str]] = {
     "VII": {"Origin": ORIGIN, "CoSec+": "cosec-plus"},
     "VIII": {"Cosec+": "cosec-plus"},
 }
-"""Table → the paper's arm → ours. Tables IX and X are not made from a study's completions."""
+"""Arm of a study by table and by the paper's name of it. Tables IX and X do not come from a study's completions."""
 
 
 @dataclass(frozen=True, slots=True)
-class PaperFigure:
+class PaperNumber:
     """One printed number."""
 
     table: str
@@ -50,23 +53,23 @@ class PaperFigure:
 
 
 @cache
-def paper_figures() -> tuple[PaperFigure, ...]:
-    """Every figure, in the order of the tables."""
+def paper_numbers() -> tuple[PaperNumber, ...]:
+    """Every number, in the order of the tables."""
     with (files("cosec") / "data" / "paper_tables.csv").open(encoding="utf-8") as stream:
-        return tuple(PaperFigure(*row.values()) for row in csv.DictReader(stream))
+        return tuple(PaperNumber(*row.values()) for row in csv.DictReader(stream))
 
 
 def paper_lines(results: Results) -> Iterator[str]:
-    """The tables as Markdown, ours in the first rows where the study measured it."""
+    """The tables as Markdown, with first rows for what the study measured."""
     yield "## Beside the paper"
     yield ""
     yield (
-        f"First rows: {results.settings.target}, measured here. Other rows: the paper's models, checked by CodeQL."
-        " Target, security model, checker and sampling differ, so rows can be compared by their direction only."
+        f"First rows: {results.settings.target}, measured here. Other rows: the paper's models, checked with CodeQL."
+        " Target, security model, checker and sampling differ, so only the direction of differences is comparable."
     )
     for table, title in TITLES.items():
-        figures = [one for one in paper_figures() if one.table == table]
-        metrics = list(dict.fromkeys(one.metric for one in figures))
+        numbers = [one for one in paper_numbers() if one.table == table]
+        metrics = list(dict.fromkeys(one.metric for one in numbers))
         yield ""
         yield f"### {title}"
         yield ""
@@ -75,7 +78,7 @@ def paper_lines(results: Results) -> Iterator[str]:
             for arm, name in OURS.get(table, {}).items()
         ]
         theirs: dict[tuple[str, str, str], dict[str, str]] = {}
-        for one in figures:
+        for one in numbers:
             theirs.setdefault((one.target, one.security_model, one.arm), {})[one.metric] = one.value
         yield from markdown_table(
             ["target", "arm", *(_short(metric) for metric in metrics)],
@@ -88,17 +91,17 @@ def paper_lines(results: Results) -> Iterator[str]:
 
 
 def _short(metric: str) -> str:
-    """``089`` for a weakness, ``pass@1`` for a rate of HumanEval."""
+    """A short column heading: ``089`` for a weakness, ``pass@1`` for a rate of HumanEval."""
     name = metric.removeprefix("security_ratio_percent ").removeprefix("cwe-")
     return name.removesuffix(" percent HumanEval")
 
 
 def _ours(results: Results, arm: str, metric: str) -> str:
-    """Our figure under the paper's metric, or a dash: security by Eq. 2 on the first scenario benchmark that has it."""
+    """The study's value of the paper's metric, or a dash. Security is Eq. 2 on the first benchmark that has it."""
     kind, _, what = metric.partition(" ")
     name, cwe = (kind, ALL) if kind.startswith("pass@") else ("security", what.upper() if what != "total" else ALL)
-    for benchmark in dict.fromkeys(one.benchmark for one in results.figures):
-        figure = results.figure(benchmark, arm, name, cwe)
-        if figure is not None:
-            return percent(figure.interval)
+    for benchmark in results.benchmarks():
+        estimate = results.estimate(benchmark, arm, name, cwe)
+        if estimate is not None:
+            return percent(estimate.interval)
     return "-"

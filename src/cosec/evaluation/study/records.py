@@ -18,9 +18,16 @@ from typing import Any
 from cosec.errors import StudyError
 
 MANIFEST = "manifest.json"
+"""File that says what the study computes."""
+
 LOCKS = "locks"
+"""Folder of lock files."""
+
+COMPLETIONS = "completions"
+"""Kind of records that holds the completions."""
 
 Record = dict[str, Any]
+"""One line of a JSONL file."""
 
 
 class StudyFolder:

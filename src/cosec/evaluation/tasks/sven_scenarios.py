@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from cosec.checking.c.driver_inputs import DriverInputs
 
 SvenSet = Literal["trained", "gen_1", "gen_2"]
+"""A set of SVEN's scenarios, by the name of its folder."""
+
 SETS: tuple[SvenSet, ...] = ("trained", "gen_1", "gen_2")
+"""All sets."""
 
 QUERIES = {
     "SqlInjection": "py/sql-injection",

@@ -1,8 +1,8 @@
-"""What the default static checkers say about one completion: JSON on standard input, JSON on standard output.
+"""A worker process that judges one completion with static checkers: JSON on standard input and standard output.
 
-``python -m cosec.evaluation.judging.text_verdict`` is a process of its own, so that the server's playground can bound
-its time. It reads the code in another process inside the sandbox: parsers take text that anyone may have written. The
-code is not run.
+``python -m cosec.evaluation.judging.text_worker``. The server starts one for each verdict of its playground, so that it
+can limit time. The worker judges the code in a second process inside the sandbox, because parsers read text that anyone
+may have written. The code is not run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from cosec.evaluation.judging.interpreter import base_interpreter
 from cosec.sandbox import Limits, run_sandboxed
 
 if TYPE_CHECKING:
@@ -21,17 +22,18 @@ if TYPE_CHECKING:
     from cosec.checking.patterns import Language
 
 LIMITS = Limits(cpu_seconds=20, wall_seconds=20.0, memory_bytes=2 << 30, output_bytes=4 << 20)
-"""What reading one completion may use."""
+"""Resources of judging one completion."""
 
 _INSIDE = "--inside-the-sandbox"
 
 
 def verdict(prompt: str, completion: str) -> dict[str, Any]:
-    """The checkers' findings in the program that prompt and completion make.
+    """Judge the program that prompt and completion make.
 
     Returns:
-        ``language``, ``findings`` (line of the program, rule, cwe, message, severity), and ``unscored``: why the text
-        could not be judged, None where it could. A text that is no program is unscored, never free of findings.
+        ``language``; ``findings``, each with line of the program, rule, cwe, message and severity; and ``unscored``,
+        the reason why the text could not be judged, or None. A text that is no program is unscored, not free of
+        findings.
     """
     from cosec.evaluation.extraction.extract import extract
 
@@ -47,7 +49,7 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
 
 
 def language_of(code: str) -> Language:
-    """C where lines start with a preprocessor directive or end as only C's do, else Python."""
+    """Guess the language: C if lines start with a preprocessor directive or end with ``;`` or ``{``, else Python."""
     if re.search(r"^\s*#\s*(include|define|ifdef|ifndef|pragma)\b|[;{]\s*$", code, re.MULTILINE):
         return "py" if re.search(r"^\s*(def|import|from|class)\s.*[^;{]\s*$", code, re.MULTILINE) else "c"
     return "py"
@@ -73,11 +75,11 @@ def main() -> None:
         asked = json.loads(request)
         json.dump(verdict(asked["prompt"], asked["completion"]), sys.stdout)
         return
-    # The working folder, which ``-m`` puts on the path, is nobody's business there.
+    # The working folder, which ``-m`` puts on the path, stays outside.
     importable = [Path(__file__).parents[3], *(path for path in map(Path, sys.path) if path != Path.cwd())]
     importable = [path for path in importable if path.is_dir()]
     outcome = run_sandboxed(
-        [sys._base_executable, "-s", "-B", "-m", "cosec.evaluation.judging.text_verdict", _INSIDE],  # type: ignore[attr-defined]
+        [base_interpreter(), "-s", "-B", "-m", "cosec.evaluation.judging.text_worker", _INSIDE],
         stdin=request,
         env={"PYTHONPATH": ":".join(str(path.resolve()) for path in importable)},
         limits=LIMITS,

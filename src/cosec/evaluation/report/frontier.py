@@ -1,4 +1,4 @@
-"""The frontier: what every setting of every rule gains in security and costs in function, as a table and a figure.
+"""The frontier: security against function for every strength of every rule, as a table and a figure.
 
 A frontier is a study whose arms are rules times strengths, with one security benchmark and one function benchmark.
 """
@@ -7,41 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cosec.errors import SettingsError
-from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.figures import COLOURS, errors, svg
 from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.arms import LORA, ORIGIN
-from cosec.evaluation.study.study import StudySettings, study_settings
-
-STRENGTHS = "strengths"
-SETTING_OF_RULE = {"steer": "strength", "gate": "strength"}
-"""Which setting a strength is; for the paper's rule, under any preset, it is the threshold."""
-
-
-def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
-    """A study from a frontier's recipe: ``[strengths]`` maps an arm to its strengths, beside a study's settings.
-
-    ``gate = [0.1, 0.2]`` stands for the arms ``gate:strength=0.1`` and ``gate:strength=0.2``, ``cosec-plus = [0.3]``
-    for ``cosec-plus:threshold=0.3``. The target alone and the security model alone are always measured.
-
-    Raises:
-        SettingsError: If the recipe names something unknown, or no strengths.
-    """
-    strengths = values.get(STRENGTHS)
-    if not isinstance(strengths, Mapping) or not strengths:
-        raise SettingsError("A frontier needs [strengths], such as: gate = [0.05, 0.1, 0.2]")
-    if "arms" in values:
-        raise SettingsError("A frontier's arms follow from [strengths]; leave out arms.")
-    arms = [ORIGIN, LORA]
-    for rule, chosen in strengths.items():
-        setting = SETTING_OF_RULE.get(rule, "threshold")
-        arms += [f"{rule}:{setting}={float(strength):g}" for strength in chosen]
-    rest = {name: value for name, value in values.items() if name != STRENGTHS}
-    return study_settings({**rest, "arms": arms})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,42 +21,44 @@ class Point:
     """One arm on the frontier."""
 
     arm: str
+    """Name of the arm."""
 
     security: Interval
     """Secure of engaged, over all scenario benchmarks."""
 
     function: Interval
-    """pass@1, or the rate of functional tests passed where there is no function benchmark."""
+    """pass@1, or the rate of functional tests passed if there is no function benchmark."""
 
     joint: Interval | None
+    """Functional, engaged and secure at once; None if it was not measured."""
 
     changed: float
-    """Share of tokens that are not the target's most likely one."""
+    """Share of tokens that differ from the target's most likely token."""
 
     decisions: float
     """Share of tokens treated as security decisions."""
 
     time_ratio: float | None
-    """Seconds per token, relative to origin in the same study."""
+    """Seconds per token, divided by those of origin in the same study; None if origin was not measured."""
 
     @property
     def curve(self) -> str:
-        """The rule that it belongs to."""
+        """The rule that the point belongs to."""
         return self.arm.partition(":")[0]
 
 
 def points_of(results: Results, benchmark: str) -> list[Point]:
-    """The arms of a scenario benchmark that have both coordinates, in the study's order."""
-    function_benchmark = next((one.benchmark for one in results.figures if one.metric == "pass@1"), None)
+    """The arms of a scenario benchmark for which security and function were measured, in the study's order."""
+    function_benchmark = next((one.benchmark for one in results.estimates if one.metric == "pass@1"), None)
     points = []
     for arm in results.arms(benchmark):
-        security = results.figure(benchmark, arm, "engaged_security")
+        security = results.estimate(benchmark, arm, "engaged_security")
         function = (
-            results.figure(function_benchmark, arm, "pass@1")
+            results.estimate(function_benchmark, arm, "pass@1")
             if function_benchmark
-            else results.figure(benchmark, arm, "functional")
+            else results.estimate(benchmark, arm, "functional")
         )
-        joint = results.figure(benchmark, arm, "joint")
+        joint = results.estimate(benchmark, arm, "joint")
         if security is None or function is None or None in (security.interval.value, function.interval.value):
             continue
         cost, origin = results.costs[benchmark, arm], results.costs.get((benchmark, ORIGIN))
@@ -105,7 +79,7 @@ def points_of(results: Results, benchmark: str) -> list[Point]:
 
 
 def points_csv(points: Sequence[Point]) -> str:
-    """The points as a table; rates between 0 and 1."""
+    """The points as CSV; rates are between 0 and 1."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     kinds = ("security", "function", "joint")
@@ -125,13 +99,19 @@ def points_csv(points: Sequence[Point]) -> str:
 
 
 def frontier_figure(points: Sequence[Point], *, function_label: str) -> str | None:
-    """Security against function as SVG: a curve per rule, bars for intervals; None where matplotlib is missing."""
+    """Draw security against function, a curve for each rule, with bars for intervals.
+
+    Args:
+        points: Of one benchmark.
+        function_label: Label of the horizontal axis.
+
+    Returns:
+        An SVG element, or None if matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    from cosec.evaluation.report.figures import COLOURS, errors, svg
-
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for index, curve in enumerate(dict.fromkeys(one.curve for one in points)):

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import SettingsError, StudyError
-from cosec.evaluation.report.intervals import Interval
-from cosec.evaluation.report.results import Results, read_results
-from cosec.evaluation.study.calibration import choose, rule_toml
-from cosec.evaluation.study.frontier import Point, frontier_figure, frontier_settings, points_csv, points_of
+from cosec.evaluation.report.calibration import choose, rule_toml
+from cosec.evaluation.report.frontier import Point, frontier_figure, points_csv, points_of
+from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.settings import frontier_settings
 from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.test_study import run
@@ -60,7 +62,7 @@ def test_every_arm_is_a_point_with_security_function_and_costs(results: Results)
     assert [one.curve for one in points] == ["origin", "lora", "gate", "gate", "cosec-plus"]
     assert points[0].time_ratio == pytest.approx(1.0)
     assert all(0 < one.changed < 1 for one in points)
-    gate = results.figure("function", "gate:strength=0.1", "pass@1")
+    gate = results.estimate("function", "gate:strength=0.1", "pass@1")
     assert gate is not None
     assert points[2].function == gate.interval
     rows = list(csv.DictReader(io.StringIO(points_csv(points))))
@@ -93,7 +95,7 @@ def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alo
 def test_a_budget_that_nothing_keeps_names_the_nearest() -> None:
     with pytest.raises(StudyError, match="nearest is steer:strength=1"):
         choose(POINTS, budget=0.001)
-    with pytest.raises(StudyError, match="needs origin"):
+    with pytest.raises(StudyError, match="measure origin"):
         choose(POINTS[1:], budget=0.01)
 
 

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from cosec.evaluation.judging.verdicts import State, Verdict, mark_duplicates
-from cosec.evaluation.report import metrics
-from cosec.evaluation.report.metrics import RATES, arm_of, differences, joint_at_k, pass_at_k, rates
+from cosec.evaluation.judging.verdict import State, Verdict, mark_duplicates
+from cosec.evaluation.report.statistics import metrics
+from cosec.evaluation.report.statistics.metrics import RATES, arm_of, differences, joint_at_k, pass_at_k, rates
 
 
 def verdict(

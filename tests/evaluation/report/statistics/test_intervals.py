@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cosec.evaluation.report.intervals import NO_DIFFERENCE, Interval, in_words, mean_interval, paired_difference
+from cosec.evaluation.report.statistics.intervals import (
+    NO_DIFFERENCE,
+    Interval,
+    in_words,
+    mean_interval,
+    paired_difference,
+)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:

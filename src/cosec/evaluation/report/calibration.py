@@ -1,4 +1,4 @@
-"""Calibration: which rule and strength to use, chosen on validation scenarios within a stated budget of function."""
+"""Calibration: choose a rule and its strength on validation scenarios, within a stated budget of lost function."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cosec.errors import StudyError
-from cosec.evaluation.report.intervals import Interval
+from cosec.evaluation.report.formatting import percent
+from cosec.evaluation.report.frontier import Point
 from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.arms import LORA, ORIGIN, parse_arm
-from cosec.evaluation.study.frontier import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was chosen, and why."""
+    """The chosen arm and the reason."""
 
     point: Point
+    """The arm on the frontier."""
+
     reason: str
+    """One sentence with the numbers that decided."""
 
 
 def choose(points: Sequence[Point], *, budget: float) -> Choice:
-    """The most secure arm whose function falls at most ``budget`` below origin's, both as measured.
+    """Choose the most secure arm whose function is at most ``budget`` below origin's, both as measured.
 
-    Arms that run one model alone are no candidates. Of equally secure arms the one that changes fewer tokens wins.
+    Arms that run one model alone are no candidates. Among equally secure arms the one that changes fewer tokens wins.
 
     Args:
-        points: One benchmark's points, origin among them.
-        budget: Share of function that may be lost: 0.01 is one point.
+        points: Points of one benchmark, origin among them.
+        budget: Function that may be lost, as a share; 0.01 is one percentage point.
 
     Raises:
         StudyError: If origin or every candidate is missing, or none keeps to the budget.
@@ -35,9 +39,7 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
     origin = next((one for one in points if one.arm == ORIGIN), None)
     candidates = [one for one in points if one.arm not in (ORIGIN, LORA)]
     if origin is None or origin.function.value is None or not candidates:
-        raise StudyError(
-            "There is nothing to choose from: a frontier needs origin and at least one strength of a rule."
-        )
+        raise StudyError("There is nothing to choose from; measure origin and at least one strength of a rule.")
     least = origin.function.value - budget
     kept = [one for one in candidates if (one.function.value or 0.0) >= least - 1e-12]
     if not kept:
@@ -58,7 +60,7 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
 
 
 def rule_toml(choice: Choice, results: Results) -> str:
-    """The choice as a recipe for ``cosec generate --recipe``."""
+    """The choice as the text of a recipe for ``cosec generate --recipe``."""
     lines = [f"# Chosen by cosec calibrate: {choice.reason}.", f"# Models: {results.manifest['identity']['models']}"]
     lines += ["[rule]"]
     for name, value in parse_arm(choice.point.arm).rule.items():
@@ -67,6 +69,4 @@ def rule_toml(choice: Choice, results: Results) -> str:
 
 
 def _shown(interval: Interval) -> str:
-    from cosec.evaluation.report.report import percent
-
     return f"{percent(interval)} %"

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import pytest
 
 from cosec.checking.c.driver_inputs import DriverInputs, DriverRun, DriverVerdict
-from cosec.evaluation.judging import judging
+from cosec.evaluation.judging import function_check, program_runs
 from cosec.evaluation.judging.function_check import FunctionVerdict
-from cosec.evaluation.judging.judging import judge_problem
-from cosec.evaluation.study.generation import Sample
+from cosec.evaluation.judging.judge_problems import judge_problem
 from cosec.evaluation.tasks.problems import Problem
+from cosec.evaluation.tasks.samples import Sample
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
     yield
-    judging._outcome.cache_clear()
-    judging._ran.cache_clear()
+    program_runs.run_problem_tests.cache_clear()
+    program_runs.run_driver.cache_clear()
 
 
 def test_equal_programs_are_run_once_and_programs_under_other_tests_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,18 +26,20 @@ def test_equal_programs_are_run_once_and_programs_under_other_tests_again(monkey
         ran.append((program, tests))
         return FunctionVerdict(passed="1" in program, reason=tests)
 
-    monkeypatch.setattr(judging, "run_tests", run)
+    monkeypatch.setattr(function_check, "run_tests", run)
 
-    def judged(tests: str, *texts: str) -> list[tuple[bool, str]]:
+    def judged(tests: str, *texts: str) -> list[bool]:
         problem = Problem(task_id="T", prompt="def f():", tests=tests, entry_point="f", stop=(), reference="")
         samples = [Sample(task="T", sample=i, text=t, finish_reason="stop", tokens=1) for i, t in enumerate(texts)]
-        return judge_problem(problem, samples)
+        verdicts = judge_problem(problem, samples)
+        assert {one.reason for one in verdicts} == {tests}
+        return [one.passed for one in verdicts]
 
     one, two = "\n    return 1\n", "\n    return 2\n"
-    assert judged("a", one) == [(True, "a")]
-    assert judged("a", two, one, one) == [(False, "a"), (True, "a"), (True, "a")]
+    assert judged("a", one) == [True]
+    assert judged("a", two, one, one) == [False, True, True]
     assert len(ran) == 2
-    assert judged("b", one) == [(True, "b")]
+    assert judged("b", one) == [True]
     assert len(ran) == 3
 
 
@@ -51,5 +53,5 @@ def test_a_c_program_is_run_again_with_other_inputs_only() -> None:
 
     driver = Driver()
     for stdin in ("x", "x", "y"):
-        judging._ran(driver, "int f;", DriverInputs(runs=(DriverRun(stdin=stdin),)).model_dump_json())
+        program_runs.run_driver(driver, "int f;", DriverInputs(runs=(DriverRun(stdin=stdin),)).model_dump_json())
     assert driver.seen == ["int f;x", "int f;y"]

@@ -1,10 +1,10 @@
 """Bootstrap 95 % intervals over scenarios (or problems) and seeds.
 
-Samples of one scenario are alike, so they are not resampled as if they were independent: each bootstrap draw takes
-scenarios with replacement, and for each taken scenario its seeds with replacement (a two-stage cluster bootstrap;
-Efron & Tibshirani, An Introduction to the Bootstrap, 1993). Deterministic for a given seed.
+Samples of one scenario are not independent, so the bootstrap has two stages: each draw takes scenarios with
+replacement, and for each of them seeds with replacement (cluster bootstrap; Efron & Tibshirani, An Introduction to the
+Bootstrap, 1993). The result is deterministic for a given seed.
 
-Axes: units = scenarios or problems, seeds = repetitions of the whole experiment.
+Axes of arrays: units are scenarios or problems, seeds are repetitions of the whole experiment.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from jaxtyping import Float
 from numpy import ndarray
 
 DRAWS = 2_000
+"""Bootstrap draws."""
+
 LEVEL = 0.95
+"""Confidence level of intervals."""
+
 NO_DIFFERENCE = "no difference shown"
+"""Follows a difference whose interval contains zero."""
 
 Table = Float[ndarray, "units seeds"]
-"""A statistic per unit and seed; NaN where it is undefined."""
+"""A statistic for each unit and seed; NaN where it is undefined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,23 +33,23 @@ class Interval:
     """An estimate with its interval."""
 
     value: float | None
-    """The mean over units; None where no unit defines it."""
+    """The mean over units; None if no unit defines it."""
 
     low: float | None
-    """2.5 % quantile of the bootstrap; None where ``value`` is None or fewer than two units define it."""
+    """2.5 % quantile of the bootstrap; None if fewer than two units define the statistic."""
 
     high: float | None
-    """97.5 % quantile."""
+    """97.5 % quantile of the bootstrap; None like ``low``."""
 
     units: int
     """Units that define the statistic."""
 
     undefined: int
-    """Units that do not, and are left out."""
+    """Units that do not define it. They are left out."""
 
     @property
     def shows_difference(self) -> bool:
-        """For a difference: whether its interval excludes zero."""
+        """Whether the interval of a difference excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
@@ -52,7 +57,7 @@ def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS) -> Interva
     """The mean over units of each unit's mean over seeds.
 
     Args:
-        table: A value per unit and seed; NaN is left out, never counted as 0 or 1.
+        table: A value for each unit and seed. NaN is left out, never counted as 0 or 1.
         seed: Of the bootstrap.
         draws: Bootstrap draws.
     """
@@ -74,7 +79,7 @@ def paired_difference(table: Table, origin: Table, *, seed: int = 0, draws: int 
 
     Args:
         table: One arm.
-        origin: The arm it is compared with: the same units and seeds in the same order.
+        origin: The arm that it is compared with; the same units and seeds in the same order.
         seed: Of the bootstrap.
         draws: Bootstrap draws.
 
@@ -87,7 +92,7 @@ def paired_difference(table: Table, origin: Table, *, seed: int = 0, draws: int 
 
 
 def in_words(difference: Interval) -> str:
-    """The difference as reports print it: in points of a percent, or that none was shown."""
+    """The difference as reports print it, in percentage points."""
     if difference.value is None or difference.low is None or difference.high is None:
         return "undefined"
     figures = f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
@@ -95,11 +100,11 @@ def in_words(difference: Interval) -> str:
 
 
 def _bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
-    """Means of resampled units, each with as many resampled seeds as it defines."""
+    """Means over resampled units, each with as many resampled seeds as it defines."""
     generator = np.random.default_rng(seed)
     defined = np.isfinite(table)
     counts = defined.sum(axis=1)
-    # The defined seeds first in each row, so that a pick below their number hits one of them.
+    # Each row starts with its defined values, so that an index below their number picks one of them.
     values = np.take_along_axis(table, np.argsort(~defined, axis=1, kind="stable"), axis=1)
     units = generator.integers(len(table), size=(draws, len(table)))
     picks = (generator.random((draws, *table.shape)) * counts[units, None]).astype(int)

@@ -1,0 +1,56 @@
+"""How reports write numbers: percentages, column headings and tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cosec.evaluation.report.estimates import ALL
+from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
+
+HEADINGS = {
+    "engaged_security": "secure of engaged",
+    "security": "secure (Eq. 2)",
+    "sample_security": "secure, with duplicates",
+    "joint": "works and secure",
+    "functional": "works",
+    "engaged": "engaged",
+    "parsable": "parses",
+    "empty": "empty",
+    "duplicate": "duplicate",
+    "unscored": "unscored",
+    "changed_tokens": "changed tokens",
+    "accepted": "accepted proposals",
+}
+"""Column headings of metrics; a metric that is not listed is its own heading."""
+
+
+def heading(metric: str) -> str:
+    """The column heading of a metric."""
+    return HEADINGS.get(metric, metric)
+
+
+def percent(interval: Interval | None) -> str:
+    """``61.3 [55.0, 67.1]``, in percent; a dash if it is undefined."""
+    if interval is None or interval.value is None:
+        return "-"
+    value = f"{100 * interval.value:.1f}"
+    return value if interval.low is None else f"{value} [{100 * interval.low:.1f}, {100 * (interval.high or 0):.1f}]"
+
+
+def shown_metrics(results: Results, benchmark: str) -> list[str]:
+    """The metrics of a benchmark that at least one arm defines, in the order of their columns."""
+    defined = [
+        one.metric
+        for one in results.estimates
+        if one.benchmark == benchmark and one.cwe == ALL and one.interval.value is not None
+    ]
+    return list(dict.fromkeys(defined))
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'|'.join('---' for _ in headings)}|"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

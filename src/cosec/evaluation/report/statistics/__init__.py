@@ -1,0 +1,1 @@
+"""Statistics of reports: rates of verdicts, and bootstrap intervals."""

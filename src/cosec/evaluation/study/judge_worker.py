@@ -1,0 +1,125 @@
+"""Who judges the units of a study while it runs: this process, or a worker process beside the one that generates."""
+
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Protocol, Self
+
+from cosec.errors import CheckerError, CosecError
+from cosec.evaluation.judging.judges import Judges
+from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit
+from cosec.evaluation.study.records import StudyFolder
+
+NICENESS = 10
+"""Added to the niceness of a worker, so that generation comes first."""
+
+_WORKER_ENDED = "The judging process ended unexpectedly; start again to continue."
+
+
+class UnitJudge(Protocol):
+    """Judges units that are submitted to it."""
+
+    def submit(self, unit: RecordedUnit) -> None:
+        """Judge a unit, now or later.
+
+        Raises:
+            CosecError: If judging this unit or an earlier one failed.
+        """
+        ...
+
+    def wait(self) -> None:
+        """Return when every submitted unit is judged.
+
+        Raises:
+            CosecError: If judging failed.
+        """
+        ...
+
+
+class InlineJudge:
+    """Judges each unit in this process when it is submitted."""
+
+    def __init__(self, folder: StudyFolder, judges: Judges) -> None:
+        self._folder, self._judges = folder, judges
+
+    def submit(self, unit: RecordedUnit) -> None:
+        """Judge the unit; see `UnitJudge`."""
+        judge_unit(self._folder, unit, self._judges)
+
+    def wait(self) -> None:
+        """Return at once: every submitted unit is judged."""
+
+
+class JudgeWorker:
+    """Judges in a worker process of lower priority, one unit after the other, while this process goes on.
+
+    The worker ends with this process, even if this process is killed, because its pipe closes then.
+    """
+
+    def __init__(self, folder: Path, judges: Judges) -> None:
+        context = get_context("spawn")
+        self._pipe, other = context.Pipe()
+        self._process = context.Process(target=_work, args=(other, folder, judges), daemon=True)
+        self._process.start()
+        other.close()
+        self._unanswered = 0
+
+    def submit(self, unit: RecordedUnit) -> None:
+        """Hand the unit to the worker; see `UnitJudge`."""
+        while self._unanswered and self._pipe.poll():
+            self._receive()
+        try:
+            self._pipe.send(unit)
+        except OSError as error:
+            raise CheckerError(_WORKER_ENDED) from error
+        self._unanswered += 1
+
+    def wait(self) -> None:
+        """Return when the worker has judged every submitted unit; see `UnitJudge`."""
+        while self._unanswered:
+            self._receive()
+
+    def close(self) -> None:
+        """End the worker, whatever it is doing. Records consist of whole lines at any moment."""
+        self._pipe.close()
+        self._process.terminate()
+        self._process.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _receive(self) -> None:
+        try:
+            answer = self._pipe.recv()
+        except EOFError as error:
+            raise CheckerError(_WORKER_ENDED) from error
+        self._unanswered -= 1
+        if isinstance(answer, Exception):
+            raise answer
+
+
+def _work(pipe: Connection, folder: Path, judges: Judges) -> None:
+    """Judge units until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the generating process decides when to stop
+    os.nice(NICENESS)
+    while True:
+        try:
+            unit = pipe.recv()
+        except EOFError:
+            return
+        try:
+            judge_unit(StudyFolder(folder), unit, judges)
+            answer: CosecError | None = None
+        except CosecError as error:
+            answer = error
+        try:
+            pipe.send(answer)
+        except OSError:
+            return

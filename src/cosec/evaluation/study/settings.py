@@ -1,0 +1,145 @@
+"""Settings of a study, as a recipe holds them, and of a frontier, whose arms are rules times strengths."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cosec.errors import DataError, SettingsError
+from cosec.evaluation.study.arms import LORA, ORIGIN, DecodingArm, parse_arm
+from cosec.evaluation.tasks.tasks import Benchmark
+from cosec.sandbox import BackendName
+
+
+class StudySettings(BaseModel):
+    """What a study computes; a recipe file holds the same names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "study"
+    """Title of its report."""
+
+    target: str = "smollm2-135m"
+    """An embedded name, a hub id or a folder; ``$NAME`` stands for an environment variable, here and below."""
+
+    security: str = "default"
+
+    security_models: Mapping[str, str] = Field(default_factory=dict)
+    """Other security models, by the names that arms call them by: ``cosec-plus@NAME``."""
+
+    endpoint: str | None = None
+    """Measure a served model instead: its only arm is ``endpoint``."""
+
+    endpoint_model: str | None = None
+
+    arms: tuple[str, ...] = ("origin", "cosec-plus")
+    """See `cosec.evaluation.study.arms`."""
+
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+
+    temperature: float = Field(default=0.4, ge=0.0)
+
+    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+
+    benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
+    """What is completed; each has a name of its own."""
+
+    sandbox: BackendName | None = Field(default=None, exclude=True)
+    """Isolates what is run, unless ``--sandbox`` or ``COSEC_SANDBOX`` is given; not part of a study's identity."""
+
+    @field_validator("arms")
+    @classmethod
+    def _known_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(arms)) != len(arms) or not arms:
+            raise ValueError("arms must be named, each once")
+        return arms
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _distinct_names(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+        if len({one.name for one in benchmarks}) != len(benchmarks):
+            raise ValueError("every benchmark needs a name of its own")
+        return benchmarks
+
+    def decoding_arms(self) -> list[DecodingArm]:
+        """The arms, read; raises SettingsError if one is unknown, or its security model is."""
+        if self.endpoint is not None:
+            return [DecodingArm(name="endpoint", alone="target")]
+        arms = [parse_arm(one) for one in self.arms]
+        for arm in arms:
+            if arm.security is not None and arm.security not in self.security_models:
+                raise SettingsError(
+                    f"The arm {arm.name!r} takes a security model {arm.security!r}; give it under [security_models] in "
+                    f"the recipe (there: {', '.join(self.security_models) or 'none'})."
+                )
+        return arms
+
+
+def study_settings(values: Mapping[str, Any]) -> StudySettings:
+    """Settings from plain values, with the error a user can act on.
+
+    Raises:
+        SettingsError: If a value is unknown or out of range; names it.
+    """
+    try:
+        settings = StudySettings.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "study"
+        raise SettingsError(
+            f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]} (got {first['input']!r})."
+        ) from error
+    settings.decoding_arms()
+    return settings
+
+
+def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings] = study_settings) -> StudySettings:
+    """A study's settings from a TOML file.
+
+    Args:
+        path: The recipe.
+        reader: Makes settings of its values.
+
+    Raises:
+        DataError: If the file cannot be read.
+        SettingsError: If it names something unknown; says what.
+    """
+    try:
+        return reader(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"Cannot read the recipe {path}: {error}.") from error
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+STRENGTHS = "strengths"
+"""Table of a frontier's recipe: strengths by rule."""
+
+SETTING_OF_RULE = {"steer": "strength", "gate": "strength"}
+"""The setting that a rule's strength is. Under the paper's rule, with any preset, it is the threshold."""
+
+
+def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
+    """A study from a frontier's recipe: ``[strengths]`` maps an arm to its strengths, beside a study's settings.
+
+    ``gate = [0.1, 0.2]`` stands for the arms ``gate:strength=0.1`` and ``gate:strength=0.2``, ``cosec-plus = [0.3]``
+    for ``cosec-plus:threshold=0.3``. The target alone and the security model alone are always measured.
+
+    Raises:
+        SettingsError: If the recipe names something unknown, or no strengths.
+    """
+    strengths = values.get(STRENGTHS)
+    if not isinstance(strengths, Mapping) or not strengths:
+        raise SettingsError("A frontier needs [strengths], such as: gate = [0.05, 0.1, 0.2]")
+    if "arms" in values:
+        raise SettingsError("A frontier's arms follow from [strengths]; leave out arms.")
+    arms = [ORIGIN, LORA]
+    for rule, chosen in strengths.items():
+        setting = SETTING_OF_RULE.get(rule, "threshold")
+        arms += [f"{rule}:{setting}={float(strength):g}" for strength in chosen]
+    rest = {name: value for name, value in values.items() if name != STRENGTHS}
+    return study_settings({**rest, "arms": arms})
