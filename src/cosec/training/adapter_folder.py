@@ -1,4 +1,4 @@
-"""An adapter as peft reads it, written from the model it sits in."""
+"""Write a trained adapter as a folder that peft reads."""
 
 import copy
 from pathlib import Path
@@ -13,8 +13,8 @@ def write_adapter(model: Any, base_name: str, folder: Path) -> None:
 
     Args:
         model: The ``peft.PeftModel``.
-        base_name: What the configuration calls the base model.
-        folder: Exists.
+        base_name: Name of the base model in the configuration.
+        folder: An existing folder.
     """
     config = copy.copy(model.peft_config["default"])
     config.base_model_name_or_path = base_name

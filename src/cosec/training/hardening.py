@@ -1,7 +1,8 @@
-"""Security training, phase 2 of the method: from a model and a set of pairs to a LoRA adapter with its manifest.
+"""Hardening, phase 2 of the method: train a LoRA adapter on vulnerability-fix pairs.
 
-The output folder is a peft adapter at any time after the first validation: the best one so far, with ``manifest.json``,
-``curves.jsonl`` and ``curves.png``; ``checkpoints/`` holds what ``--resume`` needs. Knows nothing about decoding.
+After the first validation the output folder is a peft adapter at any time: the best one so far, with
+``manifest.json``, ``curves.jsonl`` and ``curves.png``. ``checkpoints/`` holds what ``--resume`` needs. Until the end of
+the first epoch the adapter is untrained, and loading it is an error.
 """
 
 import shutil
@@ -31,15 +32,15 @@ from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.settings import FREE_TO_CHANGE, HardeningSettings, TrainingSettings
 
 CACHE_FOLDER = "reference-cache"
-"""Inside the output folder, while a run goes on."""
+"""Name of a folder inside the output folder, present while a run is in progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """The model to train, loaded, and how the adapter will refer to it."""
+    """The loaded model to train, and how the adapter refers to it."""
 
     model: PreTrainedModel
-    """Frozen; ``harden`` puts the adapter into it."""
+    """The frozen model; ``harden`` inserts the adapter."""
 
     tokenizer: PreTrainedTokenizerBase
     name: str
@@ -49,7 +50,7 @@ class BaseModel:
     """Fingerprint of its weights."""
 
     lora_targets: tuple[str, ...]
-    """Modules to adapt."""
+    """Names of the modules to adapt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +63,22 @@ class HardeningResult:
     """True after Ctrl-C or SIGTERM: the folder holds the best adapter so far and a checkpoint to resume from."""
 
     curves_drawn: bool
-    """False where matplotlib is missing."""
+    """False if matplotlib is not installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedExamples:
-    """A run's data, ready for the loop."""
+    """The examples of a run."""
 
     training: list[TrainingExample]
-    """One epoch, repeats included, the originals first."""
+    """The examples of one epoch: the originals, then their repeats."""
 
     validation: list[TrainingExample]
     sha256: str
-    """Of the files read."""
+    """Hash of the files that were read."""
 
     record: Mapping[str, Any]
-    """For the manifest."""
+    """Counts and hash for the manifest."""
 
 
 def harden(
@@ -94,10 +95,10 @@ def harden(
     Args:
         base: The model to train.
         data: Files or folders of security pairs.
-        settings: What to compute.
-        out: The adapter's folder; must not hold a run, unless ``resume``.
+        settings: The training settings.
+        out: Folder of the adapter; it must not hold a run unless ``resume`` is set.
         resume: Continue from the newest checkpoint in ``out``; the weights become those of an uninterrupted run.
-        progress: Told what happens.
+        progress: Receives the events of the run.
 
     Raises:
         DataError: If the pairs cannot be read.
@@ -185,12 +186,12 @@ def attach_adapter(base: BaseModel, settings: TrainingSettings, device: torch.de
 
 
 def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) -> dict[str, Any]:
-    """What two runs must share for one to continue the other."""
+    """Everything that must be equal for a run to continue another."""
     chosen = settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
     return {"base model": base.sha256, "data": data_sha256, **chosen}
 
 
 def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:
-    """The cache that all processes share; each may fill its part of the room."""
+    """The cache that all processes share; each may fill an equal part of it."""
     room = settings.reference_cache_mib * 2**20 // accelerator.num_processes
     return ReferenceCache(out / CACHE_FOLDER, limit_bytes=room)

@@ -1,7 +1,7 @@
-"""What one training example costs: the student's hidden states, the reference's, and both losses from them.
+"""The loss of one training example of hardening.
 
-The reference is the same weights with the adapter off, so it never changes; its hidden states are kept on disk after
-first use. Knows nothing about optimizers or epochs.
+The reference model is the same weights with the adapter switched off. It never changes, so its hidden states are
+kept on disk after their first use.
 """
 
 import os
@@ -26,7 +26,7 @@ class ExampleLoss:
 
     total: Tensor
     parts: Mapping[str, Tensor]
-    """By the names that the objective's ``parts`` gives; not a number where it was not measured."""
+    """Parts by the names that the objective's ``parts`` gives; NaN for a part that was not measured."""
 
 
 class ReferenceCache:
@@ -43,7 +43,7 @@ class ReferenceCache:
         return load_file(file)["hidden"] if file.is_file() else None
 
     def put(self, key: str, hidden: Tensor) -> None:
-        """Store ``hidden`` unless the room is used up; readers never see a half-written file."""
+        """Store ``hidden`` unless the limit is reached; readers never see a partly written file."""
         self._room -= hidden.nbytes
         if self._room < 0:
             return
@@ -58,7 +58,7 @@ class HardeningObjective:
     Args:
         model: A ``peft.PeftModel`` around a causal language model.
         settings: Direction and reduction of the losses.
-        cache: Where the reference's hidden states are kept; None computes them each time.
+        cache: Storage for the reference's hidden states; None computes them every time.
     """
 
     def __init__(self, model: Any, settings: HardeningSettings, cache: ReferenceCache | None = None) -> None:
@@ -70,7 +70,7 @@ class HardeningObjective:
         self._fused = self._head_is_plain()
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
-        """Both losses, whether it is training or validation."""
+        """Names of both losses; the same in training and validation."""
         return ("security", "functional")
 
     @property
@@ -82,9 +82,9 @@ class HardeningObjective:
         """Compute the loss of ``example``; with ``training`` the adapter's dropout is on.
 
         Args:
-            example: At least two tokens.
+            example: An example of at least two tokens.
             training: False for validation.
-            cache_key: Names the example among all that share the cache.
+            cache_key: Name of the example in the cache.
         """
         device = self._model.device
         token_ids = example.token_ids.to(device).unsqueeze(0)
@@ -113,7 +113,7 @@ class HardeningObjective:
         )
 
     def _states(self, token_ids: Tensor) -> Tensor:
-        """Float[positions, width]: hidden states where the loss is fused, else logits; one row per predicted token."""
+        """Float[positions, width]: hidden states if the loss is fused, else logits; one row per predicted token."""
         if self._fused:
             states = self._body(input_ids=token_ids, use_cache=False).last_hidden_state
         else:
@@ -122,7 +122,7 @@ class HardeningObjective:
 
     @torch.no_grad()
     def _reference_states(self, token_ids: Tensor, cache_key: str) -> Tensor:
-        """The states of the model without its adapter, from the cache where they are small enough to be kept."""
+        """The states of the model without its adapter, read from the cache if possible."""
         cache = self._cache if self._fused else None
         if cache is not None and (stored := cache.get(cache_key)) is not None:
             return stored
@@ -133,7 +133,7 @@ class HardeningObjective:
         return states
 
     def _set_adapter_dropout(self, active: bool) -> None:
-        """Switch the adapter's dropout; the frozen layers run as they do when they generate."""
+        """Switch the adapter's dropout; the frozen layers always run in evaluation mode."""
         for name, module in self._model.named_modules():
             if "lora_dropout" in name:
                 module.train(active)

@@ -1,7 +1,7 @@
 """The settings of training: one object gives the flags, the TOML recipe and the run's manifest.
 
-What all phases share, and those of security training; ``alignment_settings`` has the other phase. The defaults are the
-paper's Table IV, where it contradicts itself as said at the field.
+This module has the settings that all phases share and those of hardening; `cosec.training.alignment.settings` has those
+of alignment. The defaults are the paper's Table IV; fields on which the paper contradicts itself say so.
 """
 
 import tomllib
@@ -25,7 +25,7 @@ Reduction = Literal["mean", "sum"]
 
 
 class TrainingSettings(BaseModel):
-    """What every phase of training sets."""
+    """Settings that all phases of training share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -48,7 +48,7 @@ class TrainingSettings(BaseModel):
     """Peak learning rate of AdamW."""
 
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """What follows the warm-up: a fall to zero at the last step, along a line or half a cosine, or the peak kept."""
+    """Learning rate after the warm-up: a linear or cosine decay to zero at the last step, or constant."""
 
     warmup_steps: int = Field(default=50, ge=0)
     """Optimizer steps of linear warm-up."""
@@ -69,7 +69,7 @@ class TrainingSettings(BaseModel):
     """Passes over the training examples."""
 
     max_steps: int | None = Field(default=None, ge=1)
-    """Stop after this many optimizer steps, if the epochs are not done before."""
+    """Stop after this many optimizer steps at the latest."""
 
     patience: int = Field(default=0, ge=0)
     """Stop after this many epochs without a lower validation loss; 0 runs all epochs, as the paper does."""
@@ -89,7 +89,7 @@ FREE_TO_CHANGE = ("checkpoint_minutes", "reference_cache_mib", "patience", "log_
 
 
 class HardeningSettings(TrainingSettings):
-    """Everything that decides what a security training run computes."""
+    """All settings of a hardening run."""
 
     method: Method = "cosec-plus"
     """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does.

@@ -1,7 +1,4 @@
-"""What one packed example costs in alignment: the hidden states of student and teacher, and the losses from them.
-
-Knows nothing about optimizers, epochs or files.
-"""
+"""The loss of one packed example in alignment."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,13 +17,13 @@ from cosec.training.objective import ExampleLoss
 
 
 class Predictor:
-    """A causal model divided into what makes hidden states and the head that makes logits of them.
+    """A causal model, split into its body (hidden states) and its head (logits).
 
     Args:
-        causal: A transformers causal language model, an adapter inside it or not.
+        causal: A transformers causal language model, with or without an adapter.
 
-    Where the head is more than a linear map (soft-capped or scaled logits), the logits themselves take the place of
-    the hidden states.
+    If the head is more than a linear map (soft-capped or scaled logits), the logits take the place of the hidden
+    states.
     """
 
     def __init__(self, causal: Any) -> None:
@@ -46,12 +43,12 @@ class Predictor:
         return Projected(hidden=hidden, weight=self.head.weight, bias=self.head.bias)
 
     def release(self) -> None:
-        """Let go of divided weights that were gathered for a prediction which is not learned from."""
+        """Free sharded weights that were gathered for a prediction without a backward pass."""
         release(self._causal)
 
     @torch.no_grad()
     def _is_plain(self, head: nn.Linear) -> bool:
-        """Check on three tokens that the head is the only thing between body and logits."""
+        """Check on three tokens that logits are the head applied to the hidden states."""
         probe = torch.tensor([[0, 1, 0]], device=self._causal.device)
         inputs = {"input_ids": probe, "use_cache": False}
         hidden = last_hidden_states(self._causal, inputs, torch.ones_like(probe[0], dtype=torch.bool))
@@ -63,7 +60,7 @@ class Predictor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlignmentModels:
-    """Who learns from whom."""
+    """Student and teacher of a run."""
 
     student: Any
     """Causal language model, or a ``peft.PeftModel`` around one."""
@@ -72,7 +69,7 @@ class AlignmentModels:
     """Causal language model, frozen, on the student's device, or a filled ``TeacherCache``."""
 
     vocabulary: int
-    """Entries that both share."""
+    """Number of entries that both share."""
 
 
 class AlignmentObjective:
@@ -99,9 +96,9 @@ class AlignmentObjective:
         """Compute the loss of ``example``; with ``training`` an adapter's dropout is on.
 
         Args:
-            example: At least one token to predict.
+            example: An example with at least one token to predict.
             training: False for validation.
-            cache_key: Not used; a ``TeacherCache`` goes by the example's own key.
+            cache_key: Not used; a ``TeacherCache`` uses the example's own key.
         """
         _set_adapter_dropout(self._student_model, training)
         device = self._student_model.device
@@ -140,7 +137,7 @@ class AlignmentObjective:
 
 
 def model_inputs(example: PackedExample, device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """What a transformers model needs to read a row of documents that do not see each other.
+    """Inputs of a transformers model for a row of documents that do not attend to each other.
 
     Returns:
         Token and position ids [1, tokens] and, for more than one document, an additive mask [1, 1, tokens, tokens].
@@ -156,7 +153,7 @@ def model_inputs(example: PackedExample, device: torch.device, dtype: torch.dtyp
 
 
 def checkpoint_gradients(model: Any) -> None:
-    """Keep only the layers' inputs for the backward pass; nothing else changes, dropout stays off."""
+    """Keep only the layers' inputs for the backward pass. Results do not change; dropout stays off."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     # transformers renamed this; both take the arguments of torch's checkpoint first.
     enable = getattr(causal, "activation_checkpointing_enable", causal.gradient_checkpointing_enable)

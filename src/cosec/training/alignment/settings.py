@@ -1,4 +1,4 @@
-"""The settings of alignment: the paper's Table IV for its first phase, where a choice of ours is said at the field."""
+"""The settings of alignment. Defaults are the paper's Table IV; fields with another default say so."""
 
 from typing import Literal
 
@@ -21,35 +21,35 @@ Sharding = Literal["none", "fsdp"]
 
 
 class AlignmentSettings(TrainingSettings):
-    """Everything that decides what an alignment run computes."""
+    """All settings of an alignment run."""
 
     divergence: Divergence = "reverse-kl"
-    """What is minimised beside the cross-entropy; reverse-kl is the paper's, forward-kl its Table IX's other column,
-    none trains on the text alone."""
+    """Divergence minimised beside the cross-entropy: reverse-kl (paper), forward-kl (Table IX), their skewed forms, or
+    none to train on the text alone."""
 
     kl_weight: float = Field(default=0.5, ge=0, le=1)
-    """λ in λ · KL + (1 - λ) · CE; plays no part with --divergence none."""
+    """λ in λ · KL + (1 - λ) · CE; has no effect with --divergence none."""
 
     skew: float = Field(default=0.1, gt=0, lt=1)
     """Share of the first distribution in the mixture, for the skewed divergences."""
 
     teacher_top_k: int = Field(default=64, ge=1)
-    """With --teacher-cache: the teacher's most likely tokens that are kept at each position; all others are one."""
+    """With --teacher-cache: number of the teacher's most likely tokens kept at each position."""
 
     teacher_stored_type: StoredType = "float16"
-    """With --teacher-cache: type of the kept log-probabilities; half the room, or no rounding."""
+    """With --teacher-cache: type of the stored log-probabilities; float16 takes half the space."""
 
     train: Literal["full", "lora"] = "full"
     """Train all weights of the student, or a LoRA adapter that is merged into it when it is written."""
 
     max_tokens: int = Field(default=1024, ge=8)
-    """Longest example; a longer response is left out and counted, a longer source file is cut."""
+    """Longest example; a longer response is skipped and counted, a longer source file is cut."""
 
     packing: bool = True
-    """Fill examples with several documents that do not see each other; otherwise each document is one."""
+    """Pack several documents into an example without attention between them; otherwise one document per example."""
 
     validation_share: float = Field(default=0.05, ge=0, lt=1)
-    """Share of the documents set aside for validation, where the data do not say themselves."""
+    """Share of the documents set aside for validation if the data have no split."""
 
     learning_rate: float = Field(default=1e-5, gt=0)
     """Peak learning rate of AdamW."""
@@ -67,9 +67,9 @@ class AlignmentSettings(TrainingSettings):
     """Type that the student computes in; its weights and the losses are float32."""
 
     sharding: Sharding = "none"
-    """fsdp divides both models' weights, the gradients and AdamW's moments among the processes (torch's FSDP2), so
-    models fit that no device holds whole, at the price of sending each layer's weights at each use. With one process
-    nothing is divided."""
+    """fsdp divides both models' weights, the gradients and AdamW's moments among the processes (torch's FSDP2), so that
+    models fit which no single device can hold. Each layer's weights are sent at each use. With one process nothing is
+    sharded."""
 
     log_every: int = Field(default=1, ge=1)
     """Steps between two points of the training curve."""

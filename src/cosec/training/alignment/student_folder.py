@@ -1,7 +1,7 @@
-"""An aligned student as a model folder that loads like any other, written from the model in training.
+"""Write the student in training as an ordinary model folder.
 
-An adapter is merged into a copy of its layers' weights; the model in training stays exactly as it is. Divided weights
-are gathered one by one.
+An adapter is merged into a copy of its layers' weights; the model in training does not change. Sharded weights are
+gathered one by one.
 """
 
 import shutil
@@ -16,10 +16,10 @@ from cosec.models.pruning import TOKENIZER_FILES
 from cosec.training.loop.sharding import gathered, whole
 
 WEIGHTS = "model.safetensors"
-"""One file, whatever its size, so that its digest is the student's."""
+"""The weights are one file of any size, so that one digest identifies the student."""
 
 COMPANIONS = (*TOKENIZER_FILES, "generation_config.json")
-"""Copied unchanged from the student that the run began with."""
+"""Files copied unchanged from the initial student."""
 
 
 def write_student(model: Any, begun_with: Path, folder: Path | None) -> None:
@@ -47,11 +47,11 @@ def write_student(model: Any, begun_with: Path, folder: Path | None) -> None:
 
 @torch.no_grad()
 def merged_weights(causal: Any, *, keep: bool) -> dict[str, Tensor]:
-    """The weights by the names they have without adapters, each adapter added to a copy of its layer's weight.
+    """The weights by their names without adapters, with each adapter added to a copy of its layer's weight.
 
     Args:
         causal: The model, its weights divided or not.
-        keep: False gathers divided weights with the other processes, and returns none.
+        keep: False takes part in gathering sharded weights and returns nothing.
     """
     own = {
         name.replace(".base_layer.", "."): value for name, value in causal.state_dict().items() if ".lora_" not in name

@@ -1,7 +1,4 @@
-"""The teacher of an alignment run: loaded only where it must predict, on the fly or once for a cache.
-
-Knows nothing about students.
-"""
+"""The teacher of an alignment run, which is loaded only if it has to predict."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,17 +24,17 @@ from cosec.training.losses.top_tokens import TopTokens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teacher:
-    """The larger model, not loaded yet: where all its distributions are stored it never is."""
+    """The larger model before loading. It is never loaded if all its distributions are stored."""
 
     load: Callable[[], PreTrainedModel]
-    """Gives the model; called at most once."""
+    """Loads the model; called at most once."""
 
     name: str
     sha256: str
     """Fingerprint of its weights."""
 
     dtype: str
-    """Type it computes in, as ``float32``."""
+    """Type that it computes in, such as ``float32``."""
 
 
 def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | None) -> Any:
@@ -45,9 +42,9 @@ def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | 
 
     Args:
         teacher: The model.
-        accelerator: Knows the device and the processes.
-        mesh: The processes that its weights are divided among. They load it in turn, so that this machine holds one
-            whole copy at a time. None gives each process a copy of its own.
+        accelerator: Provides the device and the processes.
+        mesh: The processes that share its weights. They load it in turn, so that the machine holds one whole copy at
+            a time. None gives each process a copy of its own.
     """
     if mesh is None:
         return _frozen(teacher).to(accelerator.device)
@@ -78,21 +75,21 @@ def fill_cache(
     mesh: DeviceMesh | None,
     progress: Progress,
 ) -> TeacherCache:
-    """Open the teacher's cache for some examples and let the teacher compute what it lacks.
+    """Open the teacher's cache and let the teacher compute the missing distributions.
 
     Args:
         folder: As for ``TeacherCache``.
-        teacher: Loaded only where something is missing.
+        teacher: Loaded only if distributions are missing.
         examples: As for ``TeacherCache``.
-        settings: How much is kept of each distribution, and how.
-        data_sha256: Of the files that the examples were made from.
-        vocabulary: Entries that teacher and student share.
-        accelerator: The processes that share the work, and the device.
+        settings: How many tokens of each distribution are kept, and in which type.
+        data_sha256: Hash of the files that the examples come from.
+        vocabulary: Number of entries that teacher and student share.
+        accelerator: Provides the processes that share the work, and the device.
         mesh: As for ``load_teacher``.
-        progress: Told what happens.
+        progress: Receives the events of the run.
 
     Raises:
-        SettingsError: If as many tokens are to be kept as there are.
+        SettingsError: If the whole vocabulary would be kept.
         TrainingError: If the folder belongs to other data or another teacher.
     """
     if settings.teacher_top_k >= vocabulary:

@@ -2,8 +2,8 @@
 
 For each predicted token of a run's examples the folder holds the teacher's most likely next tokens (ids in 32 bits,
 log-probabilities in float16 or float32) and the log of the mass of all others (float32), in flat files that are mapped
-into memory. ``cache.json`` says what they were computed from; other data or another teacher are refused. Each example
-is marked when it is done, so a pass that was killed goes on where it stood. Knows nothing about students and losses.
+into memory. ``cache.json`` says what they were computed from; other data or another teacher are refused. Completed
+examples are marked, so an interrupted pass continues where it stopped.
 """
 
 import json
@@ -37,11 +37,11 @@ class TeacherCache:
     """The stored distributions for the examples of one run.
 
     Args:
-        folder: Where the files are, or will be; its parent need not exist.
-        examples: Of each part, in order; decide which distributions belong where.
+        folder: Folder of the files; it is created if it does not exist.
+        examples: The examples of each part, in the order of the stored distributions.
         made_from: Teacher, data and settings, by names that an error can show; other values are refused.
-        top_k: Tokens kept at each position.
-        stored_type: Of their log-probabilities.
+        top_k: Number of tokens kept at each position.
+        stored_type: Type of their log-probabilities.
 
     Raises:
         TrainingError: If the folder holds the distributions of other data or of another teacher, or cannot be written.
@@ -70,7 +70,7 @@ class TeacherCache:
         self._files = {part: self._open(part) for part in self._examples}
 
     def missing(self) -> list[Place]:
-        """The examples that the teacher has not seen yet."""
+        """The examples without stored distributions."""
         return [
             (part, index)
             for part, files in self._files.items()
@@ -93,7 +93,7 @@ class TeacherCache:
         """Compute and store what is missing.
 
         Args:
-            places: Of ``missing``; several processes that fill one folder take different ones.
+            places: Places from ``missing``; processes that fill one folder take different ones.
             distributions: The teacher's top tokens at the predicted positions of an example.
             on_done: Called after each example.
 
@@ -131,7 +131,7 @@ class TeacherCache:
         )
 
     def _mark(self, waiting: list[Place]) -> None:
-        """Write the values to the disk first and their marks afterwards."""
+        """Write the values to disk, then mark them as complete."""
         with writing(self._folder):
             for part, files in self._files.items():
                 for name in ("token_ids", "log_probs", "tail"):
@@ -144,7 +144,7 @@ class TeacherCache:
         return slice(int(self._starts[part][index]), int(self._starts[part][index + 1]))
 
     def _check(self) -> None:
-        """Write what the folder is for, or compare it."""
+        """Record the inputs of the folder, or compare them with the recorded ones."""
         record = self._folder / "cache.json"
         if record.is_file():
             try:

@@ -12,11 +12,11 @@ from cosec.training.data.security_pairs import SecurityPair
 
 
 class HasPair(Protocol):
-    """Anything made from one security pair."""
+    """Anything that is made from one security pair."""
 
     @property
     def pair(self) -> SecurityPair:
-        """The pair that says the CWE and the language."""
+        """The pair, which gives the CWE and the language."""
         ...
 
 
@@ -26,15 +26,14 @@ Item = TypeVar("Item", bound=HasPair)
 def balance(items: Sequence[Item], *, cwe_floor: int, language_floor: int, seed: int) -> list[Item]:
     """Append repeats to ``items`` until every CWE, and every language seen inside a CWE, reaches its floor.
 
-    Repeats are spread evenly: no item is repeated once more before every other one of its group was, and the seed
-    chooses who comes first. A language that a CWE does not have at all is not invented. A floor of 0 switches its
-    step off.
+    Repeats are spread evenly: every item of a group is repeated once before any of them is repeated again. The seed
+    chooses the order. A language that a CWE does not have stays absent. A floor of 0 switches its step off.
 
     Args:
         items: The originals; all are kept, in order, at the front of the result.
         cwe_floor: Least number of examples per CWE (paper: n = 60).
         language_floor: Least number of examples per language inside a CWE (paper: k = 10).
-        seed: Decides which items are repeated; the same seed gives the same list.
+        seed: Chooses the items to repeat; the same seed gives the same list.
     """
     balanced = list(items)
     for cwe in sorted({item.pair.cwe for item in items}):
@@ -49,6 +48,6 @@ def balance(items: Sequence[Item], *, cwe_floor: int, language_floor: int, seed:
 
 
 def _repeats(originals: Sequence[Item], count: int, seed: str) -> list[Item]:
-    """``count`` repeats of ``originals`` in a seeded order, going round as often as needed."""
+    """``count`` repeats of ``originals`` in a seeded order, cycling as often as needed."""
     order = random.Random(seed).sample(list(originals), len(originals))
     return [order[index % len(order)] for index in range(max(count, 0))]

@@ -1,7 +1,7 @@
 """Where the fixed function differs from the vulnerable one, in characters.
 
 A changed span is a half-open range of characters of the *fixed* function. An empty range marks a cut: the place where
-a fix that only deletes has taken something away. Knows nothing about tokens or models.
+a fix that only deletes removed something. This module does not know about tokens or models.
 """
 
 import re
@@ -24,8 +24,8 @@ def changed_spans(before: str, after: str) -> tuple[ChangedSpan, ...]:
         after: The fixed function.
 
     Returns:
-        The added spans in order, merged where they touch; the cuts (empty spans) when nothing was added; nothing when
-        both are equal.
+        The added spans in order, merged where they touch. If nothing was added, the cuts (empty spans). If both
+        functions are equal, an empty tuple.
     """
     spans: list[ChangedSpan] = []
     _compare(before.splitlines(keepends=True), after.splitlines(keepends=True), 0, spans, refine=True)

@@ -1,4 +1,4 @@
-"""What a set of pairs is made of: how many pairs of each CWE in each language (the paper's Fig. 2)."""
+"""The composition of a set of pairs: how many pairs of each CWE in each language (the paper's Fig. 2)."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ class Part:
     language: str
     count: int
     share: float
-    """Of all pairs, between 0 and 1."""
+    """Share of all pairs, between 0 and 1."""
 
 
 def composition(items: Iterable[HasPair]) -> list[Part]:

@@ -1,7 +1,7 @@
-"""What alignment reads: instructions with responses, MBPP tasks and plain source files, split for training.
+"""Training data for alignment: instructions with responses, MBPP tasks and plain source files.
 
-A document is a prompt, which is only read, and a response, which is learned; source files are all response. MBPP's test
-part is never taken. Knows nothing about tokens or models.
+A document is a prompt, which is masked in the loss, and a response, which is learned. A source file is all response.
+MBPP's test part is never used. This module does not know about tokens or models.
 """
 
 import hashlib
@@ -17,20 +17,20 @@ from cosec.errors import DataError
 from cosec.training.data.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
-"""What is read from a folder, at any depth."""
+"""Files that are read from a folder, at any depth."""
 
 INSTALLED = "package:"
-"""What a path begins with that names a package or module of the running Python, as ``package:json``."""
+"""Prefix of a path that names a package or module of the running Python, as in ``package:json``."""
 
 INSTRUCTION_FIELDS = (
     ("instruction", "output"),  # evol-codealpaca, Alpaca (which may add an input)
     ("instruction", "response"),  # Magicoder-Evol-Instruct
     ("problem", "solution"),  # Magicoder-OSS-Instruct
 )
-"""Names of the instruction and of the response in the sets that are read."""
+"""Names of the instruction and the response in the supported data sets."""
 
 MBPP_TRAINING, MBPP_VALIDATION = range(601, 975), range(511, 601)
-"""Task ids of MBPP's parts; the test part and the few-shot prompts are left out."""
+"""Task ids of MBPP's training and validation parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +38,19 @@ class Document:
     """One text to learn from."""
 
     origin: str
-    """Where it was read, as ``evol.jsonl:12`` or ``pkg/module.py``."""
+    """The place it was read from, such as ``evol.jsonl:12`` or ``pkg/module.py``."""
 
     prompt: str
-    """Read, not learned; may be empty."""
+    """Text that is read and not learned; may be empty."""
 
     response: str
-    """Learned."""
+    """Text that is learned."""
 
     divisible: bool
-    """Whether it may be cut into pieces where it is too long: source files may, responses may not."""
+    """Whether it may be cut into pieces when it is too long. Source files may; responses may not."""
 
     part: str | None = None
-    """``training`` or ``validation`` where the data say so themselves."""
+    """``training`` or ``validation`` if the data set has its own split, else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,13 @@ class Corpus:
     training: tuple[Document, ...]
     validation: tuple[Document, ...]
     skipped: Mapping[str, int]
-    """Reason to number of documents left out."""
+    """Number of skipped documents by reason."""
 
     overlapping: tuple[str, ...]
-    """Origins of the documents left out because they share text with an evaluation set."""
+    """Origins of the documents that were skipped because they share text with an evaluation set."""
 
     sha256: str
-    """Over the names and contents of the files read, in order; no path of the machine takes part."""
+    """Hash over the names and contents of the files, in order; it does not depend on where the files are."""
 
 
 def load_corpus(
@@ -77,9 +77,9 @@ def load_corpus(
     Args:
         paths: JSONL files of instructions or of MBPP, source files, folders of sources, and ``package:NAME`` for the
             sources of an installed Python package.
-        validation_share: Share of the documents set aside, by a hash of their text, where the data have no parts.
-        seed: Of that choice.
-        protected: Documents that share a run of words with these are left out; None checks nothing.
+        validation_share: Share of the documents to set aside, chosen by a hash of their text, for data without a split.
+        seed: Seed of that choice.
+        protected: Documents that share a run of words with these texts are skipped; None switches the check off.
 
     Raises:
         DataError: If a path is missing or malformed, or nothing is left to train on.
@@ -135,7 +135,7 @@ def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Do
 
 
 def _installed(name: str) -> Path:
-    """The folder of a package, or the file of a module, of the running Python; it is not imported."""
+    """The folder of an installed package or the file of an installed module, found without importing it."""
     spec = find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.origin or Path(spec.origin).suffix != ".py":
         raise DataError(f"{INSTALLED}{name}: this Python has no package or module of that name with Python sources")
@@ -143,7 +143,7 @@ def _installed(name: str) -> Path:
 
 
 def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
-    """One file as a document, or nothing where it is not text."""
+    """One file as a document, or nothing if it is not text."""
     origin = file.relative_to(root).as_posix()
     try:
         content = file.read_bytes()

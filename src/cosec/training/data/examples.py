@@ -1,6 +1,6 @@
 """Security pairs as tokens: which tokens of the fix are the change, and which window of a long function is kept.
 
-Knows nothing about models; needs a fast tokenizer, because only those tell which characters a token covers.
+A fast tokenizer is required, because only those tell which characters a token covers.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cosec.training.data.changed_spans import ChangedSpan
 from cosec.training.data.security_pairs import SecurityPair
 
 CONTEXT_BEFORE = 0.75
-"""Share of a window's free room that goes before the change: a causal model reads only what stands before."""
+"""Share of a window's free space that lies before the change. A causal model reads only what comes before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +31,21 @@ class TrainingExample:
     """bool[tokens]: the token overlaps a changed span (m = 1 in the paper)."""
 
     function_tokens: int
-    """Tokens of the whole function, before a window was cut."""
+    """Length of the whole function in tokens, before a window was cut."""
 
     key: int
     """Index among the distinct examples of its split; repeats made by balancing keep it."""
 
     @property
     def origin(self) -> str:
-        """Where its pair was read; names the example in messages."""
+        """The place its pair was read from; names the example in messages."""
         return self.pair.origin
 
 
 def tokenize_pairs(
     pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int
 ) -> list[TrainingExample]:
-    """Tokenize the fixed side of every pair, mark the changed tokens and cut a window around them where it is too long.
+    """Tokenize the fixed side of every pair, mark the changed tokens, and cut a window around them if it is too long.
 
     Args:
         pairs: The pairs of one split.

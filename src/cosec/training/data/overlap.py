@@ -1,22 +1,21 @@
-"""Does a text share a run of words with a text that must not be trained on?
+"""Detect texts that share a run of words with an evaluation set.
 
-Thirteen words in a row, as in GPT-3's decontamination (Brown et al. 2020, appendix C). Words are runs of letters,
-digits and underscores in lower case; lines that only import or include are passed over, as every program has them.
-Knows nothing about which texts are protected.
+A run is thirteen words, as in GPT-3's decontamination (Brown et al. 2020, appendix C). Words are sequences of letters,
+digits and underscores in lower case. Lines that only import or include are ignored, because every program has them.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 RUN = 13
-"""Words in a row."""
+"""Length of a run, in words."""
 
 _IMPORT = re.compile(r"^\s*(#\s*include\b.*|import\s.*|from\s+\S+\s+import\s.*)$", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
 
 class ProtectedTexts:
-    """The runs of words of some texts.
+    """The runs of words of the texts that must not be trained on.
 
     Args:
         texts: A text of fewer than ``RUN`` words protects nothing.

@@ -1,8 +1,8 @@
 """Documents as tokens, packed into examples without running into each other.
 
-An example holds several documents in one row. Each begins at position 0, attends to itself alone, and its first token
-is never predicted from the document before; so an example's losses are those of its documents apart. Knows nothing
-about models.
+An example holds several documents in one row. Each document begins at position 0 and attends only to itself, and its
+first token is not predicted from the previous document. The loss of an example therefore equals the loss of its
+documents taken separately.
 """
 
 import random
@@ -25,7 +25,7 @@ class PackedExample:
     """int64[tokens]."""
 
     document: Tensor
-    """int64[tokens]: which document of the row a token belongs to, rising from 0."""
+    """int64[tokens]: index of the document that a token belongs to, starting at 0."""
 
     response: Tensor
     """bool[tokens]: the token is learned."""
@@ -34,7 +34,7 @@ class PackedExample:
     """Index among the examples of its split."""
 
     origin: str
-    """Where its documents were read."""
+    """The places its documents were read from."""
 
     @property
     def predicted(self) -> Tensor:
@@ -43,7 +43,7 @@ class PackedExample:
 
     @property
     def position_ids(self) -> Tensor:
-        """int64[tokens]: place of each token in its document."""
+        """int64[tokens]: position of each token in its document."""
         places = torch.arange(len(self.document))
         starts = torch.searchsorted(self.document, self.document, right=False)
         return places - starts
@@ -61,16 +61,16 @@ class Piece:
 def tokenize(
     documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int
 ) -> tuple[list[Piece], int]:
-    """Tokenize documents; long source files are cut into pieces, long responses left out.
+    """Tokenize documents; long source files are cut into pieces, long responses are skipped.
 
     Args:
-        documents: Of one split.
+        documents: The documents of one split.
         tokenizer: A fast tokenizer. A beginning-of-text token that it adds by itself starts each document, and its
             end-of-text token, which is learned, ends it.
-        max_tokens: Longest piece.
+        max_tokens: Length of the longest piece.
 
     Returns:
-        The pieces, and how many documents were left out because they are longer than ``max_tokens``.
+        The pieces, and the number of documents that were skipped because they are longer than ``max_tokens``.
 
     Raises:
         ModelError: If the tokenizer cannot tell which characters a token covers.
@@ -102,8 +102,8 @@ def pack(pieces: Sequence[Piece], *, max_tokens: int, seed: int, together: bool 
 
     Args:
         pieces: Each at most ``max_tokens`` long.
-        max_tokens: Longest example.
-        seed: Of the shuffle.
+        max_tokens: Length of the longest example.
+        seed: Seed of the shuffle.
         together: False makes each piece an example of its own.
 
     Raises:

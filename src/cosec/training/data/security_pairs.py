@@ -1,8 +1,7 @@
 """Pairs of a vulnerable function and its fix, read from files in SVEN's JSONL layout.
 
 One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, ``file_name``, ``func_name``,
-``commit_link`` and, optionally, ``char_changes``; the changed spans are computed when a pair brings none. Knows
-nothing about tokens or models.
+``commit_link`` and, optionally, ``char_changes``. Changed spans are computed for pairs that do not have them.
 """
 
 import hashlib
@@ -37,20 +36,20 @@ class SecurityPair:
     """One vulnerable function and its fix."""
 
     origin: str
-    """Where it was read, as ``cwe-089.jsonl:12``; names the pair in messages."""
+    """The place it was read from, such as ``cwe-089.jsonl:12``; names the pair in messages."""
 
     function_name: str
     cwe: str
-    """Lower case, as ``cwe-089``."""
+    """The weakness in lower case, such as ``cwe-089``."""
 
     language: str
     commit: str
-    """What must never be split between training and validation: the commit, or the origin where there is none."""
+    """Pairs of one group are never split between training and validation: the commit, or the origin without one."""
 
     before: str
     after: str
     spans: tuple[ChangedSpan, ...]
-    """Changed spans of ``after``: the added ones, or cuts when the fix only deletes."""
+    """Changed spans of ``after``: the added ones, or cuts if the fix only deletes."""
 
     @property
     def pair(self) -> "SecurityPair":
@@ -71,7 +70,7 @@ class PairSet:
     """Validation pairs left out because training holds a pair of the same commit."""
 
     sha256: str
-    """Over the names and contents of the files read, in order; no path of the machine takes part."""
+    """Hash over the names and contents of the files, in order; it does not depend on where the files are."""
 
 
 def shipped_pairs() -> Path:
@@ -83,11 +82,11 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
     """Read pairs from files and folders and split them commit by commit.
 
     A folder with ``train/`` (and perhaps ``val/``) keeps its own split, less the validation pairs that share a commit
-    with training. Where no validation pairs are brought, a share of the commits is set aside.
+    with training. If there are no validation pairs, a share of the commits is set aside.
 
     Args:
         paths: JSONL files, folders of them, or folders with ``train/`` and ``val/``.
-        validation_share: Share of the commits to set aside when the data bring no validation part.
+        validation_share: Share of the commits to set aside if the data have no validation part.
         seed: Seed of that choice.
 
     Raises:
@@ -123,7 +122,7 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
 def split_by_commit(
     pairs: Iterable[SecurityPair], *, share: float, seed: int
 ) -> tuple[list[SecurityPair], list[SecurityPair]]:
-    """Set aside about ``share`` of the commits; the order of the pairs plays no part.
+    """Set aside about ``share`` of the commits, independently of the order of the pairs.
 
     Args:
         pairs: All pairs of a commit go to the same side.
@@ -195,7 +194,7 @@ def _parse(line: str, origin: str) -> SecurityPair:
 
 
 def _given_spans(record: dict[str, Any], before: str, after: str, origin: str) -> tuple[ChangedSpan, ...]:
-    """The spans that the pair brings itself, or nothing."""
+    """The spans given in the record, or an empty tuple."""
     changes = record.get("char_changes")
     if not changes:
         return ()

@@ -1,10 +1,10 @@
-"""Checkpoints that are either whole or absent, and the curves that go with them.
+"""Checkpoints that are either complete or absent, and the curves of the run.
 
-A checkpoint is a folder ``checkpoints/step-0000123`` with the trained weights (``adapter.safetensors``, be they an
-adapter's or a whole model's), the optimizer's moments (both safetensors) and ``state.json``: where in the data the
-run stands, what was best so far, and what the run was made from. Tensors are whole, however many processes they are
-divided among, so another number of processes may go on. Random states need no room: order and dropout are
-functions of the seed and the position (see ``schedule``).
+A checkpoint is a folder ``checkpoints/step-0000123`` with the trained weights (``adapter.safetensors``, of an
+adapter or of a whole model), the optimizer's moments (both safetensors) and ``state.json``: the position in the data,
+the best result so far, and the inputs of the run. Sharded tensors are stored whole, so a run may continue with another
+number of processes. Random states are not stored: order and dropout follow from the seed and the position
+(see ``schedule``).
 """
 
 import json
@@ -29,22 +29,22 @@ from cosec.training.loop.sharding import gathered, slice_like
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """Where a run stands; everything of it besides weights and moments."""
+    """The state of a run, apart from weights and moments."""
 
     step: int = 0
-    """Optimizer steps done."""
+    """Completed optimizer steps."""
 
     epoch: int = 0
-    """Epochs done, or the index of the one being run."""
+    """Completed epochs, which is also the index of the current one."""
 
     batch: int = 0
-    """Batches done in the epoch being run."""
+    """Completed batches of the current epoch."""
 
     best_loss: float | None = None
     """Lowest validation loss so far."""
 
     best_epoch: int = 0
-    """After how many epochs it was reached; 0 is the untrained adapter."""
+    """Number of epochs after which it was reached; 0 is the untrained adapter."""
 
     stale_epochs: int = 0
     """Epochs since then."""
@@ -59,12 +59,12 @@ class RunState:
     """Time spent in training steps."""
 
     def record(self) -> dict[str, Any]:
-        """Ready for JSON."""
+        """The state as JSON values."""
         return {**asdict(self), "recent": self.recent.record()}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "RunState":
-        """The inverse of ``record``; what an older checkpoint does not have starts at zero."""
+        """The inverse of ``record``; fields that an older checkpoint lacks take their defaults."""
         return cls(**{**record, "recent": LossSums.from_record(record["recent"])})
 
 

@@ -1,8 +1,8 @@
 """One training loop for every phase: batches, gradients shared between processes, validation, checkpoints.
 
-Each process runs its part of a batch, one example at a time; gradients are added up over the processes, so any number
-of processes takes the same steps. Knows nothing about models: it sees named parameters and an objective that gives an
-example's loss. Where the parameters are divided among the processes, the objective's passes take all of them at once.
+Each process runs its part of a batch, one example at a time, and gradients are summed over the processes. The steps
+therefore do not depend on the number of processes. The loop sees named parameters and an objective that gives the loss
+of an example; it does not know about models. If the parameters are sharded, all processes run an example together.
 """
 
 import math
@@ -26,7 +26,7 @@ from cosec.training.settings import TrainingSettings
 
 
 class Example(Protocol):
-    """What the loop knows of an example."""
+    """The part of an example that the loop uses."""
 
     @property
     def token_ids(self) -> Tensor:
@@ -35,12 +35,12 @@ class Example(Protocol):
 
     @property
     def key(self) -> int:
-        """The same for all repeats of an example."""
+        """Number that all repeats of an example share."""
         ...
 
     @property
     def origin(self) -> str:
-        """Names the example in messages."""
+        """Name of the example in messages."""
         ...
 
 
@@ -52,7 +52,7 @@ class Objective(Protocol[Judged]):
     """Gives the loss of one example."""
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
-        """Names of what the loss is made of, in training or in validation."""
+        """Names of the parts of the loss, in training or in validation."""
         ...
 
     def loss(self, example: Judged, *, training: bool, cache_key: str) -> ExampleLoss:
@@ -70,7 +70,7 @@ class LoopOutcome:
 
 
 class TrainingLoop(Generic[AnExample]):
-    """One run: an objective, the parameters it trains, the examples, and a place for checkpoints.
+    """One training run.
 
     Args:
         objective: Gives the loss of one example.
@@ -80,7 +80,7 @@ class TrainingLoop(Generic[AnExample]):
         settings: Batch, learning rate, epochs, seed.
         store: Where checkpoints and curves go (written by the main process).
         accelerator: Knows the processes.
-        progress: Told what happens (on the main process).
+        progress: Receives the events of the run, on the main process.
         on_validated: Called on every process after each validation, with whether its loss is the lowest so far;
             without validation examples every epoch counts as the lowest.
     """

@@ -1,4 +1,4 @@
-"""What a run was made from and how it went, as written beside the weights."""
+"""The manifest of a run: its inputs, settings and results, written beside the weights."""
 
 import platform
 import subprocess
@@ -49,17 +49,17 @@ def describe_run(
     processes: int,
     commit: str | None,
 ) -> dict[str, Any]:
-    """The manifest of a run as it stands, ready for JSON.
+    """The manifest of a run in its current state, as JSON values.
 
     Args:
-        facts: What the phase itself says: the models that went in, the digest of what came out.
+        facts: Entries of the phase: the input models and the digest of the output.
         data: Counts and digest of the data.
         settings: The run's settings.
-        state: Where the run stands.
+        state: The state of the run.
         finished: Whether the run reached its end.
         curves: The points of ``curves.jsonl``; those of validation become the metrics per epoch.
         processes: How many processes shared the batches.
-        commit: Of the code, from ``git_commit``, as it was when the run began.
+        commit: Commit of the code when the run began, from ``git_commit``.
     """
     return {
         "format": 1,

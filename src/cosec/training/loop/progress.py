@@ -1,4 +1,4 @@
-"""What the loop tells whoever watches it. The terminal's implementation lives in ``cli``."""
+"""Events of a training run. The terminal's receiver is in ``cosec.cli``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class LossMeans:
 
     loss: float
     parts: Mapping[str, float]
-    """What the loss is made of, by the names that the objective gives; not a number where it was not measured."""
+    """Parts of the loss by name; NaN for a part that was not measured."""
 
     def record(self) -> dict[str, float]:
         """All of them by name, the loss first."""
@@ -55,10 +55,10 @@ class LossSums:
 
 
 class Progress(Protocol):
-    """Receives events of one training run, on the main process only."""
+    """Receives the events of one training run, on the main process only."""
 
     def teaching(self, *, examples: int) -> None:
-        """A teacher begins to predict ``examples`` examples, this process its share of them."""
+        """A teacher starts to predict ``examples`` examples; this process predicts its share."""
 
     def taught(self) -> None:
         """One of them is done."""
@@ -77,7 +77,7 @@ class Progress(Protocol):
 
 
 class SilentProgress:
-    """Tells nobody."""
+    """Ignores all events."""
 
     def teaching(self, *, examples: int) -> None:
         """Ignore the event."""

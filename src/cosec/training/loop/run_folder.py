@@ -1,7 +1,7 @@
-"""What a run shows of itself: the best weights so far, its manifest, and its curves.
+"""The output folder of a run: the best weights so far, the manifest and the curves.
 
-Every file is whole at any time, so the folder can be used while training goes on. What the weights are, an adapter or a
-whole model, is for each phase to say.
+Every file is complete at any time, so the folder can be used while training continues. The weights are an adapter or a
+whole model, depending on the phase.
 """
 
 import hashlib
@@ -22,23 +22,23 @@ from cosec.training.loop.manifest import describe_run, git_commit
 from cosec.training.settings import TrainingSettings
 
 PATIENT = timedelta(days=7)
-"""How long a process waits for the others: a suspended run must still go on afterwards."""
+"""How long a process waits for the others. It is long, so that a suspended run can continue."""
 
 
 class RunFolder:
     """The output folder of one run.
 
     Args:
-        folder: Where it is; it exists.
+        folder: An existing folder.
         write_weights: Writes the weights as they are now, and what belongs to them, into an empty folder; called on
             every process, on all but the main one with None, so that divided weights can be gathered.
         weights: Name of the file whose digest is recorded, and what the manifest calls it.
-        facts: What this phase records at the head of its manifest.
+        facts: Entries at the head of the manifest.
         data: Counts and digest of the data, for the manifest.
         settings: The run's settings.
-        store: Has the points of the curves.
+        store: Provides the points of the curves.
         panels: The losses to draw.
-        accelerator: Knows how many processes share the batches, and which one writes.
+        accelerator: Provides the number of processes and the one that writes.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class RunFolder:
         """Bring the folder up to date after a validation; every process calls this.
 
         Args:
-            state: Where the run stands.
-            best: Whether the weights as they are now take the place of those before.
+            state: The state of the run.
+            best: Whether the current weights replace the published ones.
 
         Raises:
             TrainingError: If a file cannot be written.
@@ -109,7 +109,7 @@ class RunFolder:
         return curves
 
     def _replace_weights(self) -> None:
-        """Write the files beside their places and put them there."""
+        """Write the new files beside the old ones, then replace them."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".weights-") as partial:
             self._write_weights(Path(partial))
             for file in sorted(Path(partial).iterdir()):
@@ -117,7 +117,7 @@ class RunFolder:
 
 
 def make_accelerator() -> Accelerator:
-    """Devices and processes, as every phase uses them."""
+    """Make the object that knows devices and processes."""
     return Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENT)])
 
 
