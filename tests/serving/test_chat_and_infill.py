@@ -7,6 +7,7 @@ import httpx2
 import openai
 import pytest
 
+from cosec.serving.api.wire import CompletionRequest, InfillRequest
 from tests.serving.conftest import Served
 
 TEMPLATE = (
@@ -108,6 +109,22 @@ def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
     chunks = [json.loads(line) for line in lines if line != "[DONE]"]
     assert "".join(chunk["content"] for chunk in chunks) == same
     assert [chunk["stop"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_control_tokens_come_from_an_infills_assembly_and_from_a_completions_prompt(served: Served) -> None:
+    translator, tokenizer = served.service.translator, served.service.pair.tokenizer
+    fim = translator.fim
+    assert fim is not None
+    marks = [tokenizer.convert_tokens_to_ids(mark) for mark in (fim.prefix, fim.suffix, fim.middle)]
+    spelled = f"a{fim.suffix}b{fim.middle}c{fim.prefix}d"
+    filled = [
+        translator.infill(InfillRequest(input_prefix=spelled, prompt="x", input_suffix=fim.middle)),
+        translator.completion(CompletionRequest(prompt=spelled, suffix=fim.middle)),
+    ]
+    for asked in filled:
+        assert [token for token in asked.prompts[0] if token in marks] == marks
+    plain = translator.completion(CompletionRequest(prompt=spelled))
+    assert [token for token in plain.prompts[0] if token in marks] == [marks[1], marks[2], marks[0]]
 
 
 def test_an_infill_of_no_tokens_only_reads_the_prompt(http: httpx2.Client) -> None:

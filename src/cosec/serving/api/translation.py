@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rule_choice import in_users_words
 from cosec.decoding.settings import DecodingSettings, RuleSettings, decoding_settings
-from cosec.errors import SettingsError
+from cosec.errors import PromptError, SettingsError
 from cosec.models.families import FimTokens
+from cosec.serving.api.prompt_encoding import Encode, PromptEncoder
 from cosec.serving.api.refusals import CWES_REFUSED, Refusal, invalid, of_validation
 from cosec.serving.api.wire import Audit, ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
 from cosec.serving.settings import ServerSettings
@@ -72,6 +73,7 @@ class Translator:
         self._pair = pair
         self._limits = limits
         self._rule = dict(rule or pair.own_rule)
+        self._encoder = PromptEncoder(pair.tokenizer)
         self._vocabulary = set(pair.tokenizer.get_vocab().values())
         default = decoding_settings(self._rule, {})
         if pair.has_security:
@@ -118,15 +120,14 @@ class Translator:
         Raises:
             Refusal: If the model has no chat template, or as for completions.
         """
-        tokenizer = self._pair.tokenizer
-        if not tokenizer.chat_template:
+        if not self._pair.tokenizer.chat_template:
             raise invalid("This model has no chat template; use /v1/completions.", "messages", "unsupported_endpoint")
         messages = [{"role": _role(message.role), "content": message.text} for message in request.messages]
         try:
-            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            text, encode = self._encoder.chat(messages)
         except Exception as error:  # the template is the model's program: it may refuse any conversation
             raise invalid(f"The model's chat template refuses this conversation: {error}", "messages") from error
-        prompt = tuple(self._cut(str(text), "messages", special=False))
+        prompt = tuple(self._cut(text, "messages", encode))
         alternatives = (request.top_logprobs or 0) if request.logprobs else None
         room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
         max_tokens = request.max_completion_tokens or request.max_tokens or room
@@ -254,7 +255,7 @@ class Translator:
         if isinstance(prompt, str):
             if not prompt.strip():
                 raise invalid("prompt: it is empty; give the code to continue.", "prompt")
-            return tuple(self._cut(prompt, "prompt"))
+            return tuple(self._cut(prompt, "prompt", self._with_control_tokens))
         if not prompt:
             raise invalid("prompt: the list of token ids is empty.", "prompt")
         unknown = next((token for token in prompt if token not in self._vocabulary), None)
@@ -265,7 +266,7 @@ class Translator:
     def _filled(self, prefix: str, suffix: str, param: str) -> tuple[int, ...]:
         """The fill-in-the-middle prompt: prefix, suffix, and then the model writes the middle.
 
-        Texts are cut into tokens one by one, so that a marker inside them stays text of its own piece.
+        The two texts are encoded one by one, and a control token spelled in them is text.
         """
         marks = self.fim
         if marks is None:
@@ -275,22 +276,28 @@ class Translator:
                 "unsupported_parameter",
             )
         ids = self._pair.tokenizer.get_vocab()
-        before, after = (self._cut(text, param, special=False) if text else [] for text in (prefix, suffix))
-        start = self._cut("", param)  # families that begin every text with a token of its own
+        before, after = (self._cut(text, param, self._encoder.text) if text else [] for text in (prefix, suffix))
+        start = self._with_control_tokens("")  # families that begin every text with a token of its own
         return (*start, ids[marks.prefix], *before, ids[marks.suffix], *after, ids[marks.middle])
 
-    def _cut(self, text: str, param: str, *, special: bool = True) -> list[int]:
-        """The text's tokens; ``special``: with those that begin every text of the family.
+    def _with_control_tokens(self, text: str) -> list[int]:
+        """Encode a prompt as the tokenizer does: spelled control tokens are control tokens, and the family's start."""
+        return list(self._pair.tokenizer(text).input_ids)
 
-        What is far too long is refused by its beginning: all tokens of a megabyte would take gigabytes.
+    def _cut(self, text: str, param: str, encode: Encode) -> list[int]:
+        """Encode a text; one that is far too long is refused by its beginning.
+
+        All tokens of a megabyte would take gigabytes.
         """
-        tokenizer, size = self._pair.tokenizer, _CHARACTERS_A_TOKEN * self._longest_prompt
-        while size < len(text):
-            least = len(tokenizer(text[:size], add_special_tokens=False).input_ids)
-            if least > self._longest_prompt + _CUT_IN_TWO:
-                raise self._too_long(f"more than {self._longest_prompt}", param)
-            size *= 2
-        return list(tokenizer(text, add_special_tokens=special).input_ids)
+        size = _CHARACTERS_A_TOKEN * self._longest_prompt
+        try:
+            while size < len(text):
+                if len(encode(text[:size])) > self._longest_prompt + _CUT_IN_TWO:
+                    raise self._too_long(f"more than {self._longest_prompt}", param)
+                size *= 2
+            return encode(text)
+        except PromptError as error:
+            raise invalid(str(error), param) from error
 
     @property
     def _longest_prompt(self) -> int:
