@@ -10,14 +10,26 @@ from cosec.errors import EndpointError
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 
+MAX_STOPS = 4
+"""Stop texts that the API takes; extraction cuts what the others would have."""
+
+SEED_STEP = 2**20
+"""Difference between the seeds of two requests for one task; larger than any seed of a study is likely to be."""
+
 
 class EndpointGenerator:
-    """A served model: ``/v1/completions`` of an OpenAI-compatible endpoint.
+    """Generates completions through ``/v1/completions`` of an OpenAI-compatible endpoint.
+
+    Some servers ignore ``n`` and answer with one completion. The generator then asks again for the missing samples,
+    each time with another seed.
 
     Args:
-        url: Up to and including ``/v1``.
-        model: As the endpoint names it; the first it lists where None.
+        url: Base URL, up to and including ``/v1``.
+        model: Name of the model at the endpoint; the first that it lists if None.
         key: Sent as the bearer token.
+
+    Raises:
+        EndpointError: If the openai package is missing, or the endpoint does not list its models.
     """
 
     def __init__(self, url: str, *, model: str | None = None, key: str = "none") -> None:
@@ -36,36 +48,49 @@ class EndpointGenerator:
             raise EndpointError(f"{url} does not list its models ({error}); is the server running?") from error
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
-        """See `Generator`.
+        """Complete each task; see `Generator`.
 
         Raises:
-            EndpointError: If the endpoint fails; what was recorded before is kept.
+            EndpointError: If the endpoint fails or answers without a completion. What was recorded before is kept.
         """
         for task in tasks:
-            started = time.perf_counter()
-            try:
-                answer = self._client.completions.create(
-                    model=self._model,
-                    prompt=task.prompt,
-                    n=samples,
-                    max_tokens=sampling.max_new_tokens,
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    stop=list(task.stop[:4]),  # the most that the API takes; extraction cuts the rest
-                    seed=sampling.seed,
-                )
-            except self._error as error:
-                raise EndpointError(f"{self._url} failed on {task.id}: {error}; start again to continue.") from error
-            seconds = round((time.perf_counter() - started) / len(answer.choices), 4)
-            usage = answer.usage.completion_tokens if answer.usage else 0
-            yield [
-                Sample(
-                    task=task.id,
-                    sample=choice.index,
-                    text=choice.text,
-                    finish_reason=choice.finish_reason or "stop",
-                    tokens=round(usage / len(answer.choices)),
-                    seconds=seconds,
-                )
-                for choice in sorted(answer.choices, key=lambda one: one.index)
-            ]
+            found: list[Sample] = []
+            while len(found) < samples:
+                found += self._request(task, range(len(found), samples), sampling)
+            yield found
+
+    def _request(self, task: Task, missing: range, sampling: SamplingSettings) -> list[Sample]:
+        """The samples that one request gives: one or more, and no more than are missing."""
+        started = time.perf_counter()
+        try:
+            answer = self._client.completions.create(
+                model=self._model,
+                prompt=task.prompt,
+                n=len(missing),
+                max_tokens=sampling.max_new_tokens,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                stop=list(task.stop[:MAX_STOPS]),
+                seed=sampling.seed + SEED_STEP * missing.start,
+            )
+        except self._error as error:
+            raise EndpointError(f"{self._url} failed on {task.id}: {error}; start again to continue.") from error
+        if not answer.choices:
+            raise EndpointError(
+                f"{self._url} answered without any completion of {task.id}; check that the model {self._model!r} serves"
+                " /v1/completions, then start again to continue."
+            )
+        choices = sorted(answer.choices, key=lambda one: one.index)
+        seconds = round((time.perf_counter() - started) / len(choices), 4)
+        tokens = round((answer.usage.completion_tokens if answer.usage else 0) / len(choices))
+        return [
+            Sample(
+                task=task.id,
+                sample=index,
+                text=choice.text,
+                finish_reason=choice.finish_reason or "stop",
+                tokens=tokens,
+                seconds=seconds,
+            )
+            for index, choice in zip(missing, choices, strict=False)
+        ]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosec.cli.main import main
+from cosec.decoding.settings import SamplingSettings
+from cosec.errors import EndpointError
+from cosec.evaluation.study.endpoint import EndpointGenerator
+from cosec.evaluation.tasks.samples import Sample
+from cosec.evaluation.tasks.tasks import Task
+from tests.evaluation.scripted import judges, write_scenarios
+
+Choices = Callable[[dict[str, Any]], list[dict[str, Any]]]
+
+
+def choice(index: int, text: str) -> dict[str, Any]:
+    return {"index": index, "text": text, "finish_reason": "stop", "logprobs": None}
+
+
+class Scripted:
+    """A server whose answers are a function of the request."""
+
+    def __init__(self) -> None:
+        self.choices: Choices = lambda asked: [choice(0, "x")]
+        self.asked: list[dict[str, Any]] = []
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.answer({"object": "list", "data": [{"id": "served", "object": "model", "owned_by": "x"}]})
+
+            def do_POST(self) -> None:
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                script.asked.append(asked)
+                choices = script.choices(asked)
+                usage = {"prompt_tokens": 1, "completion_tokens": 3 * len(choices), "total_tokens": 1}
+                self.answer({"id": "a", "object": "text_completion", "choices": choices, "usage": usage})
+
+            def answer(self, body: dict[str, Any]) -> None:
+                data = json.dumps({"created": 0, "model": "served", **body}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+
+@pytest.fixture
+def served() -> Iterator[Scripted]:
+    script = Scripted()
+    thread = threading.Thread(target=script.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield script
+    script.server.shutdown()
+    script.server.server_close()
+    thread.join()
+
+
+def complete(served: Scripted, samples: int, seed: int = 0) -> list[Sample]:
+    generator = EndpointGenerator(served.url)
+    task = Task(id="T", prompt="def f():", stop=("a", "b", "c", "d", "e"))
+    (found,) = generator.complete([task], samples=samples, sampling=SamplingSettings(seed=seed))
+    return found
+
+
+def test_a_server_that_takes_n_is_asked_once(served: Scripted) -> None:
+    served.choices = lambda asked: [choice(index, f"{index}") for index in reversed(range(asked["n"]))]
+    found = complete(served, 4, seed=7)
+    assert [(one.sample, one.text, one.tokens) for one in found] == [(index, f"{index}", 3) for index in range(4)]
+    (asked,) = served.asked
+    assert (asked["n"], asked["seed"], asked["model"], asked["stop"]) == (4, 7, "served", ["a", "b", "c", "d"])
+
+
+def test_a_server_that_ignores_n_is_asked_again_under_other_seeds_for_what_is_missing(served: Scripted) -> None:
+    served.choices = lambda asked: [choice(0, f"seed {asked['seed']}")]
+    found = complete(served, 3, seed=5)
+    assert [one.sample for one in found] == [0, 1, 2]
+    assert len({one.text for one in found}) == 3
+    assert [asked["n"] for asked in served.asked] == [3, 2, 1]
+    others = complete(served, 3, seed=6)
+    assert {one.text for one in found}.isdisjoint(one.text for one in others)
+
+
+def test_a_server_that_answers_more_than_was_asked_for_adds_no_samples(served: Scripted) -> None:
+    served.choices = lambda asked: [choice(0, f"{index}") for index in range(5)]
+    assert [(one.sample, one.text) for one in complete(served, 2)] == [(0, "0"), (1, "1")]
+
+
+def test_an_answer_without_choices_is_an_error_that_names_the_task(served: Scripted) -> None:
+    served.choices = lambda asked: []
+    with pytest.raises(EndpointError, match="without any completion of T"):
+        complete(served, 2)
+
+
+def test_a_study_of_a_server_that_ignores_n_comes_to_its_end(
+    served: Scripted, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("cosec.evaluation.judging.judges.default_judges", judges)
+    scenarios = write_scenarios(tmp_path / "scenarios", 1)
+    command = ["evaluate", "security", "--scenarios", str(scenarios), "--depth", "decision", "--samples", "3"]
+    assert main([*command, "--endpoint", served.url, "--out", str(tmp_path / "out")]) == 0
+    assert "3 of 3 completions judged" in capsys.readouterr().out
