@@ -39,7 +39,7 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     for target in value.targets:
         if isinstance(target, Class):
             found.append(_class_attribute(target, name))
-    from_source = sources.attribute(analysis, value, name, node)
+    from_source = sources.attribute(value, name, node)
     if from_source is not None:
         found.append(from_source)
     elif value.names and not found:

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from cosec.checking.python.engine.domain.program import Class
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, holding, join
-from cosec.checking.python.knowledge.words import words
-
-REQUESTS = frozenset(
-    {"request", "self.request"}
-    | {f"{framework}.request" for framework in ("flask", "flask.globals", "quart", "bottle", "web", "cherrypy")}
+from cosec.checking.python.knowledge.sources import (
+    ANNOTATIONS,
+    ARCHIVES,
+    ATTRIBUTES,
+    CALLS,
+    CLEAN_OF_REQUEST,
+    CONTAINER_TYPES,
+    ENVIRONMENT,
+    FORM,
+    FORM_DATA,
+    HANDLERS,
+    HARMLESS_TYPES,
+    REQUESTS,
+    WEB_VARIABLES,
+    CallSource,
+    SourceKind,
 )
-"""Names under which frameworks keep the request at hand."""
-
-CLEAN_OF_REQUEST = words(
-    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax"
-    " blueprint url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
-)
-"""Attributes of a request that its sender does not choose."""
-
-FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|URL|Search|Tel|Text|Hidden)Field\(\)$")
-"""Forms of WTForms and Django, and their fields that let any text through."""
-
-WEB_VARIABLES = ("QUERY_STRING", "PATH_INFO", "HTTP_", "REQUEST_URI", "SCRIPT_NAME", "CONTENT_TYPE")
-HANDLER_FIELDS = frozenset({"path", "headers", "rfile", "requestline", "raw_requestline"})
-"""Attributes of ``http.server.BaseHTTPRequestHandler`` that come from the client."""
-
-DOWNLOADERS = ("requests.", "httpx.", "urllib.request.urlopen", "urllib.urlopen", "urllib2.urlopen", "aiohttp.")
-DOWNLOADS = frozenset({"get", "post", "put", "patch", "request", "urlopen"})
-RECEIVERS = frozenset({"recv", "recvfrom", "recv_into", "receive_text", "receive_json", "receive_bytes", "recv_string"})
-ARGUMENT_GETTERS = frozenset(
-    {"get_argument", "get_arguments", "get_body_argument", "get_query_argument", "get_query_arguments", "get_cookie"}
-)
-HARMLESS_TYPES = words(
-    "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt"
-    " conint IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
-)
-"""Types that a converted or validated value cannot do harm with."""
-
-ARCHIVES = frozenset({"tarfile.open", "tarfile.TarFile", "tarfile.TarFile.open", "zipfile.ZipFile"})
 
 
-def incoming(kind: str, text: str, *, flags: frozenset[str] = frozenset()) -> Value:
+def incoming(kind: SourceKind, text: str, *, flags: frozenset[str] = frozenset()) -> Value:
     """Text that comes in from outside; ``text`` tells one source from another."""
     return Value(taints=frozenset({Taint(Source(kind, text), (f"{kind}:{text}",))}), flags=flags)
 
@@ -54,21 +36,20 @@ def is_request(value: Value) -> bool:
     return "request" in value.flags or bool(value.names & REQUESTS)
 
 
-def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value | None:
-    """``value.name`` where that is a source; None elsewhere."""
+def attribute(value: Value, name: str, node: ast.expr) -> Value | None:
+    """Return ``value.name`` if that is a source, else None."""
     if is_request(value):
         if name in CLEAN_OF_REQUEST:
             return Value(names=frozenset({f"request.{name}"}))
         return incoming("remote", ast.unparse(node)[:80])
-    if name in {"data", "cleaned_data", "raw_data"} and any(FORM.search(each) for each in value.names):
+    if name in FORM_DATA and any(FORM.search(each) for each in value.names):
         return incoming("remote", ast.unparse(node)[:80])
-    if "sys" in value.names:
-        if name == "argv":
-            return incoming("argv", "sys.argv")
-        if name == "stdin":
-            return incoming("input", "sys.stdin")
+    for dotted, kind in ATTRIBUTES.items():
+        module, _, attribute_name = dotted.rpartition(".")
+        if name == attribute_name and module in value.names:
+            return incoming(kind, dotted)
     for held in value.held("instance"):
-        bases = held.owner.base_names() if isinstance(held.owner, Class) else set()
+        bases = held.owner.base_names() if isinstance(held.owner, Class) else set[str]()
         found = _handler_attribute(held, name, bases)
         if found is not None:
             return found
@@ -76,15 +57,12 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
 
 
 def _handler_attribute(held: Held, name: str, bases: set[str]) -> Value | None:
-    """Attributes that a framework gives to the handlers derived from its classes."""
-    if name in HANDLER_FIELDS and any(base.endswith("HTTPRequestHandler") for base in bases):
-        return incoming("remote", f"self.{name}")
-    if name == "rfile" and "StreamRequestHandler" in bases:
-        return incoming("remote", "self.rfile")
+    for row in HANDLERS:
+        stored = row.unless_stored and name in held.fields
+        if name in row.attributes and not stored and any(base.endswith(row.base) for base in bases):
+            return incoming("remote", f"self.{name}")
     if name == "request" and name not in held.fields and bases:
         return Value(flags=frozenset({"request"}))
-    if name == "kwargs" and name not in held.fields and any(base.endswith("View") for base in bases):
-        return incoming("remote", "self.kwargs")
     return None
 
 
@@ -98,30 +76,33 @@ def item(container: Value, key: object) -> Value | None:
 
 
 def call(site: CallSite) -> Value | None:
-    """The result of a call that lets something in; None for all others."""
+    """Return the result of a call that lets text in, else None."""
     text = ast.unparse(site.node)[:80]
-    if site.called("input", "raw_input", "click.prompt", "typer.prompt", "builtins.input"):
-        return incoming("input", text)
     if is_request(site.receiver) and site.method not in CLEAN_OF_REQUEST:
         return UNKNOWN if site.method.startswith("is_") else incoming("remote", text)
-    if site.called("cgi.FieldStorage"):
-        return incoming("remote", text)
-    if site.called("os.getenv", "os.environ.get") and site.positional:
+    for row in CALLS:
+        if _fits(row, site):
+            found = incoming(row.kind, text)
+            default = None if row.default_place is None else site.argument(row.default_place, "default")
+            return found if default is None else join(found, default)
+    if site.names & ENVIRONMENT and site.positional:
         key = site.positional[0].constant
         if isinstance(key, str) and key.startswith(WEB_VARIABLES):
             return incoming("remote", text)
-    if site.within(*DOWNLOADERS) and site.called_last(DOWNLOADS):
-        return incoming("download", text)
-    if site.is_method and site.method in RECEIVERS and not site.receiver.taints:
-        return incoming("remote", text)
-    if site.method in ARGUMENT_GETTERS and site.is_method:
-        found = incoming("remote", text)
-        default = site.argument(1, "default")
-        return found if default is None else join(found, default)
     if names := site.names & ARCHIVES:
         flags = frozenset({"archive", "zip" if "zipfile.ZipFile" in names else "tar"})
         return archive(f"{text}:{site.node.lineno}", flags)
     return _command_line(site)
+
+
+def _fits(row: CallSource, site: CallSite) -> bool:
+    if site.names & row.functions:
+        return True
+    if (row.on_value and not site.is_method) or (row.of_clean_value and site.receiver.taints):
+        return False
+    if row.modules:
+        return site.within(*row.modules) and site.called_last(row.methods)
+    return site.method in row.methods
 
 
 def archive(text: str, flags: frozenset[str]) -> Value:
@@ -170,20 +151,8 @@ def _note_option(site: CallSite) -> None:
 
 def is_harmless_type(analysis: Analysis, annotation: ast.expr) -> bool:
     """Whether a value that a framework converted to this type can do no harm."""
-    names = type_names(annotation) - {
-        "Optional",
-        "Union",
-        "None",
-        "list",
-        "List",
-        "Annotated",
-        "Sequence",
-        "set",
-        "Set",
-    }
-    names -= (
-        {"Query", "Path", "Form", "Body", "Field", "tuple", "Tuple"} if "Annotated" in type_names(annotation) else set()
-    )
+    names = type_names(annotation)
+    names -= CONTAINER_TYPES | (ANNOTATIONS if "Annotated" in names else frozenset())
     if "Literal" in names:
         return True
     if not names:

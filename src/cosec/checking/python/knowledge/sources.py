@@ -1,0 +1,121 @@
+"""Where text comes in from outside: calls, attributes, items and names of web frameworks and the standard library."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from cosec.checking.python.knowledge.words import words
+
+SourceKind = Literal["remote", "argv", "input", "parameter", "archive", "download"]
+"""Who chooses the text: a client, who starts the program, who sits at it, a caller, an archive, another server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSource:
+    """Calls whose result comes from outside."""
+
+    kind: SourceKind
+
+    functions: frozenset[str] = frozenset()
+    """Dotted names: ``cgi.FieldStorage``."""
+
+    modules: tuple[str, ...] = ()
+    """Starts of dotted names; with ``methods``, both must fit."""
+
+    methods: frozenset[str] = frozenset()
+    """Last parts of names."""
+
+    on_value: bool = False
+    """Only methods of a value, not functions of a module."""
+
+    of_clean_value: bool = False
+    """Only where the value that the method belongs to is not from outside itself."""
+
+    default_place: int | None = None
+    """Place of an argument, or ``default=``, that may be the result instead."""
+
+
+CALLS = (
+    CallSource(kind="input", functions=words("input raw_input click.prompt typer.prompt builtins.input")),
+    CallSource(kind="remote", functions=words("cgi.FieldStorage")),
+    CallSource(
+        kind="download",
+        modules=("requests.", "httpx.", "urllib.request.urlopen", "urllib.urlopen", "urllib2.urlopen", "aiohttp."),
+        methods=words("get post put patch request urlopen"),
+    ),
+    CallSource(
+        kind="remote",
+        methods=words("recv recvfrom recv_into receive_text receive_json receive_bytes recv_string"),
+        on_value=True,
+        of_clean_value=True,
+    ),
+    CallSource(
+        kind="remote",
+        methods=words("get_argument get_arguments get_body_argument get_query_argument get_query_arguments get_cookie"),
+        on_value=True,
+        default_place=1,
+    ),
+)
+"""Sources by call, the first that fits decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerSource:
+    """Attributes that a framework gives to objects of the classes derived from its own."""
+
+    base: str
+    """End of the base class's name."""
+
+    attributes: frozenset[str]
+
+    unless_stored: bool = False
+    """Only where the program itself stores nothing under that name."""
+
+
+HANDLERS = (
+    HandlerSource(base="HTTPRequestHandler", attributes=words("path headers rfile requestline raw_requestline")),
+    HandlerSource(base="StreamRequestHandler", attributes=words("rfile")),
+    HandlerSource(base="View", attributes=words("kwargs"), unless_stored=True),
+)
+"""Sources by attribute of ``self``; all are remote."""
+
+ATTRIBUTES: dict[str, SourceKind] = {"sys.argv": "argv", "sys.stdin": "input"}
+"""Sources by dotted name."""
+
+REQUESTS = words("request self.request flask.request flask.globals.request quart.request bottle.request") | words(
+    "web.request cherrypy.request"
+)
+"""Names under which frameworks keep the current request."""
+
+CLEAN_OF_REQUEST = words(
+    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax"
+    " blueprint url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
+)
+"""Attributes of a request that its sender does not choose; all others are sources."""
+
+FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|URL|Search|Tel|Text|Hidden)Field\(\)$")
+"""Forms of WTForms and Django, and their fields that let any text through."""
+
+FORM_DATA = words("data cleaned_data raw_data")
+"""Attributes of forms and fields that hold what was sent."""
+
+ENVIRONMENT = words("os.getenv os.environ.get")
+"""Functions that read a variable of the environment."""
+
+WEB_VARIABLES = ("QUERY_STRING", "PATH_INFO", "HTTP_", "REQUEST_URI", "SCRIPT_NAME", "CONTENT_TYPE")
+"""Starts of the variables that hold parts of a CGI request."""
+
+HARMLESS_TYPES = words(
+    "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt"
+    " conint IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
+)
+"""Types that a converted or validated value cannot do harm with."""
+
+CONTAINER_TYPES = words("Optional Union None list List Annotated Sequence set Set")
+"""Types that say nothing about what they hold."""
+
+ANNOTATIONS = words("Query Path Form Body Field tuple Tuple")
+"""Names inside ``Annotated[...]`` that are no types."""
+
+ARCHIVES = words("tarfile.open tarfile.TarFile tarfile.TarFile.open zipfile.ZipFile")
+"""Functions that open an archive."""
