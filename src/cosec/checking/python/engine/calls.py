@@ -10,8 +10,8 @@ from cosec.checking.python.engine.domain.program import Bound, Class, Function
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
-
-NEVER_RETURN = frozenset({"abort", "flask.abort", "sys.exit", "os._exit", "exit", "quit", "os.abort", "bottle.abort"})
+from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, NEVER_RETURN
+from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST
 
 
 def call(analysis: Analysis, node: ast.Call) -> Value:
@@ -93,23 +93,14 @@ def _call_outside(site: CallSite) -> Value:
     _hand_on(site)
     if true or false:
         found = found.with_(when_true=found.when_true | true, when_false=found.when_false | false)
-        if conditions.EXTERNAL_TEST.search(site.method) and not site.method.startswith("is"):
+        if EXTERNAL_TEST.search(site.method) and not site.method.startswith("is"):
             site.analysis.frame.state.facts |= true
     return found
 
 
 def _hand_on(site: CallSite) -> None:
     """Functions of the program that are handed to a function outside: it calls them with the other arguments."""
-    if site.method not in {
-        "run",
-        "submit",
-        "to_thread",
-        "run_in_executor",
-        "Thread",
-        "run_sync",
-        "apply_async",
-        "gather",
-    }:
+    if site.method not in CALLS_ARGUMENT:
         return
     for place, value in enumerate(site.positional):
         if value.targets:

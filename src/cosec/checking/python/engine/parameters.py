@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from cosec.checking.python.engine import definitions
 from cosec.checking.python.engine.domain import alphabets
@@ -11,39 +10,19 @@ from cosec.checking.python.engine.domain.program import Class, Function, last_na
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding
 from cosec.checking.python.engine.library import sources
-from cosec.checking.python.knowledge.words import words
-
-ROUTES = words(
-    "route get post put delete patch head options websocket websocket_route api_route view action api_view expose"
-    " view_config before_request after_request errorhandler endpoint"
+from cosec.checking.python.knowledge.frameworks import (
+    COMMANDS,
+    CONVERTER,
+    FRAMEWORKS,
+    HANDLER_CLASSES,
+    HANDLER_METHODS,
+    HARMLESS_CONVERTERS,
+    INFRASTRUCTURE,
+    MACHINERY,
+    REQUEST_TYPES,
+    ROUTES,
+    TEXTUAL,
 )
-HANDLER_METHODS = words("get post put delete patch head options prepare dispatch list create retrieve update")
-COMMANDS = frozenset({"command", "argument", "option", "group"})
-HANDLER_CLASSES = ("View", "Resource", "RequestHandler", "APIView", "HTTPEndpoint", "ViewSet", "Handler", "MethodView")
-FRAMEWORKS = ("fastapi", "flask", "quart", "django", "starlette", "bottle", "sanic", "aiohttp", "tornado", "cherrypy")
-INFRASTRUCTURE = words(
-    "self cls conn connection con db database cursor cur c session engine app client logger log env environment"
-    " loader context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock"
-    " ssh tx transaction dao repo repository api parser args_parser response resp writer"
-)
-"""Parameters that by their name are part of the program's own machinery."""
-
-MACHINERY = re.compile(
-    r"(Connection|Cursor|Session|Engine|Client|Logger|Pool|Database|DB|App|Flask|FastAPI|Environment|Settings|Config|Context|"
-    r"Executor|Lock|Queue|Parser|Bot|Response|Redis|Socket|Path|Store|Storage|Repository|Service|Manager|Event|Loop|Thread|"
-    r"Process|Type|Callable|Factory|Handler|Adapter|Stream|Reader|Writer|Enum|Protocol|None|Optional|Depends|Backend|Unpickler"
-    r"|Tasks|Signer|Serializer|Random|Counter|Namespace|Popen)$"
-)
-"""Types of the program's own machinery, rather than of what someone sent."""
-
-TEXTUAL = words(
-    "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping"
-    " Sequence Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace"
-    " FieldStorage MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
-)
-REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
-CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|\{(\w+):(\w+)\}|\(\?P<(\w+)>([^)]*)\)")
-HARMLESS_CONVERTERS = frozenset({"int", "float", "uuid"})
 
 
 def handler_kind(analysis: Analysis, function: Function) -> str:

@@ -55,6 +55,8 @@ REMOVES: dict[str, frozenset[str]] = {
 """Last part of the name → dangers that its result no longer has."""
 
 NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
+"""Functions and methods that resolve ``..`` in a path."""
+
 SAME = words(
     "str bytes bytearray memoryview list tuple set frozenset iter sorted reversed force_str force_text smart_str"
     " text_type unicode fspath expanduser expandvars normcase Path PurePath PosixPath WindowsPath PurePosixPath"
@@ -68,6 +70,8 @@ DECODERS = words(
     "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode"
     " unhexlify fromhex decompress unescape loads_json parse_qs parse_qsl"
 )
+"""Functions whose result may contain what an earlier check of their argument refused."""
+
 CLEAN_RESULTS = re.compile(
     r"^((find|get|load|fetch|lookup|query|search|list|count|select)_\w+|execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
     r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
@@ -76,9 +80,26 @@ CLEAN_RESULTS = re.compile(
     r"send_file|send_from_directory|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|"
     r"sleep|write_text|write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"
 )
+"""Functions whose result does not come from their arguments."""
+
 TRUSTED_RECEIVER = re.compile(
     r"\.objects\b|\.query\b|<\w+>|\.cursor\(\)|connect\(\)|getLogger\(\)|Session|create_engine\(\)"
 )
+"""Objects, by dotted name, whose methods give what the program itself keeps."""
+
 SANITISER = re.compile(
     r"sanit|escape|quote|clean|valid|secure|whitelist|allowlist|normali[sz]e_name|safe", re.IGNORECASE
 )
+"""Names of functions outside the file that clean their argument."""
+
+
+CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier"})
+"""Methods that are true of letters and digits only."""
+
+EXTERNAL_TEST = re.compile(
+    r"^(is_|has_)?(valid|allowed|trusted|permitted)|^is_?(safe|within)|^(validate|check|verify|ensure)_"
+)
+"""Names of tests outside the file that vouch for their arguments."""
+
+HARMLESS_PUNCTUATION = frozenset("_-. :@,+")
+"""Characters that may be added to letters and digits without harm."""

@@ -4,19 +4,12 @@ import re
 
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import LEADING, WHOLE, Value, join_all
-from cosec.checking.python.knowledge.words import words
+from cosec.checking.python.knowledge.sinks import SHELL
+from cosec.checking.python.sinks.rows import arguments, matching
 
 PATTERN = "py/command-injection"
-SHELL = words(
-    "os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4"
-    " subprocess.getoutput subprocess.getstatusoutput commands.getoutput commands.getstatusoutput"
-    " asyncio.create_subprocess_shell asyncio.subprocess.create_subprocess_shell platform.popen posix.system"
-    " pexpect.run pexpect.runu invoke.run fabric.operations.run fabric.operations.local fabric.api.run"
-    " fabric.api.local fabric.api.sudo"
-)
 RUNNERS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
 EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")
-REMOTE = frozenset({"exec_command", "create_subprocess_shell", "subprocess_shell"})
 SHELLS = re.compile(
     r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
 )
@@ -26,8 +19,10 @@ KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
 
 def check(site: CallSite) -> None:
     """Look at one call."""
-    if site.names & SHELL or (site.is_method and site.method in REMOTE):
-        _report(site, site.argument(0, "cmd", "command"))
+    row = matching(site, SHELL)
+    if row is not None:
+        for command in arguments(site, row):
+            _report(site, command)
         return
     if (
         site.is_method

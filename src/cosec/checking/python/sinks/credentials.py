@@ -7,65 +7,27 @@ import re
 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value
-from cosec.checking.python.knowledge.words import words
+from cosec.checking.python.knowledge.credentials import (
+    AUTHORIZATION,
+    CONNECTION_STRING,
+    DSN,
+    HASH,
+    KEY,
+    KEYED,
+    NO_CREDENTIALS,
+    PASSWORD,
+    PASSWORD_SECOND,
+    PASSWORD_THIRD,
+    PLACEHOLDER,
+    TOKEN,
+    UPPER_NAME,
+    URL_WITH_PASSWORD,
+)
 
 PATTERN = "py/hardcoded-credentials"
-PASSWORD = re.compile(
-    r"(^|_)(pass|passwd|password|passphrase|pwd|pswd|passcode|pin_code)\d?$|(^|_)db_?pass", re.IGNORECASE
-)
-KEY = re.compile(
-    r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|"
-    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|"
-    r"app_?key|webhook_?secret)$",
-    re.IGNORECASE,
-)
-PLACEHOLDER = re.compile(
-    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
-    r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",
-    re.IGNORECASE,
-)
-UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
-"""What a variable of the environment is called, rather than a password."""
 
-URL = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
-DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
-STRING = re.compile(
-    r"\b(server|host|user|uid|user id|dbname|database)\s*=.*\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)",
-    re.IGNORECASE,
-)
-TOKEN = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\S|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|"
-    r"\bsk_live_\w{10,}|\bxox[abprs]-[\w-]{10,}"
-)
-"""What some services' keys look like."""
 
-AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
-HASH = re.compile(r"^[0-9a-f]{32,128}$|^\$2[aby]\$|^pbkdf2|^\$argon2", re.IGNORECASE)
 MESSAGE = "A credential is written into the program"
-NO_CREDENTIALS = words(
-    "getpass add_argument Field Form Query Header Body input prompt option argument getenv get CharField"
-    " PasswordField StringField Column TextField label Label Entry setdefault print info debug warning error log"
-    " find_element fill locator click getattr hasattr check_password_hash generate_password_hash hashpw"
-    " HTTPException ValueError namedtuple url_for render_template"
-)
-THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
-SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth"})
-KEYED: dict[str, int] = {
-    "jwt.encode": 1,
-    "jwt.decode": 1,
-    "jose.jwt.encode": 1,
-    "jose.jwt.decode": 1,
-    "hmac.new": 0,
-    "hmac.digest": 0,
-    "cryptography.fernet.Fernet": 0,
-    "Fernet": 0,
-    "itsdangerous.URLSafeSerializer": 0,
-    "itsdangerous.URLSafeTimedSerializer": 0,
-    "itsdangerous.TimestampSigner": 0,
-    "itsdangerous.Signer": 0,
-    "Crypto.Cipher.AES.new": 0,
-    "AES.new": 0,
-}
 
 
 def check(site: CallSite) -> None:
@@ -94,7 +56,7 @@ def _digested(site: CallSite) -> None:
 
 def _check_places(site: CallSite) -> None:
     """Functions that take a password or key at a known place."""
-    place = 2 if site.method in THIRD and _database(site) else 1 if site.method in SECOND else None
+    place = 2 if site.method in PASSWORD_THIRD and _database(site) else 1 if site.method in PASSWORD_SECOND else None
     if place is not None and place < len(site.positional) and _written(site.positional[place], "password"):
         _report(site)
     for name, place in KEYED.items():
@@ -123,7 +85,7 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
             continue
         if TOKEN.search(each):
             analysis.report(PATTERN, node, MESSAGE)
-        found = URL.search(each) or STRING.search(each) or (DSN.search(each) if dsn else None)
+        found = URL_WITH_PASSWORD.search(each) or CONNECTION_STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
             analysis.report(PATTERN, node, MESSAGE)
 

@@ -1,41 +1,17 @@
 """py/log-injection: untrusted text in a log with its line breaks."""
 
-import re
-
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import Held, Value, holding
+from cosec.checking.python.knowledge.logs import LOG_METHODS, LOGGERS, OUTSIDERS
 
 PATTERN = "py/log-injection"
-METHODS = frozenset(
-    {"debug", "info", "warning", "warn", "error", "critical", "exception", "log", "fatal", "msg", "trace"}
-)
-LOGGERS = (
-    "logging.",
-    "getLogger()",
-    ".logger",
-    "logger.",
-    "log.",
-    "<log",
-    "structlog",
-    "loguru",
-    "LOG.",
-    "LOGGER.",
-    "_log",
-)
 KINDS = frozenset({"remote", "input", "parameter", "download"})
-
-OUTSIDERS = re.compile(
-    r"'\w*(user|input|agent|query|email|comment|payload|header|login|search|request|client|remote|message|msg|event|subject|"
-    r"body|review|feedback|referer|referrer|ip|name|title|term|action|term|text|data)'",
-    re.IGNORECASE,
-)
-"""Parameters that by their name hold what someone outside wrote."""
 
 
 def check(site: CallSite) -> None:
     """Look at one call."""
-    if site.method in METHODS and _is_logger(site):
+    if site.method in LOG_METHODS and _is_logger(site):
         place = 1 if site.method == "log" else 0
         _report(site, _line(site, place))
     elif site.called("syslog.syslog"):

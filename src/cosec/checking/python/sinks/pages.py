@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import ast
-import re
 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
-from cosec.checking.python.knowledge.words import words
+from cosec.checking.python.knowledge.pages import (
+    ENVIRONMENTS,
+    HARMLESS_CONTENT,
+    MARKUP,
+    MARKUP_NAMES,
+    RESPONSES,
+    TAG,
+    TEMPLATES,
+    TEXT_FRAMEWORKS,
+    UNESCAPED,
+)
 
 PATTERN = "py/cross-site-scripting"
-TEMPLATE_RULE = "py/template-without-escaping"
+TEMPLATE_PATTERN = "py/template-without-escaping"
 MESSAGE = "Untrusted text is put into a page without escaping"
 KINDS = frozenset({"remote", "parameter", "input", "download"})
-TEXT_FRAMEWORKS = frozenset({"flask", "quart", "bottle", "cherrypy", "wsgi"})
-"""Frameworks that send a text which a handler returns as HTML."""
-
-RESPONSES = words(
-    "Response make_response HttpResponse HTMLResponse StreamingHttpResponse HttpResponseBadRequest HttpResponseNotFound"
-    " HttpResponseForbidden HttpResponseServerError"
-)
-MARKUP = frozenset({"Markup", "mark_safe", "SafeString", "SafeText"})
-ENVIRONMENTS = frozenset(
-    {
-        "jinja2.Environment",
-        "jinja2.environment.Environment",
-        "jinja2.sandbox.SandboxedEnvironment",
-        "jinja2.sandbox.ImmutableSandboxedEnvironment",
-        "SandboxedEnvironment",
-        "jinja2.nativetypes.NativeEnvironment",
-        "jinja2.Environment.overlay",
-    }
-)
-TEMPLATES = frozenset({"jinja2.Template", "jinja2.environment.Template"})
-UNESCAPED = re.compile(r"\{\{[^}]*\|\s*safe\b|\{%-?\s*autoescape\s+(false|off)\b", re.IGNORECASE)
-HARMLESS_CONTENT = re.compile(
-    r"text/plain|json|text/csv|octet-stream|image/|application/pdf|text/event-stream", re.IGNORECASE
-)
-
-
-TAG = re.compile(
-    r"</?(a|b|i|p|div|span|h[1-6]|li|ul|ol|td|th|tr|table|html|body|script|img|strong|em|title|input|form|button|option|"
-    r"section|article|header|footer|blockquote|pre|code|label|svg|iframe|br|dt|dd|style|small)\b[^<]*>?",
-    re.IGNORECASE,
-)
-MARKUP_NAMES = re.compile(r"'\w*(html|markup|children|fragment|template|svg|xml|inner)\w*'", re.IGNORECASE)
-"""Parameters that are markup already."""
 
 
 class Pages:
@@ -222,19 +198,19 @@ def _environment(site: CallSite) -> None:
         if escape is None and any(name.startswith("**") for name in site.named):
             return
         if escape is None or (escape.exact and not any(escape.constants)):
-            site.analysis.report(TEMPLATE_RULE, site.node, "A template engine is made without automatic escaping")
+            site.analysis.report(TEMPLATE_PATTERN, site.node, "A template engine is made without automatic escaping")
     elif site.method == "select_autoescape":
         default = site.argument(None, "default_for_string", "default")
         enabled = site.argument(0, "enabled_extensions")
         empty = enabled is not None and any(not held.items() for held in enabled.holds)
         if empty and (default is None or default.constant is False):
-            site.analysis.report(TEMPLATE_RULE, site.node, "Automatic escaping is switched on for no template")
+            site.analysis.report(TEMPLATE_PATTERN, site.node, "Automatic escaping is switched on for no template")
 
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``environment.autoescape = False``."""
     if name == "autoescape" and isinstance(node, ast.Attribute) and value.exact and not any(value.constants):
-        analysis.report(TEMPLATE_RULE, node, "Automatic escaping is switched off")
+        analysis.report(TEMPLATE_PATTERN, node, "Automatic escaping is switched off")
 
 
 def _report(site: CallSite, text: Value | None) -> None:

@@ -1,23 +1,22 @@
 """py/regex-injection: untrusted text used as a regular expression."""
 
 from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.knowledge.sinks import PATTERNS
+from cosec.checking.python.sinks.rows import arguments, matching
 
 PATTERN = "py/regex-injection"
-FUNCTIONS = frozenset(
-    {"compile", "match", "fullmatch", "search", "findall", "finditer", "split", "sub", "subn", "template"}
-)
 KINDS = frozenset({"remote", "input", "parameter", "download"})
 
 
 def check(site: CallSite) -> None:
     """Look at one call."""
-    if (
-        site.method in FUNCTIONS
-        and (site.within("re.") or (site.within("regex.") and "regex" in site.analysis.program.imported))
-        and not site.receiver.flags & {"regex"}
-    ):
-        pattern = site.argument(0, "pattern")
-        if pattern is None or "regex" in pattern.flags:
+    row = matching(site, PATTERNS)
+    if row is None or "regex" in site.receiver.flags:
+        return
+    if not site.within("re.") and "regex" not in site.analysis.program.imported:
+        return
+    for pattern in arguments(site, row):
+        if "regex" in pattern.flags:
             return
         for taint in site.analysis.harmful(pattern, "regex", KINDS):
             site.analysis.report(PATTERN, site.node, "Untrusted text is used as a regular expression", taint.source)

@@ -19,14 +19,10 @@ from cosec.checking.python.engine.domain.values import (
     facts_for,
     join_all,
 )
+from cosec.checking.python.knowledge.cleaning import CHARACTER_TESTS, EXTERNAL_TEST, HARMLESS_PUNCTUATION
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 
-CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier"})
-EXTERNAL_TEST = re.compile(
-    r"^(is_|has_)?(valid|allowed|trusted|permitted)|^is_?(safe|within)|^(validate|check|verify|ensure)_"
-)
 SPLITS = ("split", ".parts", EACH)
-HARMLESS_PUNCTUATION = frozenset("_-. :@,+")
 REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
 

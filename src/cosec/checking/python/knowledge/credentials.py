@@ -1,0 +1,84 @@
+"""Credentials: the names they go by, what they look like, and the functions that take them."""
+
+import re
+
+from cosec.checking.python.knowledge.words import words
+
+PASSWORD = re.compile(
+    r"(^|_)(pass|passwd|password|passphrase|pwd|pswd|passcode|pin_code)\d?$|(^|_)db_?pass", re.IGNORECASE
+)
+"""Names of passwords."""
+
+KEY = re.compile(
+    r"(^|_)(secret|secret_?key|api_?key|apikey|auth_?key|access_?key|secret_?access_?key|private_?key|"
+    r"signing_?key|jwt_?secret|encryption_?key|client_?secret|token|auth_?token|access_?token|bearer|credentials?|hmac_?key|"
+    r"app_?key|webhook_?secret)$",
+    re.IGNORECASE,
+)
+"""Names of keys and tokens."""
+
+PLACEHOLDER = re.compile(
+    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
+    r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",
+    re.IGNORECASE,
+)
+"""Texts that stand in for a credential: ``<password>``, ``${TOKEN}``, a path, words."""
+
+UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
+"""Names of variables of the environment, which are no passwords."""
+
+URL_WITH_PASSWORD = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
+"""An address with a password in it."""
+
+DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
+"""A password in the settings of a connection."""
+
+CONNECTION_STRING = re.compile(
+    r"\b(server|host|user|uid|user id|dbname|database)\s*=.*\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)",
+    re.IGNORECASE,
+)
+"""Settings of a connection with a password among them."""
+
+TOKEN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\S|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{20,}|"
+    r"\bsk_live_\w{10,}|\bxox[abprs]-[\w-]{10,}"
+)
+"""Keys of services that are known by their form."""
+
+AUTHORIZATION = re.compile(r"^(bearer|basic|token)\s+[\w.+/=-]{6,}$", re.IGNORECASE)
+"""The value of an ``Authorization`` header."""
+
+HASH = re.compile(r"^[0-9a-f]{32,128}$|^\$2[aby]\$|^pbkdf2|^\$argon2", re.IGNORECASE)
+"""A hash of a password."""
+
+NO_CREDENTIALS = words(
+    "getpass add_argument Field Form Query Header Body input prompt option argument getenv get CharField"
+    " PasswordField StringField Column TextField label Label Entry setdefault print info debug warning error log"
+    " find_element fill locator click getattr hasattr check_password_hash generate_password_hash hashpw"
+    " HTTPException ValueError namedtuple url_for render_template"
+)
+"""Functions whose arguments name credentials without being any."""
+
+PASSWORD_THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
+"""Functions that take a password as their third argument."""
+
+PASSWORD_SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth"})
+"""Functions that take a password as their second argument."""
+
+KEYED: dict[str, int] = {
+    "jwt.encode": 1,
+    "jwt.decode": 1,
+    "jose.jwt.encode": 1,
+    "jose.jwt.decode": 1,
+    "hmac.new": 0,
+    "hmac.digest": 0,
+    "cryptography.fernet.Fernet": 0,
+    "Fernet": 0,
+    "itsdangerous.URLSafeSerializer": 0,
+    "itsdangerous.URLSafeTimedSerializer": 0,
+    "itsdangerous.TimestampSigner": 0,
+    "itsdangerous.Signer": 0,
+    "Crypto.Cipher.AES.new": 0,
+    "AES.new": 0,
+}
+"""Functions that take a key -> the place of that argument."""

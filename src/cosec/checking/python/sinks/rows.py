@@ -1,0 +1,31 @@
+"""Find the row of a table of sinks that a call fits, and the arguments that it names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.values import Value
+from cosec.checking.python.knowledge.sinks import Sink
+
+
+def matching(site: CallSite, rows: Iterable[Sink]) -> Sink | None:
+    """Return the first row that the call fits, else None."""
+    return next((row for row in rows if _fits(site, row)), None)
+
+
+def arguments(site: CallSite, row: Sink) -> list[Value]:
+    """Return the arguments that a row names, those only whose known letters look as it says."""
+    given = [site.argument(place, *row.keywords) for place in row.places]
+    return [value for value in given if value is not None and (row.text is None or row.text.search(value.letters()))]
+
+
+def _fits(site: CallSite, row: Sink) -> bool:
+    if site.names & row.functions:
+        return True
+    if site.method not in row.methods or (row.on_value and not site.is_method):
+        return False
+    if row.dotted and not isinstance(site.node.func, ast.Attribute):
+        return False
+    return not row.modules or site.within(*row.modules)
