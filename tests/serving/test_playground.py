@@ -130,6 +130,16 @@ def test_a_server_with_keys_tells_the_page_to_give_one(tiny_pair: PreparedPair, 
         run(page)
 
 
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_missing_browser_fails_in_ci_and_is_a_skip_elsewhere(
+    ci: str, outcome: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(outcome, match="no Chromium"), open_page(tmp_path):
+        pass
+
+
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     folder = files("cosec.serving") / "playground"
     for name in ("index.html", "playground.css", "playground.js"):
