@@ -40,7 +40,7 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
 MAX_USUAL_FUNCTION_LINES = 40
 """At least 95 of 100 functions are no longer."""
 
-USE_PRIVATE_NAMES = {"runtime", "training/alignment", "training/loop"}
+USE_PRIVATE_NAMES = {}
 HAVE_IMPORT_CYCLES: set[str] = set()
 LACK_DOCSTRINGS = {
     "checking",

@@ -13,10 +13,7 @@ from cosec.errors import SettingsError
 from cosec.models.description import cache_values_per_token
 from cosec.models.loading.load import ModelPair
 from cosec.models.vocabulary import shared_vocabulary
-from cosec.runtime.torch.cpu.packed_linear import pack_linears
-from cosec.runtime.torch.kv_cache.shared_prefix import attend_to_prefixes
-from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
-from cosec.runtime.torch.token_model import CachedModel
+from cosec.runtime import AdapterSwitch, TorchTokenModel, attach_adapter, prepare_for_decoding
 
 
 class PreparedPair:
@@ -45,8 +42,7 @@ class PreparedPair:
             self._switch = attach_adapter(base.model, pair.adapter.weights, pair.adapter.scales)
         for loaded in (pair.target, pair.security):
             if loaded is not None:
-                pack_linears(loaded.model)
-                attend_to_prefixes(loaded.model)
+                prepare_for_decoding(loaded.model)
 
     @property
     def shared_weights(self) -> bool:
@@ -77,9 +73,9 @@ class PreparedPair:
             total += values * one.model.dtype.itemsize
         return total
 
-    def target_model(self) -> CachedModel:
+    def target_model(self) -> TorchTokenModel:
         """The target over the vocabulary that both models share."""
-        return CachedModel(self.pair.target.model, self._vocabulary_size)
+        return TorchTokenModel(self.pair.target.model, self._vocabulary_size)
 
     def target_lane(self) -> TargetLane:
         """The target alone."""
@@ -95,7 +91,7 @@ class PreparedPair:
             raise SettingsError("There is no security model to run alone: name one with --security.")
         loaded = self.pair.target if self.pair.security is None else self.pair.security
         return TargetLane(
-            CachedModel(loaded.model, self._vocabulary_size, self._switch, "on" if self._switch else "off")
+            TorchTokenModel(loaded.model, self._vocabulary_size, self._switch, "on" if self._switch else "off")
         )
 
     def lanes(self, draft_length: int | Literal["auto"], *, base: bool = False) -> Lanes:
@@ -117,17 +113,17 @@ class PreparedPair:
         if security is None:
             weights = self.pair.target.model
             if draft_length in ("auto", 1):
-                return PairedLanes(CachedModel(weights, size, switch, "leading half"))
-            return TwoModelLanes(CachedModel(weights, size, switch, "on"), self.target_model(), "target")
+                return PairedLanes(TorchTokenModel(weights, size, switch, "leading half"))
+            return TwoModelLanes(TorchTokenModel(weights, size, switch, "on"), self.target_model(), "target")
         if switch is None and base:
             raise SettingsError(
                 f"This rule compares the security model with its own base, and {security.name!r} is a whole model: "
                 "give a LoRA adapter with --security, or choose --rule cosec or speculative."
             )
         if switch is None:
-            return TwoModelLanes(CachedModel(security.model, size), self.target_model())
+            return TwoModelLanes(TorchTokenModel(security.model, size), self.target_model())
         if base:
             return TwoModelLanes(
-                CachedModel(security.model, size, switch, "leading half"), self.target_model(), "trailing half"
+                TorchTokenModel(security.model, size, switch, "leading half"), self.target_model(), "trailing half"
             )
-        return TwoModelLanes(CachedModel(security.model, size, switch, "on"), self.target_model())
+        return TwoModelLanes(TorchTokenModel(security.model, size, switch, "on"), self.target_model())

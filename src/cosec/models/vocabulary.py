@@ -82,7 +82,8 @@ def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
 
 def _vocabulary_of(loaded: LoadedModel) -> Vocabulary:
     head = loaded.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    width = loaded.model.config.vocab_size if head is None else head.weight.shape[0]
+    # A head that was packed for decoding has no weight that could be looked at.
+    width = getattr(head, "out_features", loaded.model.config.vocab_size)
     return Vocabulary(name=loaded.name, folder=loaded.path, tokenizer=loaded.tokenizer, head_width=width)
 
 

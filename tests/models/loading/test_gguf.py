@@ -110,3 +110,16 @@ def test_conversion_draws_nothing_on_the_terminal(gguf_file: Path, capfd: pytest
     capfd.readouterr()
     load_model(str(gguf_file))
     assert capfd.readouterr() == ("", "")
+
+
+def test_code_beside_the_file_is_never_run(gguf_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers asks whether to run the code of a tokenizer that names some, and runs it after a yes."""
+    (gguf_file.parent / "tokenizer_config.json").write_text(
+        json.dumps({"auto_map": {"AutoTokenizer": ["code.Tokenizer", "code.Tokenizer"]}})
+    )
+    marker = gguf_file.parent / "it_ran"
+    (gguf_file.parent / "code.py").write_text(f"open({str(marker)!r}, 'w')\nclass Tokenizer: pass\n")
+    monkeypatch.setattr("builtins.input", lambda *prompt: "y")
+    with pytest.raises(ModelError, match="names code to run: then move it"):
+        load_model(str(gguf_file))
+    assert not marker.exists()

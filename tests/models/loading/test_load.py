@@ -313,3 +313,24 @@ def test_the_embedded_model_loads_quickly_and_maps_its_weights() -> None:
     seconds, peak_kib = finished.stdout.split()
     assert float(seconds) < 12, f"processor seconds; {time.monotonic() - started:.1f} s on the clock"
     assert int(peak_kib) < (513 + 500) * 1024, "weights of 513 MiB must be held once"
+
+
+def test_a_model_that_attends_to_a_window_is_refused_before_weights_are_loaded(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windowed = save_tiny("llama", tmp_path / "windowed")
+    edit_json(windowed / "config.json", model_type="mistral", architectures=["MistralForCausalLM"], sliding_window=16)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr(loading, "read_weights", refuse)
+    for target, security in ((windowed, base), (base, windowed), (windowed, "none")):
+        with pytest.raises(UnknownArchitecture, match="windowed' attends to its latest 16 tokens only"):
+            load_pair(str(target), str(security))
+
+
+def test_a_model_that_attends_to_a_window_may_be_a_teacher(tmp_path: Path) -> None:
+    windowed = save_tiny("llama", tmp_path / "windowed")
+    edit_json(windowed / "config.json", model_type="mistral", architectures=["MistralForCausalLM"], sliding_window=16)
+    assert load_model(str(windowed)).model.config.sliding_window == 16

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from cosec.errors import AdapterError
 from cosec.runtime.torch.lora_rows import LoraRows, attach_adapter
-from cosec.runtime.torch.token_model import CachedModel
+from cosec.runtime.torch.token_model import TorchTokenModel
 from tests.models.lora import adapter_weights, attached, peft_model
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_model
 
@@ -51,7 +51,7 @@ def test_attaching_alone_changes_no_bit(architecture: str) -> None:
 def test_the_leading_half_of_a_cached_batch_is_the_security_model(architecture: str) -> None:
     model, switch, merged = attached(architecture)
     prompts = [[1, 2, 3, 4], [5], [6, 7]]
-    paired = CachedModel(model, VOCABULARY_SIZE, switch, "leading half").prefill([*prompts, *prompts])
+    paired = TorchTokenModel(model, VOCABULARY_SIZE, switch, "leading half").prefill([*prompts, *prompts])
     fed = torch.tensor([[8, 9]] * 6)
     both = paired.advance(fed)
     for half, oracle in enumerate((merged, tiny_model(architecture))):
@@ -69,15 +69,15 @@ def test_the_leading_half_of_a_cached_batch_is_the_security_model(architecture: 
 
 def test_the_switch_is_off_again_after_a_forward_that_failed() -> None:
     model, switch, _ = attached("llama")
-    batch = CachedModel(model, VOCABULARY_SIZE, switch, "on").prefill([[1]])
+    batch = TorchTokenModel(model, VOCABULARY_SIZE, switch, "on").prefill([[1]])
     with pytest.raises(IndexError):
         batch.advance(torch.tensor([[VOCABULARY_SIZE + 1]]))
     assert switch.rows == 0
 
 
 def test_an_adapter_needs_a_switch() -> None:
-    with pytest.raises(ValueError, match="no adapter is attached"):
-        CachedModel(tiny_model(), VOCABULARY_SIZE, None, "on")
+    with pytest.raises(ValueError, match="needs an attached adapter"):
+        TorchTokenModel(tiny_model(), VOCABULARY_SIZE, None, "on")
 
 
 def test_the_weights_are_held_once() -> None:
@@ -107,5 +107,18 @@ def test_the_update_takes_the_weights_own_precision() -> None:
 
 def test_a_second_adapter_on_the_same_weights_is_refused() -> None:
     model, _, _ = attached("llama")
-    with pytest.raises(AdapterError, match="carry an adapter already"):
+    with pytest.raises(AdapterError, match="carry another adapter already"):
         attach_adapter(model, *adapter_weights(peft_model("llama")))
+
+
+def test_attaching_the_same_adapter_again_gives_its_switch() -> None:
+    model, adapter = tiny_model("llama"), adapter_weights(peft_model("llama"))
+    assert attach_adapter(model, *adapter) is attach_adapter(model, *adapter)
+
+
+def test_an_adapter_that_cannot_be_attached_changes_nothing() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    weights = {f"{name}.lora_{side}": torch.ones(4, 4) for name in "01" for side in "AB"}
+    with pytest.raises(AdapterError, match="'1'"):
+        attach_adapter(model, weights, {"0": 1.0, "1": 1.0})
+    assert type(model[0]) is nn.Linear

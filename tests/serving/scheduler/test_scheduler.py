@@ -17,7 +17,7 @@ import torch
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.runtime.torch.kv_cache.shared_prefix import SharedPrefix
-from cosec.runtime.torch.token_model import CachedModel
+from cosec.runtime.torch.token_model import TorchTokenModel
 from cosec.serving.scheduler import scheduler
 from cosec.serving.scheduler.batches import Batches
 from cosec.serving.scheduler.fair_queue import FairQueue
@@ -292,13 +292,13 @@ def test_who_is_alone_gets_the_first_token_from_the_pass_that_reads_the_prompt(
     tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passes: list[int] = []
-    forward = CachedModel._forward
+    forward = TorchTokenModel._forward
 
-    def noted(self: CachedModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+    def noted(self: TorchTokenModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         passes.append(tokens.shape[1])
         return forward(self, module, tokens, *args, **kwargs)
 
-    monkeypatch.setattr(CachedModel, "_forward", noted)
+    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
     with serving(tiny_pair) as running:
         read = len(tiny_pair.tokenizer("x = [1, 2, 3]").input_ids)
         assert post(running, prompt="x = [1, 2, 3]", max_tokens=4).status_code == 200

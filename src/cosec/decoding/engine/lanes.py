@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cosec.runtime import TokenModel
+
 Propose = Callable[[Float[Tensor, "rows vocab"], int], Int[Tensor, "rows"]]
 """Chooses the proposals from the security model's raw log-probabilities at the given index of the draft."""
 
@@ -43,44 +45,6 @@ class Scores:
 
     target_seconds: float = 0.0
     """Wall time of the target's pass over the k tokens."""
-
-
-@runtime_checkable
-class TokenModel(Protocol):
-    """A language model over a batch of rows that remember what they were fed."""
-
-    @property
-    def row_count(self) -> int:
-        """Rows in the running batch."""
-        ...
-
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> TokenModel:
-        """A new batch with one row per prompt, fed with it."""
-        ...
-
-    def advance(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows new vocab"]:
-        """Feed tokens to every row; the logits after each."""
-        ...
-
-    def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of each row, all from the latest advances."""
-        ...
-
-    def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; a row may be named several times."""
-        ...
-
-    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
-        """Feed the same tokens to every row; nothing is scored. ``later``: with what is fed next."""
-        ...
-
-    def join(self, newcomers: Sequence[Any]) -> None:
-        """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
-        ...
-
-    def fork(self, kept: int) -> TokenModel:
-        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
-        ...
 
 
 @runtime_checkable

@@ -75,8 +75,9 @@ def _corruption_named(gguf: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise ModelError(
-            f"{gguf} could not be converted ({first_line(error)}); it is corrupt or of an architecture that "
-            "transformers does not read from GGUF."
+            f"{gguf} could not be converted ({first_line(error)}); it is corrupt, of an architecture that "
+            "transformers does not read from GGUF, or beside a tokenizer_config.json that names code to run: then "
+            "move it to a folder of its own."
         ) from error
 
 
@@ -104,12 +105,12 @@ def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]
 
     # transformers draws this one progress bar whatever its settings say.
     with contextlib.redirect_stderr(io.StringIO()), _corruption_named(gguf):
-        tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+        read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
         entries = {key: value for key, value in read.to_dict().items() if key not in UNWANTED_CONFIG}
         automatic: Any = AutoModelForCausalLM
         with torch.device("meta"):
-            outline: Any = automatic.from_config(type(read)(**entries), dtype=torch.float32)
+            outline: Any = automatic.from_config(type(read)(**entries), dtype=torch.float32, trust_remote_code=False)
         outline.tie_weights()
         outline.config.architectures = [type(outline).__name__]
         outline.config.dtype = torch.float32

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from cosec.errors import AdapterError, ModelNotFound, UnsafeCheckpoint
 from cosec.models.adapters import Adapter, check_fits, is_adapter, merge_adapter, read_adapter
+from cosec.models.attention_window import require_full_attention
 from cosec.models.families import Family, family_of
 from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading.bundled import bundled_folder, shipped_adapter
 from cosec.models.loading.checks import PICKLE_SUFFIXES, check_checkpoint, pickle_refusal, read_config
 from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.hub import HUB_NAME, download
-from cosec.models.loading.reading import context_length, read_tokenizer, read_weights, stop_token_ids
+from cosec.models.loading.reading import context_length, read_architecture, read_tokenizer, read_weights, stop_token_ids
 from cosec.models.loading.store import cache_root
 
 if TYPE_CHECKING:
@@ -116,11 +117,13 @@ def load_pair(
 
     Raises:
         ModelError: If one of them cannot be found, read or trusted.
+        UnknownArchitecture: If one of them attends to a window of tokens only.
         AdapterError: If an adapter is corrupt, or of a base that is not there.
     """
     # Everything that can fail quickly fails before weights are loaded.
     target_folder = resolve_model(target)
     security_folder = resolve_security(target, security)
+    _require_full_attention(target, target_folder)
     if security_folder is not None and is_adapter(security_folder):
         adapter = read_adapter(security_folder)
         if belongs_to(adapter, target, target_folder):
@@ -131,13 +134,22 @@ def load_pair(
             base_folder = resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
+        _require_full_attention(_name_of_base(adapter), base_folder)
         loaded = _load(target, target_folder, dtype, device_map)
         base = _load(_name_of_base(adapter), base_folder, dtype, device_map)
         check_fits(adapter, base.model, base.name)
         return ModelPair(target=loaded, security=base, adapter=adapter)
+    if security_folder is not None:
+        _require_full_attention(security, security_folder)
     loaded = _load(target, target_folder, dtype, device_map)
     other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
     return ModelPair(target=loaded, security=other, adapter=None)
+
+
+def _require_full_attention(name: str, folder: Path) -> None:
+    """Refuse a model that cannot be co-decoded; the base of an adapter to be merged is checked when it decodes."""
+    if not is_adapter(folder):
+        require_full_attention(read_architecture(name, folder), repr(name))
 
 
 def belongs_to(adapter: Adapter, name: str, folder: Path) -> bool:

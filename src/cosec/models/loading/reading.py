@@ -15,7 +15,7 @@ from cosec.models.loading.quietness import quiet_transformers
 if TYPE_CHECKING:
     import torch
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions", "n_ctx")
@@ -32,16 +32,13 @@ def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None)
     """
     suit_memory_to_decoding()
     chosen = choose_dtype(dtype, device_map)
-    from transformers.models.auto.configuration_auto import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
+    config = read_architecture(name, folder)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise UnknownArchitecture(f"{name!r} is a {config.model_type!r} model, which does not predict next tokens.")
     with quiet_transformers():
         try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-                raise UnknownArchitecture(
-                    f"{name!r} is a {config.model_type!r} model, which does not predict next tokens."
-                )
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
@@ -66,6 +63,24 @@ def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None)
     return model
 
 
+def read_architecture(name: str, folder: Path) -> PreTrainedConfig:
+    """Read the configuration of a model folder, with the defaults of its architecture filled in.
+
+    Raises:
+        ModelError: If transformers does not know the architecture, or cannot read the configuration.
+    """
+    from transformers.models.auto.configuration_auto import AutoConfig
+
+    with quiet_transformers():
+        try:
+            config: PreTrainedConfig = AutoConfig.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=True
+            )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{name!r} ({folder}) could not be loaded: {first_line(error)}") from error
+    return config
+
+
 def read_outline(name: str, folder: Path) -> nn.Module:
     """Build the model of a folder without weights: its modules and their shapes on the device ``meta``.
 
@@ -73,12 +88,11 @@ def read_outline(name: str, folder: Path) -> nn.Module:
         ModelError: If transformers cannot build it.
     """
     import torch
-    from transformers.models.auto.configuration_auto import AutoConfig
     from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
+    config = read_architecture(name, folder)
     with quiet_transformers(), torch.device("meta"):
         try:
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
             outline: nn.Module = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                 config, trust_remote_code=False
             )

@@ -1,4 +1,4 @@
-"""A transformers model as a batch of rows that are fed tokens and answer with logits.
+"""A transformers model as a ``TokenModel``: a batch of rows with a key-value cache, some of them through an adapter.
 
 Axes: rows = sequences, new = tokens fed by one call, vocab = entries that both models of a pair share.
 """
@@ -15,71 +15,70 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from cosec.errors import ModelError
-from cosec.runtime.torch.kv_cache.cache import ForwardInputs, KeyValueCache
-from cosec.runtime.torch.kv_cache.shared_prefix import ATTENTION
+from cosec.models.attention_window import drop_idle_window, require_full_attention
+from cosec.runtime.torch.kv_cache import ForwardInputs, KeyValueCache, reads_prefixes
 from cosec.runtime.torch.lora_rows import AdapterSwitch
 
 AdapterUse = Literal["off", "on", "leading half"]
+"""Which rows of a batch an attached adapter acts on."""
 
 
 @dataclass(slots=True)
-class CachedModel:
+class TorchTokenModel:
     """A model, its cache, and which of its rows go through the adapter.
 
-    With ``adapter="leading half"`` the batch is [security rows, target rows] over shared weights: the prompts given
-    to ``prefill`` must then be the same list twice.
+    With ``adapter="leading half"`` the batch is [security rows, target rows] over shared weights. The prompts given to
+    ``prefill`` must then be the same list twice.
     """
 
     model: PreTrainedModel
     """The weights; never changed."""
 
     vocabulary_size: int
-    """Logits are cut to this many entries."""
+    """Number of logits that are returned; a model's further logits belong to no token."""
 
     switch: AdapterSwitch | None = None
-    """The adapter's switch when one is attached to the weights."""
+    """The switch of the adapter that is attached to the weights; None without one."""
 
     adapter: AdapterUse = "off"
     """Which rows the adapter acts on."""
 
     cache: KeyValueCache | None = None
-    """What the rows were fed; None before ``prefill``."""
+    """Keys and values of what the rows were fed; None before ``prefill``."""
 
     unfed: tuple[int, ...] = ()
-    """Tokens of every row that still wait to be fed."""
+    """Tokens that every row is still to be fed, with its next ones."""
 
     def __post_init__(self) -> None:
+        """Check that the adapter and the model's attention can be used.
+
+        Raises:
+            UnknownArchitecture: If some layer attends to a window of tokens only.
+        """
         if self.adapter != "off" and self.switch is None:
-            raise ValueError("an adapter's rows were asked for but no adapter is attached")
-        kinds = set(getattr(self.model.config, "layer_types", None) or ["full_attention"])
-        if kinds != {"full_attention"}:
-            raise ModelError(
-                f"{type(self.model).__name__} has layers of the kinds {sorted(kinds)}; co-decoding rolls "
-                "back key-value caches and supports full attention only. "
-                "Choose a model of one of the families in `cosec models list`."
-            )
+            raise ValueError(f"adapter={self.adapter!r} needs an attached adapter")
+        require_full_attention(self.model.config, type(self.model).__name__)
+        drop_idle_window(self.model.config)
 
     @property
     def row_count(self) -> int:
-        """Rows in the running batch."""
+        """Number of rows in the batch; 0 before ``prefill``."""
         return 0 if self.cache is None else self.cache.rows
 
     @torch.inference_mode()
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> CachedModel:
-        """A new batch with one row per prompt, each fed alone so that no prompt depends on another."""
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> TorchTokenModel:
+        """Start a batch with one row for each prompt; each prompt is fed alone, so that none depends on another."""
         half = self.adapter == "leading half"
         distinct = prompts[: len(prompts) // 2] if half else prompts
         parts = [self._prefilled(prompt, rows=2 if half else 1) for prompt in distinct]
         cache = KeyValueCache.joined(parts)
         if half and len(parts) > 1:
             cache.select([*range(0, len(prompts), 2), *range(1, len(prompts), 2)])
-        return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+        return TorchTokenModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
 
     def _prefilled(self, prompt: Sequence[int], rows: int) -> KeyValueCache:
-        shares = self.model.config._attn_implementation == ATTENTION
         layers = self.model.config.num_hidden_layers
-        cache = KeyValueCache(layers, rows, self.model.device, shares_prefixes=shares)
+        cache = KeyValueCache(layers, rows, self.model.device, shares_prefixes=reads_prefixes(self.model))
         if prompt:
             tokens = torch.tensor(list(prompt), device=self.model.device).expand(rows, -1)
             self._forward(self.model.base_model, tokens, cache, prompt)
@@ -87,7 +86,7 @@ class CachedModel:
 
     @torch.inference_mode()
     def advance(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows new vocab"]:
-        """Feed tokens to every row; float32 logits after each of them."""
+        """Feed tokens to every row; the float32 logits after each of them, on the model's device."""
         assert self.cache is not None, "prefill first"
         tokens, asked, scored = tokens.to(self.model.device), tokens.shape[1], {}
         waiting, self.unfed = self.unfed, ()
@@ -103,7 +102,7 @@ class CachedModel:
         self.cache.rollback(dropped)
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; a row may be named several times."""
+        """Keep these rows, in this order; a row that is named several times is copied."""
         assert self.cache is not None, "prefill first"
         self.feed(())
         with torch.inference_mode():
@@ -111,7 +110,7 @@ class CachedModel:
 
     @torch.inference_mode()
     def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
-        """Feed the same tokens to every row; nothing is scored. ``later``: in one pass with what is fed next."""
+        """Feed the same tokens to every row without scoring them; ``later``: in one pass with the next ones."""
         assert self.cache is not None, "prefill first"
         token_ids, self.unfed = (*self.unfed, *token_ids), ()
         if later:
@@ -120,39 +119,50 @@ class CachedModel:
             tokens = torch.tensor(list(token_ids), device=self.model.device).expand(self.cache.rows, -1)
             self._forward(self.model.base_model, tokens, self.cache, token_ids)
 
-    def join(self, newcomers: Sequence[CachedModel]) -> None:
-        """Take in the rows of other batches of this model, in order, after its own; the others are used up."""
+    def join(self, newcomers: Sequence[TorchTokenModel]) -> None:
+        """Append the rows of other batches of this model, in order; the others are used up."""
         for one in (self, *newcomers):
             one.feed(())
         parts = [one.cache for one in (self, *newcomers) if one.cache is not None]
         with torch.inference_mode():
             self.cache = KeyValueCache.joined(parts)
 
-    def fork(self, kept: int) -> CachedModel:
-        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
+    def fork(self, kept: int) -> TorchTokenModel:
+        """Copy the batch as it was after the first ``kept`` tokens of each row."""
         assert self.cache is not None, "prefill first"
         self.feed(())
         with torch.inference_mode():
             cache = self.cache.prefix(kept)
-        return CachedModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+        return TorchTokenModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
 
     def _forward(
         self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache, alike: Sequence[int] = (), **scored: int
     ) -> Any:
-        """Run the model; all rows get the same tokens where the first of them are ``alike``."""
+        """Run the model on new tokens.
+
+        Args:
+            module: The model, or its body where nothing is scored.
+            tokens: Shape (rows, new).
+            cache: Extended by the new tokens.
+            alike: The first tokens, where every row is fed the same ones.
+            **scored: Further arguments of the model's forward.
+        """
         rows = tokens.shape[0]
         inputs = cache.extend(tokens.shape[1], alike)
         longest = getattr(self.model.config, "max_position_embeddings", None)
         if longest is not None:
-            # A draft may reach past the context of a row that ends inside it; those scores are dropped.
+            # A draft may go past the context for a row that ends inside the draft; those scores are not used.
             inputs = replace(inputs, position_ids=inputs.position_ids.clamp(max=longest - 1))
         if self.switch is None:
-            return _run(module, tokens, inputs, **scored)
-        self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]
-        try:
-            return _run(module, tokens, inputs, **scored)
-        finally:
-            self.switch.rows = 0
+            outputs = _run(module, tokens, inputs, **scored)
+        else:
+            self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]
+            try:
+                outputs = _run(module, tokens, inputs, **scored)
+            finally:
+                self.switch.rows = 0
+        cache.check_filled()
+        return outputs
 
 
 def _scores_a_part(model: PreTrainedModel) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cosec.decoding.engine.lanes import TokenModel
+from cosec.runtime import TokenModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

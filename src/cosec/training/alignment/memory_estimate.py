@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from cosec.runtime.torch.internals import attention_of
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.loop.sharding import decoder_layers
 from cosec.training.losses.fused_distillation import TABLE_BYTES
@@ -91,7 +92,7 @@ def _activations(config: Any, settings: AlignmentSettings) -> int:
     feed_forward = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * hidden
     # Inputs of both branches and norms, queries, keys, values and their mix; gate, up and their product.
     layer = tokens * (9 * hidden + 3 * feed_forward)
-    if getattr(config, "_attn_implementation", "") == "eager":
+    if attention_of(config) == "eager":
         layer += 2 * tokens * tokens * config.num_attention_heads
     if settings.gradient_checkpointing:
         return int(layers * tokens * hidden + layer)

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
+from cosec.runtime.torch.internals import onednn_product
+
 
 class FastLinear(nn.Linear):
     """A linear map whose products run on oneDNN where that is possible; parameters and names are ``nn.Linear``'s."""
@@ -46,7 +48,7 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias: [out].
     """
     if _suits(rows, weight) and products_work():
-        return _multiply(rows, weight, bias)
+        return onednn_product(rows, weight, bias)
     return linear(rows, weight, bias)
 
 
@@ -56,7 +58,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(hidden, weight)
-        return _multiply(hidden, weight, bias)
+        return onednn_product(hidden, weight, bias)
 
     @staticmethod
     @once_differentiable
@@ -65,19 +67,14 @@ class _Product(torch.autograd.Function):
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad
         rows = upstream.reshape(-1, upstream.shape[-1])
         return (
-            _multiply(upstream, weight.t(), None) if needs_hidden else None,
-            _multiply(rows.t(), hidden.reshape(-1, hidden.shape[-1]).t(), None) if needs_weight else None,
+            onednn_product(upstream, weight.t(), None) if needs_hidden else None,
+            onednn_product(rows.t(), hidden.reshape(-1, hidden.shape[-1]).t(), None) if needs_weight else None,
             rows.sum(0) if needs_bias else None,
         )
 
 
 def _suits(hidden: Tensor, weight: Tensor) -> bool:
     return hidden.device.type == "cpu" and hidden.dtype == weight.dtype == torch.float32 and hidden.numel() > 0
-
-
-def _multiply(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, weight, bias, "none", [], "")
-    return result
 
 
 @cache
@@ -87,7 +84,7 @@ def products_work() -> bool:
         hidden, weight = torch.linspace(-1, 1, 3 * 24).view(3, 24), torch.linspace(-2, 3, 40 * 24).view(40, 24)
         with torch.no_grad():
             return all(
-                torch.allclose(_multiply(hidden, each, None), hidden @ each.t(), atol=1e-4)
+                torch.allclose(onednn_product(hidden, each, None), hidden @ each.t(), atol=1e-4)
                 for each in (weight, weight.t().contiguous().t())
             )
     except (AttributeError, RuntimeError):

@@ -4,10 +4,25 @@ import pytest
 import torch
 from torch import nn
 
-from cosec.runtime.torch.cpu.packed_linear import PackedLinear, _width, pack_linears, packing_works
+from cosec.runtime.torch.cpu.packed_linear import PackedLinear, _padded_width, pack_linears, packing_works
 from cosec.runtime.torch.lora_rows import LoraRows, attach_adapter
 
 pytestmark = pytest.mark.skipif(not packing_works(), reason="this torch build packs no weights")
+
+
+def test_trying_whether_packing_works_uses_up_no_random_numbers() -> None:
+    packing_works.cache_clear()
+    before = torch.get_rng_state()
+    assert packing_works()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_packing_again_changes_nothing() -> None:
+    model = nn.Sequential(nn.Linear(48, 192))
+    assert pack_linears(model) == 1
+    packed = model[0]
+    assert pack_linears(model) == 0
+    assert model[0] is packed
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -41,7 +56,7 @@ def test_a_map_beside_it_shares_the_product(outputs: int, more: int, bias: bool)
 
 @pytest.mark.parametrize("outputs", range(1, 400, 9))
 def test_a_packed_map_has_a_whole_number_of_pairs_of_blocks_and_little_more_than_its_outputs(outputs: int) -> None:
-    width = _width(outputs)
+    width = _padded_width(outputs)
     assert -(-width // 64) % 2 == 0
     assert outputs <= width < outputs + 64 + 16
 

@@ -8,26 +8,26 @@ import pytest
 import torch
 
 from cosec.runtime.torch.kv_cache.shared_prefix import ATTENTION, SharedPrefix, attend_to_prefixes
-from cosec.runtime.torch.token_model import CachedModel
+from cosec.runtime.torch.token_model import TorchTokenModel
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_model
 
 PROMPTS = [[3, 1, 4, 1, 5, 9], [2, 7], [6, 6, 6, 8]]
 SAMPLES = [0, 0, 0, 1, 1, 2, 2, 2]
 
 
-def batch(architecture: str, *, sharing: bool, prompts: list[list[int]] | None = None) -> CachedModel:
+def batch(architecture: str, *, sharing: bool, prompts: list[list[int]] | None = None) -> TorchTokenModel:
     model = tiny_model(architecture)
     if sharing:
         assert attend_to_prefixes(model)
-    return CachedModel(model, VOCABULARY_SIZE).prefill(prompts or PROMPTS)
+    return TorchTokenModel(model, VOCABULARY_SIZE).prefill(prompts or PROMPTS)
 
 
-def shared(model: CachedModel) -> bool:
+def shared(model: TorchTokenModel) -> bool:
     assert model.cache is not None
     return model.cache._prefix is not None
 
 
-def prefix_of(model: CachedModel) -> SharedPrefix:
+def prefix_of(model: TorchTokenModel) -> SharedPrefix:
     assert model.cache is not None
     assert model.cache._prefix is not None
     return model.cache._prefix
@@ -176,6 +176,6 @@ def test_an_attention_of_its_own_is_left_alone() -> None:
     model = tiny_model("codegen")
     assert not attend_to_prefixes(model)
     assert model.config._attn_implementation != ATTENTION
-    rows = CachedModel(model, VOCABULARY_SIZE).prefill(PROMPTS)
+    rows = TorchTokenModel(model, VOCABULARY_SIZE).prefill(PROMPTS)
     rows.select(SAMPLES)
     assert not shared(rows)

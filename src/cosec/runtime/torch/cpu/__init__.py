@@ -1,1 +1,1 @@
-"""CPU paths of the PyTorch runtime: packed weights and the memory of the process."""
+"""Fast paths of the PyTorch runtime on a CPU: packed weights, and the memory of weights that packing replaces."""

@@ -1,7 +1,7 @@
-"""Hand back the memory of weights that were read from a mapped file and are not needed for now.
+"""Release the memory of weights that were read from a mapped file and are not needed for now.
 
-Loading maps safetensors files; every weight that was touched once stays resident, a second copy beside the packed
-one. Dropping the pages of a file mapping loses nothing: whoever reads them again gets them from the file. Linux only;
+Loading maps safetensors files into memory. Every weight that was read stays resident, a second copy beside the packed
+one. Dropping the pages of a file mapping loses nothing: the next read brings them back from the file. Linux only;
 elsewhere nothing happens.
 """
 
@@ -17,7 +17,10 @@ _DROP = getattr(mmap, "MADV_DONTNEED", None)
 
 
 def mapped_ranges(suffix: str = ".safetensors") -> list[tuple[int, int]]:
-    """Address ranges (start, end) of this process that are mapped from files with this suffix."""
+    """Address ranges (start, end) that this process maps from files whose names end with a suffix.
+
+    Empty where the system has no ``/proc``.
+    """
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:
@@ -27,7 +30,12 @@ def mapped_ranges(suffix: str = ".safetensors") -> list[tuple[int, int]]:
 
 
 def drop_pages(tensor: Tensor, ranges: list[tuple[int, int]]) -> None:
-    """Let go of the whole pages under ``tensor`` if they are mapped from a file."""
+    """Release the whole pages of a tensor's memory, if they are mapped from a file.
+
+    Args:
+        tensor: Its values stay readable.
+        ranges: Result of ``mapped_ranges``.
+    """
     page = mmap.PAGESIZE
     start = -(-tensor.data_ptr() // page) * page
     end = (tensor.data_ptr() + tensor.nbytes) // page * page

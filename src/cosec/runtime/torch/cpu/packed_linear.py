@@ -1,9 +1,8 @@
-"""Linear maps packed for decoding on a processor: the same products, with weights laid out for a few rows at a time.
+"""Linear maps packed for decoding on a CPU: the same products from weights laid out for few rows at a time.
 
-torch multiplies float32 matrices on a processor with MKL, which repacks the whole weight matrix on every call with
-two to fifty rows: a step over two rows then costs about twice a step over one. oneDNN, which torch ships as well,
-takes weights that were packed once. ``torch.compile`` uses the same operators; they are private to torch, so their
-presence and result are checked before use.
+torch multiplies float32 matrices on a CPU with MKL, which repacks the whole weight on every call with 2 to 50 rows.
+A step over two rows then costs about twice as much as a step over one. oneDNN, which ships with torch, takes weights
+that were packed once. See ``docs/decisions/0006-packed-weights-on-a-processor.md``.
 """
 
 from __future__ import annotations
@@ -11,52 +10,56 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own habit
+import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
 from cosec.models.loading.host_memory import give_back_free_memory
 from cosec.runtime.torch.cpu.mapped_pages import drop_pages, mapped_ranges
+from cosec.runtime.torch.internals import onednn_product, pack_weight
 from cosec.runtime.torch.lora_rows import LoraRows
 
 _ROWS = 256
-"""Row count the layout is chosen for; measured best of 1, 8, 32, 64 and 256 for one row as well as for fifty."""
+"""Row count that the layout is chosen for: of 1, 8, 32, 64 and 256 the fastest for one row as well as for fifty."""
 _BLOCK, _VECTOR = 64, 16
-"""Outputs that oneDNN computes together, and numbers in a vector register."""
+"""Number of outputs that oneDNN computes together, and of values in a vector register."""
 
 
 class PackedLinear(nn.Module):
-    """A frozen linear map with packed weights; for inference only."""
+    """A frozen float32 linear map with packed weights, for inference on a CPU."""
 
     def __init__(self, base: nn.Linear, beside: Tensor | None = None) -> None:
         """Pack a map.
 
         Args:
             base: The map.
-            beside: Another map of the same input, shape (more, in_features), for one product with both.
+            beside: Weight of a second map of the same input, shape (more, in); one product then computes both.
         """
         super().__init__()
         weight = base.weight.detach() if beside is None else torch.cat([base.weight.detach(), beside])
         self.in_features, self.out_features = base.in_features, len(weight)
-        width = _width(self.out_features)
-        self._padded = width > self.out_features
-        if self._padded:
+        width = _padded_width(self.out_features)
+        self._is_padded = width > self.out_features
+        if self._is_padded:
             weight = F.pad(weight, (0, 0, 0, width - self.out_features))
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        self._packed = pack_weight(weight, _ROWS)
         bias = base.bias
         self.bias = bias if bias is None else F.pad(bias.detach(), (0, width - base.out_features))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Apply the map; ``hidden`` is (…, in_features). The outputs of ``beside`` come after the base's."""
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, self._packed, self.bias, "none", [], "")
-        return product[..., : self.out_features] if self._padded else product
+        """Apply the map to inputs of shape (…, in).
+
+        Returns:
+            Shape (…, out), or (…, out + more) with the outputs of ``beside`` after those of the base.
+        """
+        product = onednn_product(hidden, self._packed, self.bias)
+        return product[..., : self.out_features] if self._is_padded else product
 
 
-def _width(outputs: int) -> int:
-    """How many outputs a packed map has, zeros after its own included.
+def _padded_width(outputs: int) -> int:
+    """Number of outputs of a packed map, including zeros after its own.
 
-    oneDNN hands its threads blocks of outputs. Where two threads have an odd number of blocks to share and 43 rows or
-    more, it divides the rows instead: each thread reads all weights, and where the two do not keep step, so does the
-    memory. The beginning of one more block costs less.
+    oneDNN gives its threads blocks of outputs. With an odd number of blocks for two threads and 43 rows or more, it
+    divides the rows instead, so that each thread reads all weights. Beginning one more block costs less.
     """
     blocks = -(-outputs // _BLOCK)
     return outputs if blocks % 2 == 0 else blocks * _BLOCK + _VECTOR
@@ -64,20 +67,31 @@ def _width(outputs: int) -> int:
 
 @cache
 def packing_works() -> bool:
-    """Whether this torch build packs weights and multiplies with them correctly."""
+    """Whether this build of torch packs weights and multiplies with them correctly.
+
+    Where it does not, models keep their plain linear maps. torch's global random numbers are left alone.
+    """
     try:
-        base = nn.Linear(24, 40)
-        hidden = torch.randn(3, 24)
+        base = nn.Linear(24, 40, device="meta").to_empty(device="cpu")
         with torch.inference_mode():
+            for values, start in ((base.weight, -1.0), (base.bias, 2.0)):
+                values.copy_(torch.linspace(start, 1.5, values.numel()).view(values.shape))
+            hidden = torch.linspace(-2, 3, 3 * 24).view(3, 24)
             return torch.allclose(PackedLinear(base)(hidden), base(hidden), atol=1e-4)
     except (AttributeError, RuntimeError):
         return False
 
 
 def pack_linears(model: nn.Module) -> int:
-    """Replace every float32 linear map on the processor by a packed one; the number replaced.
+    """Replace every plain float32 linear map on the CPU by a packed one; maps that are packed already stay.
 
-    The model then serves inference only: its weights can be neither trained nor saved any more.
+    Afterwards the model is for inference only: its weights can be neither trained nor saved.
+
+    Args:
+        model: Changed in place.
+
+    Returns:
+        The number of maps replaced; 0 where packing does not work.
     """
     if not packing_works():
         return 0
@@ -90,5 +104,5 @@ def pack_linears(model: nn.Module) -> int:
                 drop_pages(child.weight, ranges)
                 replaced += 1
     if replaced:
-        give_back_free_memory()  # what was put together to be packed
+        give_back_free_memory()  # copies that were padded or concatenated before they were packed
     return replaced

@@ -1,11 +1,13 @@
 """A key-value cache whose rows can be rolled back, dropped and duplicated independently.
 
-All rows share one axis of *slots*, and what is fed goes into the last slots of every row. A row that is shorter than
-the others, or that took back tokens which the others kept, has *holes*: slots that hold stale keys and are masked out.
-Positions come from counting the occupied slots, so holes never shift a token. Holes at either end that every row shares
-are cut off, and a cache with many holes is compacted. Where rows are samples of one prompt, and where batches join,
-prompts may be kept apart, each once, before the slots of all rows (``shared_prefix.py``). Where keys and values lie is
-``cache_storage.py``'s business.
+All rows share one axis of *slots*, and new tokens go into the last slots of every row. A row has *holes* where it is
+shorter than the others, or forgot tokens that others kept. A hole holds no token of the row and is masked out.
+Positions are counted over occupied slots, so holes never shift a token. Holes that all rows share at either end are cut
+off, and a cache with many holes is compacted.
+
+Where rows are samples of one prompt, and where batches join, prompts may be kept apart, each once, before the slots of
+all rows (``shared_prefix.py``). ``storage.py`` holds keys and values. A model's forward writes them through
+``ForwardInputs.past_key_values``; everything else goes through ``KeyValueCache``.
 
 Axes: rows = sequences, slots = places in the cache, new = tokens fed by one call.
 """
@@ -19,71 +21,84 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
+from cosec.runtime.torch.internals import incompatible
 from cosec.runtime.torch.kv_cache.prefix_storage import PrefixStorage
 from cosec.runtime.torch.kv_cache.shared_prefix import SharedPrefix
 from cosec.runtime.torch.kv_cache.storage import CacheStorage, StoredLayer
 
 _SPARE_HOLES = 64
-"""Compact only when more slots than this (and an eighth of the row) are wasted."""
+"""A cache is compacted when more slots than this, and more than an eighth of the longest row, are wasted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardInputs:
-    """What a model's forward needs beside the token ids."""
+    """Arguments of a model's forward beside the token ids; good for one forward."""
 
     position_ids: Tensor
-    """Place of each new token in its own row, shape (rows, new)."""
+    """Position of each new token in its row, shape (rows, new)."""
 
     attention_mask: Tensor | None
-    """Which slots may be attended to, shape (rows, slots + new); None when no slot is a hole."""
+    """Slots that may be attended to, shape (rows, slots + new); None when there is no hole."""
 
     past_key_values: Cache
-    """The cache that the forward extends in place."""
+    """The cache, which the forward fills in place."""
 
 
 class KeyValueCache:
-    """Keys and values of a batch of rows; see the module's docstring for the layout."""
+    """Keys and values of a batch of rows; the module's docstring describes the layout."""
 
     def __init__(
         self, layer_count: int, rows: int, device: torch.device | str = "cpu", *, shares_prefixes: bool = False
     ) -> None:
-        """An empty cache; its model's attention must know shared prefixes where it ``shares_prefixes``."""
+        """Make an empty cache.
+
+        Args:
+            layer_count: Layers of the model that keep keys and values.
+            rows: Number of sequences.
+            device: Device of the model.
+            shares_prefixes: Whether prompts may be kept once; the model's attention must then read them
+                (``attend_to_prefixes``).
+        """
         self._storage = CacheStorage(layer_count, rows)
         self.occupied = torch.ones(rows, 0, dtype=torch.bool, device=device)
-        """Which slots hold a token of the row, shape (rows, slots)."""
+        """Slots that hold a token of the row, shape (rows, slots)."""
         self._shares_prefixes = shares_prefixes
         self._prefix: SharedPrefix | None = None
         self._fed: tuple[int, ...] = ()
-        """What lies in every row's first slots."""
+        """The tokens in the first slots of every row."""
         self._origins = list(range(rows))
-        """Which row of the first batch each row was: a prompt's rows may differ in the adapter."""
+        """Each row's index in its first batch; rows of one prompt may differ in the adapter."""
         self._lengths = torch.zeros(rows, dtype=torch.long, device=device)
         self._dense = True
 
     @property
     def rows(self) -> int:
-        """How many sequences the cache holds."""
+        """Number of sequences."""
         return self.occupied.shape[0]
 
     @property
     def slots(self) -> int:
-        """How many slots are in use, holes included; those of a shared prefix apart."""
+        """Number of slots in use, with holes, without those of shared prompts."""
         return self.occupied.shape[1]
 
     @property
     def lengths(self) -> Tensor:
-        """Tokens each row remembers, shape (rows,)."""
+        """Number of tokens that each row remembers, shape (rows,)."""
         return self._lengths
 
     def extend(self, new: int, fed: Sequence[int] = ()) -> ForwardInputs:
-        """Make room for ``new`` tokens in every row; the forward that gets the result fills it.
+        """Make room for ``new`` tokens in every row.
+
+        The next call on this cache must be ``check_filled``, after the model's forward took the result.
 
         Args:
-            new: How many.
-            fed: The tokens where every row gets the same ones; such rows can share what they hold.
+            new: Number of tokens.
+            fed: The tokens, where every row gets the same ones; only such tokens can be shared later.
         """
         if fed and self._prefix is None and self._dense and self.slots == len(self._fed):
             self._fed += tuple(fed)
+        if self._prefix is not None:
+            self._prefix.unread = 0
         self._storage.extend(new)
         steps = torch.arange(new, device=self._lengths.device)
         position_ids = self._lengths.unsqueeze(1) + steps
@@ -95,8 +110,19 @@ class KeyValueCache:
             past_key_values=self._storage.cache,
         )
 
+    def check_filled(self) -> None:
+        """Check that a forward stored the new tokens in every layer and read the shared prompts.
+
+        Raises:
+            ModelError: If the model's architecture does not use the cache as this runtime needs it.
+        """
+        if not self._storage.is_filled or (self._prefix is not None and self._prefix.unread):
+            raise incompatible(
+                "transformers", "its forward pass of this architecture does not fill the key-value cache as expected"
+            )
+
     def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of each row; all of them must come from the latest ``extend``."""
+        """Forget the last ``dropped[row]`` tokens of each row, all of them fed since the last ``select`` or join."""
         common = min(dropped)
         if max(dropped) == 0:
             return
@@ -112,10 +138,9 @@ class KeyValueCache:
         self._compact_if_worth_it()
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; a row may be named several times.
+        """Keep these rows, in this order; a row that is named several times is copied.
 
-        A batch without rows keeps its memory for others that join it, as fresh memory costs the first touch of every
-        page.
+        A cache without rows keeps its memory for rows that join it: fresh memory costs a page fault for every page.
         """
         if len(set(rows)) < len(rows):
             self._share()
@@ -134,7 +159,7 @@ class KeyValueCache:
             self._compact_if_worth_it()
 
     def _share(self) -> None:
-        """Make what all rows were fed a prefix; what came after it stays in their slots."""
+        """Turn the tokens that all rows were fed into a shared prefix; later tokens stay in the slots."""
         count = len(self._fed)
         if not self._shares_prefixes or self._prefix is not None or not count:
             return
@@ -143,7 +168,7 @@ class KeyValueCache:
         ]
         if self.slots == count:
             self._storage = CacheStorage(len(layers), self.rows)
-        else:  # the storage goes on being written to
+        else:  # the storage will be written to again
             layers = [(keys.clone(), values.clone()) for keys, values in layers]
             self._storage.cut(count, 0)
         self._prefix = SharedPrefix(
@@ -153,7 +178,7 @@ class KeyValueCache:
         self.occupied, self._fed = self.occupied[:, count:], ()
 
     def _cut_shared_holes(self) -> None:
-        """Let go of the slots at either end that no row uses any more."""
+        """Drop the slots at either end in which every row has a hole."""
         used = self.occupied.any(dim=0).nonzero()
         first, end = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         self._storage.cut(first, self.slots - end)
@@ -161,7 +186,7 @@ class KeyValueCache:
         self._dense = bool(self.occupied.all())
 
     def _compact_if_worth_it(self) -> None:
-        """Right-align every row's tokens in as few slots as the longest row has, if many slots are wasted."""
+        """Move the tokens of every row together at the end of the slots, if many slots are wasted."""
         before = 0 if self._prefix is None else self._prefix.row_lengths
         slots = int((self._lengths - before).max())
         if self.slots - slots <= max(_SPARE_HOLES, slots // 8):
@@ -172,12 +197,12 @@ class KeyValueCache:
         self._storage.take_slots(order)
 
     def prefix(self, kept: int) -> KeyValueCache:
-        """A copy that holds the first ``kept`` tokens of each row; the rows must be free of holes.
+        """Copy the first ``kept`` tokens of each row; no row may have holes or a shared prompt.
 
-        A copy of a copy takes no memory before more is fed to it.
+        A copy of a copy takes no memory until more is fed to it.
         """
-        assert self._dense, "rows with holes do not share their first slots"
-        assert self._prefix is None, "what lies in a shared prefix is not in the slots"
+        assert self._dense, "rows with holes have no common first slots"
+        assert self._prefix is None, "the tokens of a shared prompt are not in the slots"
         copy = KeyValueCache(0, self.rows, self.occupied.device, shares_prefixes=self._shares_prefixes)
         copy._storage = self._storage.copy(kept)
         copy.occupied = self.occupied[:, :kept].clone()
@@ -187,7 +212,7 @@ class KeyValueCache:
 
     @classmethod
     def joined(cls, parts: Sequence[KeyValueCache]) -> KeyValueCache:
-        """One cache with the rows of all ``parts``, one after the other; they are used up."""
+        """Put the rows of several caches into one, in order; the parts are used up."""
         whole, newcomers = parts[0], parts[1:]
         if newcomers:
             for part in parts:

@@ -1,8 +1,8 @@
-"""Where the prompts lie that several rows share: storage with spare places, one place for each prompt.
+"""Storage of the prompts that several rows share: one place for each prompt, and spare places.
 
-Rows come and go between any two steps, so a prompt is written once into a free place and stays there; all of it is
-copied only when the places or their slots are used up. A prompt begins in its place's first slot; what lies behind a
-shorter one is any finite number, as its weight in a sum is 0.
+Rows come and go between any two steps, so a prompt is written once into a free place and stays there. Everything is
+copied only when the places or their slots are used up. A prompt begins in the first slot of its place. The slots
+behind a shorter prompt hold any finite numbers, which attention multiplies by 0.
 
 Axes of keys and values: places, heads, slots, head width.
 """
@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from torch import Tensor
 
 Name = tuple[tuple[int, ...], int]
-"""What a row was fed, and which row of its first batch it was: rows of one name hold the same keys and values."""
+"""The tokens that a row was fed, and its row in its first batch. Rows of one name hold the same keys and values."""
 
 _MOST_PADDING = 2
-"""Groups as large as the largest hold so many times the rows; beyond that large groups are divided."""
+"""Groups are divided while all groups, padded to the largest, hold more than this many times the rows."""
 _TOO_LONG = 4
-"""Storage for prompts more than so many times as long is given up."""
+"""Storage for prompts more than this many times as long is given up."""
 _LEAST_SPARE_SLOTS = 32
 
 
@@ -27,28 +27,37 @@ class PrefixStorage:
     """Keys and values of named prompts."""
 
     def __init__(self, layers: Sequence[tuple[Tensor, Tensor]], names: Sequence[Name]) -> None:
-        """Prompts that lie elsewhere; they are read there, never written, until a place is to change."""
+        """Borrow keys and values: they are read where they are, and copied before the first change.
+
+        Args:
+            layers: Keys and values of each layer.
+            names: The prompt in each place.
+        """
         self._layers = list(layers)
-        self._lent = True
+        self._is_borrowed = True
         self.names = list(names)
-        """What lies in each place in use."""
+        """The prompt in each place that is in use."""
 
     @property
     def slots(self) -> int:
-        """Tokens of the longest prompt."""
+        """Number of tokens of the longest prompt."""
         return max((len(tokens) for tokens, _ in self.names), default=0)
 
     def used(self) -> list[tuple[Tensor, Tensor]]:
-        """Views of what is in use, layer by layer."""
+        """Views of the places and slots in use, for each layer."""
         places, slots = len(self.names), self.slots
         return [(keys[:places, :, :slots], values[:places, :, :slots]) for keys, values in self._layers]
 
     def keep(self, places: Sequence[int]) -> dict[int, int]:
-        """Let go of all other places; where each of these is now. The last ones take the places that become free."""
+        """Drop all other places; the last of those that are kept move into the places that become free.
+
+        Returns:
+            The new place of each place that is kept.
+        """
         stay = [place for place in places if place < len(places)]
         free = sorted(set(range(len(places))) - set(stay))
         moves = dict(zip((place for place in places if place >= len(places)), free, strict=True))
-        if moves and self._lent:
+        if moves and self._is_borrowed:
             self._move([(self, place) for place in places])
             return {place: index for index, place in enumerate(places)}
         for source, place in moves.items():
@@ -59,14 +68,14 @@ class PrefixStorage:
         self.names = [names[place] for place in range(len(places))]
         return now
 
-    def hold(self, newcomers: Sequence[tuple[PrefixStorage, int]]) -> None:
-        """Add these places of other storages, or of this one, after its own."""
+    def add(self, newcomers: Sequence[tuple[PrefixStorage, int]]) -> None:
+        """Copy places of other storages, or of this one, behind its own places."""
         before, count = self.slots, len(self.names) + len(newcomers)
         names = [*self.names, *(storage.names[place] for storage, place in newcomers)]
         longest = max(len(tokens) for tokens, _ in names)
         places, capacity = (self._layers[0][0].shape[0], self._layers[0][0].shape[2]) if self._layers else (0, 0)
         fits = count <= places and longest <= capacity <= _TOO_LONG * (longest + _LEAST_SPARE_SLOTS)
-        if self._lent or not fits:
+        if self._is_borrowed or not fits:
             self._move([*((self, place) for place in range(len(self.names))), *newcomers])
             return
         first, self.names = len(self.names), names
@@ -76,16 +85,16 @@ class PrefixStorage:
         self._write(newcomers, first)
 
     def _move(self, sources: Sequence[tuple[PrefixStorage, int]]) -> None:
-        """Hold these places only, in storage of its own with spare places."""
+        """Copy these places, and only these, into new memory with spare places."""
         names = [storage.names[place] for storage, place in sources]
         filled = next((storage._layers for storage, _ in sources if storage._layers), [])
         old = PrefixStorage(self._layers, self.names)
         sources = [(old if storage is self else storage, place) for storage, place in sources]
-        self.names, self._lent = names, False
+        self.names, self._is_borrowed = names, False
         places, slots = len(names), self.slots
         places, slots = places + max(4, places // 4), slots + max(_LEAST_SPARE_SLOTS, slots // 4)
         shapes = [(2, places, keys.shape[1], slots, keys.shape[3]) for keys, _ in filled]
-        if len(set(shapes)) == 1:  # in one piece, which goes back to the system whole
+        if len(set(shapes)) == 1:  # one block of memory, which the system gets back as a whole
             pool: Iterable[Tensor] = filled[0][0].new_empty((len(shapes), *shapes[0]))
         else:
             pool = [keys.new_empty(shape) for (keys, _), shape in zip(filled, shapes, strict=True)]
@@ -93,7 +102,7 @@ class PrefixStorage:
         self._write(sources, 0)
 
     def _write(self, sources: Sequence[tuple[PrefixStorage, int]], first: int) -> None:
-        """Copy prompts into the places from ``first`` on."""
+        """Copy prompts into the places from ``first`` on; neighbours are copied together."""
         slots, start = self.slots, 0
         while start < len(sources):
             storage, place = sources[start]
@@ -110,11 +119,15 @@ class PrefixStorage:
             start += count
 
 
-def evened(groups: Sequence[int], count: int) -> tuple[list[int], list[int]]:
-    """Divide the largest of ``count`` groups until all of them, filled up to the largest, hold few places too many.
+def balance_groups(groups: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Divide the largest groups until padding all groups to the largest one wastes little.
+
+    Args:
+        groups: The group of each row.
+        count: Number of groups.
 
     Returns:
-        The group of each row, and which group each further one is a copy of.
+        The new group of each row, and for each further group the group it is a copy of.
     """
     members: list[list[int]] = [[] for _ in range(count)]
     for row, group in enumerate(groups):

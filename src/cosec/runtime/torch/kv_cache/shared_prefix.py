@@ -1,12 +1,12 @@
-"""Prompts that several rows share: their keys and values are kept, and read, once for all rows.
+"""Prompts that several rows share: keys and values are kept, and read, once for all rows of a prompt.
 
-On a processor a decoding step over many samples of one prompt mostly waits for memory, and the prompt's keys and
-values are the largest part of what it reads beside the weights. Here the rows of one prompt form a *group*: attention
-over the prompt is one product for the whole group, attention over what each row generated is as ever, and one softmax
-spans both. Prompts may differ in length and lie in ``prefix_storage.py``.
+On a CPU, a decoding step over many samples of one prompt mostly waits for memory. Beside the weights, the prompt's keys
+and values are most of what it reads. Here the rows of one prompt form a *group*. Attention over the prompt is one
+product for the whole group, attention over a row's own tokens is computed as usual, and one softmax spans both. Prompts
+may differ in length. ``prefix_storage.py`` holds them.
 
-Axes: rows = sequences, groups = distinct prompts, most = rows of the largest group, slots = places of the prompt's
-cache, new = tokens fed by one call.
+Axes: rows = sequences, groups = distinct prompts, most = rows of the largest group, slots = positions of the longest
+prompt, new = tokens fed by one call.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from cosec.runtime.torch.kv_cache.prefix_storage import PrefixStorage, evened
+from cosec.runtime.torch.internals import attention_of, set_attention, takes_registered_attention
+from cosec.runtime.torch.kv_cache.prefix_storage import PrefixStorage, balance_groups
 
 ATTENTION = "cosec_shared_prefix"
+"""Name under which transformers knows the attention that reads shared prompts."""
+
 _MARK = "_cosec_shared_prefix"
 """Attribute by which a layer's keys carry their prefix from the cache to the attention."""
 
@@ -31,16 +34,25 @@ class SharedPrefix:
     """The prompts of a batch, each kept once."""
 
     def __init__(self, storage: PrefixStorage, groups: Sequence[int]) -> None:
-        """Rows with the place of each row's prompt."""
+        """Put prompts before rows.
+
+        Args:
+            storage: The prompts.
+            groups: For each row the place of its prompt in the storage.
+        """
         self._storage = storage
         self._groups = list(groups)
+        self.unread = 0
+        """Layers whose keys carry this prefix and whose attention has not read it yet."""
         self._plan()
 
     def _plan(self) -> None:
+        """Work out how rows and groups map onto each other."""
         used, names = self._storage.used(), self._storage.names
         self.keys = [keys for keys, _ in used]
-        """Of each layer, shape (groups, heads, slots, width)."""
+        """For each layer, shape (groups, heads, slots, width)."""
         self.values = [values for _, values in used]
+        """For each layer, shape (groups, heads, slots, width)."""
         device = self.keys[0].device if used else None
         members: list[list[int]] = [[] for _ in names]
         places = []
@@ -49,24 +61,24 @@ class SharedPrefix:
             members[group].append(row)
         most = max(map(len, members), default=0)
         filled = [rows + [0] * (most - len(rows)) for rows in members]
-        # Rows of each group, filled up with any row of the batch, shape (groups, most).
+        # Rows of each group, padded with row 0, shape (groups, most).
         self._padded = torch.tensor(filled, dtype=torch.long, device=device)
-        # Where each row stands in it, flattened.
+        # Where each row stands in the flattened table.
         flat = [group * most + place for group, place in places]
         self._places = torch.tensor(flat, device=device, dtype=torch.long)
-        # Whether the rows lie there as they do in the batch, so that nothing has to be picked.
+        # Whether the table lists the rows as they are in the batch, so that no row has to be gathered.
         self._in_order = flat == list(range(len(names) * most))
         lengths = [len(names[group][0]) for group in self._groups]
         self.row_lengths = torch.tensor(lengths, dtype=torch.long, device=device)
         """Tokens of each row's prompt, shape (rows,)."""
         slots = self._storage.slots
-        # Slots that each row may not see, shape (rows, 1, 1, slots); None where there are none.
+        # Slots that each row may not attend to, shape (rows, 1, 1, slots); None where there are none.
         self._holes = None
         if lengths and min(lengths) < slots:
             self._holes = (torch.arange(slots, device=device) >= self.row_lengths.unsqueeze(1))[:, None, None]
 
     def select(self, rows: Sequence[int]) -> None:
-        """Keep these rows, in this order; prompts without rows are let go."""
+        """Keep these rows, in this order; prompts without rows are dropped."""
         groups = [self._groups[row] for row in rows]
         places = self._storage.keep(sorted(set(groups)))
         self._groups = [places[group] for group in groups]
@@ -74,10 +86,16 @@ class SharedPrefix:
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[SharedPrefix | None, int]]) -> SharedPrefix | None:
-        """The prompts of several batches, given with their row counts; rows of a batch without any get an empty one.
+        """Put the prompts of several batches together; the parts are used up.
 
-        The first batch's prompts stay where they are. A prompt that several of them have is kept once, unless that
-        would make its group much larger than the others.
+        The first batch's prompts stay where they are. A prompt that several batches have is kept once, unless its
+        group would become much larger than the others.
+
+        Args:
+            parts: The prefix of each batch and its number of rows. Rows without a prefix get an empty prompt.
+
+        Returns:
+            The prefix of all rows, in order; None if no batch has one.
         """
         if all(prefix is None for prefix, _ in parts):
             return None
@@ -91,11 +109,11 @@ class SharedPrefix:
                     place_of[name] = count + len(newcomers)
                     newcomers.append((other._storage, place))
             groups += [place_of[other._storage.names[group]] for group in other._groups]
-        whole._groups, copies = evened(groups, count + len(newcomers))
+        whole._groups, copies = balance_groups(groups, count + len(newcomers))
         for place in copies:
             newcomers.append((whole._storage, place) if place < count else newcomers[place - count])
         if newcomers:
-            whole._storage.hold(newcomers)
+            whole._storage.add(newcomers)
         whole._plan()
         return whole
 
@@ -104,7 +122,7 @@ class SharedPrefix:
 
         Args:
             folded: Queries, shape (rows, key heads, queries of a key head, width).
-            layer: Which layer.
+            layer: Index of the layer.
 
         Returns:
             Shape (rows, key heads, queries of a key head, slots); minus infinity where a row's prompt has no token.
@@ -113,16 +131,24 @@ class SharedPrefix:
         return scores if self._holes is None else scores.masked_fill(self._holes, -torch.inf)
 
     def mixed(self, weights: Tensor, layer: int) -> Tensor:
-        """The prompts' values mixed by attention weights shaped as ``scores``; shaped as the queries."""
+        """Sums of the prompts' values, weighted by attention.
+
+        Args:
+            weights: Shaped as ``scores`` returns them.
+            layer: Index of the layer.
+
+        Returns:
+            Shape (rows, key heads, queries of a key head, width).
+        """
         return self._per_row(self._per_group(weights) @ self.values[layer], weights.shape[2])
 
     def _per_group(self, rows: Tensor) -> Tensor:
-        """(rows, heads, queries, last) as (groups, heads, most * queries, last)."""
+        """Turn (rows, heads, queries, last) into (groups, heads, most * queries, last)."""
         picked = rows.reshape(*self._padded.shape, *rows.shape[1:]) if self._in_order else rows[self._padded]
         return picked.transpose(1, 2).flatten(2, 3)
 
     def _per_row(self, grouped: Tensor, queries: int) -> Tensor:
-        """Back from ``_per_group``."""
+        """Undo ``_per_group``."""
         groups, heads, _, last = grouped.shape
         split = grouped.view(groups, heads, self._padded.shape[1], queries, last).transpose(1, 2)
         rows = split.flatten(0, 1)
@@ -130,12 +156,13 @@ class SharedPrefix:
 
 
 def _without_prompts(rows: int) -> SharedPrefix:
-    """Rows that were fed nothing, and no place where there are none."""
+    """A prefix of rows with an empty prompt; without rows, it has no place either."""
     return SharedPrefix(PrefixStorage([], [((), 0)] if rows else []), [0] * rows)
 
 
 def carry(keys: Tensor, prefix: SharedPrefix, layer: int) -> Tensor:
-    """Mark a layer's own keys with the prefix that lies before them, for the attention to find."""
+    """Mark a layer's own keys with the prefix before them, for the attention to find; returns the same tensor."""
+    prefix.unread += 1
     setattr(keys, _MARK, (prefix, layer))
     return keys
 
@@ -144,14 +171,19 @@ def attend_to_prefixes(model: PreTrainedModel) -> bool:
     """Let a model's attention read shared prefixes; without one it computes what it did before.
 
     Returns:
-        False where the model is not on a processor, or where its architecture does not take attention from outside.
+        False where the model is not on a CPU, or its architecture does not call registered attention functions.
     """
-    if not getattr(model, "_supports_attention_backend", False) or model.device.type != "cpu":
+    if not takes_registered_attention(model) or model.device.type != "cpu":
         return False
-    if model.config._attn_implementation not in ("sdpa", ATTENTION):
+    if attention_of(model.config) not in ("sdpa", ATTENTION):
         return False
-    model.config._attn_implementation = ATTENTION
+    set_attention(model, ATTENTION)
     return True
+
+
+def reads_prefixes(model: PreTrainedModel) -> bool:
+    """Whether ``attend_to_prefixes`` has prepared this model."""
+    return attention_of(model.config) == ATTENTION
 
 
 def _attention(
@@ -163,12 +195,13 @@ def _attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of transformers' interface: heads before positions in, positions before heads out."""
-    mark = getattr(key, _MARK, None)
+    """Attention as transformers calls it: heads before positions in, positions before heads out."""
+    mark: tuple[SharedPrefix, int] | None = getattr(key, _MARK, None)
     if mark is None:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
         return output, None
     prefix, layer = mark
+    prefix.unread -= 1
     rows, heads, new, width = query.shape
     key_heads, slots = key.shape[1], key.shape[2]
     folded = (query * (width**-0.5 if scaling is None else scaling)).reshape(rows, key_heads, -1, width)
@@ -176,7 +209,7 @@ def _attention(
     if attention_mask is None and new > 1:
         attention_mask = torch.ones(new, slots, dtype=torch.bool, device=query.device).tril(slots - new)[None, None]
     if attention_mask is not None:
-        # A key head's queries are its heads' new tokens, one head after the other.
+        # The queries of a key head are the new tokens of its first query head, then those of the next.
         per_head = own.view(rows, key_heads, heads // key_heads, new, slots)
         own = per_head.masked_fill(~attention_mask.unsqueeze(2), -torch.inf).view_as(own)
     both = torch.cat([prefix.scores(folded, layer), own], dim=-1)
