@@ -27,8 +27,8 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.evaluation.environment import environment
+from cosec.evaluation.load import LoadResult, Target, measure_load
 from cosec.serving.access.audit_log import AuditLog
-from cosec.serving.load import LoadResult, Target, measure_load
 from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 from cosec.serving.settings import ServerSettings
 

@@ -11,7 +11,7 @@ from cosec.cli.generate import load
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
-from cosec.serving.load import Target, measure_load
+from cosec.evaluation.load import Target, measure_load
 from tests.serving.conftest import Served, serving
 
 pytestmark = pytest.mark.embedded

@@ -125,7 +125,7 @@ def serve(
         raise SettingsError("--streams, --requests and --tokens must be at least 1.")
     from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import read_prompts
-    from cosec.serving.load import Target, measure_load
+    from cosec.evaluation.load import Target, measure_load
 
     prompts = read_prompts(None, prompt_file, ()) if prompt_file else [one.text for one in demo_prompts()]
     result = asdict(

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from cosec.errors import EndpointError
-from cosec.serving.load import Target, measure_load, percentile
-from tests.serving.conftest import Served
+from cosec.evaluation.load import Target, measure_load, percentile
+from tests.decoding.pairs import shared_pair
+from tests.serving.conftest import Served, serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(shared_pair(tmp_path_factory.mktemp("served"))) as running:
+        yield running
 
 
 def test_a_load_counts_every_stream_and_finds_none_mixed_up(served: Served) -> None:

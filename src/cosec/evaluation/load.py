@@ -1,6 +1,6 @@
-"""Load on an OpenAI-compatible server: many streams at once, their speed, and whether each got its own answer.
+"""Put load on an OpenAI-compatible server: many streams at once, their speed, and whether each got its own answer.
 
-Runs against any such server; needs nothing but its address. What it measures includes HTTP and this client.
+It needs nothing but the server's address. The figures include HTTP and this client.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from cosec.errors import EndpointError
 
 @dataclass(slots=True)
 class StreamResult:
-    """What one stream brought."""
+    """The result of one stream."""
 
     text: str = ""
     tokens: int = 0
-    """As the server's usage says."""
+    """Number of completion tokens, as the server's ``usage`` says."""
 
     first_seconds: float | None = None
-    """From sending the request to the first chunk with text."""
+    """Seconds from sending the request to the first chunk with text; None if there was none."""
 
     gaps: list[float] = field(default_factory=list)
     """Seconds between chunks with text."""
@@ -37,19 +37,19 @@ class StreamResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """What all streams brought together."""
+    """The result of all streams together."""
 
     streams: int
-    """Streams at once."""
+    """Streams at the same time."""
 
     requests: int
-    """Streams in all."""
+    """Streams in total."""
 
     failed: int
     """Streams that ended with an error."""
 
     mixed_up: int | None
-    """Answers that differ from the one the same request got alone; None where that was not checked."""
+    """Answers that differ from the answer to the same request sent alone; None if that was not checked."""
 
     tokens: int
     seconds: float
@@ -65,13 +65,21 @@ class Target:
     """The server under load."""
 
     url: str
-    """Its address, without ``/v1``."""
+    """Address of the server, without ``/v1``."""
 
     api_key: str | None = None
     model: str | None = None
 
     def stream(self, body: dict[str, Any], seconds: float) -> StreamResult:
-        """Send one completion request as a stream and read it to its end."""
+        """Send one completion request as a stream and read it to its end.
+
+        Args:
+            body: Fields of the request.
+            seconds: How long the server may send nothing.
+
+        Returns:
+            What came; a failure is in its ``error``.
+        """
         result = StreamResult()
         try:
             self._read(body, seconds, result)
@@ -103,7 +111,7 @@ class Target:
 
 
 def _take_events(answer: http.client.HTTPResponse, result: StreamResult, started: float) -> bool:
-    """Read a stream into ``result``; whether it ended as it should."""
+    """Read a stream into ``result``; returns whether it ended with ``[DONE]``."""
     last, done = started, False
     for data in _events(answer):
         if data == "[DONE]":
@@ -148,14 +156,17 @@ def measure_load(
 
     Args:
         target: The server.
-        prompts: Continued in turn; request i has seed i.
-        streams: Requests at once.
-        requests: Requests in all.
-        max_tokens: Length limit of each.
+        prompts: Prompts, used in turn; request i has seed i.
+        streams: Requests at the same time.
+        requests: Requests in total.
+        max_tokens: Length limit of each completion.
         temperature: Sampling temperature; top-p is 0.95.
         cosec: The request's ``cosec`` field, for servers that know it.
-        check: Afterwards send every request again, alone, and compare.
-        seconds: How long one answer may stay silent.
+        check: Whether to send every request again, alone, and to compare the texts.
+        seconds: How long the server may send nothing.
+
+    Returns:
+        The summary of all streams.
 
     Raises:
         EndpointError: If no request succeeds.
@@ -187,7 +198,7 @@ def measure_load(
 
 
 def _at_once(target: Target, bodies: Sequence[dict[str, Any]], streams: int, seconds: float) -> list[StreamResult]:
-    """Send all requests, ``streams`` of them at a time; results in the order of ``bodies``."""
+    """Send all requests, ``streams`` of them at a time; returns results in the order of ``bodies``."""
     results = [StreamResult() for _ in bodies]
     todo, lock = iter(range(len(bodies))), threading.Lock()
 
@@ -227,6 +238,6 @@ def _summary(results: Sequence[StreamResult], streams: int, elapsed: float, mixe
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least this share of the values does not exceed; None of none."""
+    """The smallest value that at least ``share`` of the values do not exceed; None if there are no values."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else None
