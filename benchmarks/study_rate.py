@@ -67,13 +67,13 @@ def study(pair: PreparedPair, out: Path, arm: str, judging: UnitJudge) -> int:
     """Run it; tokens generated."""
     settings = study_settings({**SETTINGS, "arms": [arm]})
     folder, units = StudyFolder(out), units_of(settings)
-    open_study(folder, settings, units, {}, checkers=judges_version())
+    open_study(folder, settings, units, {}, judges=judges_version())
     Study(
         settings,
         folder,
         units,
         generator=lambda one: LocalGenerator(pair, one, rows=ROWS),
-        judging=judging,
+        judge=judging,
         on_step=lambda _: None,
     ).run()
     return sum(one["tokens"] for _, one in folder.records(COMPLETIONS))

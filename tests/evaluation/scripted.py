@@ -12,6 +12,8 @@ from cosec.checking.patterns import PATTERNS
 from cosec.decoding.settings import SamplingSettings
 from cosec.evaluation.judging.judges import Judges
 from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit
+from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 
@@ -53,6 +55,19 @@ class ScriptedGenerator:
             marks=((1, 6),),
             seconds=round(time.monotonic() % 1, 3),
         )
+
+
+class InlineJudge:
+    """Judges each unit in this process when it is submitted."""
+
+    def __init__(self, folder: StudyFolder, judges: Judges) -> None:
+        self._folder, self._judges = folder, judges
+
+    def submit(self, unit: RecordedUnit) -> None:
+        judge_unit(self._folder, unit, self._judges)
+
+    def wait(self) -> None:
+        pass
 
 
 class PlusChecker:

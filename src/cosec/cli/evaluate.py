@@ -17,13 +17,8 @@ from cosec.sandbox import BackendName
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cosec.evaluation.report.frontier import Point
-    from cosec.evaluation.report.results import Results
-    from cosec.evaluation.study.arms import DecodingArm
-    from cosec.evaluation.study.generation import Generator
-    from cosec.evaluation.study.records import StudyFolder
-    from cosec.evaluation.study.settings import StudySettings
-    from cosec.evaluation.study.study import Step
+    from cosec.evaluation.report import Results
+    from cosec.evaluation.study import DecodingArm, Generator, Step, StudyFolder, StudySettings
 
 Depth = Literal["open", "decision"]
 
@@ -48,6 +43,9 @@ class WorkFlags(BaseModel):
 
     generate_only: Annotated[bool, Parameter(negative=())] = False
     """Leave the judging to a later run of the same command, perhaps on another machine."""
+
+    rejudge: Annotated[bool, Parameter(negative=())] = False
+    """Judge again what other checkers or tests judged; the earlier verdicts are kept."""
 
     sandbox: BackendName | None = None
     """What isolates the programs that are run: bubblewrap (the default), or resource limits alone, which let a program
@@ -139,25 +137,17 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     _evaluate(out, flags, "function", samples=3, problems=problems)
 
 
-def study(
-    recipe: Path,
-    /,
-    *,
-    out: Path,
-    rejudge: Annotated[bool, Parameter(negative=())] = False,
-    work: Work = None,
-) -> None:
+def study(recipe: Path, /, *, out: Path, work: Work = None) -> None:
     """Run a whole comparison from a recipe, or continue it.
 
     Args:
         recipe: A TOML file with arms, seeds and benchmarks.
         out: Folder of the records; several processes may work on one folder.
-        rejudge: Judge everything again if other checkers judged it; the earlier verdicts are kept beside the new ones.
         work: How it is computed.
     """
-    from cosec.evaluation.study.settings import read_recipe
+    from cosec.evaluation.study import read_recipe
 
-    _run(read_recipe(recipe), out, work, rejudge=rejudge)
+    _run(read_recipe(recipe), out, work)
 
 
 def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
@@ -168,11 +158,12 @@ def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
         out: Folder of the records; the same command continues what is there.
         work: How it is computed.
     """
-    from cosec.evaluation.study.settings import frontier_settings, read_recipe
+    from cosec.evaluation.report import write_frontier
+    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe
 
     results = _run(read_recipe(recipe, frontier_settings), out, work)
     if results is not None:
-        _write_frontier(results, out)
+        write_frontier(StudyFolder(out), results)
 
 
 def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = None) -> None:
@@ -187,9 +178,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     from rich.console import Console
 
     from cosec.decoding.rule_file import RULE_FILE
-    from cosec.evaluation.report.calibration import choose, rule_toml
-    from cosec.evaluation.study.records import write_whole
-    from cosec.evaluation.study.settings import frontier_settings, read_recipe
+    from cosec.evaluation.report import choose, rule_toml, write_frontier
+    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe, write_whole
 
     settings = read_recipe(recipe, frontier_settings)
     judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
@@ -200,28 +190,10 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     results = _run(settings, out, work)
     if results is None:
         return
-    points = _write_frontier(results, out)
+    points = write_frontier(StudyFolder(out), results)
     choice = choose(points, budget=budget / 100)
     write_whole(out / RULE_FILE, rule_toml(choice, results))
     Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)
-
-
-def _write_frontier(results: Results, out: Path) -> list[Point]:
-    """Write the table and the figure; the points."""
-    from cosec.evaluation.report.frontier import frontier_figure, points_csv, points_of
-    from cosec.evaluation.study.records import write_whole
-
-    points, function = [], "functional tests passed (%)"
-    for benchmark in dict.fromkeys(one.benchmark for one in results.estimates if one.metric == "engaged_security"):
-        found = points_of(results, benchmark)
-        points += found
-        if any(one.metric == "pass@1" for one in results.estimates):
-            function = "pass@1 (%)"
-        write_whole(out / f"frontier-{benchmark}.csv", points_csv(found))
-        drawn = frontier_figure(found, function_label=function)
-        if drawn is not None:
-            write_whole(out / f"frontier-{benchmark}.svg", drawn)
-    return points
 
 
 def report(folder: Path, /, *, against: str = "origin") -> None:
@@ -233,20 +205,19 @@ def report(folder: Path, /, *, against: str = "origin") -> None:
     """
     from rich.console import Console
 
-    from cosec.evaluation.report.read_results import read_results
-    from cosec.evaluation.report.write_report import write_report
-    from cosec.evaluation.study.records import StudyFolder
+    from cosec.evaluation.report import read_results, write_frontier, write_report
+    from cosec.evaluation.study import StudyFolder
 
     console, results = Console(), read_results(StudyFolder(folder), against)
     for path in write_report(StudyFolder(folder), results):
         console.print(str(path), soft_wrap=True, highlight=False)
     if any(":" in arm for arm in results.settings.arms):
-        _write_frontier(results, folder)
+        write_frontier(StudyFolder(folder), results)
 
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """A study of one benchmark."""
-    from cosec.evaluation.study.settings import study_settings
+    from cosec.evaluation.study import study_settings
 
     flags = given or MeasureFlags()
     benchmark = {
@@ -274,7 +245,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     _run(settings, out, flags)
 
 
-def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge: bool = False) -> Results | None:
+def _run(settings: StudySettings, out: Path, work: WorkFlags | None) -> Results | None:
     """Work until the study is complete, then write its report and print its tables.
 
     Returns:
@@ -283,14 +254,8 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
     from rich.console import Console
 
     from cosec.evaluation.environment import environment
-    from cosec.evaluation.judging.identity import judges_version
-    from cosec.evaluation.judging.judges import default_judges
-    from cosec.evaluation.study.judge_worker import JudgeWorker
-    from cosec.evaluation.study.judgements import note_sandbox
-    from cosec.evaluation.study.manifest import open_study
-    from cosec.evaluation.study.records import StudyFolder
-    from cosec.evaluation.study.study import Study
-    from cosec.evaluation.study.units import units_of
+    from cosec.evaluation.judging import default_judges, judges_version
+    from cosec.evaluation.study import JudgeWorker, Study, StudyFolder, note_sandbox, open_study, units_of
     from cosec.sandbox import choose_sandbox
 
     console, work = Console(stderr=True), work or WorkFlags()
@@ -305,14 +270,14 @@ def _run(settings: StudySettings, out: Path, work: WorkFlags | None, *, rejudge:
         models,
         named=named,
         environment=environment(),
-        checkers=judges_version(),
-        rejudge=rejudge,
+        judges=judges_version(),
+        rejudge=work.rejudge,
     )
     if sandbox is not None:
         note_sandbox(folder, sandbox)
         console.print(f"sandbox: {sandbox}", highlight=False)
     with nullcontext() if work.generate_only else JudgeWorker(out, default_judges()) as judging:
-        Study(settings, folder, units, generator=make, judging=judging, on_step=_Steps(console)).run()
+        Study(settings, folder, units, generator=make, judge=judging, on_step=_Steps(console)).run()
     if work.generate_only:
         told = "all completions are recorded; the same command without --generate-only judges them"
         console.print(told, soft_wrap=True, highlight=False)
@@ -325,9 +290,7 @@ def _reported(folder: StudyFolder, console: Console) -> Results:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    from cosec.evaluation.report.read_results import read_results
-    from cosec.evaluation.report.text_report import HEADLINE, markdown
-    from cosec.evaluation.report.write_report import write_report
+    from cosec.evaluation.report import HEADLINE, markdown, read_results, write_report
 
     results = read_results(folder)
     write_report(folder, results)
@@ -340,7 +303,7 @@ def _generators(
     settings: StudySettings, work: WorkFlags
 ) -> tuple[Callable[[DecodingArm], Generator], dict[str, str], dict[str, str]]:
     """How to make an arm's generator, the hashes of the models behind it, and of those that arms call by name."""
-    from cosec.evaluation.study.endpoint import EndpointGenerator
+    from cosec.evaluation.study import EndpointGenerator
 
     if settings.endpoint is not None:
         url, name = settings.endpoint, settings.endpoint_model

@@ -1,4 +1,4 @@
-"""Where a measurement was made: processor, threads, versions; goes beside every recorded figure."""
+"""Where a measurement was made: processor, threads and versions, recorded with every number."""
 
 from __future__ import annotations
 

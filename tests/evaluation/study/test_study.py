@@ -20,14 +20,14 @@ from cosec.evaluation.judging.judges import Judges
 from cosec.evaluation.report.read_results import read_results
 from cosec.evaluation.report.text_report import summary_lines
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.judge_worker import InlineJudge, JudgeWorker
+from cosec.evaluation.study.judge_worker import JudgeWorker
 from cosec.evaluation.study.manifest import open_study
 from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.study.settings import StudySettings, study_settings
 from cosec.evaluation.study.study import Step, Study
 from cosec.evaluation.study.units import units_of
 from cosec.evaluation.tasks.tasks import Task
-from tests.evaluation.scripted import PlusChecker, ScriptedGenerator, judges, write_scenarios
+from tests.evaluation.scripted import InlineJudge, PlusChecker, ScriptedGenerator, judges, write_scenarios
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,14 +51,14 @@ def run(
     steps: list[Step] = []
     units = units_of(chosen)
     folder = StudyFolder(out)
-    open_study(folder, chosen, units, {}, checkers=checkers, rejudge=rejudge)
+    open_study(folder, chosen, units, {}, judges=checkers, rejudge=rejudge)
 
     def generator(arm: DecodingArm) -> ScriptedGenerator:
         return ScriptedGenerator(arm, pause)
 
     judging = JudgeWorker(out, judged_by or judges()) if beside else InlineJudge(folder, judged_by or judges())
     try:
-        Study(chosen, folder, units, generator=generator, judging=judging, on_step=steps.append).run()
+        Study(chosen, folder, units, generator=generator, judge=judging, on_step=steps.append).run()
     finally:
         if isinstance(judging, JudgeWorker):
             judging.close()
@@ -123,7 +123,7 @@ def test_a_unit_that_was_cut_off_is_completed_where_it_ended(tmp_path: Path, kep
 def test_a_process_begins_where_no_other_works(tmp_path: Path) -> None:
     chosen = settings(write_scenarios(tmp_path / "scenarios", 4))
     units, folder, order = units_of(chosen), StudyFolder(tmp_path / "out"), list[tuple[str, int]]()
-    open_study(folder, chosen, units, {}, checkers="a")
+    open_study(folder, chosen, units, {}, judges="a")
     with ExitStack() as elsewhere:
         assert elsewhere.enter_context(folder.unit(units[0].name)), "the other process is at the first group"
 
@@ -134,7 +134,7 @@ def test_a_process_begins_where_no_other_works(tmp_path: Path) -> None:
                 return super().complete(tasks, samples=samples, sampling=sampling)
 
         judging = InlineJudge(folder, judges())
-        Study(chosen, folder, units, generator=Noting, judging=judging, on_step=lambda step: None).run()
+        Study(chosen, folder, units, generator=Noting, judge=judging, on_step=lambda step: None).run()
     gate = "gate:strength=0.1"
     assert order == [(gate, 0), ("origin", 1), (gate, 1), ("origin", 0)]
     assert read_results(folder).recorded == 320
@@ -143,9 +143,9 @@ def test_a_process_begins_where_no_other_works(tmp_path: Path) -> None:
 def test_completions_may_be_judged_later(tmp_path: Path) -> None:
     chosen = settings(write_scenarios(tmp_path / "scenarios"))
     units, folder = units_of(chosen), StudyFolder(tmp_path / "out")
-    open_study(folder, chosen, units, {}, checkers="a")
+    open_study(folder, chosen, units, {}, judges="a")
     steps: list[Step] = []
-    Study(chosen, folder, units, generator=ScriptedGenerator, judging=None, on_step=steps.append).run()
+    Study(chosen, folder, units, generator=ScriptedGenerator, judge=None, on_step=steps.append).run()
     assert steps[-1].done == steps[-1].total == 240
     with pytest.raises(StudyError, match="Nothing was judged"):
         read_results(folder)

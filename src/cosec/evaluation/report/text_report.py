@@ -11,7 +11,7 @@ from cosec.evaluation.report.estimates import Estimate
 from cosec.evaluation.report.formatting import heading, markdown_table, percent, shown_metrics
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import in_words
-from cosec.evaluation.study.judgements import judgements
+from cosec.evaluation.study.judgements import judgements_of
 
 HEADLINE = ("engaged_security", "joint", "functional", "engaged", "parsable", "pass@1")
 """Metrics that a narrow terminal shows."""
@@ -72,7 +72,7 @@ def summary_lines(results: Results) -> Iterator[str]:
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
     )
-    known = judgements(dict(results.manifest))
+    known = judgements_of(dict(results.manifest))
     again = f"; judgement {len(known)} of these completions" if len(known) > 1 else ""
     yield f"- judged by: {known[-1]['checkers']}{again}"
     tokens, seconds = (sum(getattr(one, name) for one in results.costs.values()) for name in ("tokens", "seconds"))

@@ -1,10 +1,11 @@
-"""Write the report of a study into its folder: ``report.md``, ``report.csv``, ``report.html`` and figures."""
+"""Write the report of a study into its folder: ``report.md``, ``report.csv``, ``report.html``, figures, a frontier."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cosec.evaluation.report.figures import figures_of
+from cosec.evaluation.report.frontier import Point, frontier_figure, points_csv, points_of
 from cosec.evaluation.report.page import page
 from cosec.evaluation.report.paper_tables import paper_lines
 from cosec.evaluation.report.read_results import read_results
@@ -37,3 +38,26 @@ def write_report(folder: StudyFolder, results: Results | None = None) -> list[Pa
     for name, text in texts.items():
         write_whole(folder.path / name, text)
     return [folder.path / name for name in texts]
+
+
+def write_frontier(folder: StudyFolder, results: Results) -> list[Point]:
+    """Write ``frontier-BENCHMARK.csv`` and its figure for each scenario benchmark of a study.
+
+    Args:
+        folder: The study.
+        results: Its results.
+
+    Returns:
+        The points of all benchmarks.
+    """
+    has_problems = any(one.metric == "pass@1" for one in results.estimates)
+    label = "pass@1 (%)" if has_problems else "functional tests passed (%)"
+    points: list[Point] = []
+    for benchmark in dict.fromkeys(one.benchmark for one in results.estimates if one.metric == "engaged_security"):
+        found = points_of(results, benchmark)
+        points += found
+        write_whole(folder.path / f"frontier-{benchmark}.csv", points_csv(found))
+        figure = frontier_figure(found, function_label=label)
+        if figure is not None:
+            write_whole(folder.path / f"frontier-{benchmark}.svg", figure)
+    return points

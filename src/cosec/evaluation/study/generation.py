@@ -19,24 +19,27 @@ if TYPE_CHECKING:
 
 
 class Generator(Protocol):
-    """Completes tasks."""
+    """Completes the tasks of a study."""
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
-        """The samples of each task, in their order, as soon as they are complete; tasks are taken as there is room.
+        """Complete tasks, in any order; yields all samples of a task, by index, as soon as they are complete.
 
-        ``sampling.stop`` is each task's own.
+        Args:
+            tasks: Taken one by one, when there is room for another.
+            samples: Completions of each task.
+            sampling: Temperature, top-p, length and seed. Each task has its own stop texts.
         """
         ...
 
 
 class LocalGenerator:
-    """One arm of a pair of models, decoded by the engine here."""
+    """Generates with one arm of a pair of models, in this process."""
 
     def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int, read: ReadPrompts | None = None) -> None:
         self._pair, self._arm, self._rows, self._read = pair, arm, rows, read
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
-        """See `Generator`."""
+        """Complete the tasks in a batch that stays full; see `Generator`."""
         from cosec.evaluation.study.full_batch import FullBatch
 
         batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, read=self._read)

@@ -1,4 +1,4 @@
-"""Who judges the units of a study while it runs: this process, or a worker process beside the one that generates."""
+"""Judge the units of a study while it runs, in a worker process beside the one that generates."""
 
 from __future__ import annotations
 
@@ -38,20 +38,6 @@ class UnitJudge(Protocol):
             CosecError: If judging failed.
         """
         ...
-
-
-class InlineJudge:
-    """Judges each unit in this process when it is submitted."""
-
-    def __init__(self, folder: StudyFolder, judges: Judges) -> None:
-        self._folder, self._judges = folder, judges
-
-    def submit(self, unit: RecordedUnit) -> None:
-        """Judge the unit; see `UnitJudge`."""
-        judge_unit(self._folder, unit, self._judges)
-
-    def wait(self) -> None:
-        """Return at once: every submitted unit is judged."""
 
 
 class JudgeWorker:

@@ -22,7 +22,7 @@ _FIRST = "verdicts"
 _UNKNOWN = "not recorded"
 
 
-def judgements(manifest: Record) -> list[dict[str, str]]:
+def judgements_of(manifest: Record) -> list[dict[str, str]]:
     """The judgements of a study, the oldest first.
 
     Returns:
@@ -38,7 +38,7 @@ def current_verdicts(folder: StudyFolder) -> str:
     Raises:
         StudyError: If the folder holds no study.
     """
-    return judgements(folder.manifest())[-1]["records"]
+    return judgements_of(folder.manifest())[-1]["records"]
 
 
 def earlier_verdicts(folder: StudyFolder) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def earlier_verdicts(folder: StudyFolder) -> tuple[str, ...]:
     Raises:
         StudyError: If the folder holds no study.
     """
-    return tuple(one["records"] for one in reversed(judgements(folder.manifest())[:-1]))
+    return tuple(one["records"] for one in reversed(judgements_of(folder.manifest())[:-1]))
 
 
 def first_judgement(version: str) -> dict[str, Any]:
@@ -61,18 +61,18 @@ def refuse_other_version(folder: StudyFolder, version: str) -> None:
     Raises:
         StudyError: If the recorded verdicts are of another version.
     """
-    last = judgements(folder.manifest())[-1]
+    last = judgements_of(folder.manifest())[-1]
     known = last["checkers"]
     if known == version:
         return
     if any(True for _ in folder.records(last["records"])):
         raise StudyError(
             f"{folder.path} was judged by other checkers or tests ({known}; now {version}), and the verdicts of one "
-            "study must come from one version. Run `cosec study RECIPE --out FOLDER --rejudge` to judge again what "
-            "changed; the verdicts so far are kept."
+            "study must come from one version. Run the same command with --rejudge to judge again what changed; the "
+            "verdicts so far are kept."
         )
     folder.change_manifest(
-        lambda manifest: {**manifest, JUDGED: [*judgements(manifest)[:-1], {**last, "checkers": version}]}
+        lambda manifest: {**manifest, JUDGED: [*judgements_of(manifest)[:-1], {**last, "checkers": version}]}
     )
 
 
@@ -84,7 +84,7 @@ def judge_again(folder: StudyFolder, version: str) -> None:
     """
 
     def with_another(manifest: Record) -> Record:
-        known = judgements(manifest)
+        known = judgements_of(manifest)
         if known[-1]["checkers"] != version:
             known.append({"records": f"{_FIRST}-{len(known) + 1}", "checkers": version})
         return {**manifest, JUDGED: known}

@@ -1,8 +1,8 @@
-"""A study's folder: a manifest, and append-only JSONL records that survive being killed at any moment.
+"""A study's folder: a manifest, and append-only JSONL records that survive a kill at any moment.
 
-A study is cut into *units* of whole tasks, one file each. A process works on a unit while it holds the lock of its
-file, so several processes share one folder without double work. A line that was cut off by a kill is dropped when its
-unit is opened again; the lines before it stay. Knows nothing about models.
+A study is divided into *units* of whole tasks, with one file for each. A process works on a unit while it holds the
+unit's lock, so several processes can share one folder without repeating work. If a kill cut off the last line of a
+file, that line is dropped when the unit is continued.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ Record = dict[str, Any]
 
 
 class StudyFolder:
-    """Where a study's records lie."""
+    """The folder that holds a study's records."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def open(self, manifest: Mapping[str, Any], growing: Collection[str] = ()) -> None:
-        """Create the folder, or check that the study in it is this one.
+        """Create the folder, or check that it holds this study.
 
         Args:
-            manifest: ``identity`` holds what must be equal for one run to continue another.
-            growing: Names of lists and tables in the identity that may gain entries: units belong to one entry of
-                each, so what is recorded stays of use. New entries are appended to those that the folder has.
+            manifest: Its ``identity`` holds what must be equal for one run to continue another.
+            growing: Names of lists and tables in the identity that may gain entries. New entries are appended to
+                those that the folder has.
 
         Raises:
             StudyError: If the folder holds another study, or cannot be written.
@@ -69,7 +69,7 @@ class StudyFolder:
             for name in sorted({*found, *wanted} - {*growing})
             if found.get(name) != wanted.get(name)
         ]
-        for table in growing:  # an entry of a table may be new, and may not change
+        for table in growing:  # a table may gain entries, but none may change
             if isinstance(wanted[table], dict):
                 had = found.get(table, {})
                 differing += [(f"{table}.{k}", had[k], v) for k, v in wanted[table].items() if had.get(k, v) != v]
@@ -80,7 +80,7 @@ class StudyFolder:
             )
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest.
+        """Read the manifest.
 
         Raises:
             StudyError: If there is none.
@@ -91,7 +91,7 @@ class StudyFolder:
             raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
 
     def change_manifest(self, change: Callable[[Record], Record]) -> None:
-        """Replace the manifest by what ``change`` makes of it, while no other process can.
+        """Replace the manifest by the result of ``change``, under a lock.
 
         Raises:
             StudyError: If there is none, or it cannot be written.
@@ -103,26 +103,26 @@ class StudyFolder:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
     def read(self, kind: str, unit: str) -> list[Record]:
-        """A unit's records so far; a cut-off last line is no record."""
+        """The records of a unit so far, without a last line that was cut off."""
         file = self._file(kind, unit)
         return list(_whole_lines(file.read_bytes())) if file.exists() else []
 
     def count(self, kind: str, unit: str) -> int:
-        """How many records a unit has so far."""
+        """Number of records that a unit has so far."""
         file = self._file(kind, unit)
         return file.read_bytes().count(b"\n") if file.exists() else 0
 
     @contextmanager
     def unit(self, unit: str) -> Iterator[bool]:
-        """Hold a unit's lock within the block; gives False where another process holds it."""
+        """Hold the lock of a unit within the block; yields False if another process holds it."""
         with self._locked(unit, wait=False) as held:
             yield held
 
     def append(self, kind: str, unit: str, records: Iterable[Record]) -> None:
-        """Add records to a unit whose lock is held, each flushed to the file before the next.
+        """Append records to a unit whose lock is held, and flush each of them.
 
         Raises:
-            StudyError: If they cannot be written, such as on a full disk; what was written stays.
+            StudyError: If they cannot be written, for example because the disk is full. What was written stays.
         """
         file = self._file(kind, unit)
         try:
@@ -137,7 +137,7 @@ class StudyFolder:
             raise StudyError(f"Cannot write {file}: {error.strerror}; free some room and start again.") from error
 
     def records(self, kind: str) -> Iterator[tuple[str, Record]]:
-        """Every record of a kind with its unit, in the order of the units' names."""
+        """Every record of a kind with the name of its unit, in the order of these names."""
         for file in sorted((self.path / kind).rglob("*.jsonl")):
             unit = file.relative_to(self.path / kind).with_suffix("").as_posix()
             for record in _whole_lines(file.read_bytes()):
@@ -160,7 +160,7 @@ class StudyFolder:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a file so that readers see all of it or the one before."""
+    """Write a file atomically: readers see the old file or the whole new one."""
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
@@ -171,7 +171,7 @@ def _write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _grown(found: Any, wanted: Any) -> Any:
-    """A list or table with the entries of both, the ones that are there first."""
+    """A list or table with the entries of both; those of ``found`` come first."""
     if isinstance(wanted, dict):
         return {**(found or {}), **wanted}
     return [*found, *(one for one in wanted if one not in found)]

@@ -16,34 +16,39 @@ from cosec.sandbox import BackendName
 
 
 class StudySettings(BaseModel):
-    """What a study computes; a recipe file holds the same names."""
+    """What a study computes. A recipe file has the same names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = "study"
-    """Title of its report."""
+    """Title of the report."""
 
     target: str = "smollm2-135m"
-    """An embedded name, a hub id or a folder; ``$NAME`` stands for an environment variable, here and below."""
+    """An embedded name, a hub id or a folder. ``$NAME`` stands for an environment variable, here and below."""
 
     security: str = "default"
+    """The security model or adapter of arms that name none."""
 
     security_models: Mapping[str, str] = Field(default_factory=dict)
-    """Other security models, by the names that arms call them by: ``cosec-plus@NAME``."""
+    """Other security models by the names that arms use for them: ``cosec-plus@NAME``."""
 
     endpoint: str | None = None
-    """Measure a served model instead: its only arm is ``endpoint``."""
+    """Base URL of a served model to measure instead. The only arm is then ``endpoint``."""
 
     endpoint_model: str | None = None
+    """Name of the model at the endpoint; the first that it lists if None."""
 
     arms: tuple[str, ...] = ("origin", "cosec-plus")
     """See `cosec.evaluation.study.arms`."""
 
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Repetitions of the whole measurement."""
 
     temperature: float = Field(default=0.4, ge=0.0)
+    """Divides the logits."""
 
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    """Sample from the most likely tokens that together reach this probability."""
 
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
     """What is completed; each has a name of its own."""
@@ -66,7 +71,11 @@ class StudySettings(BaseModel):
         return benchmarks
 
     def decoding_arms(self) -> list[DecodingArm]:
-        """The arms, read; raises SettingsError if one is unknown, or its security model is."""
+        """The arms as they decode.
+
+        Raises:
+            SettingsError: If an arm is unknown, or its security model is.
+        """
         if self.endpoint is not None:
             return [DecodingArm(name="endpoint", alone="target")]
         arms = [parse_arm(one) for one in self.arms]
@@ -74,16 +83,16 @@ class StudySettings(BaseModel):
             if arm.security is not None and arm.security not in self.security_models:
                 raise SettingsError(
                     f"The arm {arm.name!r} takes a security model {arm.security!r}; give it under [security_models] in "
-                    f"the recipe (there: {', '.join(self.security_models) or 'none'})."
+                    f"the recipe, which names {', '.join(self.security_models) or 'none'}."
                 )
         return arms
 
 
 def study_settings(values: Mapping[str, Any]) -> StudySettings:
-    """Settings from plain values, with the error a user can act on.
+    """Make settings of plain values.
 
     Raises:
-        SettingsError: If a value is unknown or out of range; names it.
+        SettingsError: If a value is unknown or out of range; the message names it.
     """
     try:
         settings = StudySettings.model_validate(dict(values))
@@ -98,7 +107,7 @@ def study_settings(values: Mapping[str, Any]) -> StudySettings:
 
 
 def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings] = study_settings) -> StudySettings:
-    """A study's settings from a TOML file.
+    """Read the settings of a study from a TOML file.
 
     Args:
         path: The recipe.
@@ -106,7 +115,7 @@ def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings]
 
     Raises:
         DataError: If the file cannot be read.
-        SettingsError: If it names something unknown; says what.
+        SettingsError: If a value is unknown or out of range; the message names file and value.
     """
     try:
         return reader(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -124,13 +133,17 @@ SETTING_OF_RULE = {"steer": "strength", "gate": "strength"}
 
 
 def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
-    """A study from a frontier's recipe: ``[strengths]`` maps an arm to its strengths, beside a study's settings.
+    """Make settings of a frontier's recipe, which has ``[strengths]`` in place of ``arms``.
 
-    ``gate = [0.1, 0.2]`` stands for the arms ``gate:strength=0.1`` and ``gate:strength=0.2``, ``cosec-plus = [0.3]``
-    for ``cosec-plus:threshold=0.3``. The target alone and the security model alone are always measured.
+    ``[strengths]`` lists strengths by arm: ``gate = [0.1, 0.2]`` stands for the arms ``gate:strength=0.1`` and
+    ``gate:strength=0.2``, and ``cosec-plus = [0.3]`` for ``cosec-plus:threshold=0.3``. The target alone and the
+    security model alone are always measured.
+
+    Args:
+        values: The recipe's values.
 
     Raises:
-        SettingsError: If the recipe names something unknown, or no strengths.
+        SettingsError: If the recipe has an unknown name, or no strengths.
     """
     strengths = values.get(STRENGTHS)
     if not isinstance(strengths, Mapping) or not strengths:

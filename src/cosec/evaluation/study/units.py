@@ -19,27 +19,36 @@ UNIT_ROWS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What is completed and judged at once."""
+    """Completions that are recorded and judged together."""
 
     benchmark: Benchmark
+    """The benchmark that its tasks belong to."""
+
     arm: DecodingArm
+    """How they are completed."""
+
     seed: int
+    """Seed of the completions."""
+
     chunk: int
+    """Index among the units of the same benchmark, arm and seed."""
+
     tasks: tuple[Task, ...]
+    """Some of the benchmark's tasks, in its order."""
 
     @property
     def name(self) -> str:
-        """Where its records lie: ``own-decision/gate;strength=0.1/seed-0/003``."""
+        """Names its records: ``own-decision/gate;strength=0.1/seed-0/003``."""
         return f"{self.benchmark.name}/{self.arm.name.replace(':', ';')}/seed-{self.seed}/{self.chunk:03}"
 
     @property
     def size(self) -> int:
-        """Its completions."""
+        """Number of completions."""
         return len(self.tasks) * self.benchmark.samples
 
 
 def units_of(settings: StudySettings) -> list[Unit]:
-    """All units: every benchmark under the first seed, then under the next; arms of the same tasks side by side.
+    """All units of a study: every benchmark under the first seed, then under the next, arms of the same tasks in a row.
 
     Raises:
         DataError: If a benchmark cannot be read.
