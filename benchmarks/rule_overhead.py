@@ -19,7 +19,8 @@ from cosec.cli.generate import load
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import GateRule
-from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings
+from cosec.decoding.rules.schema import GateSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.evaluation.environment import environment
 
 WARM_UP, STEPS = 8, 80

@@ -43,7 +43,7 @@ def host(measured: bool, prefix_cache_tokens: int) -> None:
         log = AuditLog(Path(folder) / "audit.jsonl", max_bytes=2**26, with_text=False) if measured else None
         limits = ServerSettings(prefix_cache_tokens=prefix_cache_tokens)
         pair = in_a_thread_that_ends(lambda: load(MODEL, "default", "auto", None))
-        rule = {"name": "cosec"}  # as the bare engine's, whatever the adapter carries
+        rule = {"name": "threshold"}  # as the bare engine's, whatever the adapter carries
         service = build_service(pair, (MODEL,), limits=limits, rule=rule, audit_log=log, metrics=measured)
         Server(service, None, "127.0.0.1", 0).serve_until_stopped(lambda url: print(url, flush=True))  # noqa: T201 - for the parent
 

@@ -4,7 +4,8 @@ import pytest
 
 from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.load import ModelPair
 from tests.tiny import CONTEXT_LENGTH
@@ -14,7 +15,7 @@ PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
 
 def settings(*, preset: str = "paper", threshold: float = 0.3, **sampling: object) -> DecodingSettings:
     return DecodingSettings(
-        rule=RuleSettings(preset=preset, acceptance_threshold=threshold),
+        rule=ThresholdSettings(preset=preset, threshold=threshold),
         sampling=SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 16, **sampling}),
     )
 

@@ -13,7 +13,8 @@ from cosec.decoding.custom_generate import CoDecoding
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from tests.decoding.pairs import separate_pair, shared_folders, shared_pair
 from tests.tiny import CONTEXT_LENGTH
@@ -40,7 +41,7 @@ def engine_run(
     **sampling: object,
 ) -> list[list[int]]:
     chosen = DecodingSettings(
-        rule=RuleSettings(),
+        rule=ThresholdSettings(),
         sampling=SamplingSettings(**{"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 12, "seed": 3, **sampling}),
     )
     requests = [
@@ -125,7 +126,7 @@ def test_without_a_seed_texts_follow_torchs_generator(separate: PreparedPair) ->
 def test_threshold_one_is_the_models_own_greedy_generation(pair: PreparedPair) -> None:
     model = pair.pair.target.model
     own = model.generate(**left_padded(PROMPTS, model.device), max_new_tokens=12, do_sample=False)
-    method = CoDecoding(pair, rule={"acceptance_threshold": 1.0})
+    method = CoDecoding(pair, rule={"threshold": 1.0})
     assert torch.equal(generate(pair, custom_generate=method, do_sample=False, top_k=None), own)
 
 

@@ -3,14 +3,15 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from cosec.decoding.settings import PRESETS, DecodingSettings, RuleSettings, SamplingSettings, decoding_settings
+from cosec.decoding.rules.schema import PRESETS, ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError
 from tests.decoding import law
 
 
 @pytest.mark.parametrize("preset", sorted(law.PRESETS))
 def test_presets_expand_as_the_method_says(preset: str) -> None:
-    rule = RuleSettings(preset=preset)
+    rule = ThresholdSettings(preset=preset)
     assert (rule.target_ratio, rule.security_ratio, rule.fallback) == law.PRESETS[preset]
     assert rule.preset == preset
     assert set(PRESETS) == set(law.PRESETS)
@@ -18,19 +19,19 @@ def test_presets_expand_as_the_method_says(preset: str) -> None:
 
 def test_the_defaults_are_the_papers() -> None:
     rule = DecodingSettings().rule
-    assert rule == RuleSettings(preset="paper")
-    assert rule.acceptance_threshold == 0.3
+    assert rule == ThresholdSettings(preset="paper")
+    assert rule.threshold == 0.3
     assert (DecodingSettings().sampling.temperature, DecodingSettings().sampling.top_p) == (0.4, 0.95)
 
 
 def test_a_given_setting_wins_over_its_preset_and_is_recorded() -> None:
-    rule = RuleSettings(preset="release", fallback="warped")
+    rule = ThresholdSettings(preset="release", fallback="warped")
     assert (rule.preset, rule.fallback, rule.target_ratio) == ("release", "warped", "raw")
     recorded = DecodingSettings(rule=rule).model_dump()["rule"]
     assert recorded == {
-        "name": "cosec",
+        "name": "threshold",
         "preset": "release",
-        "acceptance_threshold": 0.3,
+        "threshold": 0.3,
         "target_ratio": "raw",
         "security_ratio": "raw",
         "fallback": "warped",
@@ -49,9 +50,9 @@ def test_recorded_settings_give_the_same_settings_back() -> None:
     ("rule", "sampling", "name"),
     [
         ({}, {"top_k": 50}, "top_k"),
-        ({"acceptance_threshold": -0.1}, {}, "acceptance_threshold"),
-        ({"acceptance_threshold": float("nan")}, {}, "acceptance_threshold"),
-        ({"acceptance_threshold": float("inf")}, {}, "acceptance_threshold"),
+        ({"threshold": -0.1}, {}, "threshold"),
+        ({"threshold": float("nan")}, {}, "threshold"),
+        ({"threshold": float("inf")}, {}, "threshold"),
         ({"preset": "papper"}, {}, "preset"),
         ({"preset": ["paper"]}, {}, "preset"),
         ({"fallback": "residual"}, {}, "fallback"),
@@ -90,7 +91,7 @@ def test_a_draft_length_may_come_as_text_from_a_command_line() -> None:
 
 
 def test_settings_cannot_be_changed_after_they_were_made() -> None:
-    for settings in (RuleSettings(), SamplingSettings()):
+    for settings in (ThresholdSettings(), SamplingSettings()):
         with pytest.raises(ValidationError, match="frozen"):
             settings.preset = "release"  # type: ignore[union-attr]
 
@@ -98,12 +99,15 @@ def test_settings_cannot_be_changed_after_they_were_made() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({"acceptance_treshold": 0.3}, r"'acceptance_treshold' of the rule 'cosec'.*Did you mean acceptance_threshold"),
-        ({"name": "steer", "preset": "paper"}, r"'steer' has no preset \(it has strength\); preset belongs to cosec"),
-        ({"name": "gate", "acceptance_threshold": 0.3}, r"'gate' has no acceptance_threshold .*belongs to cosec"),
-        ({"strength": 2}, r"'cosec' has no strength .*strength belongs to steer and gate"),
+        ({"treshold": 0.3}, r"'treshold' of the rule 'threshold'.*Did you mean threshold"),
+        (
+            {"name": "steer", "preset": "paper"},
+            r"'steer' has no preset \(it has strength\); preset belongs to threshold",
+        ),
+        ({"name": "gate", "threshold": 0.3}, r"'gate' has no threshold .*belongs to threshold"),
+        ({"strength": 2}, r"'threshold' has no strength .*strength belongs to steer and gate"),
         ({"name": "speculative", "strength": 2}, r"'speculative' has no strength \(it has no settings\)"),
-        ({"name": "gates"}, r"no rule 'gates'; choose one of cosec, steer, gate, speculative"),
+        ({"name": "gates"}, r"no rule 'gates'; choose one of threshold, steer, gate, speculative"),
         ({"name": "gate", "steering_strength": 2}, r"steering_strength has no effect"),
         ({"name": "gate", "divergence": "tv"}, r"divergence: .*'kl', 'js' or 'argmax'"),
         ({"name": "steer", "strength": -1}, r"strength: .*greater than or equal to 0"),

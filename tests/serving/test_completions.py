@@ -64,7 +64,7 @@ def test_a_completion_is_what_the_engine_says_with_that_seed(client: openai.Open
     assert answer.usage.prompt_tokens == len(tiny_pair.tokenizer(PROMPT).input_ids)
     metrics = answer.to_dict()["metrics"]["cosec"]
     assert metrics["seed"] == 7
-    assert metrics["rule"] == "cosec"
+    assert metrics["rule"] == "threshold"
     assert metrics["threshold"] == 0.3
     assert metrics["drafted"] == metrics["tokens"] == answer.usage.completion_tokens
     assert metrics["accept_rate"] == pytest.approx(metrics["accepted"] / metrics["drafted"], abs=1e-4)
@@ -82,7 +82,7 @@ def test_a_completion_is_what_the_engine_says_with_that_seed(client: openai.Open
 )
 def test_every_rule_can_be_asked_for(client: openai.OpenAI, tiny_pair: PreparedPair, cosec: dict[str, object]) -> None:
     answer = client.completions.create(model="tiny", prompt=PROMPT, max_tokens=20, seed=3, extra_body={"cosec": cosec})
-    words = {"threshold": "acceptance_threshold", "rule": "name"}
+    words = {"rule": "name"}
     rule = {words.get(name, name): value for name, value in cosec.items()}
     settings = decoding_settings(rule, {"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 20, "seed": 3})
     assert answer.choices[0].text == direct(tiny_pair, PROMPT, settings)[0]
@@ -103,7 +103,7 @@ def test_a_request_that_names_no_rule_gets_the_servers_or_the_adapters(carried: 
         # No other rule has a threshold, so it says which one is meant.
         for asked in ({"cosec": {"threshold": 0.7}}, {"vllm_xargs": {"cosec_threshold": 0.7}}):
             metrics = ask(http, **asked)["metrics"]["cosec"]
-            assert (metrics["rule"], metrics["threshold"]) == ("cosec", 0.7)
+            assert (metrics["rule"], metrics["threshold"]) == ("threshold", 0.7)
 
 
 def test_the_target_alone_on_request(http: httpx2.Client, tiny_pair: PreparedPair) -> None:

@@ -41,7 +41,7 @@ def test_a_hardened_stream_says_what_the_engine_says(real: Served, pair: Prepare
             extra_body={"cosec": {"threshold": 0.5}},
         )
         text = "".join(chunk.choices[0].text for chunk in stream)
-    rule = {"acceptance_threshold": 0.5}
+    rule = {"threshold": 0.5}
     settings = DecodingSettings.model_validate(
         {"rule": rule, "sampling": SamplingSettings(temperature=0.4, top_p=1.0, max_new_tokens=16, seed=3)}
     )

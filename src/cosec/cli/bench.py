@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from cosec.decoding.rule_choice import RuleChoice
+from cosec.decoding.rules.choice import RuleChoice
+from cosec.decoding.rules.schema import changed_rule
 from cosec.errors import SettingsError
 
 bench_app = App(name="bench", help="Measure speed.")
@@ -52,16 +53,15 @@ def speed(
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
     from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import load, read_prompts
+    from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
 
-    given = (rule or RuleChoice()).settings()
-    decoding_settings(given, {})  # what is wrong is said before the models are loaded
+    chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
     prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
     prompt = max(prompts, key=len)
     pair = load(target, security, dtype, device_map)
-    chosen = decoding_settings(given or pair.own_rule, {}).rule
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
     results = [
         measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)

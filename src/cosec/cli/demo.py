@@ -86,19 +86,20 @@ def demo(
     from cosec.cli.generate import load
     from cosec.cli.side_by_side import terminal
     from cosec.decoding.completer import Completer
-    from cosec.decoding.rule_choice import in_words
+    from cosec.decoding.pairing import carried_rule
+    from cosec.decoding.rules.choice import described_rule
+    from cosec.decoding.rules.schema import changed_rule
     from cosec.decoding.settings import decoding_settings
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
-    rule = {} if threshold is None else {"acceptance_threshold": threshold}
-    decoding_settings(rule, sampling)  # what is wrong is said before the models are loaded
+    rule = {} if threshold is None else {"threshold": threshold}
+    settings = decoding_settings(changed_rule(carried_rule(target, security), rule), sampling)
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
     pair = load(target, security)
-    settings = decoding_settings(rule or pair.own_rule, sampling)
     console.print(
-        f"Left: the model alone. Right: the same model hardened by co-decoding ({in_words(settings.rule)}),\n"
+        f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )

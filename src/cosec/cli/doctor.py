@@ -104,8 +104,8 @@ def _examine_fit(adapter: Adapter, base: ModelDescription) -> Finding:
 
 def _examine_rule(folder: Path) -> Finding:
     """Say by which rule the adapter hardens unless told otherwise."""
-    from cosec.decoding.rule_choice import in_words
-    from cosec.decoding.rule_file import own_rule
+    from cosec.decoding.rules.choice import described_rule
+    from cosec.decoding.rules.rule_file import own_rule
     from cosec.decoding.settings import decoding_settings
 
     try:
@@ -113,7 +113,7 @@ def _examine_rule(folder: Path) -> Finding:
     except CosecError as error:
         return Finding(subject="rule", good=False, text=str(error))
     whose = "the adapter's own" if carried else "the paper's, as the adapter carries none"
-    return Finding(subject="rule", good=True, text=f"{in_words(decoding_settings(carried, {}).rule)}: {whose}")
+    return Finding(subject="rule", good=True, text=f"{described_rule(decoding_settings(carried, {}).rule)}: {whose}")
 
 
 def _examine_vocabulary(ours: ModelDescription, theirs: ModelDescription) -> Finding:

@@ -177,7 +177,7 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     """
     from rich.console import Console
 
-    from cosec.decoding.rule_file import RULE_FILE
+    from cosec.decoding.rules.rule_file import RULE_FILE
     from cosec.evaluation.report import choose, rule_toml, write_frontier
     from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe, write_whole
 

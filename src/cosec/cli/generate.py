@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from cosec.decoding.rule_choice import RuleChoice
-from cosec.decoding.rule_file import read_rule
+from cosec.decoding.rules.choice import RuleChoice
+from cosec.decoding.rules.rule_file import read_rule
+from cosec.decoding.rules.schema import changed_rule
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
@@ -65,36 +66,35 @@ def generate(
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
     rule, sampling = rule or RuleChoice(), sampling or SamplingSettings()
-    settings = _settings(rule, recipe, sampling, security, n, batch_rows, compare)
+    _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
+    settings = _settings(rule, recipe, sampling, target, security)
     prompts = read_prompts(source, prompt_file, prompt)
     with _trace_file(trace) as trace_file:
         pair = load(target, security, dtype, device_map)
-        if recipe is None and not rule.settings():
-            settings = decoding_settings(pair.own_rule, sampling.model_dump())
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
         _print(format, completed, prompts, pair, len(arms))
 
 
-def _settings(
-    rule: RuleChoice,
-    recipe: Path | None,
-    sampling: SamplingSettings,
-    security: str,
-    n: int,
-    batch_rows: int,
-    compare: bool,
-) -> DecodingSettings:
-    """The settings, after refusing flags that could have no effect."""
+def _refuse_without_effect(
+    rule: RuleChoice, recipe: Path | None, security: str, n: int, batch_rows: int, compare: bool
+) -> None:
     if n < 1 or batch_rows < 1:
         raise SettingsError("--n and --batch-rows must be at least 1.")
     if security == "none" and (rule.settings() or compare or recipe):
         names = ["compare"] * compare + ["recipe"] * (recipe is not None) + sorted(rule.model_fields_set)
         flags = [name.replace("_", "-") for name in names]
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
-    return decoding_settings(
-        {**({} if recipe is None else read_rule(recipe)), **rule.settings()}, sampling.model_dump()
-    )
+
+
+def _settings(
+    rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, target: str, security: str
+) -> DecodingSettings:
+    """The recipe's rule, or else the adapter's own, as changed by the flags."""
+    from cosec.decoding.pairing import carried_rule
+
+    base = carried_rule(target, security) if recipe is None else read_rule(recipe)
+    return decoding_settings(changed_rule(base, rule.settings()), sampling.model_dump())
 
 
 def _print(

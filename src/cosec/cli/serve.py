@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.generate import load
-from cosec.decoding.rule_choice import RuleChoice
+from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings

@@ -45,7 +45,7 @@ class CoDecoding:
         """Without a seed, texts follow torch's global generator, as ``generate`` users expect.
 
         ``rule`` holds a rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
-        ``{"acceptance_threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
+        ``{"threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
 
         A streamer hears the prompt and then the tokens of a single row.
         """

@@ -8,12 +8,36 @@ from typing import Literal
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
-from cosec.decoding.rule_file import own_rule
-from cosec.errors import SettingsError
+from cosec.decoding.rules.rule_file import own_rule
+from cosec.decoding.rules.schema import rules_without_base
+from cosec.errors import ModelError, SettingsError
+from cosec.models.adapters import is_adapter
 from cosec.models.description import cache_values_per_token
-from cosec.models.loading.load import ModelPair
+from cosec.models.loading.load import ModelPair, resolve_model, resolve_security
 from cosec.models.vocabulary import shared_vocabulary
 from cosec.runtime import AdapterSwitch, TorchTokenModel, attach_adapter, prepare_for_decoding
+
+
+def carried_rule(target: str, security: str) -> Mapping[str, object]:
+    """Read the rule that a security model carries, before any weights are loaded.
+
+    Args:
+        target: The model to harden, as for ``load_pair``.
+        security: Its security model or adapter, as for ``load_pair``.
+
+    Returns:
+        The rule's name and settings; empty if it carries none.
+
+    Raises:
+        ModelError: If one of the models does not exist.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule.
+    """
+    try:
+        folder = resolve_security(target, security)
+    except ModelError:
+        resolve_model(target)  # if the target does not exist either, that is the message to show
+        raise
+    return own_rule(folder) if folder is not None and is_adapter(folder) else {}
 
 
 class PreparedPair:
@@ -24,14 +48,14 @@ class PreparedPair:
 
         Raises:
             VocabularyMismatch: If the two models' tokens do not mean the same.
-            SettingsError: If the adapter's ``rule.toml`` is no rule.
+            SettingsError: If the adapter's ``rule.toml`` is not a rule.
         """
         self.pair = pair
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
         self.own_rule: Mapping[str, object] = {} if pair.adapter is None else own_rule(pair.adapter.path)
-        """The rule that the adapter carries, for who names none; empty: the paper's."""
+        """Name and settings of the rule that the adapter carries; empty stands for the paper's rule."""
         self._switch: AdapterSwitch | None = None
         self._vocabulary_size = len(pair.target.tokenizer)
         if pair.security is not None:
@@ -118,7 +142,7 @@ class PreparedPair:
         if switch is None and base:
             raise SettingsError(
                 f"This rule compares the security model with its own base, and {security.name!r} is a whole model: "
-                "give a LoRA adapter with --security, or choose --rule cosec or speculative."
+                f"give a LoRA adapter with --security, or choose --rule {rules_without_base()}."
             )
         if switch is None:
             return TwoModelLanes(TorchTokenModel(security.model, size), self.target_model())

@@ -16,7 +16,8 @@ from torch import Tensor
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.lanes import TwoModelLanes
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 
 _VOCABULARY = 5
 _DRAWS = 4_000
@@ -77,7 +78,7 @@ def law_selftest() -> SelfTest:
     worst = 0.0
     for draft_length in (1, 4):
         settings = DecodingSettings(
-            rule=RuleSettings(acceptance_threshold=_THRESHOLD),
+            rule=ThresholdSettings(threshold=_THRESHOLD),
             sampling=SamplingSettings(
                 temperature=0.8, top_p=0.95, max_new_tokens=_DEPTH + 1, draft_length=draft_length
             ),

@@ -22,7 +22,8 @@ from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
 from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import AnyRule, DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import AnyRule, ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin
 
 _WARM_UP_TOKENS = 4
@@ -130,7 +131,7 @@ def measure_speed(
     sampling = (settings or SamplingSettings()).model_copy(
         update={"max_new_tokens": tokens + _WARM_UP_TOKENS + 64, "draft_length": draft_length}
     )
-    decoding = DecodingSettings(rule=rule or RuleSettings(), sampling=sampling)
+    decoding = DecodingSettings(rule=rule or ThresholdSettings(), sampling=sampling)
     ids = tuple(pair.tokenizer(prompt).input_ids)
     target, hardened = pair.target_lane(), pair.lanes(draft_length, base=rule_for(decoding).needs_base)
     chooser = _Remembered(draft_length_for(draft_length, hardened.longest_draft))

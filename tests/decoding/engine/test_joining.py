@@ -10,22 +10,15 @@ from cosec.decoding.engine import Emission, Run, SequenceRequest
 from cosec.decoding.engine.lanes import Lanes, TwoModelLanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import (
-    AnyRule,
-    DecodingSettings,
-    GateSettings,
-    RuleSettings,
-    SamplingSettings,
-    SpeculativeSettings,
-    SteerSettings,
-)
+from cosec.decoding.rules.schema import AnyRule, GateSettings, SpeculativeSettings, SteerSettings, ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.decoding.trace import TokenRecord
 from tests.decoding.scripted import ScriptedModel, random_table
 
 RULES: list[AnyRule] = [
-    RuleSettings(acceptance_threshold=0.3),
-    RuleSettings(acceptance_threshold=0.3),
-    RuleSettings(preset="release", acceptance_threshold=0.8),
+    ThresholdSettings(threshold=0.3),
+    ThresholdSettings(threshold=0.3),
+    ThresholdSettings(preset="release", threshold=0.8),
     SteerSettings(strength=1.5),
     GateSettings(strength=0.05),
     SpeculativeSettings(),
@@ -71,7 +64,7 @@ def test_rows_that_join_at_any_time_under_any_rule_say_what_they_say_alone(
     pair: PreparedPair, draft_length: int
 ) -> None:
     # A pair of two whole models has no base to compare with, so two of the rules are not for it.
-    rules = [rule for rule in RULES if pair.has_base or rule.name in ("cosec", "speculative")]
+    rules = [rule for rule in RULES if pair.has_base or rule.name in ("threshold", "speculative")]
     lanes = pair.lanes(draft_length, base=pair.has_base)
     requests = [asked(index, rule, limit=6 + 3 * index) for index, rule in enumerate(rules)]
     alone = []

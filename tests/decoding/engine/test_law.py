@@ -12,9 +12,10 @@ from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.lanes import Lanes, Propose, Scores, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.draft import Position
+from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.rules.threshold import ThresholdRule
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from tests.decoding.law import PRESETS, law_at, logits_after, position_law
 from tests.decoding.scripted import ScriptedModel, random_table
 from tests.devices import DEVICES
@@ -31,7 +32,7 @@ THRESHOLD = 0.4
 
 def settings(preset: str, draft_length: int, seed: int = 7) -> DecodingSettings:
     return DecodingSettings(
-        rule=RuleSettings(preset=preset, acceptance_threshold=THRESHOLD),
+        rule=ThresholdSettings(preset=preset, threshold=THRESHOLD),
         sampling=SamplingSettings(**SAMPLING, max_new_tokens=3, draft_length=draft_length, seed=seed),
     )
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from cosec.decoding.engine import Emission, Run, SequenceRequest
 from cosec.decoding.engine.lanes import Lanes, TargetLane, TwoModelLanes
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord, summary
 from cosec.errors import ModelError
 from tests.decoding.scripted import ScriptedModel, random_table
@@ -24,7 +25,7 @@ DRAFT_LENGTHS = [1, 2, 3, 5, "auto"]
 
 def settings(*, preset: str = "paper", threshold: float = 0.4, **sampling: object) -> DecodingSettings:
     return DecodingSettings(
-        rule=RuleSettings(preset=preset, acceptance_threshold=threshold),
+        rule=ThresholdSettings(preset=preset, threshold=threshold),
         sampling=SamplingSettings(**{"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 12, **sampling}),
     )
 

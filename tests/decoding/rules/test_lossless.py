@@ -18,9 +18,10 @@ from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.gate import GateRule, divergence_of
 from cosec.decoding.rules.lossless import flattened
+from cosec.decoding.rules.schema import GateSettings
 from cosec.decoding.rules.steer import steered
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.settings import DecodingSettings, GateSettings, SamplingSettings, decoding_settings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.decoding.trace import TokenRecord
 from tests.decoding.engine.test_law import DRAWS, PROMPT, VOCABULARY, p_value
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.rules.threshold import ThresholdRule
 from cosec.decoding.rules.verification import Rule
-from cosec.decoding.settings import RuleSettings, SamplingSettings
+from cosec.decoding.settings import SamplingSettings
 from cosec.errors import VocabularyMismatch
 from tests.decoding import law
 
@@ -21,7 +22,7 @@ TEMPERATURE, TOP_P = 0.7, 0.85
 
 def rule(preset: str, threshold: float, temperature: float = TEMPERATURE) -> ThresholdRule:
     return ThresholdRule(
-        RuleSettings(preset=preset, acceptance_threshold=threshold),
+        ThresholdSettings(preset=preset, threshold=threshold),
         SamplingSettings(temperature=temperature, top_p=TOP_P),
     )
 

@@ -307,7 +307,7 @@ def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> 
     [
         ({"arms": ("orgin",)}, "choose one of origin"),
         ({"arms": ("origin:strength=1",)}, "runs one model alone"),
-        ({"arms": ("gate:threshold=0.1",)}, "has no acceptance_threshold"),
+        ({"arms": ("gate:threshold=0.1",)}, "has no threshold"),
         ({"arms": ("gate:strenth=0.1",)}, "Unknown setting 'strenth'"),
         ({"arms": ("origin", "origin")}, "each once"),
         ({"seeds": ()}, "seeds"),

@@ -11,7 +11,8 @@ from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import DecodingSettings, RuleSettings, SamplingSettings
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import ModelError
 from cosec.runtime import TokenModel, TorchTokenModel
 from cosec.runtime.torch.kv_cache import attend_to_prefixes
@@ -219,7 +220,7 @@ def test_a_cached_model_is_a_token_model() -> None:
 
 def decode(lanes: Lanes, draft_length: int | str, limit: int = 24, **rule: object) -> list[list[int]]:
     chosen = DecodingSettings(
-        rule=RuleSettings(**rule),
+        rule=ThresholdSettings(**rule),
         sampling=SamplingSettings(temperature=0.8, top_p=0.95, max_new_tokens=limit, draft_length=draft_length),
     )
     requests = [
@@ -250,7 +251,7 @@ def test_the_draft_length_never_changes_the_text_of_a_mixed_batch(architecture: 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_threshold_one_is_the_target_alone_for_real_models(architecture: str) -> None:
     alone = decode(TargetLane(TorchTokenModel(tiny_model(architecture), VOCABULARY_SIZE)), 1)
-    assert decode(two_models(architecture), 3, acceptance_threshold=1.0) == alone
+    assert decode(two_models(architecture), 3, threshold=1.0) == alone
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -1,23 +1,17 @@
-"""The decoding rules, one a file, each with its law in closed form; knows neither models nor lanes."""
+"""The decoding rules, one law a module in closed form; they know neither models nor lanes."""
 
 from __future__ import annotations
 
-from cosec.decoding.rules.gate import GateRule
-from cosec.decoding.rules.speculative import SpeculativeRule
-from cosec.decoding.rules.steer import SteerRule
-from cosec.decoding.rules.threshold import ThresholdRule
-from cosec.decoding.rules.verification import Rule
-from cosec.decoding.settings import DecodingSettings, GateSettings, SpeculativeSettings, SteerSettings
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from cosec.decoding.rules.verification import Rule
+    from cosec.decoding.settings import DecodingSettings
+
+__all__ = ["rule_for"]
 
 
 def rule_for(settings: DecodingSettings) -> Rule:
-    """The rule that the settings describe."""
-    match settings.rule:
-        case GateSettings():
-            return GateRule(settings.rule, settings.sampling)
-        case SteerSettings():
-            return SteerRule(settings.rule, settings.sampling)
-        case SpeculativeSettings():
-            return SpeculativeRule(settings.sampling)
-        case _:
-            return ThresholdRule(settings.rule, settings.sampling)
+    """Build the rule that the settings describe."""
+    return cast("Rule", resolve_name(settings.rule.law)(settings.rule, settings.sampling))

@@ -20,16 +20,17 @@ from torch import Tensor
 
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.lossless import LosslessRule, flattened, judged
+from cosec.decoding.rules.schema import Divergence, GateSettings
 from cosec.decoding.rules.steer import steered
 from cosec.decoding.rules.verification import Verification, check_widths
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.settings import Divergence, GateSettings, SamplingSettings
+from cosec.decoding.settings import SamplingSettings
 
 
 class GateRule(LosslessRule):
     """Draw security decisions from the security model and every other position from the target."""
 
-    needs_base = True
+    needs_base = GateSettings.needs_base
 
     def __init__(self, rule: GateSettings, sampling: SamplingSettings) -> None:
         super().__init__(sampling)

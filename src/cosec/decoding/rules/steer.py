@@ -17,14 +17,15 @@ from torch import Tensor
 
 from cosec.decoding.rules.draft import Position
 from cosec.decoding.rules.lossless import LosslessRule
+from cosec.decoding.rules.schema import SteerSettings
 from cosec.decoding.sampling import TokenDistribution
-from cosec.decoding.settings import SamplingSettings, SteerSettings
+from cosec.decoding.settings import SamplingSettings
 
 
 class SteerRule(LosslessRule):
     """Draw every position from the steered target."""
 
-    needs_base = True
+    needs_base = SteerSettings.needs_base
 
     def __init__(self, rule: SteerSettings, sampling: SamplingSettings) -> None:
         super().__init__(sampling)

@@ -1,6 +1,6 @@
 """The paper's rule (Algorithm 1 and Eq. 9): a proposal stands where the target finds it plausible enough.
 
-A drafted token stands while ``min(1, target / security) > acceptance_threshold``; the first one that falls ends the
+A drafted token stands while ``min(1, target / security) > threshold``; the first one that falls ends the
 draft and the target model supplies a *fallback* token in its place. There is no residual distribution: each emitted
 token was either proposed by the security model or chosen by the target after a rejection.
 
@@ -14,18 +14,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cosec.decoding.rules.draft import Draft, Position
+from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.rules.verification import Verification, check_widths
 from cosec.decoding.sampling import TokenDistribution, raw_distribution, warped_distribution
-from cosec.decoding.settings import RuleSettings, SamplingSettings
+from cosec.decoding.settings import SamplingSettings
 
 
 class ThresholdRule:
-    """The paper's rule, with every ambiguity an explicit setting (see ``RuleSettings``)."""
+    """The paper's rule, with every ambiguity an explicit setting (see ``ThresholdSettings``)."""
 
-    needs_base = False
+    needs_base = ThresholdSettings.needs_base
     draws_acceptance = False
 
-    def __init__(self, rule: RuleSettings, sampling: SamplingSettings) -> None:
+    def __init__(self, rule: ThresholdSettings, sampling: SamplingSettings) -> None:
         self._rule = rule
         self._temperature = sampling.temperature
         self._top_p = sampling.top_p
@@ -54,7 +55,7 @@ class ThresholdRule:
             security = draft.proposal_probs.log()
         ratios = (target - security).exp().clamp(max=1.0)
         # cumprod turns "accepted here" into "accepted here and everywhere before".
-        standing = (ratios > self._rule.acceptance_threshold).int().cumprod(dim=-1)
+        standing = (ratios > self._rule.threshold).int().cumprod(dim=-1)
         return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios)
 
     def fallback(self, at: Position) -> TokenDistribution:

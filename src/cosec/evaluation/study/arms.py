@@ -11,20 +11,21 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from cosec.decoding.settings import RULES, DecodingSettings, SamplingSettings, decoding_settings
+from cosec.decoding.rules.schema import RENAMED, RULES, with_current_names
+from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError
 
 _RULE_OF_ARM: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "cosec-plus": {"name": "cosec", "preset": "paper"},
-        "cosec": {"name": "cosec", "preset": "cosec"},
-        "release": {"name": "cosec", "preset": "release"},
-        "warped": {"name": "cosec", "preset": "warped"},
-        "steer": {"name": "steer"},
-        "gate": {"name": "gate"},
-        "speculative": {"name": "speculative"},
+        "cosec-plus": {"name": "threshold", "preset": "paper"},
+        "cosec": {"name": "threshold", "preset": "cosec"},
+        "release": {"name": "threshold", "preset": "release"},
+        "warped": {"name": "threshold", "preset": "warped"},
+        **{name: {"name": name} for name in RULES},
     }
 )
+"""The paper's arms, which are its rule under each preset, and every rule with its default settings."""
+
 ORIGIN, LORA = "origin", "lora"
 ARM_NAMES = (ORIGIN, LORA, *_RULE_OF_ARM)
 """``origin``: the target alone; ``lora``: the security model alone; the others decode with both under a rule."""
@@ -69,7 +70,7 @@ def parse_arm(text: str) -> DecodingArm:
         if given:
             raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {head!r}.")
         return DecodingArm(name=written, alone="target" if name == ORIGIN else "security", security=security or None)
-    rule = {**_RULE_OF_ARM[name], **given}
+    rule = with_current_names({**_RULE_OF_ARM[name], **given})
     arm = DecodingArm(name=written, alone=None, rule=rule, security=security or None)
     arm.settings(SamplingSettings())  # refuses what the rule does not know
     return arm
@@ -78,10 +79,10 @@ def parse_arm(text: str) -> DecodingArm:
 def _setting(arm: str, part: str) -> tuple[str, object]:
     key, equals, value = part.partition("=")
     if not equals or not key.strip():
-        raise SettingsError(f"{part!r} in the arm {arm!r} is no setting; write name=value.")
-    key = {"threshold": "acceptance_threshold"}.get(key.strip(), key.strip())
-    known = {name for kind in RULES.values() for name in kind.model_fields} - {"name"}
-    if key not in known:
+        raise SettingsError(f"{part!r} in the arm {arm!r} is not a setting; write name=value.")
+    key = key.strip()
+    known = {name for kind in RULES.values() for name in kind.settings()}
+    if key not in known and key not in RENAMED["settings"]:
         raise SettingsError(f"Unknown setting {key!r} in the arm {arm!r}; there are {', '.join(sorted(known))}.")
     try:
         return key, float(value)

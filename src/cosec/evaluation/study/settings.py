@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cosec.decoding.rules.schema import RULES, rule_name
 from cosec.errors import DataError, SettingsError
 from cosec.evaluation.study.arms import LORA, ORIGIN, DecodingArm, parse_arm
 from cosec.evaluation.tasks.tasks import Benchmark
@@ -128,9 +129,6 @@ def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings]
 STRENGTHS = "strengths"
 """Table of a frontier's recipe: strengths by rule."""
 
-SETTING_OF_RULE = {"steer": "strength", "gate": "strength"}
-"""The setting that a rule's strength is. Under the paper's rule, with any preset, it is the threshold."""
-
 
 def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
     """Make settings of a frontier's recipe, which has ``[strengths]`` in place of ``arms``.
@@ -152,7 +150,9 @@ def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
         raise SettingsError("A frontier's arms follow from [strengths]; leave out arms.")
     arms = [ORIGIN, LORA]
     for rule, chosen in strengths.items():
-        setting = SETTING_OF_RULE.get(rule, "threshold")
+        setting = RULES[rule_name(parse_arm(rule).rule)].strength_setting
+        if setting is None:
+            raise SettingsError(f"The arm {rule!r} under [strengths] has no strength; leave it out.")
         arms += [f"{rule}:{setting}={float(strength):g}" for strength in chosen]
     rest = {name: value for name, value in values.items() if name != STRENGTHS}
     return study_settings({**rest, "arms": arms})

@@ -12,7 +12,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from cosec.decoding.rule_choice import in_users_words
+from cosec.decoding.rules.choice import as_choice
 from cosec.decoding.trace import TokenRecord, summary
 from cosec.serving.api.translation import Asked
 from cosec.serving.scheduler.prompt_scoring import ScoredToken
@@ -87,12 +87,14 @@ class Answer:
         sampling = self._asked.settings.sampling
         found: Json = {"enabled": self._asked.hardened, "seed": sampling.seed, "tokens": totals.tokens}
         if self._asked.hardened:
-            found.update(in_users_words(self._asked.settings.rule))
+            found.update(as_choice(self._asked.settings.rule))
             rate = totals.acceptance_rate
             found["accept_rate"] = None if rate is None else round(rate, 4)
             found.update(drafted=totals.drafted, accepted=totals.accepted, changed=totals.changed)
-            if self._asked.settings.rule.name == "gate":
+            if self._asked.settings.rule.marks_decisions:
                 found["decisions"] = totals.decisions
+        if self._asked.notes:
+            found["warnings"] = list(self._asked.notes)
         return {"cosec": found}
 
     def take(self, event: Progress | PromptScores) -> None:

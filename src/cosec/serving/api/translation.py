@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rule_choice import in_users_words
-from cosec.decoding.settings import DecodingSettings, RuleSettings, decoding_settings
+from cosec.decoding.rules.choice import as_choice
+from cosec.decoding.rules.schema import changed_rule, current_names, rules_without_base
+from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.families import FimTokens
 from cosec.serving.api.prompt_encoding import Encode, PromptEncoder
@@ -51,6 +52,9 @@ class Asked:
     audit: Audit
     """What the answer says about the hardening."""
 
+    notes: tuple[str, ...] = ()
+    """What the client should know, such as that a name it used is about to go."""
+
     scores_prompts: bool = False
     """Whether the target's log-probabilities of the prompts' own tokens are wanted too."""
 
@@ -72,7 +76,7 @@ class Translator:
         """
         self._pair = pair
         self._limits = limits
-        self._rule = dict(rule or pair.own_rule)
+        self._rule = changed_rule(pair.own_rule, rule)
         self._encoder = PromptEncoder(pair.tokenizer)
         self._vocabulary = set(pair.tokenizer.get_vocab().values())
         default = decoding_settings(self._rule, {})
@@ -92,7 +96,7 @@ class Translator:
         """What a request without ``cosec`` gets, in the wire's words."""
         if not self._pair.has_security:
             return {"enabled": False}
-        return {"enabled": True, **in_users_words(decoding_settings(self._rule, {}).rule)}
+        return {"enabled": True, **as_choice(decoding_settings(self._rule, {}).rule)}
 
     def echo(self, request: CompletionRequest) -> tuple[str, ...]:
         """The text of every prompt, as the client gave it or as its token ids read."""
@@ -170,7 +174,7 @@ class Translator:
             )
         self._check_lengths(prompts, max_tokens)
         fields = _with_xargs(request)
-        hardened, rule = self._rule_of(fields)
+        hardened, rule, notes = self._rule_of(fields)
         sampling = {
             "temperature": 1.0 if request.temperature is None else request.temperature,
             "top_p": 1.0 if request.top_p is None else request.top_p,
@@ -184,7 +188,7 @@ class Translator:
             if hardened:
                 self._check_base(settings)
         except SettingsError as error:
-            raise invalid(_in_wire_words(str(error)), "cosec", "invalid_value") from error
+            raise invalid(str(error), "cosec", "invalid_value") from error
         return Asked(
             prompts=prompts,
             samples=samples,
@@ -192,14 +196,12 @@ class Translator:
             hardened=hardened,
             max_new_tokens=max_tokens,
             audit=fields.audit,
+            notes=notes,
         )
 
-    def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object]]:
-        """Whether to harden, and the rule: the server's own, changed by the request; another rule starts afresh.
-
-        A setting that only the paper's rule has, such as the threshold, names that rule.
-        """
-        given = fields.settings()
+    def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object], tuple[str, ...]]:
+        """Whether to harden, the rule that results from the server's own and the request, and notes on old names."""
+        given, notes = current_names(fields.settings())
         enabled = self._pair.has_security if fields.enabled is None else fields.enabled
         if not enabled:
             if given:
@@ -207,25 +209,16 @@ class Translator:
                 raise invalid(
                     f"cosec: {name} has no effect while hardening is off; leave it out or enable it.", "cosec"
                 )
-            return False, {}
+            return False, {}, ()
         if not self._pair.has_security:
             raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
-        default = self._rule.get("name", "cosec")
-        if "name" not in given and given.keys() & RuleSettings.model_fields.keys():
-            given["name"] = "cosec"
-        if given.get("name", default) != default:
-            return True, given
-        # A preset is a name for several settings: naming another one replaces what the server had of them.
-        kept = {} if "preset" in given else dict(self._rule)
-        if "preset" in given and "acceptance_threshold" in self._rule:
-            kept["acceptance_threshold"] = self._rule["acceptance_threshold"]
-        return True, {"name": default, **kept, **given}
+        return True, changed_rule(self._rule, given), notes
 
     def _check_base(self, settings: DecodingSettings) -> None:
-        if settings.rule.name in ("steer", "gate") and not self._pair.has_base:
+        if settings.rule.needs_base and not self._pair.has_base:
             raise SettingsError(
                 f"The rule {settings.rule.name} compares an adapter with its own base, and this security model is a "
-                "whole model: choose the rule cosec or speculative."
+                f"whole model: choose the rule {rules_without_base()}."
             )
 
     def _prompt_ids(self, request: CompletionRequest) -> tuple[tuple[int, ...], ...]:
@@ -359,8 +352,3 @@ def _with_xargs(request: GenerationRequest) -> CosecFields:
         raise Refusal(
             400, f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}.", place, "invalid_value"
         ) from error
-
-
-def _in_wire_words(message: str) -> str:
-    """The engine's message with the wire's name of the threshold."""
-    return message.replace("acceptance_threshold", "threshold")

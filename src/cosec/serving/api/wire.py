@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cosec.decoding.rule_choice import RuleChoice
+from cosec.decoding.rules.choice import RuleChoice
 
 Audit = Literal["none", "summary", "tokens"]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]

@@ -1,25 +1,26 @@
-"""A rule in a file: what ``cosec calibrate`` writes, and what an adapter may carry as the rule that suits it."""
+"""Files that hold a decoding rule: ``cosec calibrate`` writes them, and an adapter may contain its own."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
 
+from cosec.decoding.rules.schema import with_current_names
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import SettingsError
 
 RULE_FILE = "rule.toml"
-"""Name that a rule has in an adapter's folder, and in a calibration's."""
+"""Name of the file in an adapter's folder and in the output of ``cosec calibrate``."""
 
 
 def read_rule(path: Path) -> dict[str, object]:
-    """The name and settings of a rule, as ``decoding_settings`` takes them.
+    """Read the name and settings of a rule, as ``decoding_settings`` takes them.
 
     Args:
         path: A TOML file with one table, ``[rule]``.
 
     Raises:
-        SettingsError: If it cannot be read, or holds something else than one rule's settings; names the file.
+        SettingsError: If the file cannot be read or is not one rule's settings; the message names the file.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -27,7 +28,7 @@ def read_rule(path: Path) -> dict[str, object]:
         raise SettingsError(f"Cannot read the recipe {str(path)!r}: {error}.") from error
     if set(values) != {"rule"} or not isinstance(values["rule"], dict):
         raise SettingsError(f"The recipe {str(path)!r} must hold one table, [rule], with a rule's name and settings.")
-    rule = dict(values["rule"])
+    rule = with_current_names(values["rule"])
     try:
         decoding_settings(rule, {})
     except SettingsError as error:
@@ -36,10 +37,16 @@ def read_rule(path: Path) -> dict[str, object]:
 
 
 def own_rule(adapter: Path) -> dict[str, object]:
-    """The rule that an adapter's folder holds, for who names none; nothing where it holds none: then it is the paper's.
+    """Read the rule that an adapter carries, which applies unless the user names another.
+
+    Args:
+        adapter: The adapter's folder.
+
+    Returns:
+        The rule's name and settings; empty if the adapter carries none, which stands for the paper's rule.
 
     Raises:
-        SettingsError: If the file is no rule.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
     path = adapter / RULE_FILE
     return read_rule(path) if path.is_file() else {}

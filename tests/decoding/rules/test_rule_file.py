@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.decoding.rule_file import own_rule, read_rule
+from cosec.decoding.rules.rule_file import own_rule, read_rule
 from cosec.errors import SettingsError
 
 
