@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.main import main
+from cosec.decoding.pairing import carried_rule
+from cosec.decoding.rules.schema import SteerSettings, changed_rule
+from cosec.decoding.settings import decoding_settings
 from tests.cli.conftest import Models
 
 PROMPT = "def read(path, name):\n    with open("
@@ -131,6 +134,38 @@ def test_an_adapters_own_rule_decides_where_none_is_named(
     assert str(rule) in refusal(capsys, *own)
 
 
+def test_settings_without_a_rule_change_the_adapters_own_rule(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter"
+    shutil.copytree(models.adapter, adapter)
+    (adapter / "rule.toml").write_text('[rule]\nname = "gate"\nstrength = 0.0\n')
+    own = ["--prompt", PROMPT, "--n", "3", *pair(models, str(adapter))]
+    gate = ["--rule", "gate", "--strength", "0", "--plausibility-floor", "0.5"]
+    assert texts(rows(capsys, *own, "--plausibility-floor", "0.5")) == texts(rows(capsys, *own, *gate))
+    # Steer and gate have a strength; without a rule of its own the adapter does not say which is meant.
+    message = refusal(capsys, "--prompt", PROMPT, *pair(models), "--strength", "2")
+    assert "strength belongs to steer and gate" in message
+
+
+def test_a_strength_is_enough_for_the_shipped_adapter() -> None:
+    settings = decoding_settings(changed_rule(carried_rule("smollm2-135m", "default"), {"strength": 3.0}), {})
+    assert settings.rule == SteerSettings(strength=3.0)
+
+
+def test_the_old_name_of_the_papers_rule_is_accepted_with_a_note(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = ["generate", "--prompt", PROMPT, "--format", "json", *pair(models)]
+    assert main([*plain, "--rule", "threshold"]) == 0
+    current = capsys.readouterr()
+    assert main([*plain, "--rule", "cosec"]) == 0
+    old = capsys.readouterr()
+    assert json.loads(old.out)["completion"] == json.loads(current.out)["completion"]
+    assert "now called 'threshold'" in old.err
+    assert "now called" not in current.err
+
+
 def test_the_gate_marks_its_decisions_in_text_html_and_trace(
     models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -206,7 +241,7 @@ def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pyt
         (["--prompt-file", "missing.py"], "missing.py"),
         (["--prompt", "x", "--temprature", "1"], "Did you mean --temperature?"),
         (["--prompt", "x", "--top-p", "2"], "--top-p"),
-        (["--prompt", "x", "--threshold", "-1"], "acceptance_threshold"),
+        (["--prompt", "x", "--threshold", "-1"], "threshold: input should be"),
         (["--prompt", "x", "--n", "0"], "--n"),
         (["--prompt", "x", "--preset", "papper"], "papper"),
         (["--prompt", "x", "--draft-length", "0"], "--draft-length"),
@@ -214,8 +249,9 @@ def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pyt
         (["--prompt", "x", "--security", "none", "--threshold", "0.2"], "--threshold"),
         (["--prompt", "x", "--target", "no-such-model"], "no-such-model"),
         (["--prompt", "x", "--rule", "gait"], "gait"),
-        (["--prompt", "x", "--rule", "gate", "--threshold", "0.2"], "has no acceptance_threshold"),
-        (["--prompt", "x", "--strength", "2"], "strength belongs to steer and gate"),
+        (["--prompt", "x", "--rule", "gate", "--threshold", "0.2"], "has no threshold"),
+        (["--prompt", "x", "--strength", "-2"], "strength: input should be"),
+        (["--prompt", "x", "--rule", "threshold", "--strength", "2"], "strength belongs to steer and gate"),
         (["--prompt", "x", "--rule", "gate", "--steering-strength", "2"], "steering_strength"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules.schema import rule_schemas
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from tests.decoding.pairs import shared_folders, shared_pair
 from tests.serving.conftest import Served, serving
@@ -104,6 +105,21 @@ def test_a_request_that_names_no_rule_gets_the_servers_or_the_adapters(carried: 
         for asked in ({"cosec": {"threshold": 0.7}}, {"vllm_xargs": {"cosec_threshold": 0.7}}):
             metrics = ask(http, **asked)["metrics"]["cosec"]
             assert (metrics["rule"], metrics["threshold"]) == ("threshold", 0.7)
+
+
+def test_the_old_name_of_the_papers_rule_is_accepted_with_a_warning_entry(http: httpx2.Client) -> None:
+    current, old = (ask(http, seed=1, cosec={"rule": name}) for name in ("threshold", "cosec"))
+    assert old["choices"] == current["choices"]
+    metrics = old["metrics"]["cosec"]
+    assert metrics["rule"] == "threshold"
+    assert "now called 'threshold'" in metrics["warnings"][0]
+    assert "warnings" not in current["metrics"]["cosec"]
+
+
+def test_every_rules_schema_is_published(http: httpx2.Client) -> None:
+    told = http.get("/v1/models").json()["data"][0]
+    assert told["rules"] == rule_schemas()
+    assert told["cosec"]["rule"] in told["rules"]
 
 
 def test_the_target_alone_on_request(http: httpx2.Client, tiny_pair: PreparedPair) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules.schema import RULES
 from cosec.serving.access.keys import add_key, read_keys
 from tests.serving.browser import Page, open_page
 from tests.serving.conftest import Served, serving
@@ -60,6 +61,31 @@ def test_the_strength_changes_the_result_and_the_seed_repeats_it(fresh: Page) ->
     run(fresh)
     assert fresh.run("byId('hardened').querySelectorAll('.token.gated').length") > 0
     assert "security decisions" in fresh.run("byId('hardened-totals').textContent")
+
+
+def test_the_controls_are_those_of_the_published_schema(fresh: Page) -> None:
+    assert fresh.run("[...byId('rule').options].map((one) => one.value)") == list(RULES)
+    for name, kind in RULES.items():
+        fresh.run(f"byId('rule').value = '{name}'; byId('rule').dispatchEvent(new Event('change'))")
+        shown = fresh.run("[...byId('settings').querySelectorAll('[data-setting]')].map((one) => one.dataset.setting)")
+        assert shown == [setting for setting in kind.settings() if setting != kind.strength_setting]
+        assert fresh.run("byId('strength').disabled") == (kind.strength_setting is None)
+        assert fresh.run("Object.keys(hardening())") == ["rule", "audit", *filter(None, [kind.strength_setting])]
+
+
+def test_a_changed_setting_is_sent_and_a_preset_clears_what_it_stands_for(fresh: Page) -> None:
+    fresh.run("byId('rule').value = 'gate'; byId('rule').dispatchEvent(new Event('change'))")
+    fresh.run("settingElement('divergence').value = 'js'; settingElement('plausibility_floor').value = 0.5")
+    chosen = fresh.run("hardening()")
+    assert (chosen["divergence"], chosen["plausibility_floor"]) == ("js", 0.5)
+    assert "decision" not in chosen
+    fresh.run("byId('rule').value = 'threshold'; byId('rule').dispatchEvent(new Event('change'))")
+    fresh.run("settingElement('fallback').value = 'raw'; settingElement('preset').value = 'warped'")
+    fresh.run("settingElement('preset').dispatchEvent(new Event('change'))")
+    chosen = fresh.run("hardening()")
+    assert chosen["preset"] == "warped"
+    assert "fallback" not in chosen
+    run(fresh)
 
 
 def test_each_side_gets_its_verdict(tiny_pair: PreparedPair, page: Page) -> None:

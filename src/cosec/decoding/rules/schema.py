@@ -201,14 +201,16 @@ def rule_schemas() -> dict[str, dict[str, Any]]:
     """Describe every rule for programs, as ``GET /v1/models`` publishes it.
 
     Returns:
-        For each rule's name: ``help``, ``needs_adapter``, ``strength`` (name of the main setting, or None) and
-        ``settings``, a JSON Schema property for each setting. A setting may have ``slider``, a range worth trying.
+        For each rule's name: ``help``, ``needs_adapter``, ``strength`` (name of the main setting, or None),
+        ``replaces`` (settings that stand for others) and ``settings``, a JSON Schema property for each setting. A
+        setting may have ``slider``, a range worth trying.
     """
     return {
         name: {
             "help": (kind.__doc__ or "").strip(),
             "needs_adapter": kind.needs_base,
             "strength": kind.strength_setting,
+            "replaces": {setting: list(others) for setting, others in kind.replaces.items()},
             "settings": {
                 setting: value
                 for setting, value in kind.model_json_schema()["properties"].items()

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from cosec import __version__
+from cosec.decoding.rules.schema import rule_schemas
 from cosec.serving.access.door import Door
 from cosec.serving.access.keys import KeyRing
 from cosec.serving.api.answers import Answer, Infill
@@ -184,6 +185,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
             "owned_by": "cosec",
             "max_model_len": service.pair.context_length,
             "cosec": service.translator.defaults,
+            "rules": rule_schemas(),
             "checks": service.judge is not None,
         }
 

@@ -12,22 +12,15 @@ const EXAMPLES = {
     '#include <stdio.h>\n#include <string.h>\n\nvoid greet(const char *name) {\n    char buffer[32];\n    ',
 };
 
-// What each rule calls its strength, and the range that is worth trying.
-const STRENGTHS = {
-  cosec: { field: "threshold", name: "Threshold", value: 0.3, max: 1, step: 0.05 },
-  gate: { field: "strength", name: "Gate above (nats)", value: 0.1, max: 1, step: 0.01 },
-  steer: { field: "strength", name: "Strength", value: 2, max: 6, step: 0.25 },
-  speculative: null,
-};
-
 const byId = (id) => document.getElementById(id);
-const state = { running: null, judged: null, checks: false, text: { origin: "", hardened: "" } };
+const state = { running: null, judged: null, checks: false, rules: {}, used: {}, text: { origin: "", hardened: "" } };
 
 function setUp() {
   for (const name of Object.keys(EXAMPLES)) byId("example").append(new Option(name));
   byId("prompt").value = Object.values(EXAMPLES)[0];
   byId("example").addEventListener("change", (event) => { byId("prompt").value = EXAMPLES[event.target.value]; });
-  byId("rule").addEventListener("change", showStrength);
+  byId("rule").addEventListener("change", showRule);
+  byId("key").addEventListener("change", showModel);
   byId("strength-range").addEventListener("input", () => { byId("strength").value = byId("strength-range").value; });
   byId("strength").addEventListener("input", () => { byId("strength-range").value = byId("strength").value; });
   byId("form").addEventListener("submit", (event) => { event.preventDefault(); run(); });
@@ -40,7 +33,6 @@ function setUp() {
   for (const button of document.querySelectorAll(".copy")) button.addEventListener("click", () => copy(button));
   for (const pane of ["origin", "hardened"]) watchTokens(byId(pane));
   applyTheme(stored("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
-  showStrength();
   showModel();
 }
 
@@ -59,13 +51,50 @@ function switchTheme() {
   stored("theme", theme);
 }
 
-function showStrength() {
-  const kind = STRENGTHS[byId("rule").value];
-  for (const id of ["strength", "strength-range"]) byId(id).disabled = kind === null;
-  if (kind === null) return;
-  byId("strength-name").textContent = kind.name;
-  Object.assign(byId("strength-range"), { min: 0, max: kind.max, step: kind.step, value: kind.value });
-  byId("strength").value = kind.value;
+// The controls of the selected rule, from the schema that the server publishes, with the values that the server uses.
+function showRule() {
+  const name = byId("rule").value, rule = state.rules[name];
+  if (rule === undefined) return;
+  const used = name === state.used.rule ? state.used : {};
+  const main = rule.strength === null ? null : rule.settings[rule.strength];
+  byId("rule").title = rule.help;
+  for (const id of ["strength", "strength-range"]) byId(id).disabled = main === null;
+  if (main !== null) {
+    const value = used[rule.strength] ?? main.default;
+    byId("strength-name").textContent = main.title;
+    byId("strength-label").title = main.description;
+    Object.assign(byId("strength-range"), { min: main.minimum, ...main.slider, value });
+    byId("strength").value = value;
+  }
+  const others = Object.entries(rule.settings).filter(([setting]) => setting !== rule.strength);
+  byId("settings").replaceChildren(
+    ...others.map(([setting, schema]) => settingControl(setting, schema, used[setting] ?? schema.default)),
+  );
+  for (const [setting, replaced] of Object.entries(rule.replaces)) {
+    settingElement(setting).addEventListener("change", () => {
+      for (const other of replaced) settingElement(other).value = "";
+    });
+  }
+}
+
+function settingElement(name) { return byId("settings").querySelector(`[data-setting="${name}"]`); }
+
+// A control that is empty or unchanged leaves its setting out of the request.
+function settingControl(name, schema, value) {
+  const control = document.createElement(schema.enum ? "select" : "input");
+  if (schema.enum) {
+    control.append(new Option("as the rule says", ""), ...schema.enum.map((one) => new Option(one)));
+  } else {
+    const range = schema.anyOf?.find((one) => one.type === "number") ?? schema;
+    Object.assign(control, { type: "number", step: "any", min: range.minimum ?? "", max: range.maximum ?? "" });
+  }
+  control.value = value ?? "";
+  control.dataset.setting = name;
+  control.dataset.used = control.value;
+  const label = document.createElement("label");
+  label.title = schema.description;
+  label.append(`${schema.title} `, control);
+  return label;
 }
 
 function headers() {
@@ -79,22 +108,25 @@ async function showModel() {
     if (!answer.ok) return;
     const model = (await answer.json()).data[0];
     state.checks = model.checks;
+    Object.assign(state, { rules: model.rules, used: model.cosec });
+    byId("rule").replaceChildren(...Object.keys(model.rules).map((name) => new Option(name)));
+    if (model.cosec.enabled) byId("rule").value = model.cosec.rule;
+    else showError("This server runs the target alone: both sides will be unhardened.");
+    showRule();
     byId("model").textContent = `${model.id}, context of ${model.max_model_len} tokens`;
-    if (!model.cosec.enabled) showError("This server runs the target alone: both sides will be unhardened.");
-    else if (model.cosec.rule in STRENGTHS) setDefaults(model.cosec);
   } catch { /* the first run will say what is wrong */ }
 }
 
-function setDefaults(rule) {
-  byId("rule").value = rule.rule;
-  showStrength();
-  const kind = STRENGTHS[rule.rule];
-  if (kind !== null) for (const id of ["strength", "strength-range"]) byId(id).value = rule[kind.field];
-}
-
 function hardening() {
-  const rule = byId("rule").value, kind = STRENGTHS[rule];
-  return { rule, audit: "tokens", ...(kind ? { [kind.field]: byId("strength").valueAsNumber } : {}) };
+  const rule = state.rules[byId("rule").value];
+  if (rule === undefined) return { audit: "tokens" };
+  const chosen = { rule: byId("rule").value, audit: "tokens" };
+  if (rule.strength !== null) chosen[rule.strength] = byId("strength").valueAsNumber;
+  for (const control of byId("settings").querySelectorAll("[data-setting]")) {
+    const { setting, used } = control.dataset;
+    if (control.value !== "" && control.value !== used) chosen[setting] = control.type === "number" ? control.valueAsNumber : control.value;
+  }
+  return chosen;
 }
 
 async function run() {
