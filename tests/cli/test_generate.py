@@ -125,10 +125,10 @@ def test_an_adapters_own_rule_decides_where_none_is_named(
     steered, papers = texts(rows(capsys, *plain, "--rule", "steer", "--strength", "3")), texts(rows(capsys, *plain))
     assert steered != papers
     assert texts(rows(capsys, *own)) == steered
-    # Whoever says anything about the rule says all of it.
+    # A setting of another rule selects that rule, with its own defaults.
     assert texts(rows(capsys, *own, "--threshold", "0.3")) == papers
     recipe = tmp_path / "other.toml"
-    recipe.write_text("[rule]\nacceptance_threshold = 0.3\n")
+    recipe.write_text("[rule]\nthreshold = 0.3\n")
     assert texts(rows(capsys, *own, "--recipe", str(recipe))) == papers
     rule.write_text('[rule]\nname = "steer"\nfactor = 3.0\n')
     assert str(rule) in refusal(capsys, *own)

@@ -79,6 +79,7 @@ def test_every_arm_is_a_point_with_security_function_and_costs(results: Results)
         ({}, "needs"),
         ({"strengths": {"gate": [0.1]}, "arms": ["origin"]}, "leave out arms"),
         ({"strengths": {"gait": [0.1]}}, "gait"),
+        ({"strengths": {"speculative": [1]}}, "speculative' under .strengths. has no strength"),
     ],
 )
 def test_a_mistaken_recipe_is_refused(values: dict[str, object], message: str) -> None:
