@@ -47,7 +47,7 @@ def test_a_folder_without_a_rule_carries_none(tmp_path: Path) -> None:
 
 
 def test_the_shipped_adapter_carries_the_rule_that_was_calibrated_for_it() -> None:
-    repository = Path(__file__).parents[2]
+    repository = Path(__file__).parents[3]
     shipped = repository / "src" / "cosec" / "data" / "adapters" / "smollm2-135m"
     assert own_rule(shipped) == {"name": "steer", "strength": 2.0}
     recorded = repository / "docs" / "results" / "calibration"
