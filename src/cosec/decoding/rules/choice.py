@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from cosec.decoding.rules.schema import DEFAULT_RULE, RENAMED, RULES, RuleSettings
 
 
-def _rule_field() -> tuple[Any, FieldInfo]:
+def _rule_field() -> tuple[Any, Any]:
     described = " ".join(f"{name}: {_help(kind)}" for name, kind in RULES.items())
     names = Literal[(*RULES, *RENAMED["rules"])]  # type: ignore[valid-type] # the names are data
     return names | None, Field(default=None, description=f"{described} Default: the adapter's own, or {DEFAULT_RULE}.")
@@ -24,7 +24,7 @@ def _help(kind: type[RuleSettings]) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _setting_fields() -> Iterator[tuple[str, tuple[Any, FieldInfo]]]:
+def _setting_fields() -> Iterator[tuple[str, tuple[Any, Any]]]:
     """Every setting of every rule once; its type is the union of what the rules take."""
     for setting in dict.fromkeys(name for kind in RULES.values() for name in kind.settings()):
         found = {name: kind.model_fields[setting] for name, kind in RULES.items() if setting in kind.settings()}
@@ -46,12 +46,8 @@ def _described(field: FieldInfo) -> str:
     return text if field.default is None else f"{text.removesuffix('.')} (default {field.default})."
 
 
-_Fields = create_model(
-    "_Fields",
-    __config__=ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True),
-    rule=_rule_field(),
-    **dict(_setting_fields()),
-)
+_FIELDS: dict[str, Any] = {"rule": _rule_field(), **dict(_setting_fields())}
+_Fields = create_model("_Fields", __config__=ConfigDict(frozen=True, extra="forbid"), **_FIELDS)
 
 
 class RuleChoice(_Fields):  # type: ignore[valid-type,misc] # its fields are those of schema.py
@@ -62,7 +58,7 @@ class RuleChoice(_Fields):  # type: ignore[valid-type,misc] # its fields are tho
 
     def settings(self) -> dict[str, object]:
         """The name and settings that were given, as ``decoding_settings`` takes them."""
-        given = {name: getattr(self, name) for name in _Fields.model_fields}
+        given = {name: getattr(self, name) for name in _FIELDS}
         return {"name" if name == "rule" else name: value for name, value in given.items() if value is not None}
 
 
