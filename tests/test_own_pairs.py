@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from cosec.training.data.overlap import ProtectedTexts, word_runs
+
 TRAINED_CWES = ("022", "078", "079", "089", "125", "190", "416", "476", "787")
 FIELDS = {"func_name", "func_src_before", "func_src_after", "commit_link", "file_name", "vul_type"}
 PRELUDE = Path(__file__).parent / "data" / "own_pairs_prelude.h"
@@ -47,7 +49,7 @@ def test_pairs_lie_in_the_file_of_their_cwe_and_keep_the_layout() -> None:
         for path in (Path(str(files("cosec"))) / "data" / "pairs" / part).glob("*.jsonl"):
             for line in path.read_text().splitlines():
                 pair = json.loads(line)
-                assert set(pair) == FIELDS
+                assert set(pair) - {"proof"} == FIELDS
                 assert pair["vul_type"] == path.stem
                 assert all(isinstance(value, str) and value for value in pair.values())
 
@@ -61,6 +63,27 @@ def test_no_pair_comes_twice() -> None:
     assert len({pair["commit_link"] for pair in PAIRS}) == len(PAIRS)
     assert len({pair["func_src_before"] for pair in PAIRS}) == len(PAIRS)
     assert len({pair["func_src_after"] for pair in PAIRS}) == len(PAIRS)
+
+
+def test_no_two_new_pairs_share_thirteen_words() -> None:
+    first: dict[str, str] = {}
+    shared: set[tuple[str, str]] = set()
+    for pair in PAIRS:
+        for words in {*word_runs(pair["func_src_before"]), *word_runs(pair["func_src_after"])}:
+            other = first.setdefault(words, pair_id(pair))
+            if other != pair_id(pair):
+                shared.add((other, pair_id(pair)))
+    assert shared <= {("190-buffer-reserve", "416-append-field")}  # both grow a buffer, both are for training
+
+
+def test_no_pair_shares_thirteen_words_with_a_scenario_or_a_demo_prompt() -> None:
+    data = Path(str(files("cosec"))) / "data"
+    paths = [*(data / "prompts").glob("*"), *(data / "scenarios").glob("cwe-*/*/*")]
+    paths += SHARED_SCENARIOS.rglob("*_context.*") if SHARED_SCENARIOS.is_dir() else []
+    protected = ProtectedTexts((path.read_text() for path in paths if path.suffix in {".py", ".c"}), ("evaluation",))
+    for pair in PAIRS:
+        assert not protected.found_in(pair["func_src_before"]), pair_id(pair)
+        assert not protected.found_in(pair["func_src_after"]), pair_id(pair)
 
 
 def test_validation_functions_are_not_near_copies_of_training_functions() -> None:
@@ -96,11 +119,13 @@ def test_c_sides_compile(suffix: str, tmp_path: Path) -> None:
         pytest.skip(f"{compiler} is not installed")
     sources = []
     for number, pair in enumerate(pair for pair in COMPILED if pair["file_name"].endswith(suffix)):
+        # A proof brings the declarations that its function needs; the other functions share a prelude.
+        setting = pair.get("proof", f'#include "{PRELUDE}"\n/* FUNCTION */\n')
         for side in ("before", "after"):
-            source = tmp_path / f"{number:02d}-{pair['func_name']}-{side}{suffix}"
-            source.write_text(pair[f"func_src_{side}"] + "\n")
+            source = tmp_path / f"{number:03d}-{pair['func_name']}-{side}{suffix}"
+            source.write_text(setting.replace("/* FUNCTION */", pair[f"func_src_{side}"], 1))
             sources.append(str(source))
-    command = [compiler, "-x", language, f"-std={standard}", "-fsyntax-only", "-Wall", "-include", str(PRELUDE)]
+    command = [compiler, "-x", language, f"-std={standard}", "-fsyntax-only", "-Wall"]
     command += ["-Werror=implicit-function-declaration", "-Werror=int-conversion"] if suffix == ".c" else []
     result = subprocess.run([*command, *sources], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr

@@ -23,15 +23,16 @@ class ProtectedTexts:
     """
 
     def __init__(self, texts: Iterable[str], sources: tuple[str, ...]) -> None:
-        self._runs = {run for text in texts for run in _runs(text)}
+        self._runs = {run for text in texts for run in word_runs(text)}
         self.sources = sources
 
     def found_in(self, text: str) -> bool:
         """Whether ``text`` holds one of the runs."""
-        return any(run in self._runs for run in _runs(text))
+        return any(run in self._runs for run in word_runs(text))
 
 
-def _runs(text: str) -> Iterator[str]:
+def word_runs(text: str) -> Iterator[str]:
+    """Yield every run of ``RUN`` words of ``text``, in order, words joined by single spaces."""
     words = _WORD.findall(_IMPORT.sub("", text).lower())
     for start in range(len(words) - RUN + 1):
         yield " ".join(words[start : start + RUN])
