@@ -116,7 +116,7 @@ def change_weights(folder: Path, **changes: torch.Tensor | None) -> None:
 
 def test_an_update_with_one_side_missing_is_corrupt(adapter_folder: Path) -> None:
     change_weights(adapter_folder, q_proj__lora_B=None)
-    with pytest.raises(AdapterError, match=r"two sides.*layers\.0\.self_attn\.q_proj"):
+    with pytest.raises(AdapterError, match=r"two matrices.*layers\.0\.self_attn\.q_proj"):
         read_adapter(adapter_folder)
 
 

@@ -1,7 +1,7 @@
-"""LoRA adapters: read a peft folder, check it against a base model, merge it.
+"""LoRA adapters: read a folder of peft, check it against a base model, merge it.
 
-``weights`` and ``scales`` are what ``shared_weights.attach_adapter`` takes; merging adds the same update to the base's
-own weights. Plain LoRA on linear maps only: anything else is refused, never ignored.
+``Adapter.weights`` and ``Adapter.scales`` are what ``cosec.runtime.attach_adapter`` takes; ``merge_adapter`` adds the
+same update to the base's own weights. Only plain LoRA on linear maps is supported; anything else is refused.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from cosec.models.loading.checks import PICKLE_SUFFIXES, read_json, read_tensors
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-MANIFEST = "manifest.json"
-UPDATE_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
-UNSUPPORTED_SETTINGS = ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices")
+_ADAPTER_CONFIG = "adapter_config.json"
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_MANIFEST = "manifest.json"
+_UPDATE_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+_UNSUPPORTED_SETTINGS = ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +33,13 @@ class Adapter:
     """A LoRA adapter, read into memory."""
 
     path: Path
-    """Its folder."""
+    """The folder it was read from."""
 
     base_name: str | None
-    """The base model it was trained on, as its configuration names it."""
+    """The base model that it was trained on, as its configuration names it; None if it names none."""
 
     base_sha256: str | None
-    """Fingerprint of that base's weights, where a manifest records it."""
+    """Fingerprint of the base's weights (``identity.model_fingerprint``); None if no manifest records it."""
 
     weights: Mapping[str, Tensor]
     """``"<module>.lora_A"`` of shape (rank, in) and ``"<module>.lora_B"`` of shape (out, rank) for each module."""
@@ -49,8 +49,8 @@ class Adapter:
 
 
 def is_adapter(folder: Path) -> bool:
-    """Tell whether a folder claims to be a peft adapter."""
-    return (folder / ADAPTER_CONFIG).is_file()
+    """Tell whether a folder holds the configuration of a peft adapter."""
+    return (folder / _ADAPTER_CONFIG).is_file()
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -60,10 +60,10 @@ def read_adapter(path: Path) -> Adapter:
         AdapterError: If a file is missing or corrupt, or the adapter is not plain LoRA.
     """
     if not is_adapter(path):
-        raise AdapterError(f"{path} holds no {ADAPTER_CONFIG}, so it is not an adapter folder.")
+        raise AdapterError(f"{path} has no {_ADAPTER_CONFIG}, so it is not an adapter folder.")
     try:
-        config = read_json(path / ADAPTER_CONFIG)
-        manifest = read_json(path / MANIFEST) if (path / MANIFEST).is_file() else {}
+        config = read_json(path / _ADAPTER_CONFIG)
+        manifest = read_json(path / _MANIFEST) if (path / _MANIFEST).is_file() else {}
     except ModelError as error:
         raise AdapterError(str(error)) from error
     _refuse_other_kinds(path, config)
@@ -92,25 +92,30 @@ def read_adapter(path: Path) -> Adapter:
 
 
 def check_fits(adapter: Adapter, model: nn.Module, base_name: str) -> None:
-    """Check that every module the adapter changes is a linear map of ``model`` with the right shape.
+    """Check that every module that the adapter changes is a linear map of the model with the right shape.
 
     Args:
         adapter: The adapter.
-        model: The base model; its weights need not be loaded (device ``meta``).
+        model: The base model; its weights need not be loaded.
         base_name: What messages call the base model.
 
     Raises:
-        AdapterError: If it does not fit.
+        AdapterError: If it does not fit the model.
     """
     for name in adapter.scales:
         _linear_for(adapter, model, name, base_name)
 
 
 def merge_adapter(model: nn.Module, adapter: Adapter, base_name: str) -> None:
-    """Add the adapter's updates to the weights of ``model``, in place, computed in float32.
+    """Add the adapter's updates to the weights of a model, computed in float32.
+
+    Args:
+        model: The base model; changed in place.
+        adapter: The adapter.
+        base_name: What messages call the base model.
 
     Raises:
-        AdapterError: If the adapter does not fit.
+        AdapterError: If the adapter does not fit the model.
     """
     import torch
 
@@ -147,7 +152,7 @@ def _refuse_other_kinds(path: Path, config: Mapping[str, Any]) -> None:
     kind = config.get("peft_type")
     if kind != "LORA":
         raise AdapterError(f"{path} is an adapter of type {kind!r}; only LORA adapters are supported.")
-    unsupported = [name for name in UNSUPPORTED_SETTINGS if config.get(name)]
+    unsupported = [name for name in _UNSUPPORTED_SETTINGS if config.get(name)]
     if config.get("bias", "none") != "none":
         unsupported.append("bias")
     if unsupported:
@@ -158,11 +163,11 @@ def _refuse_other_kinds(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    file = path / ADAPTER_WEIGHTS
+    file = path / _ADAPTER_WEIGHTS
     if not file.is_file():
         pickled = [other.name for other in path.iterdir() if other.suffix in PICKLE_SUFFIXES]
         reason = f"only {pickled[0]}, a pickle that could run code" if pickled else "no weights"
-        raise AdapterError(f"{path} holds {reason}; save the adapter again as {ADAPTER_WEIGHTS}.")
+        raise AdapterError(f"{path} holds {reason}; save the adapter again as {_ADAPTER_WEIGHTS}.")
     try:
         read_tensors(file)
     except ModelError as error:
@@ -171,7 +176,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
     weights = {}
     for stored_name, tensor in load_file(file).items():
-        parts = UPDATE_NAME.fullmatch(stored_name)
+        parts = _UPDATE_NAME.fullmatch(stored_name)
         if parts is None or tensor.dim() != 2:
             raise AdapterError(f"The adapter {path} holds {stored_name!r}, which is not a LoRA update of a linear map.")
         if not tensor.isfinite().all():
@@ -181,7 +186,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _scales(path: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> dict[str, float]:
-    """Compute alpha / rank of each module, and check that both sides of each update are there."""
+    """Compute alpha / rank of each module, and check that each update has both of its matrices."""
     modules = sorted({name.rpartition(".lora_")[0] for name in weights})
     if not modules:
         raise AdapterError(f"The adapter {path} changes nothing: its weight file is empty.")
@@ -190,7 +195,7 @@ def _scales(path: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]
         lora_a, lora_b = weights.get(f"{module}.lora_A"), weights.get(f"{module}.lora_B")
         if lora_a is None or lora_b is None or lora_a.shape[0] != lora_b.shape[1]:
             raise AdapterError(
-                f"The adapter {path} is corrupt: the two sides of its update of {module!r} do not match."
+                f"The adapter {path} is corrupt: the two matrices of its update of {module!r} do not match."
             )
         rank = lora_a.shape[0]
         alpha = _alpha(path, config, module)
@@ -205,5 +210,5 @@ def _alpha(path: Path, config: Mapping[str, Any], module: str) -> float:
             alpha = value
             break
     if not isinstance(alpha, int | float):
-        raise AdapterError(f"{path / ADAPTER_CONFIG} gives no usable lora_alpha ({json.dumps(alpha)}).")
+        raise AdapterError(f"{path / _ADAPTER_CONFIG} gives no usable lora_alpha ({json.dumps(alpha)}).")
     return float(alpha)

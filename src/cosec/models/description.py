@@ -1,4 +1,4 @@
-"""What can be said about a model without loading its weights: family, size, vocabulary, memory need."""
+"""Describe a model without loading its weights: family, size, vocabulary, memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from cosec.models.loading.load import resolve_model
 from cosec.models.loading.reading import context_length
 
 BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
-STORED_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+"""Size of a number in each format."""
+
+_STORED_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,40 +30,40 @@ class ModelDescription:
     family: Family | None
     model_type: str
     parameters: int
-    """Stored weights; a head tied to the embedding counts once."""
+    """Number of stored weights; a head tied to the embedding counts once."""
 
     stored_dtype: str
-    """Type of most weights in the files, as torch names it."""
+    """Number format of most weights in the files, as torch names it."""
 
     context_length: int
     vocabulary: int
     """Number of token ids that the tokenizer uses."""
 
     head_width: int
-    """Number of logits, padding included."""
+    """Number of logits, with padding."""
 
     cache_values_per_token: int | None
-    """Numbers that the key-value cache keeps for each token of each sequence; None for an unusual configuration."""
+    """Numbers in the key-value cache for each token of a sequence; None if the configuration does not tell."""
 
     def weight_bytes(self, dtype: str) -> int:
-        """Memory of the weights once loaded with ``dtype`` (``"auto"``: float32, as on a CPU)."""
+        """Bytes of the weights when loaded with ``dtype``; ``"auto"`` is float32, as on a CPU."""
         return self.parameters * BYTES_PER_VALUE[_width_of(dtype)]
 
     def cache_bytes_per_token(self, dtype: str) -> int | None:
-        """Memory that one token of one sequence takes in the key-value cache."""
+        """Bytes of one token of a sequence in the key-value cache; None if the configuration does not tell."""
         values = self.cache_values_per_token
         return None if values is None else values * BYTES_PER_VALUE[_width_of(dtype)]
 
 
 def describe_model(name: str) -> ModelDescription:
-    """Describe a model; fetches or converts it when it is not there yet.
+    """Describe a model; downloads or converts it first if necessary.
 
     Args:
         name: As for ``resolve_model``.
 
     Raises:
         ModelError: If the model cannot be found, read or trusted.
-        AdapterError: If it is an adapter, which is no model of its own.
+        AdapterError: If it is an adapter, which is not a model of its own.
     """
     folder = resolve_model(name)
     if is_adapter(folder):
@@ -92,11 +94,11 @@ def _commonest_dtype(tensors: list[StoredTensor]) -> str:
     for tensor in tensors:
         sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.end - tensor.start
     stored = max(sizes, key=lambda dtype: sizes[dtype], default="")
-    return STORED_DTYPES.get(stored, stored)
+    return _STORED_DTYPES.get(stored, stored)
 
 
 def _token_ids(name: str, folder: Path) -> dict[str, int]:
-    """Read the vocabulary, by the small tokenizers library alone where that is possible."""
+    """Read the vocabulary with the tokenizers library alone, which is quicker to import, where that is possible."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         from cosec.models.loading.reading import read_tokenizer
@@ -115,7 +117,10 @@ def cache_values_per_token(config: Mapping[str, Any]) -> int | None:
     """Count keys and values of one token over all layers: 2 x layers x key-value heads x head width.
 
     Args:
-        config: A model's configuration, as in its ``config.json``.
+        config: Contents of ``config.json``.
+
+    Returns:
+        The number, or None if the configuration does not tell.
     """
     layers = config.get("num_hidden_layers", config.get("n_layer"))
     heads = config.get("num_attention_heads", config.get("n_head"))

@@ -1,7 +1,7 @@
 """Model families: what differs from one family of code models to the next, as data.
 
-A family is recognised by the architecture its configuration names and by tokens that only its tokenizer has, never by
-the model's name. Knows nothing about files or weights.
+A family is recognised by its architecture and by tokens that only its tokenizer has, never by the model's name. This
+module knows nothing about files or weights.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ class Family:
     """One family of code models."""
 
     name: str
-    """Short name for people, for example ``"qwen2.5-coder"``."""
+    """Short name for users, such as ``"qwen2.5-coder"``."""
 
     model_type: str
-    """The architecture, as ``config.json`` names it."""
+    """Name of the architecture in ``config.json``."""
 
     marks: tuple[str, ...]
-    """Tokens that the family's tokenizer has and those of other families of this architecture lack."""
+    """Tokens of the family's tokenizer that other families of the architecture do not have."""
 
     lora_targets: tuple[str, ...]
-    """Ends of the names of the attention projections, as peft's ``target_modules`` takes them."""
+    """Suffixes of the names of the attention projections, as peft's ``target_modules`` takes them."""
 
     fim: FimTokens | None
-    """None where the family was not trained to fill in the middle."""
+    """None if the family was not trained to fill in the middle."""
 
     extra_stop_tokens: tuple[str, ...]
-    """Tokens that end a completion besides the configured end of sequence; those a tokenizer lacks are skipped."""
+    """Tokens that end a completion beside the configured ones; a tokenizer need not have all of them."""
 
     teacher: str
-    """Hub id of the larger model that phase 1 distils from."""
+    """Hub id of the larger model that the alignment (phase 1) distils from."""
 
     student: str
     """Hub id of the small model that becomes the security model."""
 
 
-LLAMA_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
+_LLAMA_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 def _deepseek_mark(name: str) -> str:
-    """Write a DeepSeek special token, whose bars are full-width and whose blanks are U+2581."""
+    """Spell a special token of DeepSeek, with full-width bars and U+2581 for spaces."""
     bar = "\N{FULLWIDTH VERTICAL LINE}"
     return f"<{bar}{name.replace(' ', chr(0x2581))}{bar}>"
 
@@ -78,7 +78,7 @@ FAMILIES = (
         name="starcoderbase",
         model_type="gpt_bigcode",
         marks=("<fim_prefix>", "<fim_middle>", "<fim_suffix>"),
-        # "c_proj" alone would also name the feed-forward block's output.
+        # "c_proj" alone would also match the output of the feed-forward block.
         lora_targets=("attn.c_attn", "attn.c_proj"),
         fim=FimTokens(prefix="<fim_prefix>", middle="<fim_middle>", suffix="<fim_suffix>"),
         extra_stop_tokens=("<|endoftext|>", "<filename>", "<fim_pad>"),
@@ -89,7 +89,7 @@ FAMILIES = (
         name="deepseek-coder",
         model_type="llama",
         marks=(_deepseek_mark("fim begin"), _deepseek_mark("fim hole"), _deepseek_mark("fim end")),
-        lora_targets=LLAMA_PROJECTIONS,
+        lora_targets=_LLAMA_PROJECTIONS,
         fim=FimTokens(
             prefix=_deepseek_mark("fim begin"), middle=_deepseek_mark("fim end"), suffix=_deepseek_mark("fim hole")
         ),
@@ -101,7 +101,7 @@ FAMILIES = (
         name="qwen2.5-coder",
         model_type="qwen2",
         marks=("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"),
-        lora_targets=LLAMA_PROJECTIONS,
+        lora_targets=_LLAMA_PROJECTIONS,
         fim=FimTokens(prefix="<|fim_prefix|>", middle="<|fim_middle|>", suffix="<|fim_suffix|>"),
         extra_stop_tokens=("<|endoftext|>", "<|im_end|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"),
         teacher="Qwen/Qwen2.5-Coder-14B",
@@ -111,17 +111,17 @@ FAMILIES = (
         name="smollm2",
         model_type="llama",
         marks=("<|im_start|>", "<|im_end|>", "<gh_stars>", "<jupyter_start>"),
-        lora_targets=LLAMA_PROJECTIONS,
+        lora_targets=_LLAMA_PROJECTIONS,
         fim=None,
         extra_stop_tokens=("<|endoftext|>", "<|im_end|>", "<repo_name>", "<file_sep>", "<filename>"),
         teacher="HuggingFaceTB/SmolLM2-1.7B",
         student="HuggingFaceTB/SmolLM2-135M",
     ),
 )
-"""The paper's four families with their teachers and students, and the embedded model's."""
+"""The four families of the paper with their teachers and students, and the family of the embedded SmolLM2."""
 
-ATTENTION_BLOCK_NAMES = ("attn", "self_attn", "attention", "self_attention")
-"""What architectures call the block that holds the attention projections."""
+_ATTENTION_BLOCK_NAMES = ("attn", "self_attn", "attention", "self_attention")
+"""Names of the module with the attention projections, which differ by architecture."""
 
 
 def family_of(model_type: str, token_ids: Mapping[str, int] | None = None) -> Family | None:
@@ -129,11 +129,11 @@ def family_of(model_type: str, token_ids: Mapping[str, int] | None = None) -> Fa
 
     Args:
         model_type: What ``config.json`` says under that name.
-        token_ids: The tokenizer's vocabulary, token to id; without it a family is recognised only where it is the
-            single one of its architecture.
+        token_ids: The tokenizer's vocabulary, token to id. Without it, a family is recognised only if it is the
+            only one of its architecture.
 
     Returns:
-        The family, or None for a model of another family.
+        The family, or None if it is not a known one.
     """
     candidates = [family for family in FAMILIES if family.model_type == model_type]
     if token_ids is None:
@@ -144,18 +144,18 @@ def family_of(model_type: str, token_ids: Mapping[str, int] | None = None) -> Fa
 def lora_targets(model: nn.Module, named: Sequence[str] | None = None) -> tuple[str, ...]:
     """Choose the linear maps that a LoRA adapter changes.
 
-    The names given by the user come first, then those of the architecture's families, then every linear map directly
-    inside an attention block.
+    Names given by the user have priority. Then come those of the known families of the architecture, and last every
+    linear map directly inside an attention block.
 
     Args:
-        model: A transformers model, its weights loaded or not.
-        named: Names, or ends of names, of linear maps; None or empty to choose them here.
+        model: A transformers model; its weights need not be loaded.
+        named: Names, or suffixes of names, of linear maps; None or empty: no preference.
 
     Returns:
-        Names, or ends of names after a dot, as peft's ``target_modules`` takes them.
+        Names, or suffixes of names after a dot, as peft's ``target_modules`` takes them.
 
     Raises:
-        UnknownArchitecture: If a given name matches no linear map, or the attention projections cannot be found.
+        UnknownArchitecture: If a given name matches no linear map, or no attention projections are found.
     """
     linear_names = _linear_names(model)
     if named:
@@ -191,7 +191,7 @@ def _matching(linear_names: Sequence[str], name: str) -> list[str]:
 
 def _in_attention_block(name: str) -> bool:
     parts = name.split(".")
-    return len(parts) > 1 and parts[-2] in ATTENTION_BLOCK_NAMES
+    return len(parts) > 1 and parts[-2] in _ATTENTION_BLOCK_NAMES
 
 
 def _last_parts(linear_names: Sequence[str]) -> list[str]:

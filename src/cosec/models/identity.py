@@ -1,7 +1,7 @@
-"""The identity of a model's weights: one hash that says whether an adapter belongs to a base.
+"""The identity of a model's weights: one hash, which tells whether an adapter belongs to a base.
 
-The hash is over names, types, shapes and values of all tensors in the order of their names, so it is the same however
-the weights are split into files. Hashing 500 MB takes seconds, so results are kept in the cache.
+The hash covers names, types, shapes and values of all tensors, sorted by name. So it does not depend on how the weights
+are split into files. Hashing 500 MB takes seconds, so results are kept in the cache.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from cosec.models.loading.checks import read_tensors, weight_files
 from cosec.models.loading.store import cache_root, write_atomically
 
 CHUNK_BYTES = 1 << 24
+"""Bytes of a file that are hashed at once."""
 
 
 def model_fingerprint(path: Path) -> str:
-    """Hash the weights of the model in folder ``path``.
+    """Hash the weights of a model; the result is remembered until a file's size or modification time changes.
 
     Args:
         path: A model folder, as ``resolve_model`` returns it.
 
     Returns:
-        A sha256 in hexadecimal.
+        A SHA-256 in hexadecimal.
 
     Raises:
-        ModelError: If the folder holds no readable safetensors weights.
+        ModelError: If the folder has no readable safetensors weights.
     """
     files = weight_files(path)
     return _remembered("weights", files, lambda: _hash_tensors(files))
 
 
 def file_sha256(path: Path) -> str:
-    """Hash one file; remembered until its size or modification time changes."""
+    """SHA-256 of a file in hexadecimal; remembered until the file's size or modification time changes."""
     return _remembered("file", [path], lambda: hash_file(path))
 
 
 def hash_file(path: Path) -> str:
-    """Hash one file, always reading it."""
+    """SHA-256 of a file in hexadecimal; reads the file every time."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -62,7 +63,7 @@ def _hash_tensors(files: Sequence[Path]) -> str:
 
 
 def _remembered(kind: str, files: Sequence[Path], compute: Callable[[], str]) -> str:
-    """Look up the hash of unchanged files, or compute and keep it."""
+    """Look up the hash of unchanged files, or compute and store it."""
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     key = hashlib.sha256(json.dumps([kind, stamps]).encode()).hexdigest()
     entry = cache_root() / "fingerprints" / key
@@ -71,7 +72,7 @@ def _remembered(kind: str, files: Sequence[Path], compute: Callable[[], str]) ->
         if len(kept) == len(key):
             return kept
     computed = compute()
-    # A cache that cannot be written only costs time.
+    # Without a writable cache, the hash is computed again next time.
     with suppress(OSError):
         write_atomically(entry, computed + "\n")
     return computed

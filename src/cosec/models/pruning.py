@@ -1,8 +1,7 @@
-"""Make a smaller model by keeping some layers of a larger one: a student for families that have none small enough.
+"""Make a smaller model from some layers of a larger one: a student for families without a small model.
 
-Our addition; the paper starts from small models that exist. A pruned model predicts badly until it has been aligned.
-Embeddings, final norm, head and tokenizer stay as they are, so the two models' probabilities can be compared. Knows
-nothing about training.
+The paper starts from small models that exist; pruning is this project's addition. A pruned model predicts badly until
+it has been aligned. Embeddings, final norm, head and tokenizer stay, so the models' probabilities can be compared.
 """
 
 from __future__ import annotations
@@ -34,37 +33,37 @@ TOKENIZER_FILES = (
     "merges.txt",
     "chat_template.jinja",
 )
-"""Copied unchanged, so that the vocabularies of both models are seen to be the same."""
+"""Files that are copied unchanged, so that both models have the same vocabulary."""
 
-PER_LAYER_ENTRIES = ("layer_types",)
-"""Entries of a configuration that hold one value per layer."""
+_PER_LAYER_ENTRIES = ("layer_types",)
+"""Entries of a configuration that have one value for each layer."""
 
 
 def spread_evenly(count: int, total: int) -> tuple[int, ...]:
-    """Choose ``count`` of ``total`` layers at even distances, the first and the last among them.
+    """Choose ``count`` of ``total`` layers at even distances, including the first and the last.
 
     Raises:
         SettingsError: If ``count`` is below 2 or not below ``total``.
     """
     if not 2 <= count < total:
         raise SettingsError(f"--layers {count}: of {total} layers, between 2 and {total - 1} can be kept")
-    # Rounded to the nearest layer; the distance is above 1, so no layer is chosen twice.
+    # Rounded to the nearest layer; the distance is greater than 1, so no layer is chosen twice.
     return tuple((2 * place * (total - 1) + count - 1) // (2 * (count - 1)) for place in range(count))
 
 
 def prune_model(name: str, out: Path, layers: int | Sequence[int]) -> tuple[int, ...]:
-    """Write a copy of a model that has only some of its layers, with the same tokenizer.
+    """Write a copy of a model with some of its layers and the same tokenizer.
 
     Args:
         name: As for ``resolve_model``; not an adapter.
-        out: The folder to make; what is pruned from what is recorded in its ``source.json``.
-        layers: How many to keep, evenly spread, or which ones (the first is 0).
+        out: The folder to create; its ``source.json`` records the model and the layers.
+        layers: Number of layers to keep, evenly spread, or the indices of those to keep, from 0.
 
     Returns:
-        The layers that were kept.
+        Indices of the layers that were kept.
 
     Raises:
-        SettingsError: If the layers do not exist or ``out`` is in use.
+        SettingsError: If the layers do not exist, or ``out`` is not empty.
         UnknownArchitecture: If the model's layers cannot be found.
         ModelError: If the model cannot be read, or is an adapter.
     """
@@ -84,14 +83,14 @@ def prune_model(name: str, out: Path, layers: int | Sequence[int]) -> tuple[int,
 
 
 def keep_layers(model: PreTrainedModel, layers: int | Sequence[int]) -> tuple[int, ...]:
-    """Take layers out of a model and its configuration; the model must be saved and loaded again before it is used.
+    """Remove layers from a model and its configuration; save and load the model before using it.
 
     Args:
         model: Changed in place.
         layers: As for ``prune_model``.
 
     Returns:
-        The layers that were kept.
+        Indices of the layers that were kept.
 
     Raises:
         SettingsError: If the layers do not exist.
@@ -102,9 +101,9 @@ def keep_layers(model: PreTrainedModel, layers: int | Sequence[int]) -> tuple[in
     kept = spread_evenly(layers, total) if isinstance(layers, int) else _checked(layers, total)
     setattr(model.base_model, place, type(stack)([stack[index] for index in kept]))
     config: Any = model.config
-    # transformers maps this name to n_layer where an architecture calls it so.
+    # transformers maps this name to the architecture's own, such as n_layer.
     config.num_hidden_layers = len(kept)
-    for entry in PER_LAYER_ENTRIES:
+    for entry in _PER_LAYER_ENTRIES:
         values = getattr(config, entry, None)
         if isinstance(values, list) and len(values) == total:
             setattr(config, entry, [values[index] for index in kept])
@@ -112,7 +111,7 @@ def keep_layers(model: PreTrainedModel, layers: int | Sequence[int]) -> tuple[in
 
 
 def _find_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
-    """The attribute of the model's body that lists its layers, and that list."""
+    """The list of the model's layers, and its name in the model's body."""
     from torch import nn
 
     found = [

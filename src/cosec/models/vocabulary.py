@@ -1,8 +1,8 @@
-"""Vocabularies: may the probabilities of these two models be compared, and over which tokens?
+"""Vocabularies: whether two models' probabilities can be compared, and over which tokens.
 
-They may when every token id means the same text in both and both cut text into tokens the same way. The width of the
-prediction heads says nothing: heads are padded for speed (Qwen2.5-Coder has 151 936 or 152 064 entries for 151 665
-tokens), and what lies beyond the tokenizer's last id is no token.
+They can if every token id means the same text in both models and both split text into tokens in the same way. The
+number of logits does not matter: heads are padded for speed (Qwen2.5-Coder has 151 936 or 152 064 logits for 151 665
+tokens), and logits beyond the tokenizer's last id belong to no token.
 """
 
 from __future__ import annotations
@@ -21,49 +21,49 @@ if TYPE_CHECKING:
 
     from cosec.models.loading.load import LoadedModel
 
-ADDED_TOKEN_ENTRIES = ("content", "single_word", "lstrip", "rstrip", "normalized")
-"""What decides where an added token is cut out of a text."""
+_ADDED_TOKEN_ENTRIES = ("content", "single_word", "lstrip", "rstrip", "normalized")
+"""Properties of an added token that decide where it is found in a text."""
 
-REMEDY = "Choose a security model of the target's own family."
+_REMEDY = "Choose a security model of the target's own family."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedVocabulary:
-    """The tokens that both models know."""
+    """The tokens that two models share."""
 
     size: int
-    """Both models' logits are cut to this many entries: the ids 0 to size - 1 mean the same text in both."""
+    """Number of logits of each model that belong to tokens; the ids 0 to size - 1 mean the same text in both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """One model's tokens."""
+    """The tokens of one model."""
 
     name: str
     """What messages call the model."""
 
     folder: Path
-    """Where its tokenizer.json lies."""
+    """The folder with its ``tokenizer.json``."""
 
     tokenizer: PreTrainedTokenizerFast
     head_width: int
-    """Number of logits that the model predicts."""
+    """Number of logits, with padding."""
 
 
 def shared_vocabulary(target: LoadedModel, security: LoadedModel) -> SharedVocabulary:
-    """Check that two loaded models may be compared token by token.
+    """Check that the probabilities of two loaded models can be compared token by token.
 
     Raises:
-        VocabularyMismatch: If they may not; the message names the first difference.
+        VocabularyMismatch: If they cannot; the message names the first difference.
     """
     return compare(_vocabulary_of(target), _vocabulary_of(security))
 
 
 def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
-    """Check that two models may be compared token by token; needs no weights.
+    """Check that the probabilities of two models can be compared token by token; needs no weights.
 
     Raises:
-        VocabularyMismatch: If they may not; the message names the first difference.
+        VocabularyMismatch: If they cannot; the message names the first difference.
     """
     if not _same_file(target, security):
         token_ids = (target.tokenizer.get_vocab(), security.tokenizer.get_vocab())
@@ -82,13 +82,13 @@ def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
 
 def _vocabulary_of(loaded: LoadedModel) -> Vocabulary:
     head = loaded.model.get_output_embeddings()  # type: ignore[no-untyped-call]
-    # A head that was packed for decoding has no weight that could be looked at.
+    # A head that was packed for decoding has no ``weight``.
     width = getattr(head, "out_features", loaded.model.config.vocab_size)
     return Vocabulary(name=loaded.name, folder=loaded.path, tokenizer=loaded.tokenizer, head_width=width)
 
 
 def _same_file(target: Vocabulary, security: Vocabulary) -> bool:
-    """Tell quickly whether both tokenizers come from the same file, which makes all further questions idle."""
+    """Tell quickly whether both tokenizers come from equal files, so that nothing else need be compared."""
     if type(target.tokenizer) is not type(security.tokenizer) or len(target.tokenizer) != len(security.tokenizer):
         return False
     files = [model.folder / "tokenizer.json" for model in (target, security)]
@@ -111,21 +111,21 @@ def _first_token_difference(
     )
     counts = f"({len(target_ids)} and {len(security_ids)} tokens)"
     if different is None:
-        # Two strings share an id, so the two dictionaries differ although the tables by id agree.
+        # Two tokens share an id, so the vocabularies differ although their inverses agree.
         token = min(target_ids.items() ^ security_ids.items())[0]
-        return f"{target.name!r} and {security.name!r} disagree about the token {token!r} {counts}. {REMEDY}"
+        return f"{target.name!r} and {security.name!r} disagree about the token {token!r} {counts}. {_REMEDY}"
 
     def shown(tokens: Mapping[int, str]) -> str:
         return repr(tokens[different]) if different in tokens else "nothing"
 
     return (
         f"Token {different} means {shown(target_tokens)} to {target.name!r} and {shown(security_tokens)} to "
-        f"{security.name!r} {counts}. {REMEDY}"
+        f"{security.name!r} {counts}. {_REMEDY}"
     )
 
 
 def _compare_cutting(target: Vocabulary, security: Vocabulary) -> None:
-    """Compare how both tokenizers cut text, given that their tokens are the same."""
+    """Compare how two tokenizers with the same tokens split text."""
     written = [model.tokenizer.backend_tokenizer.to_str() for model in (target, security)]
     if written[0] == written[1]:
         return
@@ -140,22 +140,22 @@ def _compare_cutting(target: Vocabulary, security: Vocabulary) -> None:
         shown = [repr(merge[rank]) if rank < len(merge) else "nothing" for merge in merges]
         raise VocabularyMismatch(
             f"{names} have the same tokens but build them differently: merge {rank} is {shown[0]} and {shown[1]}. "
-            f"{REMEDY}"
+            f"{_REMEDY}"
         )
     added = [_added_tokens(content) for content in (ours, theirs)]
     if added[0] != added[1]:
         index = min(index for index in added[0].keys() | added[1].keys() if added[0].get(index) != added[1].get(index))
         raise VocabularyMismatch(
             f"{names} treat the special token {index} differently: {added[0].get(index)} and {added[1].get(index)}. "
-            f"{REMEDY}"
+            f"{_REMEDY}"
         )
     for part in ("normalizer", "pre_tokenizer", "model"):
         if ours[part] != theirs[part]:
             raise VocabularyMismatch(
-                f"{names} have the same tokens but cut text differently: their {part.replace('_', '-')}s are "
-                f"{json.dumps(ours[part])} and {json.dumps(theirs[part])}. {REMEDY}"
+                f"{names} have the same tokens but split text differently: their {part.replace('_', '-')}s are "
+                f"{json.dumps(ours[part])} and {json.dumps(theirs[part])}. {_REMEDY}"
             )
 
 
 def _added_tokens(content: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    return {token["id"]: {entry: token[entry] for entry in ADDED_TOKEN_ENTRIES} for token in content["added_tokens"]}
+    return {token["id"]: {entry: token[entry] for entry in _ADDED_TOKEN_ENTRIES} for token in content["added_tokens"]}

@@ -44,7 +44,12 @@ Damage = Callable[[Path], object]
 DAMAGES: list[tuple[str, Damage, type[CosecError], str]] = [
     ("no config", lambda folder: (folder / "config.json").unlink(), ModelNotFound, "config.json"),
     ("config is no JSON", lambda folder: cut(folder / "config.json", 20), ModelError, "not valid JSON"),
-    ("config is a list", lambda folder: (folder / "config.json").write_text("[]"), ModelError, "no JSON object"),
+    (
+        "config is a list",
+        lambda folder: (folder / "config.json").write_text("[]"),
+        ModelError,
+        "not hold a JSON object",
+    ),
     ("config without type", lambda folder: edit_config(folder, model_type=None), ModelError, "model_type"),
     ("no weights", lambda folder: (folder / "model.safetensors").unlink(), ModelNotFound, "no weights"),
     ("pickle only", pickle_only, UnsafeCheckpoint, "pytorch_model.bin.*runs code.*save_pretrained"),

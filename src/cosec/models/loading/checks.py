@@ -1,13 +1,12 @@
-"""Model folders: is everything there, is it readable, and is it only data?
+"""Check model folders: whether they are complete and readable, and hold data only.
 
-Pickle weights and remote code run whatever their author wrote, so both are refused. Reads JSON and the headers of
-safetensors files only; needs neither torch nor transformers for a sound folder.
+Pickled weights and remote code run whatever their author wrote, so both are refused. Only JSON files and the headers of
+safetensors files are read. A sound folder is checked without importing torch or transformers.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,26 +15,31 @@ from typing import Any
 from cosec.errors import ModelError, ModelNotFound, UnsafeCheckpoint
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
+"""Suffixes of files that hold pickled weights."""
+
 SINGLE_WEIGHTS = "model.safetensors"
-SHARD_INDEX = "model.safetensors.index.json"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""Name of the weights of a model that are not split into several files."""
+
+_SHARD_INDEX = "model.safetensors.index.json"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 LENGTH_BYTES = 8
-"""A safetensors file starts with the length of its JSON header."""
+"""A safetensors file starts with the length of its JSON header, as an integer of this many bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTensor:
-    """Where one tensor lies in a safetensors file."""
+    """Position of one tensor in a safetensors file."""
 
     file: Path
     dtype: str
-    """As safetensors names it, for example ``"F32"``."""
+    """Data type, as safetensors names it, such as ``"F32"``."""
 
     shape: tuple[int, ...]
     start: int
-    """First byte, counted from the start of the file."""
+    """Offset of its first byte in the file."""
 
     end: int
+    """Offset of the byte after its last."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -43,14 +47,14 @@ def read_config(folder: Path) -> dict[str, Any]:
 
     Raises:
         ModelNotFound: If the folder has none.
-        ModelError: If it is not a JSON object that names an architecture.
+        ModelError: If it is not a JSON object with a ``model_type``.
     """
     path = folder / "config.json"
     if not path.is_file():
-        raise ModelNotFound(f"{folder} holds no config.json, so it is not a model folder as transformers saves it.")
+        raise ModelNotFound(f"{folder} has no config.json, so it is not a model folder as transformers saves it.")
     config = read_json(path)
     if not isinstance(config.get("model_type"), str):
-        raise ModelError(f"{path} names no model_type, so the architecture is not known.")
+        raise ModelError(f"{path} has no model_type, so its architecture is unknown.")
     return config
 
 
@@ -58,19 +62,19 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ModelError: If the file holds something else.
+        ModelError: If the file holds anything else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise ModelError(f"{path} is not valid JSON ({error}); fetch or save the model again.") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path} holds no JSON object; fetch or save the model again.")
+        raise ModelError(f"{path} does not hold a JSON object; fetch or save the model again.")
     return content
 
 
 def check_checkpoint(folder: Path) -> None:
-    """Check that a folder holds a whole model that loads without running anybody's code.
+    """Check that a folder holds a complete model that loads without running code from its author.
 
     Raises:
         ModelNotFound: If configuration, weights or tokenizer are missing.
@@ -81,20 +85,20 @@ def check_checkpoint(folder: Path) -> None:
     _refuse_remote_code(folder, config)
     for file in weight_files(folder):
         read_tensors(file)
-    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
         raise ModelNotFound(
-            f"{folder} holds no tokenizer (tokenizer.json); save it there with tokenizer.save_pretrained."
+            f"{folder} has no tokenizer (tokenizer.json); save it there with tokenizer.save_pretrained."
         )
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """List the safetensors files of a model, in the order of their names.
+    """List the safetensors files of a model, sorted by name.
 
     Raises:
-        ModelNotFound: If the folder holds no weights, or a shard is missing.
-        UnsafeCheckpoint: If it holds pickled weights only.
+        ModelNotFound: If the folder has no weights, or a shard is missing.
+        UnsafeCheckpoint: If all of its weights are pickled.
     """
-    index = folder / SHARD_INDEX
+    index = folder / _SHARD_INDEX
     if index.is_file():
         shards: Mapping[str, str] = read_json(index).get("weight_map", {})
         files = [folder / name for name in sorted(set(shards.values()))]
@@ -106,12 +110,16 @@ def weight_files(folder: Path) -> list[Path]:
         return [folder / SINGLE_WEIGHTS]
     pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
     if pickled:
-        raise UnsafeCheckpoint(pickle_refusal(f"{folder} holds pickled weights only ({pickled[0]})"))
-    raise ModelNotFound(f"{folder} holds no weights ({SINGLE_WEIGHTS}).")
+        raise UnsafeCheckpoint(pickle_refusal(f"{folder} has pickled weights only ({pickled[0]})"))
+    raise ModelNotFound(f"{folder} has no weights ({SINGLE_WEIGHTS}).")
 
 
 def pickle_refusal(found: str) -> str:
-    """Word the refusal of pickled weights, with the way out."""
+    """Message that refuses pickled weights and says how to convert them.
+
+    Args:
+        found: The pickled file, as a clause that begins the message.
+    """
     return (
         f"{found}; loading a pickle runs code from its author. If you trust it, convert it once: "
         "AutoModelForCausalLM.from_pretrained(...).save_pretrained(folder) writes safetensors."
@@ -121,8 +129,11 @@ def pickle_refusal(found: str) -> str:
 def read_tensors(file: Path) -> dict[str, StoredTensor]:
     """Read the header of a safetensors file.
 
+    Returns:
+        Name to position of each tensor.
+
     Raises:
-        ModelError: If the file is cut short or is something else.
+        ModelError: If the file is truncated or of another format.
     """
     size = file.stat().st_size
     try:
@@ -149,11 +160,6 @@ def read_tensors(file: Path) -> dict[str, StoredTensor]:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(f"{file} is not a readable safetensors file ({error}); fetch or save it again.") from error
     return tensors
-
-
-def parameter_count(folder: Path) -> int:
-    """Count the stored weights of a model folder."""
-    return sum(math.prod(tensor.shape) for file in weight_files(folder) for tensor in read_tensors(file).values())
 
 
 def _refuse_remote_code(folder: Path, config: Mapping[str, Any]) -> None:

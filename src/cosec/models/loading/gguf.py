@@ -1,7 +1,7 @@
-"""From a GGUF file to a folder that transformers and peft load: float32 safetensors, configuration, tokenizer.
+"""Convert a GGUF file to a folder that transformers and peft load: float32 safetensors, configuration, tokenizer.
 
-transformers reads configuration and tokenizer from the file. The weights are dequantised one tensor at a time and
-written straight to their place, so a conversion needs the memory of the largest tensor and not of the model.
+transformers reads the configuration and the tokenizer. The weights are dequantised one tensor at a time and written
+straight to their place, so a conversion needs memory for the largest tensor, not for the model.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from gguf import GGUFReader
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-DIGIT_SPLITTING_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact"})
-"""GGUF's names of pre-tokenizers that split numbers into digits first, which transformers' converter leaves out."""
+_DIGIT_SPLITTING_PRETOKENIZERS = frozenset({"smollm", "starcoder", "refact"})
+"""GGUF's names of pre-tokenizers that first split numbers into digits, which transformers' converter leaves out."""
 
-TOKENIZER_FIELDS = ("model", "pre", "tokens", "token_type")
-CONTROL, USER_DEFINED = 3, 4
-"""GGUF's kinds of tokens that are matched whole."""
+_TOKENIZER_FIELDS = ("model", "pre", "tokens", "token_type")
+_CONTROL, _USER_DEFINED = 3, 4
+"""GGUF's types of tokens that are matched as a whole."""
 
-UNWANTED_CONFIG = ("quantization_config", "_name_or_path", "_model_name_or_path", "transformers_version")
+_UNWANTED_CONFIG = ("quantization_config", "_name_or_path", "_model_name_or_path", "transformers_version")
 
 
 def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
@@ -40,8 +40,8 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
 
     Args:
         gguf: The file; its architecture must be one that transformers can read from GGUF.
-        folder: The folder to make; when it exists after all, it is left as it is.
-        source: Where the file came from, recorded as ``source.json``.
+        folder: The folder to make; a folder that another process made in the meantime is left as it is.
+        source: Where the file came from; recorded as ``source.json`` in the folder.
 
     Raises:
         ModelError: If the file is corrupt or of an architecture that cannot be converted.
@@ -68,7 +68,7 @@ def _check_magic(gguf: Path) -> None:
 
 @contextlib.contextmanager
 def _corruption_named(gguf: Path) -> Iterator[None]:
-    """Turn whatever a reader raises, which meets damage anywhere, into one error that names the file."""
+    """Turn any exception of the readers into one error that names the file; damage raises exceptions of all kinds."""
     try:
         yield
     except ModelError:
@@ -83,17 +83,15 @@ def _corruption_named(gguf: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _parsed_once(gguf: Path) -> Iterator[GGUFReader]:
-    """Parse the metadata once and give transformers the same reader: each parse of a large vocabulary takes seconds."""
-    import gguf as package
+    """Parse the file's metadata, and let transformers use the same reader inside the block."""
+    from gguf import GGUFReader
 
-    original = package.GGUFReader
+    from cosec.models.internals import reuse_gguf_reader
+
     with _corruption_named(gguf):
-        reader = original(gguf)
-    package.GGUFReader = lambda path, *rest: reader if Path(path) == gguf else original(path, *rest)
-    try:
+        reader = GGUFReader(gguf)
+    with reuse_gguf_reader(gguf, reader):
         yield reader
-    finally:
-        package.GGUFReader = original
 
 
 def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
@@ -103,11 +101,11 @@ def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]
     from transformers.models.auto.modeling_auto import AutoModelForCausalLM
     from transformers.models.auto.tokenization_auto import AutoTokenizer
 
-    # transformers draws this one progress bar whatever its settings say.
+    # transformers draws this progress bar even if progress bars are disabled.
     with contextlib.redirect_stderr(io.StringIO()), _corruption_named(gguf):
         tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
         read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
-        entries = {key: value for key, value in read.to_dict().items() if key not in UNWANTED_CONFIG}
+        entries = {key: value for key, value in read.to_dict().items() if key not in _UNWANTED_CONFIG}
         automatic: Any = AutoModelForCausalLM
         with torch.device("meta"):
             outline: Any = automatic.from_config(type(read)(**entries), dtype=torch.float32, trust_remote_code=False)
@@ -118,7 +116,7 @@ def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]
 
 
 def _write_weights(gguf: Path, reader: GGUFReader, outline: PreTrainedModel, file: Path) -> None:
-    """Write every tensor of the outline once; tied ones under the first of their names."""
+    """Write every tensor of the outline once; a tied tensor gets the first of its names."""
     names: dict[int, str] = {}
     for name, value in outline.state_dict(keep_vars=True).items():
         names.setdefault(id(value), name)
@@ -136,16 +134,14 @@ def _write_weights(gguf: Path, reader: GGUFReader, outline: PreTrainedModel, fil
 
 
 def _dequantised(gguf: Path, reader: GGUFReader, outline: PreTrainedModel) -> Iterator[tuple[str, np.ndarray]]:
-    """Each tensor of the file as float32, with the name and the layout that transformers gives it."""
+    """Yield each tensor of the file as float32, with its name and layout in transformers."""
     from gguf import dequantize
-    from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
+
+    from cosec.models.internals import gguf_processor
 
     with _corruption_named(gguf):
-        architecture = reader.fields["general.architecture"].contents()
-        kind: Any = TENSOR_PROCESSORS.get(architecture, TensorProcessor)
-        processor = kind(config=outline.config.to_dict())
-        places = get_gguf_hf_weights_map(outline, processor)
-    # Where one tensor of the model is put together from several of the file, the processor collects it here.
+        processor, places = gguf_processor(reader.fields["general.architecture"].contents(), outline)
+    # A tensor of the model that is made of several of the file is collected here by the processor.
     collected: dict[str, Any] = {"config": outline.config.to_dict(), "tensors": {}}
     for tensor in reader.tensors:
         with _corruption_named(gguf):
@@ -160,17 +156,17 @@ def _dequantised(gguf: Path, reader: GGUFReader, outline: PreTrainedModel) -> It
 
 
 def _mend_tokenizer(file: Path, reader: GGUFReader) -> None:
-    """Put right what transformers' converter gets wrong in byte-level tokenizers, in the saved ``tokenizer.json``.
+    """Correct what transformers' converter gets wrong in byte-level tokenizers, in the saved ``tokenizer.json``.
 
-    It does not split digits where the file asks for it, and it spells special tokens outside the byte alphabet (those
-    of DeepSeek) as bytes, so that they are no longer special.
+    The converter does not split digits where the file asks for it. It also spells special tokens outside the byte
+    alphabet (those of DeepSeek) as bytes, so that they are not special.
     """
     fields = reader.fields
-    described = {key: fields[f"tokenizer.ggml.{key}"].contents() for key in TOKENIZER_FIELDS if _has(fields, key)}
+    described = {key: fields[f"tokenizer.ggml.{key}"].contents() for key in _TOKENIZER_FIELDS if _has(fields, key)}
     if described.get("model") != "gpt2":
         return
     content = json.loads(file.read_text(encoding="utf-8"))
-    if described.get("pre") in DIGIT_SPLITTING_PRETOKENIZERS:
+    if described.get("pre") in _DIGIT_SPLITTING_PRETOKENIZERS:
         digits = {"type": "Digits", "individual_digits": True}
         content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [digits, content["pre_tokenizer"]]}
     _respell_special_tokens(content, described["tokens"], described.get("token_type", []))
@@ -182,12 +178,12 @@ def _has(fields: Mapping[str, object], key: str) -> bool:
 
 
 def _respell_special_tokens(content: dict[str, Any], tokens: Sequence[str], kinds: Sequence[int]) -> None:
-    """Give special tokens the spelling and the standing that the GGUF file gives them."""
+    """Restore the spelling of special tokens, and whether they are control tokens, from the GGUF file."""
     spelled = {index: token for token, index in content["model"]["vocab"].items()}
     wrong = {
         index: token
         for index, (token, kind) in enumerate(zip(tokens, kinds, strict=False))
-        if kind in (CONTROL, USER_DEFINED) and spelled.get(index) != token
+        if kind in (_CONTROL, _USER_DEFINED) and spelled.get(index) != token
     }
     if not wrong:
         return
@@ -195,8 +191,8 @@ def _respell_special_tokens(content: dict[str, Any], tokens: Sequence[str], kind
     content["model"]["vocab"] = {token: index for index, token in sorted(right.items())}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     mended = [
-        {"id": index, "content": token, **flags, "special": kinds[index] == CONTROL} for index, token in wrong.items()
+        {"id": index, "content": token, **flags, "special": kinds[index] == _CONTROL} for index, token in wrong.items()
     ]
-    # Tokens beyond the file's are the converter's second copies of those it misspelled.
+    # Tokens with higher ids than the file's are the converter's second copies of misspelled ones.
     kept = [token for token in content["added_tokens"] if token["id"] < len(tokens) and token["id"] not in wrong]
     content["added_tokens"] = sorted([*kept, *mended], key=lambda token: token["id"])

@@ -1,8 +1,8 @@
-"""How this process takes memory from Linux: kept rather than given back.
+"""Settings of the C library and of oneDNN for this process's memory; none of them changes a result.
 
-A decoding step over 25 rows makes tens of megabytes of logits and frees them again. glibc by default maps such blocks
-afresh and returns them at once, so that every step pays for zeroed pages. oneDNN compiles a program for every number of
-rows it meets and keeps a thousand of them, which a server reaches after hours. Nothing here changes a result.
+A decoding step over 25 rows allocates and frees tens of megabytes of logits. By default glibc maps such blocks anew and
+returns them at once, so every step pays for zeroed pages. oneDNN compiles a program for every number of rows it meets
+and keeps a thousand of them, which a server reaches after hours.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from functools import cache
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD."""
 _LARGEST_KEPT = 32 * 2**20
-"""Blocks up to this size come from kept memory; the most that glibc allows."""
+"""Blocks up to this many bytes are reused; glibc allows no more."""
 _MOST_KEPT = 128 * 2**20
-"""Free memory at the end of the heap beyond this is given back."""
+"""Free bytes at the end of the heap that are kept; glibc returns what exceeds them."""
 _PROGRAMS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
-"""How many compiled programs oneDNN, and torch's layer above it, keep: enough for some fifty row counts, at up to
-0.6 MB a program."""
+"""Number of compiled programs that oneDNN, and torch's layer above it, keep: enough for about fifty row counts. A
+program takes up to 0.6 MB."""
 
 
 @cache
 def suit_memory_to_decoding() -> bool:
-    """Keep freed blocks and fewer programs; once a process, before its first product.
+    """Keep freed blocks for reuse, and fewer compiled programs.
 
-    Settings of the environment (``MALLOC_MMAP_THRESHOLD_``, ``GLIBC_TUNABLES``) come first.
+    Takes effect once per process, before its first matrix product. Environment variables that are already set
+    (``MALLOC_MMAP_THRESHOLD_``, ``MALLOC_TRIM_THRESHOLD_``, ``GLIBC_TUNABLES``) have priority.
 
     Returns:
-        Whether freed blocks are kept; False where the C library is not glibc or was told otherwise.
+        Whether freed blocks are kept; False where the C library is not glibc, or the environment configures it.
     """
     for name, count in _PROGRAMS.items():  # read by oneDNN and torch at their first product
         os.environ.setdefault(name, count)
@@ -44,10 +45,10 @@ def suit_memory_to_decoding() -> bool:
 
 
 def give_back_free_memory() -> None:
-    """Return to the system what was freed and kept, wherever it lies; what is needed again costs its pages anew.
+    """Return all freed memory to the system; memory that is needed again costs new page faults.
 
-    Kept blocks of ever other sizes leave gaps that nothing fits into, so a process that decodes for days calls this now
-    and then. Does nothing where the C library is not glibc.
+    Blocks of changing sizes fragment the heap, so a process that decodes for days calls this from time to time. Does
+    nothing where the C library is not glibc.
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

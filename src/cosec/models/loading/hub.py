@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub: only data files are fetched, never pickles or code."""
+"""Models from the Hugging Face hub: only data files are downloaded, never pickles or code."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from pathlib import Path
 from cosec.errors import ModelNotFound
 
 HUB_NAME = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
-"""``organisation/model``, with ``@revision`` behind it for another branch, tag or commit."""
+"""``organisation/model``, optionally followed by ``@revision`` for a branch, tag or commit."""
 
-DATA_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model"]
+_DATA_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model"]
 
 
 def download(name: str) -> Path:
-    """Fetch a model's configuration, safetensors weights and tokenizer, or find them in the hub's cache.
+    """Download a model's configuration, safetensors weights and tokenizer, unless they are in the hub's cache.
 
     Args:
-        name: A hub id, optionally with a revision, as ``HUB_NAME`` matches it.
+        name: A hub id, optionally with a revision; ``HUB_NAME`` matches it.
 
     Returns:
-        The folder of that snapshot.
+        The folder of the snapshot.
 
     Raises:
-        ModelNotFound: If the hub cannot be reached and nothing is cached, or it has no such model for this user.
+        ModelNotFound: If the hub has no such model for this user, or cannot be reached and nothing is cached.
+        OSError: If the disk is full.
     """
     from huggingface_hub.errors import HFValidationError
 
     if HUB_NAME.fullmatch(name) is None:
-        raise ModelNotFound(f"{name!r} is no hub id (organisation/model).")
+        raise ModelNotFound(f"{name!r} is not a hub id (organisation/model).")
     try:
         return _snapshot(name, local_files_only=False)
     except (OSError, HFValidationError, RuntimeError) as error:
@@ -37,19 +38,19 @@ def download(name: str) -> Path:
             raise
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelNotFound(
-            f"{name!r} is no folder here and could not be fetched from the hub ({reason.rstrip('.')}). "
+            f"{name!r} is not a local folder and could not be downloaded from the hub ({reason.rstrip('.')}). "
             "Check the spelling and the network; for a gated model, log in with `hf auth login`."
         ) from error
 
 
 def cached(name: str) -> Path | None:
-    """Find a model that was fetched before, without asking the hub.
+    """Find a model in the hub's cache, without asking the hub.
 
     Args:
         name: As for ``download``.
 
     Returns:
-        The folder of its snapshot, or None.
+        The folder of its snapshot, or None if it is not cached.
     """
     from huggingface_hub.errors import HFValidationError
 
@@ -68,8 +69,8 @@ def _snapshot(name: str, *, local_files_only: bool) -> Path:
     folder = snapshot_download(
         parts["repository"],
         revision=parts["revision"],
-        allow_patterns=DATA_FILES,
-        # Other formats and training states in subfolders.
+        allow_patterns=_DATA_FILES,
+        # Subfolders hold other formats and training states.
         ignore_patterns=["*/*"],
         local_files_only=local_files_only,
     )

@@ -1,7 +1,7 @@
-"""Loading: from a name to a model in memory, and from two names to the pair that co-decodes.
+"""Load models: from a name to a model in memory, and from two names to the pair that co-decodes.
 
-A name is an embedded model, a local folder, a GGUF file or a hub id; the folder may also be a LoRA adapter, which is
-loaded as its base with the adapter merged. Only safetensors and GGUF weights are read, and no code from a checkpoint.
+A name is an embedded model, a local folder, a GGUF file or a hub id. A folder may hold a LoRA adapter, which is loaded
+merged into its base. Only safetensors and GGUF weights are read, and no code of a checkpoint is run.
 """
 
 from __future__ import annotations
@@ -27,61 +27,64 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 NO_SECURITY = "none"
+"""Name of the security model for a target that decodes alone."""
+
 DEFAULT_SECURITY = "default"
+"""Name of the adapter that ships for an embedded target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A model ready to predict."""
+    """A model that is ready to predict."""
 
     name: str
-    """What the user called it."""
+    """The name by which the user asked for it."""
 
     path: Path
-    """The folder its weights came from; for a merged adapter, the base's."""
+    """The folder of its weights; for a merged adapter, that of the base."""
 
     model: PreTrainedModel
-    """In evaluation mode, no weight requires a gradient."""
+    """The weights, in evaluation mode and without gradients."""
 
     tokenizer: PreTrainedTokenizerFast
     family: Family | None
-    """None for a model of no known family."""
+    """None if the family is not known."""
 
     stop_token_ids: frozenset[int]
-    """Tokens that end a completion."""
+    """Ids of the tokens that end a completion."""
 
     context_length: int
-    """Largest number of tokens, prompt and completion together."""
+    """Largest number of tokens in a prompt and its completion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPair:
-    """The target and what hardens it: another model, an adapter on the target's own weights, or nothing."""
+    """A target and its security model: another model, an adapter on the target's own weights, or none."""
 
     target: LoadedModel
     security: LoadedModel | None
-    """A model of its own, or the base of an adapter made for another model than the target; None where weights are
-    shared or the target decodes alone.
+    """A whole model, or the base of an adapter that was made for another model than the target. None if the security
+    model is an adapter of the target, or there is none.
     """
 
     adapter: Adapter | None
-    """Checked against its base, which is ``security``, or the target where that is None; None for a whole model."""
+    """An adapter on ``security``, or on the target if that is None; None if the security model is a whole model."""
 
 
 def resolve_model(name: str) -> Path:
-    """Find the folder of a model, fetching or converting it where needed.
+    """Find the folder of a model; download or convert it if necessary.
 
     Args:
         name: An embedded model's name, a local folder, a ``.gguf`` file or a hub id (``organisation/model``,
             optionally ``@revision``).
 
     Returns:
-        A folder with ``config.json``, safetensors weights and a tokenizer, or a folder with an adapter.
+        A folder with ``config.json``, safetensors weights and a tokenizer, or the folder of an adapter.
 
     Raises:
-        ModelNotFound: If there is no such model, with the way to get it.
+        ModelNotFound: If there is no such model; the message says how to get it.
         ModelError: If it is incomplete or corrupt.
-        UnsafeCheckpoint: If loading it would run its author's code.
+        UnsafeCheckpoint: If loading it would run code of its author.
     """
     folder = _find(name)
     if not is_adapter(folder):
@@ -93,13 +96,13 @@ def load_model(name: str, *, dtype: str = "auto", device_map: str | None = None)
     """Load a model for inference.
 
     Args:
-        name: As for ``resolve_model``; for an adapter, its base is loaded and the adapter merged.
+        name: As for ``resolve_model``; an adapter is loaded merged into its base.
         dtype: ``"auto"`` (float32 on CPU, else the checkpoint's own), ``"float32"``, ``"bfloat16"`` or ``"float16"``.
-        device_map: As transformers takes it: ``"cpu"``, ``"cuda"``, ``"auto"``; None is the CPU.
+        device_map: ``"cpu"``, ``"cuda"``, ``"auto"`` or any other device map of transformers; None is the CPU.
 
     Raises:
         ModelError: If the model cannot be found, read or trusted.
-        SettingsError: If ``dtype`` is not one of these.
+        SettingsError: If ``dtype`` is unknown.
     """
     return _load(name, resolve_model(name), dtype, device_map)
 
@@ -107,18 +110,18 @@ def load_model(name: str, *, dtype: str = "auto", device_map: str | None = None)
 def load_pair(
     target: str, security: str = DEFAULT_SECURITY, *, dtype: str = "auto", device_map: str | None = None
 ) -> ModelPair:
-    """Load a target and its security model, sharing weights where the security model is an adapter of the target.
+    """Load a target and its security model; an adapter of the target shares the target's weights.
 
     Args:
         target: The model to harden, as for ``load_model``.
-        security: ``"none"``, ``"default"`` (the adapter shipped for an embedded target), an adapter or a model.
+        security: An adapter or a model, ``"default"`` (the adapter that ships for an embedded target) or ``"none"``.
         dtype: As for ``load_model``, for both.
         device_map: As for ``load_model``, for both.
 
     Raises:
         ModelError: If one of them cannot be found, read or trusted.
         UnknownArchitecture: If one of them attends to a window of tokens only.
-        AdapterError: If an adapter is corrupt, or of a base that is not there.
+        AdapterError: If an adapter is corrupt, or its base is not available.
     """
     # Everything that can fail quickly fails before weights are loaded.
     target_folder = resolve_model(target)
@@ -147,7 +150,7 @@ def load_pair(
 
 
 def _require_full_attention(name: str, folder: Path) -> None:
-    """Refuse a model that cannot be co-decoded; the base of an adapter to be merged is checked when it decodes."""
+    """Refuse a model that cannot be co-decoded; the base of a merged adapter is checked when decoding starts."""
     if not is_adapter(folder):
         require_full_attention(read_architecture(name, folder), repr(name))
 
@@ -155,7 +158,8 @@ def _require_full_attention(name: str, folder: Path) -> None:
 def belongs_to(adapter: Adapter, name: str, folder: Path) -> bool:
     """Tell whether an adapter was made for the model ``name`` in ``folder``.
 
-    The recorded fingerprint of the base decides; without one, the base's name, as given or by where it leads.
+    The fingerprint of the base decides, if the adapter records one. Otherwise the names of the base and of the model,
+    or the folders that they stand for, must agree.
     """
     if is_adapter(folder):
         return False
@@ -190,11 +194,11 @@ def _find(name: str) -> Path:
 
 
 def _converted(file: Path) -> Path:
-    """Return the folder that a GGUF file was, or now is, converted to."""
+    """Return the folder of a converted GGUF file; convert the file if necessary."""
     if file.suffix in PICKLE_SUFFIXES:
         raise UnsafeCheckpoint(pickle_refusal(f"{file} is a pickled checkpoint"))
     if file.suffix == ".safetensors":
-        raise ModelNotFound(f"{file} holds weights alone; name its folder, which also has config.json and tokenizer.")
+        raise ModelNotFound(f"{file} has weights only; name its folder, which also has config.json and a tokenizer.")
     if file.suffix != ".gguf":
         raise ModelNotFound(f"{file} is neither a model folder nor a .gguf file.")
     sha256 = file_sha256(file)
@@ -211,13 +215,13 @@ def resolve_security(target: str, security: str) -> Path | None:
 
     Args:
         target: The model to harden.
-        security: ``"none"``, ``"default"``, or a name as for ``resolve_model``.
+        security: ``"none"``, ``"default"`` or a name as for ``resolve_model``.
 
     Returns:
-        The folder, or None for a target that decodes alone.
+        The folder, or None if the target decodes alone.
 
     Raises:
-        ModelError: If there is no such model, or no default for this target.
+        ModelError: If there is no such model, or no adapter ships for this target.
     """
     if security == NO_SECURITY:
         return None
@@ -236,7 +240,7 @@ def _name_of_base(adapter: Adapter) -> str:
     if adapter.base_name is None:
         raise AdapterError(f"The adapter {adapter.path} does not say which base model it belongs to.")
     by_hub_id = {bundled.hub_id: name for name, bundled in BUNDLED_MODELS.items()}
-    # The embedded copy differs from the original by its quantisation: it stands in only where no hash says otherwise.
+    # The embedded model is a quantised copy: it replaces the original only if the adapter records no hash.
     return by_hub_id.get(adapter.base_name, adapter.base_name) if adapter.base_sha256 is None else adapter.base_name
 
 
@@ -244,7 +248,7 @@ def resolve_base(adapter: Adapter) -> Path:
     """Find the folder of the base model that an adapter was made for.
 
     Raises:
-        AdapterError: If that base is not available, or its weights are not those the adapter records.
+        AdapterError: If the base is not available, or its weights differ from those that the adapter records.
     """
     base_name = _name_of_base(adapter)
     try:

@@ -1,4 +1,4 @@
-"""Keep transformers from drawing progress bars and logging advice while this project loads models."""
+"""Keep transformers from drawing progress bars and logging advice while a model is loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers below errors inside the block; its settings are as before afterwards."""
+    """Let transformers log errors only and draw no progress bars inside the block; its settings are restored."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

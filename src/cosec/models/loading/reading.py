@@ -1,4 +1,4 @@
-"""Reading a checked model folder: weights, tokenizer, stop tokens and context length."""
+"""Read a checked model folder: weights, tokenizer, stop tokens and context length."""
 
 from __future__ import annotations
 
@@ -18,16 +18,24 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions", "n_ctx")
-"""What architectures call their context length in ``config.json``."""
+"""Number formats that weights can be loaded in."""
+
+_CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions", "n_ctx")
+"""Names of the context length in ``config.json``, which differ by architecture."""
 
 
 def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None) -> PreTrainedModel:
-    """Load the model in ``folder`` for inference: evaluation mode, no gradients.
+    """Load the model in a folder for inference, in evaluation mode and without gradients.
+
+    Args:
+        name: What messages call the model.
+        folder: A folder that ``check_checkpoint`` accepts.
+        dtype: One of ``DTYPES``.
+        device_map: As transformers takes it; None is the CPU.
 
     Raises:
-        ModelError: If transformers cannot load it, or weights that the architecture needs are not in the folder.
-        UnknownArchitecture: If transformers has no causal language model of this architecture.
+        ModelError: If transformers cannot load it, or the folder lacks weights of the architecture.
+        UnknownArchitecture: If the architecture is not a causal language model of transformers.
         SettingsError: If ``dtype`` is unknown.
     """
     suit_memory_to_decoding()
@@ -82,7 +90,7 @@ def read_architecture(name: str, folder: Path) -> PreTrainedConfig:
 
 
 def read_outline(name: str, folder: Path) -> nn.Module:
-    """Build the model of a folder without weights: its modules and their shapes on the device ``meta``.
+    """Build the model of a folder on the device ``meta``: modules and shapes without weights.
 
     Raises:
         ModelError: If transformers cannot build it.
@@ -105,7 +113,7 @@ def read_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
     """Load the tokenizer in ``folder``.
 
     Raises:
-        ModelError: If it cannot be read, or is not of the fast kind.
+        ModelError: If it cannot be read, or is not a fast tokenizer.
     """
     from transformers.models.auto.tokenization_auto import AutoTokenizer
 
@@ -116,13 +124,15 @@ def read_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
         except Exception as error:
             raise ModelError(f"The tokenizer of {name!r} ({folder}) cannot be read: {first_line(error)}") from error
     if not tokenizer.is_fast:
-        raise ModelError(f"{name!r} ({folder}) has no tokenizer.json; save its tokenizer with transformers' fast kind.")
+        raise ModelError(
+            f"{name!r} ({folder}) has no tokenizer.json; save its tokenizer as a fast tokenizer of transformers."
+        )
     fast: PreTrainedTokenizerFast = tokenizer
     return fast
 
 
 def choose_dtype(dtype: str, device_map: str | None) -> torch.dtype | str:
-    """Turn a name into what transformers takes; ``"auto"`` is float32 on CPU, else the checkpoint's own.
+    """Translate the name of a number format for transformers; ``"auto"`` is float32 on a CPU, else the checkpoint's.
 
     Raises:
         SettingsError: If the name is not one of ``DTYPES``.
@@ -138,24 +148,28 @@ def choose_dtype(dtype: str, device_map: str | None) -> torch.dtype | str:
 
 
 def context_length(name: str, config: Mapping[str, Any]) -> int:
-    """Read the largest number of positions from a configuration.
+    """Read the context length, in tokens, from a configuration.
+
+    Args:
+        name: What messages call the model.
+        config: Contents of ``config.json``.
 
     Raises:
-        UnknownArchitecture: If it names none.
+        UnknownArchitecture: If the configuration has no context length.
     """
-    for entry in CONTEXT_ENTRIES:
+    for entry in _CONTEXT_ENTRIES:
         if isinstance(config.get(entry), int):
             return int(config[entry])
     raise UnknownArchitecture(
         f"The configuration of {name!r} ({config.get('model_type')}) gives no context length "
-        f"({' or '.join(CONTEXT_ENTRIES)}), so it is no model with a key-value cache that can be co-decoded."
+        f"({' or '.join(_CONTEXT_ENTRIES)}), so it is not a model with a key-value cache that can be co-decoded."
     )
 
 
 def stop_token_ids(
     folder: Path, config: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, family: Family | None
 ) -> frozenset[int]:
-    """Collect every token that ends a completion: the configured ones and the family's."""
+    """Collect the ids of all tokens that end a completion: those of the configuration, the tokenizer and the family."""
     generation = folder / "generation_config.json"
     sources = [config, read_json(generation)] if generation.is_file() else [config]
     found: set[int] = set()
@@ -171,5 +185,5 @@ def stop_token_ids(
 
 
 def first_line(error: BaseException) -> str:
-    """Shorten an exception to its first line that says something."""
+    """Return the first line of an exception that is not blank, or the name of its type."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Writing a safetensors file tensor by tensor, for weights that are larger than the memory should be."""
+"""Write a safetensors file tensor by tensor, for weights that do not fit in memory together."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from cosec.models.loading.checks import LENGTH_BYTES
 if TYPE_CHECKING:
     import numpy as np
 
-FLOAT32_BYTES = 4
-ALIGNMENT = 8
-"""The data of a safetensors file start at a multiple of this many bytes."""
+_FLOAT32_BYTES = 4
+_ALIGNMENT = 8
+"""The data section of a safetensors file starts at a multiple of this many bytes."""
 
 
 class SafetensorsFile:
-    """A file of float32 tensors whose names and shapes are known in advance and whose values come in any order.
+    """A file of float32 tensors; their names and shapes are known in advance, their values come in any order.
 
     Args:
-        file: The file to write; what it held is lost.
+        file: The file to write; existing content is overwritten.
         shapes: Name to shape.
     """
 
@@ -31,24 +31,24 @@ class SafetensorsFile:
         entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
         start = 0
         for name, shape in shapes.items():
-            end = start + FLOAT32_BYTES * math.prod(shape)
+            end = start + _FLOAT32_BYTES * math.prod(shape)
             entries[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
             start = end
         header = json.dumps(entries).encode()
-        header += b" " * (-len(header) % ALIGNMENT)
+        header += b" " * (-len(header) % _ALIGNMENT)
         self._starts = {}
         self._missing = dict.fromkeys(shapes)
         place = LENGTH_BYTES + len(header)
         for name, shape in shapes.items():
             self._starts[name] = place
-            place += FLOAT32_BYTES * math.prod(shape)
+            place += _FLOAT32_BYTES * math.prod(shape)
         self._file = file.open("wb")
         self._file.write(len(header).to_bytes(LENGTH_BYTES, "little") + header)
         self._file.truncate(place)
 
     @property
     def missing(self) -> list[str]:
-        """Names whose values were not written yet."""
+        """Names of the tensors that have not been written yet."""
         return list(self._missing)
 
     def write(self, name: str, values: np.ndarray) -> None:
@@ -56,7 +56,7 @@ class SafetensorsFile:
 
         Args:
             name: One of ``shapes``.
-            values: Of that shape; converted to float32 where it is another type.
+            values: An array of that shape; other types are converted to float32.
 
         Raises:
             OSError: If the file cannot be written.

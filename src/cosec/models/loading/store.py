@@ -1,4 +1,4 @@
-"""The cache folder of converted models, and how to fill it without ever leaving something half-made."""
+"""The cache folder of converted models, and writing files and folders so that no incomplete one is ever seen."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-CACHE_VARIABLE = "COSEC_CACHE"
+_CACHE_VARIABLE = "COSEC_CACHE"
 
 
 def cache_root() -> Path:
-    """Return the folder for everything that can be made again: ``$COSEC_CACHE``, else the user's cache folder."""
-    chosen = os.environ.get(CACHE_VARIABLE)
+    """Return the folder for files that can be made again: ``$COSEC_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get(_CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
     from platformdirs import user_cache_path
@@ -24,10 +24,16 @@ def cache_root() -> Path:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Fill a folder all at once: yields an empty folder beside it that takes its name when the block ends well.
+    """Create a folder with all of its files at once.
 
-    When the block raises, or the process dies, ``folder`` does not exist. When another process was quicker, its folder
-    stays.
+    If the block raises, or the process dies, ``folder`` does not exist. If another process creates it first, that
+    folder stays.
+
+    Yields:
+        An empty folder beside ``folder``, to be filled; it is renamed to ``folder`` at the end of the block.
+
+    Raises:
+        OSError: If the folder cannot be created or renamed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -43,7 +49,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old content or the new, never a part."""
+    """Write a small text file so that readers see either the old content or the new one, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:

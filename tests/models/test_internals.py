@@ -5,7 +5,7 @@ import torch
 import transformers
 
 from cosec.errors import ModelError
-from cosec.runtime.torch.internals import attention_of, set_attention, takes_registered_attention
+from cosec.models.internals import attention_of, set_attention, takes_registered_attention
 from tests.tiny import tiny_model
 
 

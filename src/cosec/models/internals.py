@@ -1,19 +1,28 @@
-"""Private names of torch and transformers: every use of one in this project goes through this module.
+"""Private and undocumented names of torch, transformers and gguf: every use of one goes through this module.
 
-Such a name can change with any release. The functions here fail with an error that names the package and its version.
-Where a name is missing but the project works without it, the function that asks for it says so. Whether all of them
-together still give the right numbers is what ``probe.check_runtime`` computes.
+Such a name can change with any release. The functions here then fail with an error that names the package and its
+version, or say which exception tells that a build lacks an optional feature. Whether the installed releases together
+still give the right numbers is what ``cosec.runtime.torch.probe`` computes before the first model runs.
+
+Importing this module imports torch and transformers.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from cosec.errors import ModelError
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader
 
 
 def incompatible(package: str, found: str) -> ModelError:
@@ -83,3 +92,51 @@ def onednn_product(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     """
     product: Tensor = torch.ops.mkldnn._linear_pointwise(hidden, weight, bias, "none", [], "")
     return product
+
+
+@contextmanager
+def reuse_gguf_reader(file: Path, reader: GGUFReader) -> Iterator[None]:
+    """Let transformers use a reader that has parsed a GGUF file already.
+
+    Parsing a large vocabulary takes seconds. A release of transformers that looks the class up elsewhere parses the
+    file again, with the same result.
+
+    Args:
+        file: Path by which transformers is asked for the file inside the block.
+        reader: The reader of that file.
+    """
+    import gguf
+
+    original = gguf.GGUFReader
+    gguf.GGUFReader = lambda path, *rest: reader if Path(path) == file else original(path, *rest)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = original
+
+
+def gguf_processor(architecture: str, outline: PreTrainedModel) -> tuple[Any, Mapping[str, str]]:
+    """What transformers knows about the tensors of a GGUF file.
+
+    Args:
+        architecture: Name of the architecture in the file (``general.architecture``).
+        outline: The model that the tensors belong to; its weights need not be loaded.
+
+    Returns:
+        A processor whose ``process(weights=, name=, tensor_key_mapping=, parsed_parameters=)`` gives a tensor the
+        layout of transformers, and the mapping from names in the file to names in the model.
+
+    Raises:
+        ModelError: If this release of transformers has no such processors.
+    """
+    try:
+        from transformers.modeling_gguf_pytorch_utils import (
+            TENSOR_PROCESSORS,
+            TensorProcessor,
+            get_gguf_hf_weights_map,
+        )
+    except ImportError as error:
+        raise incompatible("transformers", "it has no processors for the tensors of a GGUF file") from error
+    kind: Any = TENSOR_PROCESSORS.get(architecture, TensorProcessor)
+    processor = kind(config=outline.config.to_dict())
+    return processor, get_gguf_hf_weights_map(outline, processor)
