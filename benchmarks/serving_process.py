@@ -96,7 +96,9 @@ class ServerProcess:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         # uvicorn's word for a client that sent several requests at once and left before it had all answers
         lines = [line for line in lines if "ASGI callable returned without completing response" not in line]
-        return [line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|Refusal|Gone)\b", line)]
+        return [
+            line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|Refusal|ClientGone)\b", line)
+        ]
 
 
 def _no_more(vitals: Vitals, like: Vitals) -> bool:

@@ -14,8 +14,8 @@ import pytest
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.access.keys import KeyRing
+from cosec.serving.api.service import Service
 from cosec.serving.server import Server, build_service
-from cosec.serving.service import Service
 from cosec.serving.settings import ServerSettings
 from tests.decoding.pairs import shared_pair
 

@@ -80,8 +80,8 @@ def serve(
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
     _require_packages()
-    from cosec.serving.access.door import check_bind, check_proxies
     from cosec.serving.access.keys import read_keys
+    from cosec.serving.access.network import check_bind, check_proxies
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.

@@ -1,4 +1,4 @@
-"""The running server: models, scheduler and HTTP put together, and an orderly end on SIGTERM."""
+"""The running server: models, scheduler and HTTP together, and a graceful shutdown on SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import uvicorn
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
-from cosec.serving.access.door import check_bind, check_proxies
 from cosec.serving.access.keys import KeyRing
+from cosec.serving.access.network import check_bind, check_proxies
 from cosec.serving.api.app import create_app
+from cosec.serving.api.service import Service
 from cosec.serving.api.translation import Translator
 from cosec.serving.scheduler.batches import Batches
 from cosec.serving.scheduler.scheduler import Scheduler
-from cosec.serving.service import Service
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
@@ -28,11 +28,10 @@ Loaded = TypeVar("Loaded")
 
 
 def in_a_thread_that_ends(load: Callable[[], Loaded]) -> Loaded:
-    """What ``load`` returns.
+    """Call ``load`` in a thread of its own and return its result.
 
-    torch keeps OpenMP workers for every thread that computed something, as long as that thread lives; with those of the
-    main thread beside the scheduler's there are more workers than cores, and all of them go to sleep between two
-    products.
+    torch keeps OpenMP workers for every thread that has computed something, until that thread ends. Workers of the main
+    thread in addition to the scheduler's would be more than there are cores, which slows every matrix product.
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(load).result()
@@ -49,10 +48,23 @@ def build_service(
     metrics: bool = True,
     checks_with: Sequence[str] | None = None,
 ) -> Service:
-    """A service whose scheduler is not started yet; ``checks_with`` is the program that judges completions.
+    """Build a service; its scheduler is not started yet.
+
+    Args:
+        pair: The models.
+        models: Names by which clients may call the model; the first is its own.
+        limits: What clients may ask for.
+        rule: The rule and its settings for requests that name none; see `Translator`.
+        draft_length: Tokens proposed before one verification.
+        audit_log: Where requests are logged.
+        metrics: Whether tokens and times are counted; requests always are.
+        checks_with: The program that judges completions, with its arguments; None for no verdicts.
+
+    Returns:
+        The service.
 
     Raises:
-        SettingsError: If the rule's settings do not fit.
+        SettingsError: If the rule's settings do not fit the rule or the models.
     """
     limits = limits or ServerSettings()
     telemetry = Telemetry(enabled=metrics)
@@ -70,7 +82,10 @@ def build_service(
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but the first SIGTERM or SIGINT lets running requests finish and answers new ones with 503."""
+    """A uvicorn server that shuts down gracefully.
+
+    At the first SIGTERM or SIGINT running requests may finish and new ones get 503. The second signal stops it.
+    """
 
     def __init__(
         self, service: Service, keys: KeyRing | None, host: str, port: int, *, trusted_proxies: Sequence[str] = ()
@@ -106,7 +121,7 @@ class Server(uvicorn.Server):
         self._announce: Callable[[str], None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal, stop at the second."""
+        """Start the graceful shutdown at the first signal, stop at the second."""
         if self._service.scheduler.draining:
             super().handle_exit(sig, frame)
             return
@@ -118,7 +133,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where."""
+        """Listen, and announce the address."""
         await super().startup(sockets)
         if self.started and self._announce is not None:
             name = self.servers[0].sockets[0].getsockname()
@@ -126,7 +141,11 @@ class Server(uvicorn.Server):
             self._announce(f"http://{host}:{name[1]}")
 
     def serve_until_stopped(self, announce: Callable[[str], None]) -> None:
-        """Run scheduler and server in this thread until a signal ends them; ``announce`` is told the address."""
+        """Run the scheduler, and the server in this thread, until a signal stops them.
+
+        Args:
+            announce: Called with the server's address once it listens.
+        """
         self._announce = announce
         self._service.scheduler.start()
         try:

@@ -1,4 +1,4 @@
-"""How a server is run: limits and addresses, in one frozen object."""
+"""The limits of a server."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class ServerSettings(BaseModel):
-    """Limits of a server; every one of them holds for all clients together unless it says otherwise."""
+    """Limits of a server. Each holds for all clients together unless it says otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     max_rows: Positive = 32
-    """Sequences decoded at once."""
+    """Sequences decoded at the same time."""
 
     max_queue: Positive = 256
     """Sequences that may wait; a request that does not fit gets 429."""
@@ -24,39 +24,39 @@ class ServerSettings(BaseModel):
     """Sequences that one request may ask for: prompts times n."""
 
     max_tokens: Positive = 4096
-    """Largest length limit a request may ask for."""
+    """Largest ``max_tokens`` of a request."""
 
     max_prompt_tokens: Positive | None = None
-    """Longest prompt; None: what the models' context holds."""
+    """Longest prompt, in tokens. Default: what the models' context holds."""
 
     max_body_bytes: Positive = 2 * 2**20
     """Largest request body; larger ones get 413."""
 
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
-    """A body that has not arrived by then gets 408."""
+    """Seconds for a request body to arrive; later ones get 408."""
 
     deadline_seconds: Annotated[float, Field(gt=0)] = 600.0
-    """A request that is not done by then, waiting included, is given up with 504."""
+    """Seconds for a request, waiting included; those that are not done by then get 504."""
 
     grace_seconds: Annotated[float, Field(ge=0)] = 30.0
-    """After SIGTERM, running requests have this long to finish."""
+    """Seconds that running requests have to finish after SIGTERM."""
 
     prefill_chunk: Positive = 64
-    """Prompt tokens read between two blocks; smaller keeps streams smoother while a long prompt joins. Eight times as
-    many while nobody else waits for tokens.
+    """Prompt tokens read between two decoding steps. Smaller values keep streams smoother while a long prompt is read.
+    Eight times as many are read if no stream is running.
     """
 
     cors_origins: tuple[str, ...] = ()
-    """Origins whose pages may call the server from a browser; none by default."""
+    """Origins whose web pages may call the server; none by default."""
 
     prefix_cache_tokens: Annotated[int, Field(ge=0)] = 4096
-    """Prompt tokens kept for requests that extend an earlier prompt; 0 keeps none."""
+    """Prompt tokens kept in the cache for later requests with the same beginning; 0 keeps none."""
 
     @model_validator(mode="after")
-    def _refuse_what_never_fits(self) -> Self:
+    def _largest_request_fits_the_queue(self) -> Self:
         if self.max_samples > self.max_queue:
             raise ValueError(
                 f"max_samples ({self.max_samples}) must not exceed max_queue ({self.max_queue}), or the largest "
-                "requests would be refused for ever"
+                "requests would always be refused"
             )
         return self

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus; knows nothing about HTTP."""
+"""Prometheus metrics of the server."""
 
 from __future__ import annotations
 
@@ -14,34 +14,38 @@ _INTER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 
 class Telemetry:
-    """The metrics of one server, in a registry of their own."""
+    """The metrics of one server, in their own registry."""
 
     def __init__(self, *, enabled: bool = True) -> None:
-        """Every metric starts at 0; a telemetry that is not enabled counts requests only."""
+        """Create the metrics, all 0.
+
+        Args:
+            enabled: Whether tokens, times and load are counted; requests and failures always are.
+        """
         self._enabled = enabled
         self._registry = CollectorRegistry()
         self._requests = self._counter("requests", "Requests by HTTP status", ("status",))
         self._tokens = self._counter("tokens", "Emitted tokens by the model that chose them", ("source",))
         self._audit_failures = self._counter("audit_log_failures", "Failures to write or rotate the audit log")
-        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts taken in")
-        self._drafted = self._counter("draft_tokens", "Proposals of the security model that were judged")
-        self._accepted = self._counter("accepted_tokens", "Proposals that stood")
-        self._changed = self._counter("changed_tokens", "Tokens that are not the target's most likely one")
+        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts")
+        self._drafted = self._counter("draft_tokens", "Proposals of the security model that were verified")
+        self._accepted = self._counter("accepted_tokens", "Proposals of the security model that were accepted")
+        self._changed = self._counter("changed_tokens", "Emitted tokens that are not the target's most likely one")
         self._first_token = Histogram(
             "cosec_time_to_first_token_seconds",
-            "From taking a request in to its first token",
+            "From the arrival of a request to its first token",
             registry=self._registry,
             buckets=_FIRST_TOKEN_BUCKETS,
         )
         self._inter_token = Histogram(
             "cosec_inter_token_seconds",
-            "Between a sequence's tokens, waiting for other rows included",
+            "Between two tokens of a sequence",
             registry=self._registry,
             buckets=_INTER_TOKEN_BUCKETS,
         )
-        self._waiting = self._gauge("queue_depth", "Completions that wait for a row")
+        self._waiting = self._gauge("queue_depth", "Completions that wait to be decoded")
         self._running = self._gauge("batch_rows", "Sequences being decoded")
-        self._remembered = self._gauge("kv_cache_tokens", "Tokens in the key-value caches, kept prompts included")
+        self._remembered = self._gauge("kv_cache_tokens", "Tokens in the key-value caches, cached prompts included")
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(f"cosec_{name}", text, labels, registry=self._registry)
@@ -50,7 +54,12 @@ class Telemetry:
         return Gauge(f"cosec_{name}", text, registry=self._registry)
 
     def request(self, status: int, prompt_tokens: int = 0) -> None:
-        """Count an answered request; 499 for a client that went away."""
+        """Count an answered request.
+
+        Args:
+            status: HTTP status; 499 if the client disconnected.
+            prompt_tokens: Tokens of its prompts.
+        """
         self._requests.labels(str(status)).inc()
         self._prompt_tokens.inc(prompt_tokens)
 
@@ -59,12 +68,12 @@ class Telemetry:
         self._audit_failures.inc()
 
     def first_token(self, seconds: float) -> None:
-        """Note how long a request waited for its first token."""
+        """Record how many seconds a request waited for its first token."""
         if self._enabled:
             self._first_token.observe(seconds)
 
     def block(self, step: Step) -> None:
-        """Count what a block emitted."""
+        """Count the tokens that a decoding step emitted."""
         if not self._enabled:
             return
         tokens = dict.fromkeys(TokenOrigin, 0)
@@ -75,7 +84,7 @@ class Telemetry:
                 drafted += record.proposed_id is not None
                 changed += record.changed
             for record in progress.records:
-                if record.position:  # the first token's wait has a histogram of its own
+                if record.position:  # the wait for the first token has its own histogram
                     self._inter_token.observe(seconds / len(progress.records))
         for origin, count in tokens.items():
             self._tokens.labels(origin.value).inc(count)
@@ -84,12 +93,18 @@ class Telemetry:
         self._changed.inc(changed)
 
     def load(self, *, waiting: int, running: int, remembered_tokens: int) -> None:
-        """Note the present load."""
+        """Record the current load.
+
+        Args:
+            waiting: Completions that wait to be decoded.
+            running: Sequences being decoded.
+            remembered_tokens: Tokens in the key-value caches.
+        """
         if self._enabled:
             self._waiting.set(waiting)
             self._running.set(running)
             self._remembered.set(remembered_tokens)
 
     def text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """All metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

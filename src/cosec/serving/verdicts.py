@@ -1,7 +1,7 @@
-"""Verdicts on completed code: a program of its own judges it, within limits, while the server goes on serving.
+"""Verdicts on completed code, by a separate program with a time limit, while the server continues to serve.
 
-Which program that is, is decided where the server is started; it takes JSON with ``prompt`` and ``completion`` on its
-standard input and answers JSON.
+The program is chosen when the server is started. It reads JSON with ``prompt`` and ``completion`` from its standard
+input and writes JSON to its standard output.
 """
 
 from __future__ import annotations
@@ -14,29 +14,41 @@ from typing import Any
 from cosec.serving.api.refusals import Refusal, overloaded
 
 _SECONDS = 20.0
-_AT_ONCE = 1
-_MAY_WAIT = 8
-_RETRY_AFTER = 2
+_CONCURRENT = 1
+_MAX_WAITING = 8
+_RETRY_AFTER_SECONDS = 2
 
 
 class Judge:
-    """Runs the program, one at a time."""
+    """Runs the program that judges completions, for one text at a time."""
 
     def __init__(self, command: Sequence[str], seconds: float = _SECONDS) -> None:
-        """Take the program with its arguments, and how long it may think about one text."""
+        """Prepare to run a program.
+
+        Args:
+            command: The program and its arguments.
+            seconds: Time limit for one text.
+        """
         self._command = tuple(command)
         self._seconds = seconds
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = asyncio.Semaphore(_CONCURRENT)
         self._waiting = 0
 
     async def verdict(self, prompt: str, completion: str) -> Any:
-        """What the program says about this text.
+        """Judge a text.
+
+        Args:
+            prompt: The code before the completion.
+            completion: The completed code.
+
+        Returns:
+            The JSON value that the program wrote.
 
         Raises:
-            Refusal: 429 when too many wait, 500 when the program fails, 504 when it takes too long.
+            Refusal: 429 if too many texts wait, 500 if the program fails, 504 if it exceeds its time limit.
         """
-        if self._waiting >= _MAY_WAIT:
-            raise overloaded(f"{self._waiting} texts wait to be judged; retry in a moment.", _RETRY_AFTER)
+        if self._waiting >= _MAX_WAITING:
+            raise overloaded(f"{self._waiting} texts wait to be judged; retry in a moment.", _RETRY_AFTER_SECONDS)
         self._waiting += 1
         try:
             async with self._turns:
@@ -44,13 +56,13 @@ class Judge:
         finally:
             self._waiting -= 1
 
-    async def _run(self, asked: bytes) -> Any:
+    async def _run(self, request: bytes) -> Any:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
         )
         try:
-            said, _ = await asyncio.wait_for(process.communicate(asked), self._seconds)
+            answer, _ = await asyncio.wait_for(process.communicate(request), self._seconds)
         except TimeoutError:
             raise Refusal(
                 504, f"No verdict within {self._seconds:g} s; give a shorter text.", None, "verdict_timeout"
@@ -60,6 +72,6 @@ class Judge:
                 process.kill()
                 await process.wait()
         try:
-            return json.loads(said)
+            return json.loads(answer)
         except ValueError:
             raise Refusal(500, "The checker failed on this text.", None, "checker_failure", "server_error") from None

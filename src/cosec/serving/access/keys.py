@@ -1,6 +1,6 @@
-"""API keys: who may use the server. Only hashes are stored, and comparing takes the same time for every key.
+"""API keys: only their hashes are stored, and a comparison takes the same time for every key.
 
-A key is 32 random bytes, so a plain SHA-256 of it cannot be searched; passwords would need more.
+A key is 32 random bytes, so its plain SHA-256 cannot be searched. Passwords would need a slow hash.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _PREFIX = "cosec-"
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of a server: a name for each hash."""
+    """The keys of a server."""
 
     hashes: tuple[tuple[str, bytes], ...]
-    """Name and SHA-256 of each key."""
+    """Name of the owner and SHA-256 of each key."""
 
     def owner(self, key: str) -> str | None:
-        """The name of this key; None for an unknown one. Every stored hash is compared, whatever the others said."""
+        """The name of the owner of a key; None if the key is unknown. Every stored hash is compared."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
         found = None
         for name, known in self.hashes:
@@ -37,10 +37,16 @@ class KeyRing:
 
 
 def read_keys(path: Path) -> KeyRing:
-    """Read a key file: lines of a name and a hash; ``#`` starts a comment.
+    """Read a key file.
+
+    Args:
+        path: A text file with a name and a hash on each line; ``#`` starts a comment.
+
+    Returns:
+        Its keys, at least one.
 
     Raises:
-        SettingsError: If it cannot be read, holds no key or a malformed line.
+        SettingsError: If the file cannot be read, has no key, or has a malformed line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -53,17 +59,24 @@ def read_keys(path: Path) -> KeyRing:
         match = _LINE.fullmatch(line.strip())
         if match is None:
             raise SettingsError(
-                f"Line {number} of {str(path)!r} is not a name and a hash; make keys with: cosec serve-key NAME --file "
-                f"{path}"
+                f"Line {number} of {str(path)!r} is not a name and a hash; create keys with: cosec serve-key NAME "
+                f"--file {path}"
             )
         hashes.append((match[1], bytes.fromhex(match[2])))
     if not hashes:
-        raise SettingsError(f"{str(path)!r} holds no key; make one with: cosec serve-key NAME --file {path}")
+        raise SettingsError(f"{str(path)!r} has no key; create one with: cosec serve-key NAME --file {path}")
     return KeyRing(tuple(hashes))
 
 
 def add_key(path: Path, name: str) -> str:
-    """Make a key, append its hash to a file that only its owner can read, and return the key.
+    """Create a key and append its hash to a key file that only its owner can read.
+
+    Args:
+        path: The key file; created if it does not exist.
+        name: Name of the key's owner.
+
+    Returns:
+        The key, which is stored nowhere.
 
     Raises:
         SettingsError: If the name is malformed or taken, or the file cannot be written.
@@ -71,7 +84,7 @@ def add_key(path: Path, name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
         raise SettingsError(f"{name!r} cannot name a key: use letters, digits, dots and dashes, at most 64.")
     if path.exists() and path.stat().st_size and any(known == name for known, _ in read_keys(path).hashes):
-        raise SettingsError(f"{str(path)!r} has a key called {name!r} already; delete its line or choose another name.")
+        raise SettingsError(f"{str(path)!r} already has a key called {name!r}; delete its line or choose another name.")
     key = _PREFIX + secrets.token_urlsafe(32)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:

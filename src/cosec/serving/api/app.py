@@ -1,4 +1,4 @@
-"""The endpoints: the OpenAI API's, llama.cpp's ``/infill``, health, metrics and the playground."""
+"""The endpoints: those of the OpenAI API, llama.cpp's ``/infill``, verdicts, health, metrics and the playground."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from starlette.exceptions import HTTPException
 
 from cosec import __version__
 from cosec.decoding.rules.schema import rule_schemas
-from cosec.serving.access.door import Door
 from cosec.serving.access.keys import KeyRing
+from cosec.serving.access.middleware import AccessMiddleware
 from cosec.serving.api.answers import Answer, Infill
-from cosec.serving.api.exchange import Gone, read_body
+from cosec.serving.api.event_stream import CLIENT_GONE
+from cosec.serving.api.exchange import ClientGone, read_body
 from cosec.serving.api.refusals import Refusal
+from cosec.serving.api.service import Origin, Service, error_response
 from cosec.serving.api.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
-from cosec.serving.service import CLIENT_GONE, Origin, Service, refused
 
 _STARTED = int(time.time())
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -44,11 +45,11 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
-    """The ASGI application of a service whose scheduler runs.
+    """Create the ASGI application of a service whose scheduler runs.
 
     Args:
-        service: What answers.
-        keys: Who may ask; None: whoever reaches the server by a name of loopback.
+        service: Answers the requests.
+        keys: The keys that may use it. None: every request to a host name of loopback is answered.
     """
     app = FastAPI(title="CoSec", version=__version__, docs_url=None, redoc_url=None)
     _add_refusals(app, service)
@@ -66,17 +67,17 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
         )
-    app.add_middleware(Door, keys=keys)
+    app.add_middleware(AccessMiddleware, keys=keys)
     return app
 
 
 def _takes(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body in the OpenAPI schema; the endpoints read it themselves, to limit it."""
+    """The request body for the OpenAPI schema. The endpoints read the body themselves, to limit its size."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(model)}}}}
 
 
 def _inlined(model: type[BaseModel]) -> Any:
-    """The model's JSON schema with every reference replaced by what it refers to."""
+    """The model's JSON schema with all references resolved."""
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
 
@@ -91,30 +92,32 @@ def _inlined(model: type[BaseModel]) -> Any:
 
 
 def _add_refusals(app: FastAPI, service: Service) -> None:
-    """Every error in OpenAI's shape."""
+    """Handle errors: all of them get the shape of the OpenAI API."""
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
         if not error.counted:
             service.telemetry.request(error.status)
-        return refused(error)
+        return error_response(error)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        known = {404: "There is no such page; see /v1/models.", 405: "This page takes another method."}
+        known = {404: "There is no such endpoint; see /v1/models.", 405: "This endpoint takes another method."}
         said = known.get(error.status_code, str(error.detail))
-        return refused(Refusal(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
+        return error_response(Refusal(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
 
     async def on_bug(request: Request, error: Exception) -> Response:
         service.telemetry.request(500)
-        return refused(Refusal(500, "The server failed; its log says how.", None, "internal", "server_error"))
+        return error_response(
+            Refusal(500, "The server failed; its log has the details.", None, "internal", "server_error")
+        )
 
     async def on_gone(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_GONE)
 
     app.add_exception_handler(Refusal, on_refusal)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Gone, on_gone)
+    app.add_exception_handler(ClientGone, on_gone)
     app.add_exception_handler(Exception, on_bug)
 
 
@@ -172,7 +175,12 @@ def _add_check(app: FastAPI, service: Service) -> None:
     async def check(request: Request) -> Response:
         asking = await read_body(request, VerdictRequest, service.limits)
         if service.judge is None:
-            raise Refusal(404, "This server has no checkers.", None, "not_found")
+            raise Refusal(
+                404,
+                "This server gives no verdicts; see its log.",
+                None,
+                "not_found",
+            )
         return JSONResponse(await service.judge.verdict(asking.prompt, asking.completion))
 
 

@@ -1,4 +1,4 @@
-"""Between the scheduler's thread and a client's connection: ordered events, bodies with limits, clients that leave."""
+"""Between the scheduler's thread and an HTTP connection: events in order, bodies with limits, disconnects."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from cosec.serving.access.door import until_gone
 from cosec.serving.api.refusals import Refusal, invalid, of_validation
 from cosec.serving.api.translation import Asked
+from cosec.serving.asgi import until_disconnected
 from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.scheduler.tickets import Event, Progress, PromptScores, Ticket
 from cosec.serving.settings import ServerSettings
@@ -21,28 +21,38 @@ from cosec.serving.settings import ServerSettings
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Gone(Exception):  # noqa: N818 - it says what happened to the client
-    """The client went away before its answer was ready."""
+class ClientGone(Exception):  # noqa: N818 - it says what happened
+    """The client disconnected before its answer was ready."""
 
 
 class Exchange:
-    """One request's events, taken from the scheduler; leaving the context gives up what is not done."""
+    """The events of one request, passed from the scheduler's thread to the event loop."""
 
     def __init__(self, scheduler: Scheduler, asked: Asked, client: str) -> None:
+        """Submit a request.
+
+        Args:
+            scheduler: Decodes it.
+            asked: What it asks for.
+            client: Whose request it is.
+
+        Raises:
+            Refusal: If the scheduler does not take it.
+        """
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.ticket: Ticket = scheduler.submit(asked, client, self._post)
-        """Where the request stands."""
+        """The request's state in the scheduler."""
 
     def _post(self, event: Event) -> None:
         try:
             self._loop.call_soon_threadsafe(self._events.put_nowait, event)
-        except RuntimeError:  # the server's loop is closed: nobody waits any more
+        except RuntimeError:  # the event loop is closed, so nobody waits for the answer
             self.ticket.cancelled = True
 
     async def progress(self) -> AsyncIterator[Progress | PromptScores]:
-        """Every block's progress, and scores of prompts, until all completions are done.
+        """Yield the progress of completions and the scores of prompts until all completions are done.
 
         Raises:
             Refusal: If the request failed.
@@ -56,22 +66,29 @@ class Exchange:
             yield event
 
     def close(self) -> None:
-        """Free the rows of a request that is not done; does nothing to one that is."""
+        """Cancel the request if it is not done."""
         if not self.ticket.over:
             self._scheduler.cancel(self.ticket)
 
 
-async def unless_gone(request: Request, waiting: asyncio.Task[Any]) -> Any:
-    """The task's result, unless the client goes away first.
+async def unless_client_gone(request: Request, waiting: asyncio.Task[Any]) -> Any:
+    """Wait for a task, unless the client disconnects first.
+
+    Args:
+        request: The client's request.
+        waiting: The task.
+
+    Returns:
+        The task's result.
 
     Raises:
-        Gone: If it does; the task is cancelled.
+        ClientGone: If the client disconnects; the task is cancelled.
     """
-    leaving = asyncio.ensure_future(until_gone(request.receive))
+    leaving = asyncio.ensure_future(until_disconnected(request.receive))
     try:
         await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
-            raise Gone
+            raise ClientGone
         return await waiting
     finally:
         leaving.cancel()
@@ -79,14 +96,22 @@ async def unless_gone(request: Request, waiting: asyncio.Task[Any]) -> Any:
 
 
 async def read_body(request: Request, model: type[Model], limits: ServerSettings) -> Model:
-    """The request's body as a model.
+    """Read the body of a request.
+
+    Args:
+        request: The request.
+        model: What the endpoint takes.
+        limits: Size and time limits.
+
+    Returns:
+        The body as an instance of ``model``.
 
     Raises:
-        Refusal: 413 for a body that is too large, 415 for one that is not JSON by its header, 408 for one that does not
-            arrive, 400 for one that is not what the endpoint takes.
-        Gone: If the client left before it was complete.
+        Refusal: 413 if the body is too large, 415 if its header does not say JSON, 408 if it does not arrive in time,
+            400 if it does not fit the model.
+        ClientGone: If the client disconnects before the body is complete.
     """
-    # A page of another origin can send text/plain without asking first; it cannot send JSON.
+    # A page of another origin can send text/plain without a preflight request, but not JSON.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "Send JSON with the header Content-Type: application/json.", None, "unsupported_media_type")
     too_large = Refusal(
@@ -105,7 +130,7 @@ async def read_body(request: Request, model: type[Model], limits: ServerSettings
     except TimeoutError:
         raise Refusal(408, "The body did not arrive in time; send it again.", None, "body_timeout") from None
     except ClientDisconnect:
-        raise Gone from None
+        raise ClientGone from None
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:

@@ -1,0 +1,182 @@
+"""The service: one pair of models behind a scheduler, which answers requests whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from cosec.decoding.pairing import PreparedPair
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.api.answers import Answer, Json
+from cosec.serving.api.event_stream import CLIENT_GONE, EventStream, events_of
+from cosec.serving.api.exchange import ClientGone, Exchange, unless_client_gone
+from cosec.serving.api.refusals import Refusal
+from cosec.serving.api.translation import Asked, Translator
+from cosec.serving.scheduler.scheduler import Scheduler
+from cosec.serving.settings import ServerSettings
+from cosec.serving.telemetry import Telemetry
+from cosec.serving.verdicts import Judge
+
+_SLOW_READER_SECONDS = 30.0
+"""Time to read the end of a stream after the request's deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request came from, for the audit log."""
+
+    endpoint: str
+    """Path of the endpoint."""
+
+    client: str
+    """Owner of the API key, or the client's address."""
+
+    user: str | None
+    """The request's ``user`` field."""
+
+    prompt: object
+    """The prompt as the client sent it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """Everything that the endpoints need."""
+
+    pair: PreparedPair
+    models: tuple[str, ...]
+    """Names by which clients may call the model; the first is its own."""
+
+    limits: ServerSettings
+    translator: Translator
+    scheduler: Scheduler
+    telemetry: Telemetry
+    audit_log: AuditLog | None = None
+    judge: Judge | None = None
+    """Judges completions; None if the server gives no verdicts."""
+
+    def model(self, name: str | None) -> str:
+        """The name to answer under.
+
+        Args:
+            name: The name in the request, if any.
+
+        Raises:
+            Refusal: If no such model is served.
+        """
+        if name is not None and name not in self.models:
+            raise Refusal(
+                404,
+                f"There is no model {name[:80]!r} here; this server has {', '.join(self.models)}.",
+                "model",
+                "model_not_found",
+            )
+        return name or self.models[0]
+
+    def nothing_to_decode(self, asked: Asked, answer: Answer, origin: Origin) -> None:
+        """Complete the answer to a request for no tokens, which only gets its prompt back."""
+        for choice in answer.choices:
+            choice.finish_reason = "length"
+        self._record(200, asked, answer, origin, time.monotonic())
+
+    async def whole(self, request: Request, asked: Asked, answer: Answer, origin: Origin) -> None:
+        """Wait until ``answer`` has every completion.
+
+        Args:
+            request: The HTTP request.
+            asked: What it asks for.
+            answer: Filled as the completions arrive.
+            origin: Where it came from.
+
+        Raises:
+            Refusal: If the request fails.
+            ClientGone: If the client disconnects; its rows are free after the current decoding step.
+        """
+        started = time.monotonic()
+        exchange = Exchange(self.scheduler, asked, origin.client)
+
+        async def collect() -> None:
+            async for progress in exchange.progress():
+                answer.take(progress)
+
+        status = 200
+        try:
+            await unless_client_gone(request, asyncio.ensure_future(collect()))
+        except Refusal as refusal:
+            status, refusal.counted = refusal.status, True
+            raise
+        except (ClientGone, asyncio.CancelledError):
+            status = CLIENT_GONE
+            raise
+        finally:
+            exchange.close()
+            self._record(status, asked, answer, origin, started)
+
+    async def stream(self, request: Request, asked: Asked, answer: Answer, origin: Origin, *, usage: bool) -> Response:
+        """The answer as server-sent events, once its first token is there.
+
+        Args:
+            request: The HTTP request.
+            asked: What it asks for.
+            answer: Filled as the completions arrive.
+            origin: Where it came from.
+            usage: Whether a last chunk has the token counts.
+
+        Raises:
+            Refusal: If the request fails before its first token.
+            ClientGone: If the client disconnects before that.
+        """
+        started = time.monotonic()
+        exchange = Exchange(self.scheduler, asked, origin.client)
+        events = exchange.progress()
+        try:
+            first = await unless_client_gone(request, asyncio.ensure_future(anext(events)))
+        except BaseException as error:
+            exchange.close()
+            status = CLIENT_GONE
+            if isinstance(error, Refusal):
+                status, error.counted = error.status, True
+            self._record(status, asked, answer, origin, started)
+            raise
+
+        recorded = False
+
+        def on_end(status: int) -> None:
+            nonlocal recorded
+            exchange.close()
+            if not recorded:
+                recorded = True
+                self._record(status, asked, answer, origin, started)
+
+        chunks = events_of(answer, first, events, on_end, usage=usage)
+        return EventStream(chunks, on_end, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
+
+    def _record(self, status: int, asked: Asked, answer: Answer, origin: Origin, started: float) -> None:
+        """Count an answered request and write it to the audit log."""
+        usage = answer.usage
+        self.telemetry.request(status, usage["prompt_tokens"])
+        if self.audit_log is None:
+            return
+        entry: Json = {
+            "endpoint": origin.endpoint,
+            "client": origin.client,
+            "user": origin.user,
+            "status": status,
+            "seconds": round(time.monotonic() - started, 4),
+            **usage,
+            "finish_reasons": [choice.finish_reason for choice in answer.choices],
+            **(answer.metrics or {}),
+        }
+        if self.audit_log.with_text:
+            entry["prompt"] = origin.prompt
+            entry["completions"] = [choice.text for choice in answer.choices]
+        if not self.audit_log.write(entry):
+            self.telemetry.audit_failure()
+
+
+def error_response(refusal: Refusal) -> Response:
+    """The HTTP response for an error."""
+    return JSONResponse(refusal.body(), refusal.status, refusal.headers)
