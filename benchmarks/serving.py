@@ -72,7 +72,7 @@ def engine(pair: PreparedPair, prompts: Sequence[str], tokens: int) -> tuple[flo
         for row, text in enumerate(prompts)
     ]
     started = time.perf_counter()
-    run = Run(pair.lanes("auto"), rule_for(settings), settings, frozenset(), requests)
+    run = Run(pair.lanes("auto"), rule_for(settings), settings, requests)
     read = time.perf_counter() - started
     seconds = []
     while run.active:

@@ -49,12 +49,13 @@ def engine_run(
         for prompt in prompts
         for sample in range(samples)
     ]
-    run = Run(pair.lanes(1), rule_for(chosen), chosen, stop, requests)
+    run = Run(pair.lanes(1), rule_for(chosen), chosen, requests)
     emitted: list[list[int]] = [[] for _ in requests]
     while emissions := run.step():
         for emission in emissions:
             emitted[emission.sequence].extend(record.token_id for record in emission.records)
-    return emitted
+    ends = [next((place for place, token in enumerate(tokens) if token in stop), len(tokens)) for tokens in emitted]
+    return [tokens[: end + 1] for tokens, end in zip(emitted, ends, strict=True)]
 
 
 def assert_completions(output: Tensor, width: int, expected: list[list[int]]) -> None:

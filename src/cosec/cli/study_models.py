@@ -9,9 +9,9 @@ from cosec.evaluation.tasks.tasks import expand
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
+    from cosec.decoding.prompt_cache import PromptCache
     from cosec.evaluation.study.arms import DecodingArm
     from cosec.evaluation.study.generation import LocalGenerator
-    from cosec.evaluation.study.read_prompts import ReadPrompts
     from cosec.evaluation.study.settings import StudySettings
     from cosec.models.loading.load import ModelPair
 
@@ -34,7 +34,7 @@ class StudyModels:
             SettingsError: If an arm's rule does not suit its security model; names the arm.
         """
         from cosec.cli.generate import load
-        from cosec.evaluation.study.read_prompts import DEFAULT_MEMORY, ReadPrompts
+        from cosec.decoding.prompt_cache import DEFAULT_MEMORY, PromptCache
 
         arms = settings.decoding_arms()
         called = dict.fromkeys(arm.security for arm in arms if arm.security is not None)
@@ -42,11 +42,11 @@ class StudyModels:
         own = expand(settings.security) if needs_security else "none"
         target = expand(settings.target)
         self._rows = rows
-        self._pairs: dict[str | None, tuple[PreparedPair, ReadPrompts]] = {}
+        self._pairs: dict[str | None, tuple[PreparedPair, PromptCache]] = {}
         wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
         for name, security in wanted:
             pair = load(target, security, dtype, device_map)
-            self._pairs[name] = pair, ReadPrompts.within(pair, DEFAULT_MEMORY // len(wanted))
+            self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes = _hashes(own_pair.pair)
         """Of the study's own pair, and the type it is computed in where it is not float32."""
@@ -58,11 +58,11 @@ class StudyModels:
             self._check(arm)
 
     def _check(self, arm: DecodingArm) -> None:
-        from cosec.decoding.completer import rule_and_lanes
+        from cosec.decoding.batch import batch_setup
         from cosec.decoding.settings import SamplingSettings
 
         try:
-            rule_and_lanes(self._pairs[arm.security][0], arm.settings(SamplingSettings()), arm.alone)
+            batch_setup(self._pairs[arm.security][0], arm.settings(SamplingSettings()), arm.alone)
         except SettingsError as error:
             raise SettingsError(f"The arm {arm.name!r}: {error}") from error
 
@@ -70,8 +70,8 @@ class StudyModels:
         """What completes an arm's tasks."""
         from cosec.evaluation.study.generation import LocalGenerator
 
-        pair, read = self._pairs[arm.security]
-        return LocalGenerator(pair, arm, rows=self._rows, read=read)
+        pair, cache = self._pairs[arm.security]
+        return LocalGenerator(pair, arm, rows=self._rows, cache=cache)
 
 
 def _hashes(pair: ModelPair) -> dict[str, str]:

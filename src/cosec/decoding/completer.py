@@ -1,4 +1,4 @@
-"""Text in, text out: the engine with a tokenizer on both sides, for one prompt or many, whole or streamed."""
+"""Text in, text out: completes one prompt or many, as a whole or as a stream."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.completion.growing import GrowingCompletion
-from cosec.decoding.engine import FinishReason, Run, SequenceRequest
+from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
+from cosec.decoding.completion import FinishReason
 from cosec.decoding.engine.draft_length import draft_length_for
-from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules import rule_for
-from cosec.decoding.rules.verification import Rule
+from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
 from cosec.errors import PromptError
 
 DEFAULT_ROWS = 32
-"""Sequences decoded at once."""
+"""Default number of sequences decoded at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,26 +25,26 @@ class Completion:
     """One finished completion."""
 
     prompt_index: int
-    """Which prompt it continues."""
+    """Index of its prompt."""
 
     sample_index: int
-    """Which of the n samples it is."""
+    """Index among the samples of its prompt."""
 
     text: str
-    """What follows the prompt, without the stop text."""
+    """The text after the prompt, without the stop text."""
 
     finish_reason: FinishReason
-    """``stop``: a stop token or stop text; ``length``: the token limit; ``cancelled``: taken out."""
+    """``stop``: a stop token or stop text; ``length``: the token limit; ``cancelled``: by the caller."""
 
     records: tuple[TokenRecord, ...]
-    """One record per emitted token, the stop token included."""
+    """One record per token, including the stop token."""
 
     seconds: float
-    """Wall time from the start of its batch, prefill included."""
+    """Wall time in seconds, from the start of reading its prompt."""
 
     @property
     def totals(self) -> TraceSummary:
-        """Tokens emitted, drafted, accepted, changed."""
+        """Number of tokens emitted, drafted, accepted and changed."""
         return summary(self.records)
 
 
@@ -55,10 +53,10 @@ class Piece:
     """What one block added to one completion."""
 
     prompt_index: int
-    """Which prompt."""
+    """Index of the prompt."""
 
     sample_index: int
-    """Which of its samples."""
+    """Index among the samples of the prompt."""
 
     text: str
     """New text, possibly empty."""
@@ -67,35 +65,53 @@ class Piece:
     """New tokens."""
 
     completion: Completion | None
-    """The whole completion, with its last piece."""
+    """The whole completion; set in its last piece only."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Open:
     """A completion under way."""
 
     prompt_index: int
     sample_index: int
-    growing: GrowingCompletion
+    started: float
 
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.prompt_index, self.sample_index
 
-def rule_and_lanes(
-    pair: PreparedPair, settings: DecodingSettings, alone: Literal["target", "security"] | None
-) -> tuple[Rule, Lanes]:
-    """What an arm decodes with: both models under the settings' rule, or one of them alone.
-
-    Raises:
-        SettingsError: If the pair lacks what the rule needs.
-    """
-    if alone is None:
-        rule = rule_for(settings)
-        return rule, pair.lanes(settings.sampling.draft_length, base=rule.needs_base)
-    lane = pair.target_lane() if alone == "target" else pair.security_lane()
-    return rule_for(settings.for_one_model()), lane
+    def piece(self, progress: Progress) -> Piece:
+        completion = None
+        if progress.finish_reason is not None:
+            completion = Completion(
+                prompt_index=self.prompt_index,
+                sample_index=self.sample_index,
+                text=progress.completion.text,
+                finish_reason=progress.finish_reason,
+                records=tuple(progress.completion.records),
+                seconds=time.perf_counter() - self.started,
+            )
+        return Piece(
+            prompt_index=self.prompt_index,
+            sample_index=self.sample_index,
+            text=progress.growth.text,
+            records=progress.records,
+            completion=completion,
+        )
 
 
 class Completer:
-    """Completes prompts with a pair of models: hardened, or with the target alone for comparison."""
+    """Completes prompts with a pair of models, or with one of them alone for comparison.
+
+    Args:
+        pair: The models; all completers of a pair share its weights.
+        settings: Rule and sampling.
+        alone: The only model to run; None for both, under the rule.
+        rows: Number of sequences decoded at once.
+
+    Raises:
+        SettingsError: If the pair lacks a model that the rule needs.
+    """
 
     def __init__(
         self,
@@ -105,25 +121,21 @@ class Completer:
         alone: Literal["target", "security"] | None = None,
         rows: int = DEFAULT_ROWS,
     ) -> None:
-        """All arms of a pair share its weights.
-
-        Args:
-            pair: The models.
-            settings: How to decode.
-            alone: The only model to run, for comparison; None: both, under the rule.
-            rows: Sequences decoded at once.
-
-        Raises:
-            SettingsError: If the pair lacks what the rule needs.
-        """
         self._pair = pair
         self._settings = settings
-        self._rule, self._lanes = rule_and_lanes(pair, settings, alone)
-        self._draft_length = draft_length_for(settings.sampling.draft_length, self._lanes.longest_draft)
+        self._setup = batch_setup(pair, settings, alone)
+        self._draft_length = draft_length_for(settings.sampling.draft_length, self._setup.lanes.longest_draft)
         self._rows = rows
 
     def complete(self, prompts: Sequence[str], *, n: int = 1) -> list[Completion]:
-        """All completions, by prompt and then by sample.
+        """Complete every prompt.
+
+        Args:
+            prompts: The texts to continue.
+            n: Number of samples of each prompt.
+
+        Returns:
+            The completions, ordered by prompt and then by sample.
 
         Raises:
             PromptError: If a prompt is empty or longer than the models' context.
@@ -134,87 +146,54 @@ class Completer:
     def stream(
         self, prompts: Sequence[str], *, n: int = 1, cancelled: Callable[[int, int], bool] | None = None
     ) -> Iterator[Piece]:
-        """Pieces as they are decided; the last piece of a completion carries all of it.
+        """Complete every prompt, and yield text as it is decoded.
 
         Args:
             prompts: The texts to continue.
-            n: Samples for each prompt.
-            cancelled: Asked before every block whether (prompt index, sample index) is to be given up.
+            n: Number of samples of each prompt.
+            cancelled: Called before every block with the prompt index and sample index of each completion under way;
+                True ends that completion.
+
+        Yields:
+            Pieces of all completions; the last piece of a completion carries the whole of it.
 
         Raises:
             PromptError: If a prompt is empty or longer than the models' context.
         """
-        requests = [
-            (index, request) for index, prompt in enumerate(prompts) for request in self._requests(index, prompt, n)
-        ]
-        for start in range(0, len(requests), self._rows):
-            yield from self._run(requests[start : start + self._rows], cancelled)
+        requests = [one for index, prompt in enumerate(prompts) for one in self._requests(index, prompt, n)]
+        batch = Batch(self._setup, leave_together=leaving_together(self._rows), draft_length=self._draft_length)
+        refill = Refill(batch, requests, rows=self._rows, samples=min(n, self._rows))
+        opened: dict[int, _Open] = {}
+        while not refill.done:
+            started = time.perf_counter()
+            for (index, samples), numbers in refill.fill():
+                opened.update(
+                    (number, _Open(index, sample, started)) for number, sample in zip(numbers, samples, strict=True)
+                )
+            ended = [number for number, one in opened.items() if cancelled and cancelled(*one.place)]
+            for progress in [*batch.cancel(ended), *batch.step()]:
+                yield opened[progress.sequence].piece(progress)
+                if progress.finish_reason is not None:
+                    del opened[progress.sequence]
 
-    def _requests(self, index: int, prompt: str, n: int) -> list[SequenceRequest]:
+    def _requests(self, index: int, prompt: str, n: int) -> list[tuple[tuple[int, range], CompletionRequest]]:
+        """The prompt's samples, in requests of at most as many as are decoded at once; each with index and samples."""
         prompt_ids = tuple(self._pair.tokenizer(prompt).input_ids)
         if not prompt.strip() or not prompt_ids:
             raise PromptError(f"Prompt {index} is empty; give the code to continue.")
         room = self._pair.context_length - len(prompt_ids)
         if room < 1:
             raise PromptError(
-                f"Prompt {index} has {len(prompt_ids)} tokens, the models' context holds {self._pair.context_length}: "
-                "shorten it so that at least one token can follow."
+                f"Prompt {index} has {len(prompt_ids)} tokens, but the models' context holds "
+                f"{self._pair.context_length}: shorten it so that at least one token can follow."
             )
         limit = min(room, self._settings.sampling.max_new_tokens)
-        return [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(n)]
-
-    def _run(
-        self, requests: Sequence[tuple[int, SequenceRequest]], cancelled: Callable[[int, int], bool] | None
-    ) -> Iterator[Piece]:
-        started = time.perf_counter()
+        parts = [range(start, min(start + self._rows, n)) for start in range(0, n, self._rows)]
         stop = self._settings.sampling.stop
-        opened = {
-            sequence: _Open(
-                index,
-                request.sample_index,
-                GrowingCompletion(self._pair.tokenizer, request.prompt_ids, stop, self._pair.stop_token_ids),
+        return [
+            (
+                (index, part),
+                CompletionRequest(prompt_ids=prompt_ids, samples=tuple(part), max_new_tokens=limit, stop=stop),
             )
-            for sequence, (index, request) in enumerate(requests)
-        }
-        run = Run(
-            self._lanes,
-            self._rule,
-            self._settings,
-            self._pair.stop_token_ids,
-            [request for _, request in requests],
-            self._draft_length,
-        )
-        while opened:
-            for sequence, one in list(opened.items()):
-                if cancelled is not None and cancelled(one.prompt_index, one.sample_index):
-                    run.cancel(sequence)
-                    yield self._piece(opened.pop(sequence), (), "cancelled", started)
-            for emission in run.step():
-                one = opened[emission.sequence]
-                piece = self._piece(one, emission.records, emission.finish_reason, started)
-                if piece.completion is not None:
-                    run.cancel(emission.sequence)
-                    del opened[emission.sequence]
-                yield piece
-
-    def _piece(
-        self, one: _Open, records: tuple[TokenRecord, ...], finish: FinishReason | None, started: float
-    ) -> Piece:
-        growth = one.growing.take(records, finish)
-        completion = None
-        if growth.finish_reason is not None:
-            completion = Completion(
-                prompt_index=one.prompt_index,
-                sample_index=one.sample_index,
-                text=one.growing.text,
-                finish_reason=growth.finish_reason,
-                records=tuple(one.growing.records),
-                seconds=time.perf_counter() - started,
-            )
-        return Piece(
-            prompt_index=one.prompt_index,
-            sample_index=one.sample_index,
-            text=growth.text,
-            records=growth.records,
-            completion=completion,
-        )
+            for part in parts
+        ]

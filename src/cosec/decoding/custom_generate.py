@@ -8,7 +8,7 @@ given to :class:`CoDecoding`: transformers does not hand its own ``streamer`` ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Int
@@ -19,9 +19,8 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
 from transformers.generation.streamers import BaseStreamer
 
-from cosec.decoding.engine import Emission, Run, SequenceRequest
+from cosec.decoding.batch import Batch, CompletionRequest, batch_setup
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
@@ -84,10 +83,8 @@ class CoDecoding:
         prompts = _prompts(input_ids, mask if isinstance(mask, Tensor) else None)
         requests = _requests(prompts, settings.sampling.max_new_tokens, self._pair.context_length)
         stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
-        rule = rule_for(settings)
-        lanes = self._pair.lanes(settings.sampling.draft_length, base=rule.needs_base)
-        run = Run(lanes, rule, settings, stop_token_ids, requests)
-        completions = _collect(run, len(requests), self._streamer)
+        batch = Batch(batch_setup(self._pair, settings), stop_token_ids=stop_token_ids)
+        completions = _completed(batch, requests, prompts, self._streamer)
         pad = generation_config.pad_token_id
         pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)
         width = max(len(tokens) for tokens in completions)
@@ -133,20 +130,22 @@ def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:
     return [tuple(row.tolist()) for row in rows]
 
 
-def _requests(prompts: Sequence[tuple[int, ...]], max_new_tokens: int, context_length: int) -> list[SequenceRequest]:
-    """One request a row, within the context; equal prompts are samples 0, 1, … of each other."""
-    seen: Counter[tuple[int, ...]] = Counter()
-    requests = []
+def _requests(prompts: Sequence[tuple[int, ...]], max_new_tokens: int, context_length: int) -> list[CompletionRequest]:
+    """One request for each distinct prompt, within the context; equal rows are its samples."""
     for row, prompt in enumerate(prompts):
         if not 0 < len(prompt) < context_length:
             raise PromptError(
-                f"Row {row} of input_ids has {len(prompt)} tokens, the models' context holds {context_length}: "
+                f"Row {row} of input_ids has {len(prompt)} tokens, but the models' context holds {context_length}: "
                 "give at least one token and leave room for one more."
             )
-        limit = min(max_new_tokens, context_length - len(prompt))
-        requests.append(SequenceRequest(prompt_ids=prompt, sample_index=seen[prompt], max_new_tokens=limit))
-        seen[prompt] += 1
-    return requests
+    return [
+        CompletionRequest(
+            prompt_ids=prompt,
+            samples=tuple(range(count)),
+            max_new_tokens=min(max_new_tokens, context_length - len(prompt)),
+        )
+        for prompt, count in Counter(prompts).items()
+    ]
 
 
 def _stop_token_ids(config: GenerationConfig) -> frozenset[int]:
@@ -156,21 +155,25 @@ def _stop_token_ids(config: GenerationConfig) -> frozenset[int]:
     return frozenset(int(token) for token in (stop if isinstance(stop, list | tuple) else [stop]))
 
 
-def _collect(run: Run, rows: int, streamer: BaseStreamer | None) -> list[list[int]]:
-    completions: list[list[int]] = [[] for _ in range(rows)]
-    show: Callable[[Emission], None] = (lambda emission: None) if streamer is None else _shower(streamer)
-    while emissions := run.step():
-        for emission in emissions:
-            completions[emission.sequence].extend(record.token_id for record in emission.records)
-            show(emission)
+def _completed(
+    batch: Batch,
+    requests: Sequence[CompletionRequest],
+    prompts: Sequence[tuple[int, ...]],
+    streamer: BaseStreamer | None,
+) -> list[list[int]]:
+    """The new tokens of each row of the prompts."""
+    readings = [batch.start_reading(request) for request in requests]
+    for reading in readings:
+        reading.feed()
+    numbers = batch.join(readings)
+    tokens: dict[int, list[int]] = {number: [] for ones in numbers for number in ones}
+    while batch.active:
+        for progress in batch.step():
+            new = [record.token_id for record in progress.records]
+            tokens[progress.sequence].extend(new)
+            if streamer is not None:
+                streamer.put(torch.tensor(new))  # type: ignore[no-untyped-call] # transformers does not annotate it
     if streamer is not None:
         streamer.end()  # type: ignore[no-untyped-call] # transformers does not annotate it
-    return completions
-
-
-def _shower(streamer: BaseStreamer) -> Callable[[Emission], None]:
-    def show(emission: Emission) -> None:
-        token_ids = torch.tensor([record.token_id for record in emission.records])
-        streamer.put(token_ids)  # type: ignore[no-untyped-call] # transformers does not annotate it
-
-    return show
+    samples = {request.prompt_ids: iter(ones) for request, ones in zip(requests, numbers, strict=True)}
+    return [tokens[next(samples[prompt])] for prompt in prompts]

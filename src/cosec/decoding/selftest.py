@@ -97,7 +97,7 @@ def _emitted(security: Tensor, target: Tensor, settings: DecodingSettings) -> Te
     """Counts of the third token."""
     requests = [SequenceRequest(prompt_ids=(0,), sample_index=i, max_new_tokens=_DEPTH + 1) for i in range(_DRAWS)]
     lanes = TwoModelLanes(_TableModel(security), _TableModel(target))
-    run = Run(lanes, rule_for(settings), settings, frozenset(), requests)
+    run = Run(lanes, rule_for(settings), settings, requests)
     counts = torch.zeros(_VOCABULARY)
     while emissions := run.step():
         for record in itertools.chain.from_iterable(emission.records for emission in emissions):

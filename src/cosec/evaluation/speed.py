@@ -178,7 +178,7 @@ def _timed(
     limit = settings.sampling.max_new_tokens
     requests = [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(batch)]
     started = _now()
-    run = Run(lanes, rule_for(settings), settings, frozenset(), requests, chooser)
+    run = Run(lanes, rule_for(settings), settings, requests, chooser)
     prefilled = _now()
     warm = 0
     while warm < _WARM_UP_TOKENS * batch:

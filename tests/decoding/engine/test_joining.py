@@ -35,7 +35,7 @@ def asked(index: int, rule: AnyRule, limit: int = 10, **sampling: object) -> Seq
 
 def empty_run(lanes: Lanes, draft_length: int = 1) -> Run:
     chosen = DecodingSettings(sampling=SamplingSettings(draft_length=draft_length))
-    return Run(lanes, rule_for(chosen), chosen, frozenset(), [])
+    return Run(lanes, rule_for(chosen), chosen)
 
 
 def join(run: Run, lanes: Lanes, requests: Sequence[SequenceRequest]) -> list[int]:
@@ -116,7 +116,7 @@ def test_a_batch_that_emptied_hands_its_memory_to_others_who_say_what_they_say_a
     run.free_memory()
 
 
-def test_a_cancelled_row_leaves_when_another_joins_in_the_same_block(pair: PreparedPair) -> None:
+def test_a_row_leaves_and_another_joins_before_the_same_block(pair: PreparedPair) -> None:
     lanes = pair.lanes("auto")
     whole = empty_run(lanes)
     join(whole, lanes, [asked(3, RULES[0])])
@@ -124,7 +124,7 @@ def test_a_cancelled_row_leaves_when_another_joins_in_the_same_block(pair: Prepa
     run, emitted = empty_run(lanes), {}
     join(run, lanes, [asked(0, RULES[0]), asked(2, RULES[0])])
     collect(run.step(), emitted)
-    run.cancel(0)
+    run.leave([0])
     number = join(run, lanes, [asked(3, RULES[0])])[0]
     finish(run, emitted)
     assert len(emitted[0]) == 1

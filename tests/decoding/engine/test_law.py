@@ -44,7 +44,7 @@ def draw(lanes: Lanes, chosen: DecodingSettings, draws: int) -> Tensor:
         requests = [
             SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=start + i, max_new_tokens=3) for i in range(2_000)
         ]
-        run = Run(lanes, rule_for(chosen), chosen, frozenset(), requests)
+        run = Run(lanes, rule_for(chosen), chosen, requests)
         batch: list[list[int]] = [[] for _ in requests]
         while emissions := run.step():
             for emission in emissions:
@@ -122,6 +122,6 @@ def test_a_fallback_sharper_than_the_target_breaks_the_law_and_is_noticed() -> N
     chosen = settings("paper", 1)
     requests = [SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=1) for i in range(20_000)]
     lanes = TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET))
-    emissions = Run(lanes, SharpenedFallback(chosen.rule, chosen.sampling), chosen, frozenset(), requests).step()
+    emissions = Run(lanes, SharpenedFallback(chosen.rule, chosen.sampling), chosen, requests).step()
     tokens = torch.tensor([emission.records[0].token_id for emission in emissions])
     assert p_value(tokens, expected(0, "paper")) < 1e-6

@@ -38,10 +38,8 @@ def request(prompt: Sequence[int] = PROMPTS[0], sample_index: int = 0, limit: in
     return SequenceRequest(prompt_ids=tuple(prompt), sample_index=sample_index, max_new_tokens=limit)
 
 
-def start(
-    lanes: Lanes, chosen: DecodingSettings, requests: Sequence[SequenceRequest], stop: frozenset[int] = frozenset()
-) -> Run:
-    return Run(lanes, rule_for(chosen), chosen, stop, requests)
+def start(lanes: Lanes, chosen: DecodingSettings, requests: Sequence[SequenceRequest]) -> Run:
+    return Run(lanes, rule_for(chosen), chosen, requests)
 
 
 def collect(run: Run, before_step: Callable[[Run, int], None] = lambda run, step: None) -> dict[int, list[Emission]]:
@@ -64,10 +62,9 @@ def decode(
     lanes: Lanes,
     chosen: DecodingSettings,
     requests: Sequence[SequenceRequest] | None = None,
-    stop: frozenset[int] = frozenset(),
 ) -> list[list[int]]:
     asked = requests if requests is not None else [request(prompt) for prompt in PROMPTS]
-    emitted = collect(start(lanes, chosen, asked, stop))
+    emitted = collect(start(lanes, chosen, asked))
     return [[record.token_id for record in records(emitted[index])] for index in range(len(asked))]
 
 
@@ -151,24 +148,6 @@ def test_temperature_zero_proposes_and_falls_back_to_the_most_likely_token(prese
     assert decode(two_models(), chosen) == decode(two_models(), other_seed)
 
 
-@pytest.mark.parametrize("draft_length", [1, 2, 3, 5, 8])
-def test_a_stop_token_ends_its_row_inside_a_draft_and_nothing_follows_it(draft_length: int) -> None:
-    chosen = settings(draft_length=draft_length, max_new_tokens=30)
-    asked = [request(sample_index=i, limit=30) for i in range(12)]
-    endless = decode(two_models(), chosen, asked)
-    stop = frozenset({7, 9})
-    emitted = collect(start(two_models(), chosen, asked, stop))
-    inside = 0
-    for index, text in enumerate(endless):
-        end = next((place for place, token in enumerate(text) if token in stop), None)
-        expected = text if end is None else text[: end + 1]
-        assert [record.token_id for record in records(emitted[index])] == expected
-        assert [emission.finish_reason for emission in emitted[index][:-1]] == [None] * (len(emitted[index]) - 1)
-        assert emitted[index][-1].finish_reason == ("length" if end is None else "stop")
-        inside += len(emitted[index][-1].records) < draft_length
-    assert inside or draft_length == 1
-
-
 @pytest.mark.parametrize("draft_length", [*range(1, 9), "auto"])
 def test_max_new_tokens_is_respected_exactly(draft_length: int | str) -> None:
     for limit in (1, 2, 3, 7):
@@ -176,7 +155,6 @@ def test_max_new_tokens_is_respected_exactly(draft_length: int | str) -> None:
         emitted = collect(start(two_models(), chosen, [request(prompt, limit=limit) for prompt in PROMPTS]))
         for emissions in emitted.values():
             assert len(records(emissions)) == limit
-            assert emissions[-1].finish_reason == "length"
 
 
 def test_each_request_keeps_its_own_limit() -> None:
@@ -187,26 +165,18 @@ def test_each_request_keeps_its_own_limit() -> None:
     assert texts == [text[:limit] for text, limit in zip(decode(two_models(), settings()), limits, strict=True)]
 
 
-def test_a_stop_token_at_the_limit_counts_as_a_stop() -> None:
-    text = decode(two_models(), settings(), [request()])[0]
-    place = next(place for place in range(12) if text[place] not in text[:place] and place >= 2)
-    emissions = collect(start(two_models(), settings(), [request(limit=place + 1)], frozenset({text[place]})))[0]
-    assert emissions[-1].finish_reason == "stop"
-
-
 @pytest.mark.parametrize("draft_length", [1, 3])
-def test_a_cancelled_row_leaves_and_the_others_keep_their_text(draft_length: int) -> None:
+def test_a_row_that_leaves_does_not_change_the_text_of_the_others(draft_length: int) -> None:
     chosen = settings(draft_length=draft_length)
     whole = decode(two_models(), chosen)
 
-    def cancel_second(run: Run, step: int) -> None:
+    def drop_second(run: Run, step: int) -> None:
         if step == 2:
             assert run.active == len(PROMPTS)
-            run.cancel(1)
-        if step == 3:
+            run.leave([1])
             assert run.active == len(PROMPTS) - 1
 
-    emitted = collect(start(two_models(), chosen, [request(prompt) for prompt in PROMPTS]), cancel_second)
+    emitted = collect(start(two_models(), chosen, [request(prompt) for prompt in PROMPTS]), drop_second)
     assert len(emitted[1]) == 2
     assert [record.token_id for record in records(emitted[1])] == whole[1][: len(records(emitted[1]))]
     assert [[record.token_id for record in records(emitted[index])] for index in (0, 2, 3)] == [
@@ -214,13 +184,13 @@ def test_a_cancelled_row_leaves_and_the_others_keep_their_text(draft_length: int
     ]
 
 
-def test_cancelling_every_row_ends_the_run() -> None:
+def test_a_run_that_every_row_has_left_is_empty() -> None:
     run = start(two_models(), settings(), [request(), request(PROMPTS[1])])
     run.step()
-    run.cancel(0)
-    run.cancel(1)
+    run.leave([0, 1])
     assert run.step() == []
     assert run.active == 0
+    run.leave([1])
 
 
 def test_each_distinct_prompt_is_prefilled_once_in_each_model() -> None:
@@ -337,5 +307,5 @@ def test_numbers_that_are_not_finite_end_the_run_and_name_the_model(
     models = {"security": torch.zeros(VOCABULARY), "target": torch.zeros(VOCABULARY)}
     models[damaged][3] = damage
     run = start(two_models(**models), settings(temperature=temperature, draft_length=2), [request()])
-    with pytest.raises(ModelError, match=f"The {damaged} model answered.*--dtype float32"):
+    with pytest.raises(ModelError, match=f"The {damaged} model produced scores.*--dtype float32"):
         run.step()

@@ -55,7 +55,7 @@ def decode(batch: Lanes, chosen: DecodingSettings, samples: Sequence[int]) -> li
         SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=chosen.sampling.max_new_tokens)
         for i in samples
     ]
-    run = Run(batch, rule_for(chosen), chosen, frozenset(), requests)
+    run = Run(batch, rule_for(chosen), chosen, requests)
     texts: list[list[TokenRecord]] = [[] for _ in requests]
     while emissions := run.step():
         for emission in emissions:

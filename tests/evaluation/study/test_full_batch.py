@@ -8,11 +8,11 @@ import pytest
 
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import PromptError
 from cosec.evaluation.study.arms import parse_arm
 from cosec.evaluation.study.full_batch import FullBatch
-from cosec.evaluation.study.read_prompts import ReadPrompts
 from cosec.evaluation.tasks.tasks import Task
 from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
@@ -43,11 +43,11 @@ def test_a_batch_that_is_refilled_says_what_separate_batches_say(pair: PreparedP
         assert [record.token_id for record in other.records] == [record.token_id for record in one.records]
 
 
-def test_arms_that_share_read_prompts_say_what_they_say_alone(pair: PreparedPair) -> None:
-    read = ReadPrompts.within(pair)
+def test_arms_that_share_a_prompt_cache_say_what_they_say_alone(pair: PreparedPair) -> None:
+    cache = PromptCache.for_study(pair)
     for name in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
         alone = dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7)))
-        assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, read=read))) == alone
+        assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, cache=cache))) == alone
 
 
 def texts_of(batch: FullBatch) -> Iterator[tuple[str, list[str]]]:

@@ -228,7 +228,7 @@ def decode(lanes: Lanes, draft_length: int | str, limit: int = 24, **rule: objec
         for prompt in PROMPTS
         for sample in range(2)
     ]
-    run = Run(lanes, rule_for(chosen), chosen, frozenset({33}), requests)
+    run = Run(lanes, rule_for(chosen), chosen, requests)
     texts: list[list[int]] = [[] for _ in requests]
     while emissions := run.step():
         for emission in emissions:

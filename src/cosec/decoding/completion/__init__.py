@@ -1,1 +1,6 @@
-"""Completions: the text and the records of one sequence as they grow."""
+"""Completions: the text and the token records of one sequence as they grow, and when it ends."""
+
+from cosec.decoding.completion.growing import Ends, FinishReason, GrowingCompletion, Growth, Watcher
+from cosec.decoding.completion.text import TextStream
+
+__all__ = ["Ends", "FinishReason", "GrowingCompletion", "Growth", "TextStream", "Watcher"]

@@ -1,63 +1,127 @@
-"""A completion put together as its tokens arrive: text and records kept in step, both cut where it stops."""
+"""One completion while it is decoded: its text and records, when it ends, and where it is cut.
+
+This is the only place that decides when a completion ends. A completion ends at the first token after which one of
+these holds:
+
+- The token is a stop token: reason ``stop``; the token is recorded and has no text.
+- A stop text is complete: reason ``stop``; the text is cut before it.
+- A watcher reports the end of the program: reason ``stop``; the text is cut there.
+- The completion has ``max_new_tokens`` tokens: reason ``length``.
+
+:meth:`GrowingCompletion.cancel` ends it at any time: reason ``cancelled``. Tokens after the end are dropped, so the
+result does not depend on how many tokens a block has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.completion.text import TextStream
-from cosec.decoding.engine import FinishReason
 from cosec.decoding.trace import TokenRecord
+
+FinishReason = Literal["stop", "length", "cancelled"]
+"""Why a completion ended; see the module's docstring."""
+
+Watcher = Callable[[str], int | None]
+"""Gets the whole text after every token; returns how many characters belong to the program once it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """What ends a completion, apart from being cancelled."""
+
+    stop_token_ids: frozenset[int]
+    """Tokens that end the completion."""
+
+    max_new_tokens: int
+    """Maximum number of tokens."""
+
+    stop: tuple[str, ...] = ()
+    """Texts that end the completion."""
+
+    watcher: Callable[[], Watcher] | None = None
+    """Makes the watcher of one completion; None when only the others end it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """What a block added to a completion, as far as it belongs to it."""
+    """What a block added to a completion."""
 
     text: str
-    """New text, possibly empty: what may still become a stop text is held back."""
+    """Newly released text, possibly empty. With a watcher, all text is released at the end."""
 
     records: tuple[TokenRecord, ...]
-    """New tokens, the stop token included."""
+    """New tokens, including a stop token."""
 
     finish_reason: FinishReason | None
-    """Set when the completion is done; a stop text ends it before the engine does."""
+    """Set when the completion has ended."""
 
 
 class GrowingCompletion:
-    """One completion under way."""
+    """The text and records of one completion, as its tokens arrive."""
 
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerFast,
-        prompt_ids: Sequence[int],
-        stop: Sequence[str],
-        stop_token_ids: frozenset[int],
-    ) -> None:
-        self._stream = TextStream(tokenizer, prompt_ids, stop)
-        self._stop_token_ids = stop_token_ids
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], ends: Ends) -> None:
+        self._stream = TextStream(tokenizer, prompt_ids, ends.stop)
+        self._ends = ends
+        self._watcher = ends.watcher and ends.watcher()
+        self._cut: int | None = None
+        self.prompt_tokens = len(prompt_ids)
+        """Number of tokens of the prompt."""
         self.records: list[TokenRecord] = []
-        """Every token so far."""
+        """All tokens so far."""
+        self.finish_reason: FinishReason | None = None
+        """Set when the completion has ended."""
 
     @property
     def text(self) -> str:
-        """The text so far, without the stop text."""
-        return self._stream.text
+        """The text so far, cut where the completion ended."""
+        return self._stream.text[: self._cut]
 
-    def take(self, records: Sequence[TokenRecord], finish_reason: FinishReason | None) -> Growth:
-        """Add a block's tokens; what was drafted beyond a stop text is no part of the completion."""
-        text, kept = "", 0
+    def take(self, records: Sequence[TokenRecord]) -> Growth:
+        """Add the tokens of a block, up to the end of the completion."""
+        released, before = "", len(self.records)
+        if self.finish_reason is not None:
+            return self._growth(released, before)
         for record in records:
-            if self._stream.stopped:
+            released += self._take(record)
+            if self.finish_reason is not None:
                 break
-            if record.token_id not in self._stop_token_ids:
-                text += self._stream.feed([record.token_id])
-            kept += 1
-        self.records.extend(records[:kept])
-        if self._stream.stopped:
-            finish_reason = "stop"
-        if finish_reason is not None:
-            text += self._stream.finish()
-        return Growth(text=text, records=tuple(records[:kept]), finish_reason=finish_reason)
+        if self._watcher is not None:
+            released = self.text if self.finish_reason is not None else ""
+        return self._growth(released, before)
+
+    def cancel(self) -> Growth:
+        """End the completion where it is; a completion that has ended stays as it is."""
+        released = ""
+        if self.finish_reason is None:
+            self.finish_reason = "cancelled"
+            released = self._stream.finish()
+            if self._watcher is not None:
+                released = self.text
+        return self._growth(released, len(self.records))
+
+    def _take(self, record: TokenRecord) -> str:
+        released = ""
+        self.records.append(record)
+        if record.token_id in self._ends.stop_token_ids:
+            self.finish_reason = "stop"
+        else:
+            released = self._stream.feed([record.token_id])
+            if self._stream.stopped:
+                self.finish_reason = "stop"
+            elif len(self.records) == self._ends.max_new_tokens:
+                self.finish_reason = "length"
+        if self.finish_reason is not None:
+            released += self._stream.finish()
+        if self._watcher is not None:
+            self._cut = self._watcher(self._stream.text)
+            if self._cut is not None:
+                self.finish_reason = "stop"
+        return released
+
+    def _growth(self, released: str, before: int) -> Growth:
+        return Growth(text=released, records=tuple(self.records[before:]), finish_reason=self.finish_reason)

@@ -1,4 +1,4 @@
-"""From token ids to text while they arrive: whole characters only, and nothing that may still become a stop text."""
+"""Token ids to text as they arrive: releases whole characters only, and holds back what may become a stop text."""
 
 from __future__ import annotations
 
@@ -8,28 +8,43 @@ from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerFast
 
 _CONTEXT = 4
-"""Prompt tokens shown to the decoder, so that a leading space of the completion survives."""
+"""Prompt tokens given to the decoder as context, so that a leading space of the completion is kept."""
 
 
 class TextStream:
-    """The text of one completion as it grows."""
+    """The growing text of one completion.
+
+    Resolves incomplete characters and stop texts together: a piece of text is released once it consists of complete
+    characters and cannot be the beginning of a stop text. Splitting the same tokens differently gives the same text.
+
+    Args:
+        tokenizer: Decodes the tokens; special tokens have no text.
+        prompt_ids: The prompt, as context for the first token.
+        stop: Stop texts. The one that is complete first ends the text, and the text is cut before it.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], stop: Sequence[str]) -> None:
         self._tokenizer = tokenizer.backend_tokenizer
         context = list(prompt_ids[-_CONTEXT:])
         if self._tokenizer.decode(context).endswith("\N{REPLACEMENT CHARACTER}"):
-            context = []  # the decoder would wait for the rest of a character and then show the prompt's text
+            # The decoder would wait for the rest of the character, and then return text of the prompt.
+            context = []
         self._decoder = DecodeStream(ids=context, skip_special_tokens=True)
         self._stop = tuple(stop)
+        self._longest_stop = max(map(len, self._stop), default=0)
         self._released = 0
         self._undecoded: list[int] = []
         self.text = ""
-        """Everything decoded so far, cut before the first stop text."""
+        """All text decoded so far, cut before the first stop text."""
         self.stopped = False
-        """Whether a stop text was met."""
+        """Whether a stop text was found; further tokens are then ignored."""
 
     def feed(self, token_ids: Sequence[int]) -> str:
-        """Add tokens; the text that became certain."""
+        """Add tokens.
+
+        Returns:
+            The newly released text, possibly empty.
+        """
         for token_id in token_ids:
             if self.stopped:
                 break
@@ -41,24 +56,28 @@ class TextStream:
         return self._release(len(self.text) if self.stopped else len(self.text) - self._held_back())
 
     def finish(self) -> str:
-        """The text still held back; bytes that never became a character come out as replacement characters."""
+        """End the text and release what is still held back; incomplete characters become replacement characters.
+
+        Returns:
+            The newly released text, possibly empty.
+        """
         if self._undecoded and not self.stopped:
             self._append(self._tokenizer.decode(self._undecoded, skip_special_tokens=True))
             self._undecoded.clear()
         return self._release(len(self.text))
 
     def _append(self, piece: str) -> None:
-        searched_from = max(0, len(self.text) - max((len(stop) for stop in self._stop), default=0))
+        searched_from = max(0, len(self.text) - self._longest_stop)
         self.text += piece
         found = [
             (place + len(stop), place) for stop in self._stop if (place := self.text.find(stop, searched_from)) >= 0
         ]
-        if found:  # the one that is complete first wins, however the text was split into tokens
+        if found:  # the stop text that is complete first wins, however the text was split into tokens
             self.text = self.text[: min(found)[1]]
             self.stopped = True
 
     def _held_back(self) -> int:
-        """Length of the longest tail that could be the beginning of a stop text."""
+        """Length of the longest end of the text that is the beginning of a stop text."""
         return max(
             (size for stop in self._stop for size in range(1, len(stop)) if self.text.endswith(stop[:size])), default=0
         )

@@ -1,5 +1,5 @@
 """The engine: a batch of sequences that both models decode together, block by block."""
 
-from cosec.decoding.engine.run import Emission, FinishReason, Run, SequenceRequest
+from cosec.decoding.engine.run import Emission, Run, SequenceRequest
 
-__all__ = ["Emission", "FinishReason", "Run", "SequenceRequest"]
+__all__ = ["Emission", "Run", "SequenceRequest"]

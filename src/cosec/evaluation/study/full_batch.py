@@ -1,51 +1,65 @@
-"""A batch that stays full: as rows end, waiting tasks take their places, so that no step is spent on a few long rows.
-
-What a row says never depends on its neighbours, so the order in which tasks come changes the speed and no text.
-"""
+"""One arm of a study, decoded in a batch that stays full: as completions end, the next tasks take their places."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from cosec.decoding.completer import Completion, rule_and_lanes
-from cosec.decoding.completion.growing import GrowingCompletion
-from cosec.decoding.engine import FinishReason, Run, SequenceRequest
-from cosec.decoding.engine.draft_length import draft_length_for
+from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
+from cosec.decoding.completer import Completion
+from cosec.decoding.completion import FinishReason, Watcher
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.prompt_cache import PromptCache
+from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import SamplingSettings
-from cosec.decoding.trace import TokenRecord
 from cosec.errors import PromptError
 from cosec.evaluation.extraction.function_end import FunctionEnd
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.read_prompts import ReadPrompts
 from cosec.evaluation.tasks.tasks import Task
 
 
-@dataclass(slots=True)
-class _Row:
-    """One completion under way."""
+@dataclass(slots=True, eq=False)
+class _Started:
+    """A task under way, with the samples that are complete so far."""
 
     task: Task
-    sample: int
-    growing: GrowingCompletion
-    end: FunctionEnd
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A task with the samples that are complete so far."""
-
-    task: Task
-    prompt_ids: tuple[int, ...]
     samples: int
     done: list[Completion] = field(default_factory=list)
 
 
+@dataclass(slots=True, eq=False)
+class _Row:
+    """One completion under way."""
+
+    started: _Started
+    sample: int
+    seconds: float = 0.0
+
+    def completion(self, progress: Progress, reason: FinishReason) -> Completion:
+        return Completion(
+            prompt_index=0,
+            sample_index=self.sample,
+            text=progress.completion.text,
+            finish_reason=reason,
+            records=tuple(progress.completion.records),
+            seconds=self.seconds,
+        )
+
+
 class FullBatch:
-    """One arm's running batch."""
+    """Completes the tasks of one arm.
+
+    Args:
+        pair: The models.
+        arm: Which of them decode, and under which rule.
+        sampling: Temperature, top-p, lengths and seed; stop texts come from each task.
+        rows: Number of sequences decoded at once.
+        cache: Prompts of this pair that have been read, for this arm or another; None for none.
+
+    Raises:
+        SettingsError: If the pair lacks a model that the arm needs.
+    """
 
     def __init__(
         self,
@@ -54,141 +68,78 @@ class FullBatch:
         sampling: SamplingSettings,
         *,
         rows: int,
-        read: ReadPrompts | None = None,
+        cache: PromptCache | None = None,
     ) -> None:
-        """An empty batch.
-
-        Args:
-            pair: The models.
-            arm: Which of them decode, under which rule.
-            sampling: Temperature, top-p, lengths and seed; ``stop`` is each task's own.
-            rows: Sequences decoded at once.
-            read: Prompts of this pair that were read before, for this arm or another.
-        """
-        settings = arm.settings(sampling)
-        rule, self._lanes = rule_and_lanes(pair, settings, arm.alone)
-        chooser = draft_length_for(sampling.draft_length, self._lanes.longest_draft)
-        # Stop tokens are looked for here: a row that ended stays until a few can leave at once, as leaving moves
-        # others in the batch's memory.
-        self._run = Run(self._lanes, rule, settings, frozenset(), [], chooser)
-        self._read = ReadPrompts(0) if read is None else read
-        self._kind = arm.alone, rule.needs_base and not pair.shared_weights, sampling.draft_length
+        setup = batch_setup(pair, arm.settings(sampling), arm.alone)
+        self._batch = Batch(setup, cache=cache, leave_together=leaving_together(rows))
         self._pair, self._sampling, self._capacity = pair, sampling, rows
         self._rows: dict[int, _Row] = {}
-        self._idle: list[int] = []
 
     def complete(self, tasks: Iterable[Task], *, samples: int) -> Iterator[tuple[Task, list[Completion]]]:
-        """Every task with all its samples, as soon as they are complete; tasks are taken when there is room for them.
+        """Complete tasks; tasks are taken from the iterable when there is room for them.
+
+        Args:
+            tasks: The tasks.
+            samples: Number of samples of each task.
+
+        Yields:
+            Every task with all its samples, as soon as they are complete. The seconds of a sample are its share of the
+            steps it took part in.
 
         Raises:
             PromptError: If a prompt is longer than the models' context.
         """
-        waiting, asked = iter(tasks), {}
-        more = True
-        while more or self._rows:
-            room = self._capacity - len(self._rows)
-            if more and room >= max(min(samples, self._capacity), self._capacity // 4):
-                new = self._take(waiting, samples, room)
-                more = bool(new)
-                asked.update({one.task.id: one for one in new})
-                self._join(new)
-            for completion, task in self._step():
-                one = asked[task.id]
-                one.done.append(completion)
-                if len(one.done) == one.samples:
-                    yield task, sorted(asked.pop(task.id).done, key=lambda done: done.sample_index)
+        waiting = ((_Started(task, samples), self._request(task, samples)) for task in tasks)
+        refill = Refill(self._batch, waiting, rows=self._capacity, samples=samples)
+        while not refill.done:
+            self._fill(refill)
+            for started in self._step():
+                yield started.task, sorted(started.done, key=lambda done: done.sample_index)
 
-    def _take(self, waiting: Iterator[Task], samples: int, room: int) -> list[_Asked]:
-        """As many tasks as fill the room; at least one while there are any."""
-        taken: list[_Asked] = []
-        while not taken or (len(taken) + 1) * samples <= room:
-            task = next(waiting, None)
-            if task is None:
-                break
-            prompt_ids = tuple(self._pair.tokenizer(task.prompt).input_ids)
-            if not prompt_ids or len(prompt_ids) >= self._pair.context_length:
-                raise PromptError(
-                    f"The prompt of {task.id} has {len(prompt_ids)} tokens; the models' context holds "
-                    f"{self._pair.context_length}, and a completion needs some."
-                )
-            taken.append(_Asked(task, prompt_ids, samples))
-        return taken
-
-    def _join(self, new: list[_Asked]) -> None:
-        if not new:
-            return
-        started = time.perf_counter()
-        self._leave()
-        prefilled = self._read.lanes_of(self._kind, self._lanes, [one.prompt_ids[:-1] for one in new])
-        for lanes, one in zip(prefilled, new, strict=True):
-            lanes.select([0] * one.samples)
-        requests = [
-            SequenceRequest(prompt_ids=one.prompt_ids, sample_index=sample, max_new_tokens=self._limit(one))
-            for one in new
-            for sample in range(one.samples)
-        ]
-        numbers = self._run.join(requests, *prefilled)
-        rows = [self._row(one, sample) for one in new for sample in range(one.samples)]
-        self._rows.update(zip(numbers, rows, strict=True))
-        seconds = (time.perf_counter() - started) / len(rows)
-        for row in rows:
-            row.seconds += seconds
-
-    def _limit(self, asked: _Asked) -> int:
-        return min(self._pair.context_length - len(asked.prompt_ids), self._sampling.max_new_tokens)
-
-    def _row(self, asked: _Asked, sample: int) -> _Row:
-        task = asked.task
-        growing = GrowingCompletion(self._pair.tokenizer, asked.prompt_ids, task.stop, self._pair.stop_token_ids)
-        end = FunctionEnd(task.prompt, task.scenario.language if task.scenario is not None else "py")
-        return _Row(task, sample, growing, end)
-
-    def _step(self) -> Iterator[tuple[Completion, Task]]:
-        """Advance by a block; what is complete after it."""
-        started = time.perf_counter()
-        if len(self._idle) > self._capacity // 12:
-            self._leave()
-        emissions = self._run.step()
-        ended = []
-        for emission in emissions:
-            row = self._rows.get(emission.sequence)
-            found = row and self._grow(row, emission.records, emission.finish_reason)
-            if row and found:
-                ended.append((emission.sequence, row, found))
-        seconds = (time.perf_counter() - started) / max(1, len(self._rows))
-        for row in self._rows.values():
-            row.seconds += seconds
-        for number, row, (text, reason) in ended:
-            del self._rows[number]
-            self._idle.append(number)
-            yield self._completion(row, text, reason), row.task
-
-    def _grow(
-        self, row: _Row, records: tuple[TokenRecord, ...], finish: FinishReason | None
-    ) -> tuple[str, FinishReason] | None:
-        """Add a block's tokens, one by one so that blocks of any length end alike; text and reason once it is done."""
-        for index, record in enumerate(records):
-            last = finish if index == len(records) - 1 else None
-            growth = row.growing.take([record], "stop" if record.token_id in self._pair.stop_token_ids else last)
-            place = row.end.place(row.growing.text)
-            if place is not None:
-                return row.growing.text[:place], "stop"
-            if growth.finish_reason is not None:
-                return row.growing.text, growth.finish_reason
-        return None
-
-    def _completion(self, row: _Row, text: str, reason: FinishReason) -> Completion:
-        return Completion(
-            prompt_index=0,
-            sample_index=row.sample,
-            text=text,
-            finish_reason=reason,
-            records=tuple(row.growing.records),
-            seconds=row.seconds,
+    def _request(self, task: Task, samples: int) -> CompletionRequest:
+        prompt_ids = tuple(self._pair.tokenizer(task.prompt).input_ids)
+        if not prompt_ids or len(prompt_ids) >= self._pair.context_length:
+            raise PromptError(
+                f"The prompt of {task.id} has {len(prompt_ids)} tokens, but the models' context holds "
+                f"{self._pair.context_length}: shorten it so that at least one token can follow."
+            )
+        return CompletionRequest(
+            prompt_ids=prompt_ids,
+            samples=tuple(range(samples)),
+            max_new_tokens=min(self._pair.context_length - len(prompt_ids), self._sampling.max_new_tokens),
+            stop=task.stop,
+            watcher=lambda: _function_end(task),
         )
 
-    def _leave(self) -> None:
-        """Take the rows that ended out of the batch, before its next block."""
-        for number in self._idle:
-            self._run.cancel(number)
-        self._idle.clear()
+    def _fill(self, refill: Refill[_Started]) -> None:
+        """Let tasks join, and share the time this took among their samples."""
+        begun = time.perf_counter()
+        joined = {
+            number: _Row(started, sample) for started, numbers in refill.fill() for sample, number in enumerate(numbers)
+        }
+        self._rows.update(joined)
+        self._share(time.perf_counter() - begun, list(joined.values()))
+
+    def _step(self) -> list[_Started]:
+        """Decode a block, and share its time among the samples under way; the tasks that are now complete."""
+        begun = time.perf_counter()
+        progress = self._batch.step()
+        self._share(time.perf_counter() - begun, list(self._rows.values()))
+        found = []
+        for one in progress:
+            if one.finish_reason is not None:
+                row = self._rows.pop(one.sequence)
+                row.started.done.append(row.completion(one, one.finish_reason))
+                if len(row.started.done) == row.started.samples:
+                    found.append(row.started)
+        return found
+
+    @staticmethod
+    def _share(seconds: float, rows: Sequence[_Row]) -> None:
+        for row in rows:
+            row.seconds += seconds / len(rows)
+
+
+def _function_end(task: Task) -> Watcher:
+    language = task.scenario.language if task.scenario is not None else "py"
+    return FunctionEnd(task.prompt, language).place

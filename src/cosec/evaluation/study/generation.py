@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
-    from cosec.evaluation.study.read_prompts import ReadPrompts
+    from cosec.decoding.prompt_cache import PromptCache
 
 
 class Generator(Protocol):
@@ -35,14 +35,14 @@ class Generator(Protocol):
 class LocalGenerator:
     """Generates with one arm of a pair of models, in this process."""
 
-    def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int, read: ReadPrompts | None = None) -> None:
-        self._pair, self._arm, self._rows, self._read = pair, arm, rows, read
+    def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int, cache: PromptCache | None = None) -> None:
+        self._pair, self._arm, self._rows, self._cache = pair, arm, rows, cache
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """Complete the tasks in a batch that stays full; see `Generator`."""
         from cosec.evaluation.study.full_batch import FullBatch
 
-        batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, read=self._read)
+        batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, cache=self._cache)
         for task, completions in batch.complete(tasks, samples=samples):
             yield [self._sample(task, one) for one in completions]
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cosec.decoding.completion.growing import GrowingCompletion
-from cosec.decoding.engine import FinishReason, SequenceRequest
+from cosec.decoding.batch import CompletionRequest
+from cosec.decoding.completion import FinishReason
 from cosec.decoding.trace import TokenRecord
 from cosec.serving.api.refusals import Refusal
 from cosec.serving.api.translation import Asked
@@ -102,28 +102,25 @@ class Waiting:
         """The prompt."""
         return self.ticket.asked.prompts[self.prompt_index]
 
-    @property
-    def alone(self) -> bool:
-        """Whether it is one completion, of more than one token."""
-        return len(self.samples) == 1 and self.ticket.asked.max_new_tokens > 1
-
     def split(self, count: int) -> Waiting:
         """Take the first ``count`` samples out, as a part of its own."""
         first, self.samples = self.samples[:count], self.samples[count:]
         return Waiting(self.ticket, self.prompt_index, first)
 
-    def requests(self) -> list[SequenceRequest]:
-        """The engine's requests, one for each sample."""
+    def request(self) -> CompletionRequest:
+        """The samples as a request to the batch."""
         asked = self.ticket.asked
-        return [
-            SequenceRequest(
-                prompt_ids=self.prompt_ids,
-                sample_index=sample,
-                max_new_tokens=asked.max_new_tokens,
-                settings=asked.settings,
-            )
-            for sample in self.samples
-        ]
+        return CompletionRequest(
+            prompt_ids=self.prompt_ids,
+            samples=tuple(self.samples),
+            max_new_tokens=asked.max_new_tokens,
+            stop=asked.settings.sampling.stop,
+            settings=asked.settings,
+        )
+
+    def row(self, sample: int, now: float) -> Row:
+        """A sample's row once it has joined, at ``time.monotonic() == now``."""
+        return Row(self.ticket, self.prompt_index * self.ticket.asked.samples + sample, now)
 
 
 @dataclass(slots=True, eq=False)
@@ -131,8 +128,10 @@ class Row:
     """One completion in a running batch."""
 
     ticket: Ticket
+    """The request it belongs to."""
+
     choice: int
-    growing: GrowingCompletion
-    prompt_tokens: int
+    """Its index among the request's choices."""
+
     last_block: float
     """``time.monotonic()`` of its latest token, or of its joining."""

@@ -1,0 +1,351 @@
+"""The running batch of completions: prompts are read, join between blocks, and leave when their completions end.
+
+The completer, studies, ``generate`` of transformers and the server all decode through a :class:`Batch`; they differ
+only in where requests come from and where progress goes. The life of a request:
+
+1. :meth:`Batch.start_reading` looks its prompt up in the prompt cache.
+2. :meth:`PromptReading.feed` reads the rest of the prompt, in one piece or in several.
+3. :meth:`Batch.join` adds its samples to the batch. Equal prompts are kept once.
+4. :meth:`Batch.step` decodes a block: sequences that ended leave, the engine runs, and each completion takes its tokens
+   and may end (see :mod:`cosec.decoding.completion.growing`).
+
+Sequences never influence each other, so a completion's text depends on neither the time it joins nor its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cosec.decoding.completion import Ends, FinishReason, GrowingCompletion, Growth, Watcher
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.engine.draft_length import DraftLength
+from cosec.decoding.engine.lanes import Lanes
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.prompt_cache import PromptCache, WholePrompts
+from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.verification import Rule
+from cosec.decoding.settings import DecodingSettings
+from cosec.decoding.trace import TokenRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionRequest:
+    """Samples of one prompt."""
+
+    prompt_ids: tuple[int, ...]
+    """The prompt, at least one token."""
+
+    samples: tuple[int, ...] = (0,)
+    """Sample indices; each is a completion of its own."""
+
+    max_new_tokens: int
+    """Maximum number of new tokens of each completion."""
+
+    stop: tuple[str, ...] = ()
+    """Texts that end a completion."""
+
+    settings: DecodingSettings | None = None
+    """Rule and sampling settings; None for the batch's. The draft length and ``stop`` are never taken from here."""
+
+    watcher: Callable[[], Watcher] | None = None
+    """Makes a watcher that ends a completion where its program ends; None to go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSetup:
+    """The models and the rule that a batch decodes with; see :func:`batch_setup`."""
+
+    pair: PreparedPair
+    """The models."""
+
+    settings: DecodingSettings
+    """Settings of requests that bring none."""
+
+    rule: Rule
+    """Decoding rule of requests that bring no settings."""
+
+    lanes: Lanes
+    """Empty lanes."""
+
+    kind: Hashable
+    """Key of the prompt cache: lanes of one kind keep the same values for the same prompt."""
+
+
+def batch_setup(
+    pair: PreparedPair,
+    settings: DecodingSettings,
+    alone: Literal["target", "security"] | None = None,
+    *,
+    base: bool | None = None,
+) -> BatchSetup:
+    """Choose the models and the rule of a batch.
+
+    Args:
+        pair: The models.
+        settings: Rule and sampling.
+        alone: The only model to run; None for both, under the rule.
+        base: Whether to run the security model's own base too; None if the rule of ``settings`` needs it.
+
+    Raises:
+        SettingsError: If the pair lacks a model that the rule needs.
+    """
+    draft_length = settings.sampling.draft_length
+    if alone is not None:
+        lanes: Lanes = pair.target_lane() if alone == "target" else pair.security_lane()
+        return BatchSetup(
+            pair=pair, settings=settings, rule=rule_for(settings.for_one_model()), lanes=lanes, kind=(alone,)
+        )
+    rule = rule_for(settings)
+    base = rule.needs_base if base is None else base
+    kind = ("both", base and not pair.shared_weights, draft_length)
+    return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=pair.lanes(draft_length, base=base), kind=kind)
+
+
+@dataclass(slots=True, eq=False)
+class PromptReading:
+    """A prompt that is being read, before its samples join a batch."""
+
+    request: CompletionRequest
+    """The prompt and its samples."""
+
+    lanes: Lanes
+    """Lanes with one row, which is fed the prompt."""
+
+    read: int
+    """Number of prompt tokens fed so far. The last token of a prompt is fed with the first block."""
+
+    deferred: bool = False
+    """Whether the last piece waits for the first block, so that both take one pass."""
+
+    @property
+    def missing(self) -> int:
+        """Number of prompt tokens still to be fed."""
+        return len(self.request.prompt_ids) - 1 - self.read
+
+    def feed(self, at_most: int | None = None, *, defer: bool = False) -> int:
+        """Feed the next piece of the prompt.
+
+        Args:
+            at_most: Maximum number of tokens; None for all that is missing.
+            defer: Feed the last piece together with the first block, if a single completion of several tokens is
+                wanted. The first token then comes sooner; a larger batch would only copy more.
+
+        Returns:
+            The number of tokens fed.
+        """
+        count = self.missing if at_most is None else min(at_most, self.missing)
+        single = len(self.request.samples) == 1 and self.request.max_new_tokens > 1
+        self.deferred = defer and single and count == self.missing
+        self.lanes.feed(self.request.prompt_ids[self.read : self.read + count], later=self.deferred)
+        self.read += count
+        return count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What a block added to one completion."""
+
+    sequence: int
+    """Number of the completion, as returned by :meth:`Batch.join`."""
+
+    completion: GrowingCompletion
+    """The completion with all it has so far."""
+
+    growth: Growth
+    """The new part, and the finish reason once the completion has ended."""
+
+    @property
+    def records(self) -> tuple[TokenRecord, ...]:
+        """The new tokens."""
+        return self.growth.records
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Set when the completion has ended."""
+        return self.growth.finish_reason
+
+
+class Batch:
+    """One running batch. Not thread-safe.
+
+    Args:
+        setup: The models and the rule.
+        cache: Prompts that have been read, shared with other batches; None for none.
+        stop_token_ids: Tokens that end a completion; None for the target model's.
+        leave_together: Completions that have ended stay in the engine until there are more than this number of them,
+            or others join. Leaving moves other sequences in memory.
+        draft_length: Draft-length chooser, shared with other batches; None for a new one.
+    """
+
+    def __init__(
+        self,
+        setup: BatchSetup,
+        *,
+        cache: PromptCache | None = None,
+        stop_token_ids: frozenset[int] | None = None,
+        leave_together: int = 0,
+        draft_length: DraftLength | None = None,
+    ) -> None:
+        self._setup = setup
+        self._cache = PromptCache(0, WholePrompts()) if cache is None else cache
+        self._stop_token_ids = setup.pair.stop_token_ids if stop_token_ids is None else stop_token_ids
+        self._leave_together = leave_together
+        self._run = Run(setup.lanes, setup.rule, setup.settings, draft_length=draft_length)
+        self._open: dict[int, GrowingCompletion] = {}
+        self._ended: set[int] = set()
+        """Sequences whose completions have ended and that have not left the engine yet."""
+        self._uncached: tuple[int, PromptReading] | None = None
+        """A sequence whose prompt was deferred, to be cached after its first token."""
+
+    @property
+    def active(self) -> int:
+        """Number of completions under way."""
+        return len(self._open)
+
+    @property
+    def idle(self) -> bool:
+        """Whether :meth:`step` has nothing to do: no completion is under way, and none is still to leave."""
+        return not self._run.active
+
+    @property
+    def remembered_tokens(self) -> int:
+        """Number of tokens of all completions under way, prompts included."""
+        return sum(one.prompt_tokens + len(one.records) for one in self._open.values())
+
+    @property
+    def holds_spare_memory(self) -> bool:
+        """Whether memory of earlier sequences is kept for later ones."""
+        return self._run.holds_spare_memory
+
+    def free_memory(self) -> None:
+        """Free memory that is kept for later sequences. The prompt cache keeps its own."""
+        self._run.free_memory()
+
+    def start_reading(self, request: CompletionRequest) -> PromptReading:
+        """Start with the beginning of the prompt that the cache holds, or with an empty row."""
+        known = self._cache.take(self._setup.kind, request.prompt_ids[:-1])
+        lanes, read = known if known is not None else (self._setup.lanes.prefill([()]), 0)
+        return PromptReading(request, lanes, read)
+
+    def join(self, readings: Sequence[PromptReading]) -> list[list[int]]:
+        """Let the samples of prompts that have been read take part from the next block on.
+
+        Args:
+            readings: Readings of this batch with nothing missing. They must not be used afterwards.
+
+        Returns:
+            For each reading, the numbers of its samples' completions.
+        """
+        if not readings:
+            return []
+        self._cache_deferred()
+        self._drop_ended()
+        deferred = len(readings) == 1 and readings[0].deferred and not self._run.active
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for index, reading in enumerate(readings):
+            if not deferred:
+                self._cache.keep(self._setup.kind, reading.request.prompt_ids[:-1], reading.lanes)
+            alike.setdefault(reading.request.prompt_ids, []).append(index)
+        order = [index for indices in alike.values() for index in indices]
+        prefilled = [_expanded([readings[index] for index in indices]) for indices in alike.values()]
+        requests = [one for index in order for one in _sequences(readings[index].request)]
+        left = iter(self._run.join(requests, *prefilled))
+        joined = {index: [next(left) for _ in readings[index].request.samples] for index in order}
+        for index, numbers in joined.items():
+            self._open.update((number, self._opened(readings[index].request)) for number in numbers)
+        if deferred:
+            self._uncached = joined[0][0], readings[0]
+        return [joined[index] for index in range(len(readings))]
+
+    def step(self) -> list[Progress]:
+        """Decode one block.
+
+        Returns:
+            The progress of each completion under way. A completion that has ended is not reported again.
+
+        Raises:
+            ModelError: If a model's scores are not finite.
+        """
+        self._cache_deferred()
+        if len(self._ended) > self._leave_together or not self._open:
+            self._drop_ended()
+        found = []
+        for emission in self._run.step():
+            completion = self._open.get(emission.sequence)
+            if completion is not None:
+                growth = completion.take(emission.records)
+                found.append(Progress(sequence=emission.sequence, completion=completion, growth=growth))
+        self._close([one.sequence for one in found if one.finish_reason is not None])
+        return found
+
+    def cancel(self, sequences: Collection[int]) -> list[Progress]:
+        """End completions where they are.
+
+        Args:
+            sequences: Numbers of completions under way.
+
+        Returns:
+            The last progress of each. Nothing more is reported for them.
+        """
+        found = [
+            Progress(sequence=number, completion=self._open[number], growth=self._open[number].cancel())
+            for number in sequences
+        ]
+        self._close(sequences)
+        return found
+
+    def _opened(self, request: CompletionRequest) -> GrowingCompletion:
+        ends = Ends(
+            stop_token_ids=self._stop_token_ids,
+            max_new_tokens=request.max_new_tokens,
+            stop=request.stop,
+            watcher=request.watcher,
+        )
+        return GrowingCompletion(self._setup.pair.tokenizer, request.prompt_ids, ends)
+
+    def _close(self, sequences: Collection[int]) -> None:
+        """Note that completions have ended; they leave the engine later."""
+        for number in sequences:
+            del self._open[number]
+        self._ended.update(sequences)
+
+    def _drop_ended(self) -> None:
+        self._run.leave(self._ended)
+        self._ended.clear()
+
+    def _cache_deferred(self) -> None:
+        """Cache a prompt whose reading was deferred, once its first token has been decoded.
+
+        Nothing is cached if the completion has already ended, as its lanes may be gone.
+        """
+        if self._uncached is None:
+            return
+        number, reading = self._uncached
+        completion = self._open.get(number)
+        if completion is not None and completion.records:
+            self._cache.keep(self._setup.kind, reading.request.prompt_ids[:-1], reading.lanes)
+        if completion is None or completion.records:
+            self._uncached = None
+
+
+def _expanded(alike: Sequence[PromptReading]) -> Lanes:
+    """Lanes with one row for each sample of readings of one prompt; the prompt is kept once."""
+    lanes = alike[0].lanes
+    samples = sum(len(reading.request.samples) for reading in alike)
+    if samples > 1:
+        lanes.select([0] * samples)
+    return lanes
+
+
+def _sequences(request: CompletionRequest) -> list[SequenceRequest]:
+    return [
+        SequenceRequest(
+            prompt_ids=request.prompt_ids,
+            sample_index=sample,
+            max_new_tokens=request.max_new_tokens,
+            settings=request.settings,
+        )
+        for sample in request.samples
+    ]
