@@ -27,7 +27,7 @@ def test_the_driver_tells_insecure_completions_from_secure_ones() -> None:
         assert scenario.driver is not None
         verdict = SanitizerDriver().judge(row["code"], scenario.driver)
         assert verdict.unscored is None
-        return any(one.pattern in scenario.rules for one in verdict.findings)
+        return any(one.pattern in scenario.patterns for one in verdict.findings)
 
     with ThreadPoolExecutor(2) as pool:
         judged = list(pool.map(insecure, rows))

@@ -110,7 +110,7 @@ def write_scenarios(folder: Path, count: int = 3) -> Path:
         place = folder / "cwe-089" / f"lookup-{index}"
         place.mkdir(parents=True)
         (place / "scenario.toml").write_text(
-            'description = "look up"\nrules = ["py/sql-injection"]\nsinks = ["execute"]\n', encoding="utf-8"
+            'description = "look up"\npatterns = ["py/sql-injection"]\nsinks = ["execute"]\n', encoding="utf-8"
         )
         start = f"import sqlite3\n\n\ndef lookup_{index}(connection, name):"
         (place / "open.py").write_text(start, encoding="utf-8")

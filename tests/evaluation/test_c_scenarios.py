@@ -12,8 +12,8 @@ from cosec.checking.c.sanitizer import SanitizerDriver
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.tasks.scenarios import Reference, Scenario, own_scenarios
 
-SCENARIOS = [one for one in own_scenarios(depth="decision") if one.language == "c"]
-OPEN_SCENARIOS = [one for one in own_scenarios(depth="open") if one.language == "c"]
+SCENARIOS = [one for one in own_scenarios() if (one.depth, one.language) == ("decision", "c")]
+OPEN_SCENARIOS = [one for one in own_scenarios() if (one.depth, one.language) == ("open", "c")]
 NAMES = [one.id for one in SCENARIOS]
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
@@ -73,7 +73,7 @@ def test_the_driver_reports_insecure_references_and_no_secure_one(scenario: Scen
         if reference.secure:
             assert verdict.findings == (), reference.code
         else:
-            assert {one.pattern for one in verdict.findings} & set(scenario.rules), reference.code
+            assert {one.pattern for one in verdict.findings} & set(scenario.patterns), reference.code
 
 
 @needs_gcc

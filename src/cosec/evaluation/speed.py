@@ -1,7 +1,7 @@
-"""What hardening costs (Table X of the paper): target alone and hardened, in alternation, warm, in one process.
+"""Measure what hardening costs in time (Table X of the paper): target alone and hardened, in turn, in one process.
 
-Every figure is a median over rounds in which both arms decode the same prompt once. Stop tokens are ignored, so both
-arms always decode the same number of tokens.
+Every number is a median over rounds in which both arms decode the same prompt once, after a round that warms up. Stop
+tokens are ignored, so both arms always decode the same number of tokens.
 """
 
 from __future__ import annotations
@@ -38,37 +38,37 @@ class SpeedResult:
     """Sequences decoded at once."""
 
     mode: str
-    """``shared``: both models in one forward; ``two-models``: a security model of its own."""
+    """``shared``: both models in one forward pass. ``two-models``: a security model with weights of its own."""
 
     target_seconds_per_20: float
-    """Seconds for 20 tokens of every sequence, target alone."""
+    """Seconds for 20 tokens of every sequence with the target alone."""
 
     hardened_seconds_per_20: float
-    """The same, hardened."""
+    """Seconds for 20 tokens of every sequence, hardened."""
 
     ratio: float
-    """Median over rounds of hardened / target."""
+    """Median over rounds of the time hardened, divided by the time of the target alone."""
 
     alpha: float
-    """Proposals accepted / proposals judged."""
+    """Accepted proposals, divided by judged proposals."""
 
     c: float
-    """Seconds of one drafting step / seconds of one target step; with shared weights, what the second row adds."""
+    """Time of one drafting step in steps of the target. With shared weights, what the second row adds."""
 
     v: dict[str, float]
-    """Target's time for scoring k tokens / for one token."""
+    """Time in which the target scores k tokens, in steps of the target, by k."""
 
     draft_length: int
-    """Tokens drafted per verification: the setting, or what auto chose last."""
+    """Tokens drafted per verification: the setting, or the last choice of ``auto``."""
 
     prefill_seconds: float
-    """Prefill of the prompt in the hardened arm."""
+    """Seconds to prefill the prompt, hardened."""
 
     target_prefill_seconds: float
-    """Prefill of the prompt, target alone."""
+    """Seconds to prefill the prompt with the target alone."""
 
     peak_mib: float
-    """Highest resident memory of the process (on a GPU: allocated there) during the hardened arm, in MiB."""
+    """Peak memory during the hardened arm, in MiB: resident memory of the process, or memory allocated on the GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class _Timing:
 
 
 class _Remembered:
-    """A draft-length chooser that remembers what it said last and where time went."""
+    """A draft-length chooser that remembers its last choice and the times of drafting steps."""
 
     def __init__(self, inner: DraftLength) -> None:
         self._inner = inner
@@ -123,9 +123,9 @@ def measure_speed(
         prompt: The text to continue.
         batch: Sequences decoded at once.
         draft_length: Tokens drafted per verification.
-        rounds: How often each arm is timed, alternating; one more round warms up.
-        tokens: Tokens decoded and timed in each round, after four that are not.
-        settings: Temperature and top-p; the other sampling settings do not matter here.
+        rounds: Timed rounds. One more round warms up.
+        tokens: Tokens of each sequence that are timed in each round, after four that are not.
+        settings: Temperature and top-p. Other sampling settings have no effect.
         rule: Acceptance rule.
     """
     sampling = (settings or SamplingSettings()).model_copy(
@@ -174,7 +174,7 @@ def _timed(
     tokens: int,
     chooser: DraftLength | None,
 ) -> _Timing:
-    """Decode ``tokens`` tokens a row after a short warm-up."""
+    """Decode ``tokens`` tokens of each row after a short warm-up."""
     limit = settings.sampling.max_new_tokens
     requests = [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(batch)]
     started = _now()
@@ -194,7 +194,7 @@ def _timed(
 
 
 def _verification_seconds(pair: PreparedPair, prompt_ids: tuple[int, ...], batch: int) -> dict[int, float]:
-    """The target's time for scoring k tokens in one pass, for a few k; medians of five, in turn."""
+    """Time in which the target scores k tokens in one pass, by k; medians of five passes each, in turn."""
     lane = pair.target_model().prefill([prompt_ids])
     lane.select([0] * batch)
     seconds: dict[int, list[float]] = {k: [] for k in _VERIFICATION_LENGTHS}
@@ -221,7 +221,7 @@ def _reset_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
-        return  # the peak then covers the whole process
+        return  # the peak then covers the whole life of the process
 
 
 def _peak_mib() -> float:
@@ -236,7 +236,7 @@ def _peak_mib() -> float:
 
 
 def table(results: Sequence[SpeedResult]) -> list[list[str]]:
-    """The rows of Table X as text, a heading first."""
+    """The rows of Table X as text, after a row of headings."""
     heading = [
         "batch",
         "mode",

@@ -81,11 +81,11 @@ def test_labelled_completions_are_told_apart() -> None:
 
 def test_reference_completions_of_the_scenarios_are_told_apart() -> None:
     verdicts: dict[bool, list[bool]] = {True: [], False: []}
-    for scenario in own_scenarios(depth="decision"):
+    for scenario in (one for one in own_scenarios() if one.depth == "decision"):
         if scenario.language == "py":
             for reference in scenario.references:
                 patterns = {pattern for _, pattern in found(scenario.prompt + reference.code)}
-                verdicts[reference.secure].append(bool(patterns & set(scenario.rules)))
+                verdicts[reference.secure].append(bool(patterns & set(scenario.patterns)))
     assert len(verdicts[True]) > 30
     assert len(verdicts[False]) > 30
     assert sum(verdicts[False]) >= 0.95 * len(verdicts[False])

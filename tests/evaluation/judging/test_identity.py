@@ -16,7 +16,7 @@ from tests.evaluation.scripted import write_scenarios
 
 
 def task(folder: Path, **changes: object) -> Task:
-    (scenario,) = own_scenarios(folder=folder, depth="decision")
+    (scenario,) = (one for one in own_scenarios(folder) if one.depth == "decision")
     return Task(id="own/x@decision", prompt="", stop=(), scenario=replace(scenario, **changes))  # type: ignore[arg-type]
 
 
@@ -39,7 +39,7 @@ def test_the_same_data_in_another_folder_have_the_same_version(folder: Path) -> 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rules": ("py/sql-injection", "py/log-injection")},
+        {"patterns": ("py/sql-injection", "py/log-injection")},
         {"sinks": ("executemany",)},
         {"functional_test": "import program, os\n"},
         {"driver": DriverInputs(runs=(DriverRun(stdin="x"),))},
@@ -49,12 +49,12 @@ def test_what_decides_a_verdict_changes_the_version(folder: Path, changes: dict[
     assert version(task(folder, **changes)) != version(task(folder))
 
 
-def test_what_only_people_read_and_the_order_of_rules_change_nothing(folder: Path) -> None:
+def test_what_only_people_read_and_the_order_of_patterns_change_nothing(folder: Path) -> None:
     known = ("py/log-injection", "py/sql-injection")
-    one = task(folder, rules=known)
-    assert version(task(folder, rules=known[::-1], description="other", references=(), split="validation")) == version(
-        one
-    )
+    one = task(folder, patterns=known)
+    assert version(
+        task(folder, patterns=known[::-1], description="other", references=(), split="validation")
+    ) == version(one)
 
 
 def test_a_functional_test_counts_only_where_it_runs(folder: Path) -> None:

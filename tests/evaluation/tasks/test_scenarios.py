@@ -13,7 +13,7 @@ from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.judging.function_check import run_functional_test
 from cosec.evaluation.tasks.scenarios import Scenario, functional_files, own_scenarios
 
-CARD = 'description = "d"\nrules = ["py/sql-injection"]\nsinks = ["execute"]\n'
+CARD = 'description = "d"\npatterns = ["py/sql-injection"]\nsinks = ["execute"]\n'
 OPEN = "def find(cursor, name):\n    # find it\n"
 DECISION = "def find(cursor, name):\n    # find it\n    cursor.execute(\n"
 SECURE = DECISION.rstrip() + '"SELECT 1 WHERE name = ?", (name,))\n'
@@ -32,7 +32,7 @@ def write(folder: Path, place: str = "cwe-089/find", **changed: str | None) -> P
 
 def test_a_folder_gives_both_depths_of_one_task(tmp_path: Path) -> None:
     write(tmp_path, **{"insecure-1_py": DECISION.rstrip() + 'f"SELECT {name}")\n', "test_py": "import program\n"})
-    at_start, at_decision = own_scenarios(folder=tmp_path)
+    at_start, at_decision = own_scenarios(tmp_path)
     assert (at_start.depth, at_decision.depth) == ("open", "decision")
     assert at_start.id == at_decision.id == "own/cwe-089/find"
     assert (at_start.cwe, at_start.language, at_start.split, at_start.source) == ("CWE-089", "py", "trained", "own")
@@ -44,28 +44,32 @@ def test_a_folder_gives_both_depths_of_one_task(tmp_path: Path) -> None:
     assert at_start.functional_test == "import program\n"
 
 
-def test_scenarios_are_filtered_by_depth_weakness_and_split(tmp_path: Path) -> None:
+def test_the_split_follows_from_the_weakness_unless_the_card_says_validation(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, "cwe-089/calibrate", scenario_toml=CARD + 'split = "validation"\n')
     write(tmp_path, "cwe-502/read", scenario_toml=CARD.replace("sql-injection", "unsafe-deserialization"))
 
-    def names(**kept: object) -> list[str]:
-        return [one.id.rpartition("/")[2] for one in own_scenarios(folder=tmp_path, **kept)]  # type: ignore[arg-type]
+    splits = [(one.id.rpartition("/")[2], one.depth, one.split) for one in own_scenarios(tmp_path)]
+    assert splits == [
+        ("calibrate", "open", "validation"),
+        ("calibrate", "decision", "validation"),
+        ("find", "open", "trained"),
+        ("find", "decision", "trained"),
+        ("read", "open", "unseen"),
+        ("read", "decision", "unseen"),
+    ]
 
-    assert names() == ["calibrate", "calibrate", "find", "find", "read", "read"]
-    assert names(depth="decision") == ["calibrate", "find", "read"]
-    assert names(depth="open", split="validation") == ["calibrate"]
-    assert names(depth="open", split="trained") == ["find"]
-    assert names(depth="open", split="unseen") == ["read"]
-    assert names(depth="open", cwes={"CWE-502"}) == ["read"]
-    assert names(cwes=()) == []
+
+def test_the_former_name_of_patterns_is_read_too(tmp_path: Path) -> None:
+    write(tmp_path, scenario_toml=CARD.replace("patterns", "rules"))
+    assert own_scenarios(tmp_path)[0].patterns == ("py/sql-injection",)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"scenario_toml": None}, r"scenario\.toml is missing"),
-        ({"scenario_toml": "rules ="}, "not valid TOML"),
+        ({"scenario_toml": "patterns ="}, "not valid TOML"),
         ({"scenario_toml": CARD.replace("sinks", "sink")}, "sinks: Field required"),
         ({"scenario_toml": CARD + "cwe = 89\n"}, "cwe: Extra inputs"),
         ({"scenario_toml": CARD.replace('["execute"]', "[]")}, "sinks: Tuple should have at least 1 item"),
@@ -88,7 +92,7 @@ def test_a_malformed_folder_is_refused_with_its_file_and_fault(
 ) -> None:
     write(tmp_path, "cwe-089/find", **changed)
     with pytest.raises(DataError, match=message) as caught:
-        own_scenarios(folder=tmp_path)
+        own_scenarios(tmp_path)
     assert str(tmp_path / "cwe-089" / "find") in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -99,28 +103,28 @@ def test_inputs_for_a_c_program_are_checked_with_the_folder_named(tmp_path: Path
     prompts = {"open_c": "int f(void)\n{", "decision_c": "int f(void)\n{\n    return"}
     write(tmp_path, "cwe-089/find", scenario_toml=card, **absent, **prompts)
     with pytest.raises(DataError, match=r"cwe-089/find/scenario\.toml"):
-        own_scenarios(folder=tmp_path)
+        own_scenarios(tmp_path)
 
 
 def test_text_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (write(tmp_path) / "open.py").write_bytes(b"# caf\xe9\n")
     with pytest.raises(DataError, match=r"open\.py is not UTF-8 text"):
-        own_scenarios(folder=tmp_path)
+        own_scenarios(tmp_path)
 
 
 def test_a_folder_without_scenarios_is_refused_with_the_layout(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no folder of scenarios"):
-        own_scenarios(folder=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="not a folder"):
+        own_scenarios(tmp_path / "nowhere")
     with pytest.raises(DataError, match="cwe-089/book-search"):
-        own_scenarios(folder=tmp_path)
+        own_scenarios(tmp_path)
     write(tmp_path, "cwe-89/find")
     with pytest.raises(DataError, match="three digits"):
-        own_scenarios(folder=tmp_path)
+        own_scenarios(tmp_path)
 
 
 def test_a_functional_test_is_given_its_program_and_the_stand_ins(tmp_path: Path) -> None:
     write(tmp_path, test_py="import program\n")
-    given = functional_files(own_scenarios(folder=tmp_path)[0], "x = 1\n")
+    given = functional_files(own_scenarios(tmp_path)[0], "x = 1\n")
     assert given["program.py"] == "x = 1\n"
     assert given["test.py"] == "import program\n"
     assert {"flask.py", "django.py", "ending.py"} <= set(given)
@@ -129,7 +133,7 @@ def test_a_functional_test_is_given_its_program_and_the_stand_ins(tmp_path: Path
 def test_a_scenario_without_a_functional_test_says_so(tmp_path: Path) -> None:
     write(tmp_path)
     with pytest.raises(DataError, match="own/cwe-089/find has no functional test"):
-        functional_files(own_scenarios(folder=tmp_path)[0], "x = 1\n")
+        functional_files(own_scenarios(tmp_path)[0], "x = 1\n")
 
 
 SHIPPED = own_scenarios()
@@ -155,7 +159,7 @@ def test_every_scenario_has_both_depths_and_a_name_of_its_own() -> None:
 @for_each(SHIPPED)
 def test_a_shipped_scenario_is_well_formed(scenario: Scenario) -> None:
     assert not scenario.prompt[-1].isspace()
-    assert {PATTERNS[rule].cwe for rule in scenario.rules} == {scenario.cwe}
+    assert {PATTERNS[one].cwe for one in scenario.patterns} == {scenario.cwe}
     qualities = Counter(reference.secure for reference in scenario.references)
     assert qualities[True] >= 2
     assert qualities[False] >= 2

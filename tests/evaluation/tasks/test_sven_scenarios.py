@@ -8,7 +8,7 @@ import pytest
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import DataError
 from cosec.evaluation.extraction.extract import extract
-from cosec.evaluation.tasks.sven_scenarios import QUERIES, QUERY_FAMILIES, SINKS, sven_scenarios, unjudged
+from cosec.evaluation.tasks.sven_scenarios import QUERIES, QUERY_FAMILIES, SINKS, sven_scenarios
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 
@@ -27,7 +27,7 @@ def test_the_prompt_is_both_contexts_on_lines_of_their_own(tmp_path: Path) -> No
     write(tmp_path, "trained/cwe-089/0-py")
     (scenario,) = sven_scenarios(tmp_path)
     assert scenario.prompt == "import os\n\ndef f():\n    # do it"
-    assert (scenario.id, scenario.rules, scenario.split) == (
+    assert (scenario.id, scenario.patterns, scenario.split) == (
         "sven/trained/cwe-089/0-py",
         ("py/sql-injection",),
         "trained",
@@ -38,14 +38,14 @@ def test_the_third_scenario_of_a_trained_weakness_only_validates(tmp_path: Path)
     for name in ("trained/cwe-089/0-py", "trained/cwe-089/1-py", "trained/cwe-089/2-py", "trained/cwe-078/2-py"):
         write(tmp_path, name)
     write(tmp_path, "gen_1/cwe-502/2-py", query="UnsafeDeserialization")
-    assert [one.id for one in sven_scenarios(tmp_path, split="validation")] == ["sven/trained/cwe-089/2-py"]
-    assert [one.id for one in sven_scenarios(tmp_path, split="unseen")] == ["sven/gen_1/cwe-502/2-py"]
+    splits = {one.id: one.split for one in sven_scenarios(tmp_path)}
+    assert [one for one, split in splits.items() if split == "validation"] == ["sven/trained/cwe-089/2-py"]
+    assert [one for one, split in splits.items() if split == "unseen"] == ["sven/gen_1/cwe-502/2-py"]
 
 
-def test_a_weakness_that_no_rule_judges_is_listed_and_left_out(tmp_path: Path) -> None:
+def test_a_weakness_without_a_pattern_is_left_out(tmp_path: Path) -> None:
     write(tmp_path, "gen_2/cwe-611/0-py", query="Xxe")
     assert sven_scenarios(tmp_path) == ()
-    assert unjudged(tmp_path) == ("sven/gen_2/cwe-611/0-py",)
 
 
 def test_a_folder_of_another_kind_is_refused_with_the_remedy(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_folder_of_another_kind_is_refused_with_the_remedy(tmp_path: Path) -> 
         sven_scenarios(tmp_path / "other")
 
 
-def test_every_rule_that_a_query_names_exists_and_has_sinks() -> None:
+def test_every_pattern_that_a_query_names_exists_and_has_sinks() -> None:
     named = {*QUERIES.values(), *QUERY_FAMILIES.values()}
     assert named <= set(PATTERNS)
     assert named <= set(SINKS)
@@ -68,7 +68,7 @@ def test_every_rule_that_a_query_names_exists_and_has_sinks() -> None:
 @pytest.mark.skipif(not (SHARED / "scenarios").is_dir(), reason="SVEN's scenarios are not here")
 def test_svens_own_set_is_read_whole() -> None:
     scenarios = sven_scenarios(SHARED / "scenarios")
-    assert len(scenarios) + len(unjudged(SHARED / "scenarios")) == 53
+    assert len(scenarios) == 41, "of 53"
     counts = {split: sum(one.split == split for one in scenarios) for split in ("trained", "validation", "unseen")}
     assert counts == {"trained": 18, "validation": 6, "unseen": 17}
 

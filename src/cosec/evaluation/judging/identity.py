@@ -67,7 +67,7 @@ def _scenario_sources(scenario: Scenario, functional: bool) -> dict[str, Any]:
     return {
         "cwe": scenario.cwe,
         "language": scenario.language,
-        "patterns": sorted(scenario.rules),
+        "patterns": sorted(scenario.patterns),
         "sinks": sorted(scenario.sinks),
         "driver": scenario.driver.model_dump(mode="json") if scenario.driver is not None else None,
         "tests": functional_files(scenario, "") if tested else None,

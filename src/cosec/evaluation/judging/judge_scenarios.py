@@ -147,7 +147,7 @@ def _security(job: _Programs, static: Mapping[str, DriverVerdict], judges: Judge
     else:
         given = inputs.model_dump_json()
         known = run_distinct(programs.values(), lambda program: run_driver(driver, program, given))
-    return {index: _of_patterns(known[program], job.scenario.rules) for index, program in programs.items()}
+    return {index: _of_patterns(known[program], job.scenario.patterns) for index, program in programs.items()}
 
 
 def _of_patterns(verdict: DriverVerdict, patterns: Sequence[str]) -> DriverVerdict:
@@ -159,13 +159,13 @@ def _checked(jobs: Sequence[_Programs], judges: Judges, language: Language) -> d
     """What the static checkers say about every program of the jobs."""
     checkers = judges.checkers.get(language, ())
     for job in jobs:
-        if not any(one.patterns & set(job.scenario.rules) for one in checkers):
+        if not any(one.patterns & set(job.scenario.patterns) for one in checkers):
             raise DataError(
-                f"No checker knows any pattern of {job.scenario.id} ({', '.join(job.scenario.rules)}); correct its"
+                f"No checker knows any pattern of {job.scenario.id} ({', '.join(job.scenario.patterns)}); correct its"
                 " scenario.toml."
             )
     programs = (program for job in jobs for program in job.judgeable().values())
-    patterns = {pattern for job in jobs for pattern in job.scenario.rules}
+    patterns = {pattern for job in jobs for pattern in job.scenario.patterns}
     return check_programs(programs, checkers, patterns=patterns, language=language)
 
 

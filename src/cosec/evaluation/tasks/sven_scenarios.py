@@ -1,16 +1,16 @@
-"""SVEN's scenarios (He & Vechev, CCS 2023) from a clone of its data, judged by our own rules.
+"""SVEN's scenarios (He & Vechev, CCS 2023) from a clone of its data, judged by our own checkers.
 
-Layout: ``FOLDER/{trained,gen_1,gen_2}/cwe-089/0-py`` with ``info.json``, ``file_context.*`` and ``func_context.*``; the
-prompt is both contexts in a row. Each ``check_ql`` names a CodeQL query and is mapped to one of our rules; scenarios
-whose weakness no rule of ours judges are listed by `unjudged`. The third scenario of a trained weakness is its
-validation scenario. The inputs that a C program is run with are our own (``sven_drivers``).
+Layout: ``FOLDER/{trained,gen_1,gen_2}/cwe-089/0-py`` with ``info.json``, ``file_context.*`` and ``func_context.*``. The
+prompt is both contexts in a row. Each ``check_ql`` names a CodeQL query and is mapped to one of our patterns; scenarios
+without a matching pattern are left out. The third scenario of a trained weakness is its validation scenario. The inputs
+with which C programs run are our own (``data/sven_drivers``).
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,7 +48,7 @@ QUERIES = {
     "OverflowBuffer": "c/buffer-overflow",
     "DoNotCreateWorldWritable": "c/weak-file-permissions",
 }
-"""CodeQL query → rule."""
+"""Pattern by CodeQL query."""
 
 QUERY_FAMILIES = {
     "cwe-798_HardcodedCredentials": "py/hardcoded-credentials",
@@ -57,43 +57,30 @@ QUERY_FAMILIES = {
     "cwe_787_": "c/out-of-bounds-write",
     "cwe-119_": "c/buffer-overflow",
 }
-"""Start of the name of SVEN's own queries → rule."""
+"""Pattern by the start of the name of SVEN's own queries."""
 
 
-def sven_scenarios(
-    folder: Path, *, split: Split | None = None, cwes: Collection[str] | None = None
-) -> tuple[Scenario, ...]:
-    """The scenarios that a rule of ours judges, in the order of their ids, all of depth ``open``.
+def sven_scenarios(folder: Path) -> tuple[Scenario, ...]:
+    """The scenarios that one of our patterns can judge, in the order of their ids, all of depth ``open``.
 
     Args:
         folder: Holds one or more of the sets.
-        split: Only this split; all where None.
-        cwes: Only these weaknesses (``CWE-089``).
 
     Raises:
         DataError: If the folder holds no scenario or one is malformed; the message names the file.
     """
-    return tuple(
-        scenario
-        for scenario in (_read(place, rule) for place, rule in _places(folder) if rule is not None)
-        if (split is None or scenario.split == split) and (cwes is None or scenario.cwe in cwes)
-    )
-
-
-def unjudged(folder: Path) -> tuple[str, ...]:
-    """Ids of the scenarios whose weakness no rule of ours judges."""
-    return tuple(_identity(place) for place, rule in _places(folder) if rule is None)
+    return tuple(_read(place, pattern) for place, pattern in _places(folder) if pattern is not None)
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, str | None]]:
     places = [place for name in SETS for place in sorted((folder / name).glob("cwe-*/*")) if place.is_dir()]
     if not places:
         raise DataError(
-            f"{folder} holds no scenario in SVEN's layout; name the folder that holds trained/cwe-089/0-py, in a clone"
-            " of eth-sri/sven: data_eval"
+            f"{folder} contains no scenario in SVEN's layout; name the folder that contains trained/cwe-089/0-py"
+            " (data_eval in a clone of eth-sri/sven)."
         )
     for place in places:
-        yield place, _rule(place)
+        yield place, _pattern(place)
 
 
 def _identity(place: Path) -> str:
@@ -105,22 +92,22 @@ def _information(place: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"Cannot read {path}: {error}") from None
+        raise DataError(f"Cannot read {path}: {error}.") from None
     missing = [name for name in ("language", "cwe", "check_ql", "description") if not isinstance(found.get(name), str)]
     if missing or found["language"] not in ("py", "c"):
-        raise DataError(f"{path} lacks {', '.join(missing) or 'a language that is py or c'}")
+        raise DataError(f"{path} lacks {', '.join(missing) or 'a language that is py or c'}.")
     return dict(found)
 
 
-def _rule(place: Path) -> str | None:
+def _pattern(place: Path) -> str | None:
     information = _information(place)
     query = Path(information["check_ql"]).stem
     if query in QUERIES:
         return QUERIES[query].replace("py/", f"{information['language']}/")
-    return next((rule for start, rule in QUERY_FAMILIES.items() if query.startswith(start)), None)
+    return next((pattern for start, pattern in QUERY_FAMILIES.items() if query.startswith(start)), None)
 
 
-def _read(place: Path, rule: str) -> Scenario:
+def _read(place: Path, pattern: str) -> Scenario:
     information = _information(place)
     return Scenario(
         id=_identity(place),
@@ -128,8 +115,8 @@ def _read(place: Path, rule: str) -> Scenario:
         language=information["language"],
         depth="open",
         prompt=_prompt(place, information["language"]),
-        rules=(rule,),
-        sinks=SINKS[rule],
+        patterns=(pattern,),
+        sinks=SINKS[pattern],
         split=_split(place),
         functional_test=None,
         driver=_driver(place),
@@ -146,7 +133,7 @@ def _prompt(place: Path, language: str) -> str:
         try:
             texts.append(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"Cannot read {path}: {error}") from None
+            raise DataError(f"Cannot read {path}: {error}.") from None
     context, function = texts
     if context and not context.endswith("\n"):
         context += "\n\n"
@@ -161,7 +148,7 @@ def _split(place: Path) -> Split:
 
 
 def _driver(place: Path) -> DriverInputs | None:
-    """Inputs that we wrote for this scenario, where it is a C program."""
+    """Our inputs for this scenario, or None if there are none."""
     name = f"{place.parent.parent.name}-{place.parent.name}-{place.name}.toml"
     card = files("cosec") / "data" / "sven_drivers" / name
     if not card.is_file():
@@ -200,4 +187,4 @@ SINKS: dict[str, tuple[str, ...]] = {
     "c/buffer-overflow": ("[]", "->", "memcpy", "strcpy", "strncpy", "sprintf", "snprintf"),
     "c/weak-file-permissions": ("fopen", "open", "creat", "chmod", "fchmod", "umask"),
 }
-"""What reaches the task of a rule's scenarios; see `Scenario.sinks`."""
+"""Sinks of the scenarios of each pattern; see `Scenario.sinks`."""

@@ -1,4 +1,4 @@
-"""Tasks: what a study has completed, from scenarios and function problems alike, as one ordered list."""
+"""Benchmarks and their tasks: scenarios and function problems alike, as one ordered list of prompts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cosec.evaluation.tasks.scenarios import Depth, Scenario, Split, own_scenari
 from cosec.evaluation.tasks.sven_scenarios import sven_scenarios
 
 PYTHON_STOPS = ("\ndef ", "\nasync def ", "\nclass ", "\n@", "\nif __name__", "\nprint(", "\nimport ", "\nfrom ")
-"""Texts after which a completion has left its Python function; extraction cuts the rest by parsing."""
+"""Texts that show that a completion has left its Python function. Extraction cuts the rest by parsing."""
 C_STOPS = ("\n}",)
-"""The brace in the first column ends a C function; extraction puts it back."""
+"""A brace in the first column ends a C function. Extraction puts it back."""
 
 
 class Benchmark(BaseModel):
-    """A set of tasks and how often they are completed."""
+    """A set of tasks, and how often and how long they are completed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,31 +29,32 @@ class Benchmark(BaseModel):
     """Names its records: ``own-decision``, ``humaneval``."""
 
     scenarios: str | None = None
-    """``own``, or a folder in our layout or in SVEN's; ``$NAME`` stands for an environment variable."""
+    """``own``, or a folder in our layout or in SVEN's. ``$NAME`` stands for an environment variable."""
 
     problems: str | None = None
-    """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format; give this or ``scenarios``."""
+    """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format. Give either this or ``scenarios``."""
 
     depth: Depth | None = None
-    """Only prompts of this depth."""
+    """Only prompts of this depth; both if None."""
 
     split: tuple[Split, ...] = ("trained", "unseen")
-    """Validation scenarios calibrate and enter no result, unless named here."""
+    """Only scenarios of these splits. Validation scenarios are for calibration and not among them by default."""
 
     functional: bool = True
-    """Whether scenarios' functional tests run too (the joint rate needs them)."""
+    """Whether the functional tests of scenarios run too. The joint rate needs them."""
 
     samples: int = Field(default=10, ge=1)
     """Completions of each task under one seed."""
 
     max_new_tokens: int = Field(default=200, ge=1)
+    """Length limit of a completion, in tokens."""
 
     limit: int | None = Field(default=None, ge=1)
-    """Only so many tasks, evenly spread over the set."""
+    """Maximum number of tasks, evenly spread over the set; all if None."""
 
-    # Studies recorded before there was this choice say nothing of it in their identity.
+    # Left out of a study's identity if not set, as it is in studies recorded before this field existed.
     shortest: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
-    """Only so many problems, those with the shortest reference solutions: easy ones, chosen without any model."""
+    """Number of problems with the shortest reference solutions; all if None. These are easy, chosen without a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +67,13 @@ class Task:
     prompt: str
 
     stop: tuple[str, ...]
+    """Texts that end a completion."""
 
     scenario: Scenario | None = None
+    """The scenario, unless the task is a function problem."""
 
     problem: Problem | None = None
-    """One of the two is set."""
+    """The function problem, unless the task is a scenario."""
 
 
 def tasks_of(benchmark: Benchmark) -> list[Task]:
@@ -107,19 +110,19 @@ def read_problems(name: str) -> tuple[Problem, ...]:
 
 
 def expand(name: str) -> str:
-    """A name or path whose ``$NAME`` parts are environment variables, so that a recipe need not know where data lie.
+    """Replace ``$NAME`` by the value of an environment variable, so that a recipe does not depend on a machine's paths.
 
     Raises:
         DataError: If a variable is not set; names it.
     """
     expanded = os.path.expandvars(name)
     if "$" in expanded:
-        raise DataError(f"{name!r} names an environment variable that is not set; set it to where that lies.")
+        raise DataError(f"{name!r} names an environment variable that is not set; set it to the path of the data.")
     return expanded
 
 
 def _shortest(problems: Sequence[Problem], count: int | None) -> list[Problem]:
-    """The problems with the shortest references, in the set's order."""
+    """The problems with the shortest reference solutions, in the set's order."""
     kept = sorted(problems, key=lambda one: len(one.reference.strip()))[:count]
     return [one for one in problems if one in kept]
 
@@ -130,7 +133,7 @@ def _scenarios(benchmark: Benchmark) -> list[Scenario]:
     if folder is not None and any((folder / one).is_dir() for one in ("trained", "gen_1", "gen_2")):
         found: Sequence[Scenario] = sven_scenarios(folder)
     else:
-        found = own_scenarios(folder=folder)
+        found = own_scenarios(folder)
     return [one for one in found if benchmark.depth in (None, one.depth) and one.split in benchmark.split]
 
 
@@ -144,7 +147,7 @@ def _scenario_task(scenario: Scenario) -> Task:
 
 
 def _problem_task(problem: Problem) -> Task:
-    # Small models seldom go on after a lone line break, so the prompt ends at its last letter.
+    # Small models seldom continue after a line break, so the prompt ends with its last visible character.
     return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=problem.stop, problem=problem)
 
 
