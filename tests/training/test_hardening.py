@@ -356,3 +356,51 @@ def test_dropout_is_on_in_training_and_off_in_validation(data) -> None:
     calm = {loss.loss(example, training=False, cache_key="").total.item() for _ in range(3)}
     noisy = {loss.loss(example, training=True, cache_key="").total.item() for _ in range(3)}
     assert (len(calm), len(noisy)) == (1, 3)
+
+
+def with_rejected(data: Path) -> Sequence[Any]:
+    from cosec.training.data.examples import tokenize_pairs
+    from cosec.training.data.security_pairs import load_pairs
+
+    pairs = load_pairs([data], validation_share=0, seed=0).training
+    return tokenize_pairs(pairs, tiny_base().tokenizer, max_tokens=64, with_rejected=True)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("fused", [True, False])
+def test_examples_that_run_together_lose_what_they_lose_apart(data, architecture: str, fused: bool) -> None:
+    settings = HardeningSettings(**FAST, unlikelihood=0.5)
+    objective = HardeningObjective(attach_adapter(tiny_base(architecture), settings, torch.device("cpu")), settings)
+    objective._fused = fused
+    with torch.no_grad():
+        for name, value in objective._model.named_parameters():
+            if "lora_B" in name:
+                value.normal_(std=0.1)
+    chosen = [*with_rejected(data)[:3], examples(data)[3]]
+    chosen[0] = replace(chosen[0], token_ids=chosen[0].token_ids[:-5], changed=chosen[0].changed[:-5])
+    together = objective.losses(chosen, training=False, cache_keys=list("abcd"))
+    for example, found in zip(chosen, together, strict=True):
+        alone = objective.loss(example, training=False, cache_key="")
+        assert found.total.item() == pytest.approx(alone.total.item(), rel=1e-4)
+        assert found.parts.keys() == {"security", "functional", "unlikelihood"}
+    assert together[0].parts["unlikelihood"] > 0
+    assert together[3].parts["unlikelihood"] == 0
+
+
+def test_training_together_takes_the_steps_of_training_apart(data, tmp_path) -> None:
+    for count in (1, 2):
+        run(data, tmp_path / str(count), lora_dropout=0, unlikelihood=0.3, examples_per_pass=count)
+    one, other = adapter(tmp_path / "1"), adapter(tmp_path / "2")
+    assert one.keys() == other.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-4)
+    (last,) = [point for point in curve_points(tmp_path / "2") if point["kind"] == "validation"][-1:]
+    assert last["loss"] == pytest.approx(last["security"] + last["functional"] + 0.3 * last["unlikelihood"])
+
+
+def test_an_anti_expert_learns_the_vulnerable_side(data, tmp_path) -> None:
+    result = run(data, tmp_path / "anti", side="vulnerable")
+    points = [point for point in curve_points(result.folder) if point["kind"] == "validation"]
+    assert points[-1]["security"] < points[0]["security"]
+    manifest = json.loads((result.folder / "manifest.json").read_text())
+    assert manifest["settings"]["side"] == "vulnerable"

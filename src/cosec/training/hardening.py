@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cosec.training.data.security_pairs import load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
 from cosec.training.loop.fast_linear import speed_up
-from cosec.training.loop.loop import TrainingLoop
+from cosec.training.loop.loop import Together, TrainingLoop
 from cosec.training.loop.manifest import describe_data
 from cosec.training.loop.progress import Progress, SilentProgress
 from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_folder
@@ -121,11 +122,13 @@ def harden(
         data=examples.record,
         settings=settings,
         store=store,
-        panels=("loss", "security", "functional"),
+        panels=("loss", "security", "functional", *(("unlikelihood",) if settings.unlikelihood else ())),
         accelerator=accelerator,
     )
+    objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     outcome = TrainingLoop(
-        objective=HardeningObjective(model, settings, _reference_cache(out, settings, accelerator)),
+        objective=objective,
+        together=Together(objective.losses, settings.examples_per_pass) if settings.examples_per_pass > 1 else None,
         parameters={name: value for name, value in model.named_parameters() if value.requires_grad},
         training=examples.training,
         validation=examples.validation,
@@ -153,13 +156,20 @@ def prepare_examples(
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     pairs = load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)
-    distinct = tokenize_pairs(pairs.training, tokenizer, max_tokens=settings.max_tokens)
+    training_pairs, validation_pairs = pairs.training, pairs.validation
+    if settings.side == "vulnerable":
+        training_pairs = tuple(pair.reversed() for pair in training_pairs)
+        validation_pairs = tuple(pair.reversed() for pair in validation_pairs)
+    tokenized = partial(
+        tokenize_pairs, tokenizer=tokenizer, max_tokens=settings.max_tokens, with_rejected=settings.unlikelihood > 0
+    )
+    distinct = tokenized(training_pairs)
     training = balance(
         distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
     )
     return PreparedExamples(
         training=training,
-        validation=tokenize_pairs(pairs.validation, tokenizer, max_tokens=settings.max_tokens),
+        validation=tokenized(validation_pairs),
         sha256=pairs.sha256,
         record=describe_data(pairs, training, len(distinct)),
     )

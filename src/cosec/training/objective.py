@@ -5,7 +5,7 @@ kept on disk after their first use.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
-from cosec.training.data.examples import TrainingExample
-from cosec.training.losses.fused_security import fused_losses
-from cosec.training.losses.security import functional_loss, security_loss
+from cosec.training.data.examples import RejectedFunction, TrainingExample
+from cosec.training.losses.fused_security import fused_losses, fused_unlikelihood
+from cosec.training.losses.security import functional_loss, security_loss, unlikelihood_loss
 from cosec.training.settings import HardeningSettings
 
 
@@ -67,6 +68,7 @@ class HardeningObjective:
         self._cache = cache
         causal = model.get_base_model()
         self._body, self._head = causal.base_model, causal.get_output_embeddings()
+        self._dropouts = [module for name, module in model.named_modules() if "lora_dropout" in name]
         self._fused = self._head_is_plain()
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
@@ -86,18 +88,50 @@ class HardeningObjective:
             training: False for validation.
             cache_key: Name of the example in the cache.
         """
+        return self.losses([example], training=training, cache_keys=[cache_key])[0]
+
+    def losses(
+        self, examples: Sequence[TrainingExample], *, training: bool, cache_keys: Sequence[str]
+    ) -> list[ExampleLoss]:
+        """Compute the losses of some examples, which go through the model together.
+
+        Args:
+            examples: At least two tokens each.
+            training: False for validation.
+            cache_keys: A name for each of them.
+        """
         device = self._model.device
-        token_ids = example.token_ids.to(device).unsqueeze(0)
-        targets, changed = token_ids[0, 1:], example.changed[1:].to(device)
         self._model.eval()
-        reference = self._reference_states(token_ids, cache_key)
-        self._set_adapter_dropout(training)
-        student = self._states(token_ids)
+        references = self._reference_states([example.token_ids for example in examples], cache_keys)
+        rejected = [example.rejected if self._settings.unlikelihood else None for example in examples]
+        for module in self._dropouts:  # the frozen layers run as they do when they generate
+            module.train(training)
+        rows = [example.token_ids for example in examples] + [one.token_ids for one in rejected if one is not None]
+        students = iter(self._states(rows))
+        found = [
+            self._pair_losses(next(students), reference.to(device), example.token_ids.to(device), example.changed)
+            for example, reference in zip(examples, references, strict=True)
+        ]
+        unlikely = [None if one is None else self._unlikelihood(next(students), one) for one in rejected]
+        return [self._together(*pair, one) for pair, one in zip(found, unlikely, strict=True)]
+
+    def _together(self, security: Tensor, functional: Tensor, unlikelihood: Tensor | None) -> ExampleLoss:
+        total, parts = security + functional, {"security": security.detach(), "functional": functional.detach()}
+        if self._settings.unlikelihood:
+            added = torch.zeros_like(security) if unlikelihood is None else unlikelihood
+            total, parts["unlikelihood"] = total + self._settings.unlikelihood * added, added.detach()
+        return ExampleLoss(total=total, parts=parts)
+
+    def _pair_losses(
+        self, student: Tensor, reference: Tensor, token_ids: Tensor, changed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Security and functional loss of one example."""
+        targets, changed = token_ids[1:], changed[1:].to(token_ids.device)
         kl_direction, reduction = self._settings.kl_direction, self._settings.reduction
         if self._fused:
-            security, functional = fused_losses(
+            return fused_losses(
                 student,
-                reference.to(device),
+                reference,
                 head_weight=self._head.weight,
                 head_bias=self._head.bias,
                 targets=targets,
@@ -105,20 +139,18 @@ class HardeningObjective:
                 direction=kl_direction,
                 reduction=reduction,
             )
-        else:
-            security = security_loss(student, targets, changed, reduction=reduction)
-            functional = functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction)
-        return ExampleLoss(
-            total=security + functional, parts={"security": security.detach(), "functional": functional.detach()}
+        return (
+            security_loss(student, targets, changed, reduction=reduction),
+            functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction),
         )
 
     def _states(self, token_ids: Tensor) -> Tensor:
         """Float[positions, width]: hidden states if the loss is fused, else logits; one row per predicted token."""
         if self._fused:
-            states = self._body(input_ids=token_ids, use_cache=False).last_hidden_state
+            states = self._body(input_ids=padded, use_cache=False).last_hidden_state
         else:
-            states = self._model(input_ids=token_ids, use_cache=False).logits
-        return states[0, :-1]  # type: ignore[no-any-return]
+            states = self._model(input_ids=padded, use_cache=False).logits
+        return [state[: len(row) - 1] for state, row in zip(states, rows, strict=True)]
 
     @torch.no_grad()
     def _reference_states(self, token_ids: Tensor, cache_key: str) -> Tensor:
@@ -147,4 +179,4 @@ class HardeningObjective:
         probe = torch.tensor([[0, 1, 0]], device=self._model.device)
         self._model.eval()
         logits = self._model(input_ids=probe, use_cache=False).logits[0, :-1]
-        return torch.allclose(self._head(self._states(probe)).float(), logits.float(), rtol=1e-3, atol=1e-3)
+        return torch.allclose(self._head(self._states([probe[0]])[0]).float(), logits.float(), rtol=1e-3, atol=1e-3)

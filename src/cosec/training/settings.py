@@ -20,6 +20,9 @@ Method = Literal["cosec-plus", "cosec", "lora"]
 KlDirection = Literal["reverse", "forward"]
 """``reverse``: the student's probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
 
+Side = Literal["fixed", "vulnerable"]
+"""Of a pair: what an adapter is to write, or what an anti-expert, whose opposite `steer` follows, is to write."""
+
 Reduction = Literal["mean", "sum"]
 """Over the positions that take part. The paper prints sums; its code takes means."""
 
@@ -102,6 +105,16 @@ class HardeningSettings(TrainingSettings):
 
     reduction: Reduction = "mean"
     """How the losses of one example's tokens are put together. The paper prints sums; its code takes means."""
+
+    side: Side = "fixed"
+    """Side of each pair that is learned. An adapter trained on the vulnerable side is an anti-expert."""
+
+    unlikelihood: float = Field(default=0, ge=0)
+    """Weight of a loss that makes the removed tokens of the vulnerable function unlikely (Welleck et al., 2020);
+    0 leaves the vulnerable function out, as the paper does."""
+
+    examples_per_pass: int = Field(default=1, ge=1)
+    """Examples of a batch that go through the model together, padded to the longest; more is faster on a GPU."""
 
     cwe_floor: int = Field(default=60, ge=0)
     """Repeat the examples of a CWE up to this many (paper: n = 60); 0 switches it off."""

@@ -99,3 +99,21 @@ def test_a_slow_tokenizer_is_refused(write_pairs) -> None:
 
     with pytest.raises(ModelError, match="fast tokenizer"):
         tokenize_pairs([], Slow(), max_tokens=10)  # type: ignore[arg-type]
+
+
+def test_the_vulnerable_side_is_tokenized_where_it_is_asked_for(write_pairs) -> None:
+    pairs = load_pairs([write_pairs("a.jsonl", [record(0)])], validation_share=0, seed=0).training
+    tokenizer = tiny_tokenizer()
+    (without,) = tokenize_pairs(pairs, tokenizer, max_tokens=1000)
+    (example,) = tokenize_pairs(pairs, tokenizer, max_tokens=1000, with_rejected=True)
+    assert without.rejected is None
+    assert example.rejected is not None
+    assert tokenizer.decode(example.rejected.token_ids) == pairs[0].before
+    assert "+ name" in tokenizer.decode(example.rejected.token_ids[example.rejected.removed])
+
+
+def test_a_fix_that_takes_nothing_away_has_no_rejected_tokens(write_pairs) -> None:
+    pair = record(0, func_src_before="a = 1\nb = 2\n", func_src_after="a = 1\ncheck(a)\nb = 2\n")
+    pairs = load_pairs([write_pairs("a.jsonl", [pair])], validation_share=0, seed=0).training
+    (example,) = tokenize_pairs(pairs, tiny_tokenizer(), max_tokens=1000, with_rejected=True)
+    assert example.rejected is None

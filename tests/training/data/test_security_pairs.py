@@ -144,3 +144,18 @@ def test_sven_has_the_counts_we_know() -> None:
     assert (len(pairs.validation), pairs.skipped_shared_commit) == (49, 34)
     assert Counter(pair.language for pair in pairs.training) == {"python": 342, "c/c++": 374}
     assert all(pair.spans for pair in pairs.training)
+
+
+def test_a_reversed_pair_learns_what_the_fix_took_away(write_pairs) -> None:
+    (pair,) = load_pairs([write_pairs("a.jsonl", [record(0)])], validation_share=0, seed=0).training
+    back = pair.reversed()
+    assert (back.before, back.after) == (pair.after, pair.before)
+    assert back.spans == pair.removed_spans
+    assert [back.after[start:end] for start, end in back.spans] == ["+ "]
+
+
+def test_a_reversed_fix_that_only_adds_leaves_a_cut(write_pairs) -> None:
+    pair = record(0, func_src_before="a = 1\nb = 2\n", func_src_after="a = 1\ncheck(a)\nb = 2\n")
+    (read,) = load_pairs([write_pairs("a.jsonl", [pair])], validation_share=0, seed=0).training
+    assert read.removed_spans == ()
+    assert read.reversed().spans == ((6, 6),)

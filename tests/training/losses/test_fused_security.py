@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from cosec.training.losses import fused_security as fused_loss
-from cosec.training.losses.fused_security import fused_losses
-from cosec.training.losses.security import functional_loss, security_loss
+from cosec.training.losses.fused_security import fused_losses, fused_unlikelihood
+from cosec.training.losses.security import functional_loss, security_loss, unlikelihood_loss
 
 POSITIONS, HIDDEN, VOCAB = 23, 12, 50
 
@@ -65,3 +65,27 @@ def test_fused_losses_equal_the_plain_formulas_in_value_and_gradient(direction, 
 def test_a_head_without_bias_works_too() -> None:
     fused, plain = both_ways(torch.arange(POSITIONS) < 5, "reverse", "mean", bias=False, upstream=(1.0, 1.0))
     torch.testing.assert_close(fused[2], plain[2], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("marked", ["some", "none", "all"])
+def test_fused_unlikelihood_equals_the_plain_formula_in_value_and_gradient(reduction, marked) -> None:
+    removed = {
+        "some": torch.arange(POSITIONS) % 3 == 0,
+        "none": torch.zeros(POSITIONS, dtype=torch.bool),
+        "all": torch.ones(POSITIONS, dtype=torch.bool),
+    }[marked]
+    torch.manual_seed(0)
+    weight, bias = torch.randn(VOCAB, HIDDEN), torch.randn(VOCAB)
+    start, targets = torch.randn(POSITIONS, HIDDEN), torch.randint(0, VOCAB, (POSITIONS,))
+    fused, plain = start.clone().requires_grad_(), start.clone().requires_grad_()
+    found = fused_unlikelihood(
+        fused, head_weight=weight, head_bias=bias, targets=targets, removed=removed, reduction=reduction
+    )
+    logits = torch.nn.functional.linear(plain, weight, bias)
+    expected = unlikelihood_loss(logits, targets, removed, reduction=reduction)
+    (2 * found).backward()
+    (2 * expected).backward()
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(fused.grad, plain.grad, rtol=1e-4, atol=1e-5)
+    assert (fused.grad.abs().sum() > 0) == (marked != "none")

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cosec.training.losses.security import functional_loss, position_weights, security_loss
+from cosec.training.losses.security import functional_loss, position_weights, security_loss, unlikelihood_loss
 
 STUDENT = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.2, 0.2]])
 REFERENCE = torch.tensor([[0.25, 0.25, 0.5], [0.3, 0.3, 0.4], [0.2, 0.2, 0.6]])
@@ -70,3 +70,19 @@ def test_the_reference_against_itself_costs_nothing() -> None:
 def test_weights_make_a_mean_of_each_kind() -> None:
     assert position_weights(CHANGED, reduction="mean").tolist() == [0.5, 0.5, 1.0]
     assert position_weights(CHANGED, reduction="sum").tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("reduction", "divisor"), [("mean", 2), ("sum", 1)])
+def test_unlikelihood_is_the_negative_log_of_not_writing_the_removed_tokens(reduction, divisor) -> None:
+    loss = unlikelihood_loss(STUDENT.log(), TARGETS, CHANGED, reduction=reduction)
+    assert loss.item() == pytest.approx(-(math.log(1 - 0.5) + math.log(1 - 0.7)) / divisor)
+
+
+def test_unlikelihood_without_removed_tokens_is_zero_and_of_a_certain_token_finite() -> None:
+    assert unlikelihood_loss(STUDENT.log(), TARGETS, NOTHING).item() == 0
+    certain = torch.tensor([[100.0, 0.0, 0.0]], requires_grad=True)
+    loss = unlikelihood_loss(certain, torch.tensor([0]), torch.tensor([True]))
+    loss.backward()
+    assert loss.item() == pytest.approx(20 * math.log(2), rel=1e-3)
+    assert certain.grad is not None
+    assert certain.grad.isfinite().all()

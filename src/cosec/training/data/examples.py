@@ -20,6 +20,17 @@ CONTEXT_BEFORE = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedFunction:
+    """The vulnerable function of a pair, as tokens."""
+
+    token_ids: Tensor
+    """int64[tokens]."""
+
+    removed: Tensor
+    """bool[tokens]: the token overlaps a span that the fix took away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingExample:
     """The fixed function of one pair, as tokens."""
 
@@ -36,6 +47,9 @@ class TrainingExample:
     key: int
     """Index among the distinct examples of its split; repeats made by balancing keep it."""
 
+    rejected: "RejectedFunction | None" = None
+    """What must become unlikely; None where it is not asked for, or the fix took nothing away."""
+
     @property
     def origin(self) -> str:
         """The place its pair was read from; names the example in messages."""
@@ -43,7 +57,7 @@ class TrainingExample:
 
 
 def tokenize_pairs(
-    pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int
+    pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int, with_rejected: bool = False
 ) -> list[TrainingExample]:
     """Tokenize the fixed side of every pair, mark the changed tokens, and cut a window around them if it is too long.
 
@@ -51,6 +65,7 @@ def tokenize_pairs(
         pairs: The pairs of one split.
         tokenizer: A fast tokenizer. A beginning-of-text token that it adds by itself is kept before the window.
         max_tokens: The longest window, the beginning-of-text token included.
+        with_rejected: Whether the vulnerable side is tokenized too.
 
     Raises:
         ModelError: If the tokenizer cannot tell which characters a token covers.
@@ -60,20 +75,36 @@ def tokenize_pairs(
     prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     examples = []
     for key, pair in enumerate(pairs):
-        encoding = tokenizer(pair.after, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        token_ids: list[int] = encoding["input_ids"]
-        changed = mark_changed_tokens(encoding["offset_mapping"], pair.spans)
-        start, end = window_around(changed, max_tokens=max_tokens - len(prefix))
+        token_ids, changed, total = _windowed(pair.after, pair.spans, tokenizer, prefix, max_tokens)
+        rejected = None
+        if with_rejected and (removed_spans := pair.removed_spans):
+            rejected_ids, removed, _ = _windowed(pair.before, removed_spans, tokenizer, prefix, max_tokens)
+            rejected = RejectedFunction(token_ids=rejected_ids, removed=removed)
         examples.append(
             TrainingExample(
-                pair=pair,
-                token_ids=torch.tensor(prefix + token_ids[start:end], dtype=torch.int64),
-                changed=torch.tensor([False] * len(prefix) + changed[start:end], dtype=torch.bool),
-                function_tokens=len(token_ids) + len(prefix),
-                key=key,
+                pair=pair, token_ids=token_ids, changed=changed, function_tokens=total, key=key, rejected=rejected
             )
         )
     return examples
+
+
+def _windowed(
+    function: str,
+    spans: Sequence[ChangedSpan],
+    tokenizer: PreTrainedTokenizerBase,
+    prefix: list[int],
+    max_tokens: int,
+) -> tuple[Tensor, Tensor, int]:
+    """A function's tokens, which of them overlap the spans, and how many there were before a window was cut."""
+    encoding = tokenizer(function, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    token_ids: list[int] = encoding["input_ids"]
+    marked = mark_changed_tokens(encoding["offset_mapping"], spans)
+    start, end = window_around(marked, max_tokens=max_tokens - len(prefix))
+    return (
+        torch.tensor(prefix + token_ids[start:end], dtype=torch.int64),
+        torch.tensor([False] * len(prefix) + marked[start:end], dtype=torch.bool),
+        len(token_ids) + len(prefix),
+    )
 
 
 def mark_changed_tokens(offsets: Sequence[tuple[int, int]], spans: Sequence[ChangedSpan]) -> list[bool]:

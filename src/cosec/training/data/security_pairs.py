@@ -7,7 +7,7 @@ One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, `
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,15 @@ class SecurityPair:
     def pair(self) -> "SecurityPair":
         """The pair itself, so that pairs can be counted and balanced like the examples made from them."""
         return self
+
+    def reversed(self) -> "SecurityPair":
+        """The pair with the vulnerable function as the one to learn."""
+        return replace(self, before=self.after, after=self.before, spans=changed_spans(self.after, self.before))
+
+    @property
+    def removed_spans(self) -> tuple[ChangedSpan, ...]:
+        """The spans of ``before`` that the fix took away; nothing when it only adds."""
+        return tuple(span for span in changed_spans(self.after, self.before) if span[0] < span[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,17 @@ class Objective(Protocol[Judged]):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Together(Generic[AnExample]):
+    """How several examples are run at once, where that is faster."""
+
+    losses: Callable[..., Sequence[ExampleLoss]]
+    """Called with examples, and by name with ``training`` and ``cache_keys``; the loss of each."""
+
+    count: int
+    """How many, at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopOutcome:
     """How a run ended."""
@@ -81,6 +92,7 @@ class TrainingLoop(Generic[AnExample]):
         store: Where checkpoints and curves go (written by the main process).
         accelerator: Knows the processes.
         progress: Receives the events of the run, on the main process.
+        together: Runs examples of a batch at once; None: one after the other.
         on_validated: Called on every process after each validation, with whether its loss is the lowest so far;
             without validation examples every epoch counts as the lowest.
     """
@@ -97,6 +109,7 @@ class TrainingLoop(Generic[AnExample]):
         accelerator: Accelerator,
         progress: Progress,
         on_validated: Callable[[RunState, bool], None],
+        together: Together[AnExample] | None = None,
     ) -> None:
         if accelerator.num_processes > settings.batch_size:
             raise SettingsError(
@@ -106,6 +119,7 @@ class TrainingLoop(Generic[AnExample]):
         self._objective, self._parameters, self._settings = objective, parameters, settings
         self._training, self._validation = training, validation
         self._store, self._accelerator, self._progress, self._on_validated = store, accelerator, progress, on_validated
+        self._together = together
         self._steps = total_steps(len(training), settings)
         self._optimizer = torch.optim.AdamW(
             parameters.values(), eps=settings.adam_epsilon, weight_decay=settings.weight_decay, fused=True
@@ -177,13 +191,13 @@ class TrainingLoop(Generic[AnExample]):
         names = ("loss", *self._objective.parts(training=True))
         sums = LossSums(dict.fromkeys(names, 0.0))
 
-        def backward(offset: int, counts: bool) -> None:
-            position = state.batch * settings.batch_size + offset
+        def backward(offsets: Sequence[int], counts: bool) -> None:
+            position = state.batch * settings.batch_size + offsets[0]
             torch.manual_seed(dropout_seed(settings.seed, state.epoch, position))
-            example = self._training[batch[offset]]
-            loss = self._objective.loss(example, training=True, cache_key=f"training-{example.key}")
-            (loss.total * counts / len(batch)).backward()  # type: ignore[no-untyped-call]
-            if counts:
+            losses = self._losses([self._training[batch[offset]] for offset in offsets], training=True)
+            total = torch.stack([loss.total for loss in losses]).sum()
+            (total * counts / len(batch)).backward()  # type: ignore[no-untyped-call]
+            for loss in losses if counts else ():
                 sums.add(_values(loss))
 
         shared = self._run_share(len(batch), backward, lambda: [sums.sums[name] for name in names])
@@ -203,7 +217,7 @@ class TrainingLoop(Generic[AnExample]):
         self._report_step(state, LossSums(batch_sums, len(batch)).means(), rate, gradient_norm)
 
     def _run_share(
-        self, count: int, run_one: Callable[[int, bool], None], sums: Callable[[], list[float]]
+        self, count: int, run: Callable[[Sequence[int], bool], None], sums: Callable[[], list[float]]
     ) -> list[float]:
         """Run this process's share of ``count`` examples and add the sums up over the processes.
 
@@ -212,19 +226,19 @@ class TrainingLoop(Generic[AnExample]):
 
         Args:
             count: How many examples all processes run together.
-            run_one: Runs the example at an index; told whether it counts.
+            run: Runs the examples at some indices; told whether they count.
             sums: What to add up, read after the share.
 
         Raises:
             StopRequested: On every process, if any of them was asked to stop.
         """
         try:
-            for index, counts in self._share_of(count):
+            for indices, counts in self._share_of(count):
                 if self._sharded:
-                    run_one(index, counts)
+                    run(indices, counts)
                 else:
                     with self._stop.interruptible():
-                        run_one(index, counts)
+                        run(indices, counts)
         except StopRequested:
             self._optimizer.zero_grad()
         *shared, stops = self._share([*sums(), float(self._stop.requested)])
@@ -233,17 +247,27 @@ class TrainingLoop(Generic[AnExample]):
             raise StopRequested
         return shared
 
-    def _share_of(self, count: int) -> Iterator[tuple[int, bool]]:
-        """Which of ``count`` examples this process runs, and whether they count.
+    def _share_of(self, count: int) -> Iterator[tuple[Sequence[int], bool]]:
+        """Which of ``count`` examples this process runs, in groups that run at once, and whether they count.
 
         Divided weights are gathered by all processes at once, so where these run short of examples, those that have
         none run one that does not count.
         """
         processes = self._accelerator.num_processes
         own = range(self._accelerator.process_index, count, processes)
-        yield from ((index, True) for index in own)
+        size = self._together.count if self._together else 1
+        yield from ((own[start : start + size], True) for start in range(0, len(own), size))
         if self._sharded and len(own) < -(-count // processes):
-            yield 0, False
+            yield [0], False
+
+    def _losses(self, examples: Sequence[AnExample], *, training: bool) -> Sequence[ExampleLoss]:
+        keys = [f"{'training' if training else 'validation'}-{example.key}" for example in examples]
+        if self._together is not None:
+            return self._together.losses(examples, training=training, cache_keys=keys)
+        return [
+            self._objective.loss(example, training=training, cache_key=key)
+            for example, key in zip(examples, keys, strict=True)
+        ]
 
     def _share_gradients(self) -> float:
         """Add the gradients up over the processes, clip them, and return their norm before clipping."""
@@ -303,10 +327,9 @@ class TrainingLoop(Generic[AnExample]):
         names = ("loss", *self._objective.parts(training=False))
         sums = LossSums(dict.fromkeys(names, 0.0))
 
-        def measure(index: int, counts: bool) -> None:
-            example = self._validation[index]
-            loss = self._objective.loss(example, training=False, cache_key=f"validation-{example.key}")
-            if counts:
+        def measure(indices: Sequence[int], counts: bool) -> None:
+            losses = self._losses([self._validation[index] for index in indices], training=False)
+            for loss in losses if counts else ():
                 sums.add(_values(loss))
 
         shared = self._run_share(len(self._validation), measure, lambda: [sums.sums[name] for name in names])

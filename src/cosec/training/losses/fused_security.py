@@ -14,11 +14,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from cosec.training.loop.fast_linear import product
-from cosec.training.losses.security import position_weights
+from cosec.training.losses.security import ALMOST_CERTAIN, position_weights
 from cosec.training.settings import KlDirection, Reduction
 
 CHUNK = 128
 """Positions worked on at once: small enough for the processor's cache, large enough for full matrix speed."""
+
+GPU_CHUNK = 2048
+"""The same on a GPU, where each chunk costs the time of starting its kernels."""
 
 
 class _FusedLosses(torch.autograd.Function):
@@ -39,14 +42,14 @@ class _FusedLosses(torch.autograd.Function):
         gradient = torch.zeros_like(student_hidden)
         security = torch.zeros((), dtype=torch.float32, device=student_hidden.device)
         functional = torch.zeros_like(security)
-        for rows in torch.split(changed.nonzero().squeeze(-1), CHUNK):
+        for rows in torch.split(changed.nonzero().squeeze(-1), _chunk(changed)):
             values, slope = _security_chunk(
                 product(student_hidden[rows], head_weight, head_bias).float(), targets[rows]
             )
             security += (values * weights[rows]).sum()
             slope = slope.mul_(weights[rows, None]).to(head_weight.dtype)
             gradient[rows] = product(slope, head_weight.t())
-        for rows in torch.split((~changed).nonzero().squeeze(-1), CHUNK):
+        for rows in torch.split((~changed).nonzero().squeeze(-1), _chunk(changed)):
             values, slope = _functional_chunk(
                 product(student_hidden[rows], head_weight, head_bias).float(),
                 product(reference_hidden[rows], head_weight, head_bias).float(),
@@ -63,6 +66,54 @@ class _FusedLosses(torch.autograd.Function):
         gradient, changed = ctx.saved_tensors
         scale = torch.where(changed, upstream[0], upstream[1]).unsqueeze(-1).to(gradient.dtype)
         return gradient * scale, None, None, None, None, None, None, None
+
+
+class _FusedUnlikelihood(torch.autograd.Function):
+    """Value of the unlikelihood loss, and its gradient with respect to the hidden states, in one pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        head_weight: Tensor,
+        head_bias: Tensor | None,
+        targets: Tensor,
+        removed: Tensor,
+        weights: Tensor,
+    ) -> Tensor:
+        gradient = torch.zeros_like(hidden)
+        loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        for rows in torch.split(removed.nonzero().squeeze(-1), _chunk(removed)):
+            values, slope = _unlikelihood_chunk(product(hidden[rows], head_weight, head_bias).float(), targets[rows])
+            loss += (values * weights[rows]).sum()
+            slope = slope.mul_(weights[rows, None]).to(head_weight.dtype)
+            gradient[rows] = product(slope, head_weight.t())
+        ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * upstream[0].to(gradient.dtype), None, None, None, None, None
+
+
+def _chunk(positions: Tensor) -> int:
+    return CHUNK if positions.device.type == "cpu" else GPU_CHUNK
+
+
+def _unlikelihood_chunk(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """-log(1 - p) of each row, p = S(target), and its slope by the logits. Overwrites ``logits``.
+
+    The slope is p at the target and -S·p / (1 - p) elsewhere, which is S·(-p / (1 - p)) plus p / (1 - p) at the target.
+    """
+    probs = logits.softmax(-1)
+    chosen = probs.gather(-1, targets.unsqueeze(-1))
+    inside = (chosen <= ALMOST_CERTAIN).float()
+    odds = inside * chosen / (1 - chosen.clamp(max=ALMOST_CERTAIN))
+    values = -torch.log1p(-chosen.clamp(max=ALMOST_CERTAIN)).squeeze(-1)
+    slope = probs.mul_(-odds)
+    slope.scatter_add_(-1, targets.unsqueeze(-1), odds)
+    return values, slope
 
 
 def _security_chunk(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,3 +173,32 @@ def fused_losses(
         student_hidden, reference_hidden, head_weight, head_bias, targets, changed, weights, direction
     )
     return losses
+
+
+def fused_unlikelihood(
+    hidden: Float[Tensor, "positions hidden"],
+    *,
+    head_weight: Float[Tensor, "vocab hidden"],
+    head_bias: Float[Tensor, "vocab"] | None,
+    targets: Int[Tensor, "positions"],
+    removed: Bool[Tensor, "positions"],
+    reduction: Reduction = "mean",
+) -> Float[Tensor, ""]:
+    """Unlikelihood loss of the removed tokens of one vulnerable function, without ever holding all the logits.
+
+    Args:
+        hidden: Last hidden states of the model being trained.
+        head_weight: Of the frozen head.
+        head_bias: Of the head, or None.
+        targets: The tokens that follow.
+        removed: True where the token that follows was taken away by the fix.
+        reduction: ``mean`` or ``sum`` over the removed positions.
+
+    Returns:
+        A float32 scalar, as ``losses.unlikelihood_loss`` gives it.
+    """
+    weights = position_weights(removed, reduction=reduction)
+    loss: Tensor = _FusedUnlikelihood.apply(  # type: ignore[no-untyped-call]
+        hidden, head_weight, head_bias, targets, removed, weights
+    )
+    return loss

@@ -12,6 +12,9 @@ from torch import Tensor
 
 from cosec.training.settings import KlDirection, Reduction
 
+ALMOST_CERTAIN = 1 - 2.0**-20
+"""Probabilities above this count as this one, so that the unlikelihood of a certain token is finite."""
+
 
 def security_loss(
     student_logits: Float[Tensor, "positions vocab"],
@@ -59,6 +62,29 @@ def functional_loss(
     reference = reference_logits[~changed].float().log_softmax(-1)
     weighing, other = (student, reference) if direction == "reverse" else (reference, student)
     return _reduce((weighing.exp() * (weighing - other)).sum(-1), reduction)
+
+
+def unlikelihood_loss(
+    student_logits: Float[Tensor, "positions vocab"],
+    targets: Int[Tensor, "positions"],
+    removed: Bool[Tensor, "positions"],
+    *,
+    reduction: Reduction = "mean",
+) -> Float[Tensor, ""]:
+    """Negative log probability of *not* writing the removed tokens (Welleck et al., ICLR 2020, Eq. 4), in nats.
+
+    Args:
+        student_logits: Of the model being trained, on the vulnerable function.
+        targets: The tokens that follow.
+        removed: True where the token that follows was taken away by the fix.
+        reduction: Over the removed positions.
+
+    Returns:
+        A scalar; zero where no token was removed.
+    """
+    log_probs = student_logits[removed].float().log_softmax(-1)
+    chosen = log_probs.gather(-1, targets[removed].unsqueeze(-1)).squeeze(-1)
+    return _reduce(-torch.log1p(-chosen.exp().clamp(max=ALMOST_CERTAIN)), reduction)
 
 
 def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
