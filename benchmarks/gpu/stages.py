@@ -143,7 +143,7 @@ def losses(folder: Path) -> dict[str, float]:
 def ranked(options: argparse.Namespace) -> list[str]:
     """The adapters, the one with the lowest validation loss (security + functional) first, the contrast second."""
     found = {}
-    for folder in (options.work / "adapters").iterdir():
+    for folder in (options.work / "adapters").glob("*/"):
         loss = losses(folder)
         if loss and not folder.name.startswith("anti"):
             found[folder.name] = loss["security"] + loss["functional"]
@@ -159,6 +159,10 @@ def generate(options: argparse.Namespace, clock: Clock) -> None:
     if not chosen.is_file():
         chosen.write_text("\n".join(ranked(options)))
     order = chosen.read_text().split()
+    if not order:
+        chosen.unlink()
+        clock.say("no adapter has lowered its validation loss; nothing to generate with")
+        return
     clock.say(f"adapters, the best first: {', '.join(order)}")
     processes = {order[0]: max(1, options.slots - len(order) + 1), **dict.fromkeys(order[1:], 1)}
     running = {}

@@ -1,4 +1,4 @@
-"""The loss of one training example of hardening.
+"""The loss of training examples of hardening.
 
 The reference model is the same weights with the adapter switched off. It never changes, so its hidden states are
 kept on disk after their first use.
@@ -72,8 +72,8 @@ class HardeningObjective:
         self._fused = self._head_is_plain()
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
-        """Names of both losses; the same in training and validation."""
-        return ("security", "functional")
+        """Names of the losses; the same in training and validation."""
+        return ("security", "functional", *(("unlikelihood",) if self._settings.unlikelihood else ()))
 
     @property
     def fused(self) -> bool:
@@ -96,15 +96,15 @@ class HardeningObjective:
         """Compute the losses of some examples, which go through the model together.
 
         Args:
-            examples: At least two tokens each.
+            examples: Examples of at least two tokens each.
             training: False for validation.
-            cache_keys: A name for each of them.
+            cache_keys: Name of each example in the cache.
         """
         device = self._model.device
         self._model.eval()
         references = self._reference_states([example.token_ids for example in examples], cache_keys)
         rejected = [example.rejected if self._settings.unlikelihood else None for example in examples]
-        for module in self._dropouts:  # the frozen layers run as they do when they generate
+        for module in self._dropouts:  # the frozen layers always run in evaluation mode
             module.train(training)
         rows = [example.token_ids for example in examples] + [one.token_ids for one in rejected if one is not None]
         students = iter(self._states(rows))
@@ -144,8 +144,26 @@ class HardeningObjective:
             functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction),
         )
 
-    def _states(self, token_ids: Tensor) -> Tensor:
-        """Float[positions, width]: hidden states if the loss is fused, else logits; one row per predicted token."""
+    def _unlikelihood(self, student: Tensor, rejected: RejectedFunction) -> Tensor:
+        targets, removed = rejected.token_ids[1:].to(student.device), rejected.removed[1:].to(student.device)
+        reduction = self._settings.reduction
+        if not self._fused:
+            return unlikelihood_loss(student, targets, removed, reduction=reduction)
+        return fused_unlikelihood(
+            student,
+            head_weight=self._head.weight,
+            head_bias=self._head.bias,
+            targets=targets,
+            removed=removed,
+            reduction=reduction,
+        )
+
+    def _states(self, rows: Sequence[Tensor]) -> list[Tensor]:
+        """Float[positions, width] of each row: hidden states if the loss is fused, else logits; one per predicted token.
+
+        Rows are padded on the right, which no causal model sees at the positions before.
+        """
+        padded = pad_sequence(list(rows), batch_first=True).to(self._model.device)
         if self._fused:
             states = self._body(input_ids=padded, use_cache=False).last_hidden_state
         else:
@@ -153,22 +171,18 @@ class HardeningObjective:
         return [state[: len(row) - 1] for state, row in zip(states, rows, strict=True)]
 
     @torch.no_grad()
-    def _reference_states(self, token_ids: Tensor, cache_key: str) -> Tensor:
+    def _reference_states(self, rows: Sequence[Tensor], cache_keys: Sequence[str]) -> list[Tensor]:
         """The states of the model without its adapter, read from the cache if possible."""
         cache = self._cache if self._fused else None
-        if cache is not None and (stored := cache.get(cache_key)) is not None:
-            return stored
-        with self._model.disable_adapter():
-            states = self._states(token_ids)
-        if cache is not None:
-            cache.put(cache_key, states)
-        return states
-
-    def _set_adapter_dropout(self, active: bool) -> None:
-        """Switch the adapter's dropout; the frozen layers always run in evaluation mode."""
-        for name, module in self._model.named_modules():
-            if "lora_dropout" in name:
-                module.train(active)
+        stored = [None if cache is None else cache.get(key) for key in cache_keys]
+        if any(states is None for states in stored):
+            with self._model.disable_adapter():
+                computed = self._states(rows)
+            for key, states, known in zip(cache_keys, computed, stored, strict=True):
+                if cache is not None and known is None:
+                    cache.put(key, states)
+            return computed
+        return [states for states in stored if states is not None]
 
     @torch.no_grad()
     def _head_is_plain(self) -> bool:
