@@ -159,7 +159,7 @@ class HardeningObjective:
         )
 
     def _states(self, rows: Sequence[Tensor]) -> list[Tensor]:
-        """Float[positions, width] of each row: hidden states if the loss is fused, else logits; one per predicted token.
+        """Float[positions, width] of each row: hidden states if the loss is fused, else logits; one a predicted token.
 
         Rows are padded on the right, which no causal model sees at the positions before.
         """
