@@ -109,11 +109,12 @@ def harden(
     examples = prepare_examples(base.tokenizer, data, settings)
     store = CheckpointStore(out, _identity(base, examples.sha256, settings))
     prepare_folder(out, store, accelerator, resume=resume)
-    if accelerator.is_main_process and not resume:
-        shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+    if not resume:
+        _remove_cache(out, accelerator)
     accelerator.wait_for_everyone()
     model = attach_adapter(base, settings, accelerator.device)
     speed_up(model)
+    objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_adapter(model, base.name, folder) if folder else None,
@@ -122,13 +123,12 @@ def harden(
         data=examples.record,
         settings=settings,
         store=store,
-        panels=("loss", "security", "functional", *(("unlikelihood",) if settings.unlikelihood else ())),
+        panels=("loss", *objective.parts(training=True)),
         accelerator=accelerator,
     )
-    objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     outcome = TrainingLoop(
         objective=objective,
-        together=Together(objective.losses, settings.examples_per_pass) if settings.examples_per_pass > 1 else None,
+        together=_together(objective, settings),
         parameters={name: value for name, value in model.named_parameters() if value.requires_grad},
         training=examples.training,
         validation=examples.validation,
@@ -139,11 +139,20 @@ def harden(
         on_validated=run_folder.publish,
     ).run(resume=resume)
     run_folder.close(outcome.state, interrupted=outcome.interrupted)
-    if accelerator.is_main_process and not outcome.interrupted:
+    if not outcome.interrupted:
+        _remove_cache(out, accelerator)
+    drawn = plots_available()
+    return HardeningResult(folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=drawn)
+
+
+def _remove_cache(out: Path, accelerator: Accelerator) -> None:
+    if accelerator.is_main_process:
         shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
-    return HardeningResult(
-        folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=plots_available()
-    )
+
+
+def _together(objective: HardeningObjective, settings: HardeningSettings) -> Together[TrainingExample] | None:
+    count = settings.examples_per_pass
+    return Together(objective.losses, count) if count > 1 else None
 
 
 def prepare_examples(
