@@ -25,7 +25,7 @@ from cosec.training.data.security_pairs import load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
 from cosec.training.loop.fast_linear import speed_up
-from cosec.training.loop.loop import Together, TrainingLoop
+from cosec.training.loop.loop import LoopOutcome, Together, TrainingLoop
 from cosec.training.loop.manifest import describe_data
 from cosec.training.loop.progress import Progress, SilentProgress
 from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_folder
@@ -141,6 +141,10 @@ def harden(
     run_folder.close(outcome.state, interrupted=outcome.interrupted)
     if not outcome.interrupted:
         _remove_cache(out, accelerator)
+    return _result(out, outcome)
+
+
+def _result(out: Path, outcome: LoopOutcome) -> HardeningResult:
     drawn = plots_available()
     return HardeningResult(folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=drawn)
 
