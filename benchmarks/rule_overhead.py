@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cosec import load_pair
 from cosec.cli.demo import demo_prompts
-from cosec.cli.generate import load
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import GateRule
@@ -63,7 +63,7 @@ def overhead(pair: PreparedPair, batch: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    pair = load("smollm2-135m", "default", "auto", None)
+    pair = load_pair("smollm2-135m")
     found = {str(batch): overhead(pair, batch) for batch in (1, 25)}
     record = {"command": "python benchmarks/rule_overhead.py", "batch": found, "environment": environment()}
     Path(sys.argv[1]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

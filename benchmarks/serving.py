@@ -20,8 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cosec import load_pair
 from cosec.cli.demo import demo_prompts
-from cosec.cli.generate import load
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
@@ -42,7 +42,7 @@ def host(measured: bool, prefix_cache_tokens: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         log = AuditLog(Path(folder) / "audit.jsonl", max_bytes=2**26, with_text=False) if measured else None
         limits = ServerSettings(prefix_cache_tokens=prefix_cache_tokens)
-        pair = in_a_thread_that_ends(lambda: load(MODEL, "default", "auto", None))
+        pair = in_a_thread_that_ends(lambda: load_pair(MODEL))
         rule = {"name": "threshold"}  # as the bare engine's, whatever the adapter carries
         service = build_service(pair, (MODEL,), limits=limits, rule=rule, audit_log=log, metrics=measured)
         Server(service, None, "127.0.0.1", 0).serve_until_stopped(lambda url: print(url, flush=True))  # noqa: T201 - for the parent
@@ -84,7 +84,7 @@ def engine(pair: PreparedPair, prompts: Sequence[str], tokens: int) -> tuple[flo
 
 def batch() -> dict[str, Any]:
     """Aggregate tokens per second of 32 streams, and the gaps between their tokens, in turns with the bare engine."""
-    pair, rounds = load(MODEL, "default", "auto", None), []
+    pair, rounds = load_pair(MODEL), []
     mixed = [PROMPTS[row % len(PROMPTS)] for row in range(STREAMS)]
     with server() as target:
         measure_load(target, PROMPTS, streams=STREAMS, requests=STREAMS, max_tokens=4)  # each prompt is read once
@@ -106,7 +106,7 @@ def batch() -> dict[str, Any]:
 
 def single() -> dict[str, Any]:
     """One stream; nothing is remembered of earlier prompts, so that every first token needs a whole prefill."""
-    pair = load(MODEL, "default", "auto", None)
+    pair = load_pair(MODEL)
     with server(prefix_cache_tokens=0) as target:
         return {
             name: {

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cosec import load_pair
 from cosec.cli.demo import demo_prompts
-from cosec.cli.generate import load
 from cosec.decoding.pairing import PreparedPair
 from cosec.evaluation.environment import environment
 from cosec.evaluation.judging.identity import judges_version
@@ -115,7 +115,7 @@ def measured_arm(pair: PreparedPair, folder: Path, arm: str, engine: float) -> d
 
 def measured() -> dict[str, Any]:
     """The rates of both arms, and what a second run differs in."""
-    pair = load("smollm2-135m", "default", "auto", None)
+    pair = load_pair("smollm2-135m")
     speed = measure_speed(pair, demo_prompts()[0].text, batch=25, rounds=3)
     engine = {"origin": 500 / speed.target_seconds_per_20, "cosec": 500 / speed.hardened_seconds_per_20}
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from cosec.cli.generate import load
+from cosec import load_pair
 from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import divergence_of
@@ -121,7 +121,7 @@ def parting(pair: PreparedPair, task: Task, arms: dict[str, Completion], judged:
 
 def measured() -> list[Parting]:
     """Every scenario under every arm."""
-    pair = load("smollm2-135m", "default", "auto", None)
+    pair = load_pair("smollm2-135m")
     benchmark = Benchmark(name="own-decision", scenarios="own", depth="decision", samples=1, max_new_tokens=TOKENS)
     tasks = tasks_of(benchmark)
     found = {arm: completions(pair, arm, tasks) for arm in ARMS}

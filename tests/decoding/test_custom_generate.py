@@ -156,7 +156,8 @@ class _Doubled(LogitsProcessor):
         ({"logits_processor": LogitsProcessorList([_Doubled()])}, "_Doubled"),
         ({"max_time": 5.0}, "MaxTime"),
         ({"return_dict_in_generate": True}, "return_dict_in_generate"),
-        ({"top_k": 7}, "top_k"),
+        ({"top_k": 7}, "top_k=7.*pass top_k=0"),
+        ({"top_k": 50}, "top_k=50.*pass top_k=0"),
         ({"num_beams": 3}, "beam"),
         ({"penalty_alpha": 0.6, "top_k": 4}, "top_k"),
     ],
@@ -168,8 +169,12 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         generate(separate, **arguments)
 
 
-def test_the_default_top_k_of_transformers_is_switched_off(separate: PreparedPair) -> None:
-    assert torch.equal(generate(separate, top_k=50), generate(separate, top_k=0))
+def test_a_call_that_would_sample_with_the_default_top_k_is_told_to_switch_it_off(separate: PreparedPair) -> None:
+    model, prompts = separate.pair.target.model, left_padded(PROMPTS)
+    method = CoDecoding(separate, seed=3)
+    with pytest.raises(SettingsError, match="pass top_k=0"):
+        model.generate(**prompts, custom_generate=method, max_new_tokens=4, do_sample=True)
+    assert torch.equal(generate(separate, top_k=None), generate(separate, top_k=0))
 
 
 def test_another_target_model_is_refused(separate: PreparedPair, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from cosec.cli.generate import load
+from cosec import load_pair
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
@@ -20,7 +20,7 @@ PROMPTS = ["def add(a, b):\n    ", "int main(void) {\n    ", "import os\n\ndef s
 
 @pytest.fixture(scope="module")
 def pair() -> PreparedPair:
-    return load("smollm2-135m", "default")
+    return load_pair("smollm2-135m", "default")
 
 
 @pytest.fixture(scope="module")

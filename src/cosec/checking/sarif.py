@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cosec import __version__
 from cosec.checking.finding import Finding, Unscored
 from cosec.checking.patterns import PATTERNS, Pattern
+from cosec.version import __version__
 
 FINGERPRINT = "cosecLine/v1"
 """Name of our fingerprint in ``partialFingerprints``."""

@@ -51,8 +51,9 @@ def speed(
         raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
     if security == "none":
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
+    from cosec import load_pair
     from cosec.cli.demo import demo_prompts
-    from cosec.cli.generate import load, read_prompts
+    from cosec.cli.generate import read_prompts
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
@@ -61,7 +62,7 @@ def speed(
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
     prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
     prompt = max(prompts, key=len)
-    pair = load(target, security, dtype, device_map)
+    pair = load_pair(target, security, dtype=dtype, device_map=device_map)
     lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
     results = [
         measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)

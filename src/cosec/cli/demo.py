@@ -83,7 +83,7 @@ def demo(
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
-    from cosec.cli.generate import load
+    from cosec import load_pair
     from cosec.cli.side_by_side import terminal
     from cosec.decoding.completer import Completer
     from cosec.decoding.pairing import carried_rule
@@ -97,7 +97,7 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    pair = load(target, security)
+    pair = load_pair(target, security)
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"

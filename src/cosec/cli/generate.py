@@ -69,8 +69,10 @@ def generate(
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
     settings = _settings(rule, recipe, sampling, target, security)
     prompts = read_prompts(source, prompt_file, prompt)
+    from cosec import load_pair
+
     with _trace_file(trace) as trace_file:
-        pair = load(target, security, dtype, device_map)
+        pair = load_pair(target, security, dtype=dtype, device_map=device_map)
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
         _print(format, completed, prompts, pair, len(arms))
@@ -136,14 +138,6 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
     if empty is not None:
         raise PromptError(f"Prompt {empty} is empty; give the code to continue.")
     return prompts
-
-
-def load(target: str, security: str, dtype: str = "auto", device_map: str | None = None) -> PreparedPair:
-    """Load and check a pair; the slow imports happen here."""
-    from cosec.decoding.pairing import PreparedPair
-    from cosec.models.loading.load import load_pair
-
-    return PreparedPair(load_pair(target, security, dtype=dtype, device_map=device_map))
 
 
 def _trace_file(path: Path | None) -> IO[str] | nullcontext[None]:

@@ -13,9 +13,9 @@ from typing import TextIO
 from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
 
-from cosec import __version__
 from cosec.cli.threads import sleep_at_barriers
 from cosec.errors import CosecError, CosecWarning
+from cosec.version import __version__
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130

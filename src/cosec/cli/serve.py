@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
-from cosec.cli.generate import load
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
@@ -80,6 +79,7 @@ def serve(
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
     _require_packages()
+    from cosec import load_pair
     from cosec.serving.access.keys import read_keys
     from cosec.serving.access.network import check_bind, check_proxies
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
@@ -92,7 +92,7 @@ def serve(
     log = _audit_log(access)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
-        in_a_thread_that_ends(lambda: load(target, security, dtype, device_map)),
+        in_a_thread_that_ends(lambda: load_pair(target, security, dtype=dtype, device_map=device_map)),
         tuple(model_name) or (target,),
         limits=limits,
         rule=(rule or RuleChoice()).settings(),

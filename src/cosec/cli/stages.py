@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import cosec
 from cosec.errors import SettingsError
+from cosec.version import __version__
 
 StageState = Literal["new", "begun", "done"]
 
@@ -181,7 +181,7 @@ def resumed(stage: Stage) -> tuple[str, ...]:
 
 def digest_inputs(stage: Stage) -> Inputs:
     """Hash cosec's version and the command, with the contents of what it reads in the place of the names."""
-    digest = hashlib.sha256(cosec.__version__.encode())
+    digest = hashlib.sha256(__version__.encode())
     models = dict.fromkeys(_models_of_recipe(stage))
     before = ""
     for word in stage.command:

@@ -33,7 +33,7 @@ class StudyModels:
             ModelError: If a model cannot be found, read or trusted.
             SettingsError: If an arm's rule does not suit its security model; names the arm.
         """
-        from cosec.cli.generate import load
+        from cosec import load_pair
         from cosec.decoding.prompt_cache import DEFAULT_MEMORY, PromptCache
 
         arms = settings.decoding_arms()
@@ -45,7 +45,7 @@ class StudyModels:
         self._pairs: dict[str | None, tuple[PreparedPair, PromptCache]] = {}
         wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
         for name, security in wanted:
-            pair = load(target, security, dtype, device_map)
+            pair = load_pair(target, security, dtype=dtype, device_map=device_map)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes = _hashes(own_pair.pair)

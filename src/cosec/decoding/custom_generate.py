@@ -1,8 +1,9 @@
 """Co-decoding for transformers users: ``model.generate(..., custom_generate=CoDecoding(pair))``.
 
-The usual arguments keep their meaning (``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
-``num_return_sequences``, ``eos_token_id``). What co-decoding cannot honour is refused, never ignored. A streamer is
-given to :class:`CoDecoding`: transformers does not hand its own ``streamer`` argument to a custom method.
+The usual arguments keep their meaning: ``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
+``num_return_sequences`` and ``eos_token_id``. Arguments that co-decoding cannot honour are refused, never ignored.
+That includes top-k: transformers turns on ``top_k=50`` for sampling unless the call says ``top_k=0``. A streamer is
+an argument of :class:`CoDecoding`, because transformers does not pass its own ``streamer`` to a custom method.
 """
 
 from __future__ import annotations
@@ -25,12 +26,11 @@ from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
 _HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
-_DEFAULT_TOP_K = 50
 _HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
 
 
 class CoDecoding:
-    """A decoding method for ``generate``: the pair's security model proposes, the model being called verifies."""
+    """A decoding method for transformers' ``generate``: the security model proposes, the called model verifies."""
 
     def __init__(
         self,
@@ -41,12 +41,15 @@ class CoDecoding:
         seed: int | None = None,
         streamer: BaseStreamer | None = None,
     ) -> None:
-        """Without a seed, texts follow torch's global generator, as ``generate`` users expect.
+        """Choose how ``generate`` decodes.
 
-        ``rule`` holds a rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
-        ``{"threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
-
-        A streamer hears the prompt and then the tokens of a single row.
+        Args:
+            pair: Target and security model, from ``cosec.load_pair``.
+            rule: A rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
+                ``{"threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
+            draft_length: Tokens proposed before one verification, or ``"auto"``.
+            seed: The same seed gives the same text; without one, texts follow torch's global generator.
+            streamer: Receives the prompt and then the tokens of a single row.
         """
         self._pair = pair
         self._rule = dict(pair.own_rule if rule is None else rule)
@@ -63,7 +66,18 @@ class CoDecoding:
         generation_config: GenerationConfig,
         **model_kwargs: object,
     ) -> Int[Tensor, "rows prompt_and_completion"]:
-        """Complete every row of ``input_ids``; right-padded with the pad token, as ``generate`` does.
+        """Complete every row of ``input_ids``, called by ``generate``.
+
+        Args:
+            model: The target; must be the model of the pair.
+            input_ids: Prompts, padded on the left.
+            logits_processor: Temperature and top-p only.
+            stopping_criteria: Maximum length and end tokens only.
+            generation_config: The arguments of the call.
+            model_kwargs: ``attention_mask`` marks the padding.
+
+        Returns:
+            Prompts and completions, padded on the right with the pad token.
 
         Raises:
             SettingsError: If a requested processor, criterion or output cannot be honoured.
@@ -108,12 +122,6 @@ def _refuse_unsupported(
     processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
 ) -> None:
     unknown = [type(one).__name__ for one in processors if not isinstance(one, (*_HONOURED_WARPERS, TopKLogitsWarper))]
-    # transformers switches top-k 50 on unless told otherwise; that one is dropped because the method has no top-k.
-    unknown += [
-        f"top_k={one.top_k} (pass top_k=0)"
-        for one in processors
-        if isinstance(one, TopKLogitsWarper) and one.top_k != _DEFAULT_TOP_K
-    ]
     unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
     mode = config.get_generation_mode()
     if mode not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
@@ -122,6 +130,12 @@ def _refuse_unsupported(
         unknown.append("return_dict_in_generate")
     if unknown:
         raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
+    for one in processors:
+        if isinstance(one, TopKLogitsWarper):  # whether the call or a default asked for it cannot be told here
+            raise SettingsError(
+                f"Co-decoding has no top-k, and this call samples with top_k={one.top_k}: pass top_k=0 to generate "
+                "(transformers uses 50 unless told otherwise)."
+            )
 
 
 def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:

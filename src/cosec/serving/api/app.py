@@ -15,7 +15,6 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from cosec import __version__
 from cosec.decoding.rules.schema import rule_schemas
 from cosec.serving.access.keys import KeyRing
 from cosec.serving.access.middleware import AccessMiddleware
@@ -25,6 +24,7 @@ from cosec.serving.api.exchange import ClientGone, read_body
 from cosec.serving.api.refusals import Refusal
 from cosec.serving.api.service import Origin, Service, error_response
 from cosec.serving.api.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
+from cosec.version import __version__
 
 _STARTED = int(time.time())
 _ERRORS: dict[int | str, dict[str, Any]] = {

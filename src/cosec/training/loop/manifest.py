@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cosec
+import cosec.version
 from cosec.training.data.examples import TrainingExample
 from cosec.training.data.security_pairs import PairSet
 from cosec.training.loop.checkpoint import RunState

@@ -1,0 +1,72 @@
+"""The Python front door: load a target with its security model, and complete prompts with the hardened model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import DecodingSettings
+from cosec.errors import SettingsError
+from cosec.models.loading import load
+
+
+def load_pair(
+    target: str, security: str = "default", *, dtype: str = "auto", device_map: str | None = None
+) -> PreparedPair:
+    """Load a target model with its security model, ready to decode.
+
+    Args:
+        target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
+        security: Its security model or LoRA adapter: the same kinds of name, ``"default"`` for the adapter that ships
+            with an embedded target, or ``"none"`` for the target alone.
+        dtype: ``"auto"`` (float32 on a processor, else the checkpoint's), ``"float32"``, ``"bfloat16"`` or
+            ``"float16"``.
+        device_map: Passed to transformers, for example ``"auto"`` or ``"cuda"``.
+
+    Raises:
+        ModelError: If a model cannot be found, read or trusted.
+        AdapterError: If an adapter is corrupt or was made for another base model.
+        VocabularyMismatch: If the two models' tokens do not mean the same text.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule.
+    """
+    return PreparedPair(load.load_pair(target, security, dtype=dtype, device_map=device_map))
+
+
+def harden(
+    pair: PreparedPair,
+    prompts: str | Sequence[str],
+    *,
+    n: int = 1,
+    settings: DecodingSettings | None = None,
+    rows: int = DEFAULT_ROWS,
+) -> Iterator[Completion]:
+    """Complete prompts with the hardened model, under the same rule as ``cosec generate``.
+
+    Args:
+        pair: Target and security model, from ``load_pair``.
+        prompts: One prompt or several; each is code to continue.
+        n: Completions of each prompt.
+        settings: Rule and sampling. Without a rule in them, the rule that the adapter carries applies, or the paper's
+            rule if it carries none.
+        rows: Sequences decoded at once; changes the speed and never the text.
+
+    Returns:
+        The completions in the order in which they finish; ``prompt_index`` and ``sample_index`` say which is which.
+
+    Raises:
+        SettingsError: If ``n`` or ``rows`` is below 1, or if the pair lacks what the rule needs.
+        PromptError: If a prompt is empty or longer than the models' context; raised when its turn comes.
+    """
+    if n < 1 or rows < 1:
+        raise SettingsError("n and rows must be at least 1.")
+    completer = Completer(pair, with_own_rule(settings or DecodingSettings(), pair), rows=rows)
+    pieces = completer.stream([prompts] if isinstance(prompts, str) else prompts, n=n)
+    return (piece.completion for piece in pieces if piece.completion is not None)
+
+
+def with_own_rule(settings: DecodingSettings, pair: PreparedPair) -> DecodingSettings:
+    """The settings, with the pair's own rule if they were made without a rule."""
+    if "rule" in settings.model_fields_set:
+        return settings
+    return DecodingSettings.model_validate({"rule": pair.own_rule, "sampling": settings.sampling})
