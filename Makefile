@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_WORKERS ?= auto
 SEMGREP := $(VENV)/semgrep
 
-.PHONY: setup demo test check clean help
+.PHONY: setup demo test check docs clean help
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
@@ -42,6 +42,9 @@ check: $(STAMP) ## Lint, formatting, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(STAMP) ## Write docs/api.md from the docstrings
+	$(BIN)/python docs/build_api.py
 
 clean: ## Remove .venv, caches and build output (models and runs stay)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import cosec
+
+DOCUMENTS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.mark.parametrize("name", cosec.__all__)
@@ -31,3 +35,14 @@ def test_importing_the_package_and_its_settings_does_not_import_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_api_document_is_what_the_docstrings_say() -> None:
+    built = runpy.run_path(str(DOCUMENTS / "build_api.py"))["build"]()
+    assert (DOCUMENTS / "api.md").read_text(encoding="utf-8") == built, "run `make docs` and commit docs/api.md"
+
+
+def test_the_api_document_has_every_public_name() -> None:
+    text = (DOCUMENTS / "api.md").read_text(encoding="utf-8")
+    for name in set(cosec.__all__) - {"__version__"}:
+        assert f"### `{name}`\n" in text, name
