@@ -1,4 +1,4 @@
-"""What clients get back: the OpenAI API's objects, whole or in chunks, with what CoSec adds to them. Pure functions."""
+"""The response bodies: the objects of the OpenAI API, whole or in chunks, with the fields that CoSec adds."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from cosec.serving.scheduler.tickets import Progress, PromptScores
 
 Json = dict[str, Any]
 _LEAST_LOG_PROB = -9999.0
-"""OpenAI's stand-in for minus infinity, which JSON lacks."""
+"""Stands for minus infinity, which JSON lacks, as in the OpenAI API."""
 
 
 @dataclass(slots=True)
 class Choice:
-    """One completion of a request, as far as it has come."""
+    """One completion of a request, as far as it is decoded."""
 
     text: str = ""
     records: list[TokenRecord] = field(default_factory=list)
     finish_reason: str | None = None
 
     def take(self, progress: Progress) -> None:
-        """Add what a block brought."""
+        """Add the progress of one decoding step."""
         self.text += progress.text
         self.records.extend(progress.records)
         self.finish_reason = progress.finish_reason or self.finish_reason
 
 
 class Answer:
-    """Builds one request's answer for either endpoint."""
+    """Builds the answer to one request for completions or chat completions."""
 
     def __init__(
         self, asked: Asked, tokenizer: PreTrainedTokenizerFast, model: str, *, chat: bool, echoed: Sequence[str] = ()
@@ -50,8 +50,8 @@ class Answer:
             asked: The request.
             tokenizer: For the texts of single tokens.
             model: The name the client used.
-            chat: Which endpoint's shape.
-            echoed: The text of each prompt, where the client wants it back.
+            chat: Whether it is a chat completion.
+            echoed: The text of each prompt, if the client wants it back.
         """
         self._asked = asked
         self._tokenizer = tokenizer
@@ -62,25 +62,25 @@ class Answer:
         self._head = {"id": prefix + secrets.token_hex(12), "created": int(time.time()), "model": model}
         self._kind = kind
         self.choices = [Choice() for _ in range(len(asked.prompts) * asked.samples)]
-        """Every completion, by choice."""
+        """The completions, by the index of their choice."""
         self._offsets = [len(self._echo(index)) for index in range(len(self.choices))]
         self._scores: dict[int, tuple[ScoredToken, ...]] = {}
 
     @property
     def open(self) -> int:
-        """Completions that are not done yet."""
+        """Number of completions that are not done yet."""
         return sum(choice.finish_reason is None for choice in self.choices)
 
     @property
     def usage(self) -> Json:
-        """Token counts."""
+        """Token counts of the whole request."""
         prompt = sum(map(len, self._asked.prompts))
         completion = sum(len(choice.records) for choice in self.choices)
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     @property
     def metrics(self) -> Json | None:
-        """What the hardening did over the whole request; None where the client asked for none."""
+        """What the hardening did in the whole request; None if the client asked for nothing."""
         if self._asked.audit == "none":
             return None
         totals = summary(record for choice in self.choices for record in choice.records)
@@ -98,14 +98,14 @@ class Answer:
         return {"cosec": found}
 
     def take(self, event: Progress | PromptScores) -> None:
-        """Add what a block brought, or a prompt's scores."""
+        """Add the progress of a completion, or the scores of a prompt."""
         if isinstance(event, PromptScores):
             self._scores[event.prompt_index] = event.tokens
         else:
             self.choices[event.choice].take(event)
 
     def whole(self) -> Json:
-        """The answer in one piece."""
+        """The whole response body."""
         choices = []
         for index, choice in enumerate(self.choices):
             body: Json = {"index": index, "finish_reason": choice.finish_reason}
@@ -120,7 +120,7 @@ class Answer:
         return self._with_metrics(answer)
 
     def opening(self) -> list[Json]:
-        """Chunks before the first token: the role of a chat's message, the echo of a completion's prompt."""
+        """Chunks before the first token: the role of a chat message, or the echo of a prompt."""
         if self._chat:
             return [
                 self._chunk({"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None})
@@ -134,7 +134,7 @@ class Answer:
         return self._chunk({"index": index, "text": self._echo(index), "logprobs": logprobs, "finish_reason": None})
 
     def chunks(self, event: Progress | PromptScores) -> list[Json]:
-        """The chunks of a block or of a scored prompt; none where it brings nothing that the client can use yet."""
+        """The chunks for the progress of a completion or the scores of a prompt; empty if there is nothing to send."""
         if isinstance(event, PromptScores):
             samples = self._asked.samples
             choices = range(event.prompt_index * samples, (event.prompt_index + 1) * samples)
@@ -143,7 +143,7 @@ class Answer:
         return [] if chunk is None else [chunk]
 
     def chunk(self, progress: Progress) -> Json | None:
-        """The chunk of a block; None where it brings nothing that the client can use yet."""
+        """The chunk for the progress of a completion; None if there is nothing to send."""
         self.choices[progress.choice].take(progress)
         body: Json = {"index": progress.choice}
         if self._chat:
@@ -159,7 +159,7 @@ class Answer:
         return chunk if self.open else self._with_metrics(chunk)
 
     def usage_chunk(self) -> Json:
-        """The last chunk of a stream that was asked for usage."""
+        """The last chunk of a stream with ``include_usage``."""
         return {**self._chunk(None), "usage": self.usage}
 
     def _chunk(self, choice: Json | None) -> Json:
@@ -199,7 +199,7 @@ class Answer:
     def _completion_logprobs(
         self, index: int, records: Sequence[TokenRecord], scores: Sequence[ScoredToken] = ()
     ) -> Json:
-        """Log-probabilities of the prompt's tokens where they were scored, and of a completion's."""
+        """Log-probabilities of the tokens of a prompt, if it was scored, and of a completion."""
         echoed, tokens = ([self._text(one.token_id) for one in part] for part in (scores, records))
         offsets = list(accumulate(map(len, echoed), initial=0))[: len(echoed)]
         for token in tokens:
@@ -218,7 +218,7 @@ class Answer:
     def _chat_logprobs(self, records: Sequence[TokenRecord]) -> Json:
         def entry(token_id: int, value: float) -> Json:
             text = self._text(token_id)
-            whole = "\N{REPLACEMENT CHARACTER}" not in text  # else the token is a part of a character
+            whole = "\N{REPLACEMENT CHARACTER}" not in text  # otherwise the token is part of a character
             return {"token": text, "logprob": finite(value), "bytes": list(text.encode()) if whole else None}
 
         return {
@@ -234,19 +234,27 @@ class Answer:
 
 
 class Infill(Answer):
-    """The answer to ``/infill`` in llama.cpp's shape; for a request of no tokens its one token is not shown."""
+    """The answer to ``/infill`` in the format of llama.cpp."""
 
     def __init__(self, asked: Asked, tokenizer: PreTrainedTokenizerFast, model: str, *, silent: bool) -> None:
+        """Start an answer.
+
+        Args:
+            asked: The request.
+            tokenizer: For the texts of single tokens.
+            model: The name of the model.
+            silent: Whether the completion is left out, as for a request of no tokens, which decodes one all the same.
+        """
         super().__init__(asked, tokenizer, model, chat=False)
         self._silent = silent
 
     def whole(self) -> Json:
-        """The answer in one piece."""
+        """The whole response body."""
         choice = self.choices[0]
         return self._ended("" if self._silent else choice.text)
 
     def chunk(self, progress: Progress) -> Json | None:
-        """The chunk of a block."""
+        """The chunk for the progress of the completion; None if there is nothing to send."""
         choice = self.choices[0]
         choice.take(progress)
         text = "" if self._silent else progress.text
@@ -268,5 +276,5 @@ class Infill(Answer):
 
 
 def finite(log_prob: float) -> float:
-    """A log-probability as JSON can hold it."""
+    """A log-probability that JSON can represent."""
     return max(log_prob, _LEAST_LOG_PROB)

@@ -1,4 +1,4 @@
-"""Refusals: everything a client can be told went wrong, in the shape the OpenAI API gives its errors."""
+"""Errors that clients get, in the format of the OpenAI API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 CWES_REFUSED = (
-    "cosec.cwes cannot be chosen: one security model hardens against all the weaknesses it was trained on at once."
+    "cosec.cwes cannot be chosen: a security model hardens against all the weaknesses that it was trained on."
 )
 
 PROMPT_KINDS = "must be a text, a list of texts, a list of token ids, or a list of such lists"
@@ -18,7 +18,7 @@ PROMPT_KINDS = "must be a text, a list of texts, a list of token ids, or a list 
 
 @dataclass(slots=True)
 class Refusal(Exception):  # noqa: N818 - it is what the client is told, not a bug of ours
-    """A request that is answered with an error."""
+    """The error that a request is answered with."""
 
     status: int
     """HTTP status."""
@@ -27,37 +27,37 @@ class Refusal(Exception):  # noqa: N818 - it is what the client is told, not a b
     """One or two sentences that name the remedy."""
 
     param: str | None = None
-    """The field at fault, with dots."""
+    """Path of the invalid field, joined with dots."""
 
     code: str | None = None
-    """A word that programs can match."""
+    """A name of the error for programs."""
 
     kind: str = "invalid_request_error"
-    """What OpenAI calls the error's ``type``."""
+    """The error's ``type`` in the OpenAI API."""
 
     headers: dict[str, str] = field(default_factory=dict)
-    """Further HTTP headers, such as ``Retry-After``."""
+    """Additional HTTP headers, such as ``Retry-After``."""
 
     counted: bool = False
-    """Whether the metrics have it already."""
+    """Whether the metrics already include it."""
 
     def body(self) -> dict[str, dict[str, str | None]]:
-        """The answer's JSON."""
+        """The response body."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
 
 def invalid(message: str, param: str | None = None, code: str | None = None) -> Refusal:
-    """A request that can never succeed as it is (400)."""
+    """400: the request cannot succeed as it is."""
     return Refusal(400, message, param, code)
 
 
 def overloaded(message: str, retry_after: int) -> Refusal:
-    """The queue is full (429)."""
+    """429: the queue is full."""
     return Refusal(429, message, None, "queue_full", "rate_limit_error", {"Retry-After": str(retry_after)})
 
 
 def draining(retry_after: int) -> Refusal:
-    """The server is on its way out (503)."""
+    """503: the server is shutting down."""
     return Refusal(
         503,
         "The server is shutting down and takes no new requests; retry in a moment.",
@@ -69,10 +69,10 @@ def draining(retry_after: int) -> Refusal:
 
 
 def engine_failed() -> Refusal:
-    """The engine failed on this request (500); what happened is in the server's log, not in the answer."""
+    """500: the engine failed on this request; only the server's log has the details."""
     return Refusal(
         500,
-        "The engine failed while decoding this request; the server goes on. Its log says what happened.",
+        "The engine failed while decoding this request; the server's log has the details.",
         None,
         "engine_failure",
         "server_error",
@@ -80,10 +80,10 @@ def engine_failed() -> Refusal:
 
 
 def deadline_passed(seconds: float) -> Refusal:
-    """The request took longer than the server allows (504)."""
+    """504: the request took longer than the server allows."""
     return Refusal(
         504,
-        f"The request was given up after {seconds:g} s, this server's limit; ask for fewer tokens or retry later.",
+        f"The request exceeded this server's time limit of {seconds:g} s; ask for fewer tokens or retry later.",
         None,
         "deadline_exceeded",
         "server_error",
@@ -91,7 +91,7 @@ def deadline_passed(seconds: float) -> Refusal:
 
 
 def of_validation(error: ValidationError) -> Refusal:
-    """What to say about a body that does not fit its model: the first problem, and every unknown field by name."""
+    """400: a body does not fit its model. Names all unknown fields, else the first invalid one."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     unknown = [_place(one) for one in details if one["type"] == "extra_forbidden"]
     if "cosec.cwes" in unknown:
@@ -99,8 +99,7 @@ def of_validation(error: ValidationError) -> Refusal:
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
         return invalid(
-            f"Unknown field{plural}: {', '.join(unknown[:8])}. A field that nothing would obey is refused; leave it "
-            "out.",
+            f"Unknown field{plural}: {', '.join(unknown[:8])}. Leave fields out that this server does not know.",
             unknown[0],
             "unknown_parameter",
         )
@@ -118,7 +117,7 @@ def _said(detail: ErrorDetails) -> str:
 
 
 def _place(detail: ErrorDetails) -> str:
-    """The field's path; the names that pydantic gives to the members of a union are left out."""
+    """The path of a field, without the names that pydantic gives to the members of a union."""
     parts: Sequence[int | str] = detail["loc"]
     return ".".join(
         str(part) for part in parts if isinstance(part, int) or (re.fullmatch(r"\w+", part) and part not in _TYPES)

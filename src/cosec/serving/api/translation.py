@@ -1,4 +1,4 @@
-"""From what a client sent to what the engine is asked: token ids, settings, limits. Refuses what cannot be done."""
+"""Translate API requests into token ids, decoding settings and limits, or refuse them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from cosec.serving.settings import ServerSettings
 
 XARGS_PREFIX = "cosec_"
 DEFAULT_COMPLETION_TOKENS = 16
-"""OpenAI's."""
+"""Default ``max_tokens`` of the OpenAI API's completions."""
 
-_CHARACTERS_A_TOKEN = 8
-"""More than code has; only for deciding how much of a long text to look at."""
+_CHARACTERS_PER_TOKEN = 8
+"""More than code has; decides how much of a long text is encoded before it is refused."""
 
-_CUT_IN_TWO = 64
-"""Tokens that the beginning of a text may have more than the same part of the whole has."""
+_EXTRA_TOKENS = 64
+"""Tokens that the beginning of a text may have in addition to those of the same part of the whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request in the engine's terms."""
+    """A request in the terms of the decoding engine."""
 
     prompts: tuple[tuple[int, ...], ...]
     """Token ids of each prompt."""
@@ -41,35 +41,35 @@ class Asked:
     """Completions of each prompt."""
 
     settings: DecodingSettings
-    """Rule and sampling, the seed decided."""
+    """Rule and sampling, with the seed that is used."""
 
     hardened: bool
-    """False: the target alone."""
+    """Whether the security model takes part; False for the target alone."""
 
     max_new_tokens: int
-    """Length limit of each completion; 0: only the prompt is wanted."""
+    """Length limit of each completion, in tokens; 0 if only the prompt is wanted."""
 
     audit: Audit
-    """What the answer says about the hardening."""
+    """How much the answer says about the hardening."""
 
     notes: tuple[str, ...] = ()
-    """What the client should know, such as that a name it used is about to go."""
+    """Warnings for the client, such as that a name it used is deprecated."""
 
     scores_prompts: bool = False
-    """Whether the target's log-probabilities of the prompts' own tokens are wanted too."""
+    """Whether the answer has the target's log-probabilities of the prompts' tokens."""
 
 
 class Translator:
-    """Translates requests for one pair of models and one server's limits."""
+    """Translates requests for one pair of models under the limits of one server."""
 
     def __init__(self, pair: PreparedPair, limits: ServerSettings, rule: Mapping[str, object]) -> None:
-        """Take the server's own rule settings as the defaults of every request.
+        """Prepare to translate.
 
         Args:
             pair: The models.
             limits: What the server allows.
-            rule: The rule's name and settings as the server was started, as ``decoding_settings`` takes them; empty:
-                the rule that the adapter carries, or the paper's.
+            rule: Name and settings of the rule for requests that name none, as ``decoding_settings`` takes them. If
+                empty, the adapter's own rule, else the paper's.
 
         Raises:
             SettingsError: If those settings do not fit the rule or the models.
@@ -83,23 +83,23 @@ class Translator:
         if pair.has_security:
             self._check_base(default)
         elif self._rule:
-            raise SettingsError("There is no security model, so a rule would have no effect: name one with --security.")
+            raise SettingsError("A rule has no effect without a security model; name one with --security.")
 
     @property
     def fim(self) -> FimTokens | None:
-        """The target's tokens for filling in the middle."""
+        """The target's tokens for filling in the middle; None if it was not trained for that."""
         family = self._pair.pair.target.family
         return None if family is None else family.fim
 
     @property
     def defaults(self) -> dict[str, object]:
-        """What a request without ``cosec`` gets, in the wire's words."""
+        """The ``cosec`` fields that apply to a request without them."""
         if not self._pair.has_security:
             return {"enabled": False}
         return {"enabled": True, **as_choice(decoding_settings(self._rule, {}).rule)}
 
     def echo(self, request: CompletionRequest) -> tuple[str, ...]:
-        """The text of every prompt, as the client gave it or as its token ids read."""
+        """The text of each prompt; token ids are decoded."""
         given = request.prompt
         if isinstance(given, str):
             return (given,)
@@ -111,7 +111,7 @@ class Translator:
         """Translate ``/v1/completions``.
 
         Raises:
-            Refusal: If it asks for what the models or the server's limits do not allow.
+            Refusal: If the models or the server's limits do not allow it.
         """
         prompts = self._prompt_ids(request)
         max_tokens = DEFAULT_COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
@@ -129,9 +129,9 @@ class Translator:
         messages = [{"role": _role(message.role), "content": message.text} for message in request.messages]
         try:
             text, encode = self._encoder.chat(messages)
-        except Exception as error:  # the template is the model's program: it may refuse any conversation
+        except Exception as error:  # a template is a program and may raise anything
             raise invalid(f"The model's chat template refuses this conversation: {error}", "messages") from error
-        prompt = tuple(self._cut(text, "messages", encode))
+        prompt = tuple(self._encoded(text, "messages", encode))
         alternatives = (request.top_logprobs or 0) if request.logprobs else None
         room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
         max_tokens = request.max_completion_tokens or request.max_tokens or room
@@ -235,11 +235,11 @@ class Translator:
             raise invalid(f"prompt: at most {self._limits.max_samples} prompts a request; split it.", "prompt")
         if request.suffix:
             if request.echo:
-                raise invalid("echo has no meaning with suffix: there is no one text to give back.", "echo")
+                raise invalid("echo cannot be combined with suffix.", "echo")
             filled = []
             for text in texts:
                 if not isinstance(text, str):
-                    raise invalid("suffix needs a prompt that is text, not token ids.", "suffix")
+                    raise invalid("suffix needs a prompt of text, not of token ids.", "suffix")
                 filled.append(self._filled(text, request.suffix, "suffix"))
             return tuple(filled)
         return tuple(self._ids(text) for text in texts)
@@ -248,7 +248,7 @@ class Translator:
         if isinstance(prompt, str):
             if not prompt.strip():
                 raise invalid("prompt: it is empty; give the code to continue.", "prompt")
-            return tuple(self._cut(prompt, "prompt", self._with_control_tokens))
+            return tuple(self._encoded(prompt, "prompt", self._with_control_tokens))
         if not prompt:
             raise invalid("prompt: the list of token ids is empty.", "prompt")
         unknown = next((token for token in prompt if token not in self._vocabulary), None)
@@ -269,23 +269,23 @@ class Translator:
                 "unsupported_parameter",
             )
         ids = self._pair.tokenizer.get_vocab()
-        before, after = (self._cut(text, param, self._encoder.text) if text else [] for text in (prefix, suffix))
-        start = self._with_control_tokens("")  # families that begin every text with a token of its own
+        before, after = (self._encoded(text, param, self._encoder.text) if text else [] for text in (prefix, suffix))
+        start = self._with_control_tokens("")  # some families begin every text with a token
         return (*start, ids[marks.prefix], *before, ids[marks.suffix], *after, ids[marks.middle])
 
     def _with_control_tokens(self, text: str) -> list[int]:
-        """Encode a prompt as the tokenizer does: spelled control tokens are control tokens, and the family's start."""
+        """Encode a raw prompt: with the family's first token, and with spelled control tokens as control tokens."""
         return list(self._pair.tokenizer(text).input_ids)
 
-    def _cut(self, text: str, param: str, encode: Encode) -> list[int]:
-        """Encode a text; one that is far too long is refused by its beginning.
+    def _encoded(self, text: str, param: str, encode: Encode) -> list[int]:
+        """Encode a text; refuse one that is far too long after encoding its beginning.
 
-        All tokens of a megabyte would take gigabytes.
+        Encoding a megabyte at once takes gigabytes of memory.
         """
-        size = _CHARACTERS_A_TOKEN * self._longest_prompt
+        size = _CHARACTERS_PER_TOKEN * self._longest_prompt
         try:
             while size < len(text):
-                if len(encode(text[:size])) > self._longest_prompt + _CUT_IN_TWO:
+                if len(encode(text[:size])) > self._longest_prompt + _EXTRA_TOKENS:
                     raise self._too_long(f"more than {self._longest_prompt}", param)
                 size *= 2
             return encode(text)
@@ -321,12 +321,12 @@ class Translator:
 
 
 def _role(role: str) -> str:
-    """OpenAI's newer name for the system's messages is unknown to templates."""
+    """The role as templates know it: ``developer`` is a newer name of ``system``."""
     return "system" if role == "developer" else role
 
 
 def _with_xargs(request: GenerationRequest) -> CosecFields:
-    """The ``cosec`` fields, with what ``vllm_xargs`` adds to them."""
+    """The ``cosec`` fields, including those given as ``vllm_xargs``."""
     fields = request.cosec or CosecFields()
     if not request.vllm_xargs:
         return fields

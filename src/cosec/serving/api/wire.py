@@ -1,7 +1,7 @@
-"""What clients may send: the OpenAI API's requests plus ``cosec``, field by field.
+"""The request bodies: those of the OpenAI API with the field ``cosec``, and llama.cpp's ``/infill``.
 
-Strict on purpose: a field that nothing would obey is refused, and so is a value of the wrong type. Knows the names and
-types only; what they mean to the engine is ``translation.py``'s business.
+Unknown fields and values of the wrong type are refused, so that no field is silently ignored. Only names and types are
+checked here; ``translation.py`` checks what a request means.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Audit = Literal["none", "summary", "tokens"]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
 Item = TypeVar("Item")
 Several = Annotated[list[Item], Field(fail_fast=True)]
-"""A list whose first bad item is enough: to report each of a million takes seconds, in which nobody is answered."""
+"""A list that is refused at its first invalid item; reporting each of a million would block the server for seconds."""
 
 Prompt = str | Several[str] | Several[TokenId] | Several[Several[TokenId]]
 LARGEST_SEED = 2**63 - 1
@@ -24,75 +24,75 @@ LONGEST_STOP = 400
 
 
 class WireModel(BaseModel):
-    """Base of everything that is read from the wire."""
+    """Base of the request bodies."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class CosecFields(WireModel, RuleChoice):
-    """How this request is to be hardened; what is not given is as the server was started."""
+    """How a request is hardened; the server's own settings apply to what is left out."""
 
     enabled: bool | None = None
-    """False: the target alone, for comparison."""
+    """Whether to harden; false for the target alone."""
 
     audit: Audit = "summary"
-    """What the answer says about the hardening: nothing, totals, or totals and every token."""
+    """How much the answer says about the hardening: nothing, totals, or totals and every token."""
 
 
 class StreamOptions(WireModel):
-    """What a stream carries besides text."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
-    """A last chunk with the token counts."""
+    """Send a last chunk with the token counts."""
 
     include_obfuscation: Literal[False] | None = None
-    """Padding against traffic analysis is not offered."""
+    """Padding against traffic analysis is not supported."""
 
 
 class GenerationRequest(WireModel):
-    """What completions and chat have in common."""
+    """Fields of completions and chat completions."""
 
     model: str | None = None
-    """A name from ``/v1/models``; the only model served when left out."""
+    """A name from ``/v1/models``. Default: the served model."""
 
     temperature: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
-    """Divides the logits; 0 takes the most likely token."""
+    """Sampling temperature; 0 takes the most likely token. Default 1."""
 
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """Keep the most likely tokens that together reach this probability."""
+    """Nucleus sampling: keep the most likely tokens that together reach this probability. Default 1."""
 
     n: Annotated[int, Field(ge=1)] | None = None
     """Samples for each prompt."""
 
     stop: str | Several[str] | None = None
-    """Texts that end a completion; they are not part of it."""
+    """Texts that end a completion. They are not part of it."""
 
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None = None
-    """The same seed gives the same text; a random one when left out, reported in ``metrics.cosec.seed``."""
+    """Seed; the same seed gives the same text. Default: a random one, reported in ``metrics.cosec.seed``."""
 
     stream: bool | None = None
-    """Send tokens as they are decided."""
+    """Send tokens as they are decoded."""
 
     stream_options: StreamOptions | None = None
-    """Only with ``stream``."""
+    """Options of the stream; only with ``stream``."""
 
     cosec: CosecFields | None = None
     """How to harden."""
 
     vllm_xargs: dict[str, object] | None = None
-    """``cosec_*`` entries, for gateways that pass on nothing but vLLM's extra arguments."""
+    """The ``cosec`` fields as ``cosec_*`` entries, for gateways that only forward vLLM's extra arguments."""
 
     user: str | None = None
-    """Whose request it is, for the audit log; turns are taken by API key."""
+    """Name of the end user, for the audit log. Scheduling is fair between API keys, not users."""
 
     metadata: dict[str, str] | None = None
-    """Accepted, as gateways add it; not stored."""
+    """Accepted because gateways add it; not stored."""
 
     store: Literal[False] | None = None
-    """Nothing is stored."""
+    """False only; nothing is stored."""
 
     presence_penalty: float | None = None
-    """0 only: the decoding law has no penalties."""
+    """0 only; penalties would change the distribution that the rule defines."""
 
     frequency_penalty: float | None = None
     """0 only."""
@@ -104,7 +104,9 @@ class GenerationRequest(WireModel):
     def _refuse_what_has_no_effect(self) -> Self:
         for name in ("presence_penalty", "frequency_penalty", "logit_bias"):
             if getattr(self, name):
-                raise ValueError(f"{name} is not supported, as it would change the law that hardening is defined by")
+                raise ValueError(
+                    f"{name} is not supported, because it would change the distribution that the rule defines"
+                )
         if self.stream_options is not None and not self.stream:
             raise ValueError("stream_options has no effect without stream")
         if any(not text or len(text) > LONGEST_STOP for text in self.stop_texts):
@@ -113,12 +115,12 @@ class GenerationRequest(WireModel):
 
     @property
     def stop_texts(self) -> tuple[str, ...]:
-        """The stop texts as a tuple."""
+        """All stop texts."""
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
     @property
     def wants_usage(self) -> bool:
-        """Whether a stream is to end with the token counts."""
+        """Whether a stream ends with the token counts."""
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
 
@@ -129,16 +131,16 @@ class CompletionRequest(GenerationRequest):
     """Text, texts, token ids, or several lists of token ids."""
 
     suffix: str | None = None
-    """What follows the gap; only for models that were trained to fill in the middle."""
+    """Text after the gap; only for models that were trained to fill in the middle."""
 
     max_tokens: Annotated[int, Field(ge=0)] | None = None
-    """Length limit of each completion; 16 when left out, 0 only with ``echo``."""
+    """Length limit of each completion, in tokens. Default 16; 0 only with ``echo``."""
 
     echo: bool | None = None
-    """Give the prompt back before the completion."""
+    """Return the prompt before the completion."""
 
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    """The target's log-probability of each token, with this many alternatives."""
+    """Return the target's log-probability of each token, with this many alternatives."""
 
     best_of: Annotated[int, Field(ge=1)] | None = None
     """Must equal ``n``."""
@@ -153,7 +155,7 @@ class CompletionRequest(GenerationRequest):
 
 
 class TextPart(WireModel):
-    """A piece of a chat message."""
+    """A text part of a chat message."""
 
     type: Literal["text"]
     text: str
@@ -176,19 +178,19 @@ class ChatRequest(GenerationRequest):
     """``POST /v1/chat/completions``."""
 
     messages: Annotated[Several[ChatMessage], Field(min_length=1)]
-    """The conversation so far."""
+    """The conversation."""
 
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Length limit; as far as the context reaches when left out."""
+    """Length limit, in tokens. Default: what is left of the context."""
 
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    """OpenAI's newer name of ``max_tokens``."""
+    """Newer name of ``max_tokens``."""
 
     logprobs: bool | None = None
-    """Give the target's log-probability of each token."""
+    """Return the target's log-probability of each token."""
 
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    """With this many alternatives."""
+    """Number of alternatives for each token; only with ``logprobs``."""
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
@@ -200,17 +202,17 @@ class ChatRequest(GenerationRequest):
 
 
 class VerdictRequest(WireModel):
-    """``POST /check``: a completion to be judged by the static checkers."""
+    """``POST /check``: a completion for the static checkers to judge."""
 
     prompt: Annotated[str, Field(max_length=65_536)]
-    """The code before it."""
+    """The code before the completion."""
 
     completion: Annotated[str, Field(max_length=65_536)]
-    """The code that was written."""
+    """The completed code."""
 
 
 class InfillExtra(BaseModel):
-    """A piece of another file, as llama.cpp's clients send it."""
+    """Part of another file, as llama.cpp's clients send it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -219,43 +221,43 @@ class InfillExtra(BaseModel):
 
 
 class InfillRequest(BaseModel):
-    """``POST /infill``, llama.cpp's shape.
+    """``POST /infill`` in the format of llama.cpp.
 
-    Its clients always send their own samplers (``top_k``, ``samplers``, ``t_max_prompt_ms`` ...), which llama.cpp
-    ignores where it does not know them; so does this model.
+    Its clients always send samplers and options of their own (``top_k``, ``samplers``, ``t_max_prompt_ms``). As in
+    llama.cpp, unknown ones are ignored.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     input_prefix: str = ""
-    """What stands before the gap."""
+    """Text before the gap."""
 
     input_suffix: str = ""
-    """What stands after it."""
+    """Text after the gap."""
 
     prompt: str = ""
-    """What was already typed into the gap."""
+    """Text that is already in the gap; it follows ``input_prefix``."""
 
     input_extra: Several[InfillExtra] = Field(default_factory=list)
-    """Accepted; other files are not put into the prompt."""
+    """Accepted, but not added to the prompt."""
 
     n_predict: int = -1
-    """Length limit; 0 warms the prompt up, negative: as far as the server allows."""
+    """Length limit, in tokens. 0 only reads the prompt; a negative number is the server's limit."""
 
     temperature: Annotated[float, Field(ge=0.0, le=100.0)] = 0.8
-    """Divides the logits."""
+    """Sampling temperature."""
 
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
-    """Keep the most likely tokens that together reach this probability."""
+    """Nucleus sampling: keep the most likely tokens that together reach this probability."""
 
     seed: int = -1
-    """Negative: a random one."""
+    """Seed; a negative number for a random one."""
 
     stop: Several[str] = Field(default_factory=list)
-    """Texts that end the completion."""
+    """Texts that end the completion. They are not part of it."""
 
     stream: bool = False
-    """Send tokens as they are decided."""
+    """Send tokens as they are decoded."""
 
     cosec: CosecFields | None = None
     """How to harden."""
