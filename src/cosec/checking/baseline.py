@@ -17,7 +17,7 @@ from cosec.checking.finding import Finding
 from cosec.checking.sarif import FINGERPRINT, fingerprints
 from cosec.errors import DataError
 
-Place = tuple[str, str, int]
+_Place = tuple[str, str, int]
 
 
 def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, ...]:
@@ -41,10 +41,10 @@ def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, 
     return tuple(new)
 
 
-def _read(path: Path) -> tuple[Counter[str], Counter[Place]]:
+def _read(path: Path) -> tuple[Counter[str], Counter[_Place]]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        texts, places = Counter[str](), Counter[Place]()
+        texts, places = Counter[str](), Counter[_Place]()
         for digest, place in _sarif(report) if "runs" in report else _json(report):
             if digest is not None:
                 texts[digest] += 1
@@ -59,12 +59,12 @@ def _read(path: Path) -> tuple[Counter[str], Counter[Place]]:
     return texts, places
 
 
-def _json(report: Mapping[str, Any]) -> Iterator[tuple[None, Place]]:
+def _json(report: Mapping[str, Any]) -> Iterator[tuple[None, _Place]]:
     for finding in report["findings"]:
         yield None, (finding["path"], finding["rule"], int(finding["line"]))
 
 
-def _sarif(report: Mapping[str, Any]) -> Iterator[tuple[str | None, Place]]:
+def _sarif(report: Mapping[str, Any]) -> Iterator[tuple[str | None, _Place]]:
     for run in report["runs"]:
         for result in run["results"]:
             place = result["locations"][0]["physicalLocation"]

@@ -18,6 +18,8 @@ from cosec.checking.scan import scan
 from cosec.errors import DataError
 
 ALL = "all"
+"""Name of the group of all programs."""
+
 _BOUNDS = frozenset({"CWE-119", "CWE-125", "CWE-787"})
 """CWE-119 is the parent of the other two: it stands for both, and either is one."""
 

@@ -12,6 +12,7 @@ from typing import Literal
 from cosec.checking.finding import Severity
 
 Language = Literal["py", "c"]
+"""A language that checkers read, by its file name ending."""
 
 
 @dataclass(frozen=True, slots=True)

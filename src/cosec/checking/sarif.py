@@ -20,7 +20,7 @@ from cosec.version import __version__
 FINGERPRINT = "cosecLine/v1"
 """Name of our fingerprint in ``partialFingerprints``."""
 
-SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def sarif_report(
@@ -62,7 +62,7 @@ def sarif_report(
             for finding, fingerprint in zip(findings, fingerprints(findings), strict=True)
         ],
     }
-    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def fingerprints(findings: Sequence[Finding]) -> list[str]:

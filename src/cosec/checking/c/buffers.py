@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.syntax import (
+    Report,
+    Sizes,
     Unit,
     arguments,
     bare,
@@ -21,9 +23,6 @@ from cosec.checking.c.syntax import (
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-Report = Callable[["Node", str, str], None]
-Sizes = dict[str, tuple[int, int]]
 
 _CONVERSION = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+))?(hh|h|ll|l|z|j|t|L)?([a-zA-Z%\[])")
 _WIDTHS = {"d": 11, "i": 11, "u": 10, "x": 8, "X": 8, "o": 11, "c": 1, "p": 18, "%": 1}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.syntax import Unit, arguments, bare, called, text, walk
+from cosec.checking.c.syntax import Sizes, Unit, arguments, bare, called, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -180,7 +180,7 @@ class FunctionFlow:
             facts = replace(facts, low=low if facts.low is None else max(low, facts.low))
         known[name] = facts
 
-    def sizes(self) -> dict[str, tuple[int, int]]:
+    def sizes(self) -> Sizes:
         """Arrays in sight: length and bytes an element."""
         return {}
 

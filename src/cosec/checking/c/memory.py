@@ -8,12 +8,13 @@ is not compared with both of its bounds before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow import Facts, FunctionFlow
 from cosec.checking.c.syntax import (
+    Report,
+    Sizes,
     Unit,
     arguments,
     bare,
@@ -28,15 +29,12 @@ from cosec.checking.c.syntax import (
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-Report = Callable[["Node", str, str], None]
-"""Takes a node, the id of a pattern, and one sentence."""
-
-ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
+_ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
 SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
 """What they return is NULL where they find nothing."""
 
-NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
-RANDOM = frozenset({"rand", "random", "rand_r"})
+_NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
+_RANDOM = frozenset({"rand", "random", "rand_r"})
 _READS = frozenset({"read", "recv", "recvfrom", "fread"})
 _FREE_USES_NOTHING = frozenset({"free", "fclose", "pclose"})
 _ACCEPT_NULL = frozenset({"free", "realloc", "printf", "fprintf", "assert", "setvbuf", "time"})
@@ -52,7 +50,7 @@ class MemoryFlow(FunctionFlow):
         unit: Unit,
         function: Node,
         report: Report,
-        sizes: dict[str, tuple[int, int]],
+        sizes: Sizes,
         frees: dict[str, set[int]],
         nullable: frozenset[str],
     ) -> None:
@@ -75,7 +73,7 @@ class MemoryFlow(FunctionFlow):
         self.passed: dict[tuple[str, int], Facts] = {}
         """Numbers from outside that local functions are called with."""
 
-    def sizes(self) -> dict[str, tuple[int, int]]:
+    def sizes(self) -> Sizes:
         """Arrays in sight: length and bytes an element."""
         return self._sizes
 
@@ -164,12 +162,12 @@ class MemoryFlow(FunctionFlow):
             facts = state[text(node)]
             cast = text(outer.child_by_field_name("type")) if outer.type == "cast_expression" else ""
             return replace(facts, low=_at_least_zero(facts.low)) if _is_unsigned(cast) else facts
-        if name in NUMBERS or name in RANDOM:
-            return Facts(outside=True, low=0 if name in RANDOM or name.startswith("strtou") else None)
+        if name in _NUMBERS or name in _RANDOM:
+            return Facts(outside=True, low=0 if name in _RANDOM or name.startswith("strtou") else None)
         if name in _READS and len(arguments(node)) >= 3:
             most = self.unit.constant(arguments(node)[-2 if name == "fread" else 2], self._sizes)
             return Facts(high=most, bounded=most is not None)
-        if name in ALLOCATORS or name in SEARCHES or name in self._nullable:
+        if name in _ALLOCATORS or name in SEARCHES or name in self._nullable:
             return Facts(unchecked=True)
         if node.type == "conditional_expression":
             yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")

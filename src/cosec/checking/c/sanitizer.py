@@ -29,9 +29,11 @@ LIMITS = Limits(
 )
 """What one run may use."""
 
-WORKERS = 2
-NAME = "sanitizer"
-JUDGED = frozenset({*BOUNDS, "c/use-after-free", "c/null-dereference", "c/integer-overflow", "c/weak-file-permissions"})
+_WORKERS = 2
+_NAME = "sanitizer"
+_JUDGED = frozenset(
+    {*BOUNDS, "c/use-after-free", "c/null-dereference", "c/integer-overflow", "c/weak-file-permissions"}
+)
 
 _CRASHED = 99
 _OPTIONS = {
@@ -73,8 +75,8 @@ class SanitizerDriver:
 class SanitizerChecker:
     """Runs C files that have a ``main`` on a general set of inputs."""
 
-    name = NAME
-    patterns = JUDGED
+    name = _NAME
+    patterns = _JUDGED
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         """Run every ``.c`` file among ``paths`` and report ``patterns`` (all where None); others are not its matter.
@@ -82,9 +84,9 @@ class SanitizerChecker:
         Raises:
             CheckerError: If a file cannot be read or there is no compiler.
         """
-        asked = JUDGED if patterns is None else JUDGED & set(patterns)
+        asked = _JUDGED if patterns is None else _JUDGED & set(patterns)
         programs = [path for path in paths if path.suffix == ".c"]
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with ThreadPoolExecutor(_WORKERS) as pool:
             return CheckReport.merged(pool.map(lambda path: _check(path, asked), programs))
 
 
@@ -198,5 +200,5 @@ def _finding(path: str, pattern: str, violation: Violation) -> Finding:
         cwe=known.cwe,
         message=violation.message,
         severity=known.severity,
-        checker=NAME,
+        checker=_NAME,
     )

@@ -16,7 +16,7 @@ from cosec.checking.c import buffers as c_buffers
 from cosec.checking.c import texts as c_texts
 from cosec.checking.c.flow import Facts
 from cosec.checking.c.memory import MemoryFlow, freed_parameters, nullable_functions
-from cosec.checking.c.syntax import Unit, array_sizes, declarations, declared_name, parse
+from cosec.checking.c.syntax import Sizes, Unit, array_sizes, declarations, declared_name, parse
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
@@ -24,15 +24,15 @@ from cosec.errors import CheckerError
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-NAME = "c-static"
-BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
+_NAME = "c-static"
+_BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
 _ROUNDS = 3
 
 
 class CStaticChecker:
     """Reads C files."""
 
-    name = NAME
+    name = _NAME
     patterns = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
@@ -92,7 +92,7 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
     return sorted((line, pattern, message) for (line, pattern), message in found.items())
 
 
-def _global_sizes(unit: Unit, shared: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+def _global_sizes(unit: Unit, shared: Sizes) -> Sizes:
     """Of all arrays, those declared outside functions."""
     names = {
         declared_name(declarator)
@@ -118,11 +118,11 @@ def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts]) -> 
 def _as_asked(pattern: str, patterns: Collection[str] | None) -> str | None:
     if patterns is None or pattern in patterns:
         return pattern
-    return next((one for one in BOUNDS if one in patterns), None) if pattern in BOUNDS else None
+    return next((one for one in _BOUNDS if one in patterns), None) if pattern in _BOUNDS else None
 
 
 def _finding(path: str, line: int, pattern: str, message: str) -> Finding:
     known = PATTERNS[pattern]
     return Finding(
-        path=path, line=line, pattern=pattern, cwe=known.cwe, message=message, severity=known.severity, checker=NAME
+        path=path, line=line, pattern=pattern, cwe=known.cwe, message=message, severity=known.severity, checker=_NAME
     )

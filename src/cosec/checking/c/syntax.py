@@ -6,13 +6,19 @@ Knows nothing about weaknesses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
+
+Sizes = dict[str, tuple[int, int]]
+"""Name of an array -> how many items it has, and the bytes of one."""
+
+Report = Callable[["Node", str, str], None]
+"""Takes a node, the id of a pattern, and one sentence."""
 
 _LIMITS = {"INT_MAX": 2**31 - 1, "INT_MIN": -(2**31), "UINT_MAX": 2**32 - 1, "SIZE_MAX": 2**64 - 1, "NULL": 0}
 _LIMITS |= {"LONG_MAX": 2**63 - 1, "RAND_MAX": 2**31 - 1, "UINT32_MAX": 2**32 - 1, "INT32_MAX": 2**31 - 1}
@@ -86,7 +92,7 @@ class Unit:
     macros: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Node] = field(default_factory=dict)
 
-    def constant(self, node: Node, sizes: dict[str, tuple[int, int]] | None = None) -> int | None:
+    def constant(self, node: Node, sizes: Sizes | None = None) -> int | None:
         """The value of a constant expression, None where it is none; ``sizes``: array → (length, bytes an element)."""
         node = bare(node)
         if node.type == "number_literal":
@@ -118,7 +124,7 @@ class Unit:
             return self.constant(value) if value is not None and name not in text(value) else None
         return _LIMITS.get(name, _MODES.get(name))
 
-    def _size(self, node: Node, sizes: dict[str, tuple[int, int]]) -> int | None:
+    def _size(self, node: Node, sizes: Sizes) -> int | None:
         operand = node.child_by_field_name("value") or node.child_by_field_name("type")
         if operand is None:
             return None
@@ -163,7 +169,7 @@ def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
                 yield kind, declared_name(inner), inner, value
 
 
-def array_sizes(unit: Unit, node: Node) -> dict[str, tuple[int, int]]:
+def array_sizes(unit: Unit, node: Node) -> Sizes:
     """Length and bytes an element of the arrays declared at or below ``node``, where both are known."""
     found = {}
     for kind, name, declarator, value in declarations(node):
@@ -178,7 +184,7 @@ def array_sizes(unit: Unit, node: Node) -> dict[str, tuple[int, int]]:
     return found
 
 
-def field_sizes(unit: Unit) -> dict[str, tuple[int, int]]:
+def field_sizes(unit: Unit) -> Sizes:
     """Length and bytes an element of the array members of structs, where all of one name agree.
 
     An array of at most one element at the end of a struct is often a place for more.
@@ -233,7 +239,7 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_c.language()))
 
 
-def heap_sizes(unit: Unit, function: Node, sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+def heap_sizes(unit: Unit, function: Node, sizes: Sizes) -> Sizes:
     """Length and bytes an element of what variables point to, where they are only ever given one constant size."""
     elements = {
         name: size_of_type(kind) for kind, name, declarator, _ in declarations(function) if "*" in text(declarator)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.syntax import Unit, arguments, bare, called, declarations, literal, text, walk
+from cosec.checking.c.syntax import Report, Unit, arguments, bare, called, declarations, literal, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-Report = Callable[["Node", str, str], None]
 
 _SINKS = {
     "system": (0, "c/command-injection"),

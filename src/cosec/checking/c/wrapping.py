@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-CHECKS = "".join(
+_MACROS = "".join(
     f"#define COSEC_{name.upper()}(a, b) (__extension__ ({{ __typeof__((a) {sign} (b)) cosec_result; "
     f"if (__builtin_{name}_overflow((__typeof__(cosec_result)) (a), (__typeof__(cosec_result)) (b), &cosec_result)) "
     "cosec_wrapped(__LINE__); cosec_result; }))\n"
@@ -23,8 +23,8 @@ CHECKS = "".join(
     f"if (__builtin_{name}_overflow(place, b, &cosec_sum)) cosec_wrapped(__LINE__); (place) = cosec_sum; }}))\n"
     for name, sign in (("add", "+"), ("sub", "-"), ("mul", "*"))
 )
-"""Macros that the rewritten source uses."""
-CHECKS = "void cosec_wrapped(int);\n" + CHECKS
+CHECKS = "void cosec_wrapped(int);\n" + _MACROS
+"""Declarations and macros that the rewritten source uses."""
 
 _ALLOCATORS = frozenset({"malloc", "realloc", "alloca", "aligned_alloc", "valloc"})
 _NAMES = {b"+": b"ADD", b"-": b"SUB", b"*": b"MUL"}

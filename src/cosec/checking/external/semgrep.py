@@ -27,6 +27,8 @@ SUFFIXES = {".py": "py", ".c": "c", ".h": "c"}
 """File name endings → language."""
 
 SECONDS = 60.0
+"""Time limit of a call, beside that for each file."""
+
 SECONDS_PER_FILE = 2.0
 """A call may take ``SECONDS`` and this for each file."""
 

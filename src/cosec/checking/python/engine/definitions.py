@@ -23,7 +23,10 @@ from cosec.checking.python.engine.library import sources
 from cosec.checking.python.knowledge.dangers import DANGERS
 
 MAX_CALLS = 14
+"""How many calls may be in progress at once."""
+
 MAX_SAME = 2
+"""How many of them may be of one function."""
 
 
 def function_value(analysis: Analysis, node: FunctionNode, owner: Class | None = None) -> Value:

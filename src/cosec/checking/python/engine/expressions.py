@@ -25,14 +25,14 @@ from cosec.checking.python.engine.domain.values import (
 )
 from cosec.checking.python.engine.library import attributes, conditions
 
-FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+_FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitOr: operator.or_,
     ast.BitAnd: operator.and_,
     ast.BitXor: operator.xor,
     ast.Add: operator.add,
     ast.Sub: operator.sub,
 }
-Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+_Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 
 class Evaluator:
@@ -115,8 +115,8 @@ class Evaluator:
     def binary(self, kind: ast.operator, left: Value, right: Value) -> Value:
         """``left kind right``."""
         both = (left.constant, right.constant)
-        if type(kind) in FOLDED and all(type(each) is int for each in both):
-            return constant(FOLDED[type(kind)](*both))
+        if type(kind) in _FOLDED and all(type(each) is int for each in both):
+            return constant(_FOLDED[type(kind)](*both))
         if isinstance(kind, ast.Mod):
             return self._modulo(left, right)
         if isinstance(kind, ast.Div):
@@ -268,7 +268,7 @@ class Evaluator:
                 made.add(value)
         return holding(made)
 
-    def _eval_listcomp(self, node: Comprehension) -> Value:
+    def _eval_listcomp(self, node: _Comprehension) -> Value:
         outer = self._state.copy()
         for generator in node.generators:
             element = attributes.element_of(self.evaluate(generator.iter))

@@ -12,6 +12,7 @@ from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value,
 from cosec.checking.python.engine.library.attributes import element_of
 
 LOOP_PASSES = 2
+"""How often the body of a loop is run."""
 
 
 class Interpreter:

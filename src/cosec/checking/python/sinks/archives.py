@@ -3,9 +3,9 @@
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import EACH, Value
 
-PATTERN = "py/archive-traversal"
-TRUSTING = frozenset({"fully_trusted"})
-MESSAGE = "An archive is unpacked without checking its members' paths"
+_PATTERN = "py/archive-traversal"
+_TRUSTING = frozenset({"fully_trusted"})
+_MESSAGE = "An archive is unpacked without checking its members' paths"
 
 
 def check(site: CallSite) -> None:
@@ -22,7 +22,7 @@ def check(site: CallSite) -> None:
         name, kind = site.argument(0, "filename"), site.argument(2, "format")
         letters = name.letters() if name is not None else ""
         if not _filtered(site) and not (kind is not None and "zip" in kind.strings) and not letters.endswith(".zip"):
-            site.analysis.report(PATTERN, site.node, MESSAGE)
+            site.analysis.report(_PATTERN, site.node, _MESSAGE)
 
 
 def _is_zip(receiver: Value) -> bool:
@@ -32,7 +32,7 @@ def _is_zip(receiver: Value) -> bool:
 def _filtered(site: CallSite) -> bool:
     chosen = site.argument(None, "filter")
     if chosen is not None:
-        trusted = any(each in TRUSTING for each in chosen.constants) or any(
+        trusted = any(each in _TRUSTING for each in chosen.constants) or any(
             "fully_trusted" in each for each in chosen.names
         )
         return (not trusted and chosen.constant is not None) or (bool(chosen.names or chosen.targets) and not trusted)
@@ -47,4 +47,4 @@ def _report(site: CallSite, members: Value) -> None:
     analysis = site.analysis
     taints = [*analysis.harmful(members, "dots"), *analysis.harmful(members, "absolute")]
     if taints or (not members.all_taints() and not members.holds and not site.receiver.all_taints()):
-        analysis.report(PATTERN, site.node, MESSAGE, taints[0].source if taints else None)
+        analysis.report(_PATTERN, site.node, _MESSAGE, taints[0].source if taints else None)

@@ -7,14 +7,14 @@ from cosec.checking.python.engine.domain.values import LEADING, WHOLE, Value, jo
 from cosec.checking.python.knowledge.sinks import SHELL
 from cosec.checking.python.sinks.rows import arguments, matching
 
-PATTERN = "py/command-injection"
-RUNNERS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
-EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")
-SHELLS = re.compile(
+_PATTERN = "py/command-injection"
+_RUNNERS = frozenset({"run", "call", "check_call", "check_output", "Popen"})
+_EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")
+_SHELLS = re.compile(
     r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
 )
-SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|-command|-encodedcommand)$", re.IGNORECASE)
-KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
+_SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|-command|-encodedcommand)$", re.IGNORECASE)
+_KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
 
 
 def check(site: CallSite) -> None:
@@ -31,7 +31,7 @@ def check(site: CallSite) -> None:
     ):
         _report(site, site.argument(0, "command"))
         return
-    if any(EXEC.match(name) for name in site.names):
+    if any(_EXEC.match(name) for name in site.names):
         place = 1 if site.method.startswith("spawn") else 0
         _program(site, site.argument(place, "file", "path"))
         _arguments(site, [item for each in site.positional[place + 1 :] for item in _words(each) or [each]])
@@ -40,8 +40,8 @@ def check(site: CallSite) -> None:
         _program(site, site.argument(0, "program"))
         _arguments(site, site.positional)
         return
-    if site.method in RUNNERS and site.within(
-        "subprocess.", "subprocess32.", "sp.", "gevent.subprocess.", *RUNNERS, "anyio."
+    if site.method in _RUNNERS and site.within(
+        "subprocess.", "subprocess32.", "sp.", "gevent.subprocess.", *_RUNNERS, "anyio."
     ):
         _subprocess(site)
 
@@ -85,12 +85,12 @@ def _program(site: CallSite, value: Value | None) -> None:
     """The program to run: harmful where an outsider chose how it starts."""
     if value is None:
         return
-    for taint in site.analysis.harmful(value, "command", KINDS - {"argv"}):
+    for taint in site.analysis.harmful(value, "command", _KINDS - {"argv"}):
         if LEADING in taint.neutral or (taint.source.kind == "parameter" and "cmd" not in taint.source.text + "cmd"):
             continue
         if taint.source.kind == "parameter":
             continue  # A function that runs the program that it is told to.
-        site.analysis.report(PATTERN, site.node, "An outsider chooses the program to run", taint.source)
+        site.analysis.report(_PATTERN, site.node, "An outsider chooses the program to run", taint.source)
         return
 
 
@@ -98,7 +98,7 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
     """Arguments of which one is a shell's command: ``["sh", "-c", command]``."""
     for place, word in enumerate(words):
         program = word.constant
-        if not isinstance(program, str) or not SHELLS.search(program):
+        if not isinstance(program, str) or not _SHELLS.search(program):
             continue
         rest = words[place + 1 :]
         if re.search(r"(^|/)(ssh|busybox|watch)$", program):
@@ -107,7 +107,11 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
                     _report(site, each)
             return
         option = next(
-            (n for n, each in enumerate(rest) if isinstance(each.constant, str) and SHELL_OPTIONS.match(each.constant)),
+            (
+                n
+                for n, each in enumerate(rest)
+                if isinstance(each.constant, str) and _SHELL_OPTIONS.match(each.constant)
+            ),
             None,
         )
         if option is not None:
@@ -118,6 +122,6 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
 
 
 def _report(site: CallSite, command: Value | None) -> None:
-    for taint in site.analysis.harmful(command, "command", KINDS) if command is not None else ():
-        site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a shell command", taint.source)
+    for taint in site.analysis.harmful(command, "command", _KINDS) if command is not None else ():
+        site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of a shell command", taint.source)
         return

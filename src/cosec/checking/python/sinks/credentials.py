@@ -24,10 +24,10 @@ from cosec.checking.python.knowledge.credentials import (
     URL_WITH_PASSWORD,
 )
 
-PATTERN = "py/hardcoded-credentials"
+_PATTERN = "py/hardcoded-credentials"
 
 
-MESSAGE = "A credential is written into the program"
+_MESSAGE = "A credential is written into the program"
 
 
 def check(site: CallSite) -> None:
@@ -70,7 +70,7 @@ def _database(site: CallSite) -> bool:
 
 
 def _report(site: CallSite) -> None:
-    site.analysis.report(PATTERN, site.node, MESSAGE)
+    site.analysis.report(_PATTERN, site.node, _MESSAGE)
 
 
 def _pair(site: CallSite, value: Value) -> None:
@@ -84,10 +84,10 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
         if not isinstance(each, str):
             continue
         if TOKEN.search(each):
-            analysis.report(PATTERN, node, MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE)
         found = URL_WITH_PASSWORD.search(each) or CONNECTION_STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
-            analysis.report(PATTERN, node, MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE)
 
 
 def _is_credential_name(name: str) -> bool:
@@ -124,13 +124,13 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
     if _is_credential_name(name) and _written(value, name):
         if name.isupper() and str(value.constant).lower() == name.lower():
             return  # The name of a field.
-        analysis.report(PATTERN, node, MESSAGE)
+        analysis.report(_PATTERN, node, _MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
         for each in value.constants:
             if isinstance(each, str) and (
                 AUTHORIZATION.match(each) or (name.lower() != "authorization" and len(each) > 7)
             ):
-                analysis.report(PATTERN, node, MESSAGE)
+                analysis.report(_PATTERN, node, _MESSAGE)
     else:
         _address(analysis, node, value, dsn=False)
 
@@ -145,7 +145,7 @@ def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: a
     elif isinstance(kind, ast.In | ast.NotIn) and _names_password(sides[0], left):
         items = [item for held in right.holds if held.kind != "dict" for item in held.items()]
         if any(_written(item, "password") for item in items):
-            analysis.report(PATTERN, node, MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE)
 
 
 def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values: list[Value]) -> None:
@@ -158,10 +158,10 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
         return
     for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
         if _names_password(side, value) and _written(other, "password"):
-            analysis.report(PATTERN, node, MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE)
         hashed = re.search(r"hash|digest|md5|sha\d|crypt", ast.unparse(side), re.IGNORECASE)
         if hashed and any(isinstance(each, str) and HASH.match(each) for each in other.constants):
-            analysis.report(PATTERN, node, MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE)
 
 
 def _names_password(side: ast.expr, value: Value) -> bool:

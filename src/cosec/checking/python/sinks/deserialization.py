@@ -6,8 +6,8 @@ from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.knowledge.sinks import LOADERS, SAFE_LOADERS, YAML_LOADERS
 from cosec.checking.python.sinks.rows import arguments, matching
 
-PATTERN = "py/unsafe-deserialization"
-KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
+_PATTERN = "py/unsafe-deserialization"
+_KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
 
 
 def check(site: CallSite) -> None:
@@ -43,6 +43,6 @@ def _safe_loader(loader: Value | None) -> bool:
 
 
 def _report(site: CallSite, data: Value | None) -> None:
-    for taint in site.analysis.harmful(data, "deserialization", KINDS) if data is not None else ():
-        site.analysis.report(PATTERN, site.node, "Untrusted data can make the loader run code", taint.source)
+    for taint in site.analysis.harmful(data, "deserialization", _KINDS) if data is not None else ():
+        site.analysis.report(_PATTERN, site.node, "Untrusted data can make the loader run code", taint.source)
         return

@@ -13,19 +13,19 @@ from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.engine.library import conditions
 
-PATTERN = "py/incomplete-host-check"
-MESSAGE = "Hosts of others pass this check"
-TOP_LEVEL = (
+_PATTERN = "py/incomplete-host-check"
+_MESSAGE = "Hosts of others pass this check"
+_TOP_LEVEL = (
     r"(com|org|net|io|edu|gov|co|dev|app|de|uk|fr|eu|us|info|biz|me|tv|ai|cloud|example|test|local|internal|localhost|ch|at|nl|it|"
     r"es|jp|cn|ru|br|in|au|ca|site|online|shop|store|tech|xyz|int|mil|lan|corp|intranet|invalid)"
 )
-DOMAIN = re.compile(rf"(?:[a-z0-9-]+\.)+{TOP_LEVEL}(?![a-z0-9_-])", re.IGNORECASE)
-SUBJECT = re.compile(
+_DOMAIN = re.compile(rf"(?:[a-z0-9-]+\.)+{_TOP_LEVEL}(?![a-z0-9_-])", re.IGNORECASE)
+_SUBJECT = re.compile(
     r"url|uri|host|domain|origin|refer|target|link|redirect|next|callback|netloc|dest|goto|return_to|site|server|addr",
     re.IGNORECASE,
 )
-HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
-EVIL = "evil.net"
+_HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
+_EVIL = "evil.net"
 
 
 def check(site: CallSite) -> None:
@@ -84,22 +84,22 @@ def _try(
     analysis: Analysis, node: ast.expr, subject: ast.expr, value: Value, text: str, accepts: Callable[[str], bool]
 ) -> None:
     plain = re.sub(r"\\(.)", r"\1", re.sub(r"\(\?:?|[()?^$]", "", text))
-    domain = DOMAIN.search(plain)
+    domain = _DOMAIN.search(plain)
     if domain is None or text.startswith("@"):
         return
-    if not value.taints and not SUBJECT.search(ast.unparse(subject)):
+    if not value.taints and not _SUBJECT.search(ast.unparse(subject)):
         return
     name = domain[0].lstrip(".-")
     words = set(re.findall(r"[a-z0-9]{2,}", plain.lower())) | {"www", "a"}
     kind = _subject_kind(subject, value)
     if any(accepts(probe) for probe in probes(name, kind, words)):
-        analysis.report(PATTERN, node, MESSAGE)
+        analysis.report(_PATTERN, node, _MESSAGE)
 
 
 def _subject_kind(subject: ast.expr, value: Value) -> str:
     name = ast.unparse(subject).lower()
     steps = [step for taint in value.taints for step in taint.lineage]
-    if any(step in HOST_STEPS or step == "split" for step in steps) or re.search(r"host|netloc|domain", name):
+    if any(step in _HOST_STEPS or step == "split" for step in steps) or re.search(r"host|netloc|domain", name):
         return "host"
     return "origin" if "origin" in name else "address"
 
@@ -116,8 +116,8 @@ def probes(domain: str, kind: str, words: set[str]) -> list[str]:
     disguised = [f"{domain[:place]}x{domain[place + 1 :]}" for place in dots]
     disguised += [f"{word}x{domain}" for word in words if not domain.startswith(word)]
     # A domain with another dot in place is still someone else's only if its end changed.
-    hosts = [f"{domain}.{EVIL}", f"evil{domain}", *disguised]
-    hosts += [f"{word}.{domain}.{EVIL}" for word in words] + [f"{word}.evil{domain}" for word in ("www",)]
+    hosts = [f"{domain}.{_EVIL}", f"evil{domain}", *disguised]
+    hosts += [f"{word}.{domain}.{_EVIL}" for word in words] + [f"{word}.evil{domain}" for word in ("www",)]
     hosts = [host for host in hosts if not host.endswith(f".{domain}") and host != domain]
     if kind == "host":
         return hosts
@@ -125,8 +125,14 @@ def probes(domain: str, kind: str, words: set[str]) -> list[str]:
     found = [f"{scheme}{host}{tail}" for scheme in schemes for host in hosts for tail in ("", "/", "/a", ":443/")]
     if kind == "origin":
         return found
-    ends = [f"{domain}@{EVIL}/", f"{domain}:a@{EVIL}/", f"{EVIL}/{domain}", f"{EVIL}/{domain}/", f"{EVIL}/?u={domain}"]
-    ends += [f"{EVIL}/.{domain}", f"{EVIL}/.{domain}/", f"{EVIL}/a.{domain}/", f"{EVIL}#{domain}/"]
-    ends += [f"{EVIL}/?u={scheme}{domain}/" for scheme in schemes]
-    ends += [f"{EVIL}/{word}.{domain}/" for word in words]
+    ends = [
+        f"{domain}@{_EVIL}/",
+        f"{domain}:a@{_EVIL}/",
+        f"{_EVIL}/{domain}",
+        f"{_EVIL}/{domain}/",
+        f"{_EVIL}/?u={domain}",
+    ]
+    ends += [f"{_EVIL}/.{domain}", f"{_EVIL}/.{domain}/", f"{_EVIL}/a.{domain}/", f"{_EVIL}#{domain}/"]
+    ends += [f"{_EVIL}/?u={scheme}{domain}/" for scheme in schemes]
+    ends += [f"{_EVIL}/{word}.{domain}/" for word in words]
     return found + [scheme + end for scheme in schemes for end in ends]

@@ -5,8 +5,8 @@ from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import Held, Value, holding
 from cosec.checking.python.knowledge.logs import LOG_METHODS, LOGGERS, OUTSIDERS
 
-PATTERN = "py/log-injection"
-KINDS = frozenset({"remote", "input", "parameter", "download"})
+_PATTERN = "py/log-injection"
+_KINDS = frozenset({"remote", "input", "parameter", "download"})
 
 
 def check(site: CallSite) -> None:
@@ -55,8 +55,8 @@ def _report(site: CallSite, text: Value | None) -> None:
     for held in text.holds:
         if held.kind in {"dict", "list", "tuple", "set"}:
             return  # Shown by repr().
-    for taint in site.analysis.harmful(text, "log", KINDS):
+    for taint in site.analysis.harmful(text, "log", _KINDS):
         if taint.source.kind == "parameter" and not OUTSIDERS.search(taint.source.text):
             continue  # Most functions log what they are given.
-        site.analysis.report(PATTERN, site.node, "Untrusted text can forge lines of the log", taint.source)
+        site.analysis.report(_PATTERN, site.node, "Untrusted text can forge lines of the log", taint.source)
         return

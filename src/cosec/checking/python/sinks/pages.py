@@ -18,10 +18,10 @@ from cosec.checking.python.knowledge.pages import (
     UNESCAPED,
 )
 
-PATTERN = "py/cross-site-scripting"
-TEMPLATE_PATTERN = "py/template-without-escaping"
-MESSAGE = "Untrusted text is put into a page without escaping"
-KINDS = frozenset({"remote", "parameter", "input", "download"})
+_PATTERN = "py/cross-site-scripting"
+_TEMPLATE_PATTERN = "py/template-without-escaping"
+_MESSAGE = "Untrusted text is put into a page without escaping"
+_KINDS = frozenset({"remote", "parameter", "input", "download"})
 
 
 class Pages:
@@ -52,7 +52,7 @@ class Pages:
         if body is not None and not body.held("dict", "response", "instance"):
             for one in body.held("tuple"):
                 body = one.fields.get((0,), UNKNOWN)
-            taints = site.analysis.harmful(body, "xss", KINDS)
+            taints = site.analysis.harmful(body, "xss", _KINDS)
             if taints:
                 self._made.append((held, site.node, taints))
         return holding(held)
@@ -61,7 +61,7 @@ class Pages:
         """Report those that are sent as HTML."""
         for held, node, taints in self._made:
             if not _is_plain(held, analysis):
-                analysis.report(PATTERN, node, MESSAGE, taints[0].source)
+                analysis.report(_PATTERN, node, _MESSAGE, taints[0].source)
 
 
 def check_return(analysis: Analysis, value: Value, node: ast.Return) -> None:
@@ -93,8 +93,8 @@ def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
         return
     if "content" in _text_names(analysis):
         return
-    for taint in analysis.harmful(body, "xss", KINDS):
-        analysis.report(PATTERN, node, MESSAGE, taint.source)
+    for taint in analysis.harmful(body, "xss", _KINDS):
+        analysis.report(_PATTERN, node, _MESSAGE, taint.source)
         return
 
 
@@ -104,7 +104,7 @@ def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
         return
     for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
         if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
-            analysis.report(PATTERN, node, MESSAGE, taint.source)
+            analysis.report(_PATTERN, node, _MESSAGE, taint.source)
             return
 
 
@@ -198,22 +198,22 @@ def _environment(site: CallSite) -> None:
         if escape is None and any(name.startswith("**") for name in site.named):
             return
         if escape is None or (escape.exact and not any(escape.constants)):
-            site.analysis.report(TEMPLATE_PATTERN, site.node, "A template engine is made without automatic escaping")
+            site.analysis.report(_TEMPLATE_PATTERN, site.node, "A template engine is made without automatic escaping")
     elif site.method == "select_autoescape":
         default = site.argument(None, "default_for_string", "default")
         enabled = site.argument(0, "enabled_extensions")
         empty = enabled is not None and any(not held.items() for held in enabled.holds)
         if empty and (default is None or default.constant is False):
-            site.analysis.report(TEMPLATE_PATTERN, site.node, "Automatic escaping is switched on for no template")
+            site.analysis.report(_TEMPLATE_PATTERN, site.node, "Automatic escaping is switched on for no template")
 
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``environment.autoescape = False``."""
     if name == "autoescape" and isinstance(node, ast.Attribute) and value.exact and not any(value.constants):
-        analysis.report(TEMPLATE_PATTERN, node, "Automatic escaping is switched off")
+        analysis.report(_TEMPLATE_PATTERN, node, "Automatic escaping is switched off")
 
 
 def _report(site: CallSite, text: Value | None) -> None:
-    for taint in site.analysis.harmful(text, "xss", KINDS) if text is not None else ():
-        site.analysis.report(PATTERN, site.node, MESSAGE, taint.source)
+    for taint in site.analysis.harmful(text, "xss", _KINDS) if text is not None else ():
+        site.analysis.report(_PATTERN, site.node, _MESSAGE, taint.source)
         return

@@ -7,9 +7,9 @@ from cosec.checking.python.engine.domain.values import LEADING, Taint, Value
 from cosec.checking.python.knowledge.sinks import CERTAIN_PATH_METHODS, PATH_METHODS, PATHS
 from cosec.checking.python.sinks.rows import arguments, matching
 
-PATTERN = "py/path-traversal"
-ARCHIVE_PATTERN = "py/archive-traversal"
-KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
+_PATTERN = "py/path-traversal"
+_ARCHIVE_PATTERN = "py/archive-traversal"
+_KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
 UPLOADS = re.compile(r"request\.files$", re.IGNORECASE)
 """Sources that are the uploaded files of a request."""
 
@@ -40,21 +40,21 @@ def _path_method(site: CallSite) -> None:
 def _report(site: CallSite, path: Value | None) -> None:
     if path is None or path.held("instance", "response") or "buffer" in path.flags:
         return
-    harmful = _unique([*site.analysis.harmful(path, "dots", KINDS), *site.analysis.harmful(path, "absolute", KINDS)])
+    harmful = _unique([*site.analysis.harmful(path, "dots", _KINDS), *site.analysis.harmful(path, "absolute", _KINDS)])
     for taint in harmful:
         if _is_upload(taint):
             continue
         kind = taint.source.kind
         if kind == "archive":
             if len(taint.lineage) > 1:
-                site.analysis.report(ARCHIVE_PATTERN, site.node, "An archive's member chooses the path", taint.source)
+                site.analysis.report(_ARCHIVE_PATTERN, site.node, "An archive's member chooses the path", taint.source)
                 return
             continue
         if kind in LINES_OF_CALLERS and LEADING not in taint.neutral:
             continue
         if kind == "parameter" and re.search(r"'(\w*(ext|extension|suffix|prefix|mode)\w*)'", taint.source.text):
             continue
-        site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of a file's path", taint.source)
+        site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of a file's path", taint.source)
         return
 
 

@@ -9,23 +9,23 @@ import stat
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value, constant
 
-PATTERN = "py/weak-file-permissions"
-OTHERS_WRITE = 0o022
-OTHERS_READ = 0o044
-OTHERS = 0o077
-EXECUTABLE = 0o100
-SECRET = re.compile(
+_PATTERN = "py/weak-file-permissions"
+_OTHERS_WRITE = 0o022
+_OTHERS_READ = 0o044
+_OTHERS = 0o077
+_EXECUTABLE = 0o100
+_SECRET = re.compile(
     r"secret|passw|private|credential|token|shadow|id_rsa|id_ed25519|\.pem\b|\.key\b|_key\b|keyfile|api_?key|\bkey\b|"
     r"\bsalt\b|session|cookie|wallet|backup|medical|payroll|confidential|sensitive|\.env\b|netrc|pgpass|vault|license_key",
     re.IGNORECASE,
 )
-PUBLIC = re.compile(
+_PUBLIC = re.compile(
     r"public|static|\.html?\b|\.css\b|\.js\b|\bwww\b|htdocs|readme|robots|favicon|/usr/share", re.IGNORECASE
 )
-SHELL_CHMOD = re.compile(r"\bchmod\s+(-R\s+)?(0?[0-7]{3,4}|[augo]*[+=][rwxX]+)\s")
-DEFAULT_FILE = 0o666
-DEFAULT_FOLDER = 0o777
-UMASK = "<umask>"
+_SHELL_CHMOD = re.compile(r"\bchmod\s+(-R\s+)?(0?[0-7]{3,4}|[augo]*[+=][rwxX]+)\s")
+_DEFAULT_FILE = 0o666
+_DEFAULT_FOLDER = 0o777
+_UMASK = "<umask>"
 
 
 def check(site: CallSite) -> None:
@@ -49,7 +49,7 @@ def check(site: CallSite) -> None:
 
 
 def _umask_now(site: CallSite) -> int | None:
-    found = site.analysis.look_up(UMASK).constant
+    found = site.analysis.look_up(_UMASK).constant
     return found if isinstance(found, int) else None
 
 
@@ -59,18 +59,18 @@ def _judge(site: CallSite, mode: Value | None, path: Value | None, *, mask: int 
     if symbolic is not None:
         modes.append(symbolic)
     if any(weak(each & ~mask, _context(site, path)) for each in modes):
-        site.analysis.report(PATTERN, site.node, "The file's mode lets others read or write it")
+        site.analysis.report(_PATTERN, site.node, "The file's mode lets others read or write it")
 
 
 def weak(mode: int, context: str) -> bool:
     """Whether a mode is too open for what ``context`` says of the file."""
-    if mode & OTHERS_WRITE:
+    if mode & _OTHERS_WRITE:
         return True
-    if SECRET.search(context):
-        return bool(mode & OTHERS)
-    if mode & EXECUTABLE or PUBLIC.search(context):
+    if _SECRET.search(context):
+        return bool(mode & _OTHERS)
+    if mode & _EXECUTABLE or _PUBLIC.search(context):
         return False
-    return bool(mode & 0o004) or mode & OTHERS_READ == 0o044
+    return bool(mode & 0o004) or mode & _OTHERS_READ == 0o044
 
 
 def _symbolic(mode: Value | None) -> int | None:
@@ -99,9 +99,9 @@ def _context(site: CallSite, path: Value | None) -> str:
 def _umask(site: CallSite) -> None:
     mask = site.positional[0].constant if site.positional else None
     value = constant(mask) if isinstance(mask, int) else UNKNOWN
-    site.analysis.frame.state.names[UMASK] = value
-    if isinstance(mask, int) and (mask & OTHERS_WRITE) != OTHERS_WRITE and _discarded(site):
-        site.analysis.report(PATTERN, site.node, "The mask lets others write all files that are made from here on")
+    site.analysis.frame.state.names[_UMASK] = value
+    if isinstance(mask, int) and (mask & _OTHERS_WRITE) != _OTHERS_WRITE and _discarded(site):
+        site.analysis.report(_PATTERN, site.node, "The mask lets others write all files that are made from here on")
 
 
 def _discarded(site: CallSite) -> bool:
@@ -116,7 +116,7 @@ def _opened(site: CallSite) -> None:
     mode = site.argument(2, "mode")
     if mode is None and _restricted_later(site):
         return
-    _judge(site, mode or constant(DEFAULT_FOLDER), site.argument(0, "path"), mask=_umask_now(site) or 0)
+    _judge(site, mode or constant(_DEFAULT_FOLDER), site.argument(0, "path"), mask=_umask_now(site) or 0)
 
 
 def _made(site: CallSite) -> None:
@@ -124,8 +124,8 @@ def _made(site: CallSite) -> None:
     mask = _umask_now(site)
     if mode is not None:
         _judge(site, mode, site.argument(0, "path", "name"), mask=mask or 0)
-    elif mask is not None and (mask & OTHERS_WRITE) != OTHERS_WRITE:
-        site.analysis.report(PATTERN, site.node, "It is made while the mask lets others write it")
+    elif mask is not None and (mask & _OTHERS_WRITE) != _OTHERS_WRITE:
+        site.analysis.report(_PATTERN, site.node, "It is made while the mask lets others write it")
 
 
 def _written(site: CallSite) -> None:
@@ -138,16 +138,16 @@ def _written(site: CallSite) -> None:
         return
     mask = _umask_now(site)
     if mask is not None:
-        if (mask & OTHERS_WRITE) != OTHERS_WRITE:
-            site.analysis.report(PATTERN, site.node, "It is made while the mask lets others write it")
+        if (mask & _OTHERS_WRITE) != _OTHERS_WRITE:
+            site.analysis.report(_PATTERN, site.node, "It is made while the mask lets others write it")
         return
     path = site.receiver if site.method in {"write_text", "write_bytes"} else site.argument(0, "file")
     name = " ".join([path.letters(), *(str(each) for each in path.constants)]) if path is not None else ""
-    if STRONG_SECRET.search(name) and not _restricted_later(site) and (path is None or "open()" not in path.names):
-        site.analysis.report(PATTERN, site.node, "A secret is written to a file that others may read")
+    if _STRONG_SECRET.search(name) and not _restricted_later(site) and (path is None or "open()" not in path.names):
+        site.analysis.report(_PATTERN, site.node, "A secret is written to a file that others may read")
 
 
-STRONG_SECRET = re.compile(
+_STRONG_SECRET = re.compile(
     r"private|id_rsa|id_ed25519|\.pem\b|\.key\b|secret|passwords?\b|credential|api_?key|\btoken|\.pgpass|\.netrc|master_key",
     re.IGNORECASE,
 )
@@ -169,12 +169,12 @@ def _shell(site: CallSite) -> None:
         return
     words = [each.letters() for held in command.held("list", "tuple") for each in held.items()]
     text = " ".join(words) if words else command.letters()
-    found = SHELL_CHMOD.search(text + " ")
+    found = _SHELL_CHMOD.search(text + " ")
     if found is None:
         return
     mode = found[2]
     if mode[0].isdigit():
         if weak(int(mode, 8), text + _context(site, None)):
-            site.analysis.report(PATTERN, site.node, "The file's mode lets others read or write it")
+            site.analysis.report(_PATTERN, site.node, "The file's mode lets others read or write it")
     elif "w" in mode and not re.match(r"^u?[+=]", mode.replace("u", "", 1) if mode.startswith("u") else mode):
-        site.analysis.report(PATTERN, site.node, "The file's mode lets others write it")
+        site.analysis.report(_PATTERN, site.node, "The file's mode lets others write it")

@@ -4,8 +4,8 @@ from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.knowledge.sinks import PATTERNS
 from cosec.checking.python.sinks.rows import arguments, matching
 
-PATTERN = "py/regex-injection"
-KINDS = frozenset({"remote", "input", "parameter", "download"})
+_PATTERN = "py/regex-injection"
+_KINDS = frozenset({"remote", "input", "parameter", "download"})
 
 
 def check(site: CallSite) -> None:
@@ -18,6 +18,6 @@ def check(site: CallSite) -> None:
     for pattern in arguments(site, row):
         if "regex" in pattern.flags:
             return
-        for taint in site.analysis.harmful(pattern, "regex", KINDS):
-            site.analysis.report(PATTERN, site.node, "Untrusted text is used as a regular expression", taint.source)
+        for taint in site.analysis.harmful(pattern, "regex", _KINDS):
+            site.analysis.report(_PATTERN, site.node, "Untrusted text is used as a regular expression", taint.source)
             return

@@ -7,14 +7,14 @@ from cosec.checking.python.engine.domain.values import WHOLE, Value
 from cosec.checking.python.knowledge.sinks import SQL, SQL_RUNNERS
 from cosec.checking.python.sinks.rows import arguments, matching
 
-PATTERN = "py/sql-injection"
+_PATTERN = "py/sql-injection"
 RUNNER = re.compile(r"exec|query|sql|fetch", re.IGNORECASE)
 """Functions defined elsewhere that by their name run the statement that they are given."""
 
-STATEMENT = re.compile(
+_STATEMENT = re.compile(
     r"\s*(select\s.*\bfrom|insert\s+into|replace\s+into|update\s.*\bset|delete\s+from)\b", re.IGNORECASE | re.DOTALL
 )
-STATEMENT_NAMES = re.compile(r"'(\w*(sql|query|statement|stmt|command|script|dml|ddl)\w*)'", re.IGNORECASE)
+_STATEMENT_NAMES = re.compile(r"'(\w*(sql|query|statement|stmt|command|script|dml|ddl)\w*)'", re.IGNORECASE)
 
 
 def check(site: CallSite) -> None:
@@ -23,7 +23,7 @@ def check(site: CallSite) -> None:
     if row is not None:
         _check_all(site, arguments(site, row))
     elif RUNNER.search(site.method):
-        _check_all(site, [each for each in site.positional if STATEMENT.match(each.letters())][:1])
+        _check_all(site, [each for each in site.positional if _STATEMENT.match(each.letters())][:1])
     elif site.method == "extra":
         clauses = (site.argument(None, name) for name in ("where", "select", "tables", "order_by"))
         _check_all(site, [each for each in clauses if each is not None])
@@ -35,7 +35,7 @@ def _check_all(site: CallSite, statements: list[Value]) -> None:
             if taint.source.kind == "archive":
                 continue
             whole = taint.source.kind == "parameter" and WHOLE not in taint.neutral
-            if whole and (STATEMENT_NAMES.search(taint.source.text) or site.method not in SQL_RUNNERS):
+            if whole and (_STATEMENT_NAMES.search(taint.source.text) or site.method not in SQL_RUNNERS):
                 continue  # A function that runs the statement that it is given leaves its making to others.
-            site.analysis.report(PATTERN, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
+            site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
             return

@@ -16,7 +16,7 @@ from cosec.checking.python.knowledge.dangers import NEEDED, NO_DANGERS, PATH, TR
 UNIVERSE = frozenset(string.printable) | {"\x00", "é", "中"}
 """Stand-ins for all characters."""
 
-WORD = frozenset(each for each in UNIVERSE if each.isalnum() or each == "_")
+_WORD = frozenset(each for each in UNIVERSE if each.isalnum() or each == "_")
 
 
 def ruled_out(alphabet: frozenset[str]) -> frozenset[str]:
@@ -140,13 +140,13 @@ def _consumed(tree: Any) -> frozenset[str]:
     return found
 
 
-CATEGORIES: dict[Any, Callable[[str], bool]] = {
+_CATEGORIES: dict[Any, Callable[[str], bool]] = {
     codes.CATEGORY_DIGIT: str.isdigit,
     codes.CATEGORY_NOT_DIGIT: lambda each: not each.isdigit(),
     codes.CATEGORY_SPACE: str.isspace,
     codes.CATEGORY_NOT_SPACE: lambda each: not each.isspace(),
-    codes.CATEGORY_WORD: WORD.__contains__,
-    codes.CATEGORY_NOT_WORD: lambda each: each not in WORD,
+    codes.CATEGORY_WORD: _WORD.__contains__,
+    codes.CATEGORY_NOT_WORD: lambda each: each not in _WORD,
 }
 
 
@@ -167,5 +167,5 @@ def _characters(code: Any, argument: Any) -> frozenset[str]:
         elif kind is codes.RANGE:
             found |= {each for each in UNIVERSE if what[0] <= ord(each) <= what[1]}
         elif kind is codes.CATEGORY:
-            found |= {each for each in UNIVERSE if CATEGORIES[what](each)}
+            found |= {each for each in UNIVERSE if _CATEGORIES[what](each)}
     return UNIVERSE - found if negated else frozenset(found)

@@ -13,6 +13,7 @@ from typing import Self
 from cosec.checking.python.engine.domain.values import Target, Value
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+"""The syntax of a function."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cosec.checking.python.engine.domain.values import EACH, LEADING, WHOLE, Part, Value, constant, join_all, limited
 
-MAX_PARTS = 60
+_MAX_PARTS = 60
 NUMERIC = frozenset("dioxXeEfFgGcn%b")
 """Conversions that refuse anything but numbers."""
 
-PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0 +]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlL]?([diouxXeEfFgGcrsa%])")
-BRACES = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:!([rsa]))?(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
-Pick = Callable[[str | None, int], Value]
+_PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0 +]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlL]?([diouxXeEfFgGcrsa%])")
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:!([rsa]))?(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
+_Pick = Callable[[str | None, int], Value]
 
 
 def compose(pieces: Sequence[Value]) -> Value:
@@ -30,7 +30,7 @@ def compose(pieces: Sequence[Value]) -> Value:
     shape = "text:" + "".join(part if isinstance(part, str) else "\0" for part in parts)[:200]
     derived: list[Part] = []
     alone = len(parts) == 1
-    for place, part in enumerate(parts[:MAX_PARTS]):
+    for place, part in enumerate(parts[:_MAX_PARTS]):
         if isinstance(part, str):
             derived.append(part)
             continue
@@ -79,10 +79,10 @@ def percent_format(template: Value, operand: Value) -> Value | None:
             found = join_all(values)
         return escaped_for_markup(found) if markup else found
 
-    return _expanded(template, PERCENT, _percent_piece, pick)
+    return _expanded(template, _PERCENT, _percent_piece, pick)
 
 
-def _percent_piece(match: re.Match[str], index: int, pick: Pick) -> tuple[Value, int]:
+def _percent_piece(match: re.Match[str], index: int, pick: _Pick) -> tuple[Value, int]:
     kind = match[2]
     if kind == "%":
         return constant("%"), index
@@ -118,10 +118,10 @@ def brace_format(template: Value, positional: Sequence[Value], named: Mapping[st
             found = Value(taints=found.all_taints())
         return escaped_for_markup(found) if markup else found
 
-    return _expanded(template, BRACES, _brace_piece, pick)
+    return _expanded(template, _BRACES, _brace_piece, pick)
 
 
-def _brace_piece(match: re.Match[str], index: int, pick: Pick) -> tuple[Value, int]:
+def _brace_piece(match: re.Match[str], index: int, pick: _Pick) -> tuple[Value, int]:
     if match[0] in {"{{", "}}"}:
         return constant(match[0][0]), index
     value = converted(pick(match[1], index), match[2] or "", match[3] or "")
@@ -131,8 +131,8 @@ def _brace_piece(match: re.Match[str], index: int, pick: Pick) -> tuple[Value, i
 def _expanded(
     template: Value,
     pattern: re.Pattern[str],
-    piece: Callable[[re.Match[str], int, Pick], tuple[Value, int]],
-    pick: Pick,
+    piece: Callable[[re.Match[str], int, _Pick], tuple[Value, int]],
+    pick: _Pick,
 ) -> Value | None:
     if not any(isinstance(part, str) for part in template.text()):
         return None

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from cosec.checking.python.knowledge.dangers import NO_DANGERS, PATH
 
 Scalar = str | bytes | int | float | bool | None
+"""A literal."""
+
 Lineage = tuple[str, ...]
 """How a text was derived from its source, step by step; a prefix of it names what it was derived from."""
 
@@ -35,10 +37,19 @@ MAC = "mac"
 """The step from a message to its authentication code."""
 
 MAX_LINEAGE = 16
+"""Steps of a lineage; later ones are not recorded."""
+
 MAX_TAINTS = 24
+"""Taints of one value."""
+
 MAX_CONSTANTS = 40
+"""Literals that one value may be."""
+
 MAX_DEPTH = 4
+"""How deep containers inside containers are looked into."""
+
 NO_FACTS: Facts = frozenset()
+"""The empty set, typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +253,7 @@ Part = str | frozenset[Taint]
 """A piece of text: known letters, or a hole with what flows into it."""
 
 UNKNOWN = Value()
+"""A value of which nothing is known, taken to be harmless."""
 
 
 def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> Held:

@@ -21,10 +21,12 @@ from cosec.checking.python.engine.domain.values import (
 from cosec.checking.python.engine.library import sources
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 
-NUMBERS = frozenset(
+_NUMBERS = frozenset(
     {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
 )
 MAX_NAME = 160
+"""Length of the dotted names that are kept."""
+
 SHORT = 2
 """Text of so few characters leads to no other folder once more text is added."""
 
@@ -82,7 +84,7 @@ def _class_attribute(owner: Class, name: str) -> Value:
 
 
 def _tainted_attribute(value: Value, name: str) -> Value:
-    if not value.taints or name in NUMBERS:
+    if not value.taints or name in _NUMBERS:
         return UNKNOWN
     made = value.step(f".{name}")
     if name in {"stem", "suffix"} or (name == "name" and _is_path(value)):

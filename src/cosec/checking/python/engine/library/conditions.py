@@ -22,8 +22,8 @@ from cosec.checking.python.engine.domain.values import (
 from cosec.checking.python.knowledge.cleaning import CHARACTER_TESTS, EXTERNAL_TEST, HARMLESS_PUNCTUATION
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 
-SPLITS = ("split", ".parts", EACH)
-REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
+_SPLITS = ("split", ".parts", EACH)
+_REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
 
 def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
@@ -94,7 +94,7 @@ def _stripped(taints: Iterable[Taint], steps: tuple[str, ...]) -> list[Taint]:
 
 
 def _before_split(taints: Iterable[Taint]) -> list[Taint]:
-    return [*taints, *_stripped(taints, SPLITS)]
+    return [*taints, *_stripped(taints, _SPLITS)]
 
 
 def mac_facts(value: Value) -> Facts:
@@ -210,7 +210,7 @@ def _without_harmless_replacements(taints: Iterable[Taint]) -> list[Taint]:
     found = []
     for taint in taints:
         lineage = taint.lineage
-        while lineage and (match := REPLACED.match(lineage[-1])) and match[1] in HARMLESS_PUNCTUATION:
+        while lineage and (match := _REPLACED.match(lineage[-1])) and match[1] in HARMLESS_PUNCTUATION:
             lineage = lineage[:-1]
         found.append(Taint(taint.source, lineage, taint.neutral))
     return found

@@ -27,9 +27,9 @@ SAME_TEXT = words(
 )
 """Methods after which a text is still as dangerous as before, and a check of either is a check of both."""
 
-FOLDABLE = words("strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix")
-NUMBERS = words("find rfind index rindex count __len__ bit_length")
-TESTS = words(
+_FOLDABLE = words("strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix")
+_NUMBERS = words("find rfind index rindex count __len__ bit_length")
+_TESTS = words(
     "startswith endswith isalnum isalpha isdigit isdecimal isnumeric isidentifier isprintable isspace islower"
     " isupper istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset"
 )
@@ -181,13 +181,13 @@ _CONTAINER_METHODS: dict[str, Callable[[CallSite], Value]] = {
 def text_method(site: CallSite) -> Value | None:
     """A method of a text; None for any other."""
     receiver, method = site.receiver, site.method
-    if method in NUMBERS or method in TESTS:
+    if method in _NUMBERS or method in _TESTS:
         return Value(flags=frozenset({"number"}))
     if method == "join" and site.positional:
         return texts.joined_text(receiver, site.positional[0])
     if method in {"format", "format_map"}:
         return _format(site)
-    if method in FOLDABLE and (folded := _folded(site)) is not None:
+    if method in _FOLDABLE and (folded := _folded(site)) is not None:
         return folded
     return _tainted_text_method(site) if receiver.taints else None
 
