@@ -1,4 +1,4 @@
-"""From a loaded pair of models to the lanes the engine runs on."""
+"""A pair of models that is ready for decoding, and the lanes made from it."""
 
 from __future__ import annotations
 
@@ -41,15 +41,19 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
 
 
 class PreparedPair:
-    """A pair whose vocabulary was checked and whose adapter, if it shares the target's weights, is attached."""
+    """A pair of models whose vocabularies match, with the adapter attached and the weights packed.
+
+    All batches of the pair share these weights, which can be used for inference only.
+
+    Args:
+        pair: The loaded models.
+
+    Raises:
+        VocabularyMismatch: If the two models' tokens do not mean the same.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule.
+    """
 
     def __init__(self, pair: ModelPair) -> None:
-        """Attach, pack, and check once; every arm and every run then uses the same weights, for inference only.
-
-        Raises:
-            VocabularyMismatch: If the two models' tokens do not mean the same.
-            SettingsError: If the adapter's ``rule.toml`` is not a rule.
-        """
         self.pair = pair
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
@@ -70,24 +74,27 @@ class PreparedPair:
 
     @property
     def shared_weights(self) -> bool:
-        """Whether the security model is the target plus an adapter."""
+        """Whether the security model is an adapter on the target's weights."""
         return self._switch is not None and self.pair.security is None
 
     @property
     def has_security(self) -> bool:
-        """Whether there is a security model at all."""
+        """Whether the pair has a security model."""
         return self._switch is not None or self.pair.security is not None
 
     @property
     def has_base(self) -> bool:
-        """Whether the security model is an adapter, so that rules can compare it with its own base."""
+        """Whether the security model is an adapter; rules can then compare it with its own base."""
         return self._switch is not None
 
     @property
     def cache_bytes_per_token(self) -> int | None:
-        """Memory that a token of one hardened completion takes in all caches; None where a model does not tell."""
+        """Bytes that one token of a hardened completion takes in all key-value caches.
+
+        None if a model's configuration does not tell.
+        """
         loaded = [one for one in (self.pair.target, self.pair.security) if one is not None]
-        if self._switch is not None:  # the adapter's row, beside its base's
+        if self._switch is not None:  # the adapter's rows, beside those of its base
             loaded.append(loaded[-1])
         total = 0
         for one in loaded:
@@ -98,15 +105,15 @@ class PreparedPair:
         return total
 
     def target_model(self) -> TorchTokenModel:
-        """The target over the vocabulary that both models share."""
+        """The target model, with its logits cut to the vocabulary that both models share."""
         return TorchTokenModel(self.pair.target.model, self._vocabulary_size)
 
     def target_lane(self) -> TargetLane:
-        """The target alone."""
+        """Lanes of the target alone."""
         return TargetLane(self.target_model())
 
     def security_lane(self) -> TargetLane:
-        """The security model in the target's place, for comparison.
+        """Lanes of the security model alone, for comparison.
 
         Raises:
             SettingsError: If there is no security model.
@@ -119,14 +126,14 @@ class PreparedPair:
         )
 
     def lanes(self, draft_length: int | Literal["auto"], *, base: bool = False) -> Lanes:
-        """What the hardened arm runs on.
+        """Lanes of both models.
 
-        With shared weights a single token is drafted in lockstep, both models in one forward; a longer draft runs the
-        adapter's rows on their own first.
+        With shared weights, a draft of one token takes one forward pass for both models; a longer draft runs the rows
+        with the adapter first.
 
         Args:
-            draft_length: As the settings say.
-            base: Whether the rule compares the security model with its own base (``Rule.needs_base``).
+            draft_length: The draft length of the settings.
+            base: Whether to score the security model's own base too (``Rule.needs_base``).
 
         Raises:
             SettingsError: If there is no security model to draft with, or no base to compare it with.

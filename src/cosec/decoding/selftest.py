@@ -1,6 +1,6 @@
-"""Does this installation's engine follow the law? A check in seconds, on scripted models whose law is known.
+"""A self-test of the engine: do emitted tokens follow the exact law on two small models whose law is known?
 
-``cosec doctor`` runs it on the user's machine; the test suite holds the engine to far more draws.
+``cosec doctor`` runs it on the user's machine in a few seconds. The test suite compares many more draws.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _DRAWS = 4_000
 _DEPTH = 2
 _THRESHOLD = 0.4
 _LARGEST_DEVIATION = 5.0
-"""In standard errors; a right engine exceeds it about once in 30 000 self-tests."""
+"""In standard errors; a correct engine exceeds it about once in 30 000 self-tests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """What the self-test found."""
+    """The result of the self-test."""
 
     passed: bool
-    """Whether every frequency lies within five standard errors of the closed form."""
+    """Whether every observed frequency lies within five standard errors of the closed form."""
 
     summary: str
-    """One line for a person."""
+    """A one-line description."""
 
 
 class _TableModel:
-    """A model whose logits depend on its last token only."""
+    """A model whose logits depend only on the last token."""
 
     def __init__(self, table: Float[Tensor, "last vocab"], last: Int[Tensor, "rows"] | None = None) -> None:
         self._table = table
@@ -56,13 +56,13 @@ class _TableModel:
         return self._table[tokens]
 
     def rollback(self, dropped: Sequence[int]) -> None:
-        """The next advance brings the last token along, so there is nothing to forget."""
+        """Does nothing: the next advance brings the last token."""
 
     def select(self, rows: Sequence[int]) -> None:
         self._history = [self._history[-1][list(rows)]]
 
     def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
-        """The next advance brings the last token along, so there is nothing to remember."""
+        """Does nothing: the next advance brings the last token."""
 
     def join(self, newcomers: Sequence[_TableModel]) -> None:
         self._history = [torch.cat([one._history[-1] for one in (self, *newcomers)])]
@@ -72,7 +72,7 @@ class _TableModel:
 
 
 def law_selftest() -> SelfTest:
-    """Compare the emitted tokens with the closed form, for draft lengths 1 and 4 under the paper's preset."""
+    """Compare emitted tokens with the closed form, for draft lengths 1 and 4 under the paper's rule."""
     generator = torch.Generator().manual_seed(20)
     security, target = (torch.randn(_VOCABULARY, _VOCABULARY, generator=generator) * 1.5 for _ in range(2))
     worst = 0.0
@@ -94,7 +94,7 @@ def law_selftest() -> SelfTest:
 
 
 def _emitted(security: Tensor, target: Tensor, settings: DecodingSettings) -> Tensor:
-    """Counts of the third token."""
+    """How often each token was emitted at the third position."""
     requests = [SequenceRequest(prompt_ids=(0,), sample_index=i, max_new_tokens=_DEPTH + 1) for i in range(_DRAWS)]
     lanes = TwoModelLanes(_TableModel(security), _TableModel(target))
     run = Run(lanes, rule_for(settings), settings, requests)
@@ -107,7 +107,7 @@ def _emitted(security: Tensor, target: Tensor, settings: DecodingSettings) -> Te
 
 
 def _expected(security: Tensor, target: Tensor, settings: DecodingSettings) -> Tensor:
-    """The closed form of the third token's law, by following the chain of last tokens."""
+    """The closed form of the third token's law, as a product of transition matrices."""
     temperature, top_p = settings.sampling.temperature, settings.sampling.top_p
     proposal, fallback = (_cut((logits / temperature).softmax(-1), top_p) for logits in (security, target))
     accepted = (target.softmax(-1) / security.softmax(-1) > _THRESHOLD).float()
@@ -120,7 +120,7 @@ def _expected(security: Tensor, target: Tensor, settings: DecodingSettings) -> T
 
 
 def _cut(probs: Tensor, top_p: float) -> Tensor:
-    """Top-p by sorting: drop what lies beyond the first tokens that reach the mass."""
+    """Top-p by sorting: keep the most likely tokens up to the first that reaches the mass."""
     ordered, order = probs.sort(-1, descending=True)
     kept = ordered.masked_fill(ordered.cumsum(-1) - ordered >= top_p, 0.0)
     cut = torch.zeros_like(probs).scatter(-1, order, kept)

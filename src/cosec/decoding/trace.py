@@ -1,6 +1,6 @@
-"""What happened at each position: who chose the token, how close the call was, would the target have said it.
+"""The trace of a completion: for each token, which model chose it, by what margin, and whether it changed the text.
 
-Traces are plain data; ``summary`` counts them and the command line colours them.
+Traces are plain data. ``summary`` counts them, and the command line colours text by them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ class TokenOrigin(StrEnum):
     """Which model chose a token."""
 
     SECURITY = "security"
-    """Proposed by the security model and left to stand."""
+    """Proposed by the security model and accepted."""
 
     TARGET = "target"
-    """Chosen by the target on its own, or in place of a rejected proposal."""
+    """Chosen by the target alone, or in place of a rejected proposal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +25,16 @@ class TokenRecord:
     """One emitted token."""
 
     position: int
-    """Place in the completion, from 0."""
+    """Index in the completion, from 0."""
 
     token_id: int
     """The emitted token."""
 
     origin: TokenOrigin
-    """Who chose it."""
+    """The model that chose it."""
 
     changed: bool
-    """Whether it differs from the target's most likely token at this place."""
+    """Whether it differs from the target's most likely token at this position."""
 
     target_log_prob: float
     """Raw log-probability of the emitted token under the target."""
@@ -46,49 +46,49 @@ class TokenRecord:
     """The token the security model proposed here: the emitted one when accepted, the rejected one otherwise."""
 
     acceptance_ratio: float | None = None
-    """What the proposal was judged by: min(1, target / security) under the paper's rule, else min(1, law / draft)."""
+    """The ratio that decided acceptance: min(1, target / security) under the paper's rule, else min(1, law / draft)."""
 
     divergence: float | None = None
-    """How much the adapter changes the security model's prediction here, in nats; for rules that ask."""
+    """How much the adapter changes its base's prediction here, in nats; None for rules that do not measure it."""
 
     gated: bool | None = None
-    """Whether the rule treated the place as a security decision; None for rules that know no such places."""
+    """Whether the rule treated the position as a security decision; None for rules without decisions."""
 
     top_logprobs: tuple[tuple[int, float], ...] | None = None
-    """The target's most likely tokens with their log-probabilities, when asked for."""
+    """The target's most likely tokens with their log-probabilities, best first; None unless requested."""
 
     def to_json(self) -> dict[str, object]:
-        """The record as JSON-ready values; what was not recorded is left out."""
+        """The record as JSON-compatible values, without fields that are None."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceSummary:
-    """Totals of one or many completions."""
+    """Counts over the tokens of one or more completions."""
 
     tokens: int
-    """Emitted tokens."""
+    """Number of emitted tokens."""
 
     drafted: int
-    """Proposals that were judged, one for each emitted token of a hardened run."""
+    """Number of judged proposals: one for each emitted token of a hardened completion."""
 
     accepted: int
-    """Proposals that stood."""
+    """Number of accepted proposals."""
 
     changed: int
-    """Emitted tokens that differ from the target's most likely one."""
+    """Number of emitted tokens that differ from the target's most likely one."""
 
     decisions: int = 0
-    """Emitted tokens at places that the rule treated as security decisions."""
+    """Number of emitted tokens at security decisions."""
 
     @property
     def acceptance_rate(self) -> float | None:
-        """Accepted / drafted; None when nothing was drafted."""
+        """``accepted / drafted``; None if nothing was drafted."""
         return self.accepted / self.drafted if self.drafted else None
 
 
 def summary(records: Iterable[TokenRecord]) -> TraceSummary:
-    """Count a trace."""
+    """Count the records of a trace."""
     tokens = drafted = accepted = changed = decisions = 0
     for record in records:
         tokens += 1

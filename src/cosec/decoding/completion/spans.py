@@ -1,4 +1,4 @@
-"""A completion as spans of text, each with the record of the token it came from; what every view of a trace draws."""
+"""A completion as spans of text, one for each token; the views of a trace are drawn from them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cosec.decoding.trace import TokenRecord
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The text that one token added."""
+    """The text that one token added to a completion."""
 
     text: str
-    """Possibly empty: a token may hold a part of a character only."""
+    """The text; empty for a token that holds only part of a character."""
 
     record: TokenRecord
-    """Who chose the token, and how."""
+    """The token's record."""
 
 
 def spans_of(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> list[Span]:
-    """The completion's text cut at its tokens, without what lies behind a stop text."""
+    """The completion's text, split at its tokens. Text after a stop text is left out."""
     stream = TextStream(tokenizer, (), ())
     spans: list[Span] = []
     room = len(completion.text)

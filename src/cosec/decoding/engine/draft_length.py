@@ -1,7 +1,8 @@
-"""How many tokens to draft before the target looks: fixed, or chosen at run time from what was measured.
+"""The draft length: how many tokens are drafted per block, fixed or chosen at run time from measurements.
 
-The draft length changes the speed and never the text, so it may follow the clock. Tokens per second at draft length k
-are ``(1 + alpha + … + alpha^(k-1)) / (k·d + t(k))`` with acceptance alpha, drafting step d and verification time t(k).
+The draft length changes the speed but never the text, so it may depend on the clock. At draft length k, the expected
+tokens per second are ``(1 + alpha + … + alpha^(k-1)) / (k·d + t(k))``, with acceptance rate alpha, seconds d of one
+drafting step, and seconds t(k) of verifying k tokens.
 """
 
 from __future__ import annotations
@@ -12,33 +13,42 @@ from typing import Literal, Protocol, runtime_checkable
 
 _WARM_UP_BLOCKS = 2
 _PROBES = (1, 1, 1, 4, 4, 4)
-"""Draft lengths tried first, after the warm-up blocks, to learn d, t(1) and t(4)."""
+"""Draft lengths tried after the warm-up blocks, to measure d, t(1) and t(4)."""
 _LONGEST = 8
 _MEMORY = 16
-"""Blocks of one length whose times are remembered."""
+"""Number of times kept for each draft length."""
 _LEAST_GAIN = 1.05
-"""A longer draft must promise this much more speed than k = 1."""
+"""A longer draft is chosen only if its expected speed exceeds that of k = 1 by this factor."""
 _LEAST_SECONDS = 1e-9
-"""A block takes at least this long, whatever a coarse clock says."""
+"""Lower bound of a block's time, for coarse clocks."""
 
 
 @runtime_checkable
 class DraftLength(Protocol):
-    """Chooses the length of the next draft."""
+    """Chooses the draft length of each block."""
 
     def next(self) -> int:
-        """Tokens to draft in the next block, at least 1."""
+        """Number of tokens to draft in the next block, at least 1."""
         ...
 
     def observe(
         self, k: int, *, rows: int, accepted: int, judged: int, draft_seconds: float, target_seconds: float
     ) -> None:
-        """Learn from a finished block: proposals judged and accepted over its rows, and where its time went."""
+        """Record a finished block.
+
+        Args:
+            k: Its draft length.
+            rows: Number of sequences.
+            accepted: Accepted proposals over all rows.
+            judged: Proposals over all rows, up to and including the first rejected one of each row.
+            draft_seconds: Wall time of drafting.
+            target_seconds: Wall time of the target's pass.
+        """
         ...
 
 
 class FixedDraftLength:
-    """Always the same length."""
+    """The same length for every block."""
 
     def __init__(self, k: int) -> None:
         self._k = k
@@ -50,11 +60,11 @@ class FixedDraftLength:
     def observe(
         self, k: int, *, rows: int, accepted: int, judged: int, draft_seconds: float, target_seconds: float
     ) -> None:
-        """Nothing to learn."""
+        """Does nothing."""
 
 
 class AutoDraftLength:
-    """The length with the highest expected speed by what this run measured so far."""
+    """The draft length with the highest expected speed, from the times and acceptance measured so far."""
 
     def __init__(self) -> None:
         self._rows = 0
@@ -69,11 +79,11 @@ class AutoDraftLength:
 
     @property
     def acceptance(self) -> float:
-        """The acceptance alpha measured over the recent blocks."""
+        """The acceptance rate alpha over recent blocks."""
         return self._accepted / self._judged
 
     def next(self) -> int:
-        """The probe that is due, or else the fastest length."""
+        """The next length to probe, or the fastest one once all have been probed."""
         if self._blocks < _WARM_UP_BLOCKS:
             return 1
         probe = self._blocks - _WARM_UP_BLOCKS
@@ -82,7 +92,7 @@ class AutoDraftLength:
     def observe(
         self, k: int, *, rows: int, accepted: int, judged: int, draft_seconds: float, target_seconds: float
     ) -> None:
-        """Learn from a finished block; a batch that halved or doubled is measured afresh."""
+        """Record a finished block; measuring starts anew when the number of rows has halved or doubled."""
         if not self._rows // 2 < rows < self._rows * 2:
             self._rows = rows
             self._forget()
@@ -98,9 +108,9 @@ class AutoDraftLength:
         passes = {k: median(times) for k, times in self._target_passes.items()}
         alone = passes[1]
         longer = [k for k in passes if k > 1]
-        if not longer:  # the probes were cut short, as the completions ended first
+        if not longer:  # the completions ended before all lengths were probed
             return max(_PROBES)
-        # A pass over k tokens costs what it measured, or lies on the line through the nearest longer measurement.
+        # The time of a pass over k tokens: as measured, or interpolated on the flattest line through a longer one.
         slope = max(0.0, min((passes[k] - alone) / (k - 1) for k in longer))
         speeds = {}
         for k in range(1, _LONGEST + 1):
@@ -112,7 +122,12 @@ class AutoDraftLength:
 
 
 def draft_length_for(setting: int | Literal["auto"], longest: int) -> DraftLength:
-    """The chooser for a setting, within what the lanes can draft: the target alone takes single tokens."""
+    """The chooser for a setting.
+
+    Args:
+        setting: A fixed length, or ``auto``.
+        longest: The longest draft that the lanes support; 1 for a model that runs alone.
+    """
     if setting == "auto":
         return AutoDraftLength() if longest > 1 else FixedDraftLength(1)
     return FixedDraftLength(min(setting, longest))

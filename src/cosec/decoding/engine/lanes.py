@@ -1,8 +1,8 @@
-"""Lanes: the running batch inside the models, with one contract for two models, shared weights, and the target alone.
+"""Lanes: the models of a running batch behind one interface, for two models, shared weights, or one model alone.
 
-Every row carries one *pending* token: chosen, but not yet fed to any model. Advancing by k feeds the pending token
-and the first k-1 drafted ones, so the k rows of scores judge all k drafted tokens, and both models' caches always
-hold the same tokens.
+Each row has one *pending* token: the last decided token, which no model has been fed yet. Advancing by k feeds the
+pending token and the first k - 1 drafted tokens. The k scores then judge all k drafted tokens, and the caches of both
+models always hold the same tokens.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -21,49 +21,58 @@ from torch import Tensor
 from cosec.runtime import TokenModel
 
 Propose = Callable[[Float[Tensor, "rows vocab"], int], Int[Tensor, "rows"]]
-"""Chooses the proposals from the security model's raw log-probabilities at the given index of the draft."""
+"""Chooses each row's proposal from the security model's raw log-probabilities; the second argument is its index."""
 
 BaseRows = Literal["none", "target", "trailing half"]
-"""Where the security model's own base is scored."""
+"""Where the scores of the security model's own base come from; see :class:`TwoModelLanes`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What the models said about one block."""
+    """The models' scores of one block."""
 
     target_log_probs: Float[Tensor, "rows k vocab"]
     """The target's raw log-probabilities at each position of the block."""
 
     security_log_probs: Float[Tensor, "rows k vocab"] | None
-    """The security model's raw log-probabilities at the same positions; None when the target runs alone."""
+    """The security model's raw log-probabilities at these positions; None when one model runs alone."""
 
     base_log_probs: Float[Tensor, "rows k vocab"] | None = None
-    """The security model's own base at the same positions; None when no rule asked for it."""
+    """Raw log-probabilities of the security model's own base; None unless the lanes run it."""
 
     draft_seconds: float = 0.0
-    """Wall time of the k drafting steps."""
+    """Wall time of the k drafting steps, in seconds."""
 
     target_seconds: float = 0.0
-    """Wall time of the target's pass over the k tokens."""
+    """Wall time of the target's pass over the k tokens, in seconds."""
 
 
 @runtime_checkable
 class Lanes(Protocol):
-    """The running batch of all models together."""
+    """A batch of rows in all models that decode together.
+
+    Every method changes the lanes in place, except ``prefill`` and ``fork``, which return new ones.
+    """
 
     longest_draft: int
-    """The largest k that ``advance`` takes."""
+    """The largest k that :meth:`advance` accepts."""
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> Lanes:
-        """A new batch with one row per prompt, fed with it."""
+        """A new batch with one row for each prompt, fed with all of its tokens."""
         ...
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
-        """Draft k tokens with ``propose`` and score all of them."""
+        """Draft k tokens with ``propose`` and score all of them.
+
+        Args:
+            pending: The last decided token of each row.
+            k: Number of tokens to draft, from 1 to ``longest_draft``.
+            propose: Chooses the proposals; called k times, or never when one model runs alone.
+        """
         ...
 
     def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of the latest block."""
+        """Remove the last ``dropped[row]`` tokens of each row; they must be from the latest block."""
         ...
 
     def select(self, rows: Sequence[int]) -> None:
@@ -71,23 +80,25 @@ class Lanes(Protocol):
         ...
 
     def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
-        """Feed the same tokens to every row; nothing is scored. A prompt may be read in pieces this way.
+        """Feed the same tokens to every row without scoring them, as when a prompt is read in pieces.
 
-        ``later``: with the next block, in one pass.
+        Args:
+            token_ids: The tokens.
+            later: Feed them together with the next block, in one pass.
         """
         ...
 
     def join(self, newcomers: Sequence[Any]) -> None:
-        """Take in the rows of other batches of the same lanes, in order, after its own; the others are used up."""
+        """Append the rows of other batches of the same lanes, in order. The others must not be used afterwards."""
         ...
 
     def fork(self, kept: int) -> Lanes:
-        """A copy whose rows remember their first ``kept`` tokens only; all rows must have been fed alike."""
+        """A copy with only the first ``kept`` tokens of each row. All rows must have been fed the same tokens."""
         ...
 
 
 class TargetLane:
-    """The target model alone: one token a step, nothing drafted."""
+    """One model alone, the target or the security model: one token per step, without a draft."""
 
     longest_draft = 1
 
@@ -99,13 +110,13 @@ class TargetLane:
         return TargetLane(self._target.prefill(prompts))
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
-        """Score the next position; nothing is proposed, so k must be 1."""
+        """Score the next position; k must be 1."""
         assert k == 1
         logits = self._target.advance(pending.unsqueeze(1))
         return Scores(target_log_probs=logits.log_softmax(dim=-1), security_log_probs=None)
 
     def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of each row."""
+        """Remove the last ``dropped[row]`` tokens of each row."""
         self._target.rollback(dropped)
 
     def select(self, rows: Sequence[int]) -> None:
@@ -117,20 +128,23 @@ class TargetLane:
         self._target.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[TargetLane]) -> None:
-        """Take in the rows of other batches of the target."""
+        """Append the rows of other batches of this model."""
         self._target.join([one._target for one in newcomers])
 
     def fork(self, kept: int) -> TargetLane:
-        """A copy that remembers the first ``kept`` tokens."""
+        """A copy with only the first ``kept`` tokens of each row."""
         return TargetLane(self._target.fork(kept))
 
 
 class TwoModelLanes:
-    """Two models with a cache each; the security model drafts step by step, the target scores the draft in one pass.
+    """Two models with a cache each: the security model drafts token by token, the target scores the draft in one pass.
 
-    ``base`` says where the security model's own base comes from: nowhere, from the target (shared weights: it *is*
-    the target), or from the ``trailing half`` of the security model's rows, whose adapter is off, so that both go
-    through one forward.
+    Args:
+        security: The security model.
+        target: The target model.
+        base: Where the scores of the security model's own base come from. ``none``: it is not scored. ``target``: the
+            target is the base, as with shared weights. ``trailing half``: ``security`` has twice the rows, and the
+            adapter is off in the trailing half, so that model and base share one forward pass.
     """
 
     longest_draft = 64
@@ -141,13 +155,13 @@ class TwoModelLanes:
         self._base = base
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> TwoModelLanes:
-        """A new batch with one row per prompt in both models."""
+        """A new batch with one row for each prompt in both models."""
         halves = self._base == "trailing half"
         security = _prefilled_halves(self._security, prompts) if halves else self._security.prefill(prompts)
         return TwoModelLanes(security, self._target.prefill(prompts), self._base)
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
-        """Draft k tokens, then score them with a single pass of the target."""
+        """Draft k tokens, then score them in one pass of the target."""
         started = time.perf_counter()
         rows = pending.shape[0]
         doubled = self._base == "trailing half"
@@ -159,7 +173,7 @@ class TwoModelLanes:
             steps.append(torch.cat([step[:rows].flip(0), step[rows:]]) if doubled else step)
             fed = propose(steps[-1][:rows, 0], index)
         drafted = time.perf_counter()
-        block = torch.stack([one.to(fed.device) for one in inputs], dim=1)  # the first may still be on the processor
+        block = torch.stack([one.to(fed.device) for one in inputs], dim=1)  # the first may still be on the CPU
         target_log_probs = self._target.advance(block).log_softmax(dim=-1)
         security_log_probs = steps[0] if k == 1 else torch.cat(steps, dim=1)
         return Scores(
@@ -173,7 +187,7 @@ class TwoModelLanes:
         )
 
     def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of each row in both models."""
+        """Remove the last ``dropped[row]`` tokens of each row in both models."""
         self._security.rollback([*reversed(dropped), *dropped] if self._base == "trailing half" else dropped)
         self._target.rollback(dropped)
 
@@ -191,7 +205,7 @@ class TwoModelLanes:
         self._target.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[TwoModelLanes]) -> None:
-        """Take in the rows of other batches of the same two models."""
+        """Append the rows of other batches of the same two models."""
         self._target.join([one._target for one in newcomers])
         if self._base == "trailing half":
             _join_halves(self._security, [one._security for one in newcomers])
@@ -199,16 +213,18 @@ class TwoModelLanes:
             self._security.join([one._security for one in newcomers])
 
     def fork(self, kept: int) -> TwoModelLanes:
-        """A copy of both models' rows that remembers the first ``kept`` tokens."""
+        """A copy with only the first ``kept`` tokens of each row in both models."""
         return TwoModelLanes(self._security.fork(kept), self._target.fork(kept), self._base)
 
 
 class PairedLanes:
-    """Shared weights in lockstep: one forward whose leading half of the rows has the adapter on and the other half off.
+    """Shared weights in lockstep: one forward pass for both models, with the adapter on for the leading rows.
 
-    ``paired`` is a model over twice as many rows: security rows first, in reverse, then the target rows. So the twins
-    of the first sequence lie in the middle, newcomers go to both ends, and nobody else's memory has to move. The
-    target is the adapter's own base.
+    The target is the adapter's own base.
+
+    Args:
+        paired: A model with twice as many rows: the security rows in reverse order, then the target rows. The two rows
+            of the first sequence lie in the middle and new sequences go to both ends, so that no other row moves.
     """
 
     longest_draft = 1
@@ -217,11 +233,14 @@ class PairedLanes:
         self._paired = paired
 
     def prefill(self, prompts: Sequence[Sequence[int]]) -> PairedLanes:
-        """A new batch with a security row and a target row per prompt."""
+        """A new batch with a security row and a target row for each prompt."""
         return PairedLanes(_prefilled_halves(self._paired, prompts))
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
-        """Score the next position with both models in one forward; k is 1, as a draft would need the adapter alone."""
+        """Score the next position with both models in one pass.
+
+        k must be 1: a longer draft would need rows with the adapter alone.
+        """
         assert k == 1
         rows = pending.shape[0]
         logits = self._paired.advance(torch.cat([pending.flip(0), pending]).unsqueeze(1))
@@ -231,7 +250,7 @@ class PairedLanes:
         return Scores(target_log_probs=target, security_log_probs=security, base_log_probs=target)
 
     def rollback(self, dropped: Sequence[int]) -> None:
-        """Forget the last ``dropped[row]`` tokens of each row in both halves."""
+        """Remove the last ``dropped[row]`` tokens of each row in both halves."""
         self._paired.rollback([*reversed(dropped), *dropped])
 
     def select(self, rows: Sequence[int]) -> None:
@@ -243,16 +262,16 @@ class PairedLanes:
         self._paired.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[PairedLanes]) -> None:
-        """Take in the rows of other batches of the same paired model."""
+        """Append the rows of other batches of the same paired model."""
         _join_halves(self._paired, [one._paired for one in newcomers])
 
     def fork(self, kept: int) -> PairedLanes:
-        """A copy of both halves that remembers the first ``kept`` tokens."""
+        """A copy with only the first ``kept`` tokens of each row in both halves."""
         return PairedLanes(self._paired.fork(kept))
 
 
 def _prefilled_halves(model: TokenModel, prompts: Sequence[Sequence[int]]) -> TokenModel:
-    """A doubled batch: every prompt twice, the leading half in reverse."""
+    """A doubled batch: every prompt twice, the leading half in reverse order."""
     batch = model.prefill([*prompts, *prompts])
     count = len(prompts)
     if count > 1:
@@ -261,13 +280,13 @@ def _prefilled_halves(model: TokenModel, prompts: Sequence[Sequence[int]]) -> To
 
 
 def _in_both_halves(rows: Sequence[int], row_count: int) -> list[int]:
-    """Where these sequences lie in a doubled batch: in its leading half, which is reversed, and in the other."""
+    """The rows of these sequences in a doubled batch, whose leading half is in reverse order."""
     half = row_count // 2
     return [*(half - 1 - row for row in reversed(rows)), *(half + row for row in rows)]
 
 
 def _join_halves(batch: TokenModel, newcomers: Sequence[TokenModel]) -> None:
-    """Join doubled batches, so that all leading halves come first, the last newcomer's before the others'."""
+    """Join doubled batches: all leading halves first, in reverse order of the batches, then all trailing halves."""
     sizes = [one.row_count // 2 for one in (batch, *newcomers)]
     batch.join(newcomers)
     starts = [2 * sum(sizes[:index]) for index in range(len(sizes))]

@@ -1,6 +1,6 @@
-"""Several rules in one batch: each rule decides its own rows, as if it were alone with them.
+"""Several decoding rules in one batch: each rule decides its own rows.
 
-Rows that share a rule are decided together; a batch with a single rule costs what it did without this module.
+Rows that share a rule are decided together. A batch with a single rule has no extra cost.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -20,18 +20,30 @@ from cosec.decoding.sampling import TokenDistribution
 
 
 class RowRules:
-    """Which rule decides which rows."""
+    """The decoding rule of each row of a batch.
+
+    Args:
+        rules: The rule of every row, in the batch's order. Rows share a rule if they name the same object.
+    """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        """Take the rule of every row, in the batch's order."""
         self._rules = list(rules)
         self.draws_acceptance = any(rule.draws_acceptance for rule in rules)
-        """Whether any row needs a random number for each proposal."""
+        """Whether any row's rule needs a random number for each proposal."""
 
     def propose(
         self, log_probs: Float[Tensor, "rows vocab"], uniforms: Float[Tensor, "rows"]
     ) -> tuple[Int[Tensor, "rows"], Float[Tensor, "rows"], TokenDistribution | None]:
-        """A proposal for each row, the probability it was drawn with, and what from where all rows share a rule."""
+        """Draw a proposal for each row.
+
+        Args:
+            log_probs: The security model's raw log-probabilities.
+            uniforms: A random number in [0, 1) for each row.
+
+        Returns:
+            The proposals; the probability each was drawn with; and the distributions they were drawn from, or None
+            if the rows have different rules.
+        """
         groups = _groups(self._rules)
         if len(groups) == 1:
             distribution = self._rules[0].proposal(log_probs)
@@ -46,7 +58,7 @@ class RowRules:
         return tokens, probs, None
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
-        """Every row's verdict; divergences are NaN in rows whose rule knows none."""
+        """The verdict on every row's draft; divergences are NaN in rows whose rule has none."""
         groups = _groups(self._rules)
         if len(groups) == 1:
             return self._rules[0].verify(draft, target_log_probs)
@@ -62,7 +74,13 @@ class RowRules:
         return Verification(accepted_count=counts, acceptance_ratios=ratios, divergences=divergences, gated=gated)
 
     def fallback(self, rows: Sequence[int], at: Position, uniforms: Float[Tensor, "rows"]) -> Int[Tensor, "rows"]:
-        """The tokens in place of rejected ones, for these rows of the batch; ``at`` and ``uniforms`` hold them only."""
+        """Draw the tokens that replace rejected ones.
+
+        Args:
+            rows: Rows of the batch that had a proposal rejected.
+            at: The models' scores at the rejected position of each of these rows.
+            uniforms: A random number in [0, 1) for each of these rows.
+        """
         groups = _groups([self._rules[row] for row in rows])
         if len(groups) == 1:
             return groups[0][0].fallback(at).sample(uniforms)
@@ -73,7 +91,7 @@ class RowRules:
 
 
 def _groups(rules: Sequence[Rule]) -> list[tuple[Rule, list[int]]]:
-    """Each rule with the rows it decides."""
+    """Each distinct rule with its rows."""
     groups: dict[int, tuple[Rule, list[int]]] = {}
     for row, rule in enumerate(rules):
         groups.setdefault(id(rule), (rule, []))[1].append(row)

@@ -1,4 +1,4 @@
-"""A draft: the tokens the security model proposes before the target model looks; and what the models said at a place.
+"""The data that decoding rules see: a draft of the security model, and the models' scores at one position.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -16,7 +16,7 @@ from cosec.decoding.sampling import TokenDistribution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What the security model proposes, with everything a rule may want to know about the proposal."""
+    """The security model's proposals for one block, with what rules need to judge them."""
 
     token_ids: Int[Tensor, "rows k"]
     """The drafted tokens."""
@@ -25,40 +25,42 @@ class Draft:
     """The security model's raw log-probabilities at each drafted position."""
 
     proposal_probs: Float[Tensor, "rows k"]
-    """Probability with which each token was drawn (after temperature and top-p)."""
+    """The probability with which each token was drawn, after temperature and top-p."""
 
     base_log_probs: Float[Tensor, "rows k vocab"] | None = None
-    """The same for the security model's own base, its adapter off; for rules that compare the two."""
+    """Raw log-probabilities of the security model's own base; for rules that compare the two."""
 
     chances: Float[Tensor, "rows k"] | None = None
-    """One uniform number in [0, 1) for each proposal; for rules that accept by chance."""
+    """A random number in [0, 1) for each proposal; for rules that accept at random."""
 
     proposals: TokenDistribution | None = None
-    """What the tokens were drawn from, where it is at hand: one drafted token a row, and one rule for all rows."""
+    """The distributions the tokens were drawn from; set only for k = 1 and one rule for all rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the models said at one place of each row."""
+    """The models' scores at one position of each row."""
 
     target_log_probs: Float[Tensor, "rows vocab"]
     """The target's raw log-probabilities."""
 
     security_log_probs: Float[Tensor, "rows vocab"] | None = None
-    """The security model's; None when the target runs alone."""
+    """The security model's raw log-probabilities; None when one model runs alone."""
 
     base_log_probs: Float[Tensor, "rows vocab"] | None = None
-    """The security model's own base's; None when the rule does not ask for it. Where the target *is* the base, the very
-    same tensor, which a rule may take as a sign."""
+    """Raw log-probabilities of the security model's own base; None unless the rule needs it.
+
+    If the target is the base, this is the same tensor object as ``target_log_probs``, which rules may test for.
+    """
 
     law: TokenDistribution | None = None
-    """What the rule's verdict said that the place is drawn from; None where it has to be worked out (again)."""
+    """The law of the position, if the rule's verdict already computed it; else None."""
 
     proposal: TokenDistribution | None = None
-    """What the proposal was drawn from; None where it has to be worked out (again)."""
+    """The distribution of the proposal, if it is still known; else None."""
 
     def of_rows(self, rows: Sequence[int] | Int[Tensor, "chosen"]) -> Position:
-        """These rows only, in this order, without what was worked out before."""
+        """These rows only, in this order, without ``law`` and ``proposal``."""
         return Position.picked(
             lambda each: each[rows], self.target_log_probs, self.security_log_probs, self.base_log_probs
         )
@@ -71,7 +73,7 @@ class Position:
         security_log_probs: Float[Tensor, "*places vocab"] | None,
         base_log_probs: Float[Tensor, "*places vocab"] | None,
     ) -> Position:
-        """What ``pick`` makes of each of the three; a base that is the target stays the very same tensor."""
+        """A position with ``pick`` applied to each tensor; a base that is the target stays the same tensor object."""
         target = pick(target_log_probs)
         base: Tensor | None = target
         if base_log_probs is not target_log_probs:

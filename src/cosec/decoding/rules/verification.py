@@ -1,8 +1,8 @@
-"""The verdict on a draft, and the one seam at which decoding rules differ.
+"""The interface of a decoding rule, and its verdict on a draft.
 
-A rule proposes with the security model, judges the proposals once the target has scored them, and names what takes
-the place of the first one that falls. Nothing is ever drawn beyond the draft (no bonus token), so each emitted token
-was either proposed or chosen in place of a proposal, and the draft length never changes the text.
+A rule proposes tokens with the security model, judges them once the target has scored them, and chooses a replacement
+for the first rejected one. No token is drawn beyond the draft (no bonus token). So each emitted token was either
+proposed or replaces a proposal, and the draft length never changes the text.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -25,46 +25,46 @@ class Verification:
     """A rule's verdict on a batch of drafts."""
 
     accepted_count: Int[Tensor, "rows"]
-    """How many leading drafted tokens stand; between 0 and k."""
+    """Number of accepted tokens of each row, counted from the start of the draft; between 0 and k."""
 
     acceptance_ratios: Float[Tensor, "rows k"]
-    """What each proposal was judged by, in [0, 1]; a rule's own docstring says how."""
+    """The ratio in [0, 1] that decided the acceptance of each proposal; each rule defines its own."""
 
     divergences: Float[Tensor, "rows k"] | None = None
-    """How much the adapter changes the security model's prediction at each place, where the rule asks."""
+    """How much the adapter changes its base's prediction at each position; None if the rule does not measure it."""
 
     gated: Bool[Tensor, "rows k"] | None = None
-    """Where the rule treats the place as a security decision; None for rules that know no such places."""
+    """Whether the rule treats each position as a security decision; None for rules without decisions."""
 
     law: TokenDistribution | None = None
-    """What the places are drawn from, rows * k of them, each row's in order; None for rules that need not know it."""
+    """The law of each position, rows * k distributions, row by row; None for rules that do not compute it."""
 
 
 @runtime_checkable
 class Rule(Protocol):
-    """What stands between a draft and the text."""
+    """A decoding rule: turns proposals of the security model and scores of the target into tokens."""
 
     needs_base: bool
-    """Whether drafts and positions must carry the security model's own base."""
+    """Whether drafts and positions must include the scores of the security model's own base."""
 
     draws_acceptance: bool
-    """Whether drafts must carry a random number for each proposal."""
+    """Whether drafts must include a random number for each proposal."""
 
     def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-        """What the security model draws its next proposal from."""
+        """The distribution that the next proposal is drawn from."""
         ...
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
-        """How far each draft stands."""
+        """Judge the drafts of all rows."""
         ...
 
     def fallback(self, at: Position) -> TokenDistribution:
-        """What the token in place of the first rejected one is drawn from."""
+        """The distribution of the token that replaces the first rejected one."""
         ...
 
 
 def check_widths(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> None:
-    """Check that both models speak about the same vocabulary.
+    """Check that both models' scores cover the same vocabulary.
 
     Raises:
         VocabularyMismatch: If they do not.

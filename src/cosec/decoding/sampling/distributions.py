@@ -1,7 +1,7 @@
-"""From log-probabilities to distributions to tokens: temperature, top-p, drawing by inverse distribution function.
+"""Distributions over next tokens: temperature, top-p, and drawing by the inverse distribution function.
 
-No hidden top-k. A distribution keeps its tokens in order of their ids, so that two nearly equal probabilities
-changing places (as they do between batch sizes) cannot change what a given random number draws.
+There is no hidden top-k. A distribution keeps its tokens in ascending order of their ids. The order of two nearly equal
+probabilities differs between batch sizes, and so does not affect which token a random number draws.
 
 Axes: rows = sequences, vocab = entries that both models share, kept = tokens that survive top-p (padded with
 probability 0).
@@ -17,51 +17,55 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _FIRST_LOOK = 32
-"""Top-p first looks at this many most likely tokens and at more only where they do not reach the mass."""
+"""Top-p first considers this many most likely tokens, and more only if their mass is too small."""
 _GROUP = 32
-"""Tokens of which only the most likely one is looked at when the most likely of all are sought."""
+"""Size of the groups in :func:`most_likely`, of which only the maximum is compared first."""
 _LEAST_TEMPERATURE = 1e-6
-"""Float32 log-probabilities resolve no finer than this; dividing by less would overflow."""
+"""Smallest positive temperature used; dividing float32 log-probabilities by less would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenDistribution:
-    """Probabilities over next tokens, one distribution a row."""
+    """Probabilities of next tokens, one distribution for each row."""
 
     probs: Float[Tensor, "rows kept"]
     """Probability of each kept token; rows sum to 1."""
 
     token_ids: Int[Tensor, "rows kept"] | None = None
-    """Ids of the kept tokens in ascending order; None when the whole vocabulary is kept."""
+    """Ids of the kept tokens in ascending order; None if the whole vocabulary is kept."""
 
     def sample(self, uniforms: Float[Tensor, "rows"]) -> Int[Tensor, "rows"]:
-        """Draw a token per row: the first whose cumulative probability exceeds the row's number in [0, 1)."""
+        """Draw a token for each row: the first whose cumulative probability exceeds the row's number in [0, 1)."""
         cumulative = self.probs.double().cumsum(dim=-1)
         targets = uniforms.to(cumulative.device).unsqueeze(-1) * cumulative[:, -1:]
         index = torch.searchsorted(cumulative, targets, right=True)
-        # A rounding error at the upper end must not fall on a token without probability.
+        # A rounding error at the upper end must not select a token without probability.
         last = self.probs.shape[-1] - 1 - (self.probs > 0).flip(-1).int().argmax(dim=-1, keepdim=True)
         index = torch.minimum(index, last)
         return (index if self.token_ids is None else self.token_ids.gather(-1, index)).squeeze(-1)
 
     def prob_of(self, tokens: Int[Tensor, "rows"]) -> Float[Tensor, "rows"]:
-        """Probability of one token per row; 0 for a token that was not kept."""
+        """The probability of one token in each row; 0 for a token that is not kept."""
         wanted = tokens.unsqueeze(-1)
         if self.token_ids is None:
             return self.probs.gather(-1, wanted).squeeze(-1)
         return torch.where(self.token_ids == wanted, self.probs, 0.0).sum(dim=-1)
 
     def beyond(self, other: TokenDistribution, vocabulary_size: int) -> TokenDistribution:
-        """The residual: what this distribution has and ``other`` lacks, renormalised; itself where nothing is left."""
+        """The residual ``max(0, self - other)``, renormalised; this distribution itself where the residual is zero."""
         known = other.dense(vocabulary_size)
         lacking = self.probs - (known if self.token_ids is None else known.gather(-1, self.token_ids))
-        # Padding repeats an id with probability 0, so it stays without mass.
+        # Padding repeats an id with probability 0, and keeps it.
         lacking = torch.where(self.probs > 0, lacking.clamp(min=0.0), 0.0)
         mass = lacking.sum(dim=-1, keepdim=True)
         return TokenDistribution(torch.where(mass > 0, lacking / mass, self.probs), self.token_ids)
 
     def limited_to(self, allowed: Bool[Tensor, "rows vocab"]) -> tuple[TokenDistribution, Bool[Tensor, "rows"]]:
-        """Only the allowed tokens, renormalised; and which rows have any (the others are left as they are)."""
+        """Restrict to the allowed tokens and renormalise.
+
+        Returns:
+            The distribution, in which rows without any allowed token are unchanged; and which rows have one.
+        """
         kept = allowed if self.token_ids is None else allowed.gather(-1, self.token_ids)
         probs = torch.where(kept, self.probs, 0.0)
         mass = probs.sum(dim=-1, keepdim=True)
@@ -69,11 +73,14 @@ class TokenDistribution:
         return TokenDistribution(limited, self.token_ids), (mass > 0).squeeze(-1)
 
     def of_rows(self, rows: Bool[Tensor, "rows"] | Int[Tensor, "chosen"] | Sequence[int]) -> TokenDistribution:
-        """Only the rows that are marked or named."""
+        """These rows only, given as a mask or as indices."""
         return TokenDistribution(self.probs[rows], None if self.token_ids is None else self.token_ids[rows])
 
     def replaced_by(self, other: TokenDistribution, rows: Int[Tensor, "others"]) -> TokenDistribution:
-        """``other``'s rows in place of these; both must keep the whole vocabulary, or neither."""
+        """This distribution with ``rows`` replaced by those of ``other``.
+
+        Either both must keep the whole vocabulary, or neither.
+        """
         if self.token_ids is None or other.token_ids is None:
             return TokenDistribution(self.probs.index_copy(0, rows, other.probs))
         width = max(self.probs.shape[-1], other.probs.shape[-1])
@@ -84,7 +91,7 @@ class TokenDistribution:
         )
 
     def dense(self, vocabulary_size: int) -> Float[Tensor, "rows vocab"]:
-        """The same distribution over the whole vocabulary."""
+        """The probabilities over the whole vocabulary."""
         if self.token_ids is None:
             return self.probs
         whole = self.probs.new_zeros(self.probs.shape[0], vocabulary_size)
@@ -92,12 +99,12 @@ class TokenDistribution:
 
 
 def _widened(tensor: Tensor, width: int) -> Tensor:
-    """``tensor`` with zeros after it along its last axis."""
+    """``tensor``, padded with zeros at the end of its last axis."""
     return torch.nn.functional.pad(tensor, (0, width - tensor.shape[-1]))
 
 
 def raw_distribution(log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-    """The model's own distribution."""
+    """The model's own distribution, without temperature or top-p."""
     return TokenDistribution(log_probs.exp())
 
 
@@ -118,7 +125,7 @@ def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: flo
         values, token_ids = most_likely(probs, kept)
         cut_index = (values.cumsum(dim=-1) < top_p).sum(dim=-1, keepdim=True)
         cut = values.gather(-1, cut_index.clamp(max=kept - 1))
-        # The look must reach below the last kept probability, or equals of that token could be missed.
+        # The candidates must reach below the last kept probability, or tokens equal to it could be missed.
         if kept == probs.shape[-1] or bool(((cut_index < kept) & (values[:, -1:] < cut)).all()):
             break
         kept = min(kept * 8, probs.shape[-1])
@@ -131,9 +138,9 @@ def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: flo
 def most_likely(
     probs: Float[Tensor, "rows vocab"], count: int
 ) -> tuple[Float[Tensor, "rows count"], Int[Tensor, "rows count"]]:
-    """The highest probabilities and their tokens, as ``topk`` gives them, in a fraction of its time for a small count.
+    """The highest probabilities and their tokens, like ``topk``, but faster for a small count.
 
-    The ``count`` groups with the highest maxima hold ``count`` tokens at least as likely as any token outside them.
+    The ``count`` groups with the highest maxima contain ``count`` tokens at least as likely as any token outside them.
     """
     rows, vocabulary = probs.shape
     groups = vocabulary // _GROUP

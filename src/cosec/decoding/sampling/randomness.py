@@ -1,8 +1,6 @@
-"""One random stream per (sequence, position, role), so that scheduling never changes a text.
+"""Random numbers that depend on the sequence, the position and the role of a draw, and on nothing else.
 
-A draw depends on nothing but the seed, the sequence's identity, the position in the completion and what the draw is
-for. Hence the draft length, the batch a sequence happens to run in and the order of its neighbours cannot change what
-it says.
+The draft length, the batch that a sequence runs in, and the order of its rows therefore never change a text.
 """
 
 from __future__ import annotations
@@ -18,20 +16,20 @@ from torch import Tensor
 
 
 class Role(IntEnum):
-    """What a random number decides."""
+    """What a random number is used for."""
 
     PROPOSAL = 0
     """Which token the security model proposes."""
 
     FALLBACK = 1
-    """Which token is chosen after a rejection, or by the target on its own."""
+    """Which token replaces a rejected proposal, or is drawn by a model alone."""
 
     ACCEPTANCE = 2
-    """Whether a proposal stands, under rules that accept by chance."""
+    """Whether a proposal is accepted, under rules that accept at random."""
 
 
 def sequence_key(seed: int, prompt_ids: Sequence[int], sample_index: int) -> bytes:
-    """The identity of one completion: its seed, its prompt and which of the n samples it is."""
+    """The random identity of one completion: a hash of its seed, its prompt and its sample index."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(struct.pack("<QQ", seed, sample_index))
     digest.update(struct.pack(f"<{len(prompt_ids)}I", *prompt_ids))
@@ -39,7 +37,7 @@ def sequence_key(seed: int, prompt_ids: Sequence[int], sample_index: int) -> byt
 
 
 def uniforms(keys: Sequence[bytes], positions: Sequence[int], role: Role) -> Float[Tensor, "rows"]:
-    """One float64 in [0, 1) per row, from a keyed hash (BLAKE2b) of position and role."""
+    """One float64 in [0, 1) for each row, from a keyed hash (BLAKE2b) of position and role."""
     draws = [
         int.from_bytes(hashlib.blake2b(struct.pack("<QB", position, role), key=key, digest_size=8).digest(), "little")
         >> 11
