@@ -230,7 +230,7 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
     ("body", "param", "message"),
     [
         ({"cosec": {"treshold": 0.3, "foo": 1}}, "cosec.treshold", "cosec.treshold, cosec.foo"),
-        ({"cosec": {"cwes": ["CWE-89"]}}, "cosec.cwes", "at once"),
+        ({"cosec": {"cwes": ["CWE-89"]}}, "cosec.cwes", "hardens against all"),
         ({"cosec": {"strength": 1.0}}, "cosec", "strength belongs to steer and gate"),
         ({"cosec": {"rule": "steer", "threshold": 0.3}}, "cosec", "has no threshold"),
         ({"cosec": {"rule": "gate", "strength": -1}}, "cosec", "strength"),
@@ -275,7 +275,7 @@ def test_a_suffix_needs_a_family_that_fills_in_the_middle(http: httpx2.Client, t
     cut = [tiny_pair.tokenizer(text).input_ids for text in (PROMPT, "    return data\n")]
     filled = [ids[marks.prefix], *cut[0], ids[marks.suffix], *cut[1], ids[marks.middle]]  # type: ignore[union-attr]
     assert ask(http, prompt=filled, seed=4)["choices"][0]["text"] == answer["choices"][0]["text"]
-    assert "not token ids" in refused(http, prompt=[5, 6], suffix="x")["message"]
+    assert "not of token ids" in refused(http, prompt=[5, 6], suffix="x")["message"]
 
 
 @pytest.mark.parametrize(
