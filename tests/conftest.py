@@ -18,9 +18,16 @@ from tests.devices import DEVICES
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
 
-_CHECKED = ["drafting", "lanes", "randomness", "sampling", "verification"]
+CHECKED = [
+    "cosec.decoding.engine.lanes",
+    "cosec.decoding.rules.draft",
+    "cosec.decoding.rules.verification",
+    "cosec.decoding.sampling.distributions",
+    "cosec.decoding.sampling.randomness",
+    "cosec.runtime.torch.token_model",
+]
 
-install_import_hook([f"cosec.decoding.{module}" for module in _CHECKED], "beartype.beartype")
+install_import_hook(CHECKED, "beartype.beartype")
 
 
 def pytest_configure(config: pytest.Config) -> None:
