@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from cosec.cli.launching.processes import ENTRY
 from cosec.cli.main import main
-from cosec.cli.processes import ENTRY
 from cosec.cli.tune import choose_settings
 from cosec.errors import SettingsError
 from cosec.training import hardening

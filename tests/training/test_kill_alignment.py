@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.cli.processes import group_environment
+from cosec.cli.launching.processes import group_environment
 from tests.training.alignment.test_align import weights
 from tests.training.conftest import curve_points
 from tests.training.test_hardening import assert_same_weights

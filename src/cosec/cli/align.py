@@ -67,8 +67,8 @@ def align(
     processes = _share_among(processes, chosen, run=not dry_run)
     from rich.console import Console
 
-    from cosec.cli.alignment_models import load_alignment_pair, read_shared_tokenizer
     from cosec.training.alignment.align import prepare_alignment
+    from cosec.training.alignment.models import load_alignment_pair, read_shared_tokenizer
 
     console = Console()
     tokenizer, vocabulary = read_shared_tokenizer(names["teacher"], names["student"], chosen)
@@ -92,7 +92,7 @@ def _share_among(processes: int, settings: AlignmentSettings, *, run: bool) -> i
     Returns:
         How many there are, or with ``run`` off, would be.
     """
-    from cosec.cli.processes import group_size, inside_a_group, run_in_processes
+    from cosec.cli.launching.processes import group_size, inside_a_group, run_in_processes
 
     if processes > settings.batch_size or processes < 1:
         raise SettingsError(
@@ -162,7 +162,7 @@ def _train(
     console: Console,
 ) -> AlignmentResult:
     """Train with the bar shown meanwhile."""
-    from cosec.cli.training_progress import TerminalProgress
+    from cosec.cli.views.training_progress import TerminalProgress
     from cosec.training.alignment.align import align as train
 
     with TerminalProgress(console) as progress:
@@ -193,7 +193,7 @@ def _show_plan(
     processes: int,
 ) -> None:
     """Say how many steps a run would take, and how much memory."""
-    from cosec.cli.alignment_models import outline_memory
+    from cosec.training.alignment.models import outline_memory
     from cosec.training.loop.schedule import total_steps
 
     memory = outline_memory(names, settings, dtype, processes)

@@ -84,7 +84,7 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows of text, the first as heading."""
     from rich.table import Table
 
-    from cosec.cli.side_by_side import terminal
+    from cosec.cli.views.side_by_side import terminal
 
     view = Table(*rows[0])
     for row in rows[1:]:

@@ -84,7 +84,7 @@ def demo(
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
     from cosec import load_pair
-    from cosec.cli.side_by_side import terminal
+    from cosec.cli.views.side_by_side import terminal
     from cosec.decoding.completer import Completer
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.rules.choice import described_rule
@@ -113,7 +113,7 @@ def demo(
 
 
 def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completion], pair: PreparedPair) -> None:
-    from cosec.cli.side_by_side import panel, side_by_side
+    from cosec.cli.views.side_by_side import panel, side_by_side
     from cosec.decoding.completion.spans import spans_of
 
     console.rule(f"{prompt.title} · {prompt.language} · {prompt.cwe}", align="left")

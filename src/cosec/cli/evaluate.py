@@ -1,65 +1,37 @@
-"""``cosec evaluate``, ``cosec study`` and ``cosec report``: measure arms, compare them, write the report."""
+"""``cosec evaluate``: measure arms for security, function, or both."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-from cosec.errors import SettingsError
-from cosec.sandbox import BackendName
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from cosec.evaluation.report import Results
-    from cosec.evaluation.study import DecodingArm, Generator, Step, StudyFolder, StudySettings
+from cosec.cli.study import WorkFlags, run_study
+from cosec.decoding.rules.schema import RULES
 
 Depth = Literal["open", "decision"]
-
-evaluate_app = App(name="evaluate", help="Measure arms for security, function, or both.")
+"""Where the prompts of scenarios end: before the function's body, or at the dangerous choice."""
 
 Many = Parameter(negative=())
+"""A flag that may be repeated."""
 
-
-class WorkFlags(BaseModel):
-    """How it is computed, as flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    batch_rows: int = 48
-    """Completions decoded at once; changes the speed and never the text."""
-
-    dtype: str = "auto"
-    """The models': auto (float32 on a processor, else the checkpoint's), float32, bfloat16 or float16."""
-
-    device_map: str | None = None
-    """Passed to transformers, for example ``auto`` or ``cuda``."""
-
-    generate_only: Annotated[bool, Parameter(negative=())] = False
-    """Leave the judging to a later run of the same command, perhaps on another machine."""
-
-    rejudge: Annotated[bool, Parameter(negative=())] = False
-    """Judge again what other checkers or tests judged; the earlier verdicts are kept."""
-
-    sandbox: BackendName | None = None
-    """What isolates the programs that are run: bubblewrap (the default), or resource limits alone, which let a program
-    read and write all that you can.
-    """
+evaluate_app = App(name="evaluate", help="Measure arms for security, function, or both.")
+"""The verb, with a command for each kind of measurement."""
 
 
 class MeasureFlags(WorkFlags):
     """What is measured, as flags."""
 
-    arm: Annotated[Sequence[str], Many] = ("origin", "cosec-plus")
-    """origin, lora (the security model alone), cosec-plus, cosec, release, warped, steer, gate, speculative; settings
-    as in gate:strength=0.1. Repeatable.
-    """
+    arm: Annotated[Sequence[str], Many] = Field(
+        default=("origin", "cosec-plus"),
+        description=(
+            "origin (the target alone), lora (the security model alone), the paper's arms cosec-plus, cosec, release "
+            f"and warped, or a rule: {', '.join(RULES)}; with settings as in gate:strength=0.1. Repeatable."
+        ),
+    )
 
     samples: int | None = None
     """Completions of each task under each seed (scenarios: 10, problems: 3)."""
@@ -96,7 +68,7 @@ class MeasureFlags(WorkFlags):
 
 
 Flags = Annotated[MeasureFlags | None, Parameter(name="*")]
-Work = Annotated[WorkFlags | None, Parameter(name="*")]
+"""What is measured, as a parameter of a verb."""
 
 
 @evaluate_app.command
@@ -137,84 +109,6 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     _evaluate(out, flags, "function", samples=3, problems=problems)
 
 
-def study(recipe: Path, /, *, out: Path, work: Work = None) -> None:
-    """Run a whole comparison from a recipe, or continue it.
-
-    Args:
-        recipe: A TOML file with arms, seeds and benchmarks.
-        out: Folder of the records; several processes may work on one folder.
-        work: How it is computed.
-    """
-    from cosec.evaluation.study import read_recipe
-
-    _run(read_recipe(recipe), out, work)
-
-
-def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
-    """Measure rules at many strengths and draw security against function.
-
-    Args:
-        recipe: A TOML file as for ``cosec study``, with [strengths] in place of arms.
-        out: Folder of the records; the same command continues what is there.
-        work: How it is computed.
-    """
-    from cosec.evaluation.report import write_frontier
-    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe
-
-    results = _run(read_recipe(recipe, frontier_settings), out, work)
-    if results is not None:
-        write_frontier(StudyFolder(out), results)
-
-
-def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = None) -> None:
-    """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
-
-    Args:
-        recipe: As for ``cosec frontier``; its scenarios should be the validation split.
-        out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
-        budget: Points of pass@1 that the choice may cost against origin, as measured.
-        work: How it is computed.
-    """
-    from rich.console import Console
-
-    from cosec.decoding.rules.rule_file import RULE_FILE
-    from cosec.evaluation.report import choose, rule_toml, write_frontier
-    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe, write_whole
-
-    settings = read_recipe(recipe, frontier_settings)
-    judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
-    if len(judged) != 1:
-        raise SettingsError(
-            f"A rule is chosen on one benchmark of scenarios; {recipe} has {', '.join(judged) or 'none'}."
-        )
-    results = _run(settings, out, work)
-    if results is None:
-        return
-    points = write_frontier(StudyFolder(out), results)
-    choice = choose(points, budget=budget / 100)
-    write_whole(out / RULE_FILE, rule_toml(choice, results))
-    Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)
-
-
-def report(folder: Path, /, *, against: str = "origin") -> None:
-    """Write report.md, report.csv, report.html and figures of a study, finished or not; of a frontier its files too.
-
-    Args:
-        folder: The study's --out folder.
-        against: The arm that differences are to.
-    """
-    from rich.console import Console
-
-    from cosec.evaluation.report import read_results, write_frontier, write_report
-    from cosec.evaluation.study import StudyFolder
-
-    console, results = Console(), read_results(StudyFolder(folder), against)
-    for path in write_report(StudyFolder(folder), results):
-        console.print(str(path), soft_wrap=True, highlight=False)
-    if any(":" in arm for arm in results.settings.arms):
-        write_frontier(StudyFolder(folder), results)
-
-
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """A study of one benchmark."""
     from cosec.evaluation.study import study_settings
@@ -242,94 +136,4 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "benchmarks": (benchmark,),
         }
     )
-    _run(settings, out, flags)
-
-
-def _run(settings: StudySettings, out: Path, work: WorkFlags | None) -> Results | None:
-    """Work until the study is complete, then write its report and print its tables.
-
-    Returns:
-        Its results; None where only completions were asked for.
-    """
-    from rich.console import Console
-
-    from cosec.evaluation.environment import environment
-    from cosec.evaluation.judging import default_judges, judges_version
-    from cosec.evaluation.study import JudgeWorker, Study, StudyFolder, note_sandbox, open_study, units_of
-    from cosec.sandbox import choose_sandbox
-
-    console, work = Console(stderr=True), work or WorkFlags()
-    sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
-    units = units_of(settings)
-    make, models, named = _generators(settings, work)
-    folder = StudyFolder(out)
-    open_study(
-        folder,
-        settings,
-        units,
-        models,
-        named=named,
-        environment=environment(),
-        judges=judges_version(),
-        rejudge=work.rejudge,
-    )
-    if sandbox is not None:
-        note_sandbox(folder, sandbox)
-        console.print(f"sandbox: {sandbox}", highlight=False)
-    with nullcontext() if work.generate_only else JudgeWorker(out, default_judges()) as judging:
-        Study(settings, folder, units, generator=make, judge=judging, on_step=_Steps(console)).run()
-    if work.generate_only:
-        told = "all completions are recorded; the same command without --generate-only judges them"
-        console.print(told, soft_wrap=True, highlight=False)
-        return None
-    return _reported(folder, console)
-
-
-def _reported(folder: StudyFolder, console: Console) -> Results:
-    """Write the report and print its tables; the results."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    from cosec.evaluation.report import HEADLINE, markdown, read_results, write_report
-
-    results = read_results(folder)
-    write_report(folder, results)
-    Console().print(Markdown(markdown(results, HEADLINE)))
-    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
-    return results
-
-
-def _generators(
-    settings: StudySettings, work: WorkFlags
-) -> tuple[Callable[[DecodingArm], Generator], dict[str, str], dict[str, str]]:
-    """How to make an arm's generator, the hashes of the models behind it, and of those that arms call by name."""
-    from cosec.evaluation.study import EndpointGenerator
-
-    if settings.endpoint is not None:
-        url, name = settings.endpoint, settings.endpoint_model
-        return (lambda arm: EndpointGenerator(url, model=name)), {"endpoint": url}, {}
-    from cosec.cli.study_models import StudyModels
-
-    models = StudyModels(settings, dtype=work.dtype, device_map=work.device_map, rows=work.batch_rows)
-    return models.generator, models.hashes, models.named_hashes
-
-
-class _Steps:
-    """Prints a line after each unit: what is done, how fast, how long it will take."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._began = time.monotonic()
-        self._first: int | None = None
-
-    def __call__(self, step: Step) -> None:
-        if self._first is None:
-            self._first = step.done
-            self._began = time.monotonic()
-        gained = step.done - self._first
-        left = (step.total - step.done) * (time.monotonic() - self._began) / gained if gained else None
-        rate = f", {step.tokens / step.seconds:.0f} tokens/s" if step.seconds else ""
-        when = f", left {left / 60:.0f} min" if left is not None else ""
-        self._console.print(
-            f"{step.done} of {step.total} completions{rate}{when} ({step.unit})", soft_wrap=True, highlight=False
-        )
+    run_study(settings, out, flags)

@@ -200,7 +200,7 @@ def _print_text(
     completed: Iterator[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair, arms: int
 ) -> None:
     """Each completion when it is done; with two arms each pair of them side by side."""
-    from cosec.cli.side_by_side import panel, side_by_side, terminal
+    from cosec.cli.views.side_by_side import panel, side_by_side, terminal
     from cosec.decoding.completion.spans import spans_of
 
     console = terminal()
@@ -225,7 +225,7 @@ def _print_text(
 
 
 def _print_html(completed: Sequence[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair) -> None:
-    from cosec.cli.html_page import Shown, html_page
+    from cosec.cli.views.html_page import Shown, html_page
     from cosec.decoding.completion.spans import spans_of
 
     shown = [

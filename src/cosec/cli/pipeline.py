@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
+from cosec.cli.launching.stages import Stage, plan_stages, record_stage, resumed, state_of
 from cosec.sandbox import BackendName, choose_sandbox
 
 
@@ -36,7 +36,7 @@ def pipeline(
     """
     from rich.console import Console
 
-    from cosec.cli.processes import ENTRY
+    from cosec.cli.launching.processes import ENTRY
     from cosec.training.settings import read_recipe
 
     console = Console()

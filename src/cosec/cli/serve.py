@@ -1,4 +1,4 @@
-"""``cosec serve``: the hardened model behind the OpenAI API; ``cosec serve-key``: who may use it."""
+"""``cosec serve``: serve the hardened model behind the OpenAI API."""
 
 from __future__ import annotations
 
@@ -134,18 +134,6 @@ def _audit_log(access: AccessFlags) -> AuditLog | None:
     from cosec.serving.access.audit_log import AuditLog
 
     return AuditLog(access.audit_log, max_bytes=access.audit_log_megabytes * 2**20, with_text=access.audit_log_text)
-
-
-def serve_key(name: str, /, *, file: Path) -> None:
-    """Make an API key, print it once, and append its hash to a file for ``cosec serve --api-key-file``.
-
-    Args:
-        name: Whose key it is; turns are taken and logs are written by this name.
-        file: The key file; it is made when missing.
-    """
-    from cosec.serving.access.keys import add_key
-
-    print(add_key(file, name))  # noqa: T201 - the result
 
 
 def _require_packages() -> None:

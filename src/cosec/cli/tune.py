@@ -48,7 +48,7 @@ def tune(
         settings: The training settings.
     """
     chosen = choose_settings(recipe, settings)
-    from cosec.cli.processes import inside_a_group, run_in_processes
+    from cosec.cli.launching.processes import inside_a_group, run_in_processes
 
     if processes > chosen.batch_size or processes < 1:
         raise SettingsError(f"--processes must be between 1 and --batch-size ({chosen.batch_size}); found {processes}")
@@ -90,7 +90,7 @@ def _harden(
     console: Console,
 ) -> HardeningResult:
     """Load the model and train it, with the bar shown meanwhile."""
-    from cosec.cli.training_progress import TerminalProgress
+    from cosec.cli.views.training_progress import TerminalProgress
     from cosec.training.data.security_pairs import shipped_pairs
     from cosec.training.hardening import harden
 

@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from cosec.errors import SettingsError
+from cosec.evaluation.study.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
     from cosec.decoding.prompt_cache import PromptCache
     from cosec.evaluation.study.arms import DecodingArm
-    from cosec.evaluation.study.generation import LocalGenerator
+    from cosec.evaluation.study.generation import Generator, LocalGenerator
     from cosec.evaluation.study.settings import StudySettings
     from cosec.models.loading.load import ModelPair
+
+
+class CompletionSource(Protocol):
+    """What completes the tasks of a study's arms."""
+
+    hashes: Mapping[str, str]
+    """Identifies what completes: hashes of the study's own models, or the address of an endpoint."""
+
+    named_hashes: Mapping[str, str]
+    """Hashes of the security models that arms call by name."""
+
+    def generator(self, arm: DecodingArm) -> Generator:
+        """The generator of an arm's completions."""
+        ...
+
+
+def completion_source(
+    settings: StudySettings, *, rows: int, dtype: str = "auto", device_map: str | None = None
+) -> CompletionSource:
+    """Prepare what completes a study's tasks: its endpoint, or its models, loaded here.
+
+    Args:
+        settings: What the study computes.
+        rows: Completions decoded at once.
+        dtype: As for ``load_pair``.
+        device_map: As for ``load_pair``.
+
+    Raises:
+        CosecError: If a model cannot be loaded or an arm's rule does not suit its security model.
+    """
+    if settings.endpoint is not None:
+        return EndpointSource(settings.endpoint, settings.endpoint_model)
+    return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows)
+
+
+class EndpointSource:
+    """A served model, whose only arm is ``endpoint``."""
+
+    def __init__(self, url: str, model: str | None) -> None:
+        """Keep the address; nothing is asked yet."""
+        self._url, self._model = url, model
+        self.hashes: Mapping[str, str] = {"endpoint": url}
+        """The address stands for the model behind it, which cannot be hashed."""
+        self.named_hashes: Mapping[str, str] = {}
+        """Empty: an endpoint has no named security models."""
+
+    def generator(self, arm: DecodingArm) -> EndpointGenerator:
+        """A generator that asks the endpoint."""
+        return EndpointGenerator(self._url, model=self._model)
 
 
 class StudyModels:
@@ -33,7 +84,7 @@ class StudyModels:
             ModelError: If a model cannot be found, read or trusted.
             SettingsError: If an arm's rule does not suit its security model; names the arm.
         """
-        from cosec import load_pair
+        from cosec.decoding.hardening import load_pair
         from cosec.decoding.prompt_cache import DEFAULT_MEMORY, PromptCache
 
         arms = settings.decoding_arms()
@@ -48,12 +99,12 @@ class StudyModels:
             pair = load_pair(target, security, dtype=dtype, device_map=device_map)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
-        self.hashes = _hashes(own_pair.pair)
-        """Of the study's own pair, and the type it is computed in where it is not float32."""
-        self.named_hashes = {
+        self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
+        """Hashes of the study's own pair, and its type if that is not float32."""
+        self.named_hashes: Mapping[str, str] = {
             name: "+".join(_security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
         }
-        """Of the security models that arms call by name."""
+        """Hashes of the security models that arms call by name."""
         for arm in arms:  # nothing is generated for a study that could not be finished
             self._check(arm)
 
@@ -67,7 +118,7 @@ class StudyModels:
             raise SettingsError(f"The arm {arm.name!r}: {error}") from error
 
     def generator(self, arm: DecodingArm) -> LocalGenerator:
-        """What completes an arm's tasks."""
+        """A generator that decodes with the arm's pair of models."""
         from cosec.evaluation.study.generation import LocalGenerator
 
         pair, cache = self._pairs[arm.security]
@@ -84,7 +135,7 @@ def _hashes(pair: ModelPair) -> dict[str, str]:
 
 
 def _security_hashes(pair: ModelPair) -> dict[str, str]:
-    """Of a model of its own, or of an adapter and its base where that is not the target."""
+    """Hashes of a whole security model, or of an adapter and its base if that is not the target."""
     from cosec.models.identity import file_sha256, model_fingerprint
 
     found = {}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.cli.stages import Stage, plan_stages, record_stage, resumed, state_of
+from cosec.cli.launching.stages import Stage, plan_stages, record_stage, resumed, state_of
 from cosec.errors import SettingsError
 from tests.tiny import save_tiny
 

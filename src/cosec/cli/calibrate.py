@@ -1,0 +1,38 @@
+"""``cosec calibrate``: choose a rule and its strength within a budget of function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cosec.cli.study import Work, run_study
+from cosec.errors import SettingsError
+
+
+def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = None) -> None:
+    """Choose a rule and its strength on validation scenarios, within a budget of function; write it as a recipe.
+
+    Args:
+        recipe: As for ``cosec frontier``; its scenarios should be the validation split.
+        out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
+        budget: Points of pass@1 that the choice may cost against origin, as measured.
+        work: How it is computed.
+    """
+    from rich.console import Console
+
+    from cosec.decoding.rules.rule_file import RULE_FILE
+    from cosec.evaluation.report import choose, rule_toml, write_frontier
+    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe, write_whole
+
+    settings = read_recipe(recipe, frontier_settings)
+    judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
+    if len(judged) != 1:
+        raise SettingsError(
+            f"A rule is chosen on one benchmark of scenarios; {recipe} has {', '.join(judged) or 'none'}."
+        )
+    results = run_study(settings, out, work)
+    if results is None:
+        return
+    points = write_frontier(StudyFolder(out), results)
+    choice = choose(points, budget=budget / 100)
+    write_whole(out / RULE_FILE, rule_toml(choice, results))
+    Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)

@@ -1,0 +1,1 @@
+"""Running cosec commands in other processes: the stages of a pipeline, and the ranks of a training run."""

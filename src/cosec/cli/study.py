@@ -1,0 +1,125 @@
+"""``cosec study``: run a whole comparison from a recipe, and what the other measuring verbs share with it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from pydantic import BaseModel, ConfigDict
+
+from cosec.sandbox import BackendName
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cosec.evaluation.report import Results
+    from cosec.evaluation.study import StudyFolder, StudySettings
+
+
+class WorkFlags(BaseModel):
+    """How it is computed, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    batch_rows: int = 48
+    """Completions decoded at once; changes the speed and never the text."""
+
+    dtype: str = "auto"
+    """The models': auto (float32 on a processor, else the checkpoint's), float32, bfloat16 or float16."""
+
+    device_map: str | None = None
+    """Passed to transformers, for example ``auto`` or ``cuda``."""
+
+    generate_only: Annotated[bool, Parameter(negative=())] = False
+    """Leave the judging to a later run of the same command, perhaps on another machine."""
+
+    rejudge: Annotated[bool, Parameter(negative=())] = False
+    """Judge again what other checkers or tests judged; the earlier verdicts are kept."""
+
+    sandbox: BackendName | None = None
+    """What isolates the programs that are run: bubblewrap (the default), or resource limits alone, which let a program
+    read and write all that you can.
+    """
+
+
+Work = Annotated[WorkFlags | None, Parameter(name="*")]
+"""How it is computed, as a parameter of a verb."""
+
+
+def study(recipe: Path, /, *, out: Path, work: Work = None) -> None:
+    """Run a whole comparison from a recipe, or continue it.
+
+    Args:
+        recipe: A TOML file with arms, seeds and benchmarks.
+        out: Folder of the records; several processes may work on one folder.
+        work: How it is computed.
+    """
+    from cosec.evaluation.study import read_recipe
+
+    run_study(read_recipe(recipe), out, work)
+
+
+def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Results | None:
+    """Work until the study is complete, then write its report and print its tables.
+
+    Args:
+        settings: What the study computes.
+        out: Folder of the records.
+        work: How it is computed; None for the defaults.
+
+    Returns:
+        The results; None if only completions were asked for.
+
+    Raises:
+        CosecError: If the settings, the models or the folder do not allow the study.
+    """
+    from rich.console import Console
+
+    from cosec.cli.views.study_progress import StudyProgress
+    from cosec.evaluation.environment import environment
+    from cosec.evaluation.judging import default_judges, judges_version
+    from cosec.evaluation.study import JudgeWorker, Study, StudyFolder, note_sandbox, open_study, units_of
+    from cosec.evaluation.study.models import completion_source
+    from cosec.sandbox import choose_sandbox
+
+    console, work = Console(stderr=True), work or WorkFlags()
+    sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
+    units = units_of(settings)
+    source = completion_source(settings, rows=work.batch_rows, dtype=work.dtype, device_map=work.device_map)
+    folder = StudyFolder(out)
+    open_study(
+        folder,
+        settings,
+        units,
+        source.hashes,
+        named=source.named_hashes,
+        environment=environment(),
+        judges=judges_version(),
+        rejudge=work.rejudge,
+    )
+    if sandbox is not None:
+        note_sandbox(folder, sandbox)
+        console.print(f"sandbox: {sandbox}", highlight=False)
+    with nullcontext() if work.generate_only else JudgeWorker(out, default_judges()) as judging:
+        Study(settings, folder, units, generator=source.generator, judge=judging, on_step=StudyProgress(console)).run()
+    if work.generate_only:
+        told = "all completions are recorded; the same command without --generate-only judges them"
+        console.print(told, soft_wrap=True, highlight=False)
+        return None
+    return _reported(folder, console)
+
+
+def _reported(folder: StudyFolder, console: Console) -> Results:
+    """Write the report and print its tables."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from cosec.evaluation.report import HEADLINE, markdown, read_results, write_report
+
+    results = read_results(folder)
+    write_report(folder, results)
+    Console().print(Markdown(markdown(results, HEADLINE)))
+    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
+    return results
