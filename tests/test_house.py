@@ -44,7 +44,6 @@ MAX_USUAL_FUNCTION_LINES = 40
 LACK_DOCSTRINGS = {
     "checking",
     "cli",
-    "evaluation/study/arms.py",
     "serving",
     "training",
 }

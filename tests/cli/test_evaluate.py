@@ -43,7 +43,13 @@ def test_function_is_measured_and_continued(models: Models, capsys: pytest.Captu
     before = [record.read_bytes() for record in records]
     assert main(command) == 0
     assert [record.read_bytes() for record in records] == before
-    capsys.readouterr()
+    assert "--rejudge" not in capsys.readouterr().err
+    problems.write_text("".join(PROBLEM % index for index in range(2)).replace("assert f", "assert f()"), "utf-8")
+    assert main(command) == 0
+    assert "other checkers or tests" in capsys.readouterr().err
+    assert main([*command, "--rejudge"]) == 0
+    assert "other checkers or tests" not in capsys.readouterr().err
+    assert len(sorted(out.glob("verdicts-2/**/*.jsonl"))) == 2
     assert "another study" in refusal(capsys, *command, "--temperature", "1")
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert set(manifest["identity"]["models"]) == {"target", "adapter"}

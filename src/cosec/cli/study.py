@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from cosec.evaluation.study import StudyFolder, StudySettings
 
 
+OUTDATED = "The verdicts are of other checkers or tests than the present ones; --rejudge judges again what changed."
+"""Message about a complete study."""
+
+
 class WorkFlags(BaseModel):
     """How it is computed, as flags."""
 
@@ -89,7 +93,7 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     units = units_of(settings)
     source = completion_source(settings, rows=work.batch_rows, dtype=work.dtype, device_map=work.device_map)
     folder = StudyFolder(out)
-    open_study(
+    up_to_date = open_study(
         folder,
         settings,
         units,
@@ -99,6 +103,8 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
         judges=judges_version(),
         rejudge=work.rejudge,
     )
+    if not up_to_date:
+        console.print(OUTDATED, soft_wrap=True, highlight=False)
     if sandbox is not None:
         note_sandbox(folder, sandbox)
         console.print(f"sandbox: {sandbox}", highlight=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.errors import SettingsError, StudyError
+from cosec.errors import StudyError
 from cosec.evaluation.report.calibration import choose, rule_toml
 from cosec.evaluation.report.frontier import Point, frontier_figure, points_csv, points_of
 from cosec.evaluation.report.read_results import read_results
@@ -17,7 +17,7 @@ from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.study.settings import frontier_settings
 from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import write_scenarios
-from tests.evaluation.study.test_study import run
+from tests.evaluation.study.runs import run
 
 
 def point(arm: str, security: float, function: float, changed: float = 0.1) -> Point:
@@ -71,20 +71,6 @@ def test_every_arm_is_a_point_with_security_function_and_costs(results: Results)
     assert drawn is not None
     assert drawn.startswith("<svg")
     assert drawn == frontier_figure(points, function_label="pass@1 (%)")
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({}, "needs"),
-        ({"strengths": {"gate": [0.1]}, "arms": ["origin"]}, "leave out arms"),
-        ({"strengths": {"gait": [0.1]}}, "gait"),
-        ({"strengths": {"speculative": [1]}}, "speculative' under .strengths. has no strength"),
-    ],
-)
-def test_a_mistaken_recipe_is_refused(values: dict[str, object], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        frontier_settings({"benchmarks": [{"name": "x", "scenarios": "own"}], **values})
 
 
 def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alone() -> None:

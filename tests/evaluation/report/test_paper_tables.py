@@ -8,7 +8,7 @@ from cosec.evaluation.report.paper_tables import OURS, TITLES, paper_lines, pape
 from cosec.evaluation.report.read_results import read_results
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
-from tests.evaluation.study.test_study import run, settings
+from tests.evaluation.study.runs import run, settings
 
 
 def test_every_printed_table_is_there_whole() -> None:

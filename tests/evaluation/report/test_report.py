@@ -17,7 +17,7 @@ from cosec.evaluation.report.text_report import markdown, table_csv
 from cosec.evaluation.report.write_report import write_report
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
-from tests.evaluation.study.test_study import run, settings
+from tests.evaluation.study.runs import run, settings
 
 PROBLEM = (
     '{"task_id": "T/%d", "prompt": "def f():\\n    return (1, ", "test": "def check(f):\\n    assert f", '

@@ -1,79 +1,26 @@
 from __future__ import annotations
 
-import json
 import random
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cosec.checking.finding import CheckReport
 from cosec.decoding.settings import SamplingSettings
-from cosec.errors import CheckerError, SettingsError, StudyError
-from cosec.evaluation.judging.judges import Judges
+from cosec.errors import StudyError
 from cosec.evaluation.report.read_results import read_results
-from cosec.evaluation.report.text_report import summary_lines
-from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.judge_worker import JudgeWorker
 from cosec.evaluation.study.manifest import open_study
 from cosec.evaluation.study.records import StudyFolder
-from cosec.evaluation.study.settings import StudySettings, study_settings
 from cosec.evaluation.study.study import Step, Study
 from cosec.evaluation.study.units import units_of
 from cosec.evaluation.tasks.tasks import Task
-from tests.evaluation.scripted import InlineJudge, PlusChecker, ScriptedGenerator, judges, write_scenarios
-
-ROOT = Path(__file__).parents[3]
-
-
-def settings(scenarios: Path, **changes: object) -> StudySettings:
-    benchmark = {"name": "tiny", "scenarios": str(scenarios), "depth": "decision", "samples": 20}
-    return study_settings(
-        {"arms": ("origin", "gate:strength=0.1"), "seeds": (0, 1), "benchmarks": (benchmark,), **changes}
-    )
-
-
-def run(
-    chosen: StudySettings,
-    out: Path,
-    pause: float = 0.0,
-    judged_by: Judges | None = None,
-    beside: bool = False,
-    checkers: str = "a",
-    rejudge: bool = False,
-) -> list[Step]:
-    steps: list[Step] = []
-    units = units_of(chosen)
-    folder = StudyFolder(out)
-    open_study(folder, chosen, units, {}, judges=checkers, rejudge=rejudge)
-
-    def generator(arm: DecodingArm) -> ScriptedGenerator:
-        return ScriptedGenerator(arm, pause)
-
-    judging = JudgeWorker(out, judged_by or judges()) if beside else InlineJudge(folder, judged_by or judges())
-    try:
-        Study(chosen, folder, units, generator=generator, judge=judging, on_step=steps.append).run()
-    finally:
-        if isinstance(judging, JudgeWorker):
-            judging.close()
-    return steps
-
-
-def without_times(out: Path) -> dict[str, list[str]]:
-    """Every record of a study as text, by file, with the seconds taken out."""
-    found = {}
-    for file in sorted(out.rglob("*.jsonl")):
-        records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        for record in records:
-            record.pop("seconds", None)
-        found[str(file.relative_to(out))] = [json.dumps(record, sort_keys=True) for record in records]
-    return found
+from tests.evaluation.scripted import InlineJudge, ScriptedGenerator, judges, write_scenarios
+from tests.evaluation.study.runs import run, settings, without_times
 
 
 def test_every_arm_seed_and_task_is_completed_and_judged(tmp_path: Path) -> None:
@@ -156,174 +103,14 @@ def test_completions_may_be_judged_later(tmp_path: Path) -> None:
     assert without_times(tmp_path / "out") == without_times(tmp_path / "at-once")
 
 
-def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    run(settings(scenarios), tmp_path / "out")
-    with pytest.raises(StudyError, match=r"holds another study: its temperature is 0\.4, this one's is 1"):
-        run(settings(scenarios, temperature=1.0), tmp_path / "out")
-    (scenarios / "cwe-089" / "lookup-0" / "decision.py").write_text(
-        "import sqlite3\n\n\ndef lookup_0(connection, name):\n    connection.executemany(", encoding="utf-8"
-    )
-    with pytest.raises(StudyError, match="prompts_sha256"):
-        run(settings(scenarios), tmp_path / "out")
-
-
-def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    run(settings(scenarios, arms=("origin",), seeds=(1,)), tmp_path / "out")
-    before = without_times(tmp_path / "out")
-    steps = run(settings(scenarios, name="more", arms=("lora", "origin"), seeds=(0, 1)), tmp_path / "out")
-    assert sum(step.tokens > 0 for step in steps) == 3
-    results = read_results(StudyFolder(tmp_path / "out"))
-    assert (results.settings.name, results.settings.arms, results.settings.seeds) == (
-        "study",
-        ("origin", "lora"),
-        (1, 0),
-    )
-    assert results.recorded == results.expected == 4 * 60
-    assert before.items() <= without_times(tmp_path / "out").items()
-
-
-def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    run(settings(scenarios), tmp_path / "out")
-    steps = run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
-    assert [step.tokens for step in steps] == [0]
-    results = read_results(StudyFolder(tmp_path / "out"))
-    assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
-
-
-def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -> None:
-    checker = PlusChecker()
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
-    run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}, version="a"))
-    assert (len(units_of(chosen)), checker.calls) == (1, 1)
-
-
-class Lenient(PlusChecker):
-    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        return CheckReport()
-
-
-def test_judging_again_keeps_the_earlier_verdicts_and_generates_nothing(tmp_path: Path) -> None:
-    scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
-    run(settings(scenarios), out)
-    before = without_times(out)
-    lenient = Judges(checkers={"py": (Lenient(),)}, version="b")
-    for _ in range(2):
-        steps = run(settings(scenarios), out, judged_by=lenient, checkers="b", rejudge=True)
-        assert sum(step.tokens for step in steps) == 0
-    assert before.items() <= without_times(out).items()
-    assert sorted(one.name for one in out.glob("verdicts*")) == ["verdicts", "verdicts-2"]
-    results = read_results(StudyFolder(out))
-    assert results.recorded == 240
-    assert {str(one.state) for found in results.verdicts.values() for one in found}.isdisjoint({"insecure"})
-    assert re.search(r"- judged by: b, tests \w{12}; judgement 2 of", "".join(summary_lines(results)))
-
-
-def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    run(settings(scenarios, seeds=(0,)), tmp_path / "out")
-    run(settings(scenarios, seeds=(0,)), tmp_path / "out", checkers="b")  # nothing is left to judge
-    with pytest.raises(StudyError, match=r"other checkers or tests \(a, tests (\w+); now b, tests \1\).*--rejudge"):
-        run(settings(scenarios), tmp_path / "out", checkers="b")
-    run(settings(scenarios), tmp_path / "out", checkers="b", rejudge=True)
-    assert read_results(StudyFolder(tmp_path / "out")).recorded == 240
-
-
-class Noting(PlusChecker):
-    """Remembers which programs it was asked about."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.programs: list[str] = []
-
-    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        self.programs += [path.read_text(encoding="utf-8") for path in paths]
-        return super().check(paths, patterns=patterns)
-
-
-def test_after_one_scenario_changed_only_that_scenario_is_judged_again(tmp_path: Path) -> None:
-    scenarios, out = write_scenarios(tmp_path / "scenarios"), tmp_path / "out"
-    run(settings(scenarios, seeds=(0,)), out)
-    before = without_times(out)
-    card = scenarios / "cwe-089" / "lookup-1" / "scenario.toml"
-    card.write_text(card.read_text(encoding="utf-8").replace("execute", "executemany"), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"other checkers or tests \(a, tests \w+; now a, tests \w+\).*--rejudge"):
-        run(settings(scenarios), out)
-    noting = Noting()
-    run(settings(scenarios, seeds=(0,)), out, judged_by=Judges(checkers={"py": (noting,)}, version="a"), rejudge=True)
-    assert noting.programs
-    assert all("def lookup_1(" in program for program in noting.programs)
-    after = without_times(out)
-    assert before.items() <= after.items()
-    for file in sorted(one for one in before if one.startswith("verdicts/")):
-        again = after[file.replace("verdicts", "verdicts-2", 1)]
-        for earlier, now in zip(map(json.loads, before[file]), map(json.loads, again), strict=True):
-            assert (earlier == now) == ("lookup-1" not in earlier["task"])
-            assert not ("lookup-1" in now["task"] and now["engaged"]), "the new sink is reached by none"
-
-
-class Broken(PlusChecker):
-    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        raise CheckerError("gone")
-
-
-def test_a_process_beside_gives_the_same_verdicts(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    run(settings(scenarios), tmp_path / "here")
-    run(settings(scenarios), tmp_path / "beside", beside=True)
-    assert without_times(tmp_path / "beside") == without_times(tmp_path / "here")
-
-
-def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_was_recorded(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    with pytest.raises(CheckerError, match="gone"):
-        run(
-            settings(scenarios),
-            tmp_path / "out",
-            judged_by=Judges(checkers={"py": (Broken(),)}, version="a"),
-            beside=True,
-        )
-    run(settings(scenarios), tmp_path / "out", beside=True)
-    run(settings(scenarios), tmp_path / "whole")
-    assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
-
-
-def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
-    scenarios = write_scenarios(tmp_path / "scenarios")
-    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
-    with pytest.raises(CheckerError, match="gone"):
-        run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}, version="a"))
-    with pytest.raises(StudyError, match="Nothing was judged"):
-        read_results(StudyFolder(tmp_path / "out"))
-    steps = run(chosen, tmp_path / "out")
-    assert (steps[-1].tokens, steps[-1].done) == (0, 60)
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"arms": ("orgin",)}, "choose one of origin"),
-        ({"arms": ("origin:strength=1",)}, "runs one model alone"),
-        ({"arms": ("gate:threshold=0.1",)}, "has no threshold"),
-        ({"arms": ("gate:strenth=0.1",)}, "Unknown setting 'strenth'"),
-        ({"arms": ("origin", "origin")}, "each once"),
-        ({"seeds": ()}, "seeds"),
-        ({"benchmark": ()}, "benchmark: extra inputs"),
-    ],
-)
-def test_a_mistaken_recipe_is_refused_by_name(tmp_path: Path, values: dict[str, object], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        settings(tmp_path, **values)
+ROOT = Path(__file__).parents[3]
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from tests.evaluation.study.test_study import run, settings
+from tests.evaluation.study.runs import run, settings
 if __name__ == "__main__":
     run(settings(Path(sys.argv[1])), Path(sys.argv[2]), pause=float(sys.argv[3]), beside=True)
 """

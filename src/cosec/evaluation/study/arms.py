@@ -1,7 +1,7 @@
-"""Arms: the columns of a comparison, each a way to decode with the same pair of models.
+"""Arms: the columns of a comparison. Each is one way to decode with a pair of models.
 
 An arm is written ``NAME`` or ``NAME:setting=value,…``: ``origin``, ``cosec-plus:threshold=0.5``, ``gate:strength=0.1``.
-``NAME@MODEL`` takes another security model than the study's: ``lora@aligned``, ``gate@aligned:strength=0.1``.
+``NAME@MODEL`` uses another security model than the study's: ``lora@aligned``, ``gate@aligned:strength=0.1``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ _RULE_OF_ARM: Mapping[str, Mapping[str, object]] = MappingProxyType(
 )
 """The paper's arms, which are its rule under each preset, and every rule with its default settings."""
 
-ORIGIN, LORA = "origin", "lora"
+ORIGIN = "origin"
+"""The target alone."""
+
+LORA = "lora"
+"""The security model alone."""
+
 ARM_NAMES = (ORIGIN, LORA, *_RULE_OF_ARM)
-"""``origin``: the target alone; ``lora``: the security model alone; the others decode with both under a rule."""
+"""All names of arms. Apart from `ORIGIN` and `LORA`, they decode with both models under a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +41,19 @@ class DecodingArm:
     """One way to decode."""
 
     name: str
-    """As it was written: unique within a study."""
+    """The arm as it was written; unique within a study."""
 
     alone: Literal["target", "security"] | None
-    """The only model that runs, or None where a rule decides between both."""
+    """The only model that runs, or None if a rule decides between both."""
 
     rule: Mapping[str, object] = field(default_factory=dict)
-    """The rule's name and settings; empty where a model runs alone."""
+    """Name and settings of the rule; empty if a model runs alone."""
 
     security: str | None = None
-    """Which of the study's ``security_models`` takes part; None for its ``security``."""
+    """Name of one of the study's ``security_models``; None for its ``security``."""
 
     def settings(self, sampling: SamplingSettings) -> DecodingSettings:
-        """How to decode with these choices of sampling."""
+        """Decoding settings of the arm with these sampling settings."""
         return decoding_settings(self.rule, sampling.model_dump())
 
 
@@ -72,7 +77,7 @@ def parse_arm(text: str) -> DecodingArm:
         return DecodingArm(name=written, alone="target" if name == ORIGIN else "security", security=security or None)
     rule = with_current_names({**_RULE_OF_ARM[name], **given})
     arm = DecodingArm(name=written, alone=None, rule=rule, security=security or None)
-    arm.settings(SamplingSettings())  # refuses what the rule does not know
+    arm.settings(SamplingSettings())  # raises if a setting does not belong to the rule
     return arm
 
 

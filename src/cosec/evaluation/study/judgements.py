@@ -41,6 +41,15 @@ def current_verdicts(folder: StudyFolder) -> str:
     return judgements_of(folder.manifest())[-1]["records"]
 
 
+def current_version(folder: StudyFolder) -> str:
+    """Version that the last judgement was made by.
+
+    Raises:
+        StudyError: If the folder holds no study.
+    """
+    return judgements_of(folder.manifest())[-1]["checkers"]
+
+
 def earlier_verdicts(folder: StudyFolder) -> tuple[str, ...]:
     """Kinds of the records of all judgements but the last, the latest first.
 

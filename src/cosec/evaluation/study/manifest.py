@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosec.evaluation.judging.identity import study_version
-from cosec.evaluation.study.judgements import current_verdicts, first_judgement, judge_again, refuse_other_version
+from cosec.evaluation.study.judgements import (
+    current_verdicts,
+    current_version,
+    first_judgement,
+    judge_again,
+    refuse_other_version,
+)
 from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.study.units import Unit
@@ -29,7 +35,7 @@ def open_study(
     environment: Mapping[str, Any] | None = None,
     judges: str,
     rejudge: bool = False,
-) -> None:
+) -> bool:
     """Write the manifest of a new study, or check that the folder's study is this one.
 
     The folder's study may have fewer arms and seeds; new ones are added to its manifest.
@@ -43,6 +49,9 @@ def open_study(
         environment: The machine and versions, for the record.
         judges: Version of the judges (`judges_version`).
         rejudge: Begin a new judgement if other checkers or tests judged the study.
+
+    Returns:
+        Whether the last judgement is of the present checkers and tests. It may be of earlier ones if it is complete.
 
     Raises:
         StudyError: If the folder holds another study (names the setting that differs), or a study that other checkers
@@ -65,6 +74,7 @@ def open_study(
     verdicts = current_verdicts(folder)
     if any(folder.count(verdicts, unit.name) < unit.size for unit in units):
         refuse_other_version(folder, version)
+    return current_version(folder) == version
 
 
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:

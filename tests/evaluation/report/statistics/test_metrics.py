@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from cosec.evaluation.judging.verdict import State, Verdict, mark_duplicates
+from cosec.evaluation.judging.verdict import State, Verdict
 from cosec.evaluation.report.statistics import metrics
 from cosec.evaluation.report.statistics.metrics import RATES, arm_of, differences, joint_at_k, pass_at_k, rates
 
@@ -97,18 +97,6 @@ def test_joint_at_k_needs_one_sample_that_is_secure_and_works() -> None:
     tested = [one for one in SAMPLES if one.functional is not None]
     assert joint_at_k(SAMPLES, 2) == pytest.approx(pass_at_k(len(tested), 1, 2))
     assert joint_at_k([verdict()], 1) is None
-
-
-def test_duplicates_are_counted_within_a_scenario_and_seed_only() -> None:
-    given = [
-        verdict(sample=0),
-        verdict(sample=1),
-        verdict(sample=2, seed=1),
-        verdict(sample=3, scenario="b"),
-        verdict(State.UNPARSABLE, sample=4),
-    ]
-    marked = mark_duplicates(given, ["x", "x", "x", "x", "x"])
-    assert [one.duplicate for one in marked] == [False, True, False, False, False]
 
 
 def test_rates_are_averaged_over_scenarios_not_over_samples() -> None:

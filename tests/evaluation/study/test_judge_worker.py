@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import pytest
+
+from cosec.checking.finding import CheckReport
+from cosec.errors import CheckerError, StudyError
+from cosec.evaluation.judging.judges import Judges
+from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.units import units_of
+from tests.evaluation.scripted import PlusChecker, write_scenarios
+from tests.evaluation.study.runs import run, settings, without_times
+
+
+def test_a_checker_is_started_once_for_all_scenarios_of_a_unit(tmp_path: Path) -> None:
+    checker = PlusChecker()
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
+    run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (checker,)}, version="a"))
+    assert (len(units_of(chosen)), checker.calls) == (1, 1)
+
+
+class Broken(PlusChecker):
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        raise CheckerError("gone")
+
+
+def test_a_process_beside_gives_the_same_verdicts(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "here")
+    run(settings(scenarios), tmp_path / "beside", beside=True)
+    assert without_times(tmp_path / "beside") == without_times(tmp_path / "here")
+
+
+def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_was_recorded(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    with pytest.raises(CheckerError, match="gone"):
+        run(
+            settings(scenarios),
+            tmp_path / "out",
+            judged_by=Judges(checkers={"py": (Broken(),)}, version="a"),
+            beside=True,
+        )
+    run(settings(scenarios), tmp_path / "out", beside=True)
+    run(settings(scenarios), tmp_path / "whole")
+    assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
+
+
+def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    chosen = settings(scenarios, arms=("origin",), seeds=(0,))
+    with pytest.raises(CheckerError, match="gone"):
+        run(chosen, tmp_path / "out", judged_by=Judges(checkers={"py": (Broken(),)}, version="a"))
+    with pytest.raises(StudyError, match="Nothing was judged"):
+        read_results(StudyFolder(tmp_path / "out"))
+    steps = run(chosen, tmp_path / "out")
+    assert (steps[-1].tokens, steps[-1].done) == (0, 60)

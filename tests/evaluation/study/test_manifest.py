@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cosec.errors import StudyError
+from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.study.records import StudyFolder
+from tests.evaluation.scripted import write_scenarios
+from tests.evaluation.study.runs import run, settings, without_times
+
+
+def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    with pytest.raises(StudyError, match=r"holds another study: its temperature is 0\.4, this one's is 1"):
+        run(settings(scenarios, temperature=1.0), tmp_path / "out")
+    (scenarios / "cwe-089" / "lookup-0" / "decision.py").write_text(
+        "import sqlite3\n\n\ndef lookup_0(connection, name):\n    connection.executemany(", encoding="utf-8"
+    )
+    with pytest.raises(StudyError, match="prompts_sha256"):
+        run(settings(scenarios), tmp_path / "out")
+
+
+def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, arms=("origin",), seeds=(1,)), tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    steps = run(settings(scenarios, name="more", arms=("lora", "origin"), seeds=(0, 1)), tmp_path / "out")
+    assert sum(step.tokens > 0 for step in steps) == 3
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.name, results.settings.arms, results.settings.seeds) == (
+        "study",
+        ("origin", "lora"),
+        (1, 0),
+    )
+    assert results.recorded == results.expected == 4 * 60
+    assert before.items() <= without_times(tmp_path / "out").items()
+
+
+def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios), tmp_path / "out")
+    steps = run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
+    assert [step.tokens for step in steps] == [0]
+    results = read_results(StudyFolder(tmp_path / "out"))
+    assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
