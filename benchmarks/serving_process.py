@@ -97,7 +97,7 @@ class ServerProcess:
         # uvicorn's word for a client that sent several requests at once and left before it had all answers
         lines = [line for line in lines if "ASGI callable returned without completing response" not in line]
         return [
-            line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|Refusal|ClientGone)\b", line)
+            line[:500] for line in lines if re.search(r"\bERROR\b|^[\w.]+(Error|Exception|ApiError|ClientGone)\b", line)
         ]
 
 

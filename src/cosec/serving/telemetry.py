@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from cosec.decoding.trace import TokenOrigin
-from cosec.serving.scheduler.batches import Step
+from cosec.decoding.trace import TokenOrigin, TokenRecord
 
 _FIRST_TOKEN_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _INTER_TOKEN_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -72,20 +71,24 @@ class Telemetry:
         if self._enabled:
             self._first_token.observe(seconds)
 
-    def block(self, step: Step) -> None:
-        """Count the tokens that a decoding step emitted."""
+    def block(self, emitted: Sequence[tuple[Sequence[TokenRecord], float]]) -> None:
+        """Count the tokens of one decoding step.
+
+        Args:
+            emitted: For each sequence its new tokens, and the seconds since its previous ones.
+        """
         if not self._enabled:
             return
         tokens = dict.fromkeys(TokenOrigin, 0)
         drafted = changed = 0
-        for _, progress, seconds in step.events:
-            for record in progress.records:
+        for records, seconds in emitted:
+            for record in records:
                 tokens[record.origin] += 1
                 drafted += record.proposed_id is not None
                 changed += record.changed
-            for record in progress.records:
+            for record in records:
                 if record.position:  # the wait for the first token has its own histogram
-                    self._inter_token.observe(seconds / len(progress.records))
+                    self._inter_token.observe(seconds / len(records))
         for origin, count in tokens.items():
             self._tokens.labels(origin.value).inc(count)
         self._drafted.inc(drafted)

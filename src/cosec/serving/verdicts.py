@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from cosec.serving.api.refusals import Refusal, overloaded
+from cosec.serving.api_errors import ApiError, overloaded
 
 _SECONDS = 20.0
 _CONCURRENT = 1
@@ -45,7 +45,7 @@ class Judge:
             The JSON value that the program wrote.
 
         Raises:
-            Refusal: 429 if too many texts wait, 500 if the program fails, 504 if it exceeds its time limit.
+            ApiError: 429 if too many texts wait, 500 if the program fails, 504 if it exceeds its time limit.
         """
         if self._waiting >= _MAX_WAITING:
             raise overloaded(f"{self._waiting} texts wait to be judged; retry in a moment.", _RETRY_AFTER_SECONDS)
@@ -64,7 +64,7 @@ class Judge:
         try:
             answer, _ = await asyncio.wait_for(process.communicate(request), self._seconds)
         except TimeoutError:
-            raise Refusal(
+            raise ApiError(
                 504, f"No verdict within {self._seconds:g} s; give a shorter text.", None, "verdict_timeout"
             ) from None
         finally:
@@ -74,4 +74,4 @@ class Judge:
         try:
             return json.loads(answer)
         except ValueError:
-            raise Refusal(500, "The checker failed on this text.", None, "checker_failure", "server_error") from None
+            raise ApiError(500, "The checker failed on this text.", None, "checker_failure", "server_error") from None

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
 from cosec.serving.access.keys import KeyRing
-from cosec.serving.api.refusals import Refusal, invalid
+from cosec.serving.api_errors import ApiError, invalid
 from cosec.serving.asgi import Application, Message, Receive, Scope, Send, until_disconnected
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -62,26 +62,26 @@ class AccessMiddleware:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(until_disconnected(receive), _DISCONNECT_SECONDS)
 
-        refusal = self._refusal(scope)
-        if refusal is not None:
-            answer = JSONResponse(refusal.body(), refusal.status, refusal.headers)
+        error = self._error(scope)
+        if error is not None:
+            answer = JSONResponse(error.body(), error.status, error.headers)
             await answer(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
-    def _refusal(self, scope: Scope) -> Refusal | None:
+    def _error(self, scope: Scope) -> ApiError | None:
         """The error to answer with, or None; stores the client's identity."""
         headers = Headers(scope=scope)
         peer = scope.get("client")
         scope.setdefault("state", {})["client"] = peer[0] if peer else "unknown"
         if self._keys is None:
-            return _refusal_of_host(headers.get("host", "").lower())
+            return _host_error(headers.get("host", "").lower())
         if scope["path"] in _PUBLIC_PATHS or scope["path"].startswith("/playground/") or scope["method"] == "OPTIONS":
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         owner = self._keys.owner(key.strip()) if scheme.lower() == "bearer" and key else None
         if owner is None:
-            return Refusal(
+            return ApiError(
                 401,
                 "This server needs an API key: send it with the header Authorization: Bearer KEY.",
                 None,
@@ -93,7 +93,7 @@ class AccessMiddleware:
         return None
 
 
-def _refusal_of_host(host: str) -> Refusal | None:
+def _host_error(host: str) -> ApiError | None:
     name = host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]
     if name in _LOOPBACK_NAMES:
         return None

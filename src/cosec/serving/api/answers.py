@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.rules.choice import as_choice
 from cosec.decoding.trace import TokenRecord, summary
-from cosec.serving.api.translation import Asked
 from cosec.serving.scheduler.prompt_scoring import ScoredToken
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
 
 Json = dict[str, Any]
@@ -42,7 +42,13 @@ class Answer:
     """Builds the answer to one request for completions or chat completions."""
 
     def __init__(
-        self, asked: Asked, tokenizer: PreTrainedTokenizerFast, model: str, *, chat: bool, echoed: Sequence[str] = ()
+        self,
+        asked: DecodingRequest,
+        tokenizer: PreTrainedTokenizerFast,
+        model: str,
+        *,
+        chat: bool,
+        echoed: Sequence[str] = (),
     ) -> None:
         """Start an answer.
 
@@ -236,7 +242,7 @@ class Answer:
 class Infill(Answer):
     """The answer to ``/infill`` in the format of llama.cpp."""
 
-    def __init__(self, asked: Asked, tokenizer: PreTrainedTokenizerFast, model: str, *, silent: bool) -> None:
+    def __init__(self, asked: DecodingRequest, tokenizer: PreTrainedTokenizerFast, model: str, *, silent: bool) -> None:
         """Start an answer.
 
         Args:

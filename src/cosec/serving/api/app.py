@@ -21,9 +21,9 @@ from cosec.serving.access.middleware import AccessMiddleware
 from cosec.serving.api.answers import Answer, Infill
 from cosec.serving.api.event_stream import CLIENT_GONE
 from cosec.serving.api.exchange import ClientGone, read_body
-from cosec.serving.api.refusals import Refusal
 from cosec.serving.api.service import Origin, Service, error_response
 from cosec.serving.api.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
+from cosec.serving.api_errors import ApiError
 from cosec.version import __version__
 
 _STARTED = int(time.time())
@@ -52,7 +52,7 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
         keys: The keys that may use it. None: every request to a host name of loopback is answered.
     """
     app = FastAPI(title="CoSec", version=__version__, docs_url=None, redoc_url=None)
-    _add_refusals(app, service)
+    _add_error_handlers(app, service)
     _add_completions(app, service)
     _add_chat(app, service)
     _add_infill(app, service)
@@ -91,11 +91,11 @@ def _inlined(model: type[BaseModel]) -> Any:
     return resolved(schema)
 
 
-def _add_refusals(app: FastAPI, service: Service) -> None:
+def _add_error_handlers(app: FastAPI, service: Service) -> None:
     """Handle errors: all of them get the shape of the OpenAI API."""
 
-    async def on_refusal(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
+    async def on_api_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
         if not error.counted:
             service.telemetry.request(error.status)
         return error_response(error)
@@ -104,18 +104,18 @@ def _add_refusals(app: FastAPI, service: Service) -> None:
         assert isinstance(error, HTTPException)
         known = {404: "There is no such endpoint; see /v1/models.", 405: "This endpoint takes another method."}
         said = known.get(error.status_code, str(error.detail))
-        return error_response(Refusal(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
+        return error_response(ApiError(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
 
     async def on_bug(request: Request, error: Exception) -> Response:
         service.telemetry.request(500)
         return error_response(
-            Refusal(500, "The server failed; its log has the details.", None, "internal", "server_error")
+            ApiError(500, "The server failed; its log has the details.", None, "internal", "server_error")
         )
 
     async def on_gone(request: Request, error: Exception) -> Response:
         return Response(status_code=CLIENT_GONE)
 
-    app.add_exception_handler(Refusal, on_refusal)
+    app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(ClientGone, on_gone)
     app.add_exception_handler(Exception, on_bug)
@@ -175,7 +175,7 @@ def _add_check(app: FastAPI, service: Service) -> None:
     async def check(request: Request) -> Response:
         asking = await read_body(request, VerdictRequest, service.limits)
         if service.judge is None:
-            raise Refusal(
+            raise ApiError(
                 404,
                 "This server gives no verdicts; see its log.",
                 None,

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from cosec.serving.api.answers import Answer
 from cosec.serving.api.exchange import as_event
-from cosec.serving.api.refusals import Refusal, deadline_passed
+from cosec.serving.api_errors import ApiError, deadline_passed
 from cosec.serving.asgi import Receive, Scope, Send, until_disconnected
 from cosec.serving.scheduler.tickets import Progress, PromptScores
 
@@ -48,9 +48,9 @@ async def events_of(
         async for event in rest:
             for chunk in answer.chunks(event):
                 yield as_event(chunk)
-    except Refusal as refusal:  # the HTTP status is already sent, so the stream carries the error
-        on_end(refusal.status)
-        yield as_event(refusal.body())
+    except ApiError as error:  # the HTTP status is already sent, so the stream carries the error
+        on_end(error.status)
+        yield as_event(error.body())
         return
     if usage:
         yield as_event(answer.usage_chunk())

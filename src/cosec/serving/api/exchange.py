@@ -11,9 +11,9 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from cosec.serving.api.refusals import Refusal, invalid, of_validation
-from cosec.serving.api.translation import Asked
+from cosec.serving.api_errors import ApiError, invalid, of_validation
 from cosec.serving.asgi import until_disconnected
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.scheduler.tickets import Event, Progress, PromptScores, Ticket
 from cosec.serving.settings import ServerSettings
@@ -28,7 +28,7 @@ class ClientGone(Exception):  # noqa: N818 - it says what happened
 class Exchange:
     """The events of one request, passed from the scheduler's thread to the event loop."""
 
-    def __init__(self, scheduler: Scheduler, asked: Asked, client: str) -> None:
+    def __init__(self, scheduler: Scheduler, asked: DecodingRequest, client: str) -> None:
         """Submit a request.
 
         Args:
@@ -37,7 +37,7 @@ class Exchange:
             client: Whose request it is.
 
         Raises:
-            Refusal: If the scheduler does not take it.
+            ApiError: If the scheduler does not take it.
         """
         self._scheduler = scheduler
         self._loop = asyncio.get_running_loop()
@@ -55,12 +55,12 @@ class Exchange:
         """Yield the progress of completions and the scores of prompts until all completions are done.
 
         Raises:
-            Refusal: If the request failed.
+            ApiError: If the request failed.
         """
         left = self.ticket.asked.samples * len(self.ticket.asked.prompts)
         while left:
             event = await self._events.get()
-            if isinstance(event, Refusal):
+            if isinstance(event, ApiError):
                 raise event
             left -= isinstance(event, Progress) and event.finish_reason is not None
             yield event
@@ -107,14 +107,14 @@ async def read_body(request: Request, model: type[Model], limits: ServerSettings
         The body as an instance of ``model``.
 
     Raises:
-        Refusal: 413 if the body is too large, 415 if its header does not say JSON, 408 if it does not arrive in time,
+        ApiError: 413 if the body is too large, 415 if its header does not say JSON, 408 if it does not arrive in time,
             400 if it does not fit the model.
         ClientGone: If the client disconnects before the body is complete.
     """
     # A page of another origin can send text/plain without a preflight request, but not JSON.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "Send JSON with the header Content-Type: application/json.", None, "unsupported_media_type")
-    too_large = Refusal(
+        raise ApiError(415, "Send JSON with the header Content-Type: application/json.", None, "unsupported_media_type")
+    too_large = ApiError(
         413, f"The body is larger than {limits.max_body_bytes} bytes, this server's limit.", None, "body_too_large"
     )
     declared = request.headers.get("content-length", "")
@@ -128,7 +128,7 @@ async def read_body(request: Request, model: type[Model], limits: ServerSettings
                 if len(body) > limits.max_body_bytes:
                     raise too_large
     except TimeoutError:
-        raise Refusal(408, "The body did not arrive in time; send it again.", None, "body_timeout") from None
+        raise ApiError(408, "The body did not arrive in time; send it again.", None, "body_timeout") from None
     except ClientDisconnect:
         raise ClientGone from None
     try:

@@ -14,8 +14,9 @@ from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.api.answers import Answer, Json
 from cosec.serving.api.event_stream import CLIENT_GONE, EventStream, events_of
 from cosec.serving.api.exchange import ClientGone, Exchange, unless_client_gone
-from cosec.serving.api.refusals import Refusal
-from cosec.serving.api.translation import Asked, Translator
+from cosec.serving.api.translation import Translator
+from cosec.serving.api_errors import ApiError
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
@@ -65,10 +66,10 @@ class Service:
             name: The name in the request, if any.
 
         Raises:
-            Refusal: If no such model is served.
+            ApiError: If no such model is served.
         """
         if name is not None and name not in self.models:
-            raise Refusal(
+            raise ApiError(
                 404,
                 f"There is no model {name[:80]!r} here; this server has {', '.join(self.models)}.",
                 "model",
@@ -76,13 +77,13 @@ class Service:
             )
         return name or self.models[0]
 
-    def nothing_to_decode(self, asked: Asked, answer: Answer, origin: Origin) -> None:
+    def nothing_to_decode(self, asked: DecodingRequest, answer: Answer, origin: Origin) -> None:
         """Complete the answer to a request for no tokens, which only gets its prompt back."""
         for choice in answer.choices:
             choice.finish_reason = "length"
         self._record(200, asked, answer, origin, time.monotonic())
 
-    async def whole(self, request: Request, asked: Asked, answer: Answer, origin: Origin) -> None:
+    async def whole(self, request: Request, asked: DecodingRequest, answer: Answer, origin: Origin) -> None:
         """Wait until ``answer`` has every completion.
 
         Args:
@@ -92,7 +93,7 @@ class Service:
             origin: Where it came from.
 
         Raises:
-            Refusal: If the request fails.
+            ApiError: If the request fails.
             ClientGone: If the client disconnects; its rows are free after the current decoding step.
         """
         started = time.monotonic()
@@ -105,8 +106,8 @@ class Service:
         status = 200
         try:
             await unless_client_gone(request, asyncio.ensure_future(collect()))
-        except Refusal as refusal:
-            status, refusal.counted = refusal.status, True
+        except ApiError as error:
+            status, error.counted = error.status, True
             raise
         except (ClientGone, asyncio.CancelledError):
             status = CLIENT_GONE
@@ -115,7 +116,9 @@ class Service:
             exchange.close()
             self._record(status, asked, answer, origin, started)
 
-    async def stream(self, request: Request, asked: Asked, answer: Answer, origin: Origin, *, usage: bool) -> Response:
+    async def stream(
+        self, request: Request, asked: DecodingRequest, answer: Answer, origin: Origin, *, usage: bool
+    ) -> Response:
         """The answer as server-sent events, once its first token is there.
 
         Args:
@@ -126,7 +129,7 @@ class Service:
             usage: Whether a last chunk has the token counts.
 
         Raises:
-            Refusal: If the request fails before its first token.
+            ApiError: If the request fails before its first token.
             ClientGone: If the client disconnects before that.
         """
         started = time.monotonic()
@@ -137,7 +140,7 @@ class Service:
         except BaseException as error:
             exchange.close()
             status = CLIENT_GONE
-            if isinstance(error, Refusal):
+            if isinstance(error, ApiError):
                 status, error.counted = error.status, True
             self._record(status, asked, answer, origin, started)
             raise
@@ -154,7 +157,7 @@ class Service:
         chunks = events_of(answer, first, events, on_end, usage=usage)
         return EventStream(chunks, on_end, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
 
-    def _record(self, status: int, asked: Asked, answer: Answer, origin: Origin, started: float) -> None:
+    def _record(self, status: int, asked: DecodingRequest, answer: Answer, origin: Origin, started: float) -> None:
         """Count an answered request and write it to the audit log."""
         usage = answer.usage
         self.telemetry.request(status, usage["prompt_tokens"])
@@ -177,6 +180,6 @@ class Service:
             self.telemetry.audit_failure()
 
 
-def error_response(refusal: Refusal) -> Response:
+def error_response(error: ApiError) -> Response:
     """The HTTP response for an error."""
-    return JSONResponse(refusal.body(), refusal.status, refusal.headers)
+    return JSONResponse(error.body(), error.status, error.headers)

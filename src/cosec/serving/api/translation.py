@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -15,8 +15,9 @@ from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.families import FimTokens
 from cosec.serving.api.prompt_encoding import Encode, PromptEncoder
-from cosec.serving.api.refusals import CWES_REFUSED, Refusal, invalid, of_validation
-from cosec.serving.api.wire import Audit, ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
+from cosec.serving.api_errors import CWES_REFUSED, ApiError, invalid, of_validation
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.settings import ServerSettings
 
 XARGS_PREFIX = "cosec_"
@@ -28,35 +29,6 @@ _CHARACTERS_PER_TOKEN = 8
 
 _EXTRA_TOKENS = 64
 """Tokens that the beginning of a text may have in addition to those of the same part of the whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request in the terms of the decoding engine."""
-
-    prompts: tuple[tuple[int, ...], ...]
-    """Token ids of each prompt."""
-
-    samples: int
-    """Completions of each prompt."""
-
-    settings: DecodingSettings
-    """Rule and sampling, with the seed that is used."""
-
-    hardened: bool
-    """Whether the security model takes part; False for the target alone."""
-
-    max_new_tokens: int
-    """Length limit of each completion, in tokens; 0 if only the prompt is wanted."""
-
-    audit: Audit
-    """How much the answer says about the hardening."""
-
-    notes: tuple[str, ...] = ()
-    """Warnings for the client, such as that a name it used is deprecated."""
-
-    scores_prompts: bool = False
-    """Whether the answer has the target's log-probabilities of the prompts' tokens."""
 
 
 class Translator:
@@ -107,22 +79,22 @@ class Translator:
             return (str(self._pair.tokenizer.decode(given)),)
         return tuple(one if isinstance(one, str) else str(self._pair.tokenizer.decode(one)) for one in given)
 
-    def completion(self, request: CompletionRequest) -> Asked:
+    def completion(self, request: CompletionRequest) -> DecodingRequest:
         """Translate ``/v1/completions``.
 
         Raises:
-            Refusal: If the models or the server's limits do not allow it.
+            ApiError: If the models or the server's limits do not allow it.
         """
         prompts = self._prompt_ids(request)
         max_tokens = DEFAULT_COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
         asked = self._asked(request, prompts, max_tokens, request.logprobs)
         return replace(asked, scores_prompts=bool(request.echo) and request.logprobs is not None)
 
-    def chat(self, request: ChatRequest) -> Asked:
+    def chat(self, request: ChatRequest) -> DecodingRequest:
         """Translate ``/v1/chat/completions``.
 
         Raises:
-            Refusal: If the model has no chat template, or as for completions.
+            ApiError: If the model has no chat template, or as for completions.
         """
         if not self._pair.tokenizer.chat_template:
             raise invalid("This model has no chat template; use /v1/completions.", "messages", "unsupported_endpoint")
@@ -137,11 +109,11 @@ class Translator:
         max_tokens = request.max_completion_tokens or request.max_tokens or room
         return self._asked(request, (prompt,), max_tokens, alternatives)
 
-    def infill(self, request: InfillRequest) -> Asked:
+    def infill(self, request: InfillRequest) -> DecodingRequest:
         """Translate ``/infill``.
 
         Raises:
-            Refusal: If the model was not trained to fill in the middle, or as for completions.
+            ApiError: If the model was not trained to fill in the middle, or as for completions.
         """
         prompt = self._filled(request.input_prefix + request.prompt, request.input_suffix, "input_suffix")
         room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
@@ -164,7 +136,7 @@ class Translator:
         prompts: tuple[tuple[int, ...], ...],
         max_tokens: int,
         top_logprobs: int | None,
-    ) -> Asked:
+    ) -> DecodingRequest:
         samples = request.n or 1
         if len(prompts) * samples > self._limits.max_samples:
             raise invalid(
@@ -189,7 +161,7 @@ class Translator:
                 self._check_base(settings)
         except SettingsError as error:
             raise invalid(str(error), "cosec", "invalid_value") from error
-        return Asked(
+        return DecodingRequest(
             prompts=prompts,
             samples=samples,
             settings=settings,
@@ -297,7 +269,7 @@ class Translator:
         context = self._pair.context_length
         return min(context, self._limits.max_prompt_tokens or context)
 
-    def _too_long(self, tokens: str, param: str) -> Refusal:
+    def _too_long(self, tokens: str, param: str) -> ApiError:
         return invalid(
             f"The prompt has {tokens} tokens, at most {self._longest_prompt} are allowed; shorten it.",
             param,
@@ -349,6 +321,6 @@ def _with_xargs(request: GenerationRequest) -> CosecFields:
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         place = f"vllm_xargs.{XARGS_PREFIX}{'.'.join(map(str, detail['loc']))}"[:200]
-        raise Refusal(
+        raise ApiError(
             400, f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}.", place, "invalid_value"
         ) from error

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosec.decoding.rules.choice import RuleChoice
+from cosec.serving.scheduler.request import Audit
 
-Audit = Literal["none", "summary", "tokens"]
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
 Item = TypeVar("Item")
 Several = Annotated[list[Item], Field(fail_fast=True)]

@@ -17,8 +17,8 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
-from cosec.serving.api.translation import Asked
 from cosec.serving.scheduler.prompt_scoring import PromptScoring
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, Row, Ticket, Waiting
 
 Arm = Literal["target", "hardened", "compared"]
@@ -112,7 +112,7 @@ class Batches:
         for running in self._running.values():
             running.batch.free_memory()
 
-    def arm_of(self, asked: Asked) -> Arm:
+    def arm_of(self, asked: DecodingRequest) -> Arm:
         """The arm that a request runs in."""
         if not asked.hardened:
             return "target"

@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from cosec.models.loading.host_memory import give_back_free_memory
-from cosec.serving.api import refusals
-from cosec.serving.api.translation import Asked
+from cosec.serving import api_errors
 from cosec.serving.scheduler.batches import Arm, Batches, Reading, Step
 from cosec.serving.scheduler.fair_queue import FairQueue
+from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Event, Progress, PromptScores, Ticket, Waiting
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
@@ -82,7 +82,7 @@ class Scheduler:
             self._draining = True
             return self._changed.wait_for(lambda: not self._tickets, timeout=seconds)
 
-    def submit(self, asked: Asked, client: str, post: Callable[[Event], None]) -> Ticket:
+    def submit(self, asked: DecodingRequest, client: str, post: Callable[[Event], None]) -> Ticket:
         """Take a request in.
 
         Args:
@@ -91,16 +91,16 @@ class Scheduler:
             post: Gets every event, on the scheduler's thread; must not block.
 
         Raises:
-            Refusal: 429 when the queue is full, 503 when the server is shutting down.
+            ApiError: 429 when the queue is full, 503 when the server is shutting down.
         """
         count = len(asked.prompts) * asked.samples
         ticket = Ticket(asked, client, time.monotonic() + self._settings.deadline_seconds, post, count)
         with self._changed:
             if self._draining or self._stopping or not self.alive:
-                raise refusals.draining(_RETRY_AFTER)
+                raise api_errors.draining(_RETRY_AFTER)
             waiting = self._waiting_sequences()
             if waiting + count > self._settings.max_queue:
-                raise refusals.overloaded(
+                raise api_errors.overloaded(
                     f"{waiting} completions are waiting and {count} more do not fit (at most "
                     f"{self._settings.max_queue}); retry in a moment.",
                     _RETRY_AFTER,
@@ -166,7 +166,7 @@ class Scheduler:
         with self._changed:
             for ticket in self._tickets:
                 if now > ticket.deadline:
-                    ticket.fail(refusals.deadline_passed(self._settings.deadline_seconds))
+                    ticket.fail(api_errors.deadline_passed(self._settings.deadline_seconds))
             self._queue.remove(lambda part: part.ticket.over)
         if self._reading is not None and self._reading.part.ticket.over:
             self._reading = None
@@ -186,7 +186,7 @@ class Scheduler:
                 budget -= max(1, self._batches.read(reading, budget))
             except Exception:  # a bug or a lack of memory: fails this request, not the server
                 _LOG.exception("the engine failed while a prompt was read")
-                part.ticket.fail(refusals.engine_failed())
+                part.ticket.fail(api_errors.engine_failed())
                 continue
             if reading.missing:
                 self._reading = reading
@@ -201,7 +201,7 @@ class Scheduler:
             except Exception:  # it may have spoilt the batch that was to be joined
                 _LOG.exception("the engine failed while sequences joined the arm %s", arm)
                 for reading in readings:
-                    reading.part.ticket.fail(refusals.engine_failed())
+                    reading.part.ticket.fail(api_errors.engine_failed())
                 self._abandon(arm)
 
     def _deliver_scores(self, reading: Reading) -> None:
@@ -227,7 +227,8 @@ class Scheduler:
             return first
 
     def _deliver(self, step: Step) -> None:
-        self._telemetry.block(step)  # before anyone hears of it, so that who has an answer finds it counted
+        # Counted before the clients get it, so that a client with an answer finds it counted.
+        self._telemetry.block([(progress.records, seconds) for _, progress, seconds in step.events])
         for row, progress, _ in step.events:
             ticket = row.ticket
             if ticket.over:
@@ -251,14 +252,14 @@ class Scheduler:
     def _abandon(self, arm: Arm) -> None:
         """Fail the requests of an arm whose memory cannot be trusted any more."""
         for ticket in self._batches.abandon(arm):
-            ticket.fail(refusals.engine_failed())
+            ticket.fail(api_errors.engine_failed())
 
     def _fail_everything(self) -> None:
         for arm in list(self._batches.arms):
             self._abandon(arm)
         with self._changed:
             for ticket in self._tickets:
-                ticket.fail(refusals.engine_failed())
+                ticket.fail(api_errors.engine_failed())
             self._queue.remove(lambda part: True)
             self._reading = None
             self._tickets.clear()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from cosec.decoding.batch import CompletionRequest
 from cosec.decoding.completion import FinishReason
 from cosec.decoding.trace import TokenRecord
-from cosec.serving.api.refusals import Refusal
-from cosec.serving.api.translation import Asked
+from cosec.serving.api_errors import ApiError
 from cosec.serving.scheduler.prompt_scoring import ScoredToken
+from cosec.serving.scheduler.request import DecodingRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class PromptScores:
     """All of its tokens."""
 
 
-Event = Progress | PromptScores | Refusal
+Event = Progress | PromptScores | ApiError
 """A piece of one completion, a scored prompt, or why the whole request failed."""
 
 
@@ -50,7 +50,7 @@ Event = Progress | PromptScores | Refusal
 class Ticket:
     """One request: any number of completions that succeed or fail together."""
 
-    asked: Asked
+    asked: DecodingRequest
     """What to decode."""
 
     client: str
@@ -72,7 +72,7 @@ class Ticket:
     """Set by anyone at any time; its rows leave before the next block."""
 
     failed: bool = False
-    """Whether a refusal was posted; nothing is posted after it."""
+    """Whether an error was posted; nothing is posted after it."""
 
     first_token_seconds: float | None = None
     """From submission to the first token of any of its completions."""
@@ -82,11 +82,11 @@ class Ticket:
         """Whether nothing more is to be decoded for it."""
         return self.cancelled or self.failed or self.open_choices == 0
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, error: ApiError) -> None:
         """Tell the client once why its request failed."""
         if not self.over:
             self.failed = True
-            self.post(refusal)
+            self.post(error)
 
 
 @dataclass(slots=True, eq=False)

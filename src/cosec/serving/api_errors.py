@@ -17,7 +17,7 @@ PROMPT_KINDS = "must be a text, a list of texts, a list of token ids, or a list 
 
 
 @dataclass(slots=True)
-class Refusal(Exception):  # noqa: N818 - it is what the client is told, not a bug of ours
+class ApiError(Exception):
     """The error that a request is answered with."""
 
     status: int
@@ -46,19 +46,19 @@ class Refusal(Exception):  # noqa: N818 - it is what the client is told, not a b
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
 
-def invalid(message: str, param: str | None = None, code: str | None = None) -> Refusal:
+def invalid(message: str, param: str | None = None, code: str | None = None) -> ApiError:
     """400: the request cannot succeed as it is."""
-    return Refusal(400, message, param, code)
+    return ApiError(400, message, param, code)
 
 
-def overloaded(message: str, retry_after: int) -> Refusal:
+def overloaded(message: str, retry_after: int) -> ApiError:
     """429: the queue is full."""
-    return Refusal(429, message, None, "queue_full", "rate_limit_error", {"Retry-After": str(retry_after)})
+    return ApiError(429, message, None, "queue_full", "rate_limit_error", {"Retry-After": str(retry_after)})
 
 
-def draining(retry_after: int) -> Refusal:
+def draining(retry_after: int) -> ApiError:
     """503: the server is shutting down."""
-    return Refusal(
+    return ApiError(
         503,
         "The server is shutting down and takes no new requests; retry in a moment.",
         None,
@@ -68,9 +68,9 @@ def draining(retry_after: int) -> Refusal:
     )
 
 
-def engine_failed() -> Refusal:
+def engine_failed() -> ApiError:
     """500: the engine failed on this request; only the server's log has the details."""
-    return Refusal(
+    return ApiError(
         500,
         "The engine failed while decoding this request; the server's log has the details.",
         None,
@@ -79,9 +79,9 @@ def engine_failed() -> Refusal:
     )
 
 
-def deadline_passed(seconds: float) -> Refusal:
+def deadline_passed(seconds: float) -> ApiError:
     """504: the request took longer than the server allows."""
-    return Refusal(
+    return ApiError(
         504,
         f"The request exceeded this server's time limit of {seconds:g} s; ask for fewer tokens or retry later.",
         None,
@@ -90,7 +90,7 @@ def deadline_passed(seconds: float) -> Refusal:
     )
 
 
-def of_validation(error: ValidationError) -> Refusal:
+def of_validation(error: ValidationError) -> ApiError:
     """400: a body does not fit its model. Names all unknown fields, else the first invalid one."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     unknown = [_place(one) for one in details if one["type"] == "extra_forbidden"]
