@@ -1,4 +1,4 @@
-"""A bounded queue in which clients take turns, so that nobody's hundred requests hold up another's one."""
+"""A queue in which clients take turns, so that one client's many requests do not delay another client's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+"""What waits in the queue."""
+"""What waits in the queue."""
 
 
 class FairQueue(Generic[Item]):
-    """First come, first served within a client; clients take turns."""
+    """First in, first out within a client; round robin between clients."""
 
     def __init__(self) -> None:
         self._lines: OrderedDict[str, deque[Item]] = OrderedDict()
@@ -22,11 +24,11 @@ class FairQueue(Generic[Item]):
         return (item for line in self._lines.values() for item in line)
 
     def push(self, client: str, item: Item) -> None:
-        """Put an item at the end of its client's line."""
+        """Append an item to its client's line."""
         self._lines.setdefault(client, deque()).append(item)
 
     def pop(self) -> Item | None:
-        """The item whose turn it is; its client goes to the back of the round."""
+        """Take out the next item; its client then comes last. None if the queue is empty."""
         if not self._lines:
             return None
         client, line = self._lines.popitem(last=False)
@@ -36,12 +38,12 @@ class FairQueue(Generic[Item]):
         return item
 
     def put_back(self, client: str, item: Item) -> None:
-        """Give an item that could not be served in full the next turn again."""
+        """Put an item back that was served only in part; it is the next one again."""
         self._lines.setdefault(client, deque()).appendleft(item)
         self._lines.move_to_end(client, last=False)
 
     def remove(self, leaves: Callable[[Item], bool]) -> list[Item]:
-        """Take out every item that ``leaves``, and return them."""
+        """Take out all items for which ``leaves`` is true, and return them."""
         gone: list[Item] = []
         for client in list(self._lines):
             gone.extend(item for item in self._lines[client] if leaves(item))

@@ -1,4 +1,4 @@
-"""How likely the target finds a prompt's own tokens: what ``echo`` with ``logprobs`` asks for. Read in pieces."""
+"""Log-probabilities of a prompt's own tokens under the target, for ``echo`` with ``logprobs``; read in pieces."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ class ScoredToken:
     """The token."""
 
     log_prob: float | None
-    """The target's raw log-probability after the tokens before it; None of the first one, which nothing precedes."""
+    """The target's raw log-probability given the tokens before it; None for the first token."""
 
     top_logprobs: tuple[tuple[int, float], ...] = ()
-    """The most likely tokens at its place, best first."""
+    """The most likely tokens at its position, best first."""
 
 
 class PromptScoring:
-    """A prompt on its way through the target."""
+    """Scores one prompt with the target, piece by piece.
+
+    Args:
+        target: The target model; the prompt gets a batch of its own.
+        prompt: The prompt, at least one token.
+        alternatives: How many of the most likely tokens to record at each position.
+    """
 
     def __init__(self, target: TokenModel, prompt: Sequence[int], alternatives: int) -> None:
-        """Nothing is read yet.
-
-        Args:
-            target: What scores; a batch of its own is made of it.
-            prompt: At least one token.
-            alternatives: How many of the most likely tokens are noted at each place.
-        """
         self._model = target.prefill([()])
         self._prompt = tuple(prompt)
         self._alternatives = alternatives
         self.tokens = [ScoredToken(token_id=self._prompt[0], log_prob=None)]
-        """What is scored so far."""
+        """The tokens scored so far."""
 
     @property
     def missing(self) -> int:
-        """Tokens that are not scored yet."""
+        """Number of tokens still to be scored."""
         return len(self._prompt) - len(self.tokens)
 
     @torch.inference_mode()
     def read(self, at_most: int) -> int:
-        """Score up to so many more tokens; how many it were."""
+        """Score up to ``at_most`` more tokens.
+
+        Returns:
+            The number of tokens scored.
+        """
         start = len(self.tokens)
         count = min(at_most, self.missing)
         if not count:

@@ -1,8 +1,8 @@
-"""The scheduler: one thread that owns the models, takes requests in, and gives tokens out, block by block.
+"""The scheduler: one thread that owns the models and decodes all requests, block by block.
 
-Between two blocks it drops the rows of clients that went away or ran out of time, reads at most a set number of prompt
-tokens for newcomers, and lets those join whose prompt is read. A failure of the engine fails the requests it happened
-to; the thread goes on.
+Before each block it gives up requests that were cancelled or exceeded their deadline, reads at most a set number of
+prompt tokens of waiting requests, and lets requests join whose prompts have been read. A failure of the engine fails
+the requests that were running; the thread continues.
 """
 
 from __future__ import annotations
@@ -24,20 +24,25 @@ from cosec.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("cosec.serving")
 _CHUNKS_WHILE_IDLE = 8
-"""So many times the set chunk of a prompt are read at once while nobody else waits for tokens."""
+"""How many prefill chunks of a prompt are read at once while no completion is running."""
 _TIDY_SECONDS = 20.0
-"""After so long without a request, memory kept for requests to come goes back to the system."""
+"""After this time without a request, memory kept for later requests is returned to the system."""
 _TIDY_UNDER_LOAD_SECONDS = 60.0
-"""So often gaps between blocks of memory in use go back to the system; what is needed again costs its pages anew."""
+"""Interval at which unused memory is returned to the system under load. Getting it back costs page faults."""
 _RETRY_AFTER = 2
-"""Seconds that a client is told to wait when the queue is full or the server is leaving."""
+"""Value of ``Retry-After`` in seconds, when the queue is full or the server is shutting down."""
 
 
 class Scheduler:
-    """Takes requests from any thread and decodes them on its own."""
+    """Takes requests from any thread, and decodes them on a thread of its own.
+
+    Args:
+        batches: The running batches; only the scheduler's thread uses them.
+        settings: Limits of the server.
+        telemetry: Counts tokens and times.
+    """
 
     def __init__(self, batches: Batches, settings: ServerSettings, telemetry: Telemetry) -> None:
-        """Nothing runs before ``start``."""
         self._batches = batches
         self._settings = settings
         self._telemetry = telemetry
@@ -51,11 +56,11 @@ class Scheduler:
         self._thread = threading.Thread(target=self._loop, name="cosec-scheduler", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the scheduler's thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Give up what is running and end the thread."""
+        """Fail the requests that are running and end the thread."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -69,26 +74,33 @@ class Scheduler:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs."""
+        """Whether the scheduler's thread is running."""
         return self._thread.is_alive()
 
     def refuse_new(self) -> None:
-        """From now on new requests get 503. Takes no lock, so that a signal handler may call it."""
+        """Answer new requests with 503 from now on. Takes no lock, so a signal handler may call it."""
         self._draining = True
 
     def drain(self, seconds: float) -> bool:
-        """Refuse new requests and wait until the others are done, at most so long; whether they were."""
+        """Refuse new requests, and wait until the others are done.
+
+        Args:
+            seconds: Maximum time to wait.
+
+        Returns:
+            Whether all requests were done in time.
+        """
         with self._changed:
             self._draining = True
             return self._changed.wait_for(lambda: not self._tickets, timeout=seconds)
 
     def submit(self, asked: DecodingRequest, client: str, post: Callable[[Event], None]) -> Ticket:
-        """Take a request in.
+        """Accept a request.
 
         Args:
-            asked: What to decode; its limit is at least one token unless prompts are to be scored.
-            client: Clients take turns.
-            post: Gets every event, on the scheduler's thread; must not block.
+            asked: What to decode. It has at least one new token, unless its prompts are to be scored.
+            client: Identity of the client; clients take turns.
+            post: Called with every event, on the scheduler's thread; must not block.
 
         Raises:
             ApiError: 429 when the queue is full, 503 when the server is shutting down.
@@ -112,7 +124,7 @@ class Scheduler:
         return ticket
 
     def cancel(self, ticket: Ticket) -> None:
-        """Give a request up; its rows are free after the block that is running."""
+        """Give up a request; its rows become free after the current block."""
         ticket.cancelled = True
         with self._changed:
             self._changed.notify_all()
@@ -136,7 +148,7 @@ class Scheduler:
                 continue
             try:
                 self._turn()
-            except Exception:  # what is left of it must not end the server
+            except Exception:  # any failure must not end the server
                 _LOG.exception("the scheduler failed; every running request fails")
                 self._fail_everything()
         self._fail_everything()
@@ -145,13 +157,13 @@ class Scheduler:
         return bool(self._tickets or self._queue or self._reading or self._batches.arms)
 
     def _turn(self) -> None:
-        """One block of everything."""
+        """One round: give up, admit, decode one block of each arm, deliver."""
         self._drop_what_is_over()
         self._admit()
         for arm in self._batches.arms:
             try:
                 step = self._batches.step(arm)
-            except Exception:  # a bug or a lack of memory: fails the requests of this arm, not the server
+            except Exception:  # a bug or lack of memory fails the requests of this arm only
                 _LOG.exception("the engine failed in the arm %s", arm)
                 self._abandon(arm)
                 continue
@@ -173,7 +185,7 @@ class Scheduler:
         self._batches.drop(lambda ticket: ticket.over)
 
     def _admit(self) -> None:
-        """Read prompts for one block's share of time, and let those join that are read."""
+        """Read prompts up to the token budget of one block, and let those join that have been read."""
         chunk, read = self._settings.prefill_chunk, defaultdict[Arm, list[Reading]](list)
         budget = chunk if self._batches.active else _CHUNKS_WHILE_IDLE * chunk
         taken = 0
@@ -184,7 +196,7 @@ class Scheduler:
             try:
                 reading, self._reading = self._reading or self._batches.start_reading(part), None
                 budget -= max(1, self._batches.read(reading, budget))
-            except Exception:  # a bug or a lack of memory: fails this request, not the server
+            except Exception:  # a bug or lack of memory fails this request only
                 _LOG.exception("the engine failed while a prompt was read")
                 part.ticket.fail(api_errors.engine_failed())
                 continue
@@ -198,14 +210,14 @@ class Scheduler:
         for arm, readings in read.items():
             try:
                 self._batches.join(arm, readings)
-            except Exception:  # it may have spoilt the batch that was to be joined
+            except Exception:  # the failure may have damaged the batch
                 _LOG.exception("the engine failed while sequences joined the arm %s", arm)
                 for reading in readings:
                     reading.part.ticket.fail(api_errors.engine_failed())
                 self._abandon(arm)
 
     def _deliver_scores(self, reading: Reading) -> None:
-        """Give out what a prompt's scoring found; with nothing to complete, its completions end here."""
+        """Post the scores of a prompt. If no new tokens are requested, its completions end here."""
         part, ticket = reading.part, reading.part.ticket
         if reading.scoring is not None:
             ticket.post(PromptScores(prompt_index=part.prompt_index, tokens=tuple(reading.scoring.tokens)))
@@ -216,7 +228,7 @@ class Scheduler:
                 ticket.post(Progress(choice=choice, text="", records=(), finish_reason="length"))
 
     def _next_part(self, taken: int) -> Waiting | None:
-        """What reads its prompt next, with no more samples than free rows; ``taken`` rows join in a moment."""
+        """The next waiting samples, at most as many as there are free rows; ``taken`` rows are about to be used."""
         with self._changed:
             free = self._settings.max_rows - self._batches.active - taken
             part = self._queue.pop() if free > 0 else None
@@ -240,7 +252,7 @@ class Scheduler:
             ticket.post(progress)
 
     def _settle(self) -> None:
-        """Forget tickets that are over and tell those who wait for that."""
+        """Remove tickets that are over, and notify waiting threads."""
         with self._changed:
             self._tickets = {ticket for ticket in self._tickets if not ticket.over}
             self._changed.notify_all()
@@ -250,7 +262,7 @@ class Scheduler:
         )
 
     def _abandon(self, arm: Arm) -> None:
-        """Fail the requests of an arm whose memory cannot be trusted any more."""
+        """Fail the requests of an arm whose key-value cache may be damaged."""
         for ticket in self._batches.abandon(arm):
             ticket.fail(api_errors.engine_failed())
 

@@ -1,4 +1,4 @@
-"""Tickets: one request on its way through the scheduler, and what comes back of it."""
+"""Tickets: one request on its way through the scheduler, and the events it produces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Progress:
     """What a block added to one completion of a request."""
 
     choice: int
-    """Prompt index times samples plus sample index, as OpenAI counts choices."""
+    """Index of the choice as OpenAI counts: prompt index * samples + sample index."""
 
     text: str
     """New text, possibly empty."""
@@ -33,57 +33,57 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptScores:
-    """How likely the target finds a prompt; comes before the first progress of that prompt's completions."""
+    """Scores of a prompt's tokens under the target; posted before the first progress of its completions."""
 
     prompt_index: int
-    """Which prompt of the request."""
+    """Index of the prompt in the request."""
 
     tokens: tuple[ScoredToken, ...]
-    """All of its tokens."""
+    """All tokens of the prompt."""
 
 
 Event = Progress | PromptScores | ApiError
-"""A piece of one completion, a scored prompt, or why the whole request failed."""
+"""Progress of one completion, scores of a prompt, or the reason why the request failed."""
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One request: any number of completions that succeed or fail together."""
+    """One request: completions that succeed or fail together."""
 
     asked: DecodingRequest
     """What to decode."""
 
     client: str
-    """Whose turn it takes."""
+    """Identity of the client, for turns."""
 
     deadline: float
-    """``time.monotonic()`` at which it is given up."""
+    """``time.monotonic()`` at which the request is given up."""
 
     post: Callable[[Event], None]
-    """Takes every event; called from the scheduler's thread and must not block."""
+    """Called with every event, on the scheduler's thread; must not block."""
 
     open_choices: int
-    """Completions that are not done yet."""
+    """Number of completions that are not done."""
 
     submitted: float = field(default_factory=time.monotonic)
-    """When it was taken in."""
+    """``time.monotonic()`` at which the request was accepted."""
 
     cancelled: bool = False
-    """Set by anyone at any time; its rows leave before the next block."""
+    """Set by any thread at any time; its completions leave before the next block."""
 
     failed: bool = False
     """Whether an error was posted; nothing is posted after it."""
 
     first_token_seconds: float | None = None
-    """From submission to the first token of any of its completions."""
+    """Seconds from acceptance to the first token of any of its completions."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing more is to be decoded for it."""
+        """Whether nothing more is to be decoded."""
         return self.cancelled or self.failed or self.open_choices == 0
 
     def fail(self, error: ApiError) -> None:
-        """Tell the client once why its request failed."""
+        """Post the reason why the request failed, once."""
         if not self.over:
             self.failed = True
             self.post(error)
@@ -91,19 +91,24 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """Samples of one prompt that still wait for rows."""
+    """Samples of one prompt that wait for rows."""
 
     ticket: Ticket
+    """The request."""
+
     prompt_index: int
+    """Index of the prompt in the request."""
+
     samples: list[int]
+    """Indices of the waiting samples."""
 
     @property
     def prompt_ids(self) -> tuple[int, ...]:
-        """The prompt."""
+        """Token ids of the prompt."""
         return self.ticket.asked.prompts[self.prompt_index]
 
     def split(self, count: int) -> Waiting:
-        """Take the first ``count`` samples out, as a part of its own."""
+        """Take the first ``count`` samples out, as a part of their own."""
         first, self.samples = self.samples[:count], self.samples[count:]
         return Waiting(self.ticket, self.prompt_index, first)
 
