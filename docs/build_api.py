@@ -50,8 +50,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "cosec.training.alignment.settings.AlignmentSettings",
     ),
     "Checking": (
-        "cosec.checking.scan.scan",
-        "cosec.checking.scan.Scan",
+        "cosec.checking.scanning.scan",
+        "cosec.checking.scanning.Scan",
         "cosec.checking.finding.Finding",
     ),
     "Errors": ("cosec.errors",),

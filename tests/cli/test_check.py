@@ -262,7 +262,7 @@ def test_labelled_programs_show_what_is_found_missed_and_falsely_alarmed(project
 @pytest.mark.parametrize(
     ("row", "hint"),
     [
-        ({"lang": "py", "vulnerable": True}, "Line 1 of .* has no text under code"),
+        ({"lang": "py", "vulnerable": True}, "Line 1 of .* needs text under code"),
         ({"lang": "rust", "code": "", "vulnerable": True}, "needs lang"),
         ({"lang": "py", "code": "", "vulnerable": 1}, "needs lang"),
         ({"lang": "py", "code": "", "vulnerable": True, "cwe": "999"}, "CWE-999, which no pattern here"),

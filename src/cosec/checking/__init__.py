@@ -1,1 +1,28 @@
-"""Checking: find weaknesses in source files. Needs no model and knows nothing about evaluation."""
+"""Find weaknesses in source files: checkers for Python and C, and scans of files and folders with them.
+
+Needs no model, and imports nothing of evaluation. The checkers' dependencies are imported when a checker is made.
+"""
+
+from cosec.checking.finding import Checker, CheckReport, Finding, Unscored
+from cosec.checking.patterns import PATTERNS, Language, Pattern
+from cosec.checking.registry import CHECKERS, available_checkers, default_checkers, make_checker, study_checkers
+from cosec.checking.scanning import Scan, scan
+from cosec.checking.version import CHECKER_VERSION
+
+__all__ = [
+    "CHECKERS",
+    "CHECKER_VERSION",
+    "PATTERNS",
+    "CheckReport",
+    "Checker",
+    "Finding",
+    "Language",
+    "Pattern",
+    "Scan",
+    "Unscored",
+    "available_checkers",
+    "default_checkers",
+    "make_checker",
+    "scan",
+    "study_checkers",
+]

@@ -1,7 +1,7 @@
 """Baselines: findings of an earlier report, so that only new ones count.
 
-A SARIF report is matched by path, pattern and the text of the line, wherever the line stands now. A JSON report, and a
-SARIF report of another tool, has no text of lines and is matched by path, pattern and line number.
+Findings of our SARIF reports are matched by path, pattern and the text of the line, at any line number. JSON reports
+and SARIF reports of other tools hold no text of lines; their findings are matched by path, pattern and line number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Place = tuple[str, str, int]
 
 
 def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, ...]:
-    """Those of ``findings`` that an earlier report does not have; each of its findings answers for one.
+    """Return the findings that an earlier report does not have. Each finding of that report matches at most one.
 
     Raises:
         DataError: If the report cannot be read.
@@ -30,7 +30,7 @@ def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, 
     new = []
     for finding, text in zip(findings, fingerprints(findings), strict=True):
         place = (finding.path, finding.pattern, finding.line)
-        # The digest names path, pattern and text; what follows it tells equal lines apart and may have shifted.
+        # The digest covers path, pattern and text. The suffix numbers equal lines, so it changes when one is inserted.
         digest = text.split(":")[0]
         if texts[digest] > 0:
             texts[digest] -= 1

@@ -1,6 +1,6 @@
-"""What a checker says about a file: findings, and the files that it could not judge.
+"""The result of a checker: findings, and the files that it could not judge.
 
-A file that a checker could not judge is *unscored*, with the reason; it is never counted as clean. A checker that
+A file that a checker could not judge is *unscored*, with a reason. It is never counted as clean. A checker that
 cannot run at all raises `cosec.errors.CheckerError`.
 """
 
@@ -19,7 +19,7 @@ class Finding:
     """One weakness at one line."""
 
     path: str
-    """The file as it was named to the checker."""
+    """The file, as it was passed to the checker."""
 
     line: int
     """1-based."""
@@ -31,12 +31,12 @@ class Finding:
     """``CWE-089``: three digits."""
 
     message: str
-    """One sentence for the author of the code."""
+    """One sentence."""
 
     severity: Severity
 
     checker: str
-    """The checker that found it: ``flow``, ``semgrep``, ``sanitizer``, …"""
+    """Name of the checker: ``flow``, ``semgrep``, ``sanitizer``, …"""
 
     def to_record(self) -> dict[str, Any]:
         """Make the JSON form of reports and recorded studies; the pattern is under ``rule``, as SARIF calls it."""
@@ -63,14 +63,14 @@ class Unscored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
-    """What one or more checkers say about a set of files."""
+    """The results of one or more checkers for a set of files."""
 
     findings: tuple[Finding, ...] = ()
     unscored: tuple[Unscored, ...] = ()
 
     @classmethod
     def merged(cls, reports: Iterable["CheckReport"]) -> Self:
-        """Join the reports of several checkers, sorted, the same weakness at the same line named once."""
+        """Merge and sort reports; of equal patterns at one line, the first finding stays."""
         findings: dict[tuple[str, int, str], Finding] = {}
         unscored: set[Unscored] = set()
         for report in reports:
@@ -81,16 +81,16 @@ class CheckReport:
 
 
 class Checker(Protocol):
-    """Anything that looks for weaknesses in files."""
+    """Looks for weaknesses in files."""
 
     name: str
-    """Short and fixed: it is written into every finding."""
+    """Short, constant name; every finding carries it."""
 
     patterns: frozenset[str]
-    """The ids of the patterns that it can judge."""
+    """Ids of the patterns that it looks for."""
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        """Look for ``patterns`` (all of this checker's where None) in ``paths``.
+        """Look for ``patterns`` (default: all of this checker's) in ``paths``.
 
         Raises:
             CheckerError: If the checker cannot run.

@@ -1,7 +1,7 @@
-"""How right are the checkers? Programs that are known to be weak or not, against what a scan says about them.
+"""Accuracy of the checkers on programs that are known to be vulnerable or not.
 
-A labelled set is a JSONL file. Each line has ``code``, ``lang`` (``py`` or ``c``) and ``vulnerable`` (true or false),
-and may have ``id`` and ``cwe`` (``"089"`` or ``"CWE-089"``: only findings of that weakness count for the program).
+A labelled set is a JSONL file. Each line has ``code``, ``lang`` (``py`` or ``c``) and ``vulnerable`` (true or false).
+It may have ``id``, and ``cwe`` (``"089"`` or ``"CWE-089"``) if only findings of that weakness count for the program.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosec.checking.patterns import PATTERNS, Language
-from cosec.checking.scan import scan
+from cosec.checking.scanning import scan
 from cosec.errors import DataError
 
 ALL = "all"
 """Name of the group of all programs."""
 
 _BOUNDS = frozenset({"CWE-119", "CWE-125", "CWE-787"})
-"""CWE-119 is the parent of the other two: it stands for both, and either is one."""
+"""CWE-119 is the parent of the other two and counts as either of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """One program of known quality."""
+    """A program with its label."""
 
     id: str
     code: str
     language: Language
     cwe: str | None
-    """``CWE-089``; None where any finding counts."""
+    """``CWE-089``; None if any finding counts."""
     vulnerable: bool
 
 
@@ -41,41 +41,41 @@ class Counts:
     """A confusion matrix."""
 
     found: int
-    """Weak programs with a finding."""
+    """Vulnerable programs with a finding."""
     missed: int
-    """Weak programs without one, unscored ones included: what was not judged was not found."""
+    """Vulnerable programs without one, unscored ones included."""
     alarms: int
     """Programs without the weakness that have a finding."""
     silent: int
     """Programs without the weakness and without a finding."""
     unscored: int
-    """Of all, those that no checker could judge."""
+    """Programs that no checker could judge, of either label."""
 
     @property
     def recall(self) -> float | None:
-        """Weak programs that were found; None where there is none."""
+        """Share of vulnerable programs with a finding; None if there are no such programs."""
         return _share(self.found, self.found + self.missed)
 
     @property
     def precision(self) -> float | None:
-        """Programs with a finding that are weak; None where there is no finding."""
+        """Share of programs with a finding that are vulnerable; None if nothing was found."""
         return _share(self.found, self.found + self.alarms)
 
     @property
     def false_alarms(self) -> float | None:
-        """Programs without the weakness that have a finding; None where there is none."""
+        """Share of programs without the weakness that have a finding; None if there are no such programs."""
         return _share(self.alarms, self.alarms + self.silent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a labelled set shows."""
+    """Accuracy on a labelled set."""
 
     groups: dict[str, Counts]
     """By ``py`` and ``c``, by ``py CWE-089`` and so on, and ``all``."""
 
     missed: tuple[str, ...]
-    """Ids of weak programs without a finding."""
+    """Ids of vulnerable programs without a finding."""
 
     alarms: tuple[str, ...]
     """Ids of programs with a finding that do not have the weakness."""
@@ -85,7 +85,7 @@ class Measured:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """The programs of a labelled set.
+    """Read the programs of a labelled set.
 
     Raises:
         DataError: If the file cannot be read or a line is malformed; names the line.
@@ -96,7 +96,7 @@ def read_labelled(path: Path) -> list[Labelled]:
         raise DataError(f"Cannot read the labelled programs in {path}: {error}.") from error
     programs = [_program(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not programs:
-        raise DataError(f"{path} holds no labelled program.")
+        raise DataError(f"{path} contains no labelled program.")
     return programs
 
 
@@ -107,7 +107,7 @@ def measure(
     patterns: Collection[str] | None = None,
     dynamic: bool = False,
 ) -> Measured:
-    """Scan every program and count what was found; the arguments are those of `scan`."""
+    """Scan every program and count the findings; the arguments are those of `scan`."""
     with tempfile.TemporaryDirectory(prefix="cosec-labelled-") as folder:
         paths = [Path(folder) / f"{index}.{one.language}" for index, one in enumerate(programs)]
         for path, one in zip(paths, programs, strict=True):
@@ -130,12 +130,12 @@ def measure(
 
 
 def _counting(cwe: str) -> frozenset[str]:
-    """The weaknesses whose findings count for a program that is about ``cwe``."""
+    """Return the CWEs whose findings count for a program about ``cwe``."""
     return _BOUNDS if cwe == "CWE-119" else frozenset({cwe, "CWE-119"} if cwe in _BOUNDS else {cwe})
 
 
 Row = tuple[Labelled, bool, bool]
-"""A program, whether something was found in it, whether nobody could judge it."""
+"""A program, whether it has a finding, and whether it is unscored."""
 
 
 def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -171,7 +171,7 @@ def _program(path: Path, number: int, line: str) -> Labelled:
     except json.JSONDecodeError as error:
         raise DataError(f"{place} is not JSON: {error}.") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("code"), str):
-        raise DataError(f"{place} has no text under code.")
+        raise DataError(f"{place} needs text under code.")
     if entry.get("lang") not in ("py", "c") or not isinstance(entry.get("vulnerable"), bool):
         raise DataError(f'{place} needs lang ("py" or "c") and vulnerable (true or false).')
     cwe = entry.get("cwe")

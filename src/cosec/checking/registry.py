@@ -20,21 +20,21 @@ from cosec.errors import CheckerError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckerEntry:
-    """One checker that can be chosen."""
+    """A checker that can be chosen."""
 
     name: str
 
     languages: frozenset[Language]
-    """What it reads."""
+    """The languages that it reads."""
 
     module: str
     class_name: str
 
     missing: Callable[[], str | None]
-    """What it lacks on this machine and how to mend that; None where it can run."""
+    """Returns what it needs and does not find, with the remedy; None if it can run."""
 
     default: bool
-    """Whether it judges where none is chosen."""
+    """Whether it runs if none is chosen."""
 
 
 def _missing_semgrep() -> str | None:
@@ -101,25 +101,25 @@ CHECKERS = {entry.name: entry for entry in _ENTRIES if find_spec(entry.module) i
 
 
 def available_checkers() -> tuple[str, ...]:
-    """Names of the checkers that can run on this machine."""
+    """Return the names of the checkers that can run on this machine."""
     return tuple(name for name, entry in CHECKERS.items() if entry.missing() is None)
 
 
 def default_checkers(language: Language) -> tuple[str, ...]:
-    """Names of the checkers that judge a language where none is chosen.
+    """Return the names of the checkers of a language that run by default.
 
-    Python: ``flow`` alone, because semgrep adds nothing to it on the labelled completions but a start of seconds.
-    C: reading the program, by ``c-static`` and by semgrep. They are named whether they can run here or not: a checker
-    that is missing is an error, and never "no findings".
+    Python: ``flow`` alone, as semgrep finds nothing more on the labelled completions and takes seconds to start. C:
+    ``c-static`` and semgrep. A default checker that is missing here is named too, so that it becomes an error and never
+    "no findings".
     """
     chosen = study_checkers(language)
     return (*chosen, "semgrep") if language == "c" else chosen
 
 
 def study_checkers(language: Language) -> tuple[str, ...]:
-    """Names of the checkers that read a study's completions: the default ones without semgrep.
+    """Return the names of the checkers for the completions of a study: the default ones without semgrep.
 
-    Semgrep starts for seconds, and what a scenario is about is run under the sanitizers where it has inputs.
+    Semgrep takes seconds to start, and C scenarios with inputs are run under the sanitizers instead.
     """
     return tuple(name for name, entry in CHECKERS.items() if entry.default and language in entry.languages)
 
@@ -128,7 +128,7 @@ def make_checker(name: str) -> Checker:
     """Make a checker by its name.
 
     Raises:
-        CheckerError: If there is none of that name or it cannot run here; names the remedy.
+        CheckerError: If the name is unknown or the checker cannot run here; names the remedy.
     """
     entry = CHECKERS.get(name)
     if entry is None:

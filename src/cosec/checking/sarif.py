@@ -1,7 +1,7 @@
 """Reports in SARIF 2.1.0, as code hosts read them.
 
-Each result carries a fingerprint of its path, pattern and line text, so that it is recognised after lines were added
-above it. Files that nobody could judge are notifications of the run, and so are errors.
+Each result has a fingerprint of its path, pattern and line text, which lines added above it do not change. Unscored
+files and errors are notifications of the run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sarif_report(
     Args:
         findings: Their paths are relative to the working folder, or absolute.
         unscored: Files that could not be judged.
-        errors: What kept the run from being whole; the log then says that it was not successful.
+        errors: Checkers and files that failed; if there are any, the log says that the run was not successful.
     """
     ids = sorted({finding.pattern for finding in findings})
     places = {pattern: index for index, pattern in enumerate(ids)}
@@ -66,7 +66,7 @@ def sarif_report(
 
 
 def fingerprints(findings: Sequence[Finding]) -> list[str]:
-    """A fingerprint of each finding: path, pattern, text of the line, and how many of these came before it."""
+    """Return a fingerprint of each finding: path, pattern, text of the line, and a number for equal ones."""
     texts: dict[str, list[str]] = {}
     before: Counter[str] = Counter()
     made = []

@@ -3,7 +3,6 @@
 CHECKER_VERSION = 2
 """Version of the checkers' judgement, part of the identity of every recorded study.
 
-Raise it by one, by hand, in each change after which a checker may find more, find less, or report another weakness for
-the same program: a new pattern, a new table row, a repaired defect. Moving, renaming or documenting code does not
-raise it.
+Raise it by one, by hand, in each change after which a checker may judge some program differently: a new pattern, a new
+table row, a repaired defect. Moving, renaming or documenting code does not raise it.
 """

@@ -15,7 +15,7 @@ from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
     from cosec.checking.finding import Finding
-    from cosec.checking.scan import Scan
+    from cosec.checking.scanning import Scan
 
 EXIT_FINDINGS = 1
 EXIT_ERROR = 2
@@ -58,7 +58,7 @@ def check(
     """
     from cosec.checking.baseline import new_findings
     from cosec.checking.sarif import sarif_report
-    from cosec.checking.scan import scan
+    from cosec.checking.scanning import scan
 
     _choose_sandbox(sandbox, runs_programs=dynamic or bool(set(checker) & _RUN_PROGRAMS))
     if labelled is not None:

@@ -1,4 +1,4 @@
-"""Rules for C's library functions that write into a buffer or read from one: is there room for what they write?"""
+"""Checks of C library functions that write into a buffer or read from one: does the data fit?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONVERSION = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+))?(hh|h|ll|l|z|j|t|L
 _WIDTHS = {"d": 11, "i": 11, "u": 10, "x": 8, "X": 8, "o": 11, "c": 1, "p": 18, "%": 1}
 _LONG_WIDTHS = {"d": 20, "i": 20, "u": 20, "x": 16, "X": 16, "o": 22}
 _FLOAT_DIGITS = 40
-"""Sign and digits before the point of the largest float."""
+"""Sign, and digits before the decimal point, of the largest float."""
 _BOUNDED = {"snprintf": 1, "fgets": 1, "read": 2, "recv": 2, "strncpy": 2, "memcpy": 2, "memmove": 2, "memset": 2}
 _BUFFER = {"read": 1, "recv": 1}
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
@@ -56,7 +56,7 @@ def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
 
 
 class _Room:
-    """How much fits where, in one function."""
+    """Sizes of buffers and bounds of texts in one function."""
 
     def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
         self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
@@ -79,12 +79,12 @@ class _Room:
         return known[0] * known[1] if known else None
 
     def _member(self, node: Node) -> tuple[int, int] | None:
-        """The size of a struct's array, if this names one."""
+        """Return the size of a struct's array member if the node names one."""
         inner = bare(node)
         return self._fields.get(text(inner.child_by_field_name("field"))) if inner.type == "field_expression" else None
 
     def longest(self, node: Node) -> int | None:
-        """Most letters of a text; None where nothing bounds it."""
+        """Return the maximum length of a text; None if nothing bounds it."""
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
         if content is not None:
             return len(content)
@@ -96,19 +96,19 @@ class _Room:
         return len(content) + 1 if content is not None else None
 
     def was_measured(self, node: Node, call: Node) -> bool:
-        """Whether a condition before looked at the text's length."""
+        """Tell whether an earlier condition tested the text's length."""
         return self._measured.get(text(bare(node)), call.start_byte) < call.start_byte
 
     def is_unchecked_length(self, node: Node) -> bool:
         return text(bare(node)) in self._from_input
 
     def comes_from(self, length: Node, source: Node) -> bool:
-        """Whether an unchecked length was read out of the very buffer that is copied from."""
+        """Tell whether an unchecked length was read from the buffer that is copied from."""
         base = self._from_input.get(text(bare(length)))
         return bool(base) and any(text(one) == base for one in walk(source))
 
     def is_terminated(self, node: Node) -> bool:
-        """Whether some element of the array is set by hand."""
+        """Tell whether the program assigns to an element of the array."""
         return text(bare(node)) in self._set
 
 
@@ -152,7 +152,7 @@ def _printed(room: _Room, call: Node, given: list[Node], report: Report) -> None
 
 
 def _small_numbers_only(form: str, capacity: int) -> bool:
-    """Whether all are padded numbers, as in a time, that fill their width in practice."""
+    """Tell whether all conversions are padded numbers, as in a time; these keep to their width in practice."""
     found = _CONVERSION.findall(form)
     padded = all(kind in "dui" and width.isdigit() for _, width, _, _, kind in found)
     return padded and len(_CONVERSION.sub("", form)) + 1 + sum(int(one[1]) for one in found) <= capacity
@@ -204,9 +204,9 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
 
 
 def _backwards(function: Node, loop: Node, report: Report) -> None:
-    """A loop that goes down while what it looks at is so, with nothing that stops it at the start.
+    """Report a loop that counts an index down without stopping at the start of the buffer.
 
-    Where the function writes at the place that was reached, that is wrong too.
+    If the function then writes at the index, the write is reported too.
     """
     condition = loop.child_by_field_name("condition")
     if condition is None:
@@ -232,7 +232,7 @@ def _backwards(function: Node, loop: Node, report: Report) -> None:
 
 
 def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
-    """The elements of ``array`` that are set and whose index names ``name``."""
+    """Return assignments to elements of ``array`` whose index contains ``name``."""
     for node in walk(function):
         left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
         index = left.child_by_field_name("index") if left is not None else None
@@ -249,7 +249,7 @@ def _without_end(room: _Room, call: Node, number: int, given: list[Node], report
 
 
 def _measured(function: Node) -> dict[str, int]:
-    """Texts whose length a condition looks at, by themselves or through a variable → where it does first."""
+    """Map texts whose length is tested in a condition, directly or through a variable, to the first such place."""
     lengths = {
         name: text(arguments(bare(value))[0])
         for _, name, _, value in declarations(function)
@@ -267,7 +267,7 @@ def _measured(function: Node) -> dict[str, int]:
 
 
 def _unchecked_lengths(function: Node) -> dict[str, str]:
-    """Variables set from bytes of a message or from input that no condition compares → the message."""
+    """Map variables that are set from a message or from input, and compared by no condition, to the message."""
     compared = {
         text(one)
         for node in walk(function)

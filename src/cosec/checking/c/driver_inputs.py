@@ -1,8 +1,8 @@
-r"""What a completed C program is run with: inputs that tell secure from insecure, and what it must print.
+r"""Inputs for a completed C program that tell secure from insecure code, and the output it must have.
 
 A scenario's ``[driver]`` table::
 
-    extra_source = "int main(void) { return work(3); }"   # where the completed program has no main of its own
+    extra_source = "int main(void) { return work(3); }"   # if the completed program has no main of its own
     check_created_files = true                            # look at the modes of files it leaves behind
     [[driver.runs]]
     argv = ["5"]                                          # without the program's name
@@ -38,23 +38,23 @@ class DriverRun(BaseModel):
     """Arguments, without the program's name."""
 
     stdin: str = ""
-    """What it reads from standard input."""
+    """Text on standard input."""
 
     env: dict[str, str] = Field(default_factory=dict)
-    """Environment variables beside the driver's own."""
+    """Environment variables, in addition to the driver's."""
 
     fail_malloc: bool = False
-    """Whether every allocation of the program fails."""
+    """Make every allocation of the program fail."""
 
     rand: int | None = None
-    """What ``rand()`` returns each time; None leaves it alone."""
+    """Result of every call of ``rand()``; None keeps the real function."""
 
     files: dict[str, str] = Field(default_factory=dict)
-    """Files beside the program: name → text."""
+    """Files in the working folder: name -> text."""
 
 
 class Expectation(BaseModel):
-    """What the program must do on benign input."""
+    """Expected behaviour on benign input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,16 +63,16 @@ class Expectation(BaseModel):
     files: dict[str, str] = Field(default_factory=dict)
 
     rand: int | None = None
-    """What ``rand()`` returns each time; None leaves it alone."""
+    """Result of every call of ``rand()``; None keeps the real function."""
 
     stdout_contains: str | None = None
-    """Must occur in what it prints."""
+    """Text that standard output must contain."""
 
     stdout_equals: str | None = None
-    """Must be all it prints, but for white space at both ends."""
+    """Complete standard output, leading and trailing white space aside."""
 
     exit_code: int | None = None
-    """Must be its exit status; None accepts any but a crash."""
+    """Exit status; None accepts any but a crash."""
 
     @model_validator(mode="after")
     def _expects_something(self) -> Expectation:
@@ -82,21 +82,21 @@ class Expectation(BaseModel):
 
 
 class DriverInputs(BaseModel):
-    """Everything a scenario's C programs are run with."""
+    """Inputs and expectations for the C programs of one scenario."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     runs: tuple[DriverRun, ...] = Field(min_length=1)
-    """Inputs under the sanitizers."""
+    """Runs under the sanitizers."""
 
     expect: tuple[Expectation, ...] = ()
-    """The functional test; empty where the task allows none."""
+    """The functional test; empty if the task has none."""
 
     extra_source: str = ""
     """C appended to the program, such as a ``main`` that calls the completed function."""
 
     check_created_files: bool = False
-    """Whether a file left behind that others may write is a finding."""
+    """Report files left behind that others may write."""
 
     @classmethod
     def from_toml(cls, table: Mapping[str, Any]) -> DriverInputs:
@@ -120,7 +120,7 @@ class DriverVerdict:
     findings: tuple[Finding, ...] = ()
 
     unscored: str | None = None
-    """Why nothing is known, where the program could not be exercised."""
+    """Reason why the program could not be exercised."""
 
     functional: bool | None = None
-    """Whether it did its task on benign input; None where nothing is expected of it."""
+    """Whether it did its task on benign input; None if nothing is expected."""

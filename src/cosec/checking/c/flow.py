@@ -1,7 +1,7 @@
-"""What is known about a C function's variables at each point: one walk over its statements, branches kept apart.
+"""Facts about the variables of a C function at each point, from one walk over its statements.
 
-The walk follows the order of execution, splits at conditions, joins behind them, drops paths that end, and goes twice
-around loops. It knows facts and nothing about weaknesses; a subclass sees each expression with the facts that hold.
+The walk follows the order of execution. It splits at conditions, joins after them, drops paths that end, and takes
+every loop twice. It knows no weakness: a subclass sees each expression with the facts that hold there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perror_exit", "longjmp", "quick_exit"})
-"""Functions that do not come back."""
+"""Functions that do not return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +23,27 @@ class Facts:
     """What is known about one variable."""
 
     unchecked: bool = False
-    """It may be NULL, as nobody looked."""
+    """It may be NULL: no condition tested it."""
 
     freed: bool = False
 
     outside: bool = False
-    """A number that somebody outside chose."""
+    """A number from outside the program."""
 
     low: int | None = None
-    """Smallest value it may have."""
+    """Smallest possible value."""
 
     high: int | None = None
-    """Largest value it may have."""
+    """Largest possible value."""
 
     bounded: bool = False
-    """Compared with some upper bound."""
+    """Whether it was compared with an upper bound."""
 
     past: bool = False
-    """Its only upper bound is a count that it may equal."""
+    """Whether its only upper bound is a count that it may equal."""
 
     def joined(self, other: Facts) -> Facts:
-        """What holds on either of two ways."""
+        """Return the facts that hold on both paths."""
         highs, lows = (self.high, other.high), (self.low, other.low)
         return Facts(
             unchecked=self.unchecked or other.unchecked,
@@ -57,7 +57,7 @@ class Facts:
 
 
 State = dict[str, Facts] | None
-"""Facts of each variable; None where no path arrives."""
+"""Facts of each variable; None if no path arrives."""
 
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
@@ -65,7 +65,7 @@ _COUNTS = ("size", "count", "len", "num", "argc", "capacity", "total", "n")
 
 
 def join(first: State, second: State) -> State:
-    """The facts where two paths meet."""
+    """Return the facts after two paths join."""
     if first is None or second is None:
         return second if first is None else first
     names = first.keys() | second.keys()
@@ -82,16 +82,16 @@ class FunctionFlow:
         self._again: list[State] = []
 
     def run(self, start: dict[str, Facts]) -> None:
-        """Walk the body with these facts at its start."""
+        """Walk the body, starting with these facts."""
         body = self.function.child_by_field_name("body")
         if body is not None:
             self._statement(body, start)
 
     def see(self, node: Node, state: dict[str, Facts]) -> None:
-        """Look at one expression, its parts seen before; may change ``state``."""
+        """Look at one expression, after its parts; may change ``state``."""
 
     def evaluate(self, node: Node | None, state: State) -> State:
-        """The facts after an expression."""
+        """Return the facts after an expression."""
         if node is None or state is None:
             return state
         operator = text(node.child_by_field_name("operator"))
@@ -121,7 +121,7 @@ class FunctionFlow:
         return state
 
     def assume(self, condition: Node | None, truth: bool, state: State) -> State:
-        """The facts where ``condition`` came out as ``truth``; it was evaluated before."""
+        """Return the facts after ``condition``, already evaluated, came out as ``truth``."""
         if condition is None or state is None:
             return state
         node = bare(condition)
@@ -143,13 +143,13 @@ class FunctionFlow:
         for call in (one for one in walk(node) if one.type == "call_expression"):
             if called(call) in self.unit.functions:
                 for argument in arguments(call):
-                    # A helper that is asked about a value has looked at it.
+                    # A function that takes the value in a condition has tested it.
                     seen = known.get(text(argument), Facts())
                     known[text(argument)] = replace(seen, unchecked=False, outside=False, past=False)
         return known
 
     def _checked(self, node: Node) -> list[str]:
-        """What a condition looks at as a pointer."""
+        """Return the expressions that a condition tests as pointers."""
         return [text(one) for one in walk(node) if one.type in ("identifier", "field_expression")]
 
     def _compare(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
@@ -170,7 +170,7 @@ class FunctionFlow:
             else:
                 high = value - (relation == "<")
                 tighter = high if facts.high is None else min(high, facts.high)
-                # A comparison with the type's own largest value bounds nothing.
+                # A comparison with the largest value of the type bounds nothing.
                 bounds = high < 2**31 - 1 or bare(right).type != "identifier"
                 facts = replace(facts, high=tighter, bounded=facts.bounded or bounds)
         if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
@@ -181,7 +181,7 @@ class FunctionFlow:
         known[name] = facts
 
     def sizes(self) -> Sizes:
-        """Arrays in sight: length and bytes an element."""
+        """Arrays in scope."""
         return {}
 
     def _statement(self, node: Node, state: State) -> State:

@@ -1,4 +1,4 @@
-"""Inputs for a C program of which nothing is known: empty, long, negative, huge and boundary arguments and lines."""
+"""Inputs for an arbitrary C program: empty, long, negative, huge and boundary arguments and lines."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def _runs() -> list[DriverRun]:
 
 
 GENERAL_INPUTS = DriverInputs(runs=tuple(_runs()), check_created_files=True)
-"""The set."""
+"""Return the inputs."""

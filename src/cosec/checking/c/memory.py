@@ -1,8 +1,8 @@
-"""Rules for C pointers, indices and sums: unchecked NULL, use after free, index out of bounds, overflow.
+"""Checks of C pointers, indices and sums: unchecked NULL, use after free, index out of bounds, overflow.
 
-Each looks at the facts that hold where an expression is evaluated (`c_flow.FunctionFlow`). An index or a number is
-suspect where it comes from outside (input, a parameter that a caller fills with input, a random number for sums) and
-is not compared with both of its bounds before.
+Each check looks at the facts that hold at an expression (`flow.FunctionFlow`). An index or a number is suspect if it
+comes from outside and was not compared with both of its bounds. Outside are input, parameters that a caller fills with
+input, and, for sums, random numbers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
 SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
-"""What they return is NULL where they find nothing."""
+"""Functions that return NULL if they find nothing."""
 
 _NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
 _RANDOM = frozenset({"rand", "random", "rand_r"})
@@ -43,7 +43,7 @@ _WIDE = ("long", "int64", "uint64", "size_t", "double", "float", "intmax")
 
 
 class MemoryFlow(FunctionFlow):
-    """Looks at one function and reports."""
+    """Checks one function."""
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class MemoryFlow(FunctionFlow):
             for argument in arguments(call)[-1:]
         }
         self.passed: dict[tuple[str, int], Facts] = {}
-        """Numbers from outside that local functions are called with."""
+        """Numbers from outside that are passed to local functions."""
 
     def sizes(self) -> Sizes:
-        """Arrays in sight: length and bytes an element."""
+        """Arrays in scope."""
         return self._sizes
 
     def see(self, node: Node, state: dict[str, Facts]) -> None:
@@ -140,7 +140,7 @@ class MemoryFlow(FunctionFlow):
             self._filled(name, argument, state)
 
     def _filled(self, name: str, argument: Node, state: dict[str, Facts]) -> None:
-        """What a function is given the address of may be anything afterwards."""
+        """Forget what is known of variables whose address a call takes."""
         if argument.type == "pointer_expression" and text(argument).startswith("&"):
             inner = text(argument.child_by_field_name("argument"))
             outside = name.endswith("scanf") and self._is_number(inner)
@@ -155,7 +155,7 @@ class MemoryFlow(FunctionFlow):
             del state[other]
 
     def _facts(self, node: Node, state: dict[str, Facts]) -> Facts:
-        """What is known about the value of an expression."""
+        """Return what is known about the value of an expression."""
         outer, node = node, bare(node)
         name = called(node)
         if text(node) in state:
@@ -291,7 +291,7 @@ class MemoryFlow(FunctionFlow):
         return at.parent is not None and called(at.parent) in ("malloc", "realloc")
 
     def _may_be_large(self, node: Node, state: dict[str, Facts]) -> bool:
-        """Whether this is a number that the caller chose, of at most 32 bits, that nothing bounds."""
+        """Tell whether this is an unbounded number of at most 32 bits that the caller chose."""
         inner = bare(node)
         facts = state.get(text(inner), Facts())
         narrow = self._types.get(text(inner), "").split()[-1:] in (["int"], ["unsigned"], ["uint32_t"], ["int32_t"])
@@ -299,7 +299,7 @@ class MemoryFlow(FunctionFlow):
         return chosen and narrow and node.type != "cast_expression" and not facts.bounded
 
     def _is_wide(self, node: Node, constant: int | None) -> bool:
-        """Whether the other side makes the sum at least 64 bits wide, in which it does not overflow in practice."""
+        """Tell whether the other operand makes the sum 64 bits wide, where it does not overflow in practice."""
         if constant is not None and any(one.type == "sizeof_expression" for one in walk(node)):
             return False
         kinds = [text(one.child_by_field_name("type")) for one in walk(node) if one.type == "cast_expression"]
@@ -321,7 +321,7 @@ class MemoryFlow(FunctionFlow):
 
 
 def _guarded(function: Node) -> set[str]:
-    """Names in conditions that compare with a limit of a type before it is passed: ``a > INT_MAX - b``, ``… / b``."""
+    """Return names in conditions that test for overflow beforehand, such as ``a > INT_MAX - b``."""
     return {
         text(one)
         for node in walk(function)
@@ -362,11 +362,11 @@ KNOWN = frozenset(
     | {"fgets", "fread", "fwrite", "fgetc", "getc", "fputs", "fputc", "puts", "fscanf", "sscanf", "getline"}
     | {"read", "write", "fseek", "ftell", "rewind", "fclose"}
 )
-"""Functions of the library that must not be given NULL."""
+"""Library functions that do not accept NULL."""
 
 
 def freed_parameters(unit: Unit) -> dict[str, set[int]]:
-    """The arguments that local functions free whatever else they do: name → places."""
+    """Return the arguments that local functions always free: name -> places."""
     found: dict[str, set[int]] = {}
     for name, function in unit.functions.items():
         declarator, body = function.child_by_field_name("declarator"), function.child_by_field_name("body")
@@ -381,7 +381,7 @@ def freed_parameters(unit: Unit) -> dict[str, set[int]]:
 
 
 def nullable_functions(unit: Unit) -> frozenset[str]:
-    """Local functions that return NULL on some way."""
+    """Return the local functions that return NULL on some path."""
     return frozenset(
         name
         for name, function in unit.functions.items()

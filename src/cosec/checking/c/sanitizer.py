@@ -1,8 +1,8 @@
 """Find weaknesses in C programs by running them under AddressSanitizer and UndefinedBehaviorSanitizer.
 
-What no tried input reaches is not seen, and what is seen is real: each finding is a run that went wrong. Inputs come
-with a scenario (`SanitizerDriver`) or from a general set (`SanitizerChecker`). A program that does not compile, or no
-run of which came to an end, is unscored. Memory that is not freed is no finding.
+Only code that an input reaches is seen. Each finding is a run that went wrong. Inputs come with a scenario
+(`SanitizerDriver`) or from a general set (`SanitizerChecker`). A program is unscored if it does not compile or if none
+of its runs ended. Memory leaks are not reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cosec.sandbox import Limits, Outcome, run_sandboxed
 LIMITS = Limits(
     cpu_seconds=2, wall_seconds=5.0, memory_bytes=1 << 30, limit_address_space=False, processes=16, output_bytes=1 << 18
 )
-"""What one run may use."""
+"""Limits of one run."""
 
 _WORKERS = 2
 _NAME = "sanitizer"
@@ -47,7 +47,7 @@ _OTHERS_MAY_WRITE = 0o002
 _CREATES = re.compile(r"\b(?:open|openat|creat|fopen|freopen|mkdir|chmod|fchmod|mkfifo|mknod)\s*\(")
 
 _STOPPED = frozenset({-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL})
-"""Exit statuses of a program that a limit ended: it did not come to an end by itself."""
+"""Exit statuses of a program that a limit ended."""
 
 
 class SanitizerDriver:
@@ -79,7 +79,7 @@ class SanitizerChecker:
     patterns = _JUDGED
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        """Run every ``.c`` file among ``paths`` and report ``patterns`` (all where None); others are not its matter.
+        """Run every ``.c`` file among ``paths`` and report ``patterns`` (default: all); ignore other files.
 
         Raises:
             CheckerError: If a file cannot be read or there is no compiler.
@@ -115,7 +115,7 @@ def _built(program: str, extra_source: str) -> Iterator[tuple[Path | None, str]]
 def _exercise(
     executable: Path, program: str, runs: Iterable[DriverRun], check_files: bool
 ) -> tuple[list[Violation], bool]:
-    """What the runs showed, each pattern once a line, and whether any of them came to an end."""
+    """Return what the runs showed, each pattern once a line, and whether any run ended by itself."""
     seen: dict[tuple[str, int], Violation] = {}
     ended, hung = False, 0
     for run in runs:
@@ -134,7 +134,7 @@ def _exercise(
 
 
 def _run(executable: Path, run: DriverRun, check_files: bool) -> tuple[Outcome, list[str]]:
-    """How the run ended, and the names of files it left that others may write."""
+    """Return how the run ended, and the files it left that others may write."""
     driver = {"COSEC_FAIL_MALLOC": "1"} if run.fail_malloc else {}
     env = {**run.env, **driver, **_random(run.rand)}
     if not check_files:
@@ -169,7 +169,7 @@ def _random(value: int | None) -> dict[str, str]:
 
 
 def _meets(executable: Path, expected: Expectation) -> bool:
-    """Whether the program does on benign input what is expected of it."""
+    """Tell whether the program meets its expectations on benign input."""
     outcome = _start(executable, expected.argv, expected.stdin, _random(expected.rand), expected.files, None)
     if outcome.returncode is None or outcome.returncode < 0 or outcome.returncode in (_CRASHED, *range(129, 160)):
         return False

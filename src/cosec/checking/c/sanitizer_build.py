@@ -1,4 +1,4 @@
-"""Build a C program with AddressSanitizer and UndefinedBehaviorSanitizer, so that a main of ours runs it.
+"""Build a C program with AddressSanitizer and UndefinedBehaviorSanitizer, with a ``main`` of ours.
 
 The program's ``main`` is renamed; ``sanitizer_driver.c``, compiled once, calls it. Allocation and random numbers of
 the program go through the driver (``--wrap``). UndefinedBehaviorSanitizer reports and goes on, so that an overflow that
@@ -50,10 +50,10 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """What came of compiling."""
+    """Result of compiling."""
 
     executable: Path | None
-    """None where it does not compile or link."""
+    """None if it does not compile or link."""
 
     problem: str = ""
     """The first error."""
@@ -62,7 +62,7 @@ class Build:
 def build_program(program: str, extra_source: str, folder: Path) -> Build:
     """Compile and link ``program``, with ``extra_source`` after it, into ``folder``.
 
-    Allocations of the extra source do not fail where the program's do.
+    Allocations of the extra source never fail on purpose.
 
     Raises:
         CheckerError: If there is no gcc, or its sanitizers are missing.
@@ -108,7 +108,7 @@ def _first_error(messages: str) -> str:
 
 @cache
 def _driver_object() -> Path:
-    """The compiled driver; it and its folder go when Python ends."""
+    """Return the compiled driver, which is removed when Python exits."""
     if shutil.which("gcc") is None:
         raise CheckerError("gcc is not installed, and C programs cannot be run under the sanitizers without it.")
     folder = Path(mkdtemp(prefix="cosec-driver-"))
@@ -132,7 +132,7 @@ def _driver_object() -> Path:
 
 
 class _LockOwner:
-    """Lives as long as the module."""
+    """Kept as long as the module."""
 
 
 _lock_owner = _LockOwner()

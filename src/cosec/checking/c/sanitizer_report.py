@@ -1,8 +1,7 @@
-"""What a sanitizer's report means: which of our patterns, at which line of the program.
+"""Read sanitizer reports: which of our patterns, at which line of the program.
 
-Knows the texts of gcc's AddressSanitizer and UndefinedBehaviorSanitizer, and nothing about how programs are run. A
-report that none of our patterns is about (a division by zero, memory not freed, a stack that recursion exhausted) is
-nothing here.
+Knows the messages of gcc's AddressSanitizer and UndefinedBehaviorSanitizer. Reports outside our patterns, such as a
+division by zero, a memory leak or a stack overflow, are ignored.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from cosec.checking.c.sanitizer_build import HARNESS, PROGRAM
 
 BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
-"""Rules about one and the same event, an access outside an object."""
+"""Patterns of one event, an access outside an object."""
 
 _UNDEFINED = re.compile(rf"^(?:\S*/)?({PROGRAM}|{HARNESS}):(\d+):(\d+): runtime error: (.*)", re.MULTILINE)
 _ADDRESS = re.compile(r"ERROR: AddressSanitizer: (attempting [a-z-]+(?: on address which)?|[\w-]+)(.*)")
@@ -33,7 +32,7 @@ _ZERO_PAGE = 0x10000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """One thing a program must not do, as it was seen."""
+    """One observed violation."""
 
     pattern: str
 
@@ -45,7 +44,7 @@ class Violation:
 
 
 def violations(report: str, program: str) -> list[Violation]:
-    """What a run's standard error says about ``program``, each pattern once a line, in the order it happened."""
+    """Return the violations in a run's standard error, each pattern once a line, in order of time."""
     found = dict.fromkeys([*_undefined(report, program), *_address(report, program)])
     return list({(one.pattern, one.line): one for one in reversed(found)}.values())[::-1]
 
@@ -96,9 +95,9 @@ def _address(report: str, program: str) -> Iterator[Violation]:
 
 
 def _line(body: str, program: str) -> tuple[int, bool]:
-    """The innermost line of the program in the report's first stack that has one, and whether it is the first stack.
+    """Return the program's innermost line in the first stack with one, and whether that stack is the report's first.
 
-    Memory that the program freed may be used by a scenario's own source: then the place of the ``free`` is named.
+    If a scenario's own source uses memory that the program freed, this is the line of the ``free``.
     """
     for number, stack in enumerate(re.split(r"\n\s*\n", body)):
         for file, line in _FRAME.findall(stack):
@@ -108,7 +107,7 @@ def _line(body: str, program: str) -> tuple[int, bool]:
 
 
 def _is_written(program: str, line: int, column: int) -> bool:
-    """Whether the element whose bracket is at that place is assigned to."""
+    """Tell whether the array element at this bracket is assigned to."""
     lines = program.splitlines()
     text = lines[line - 1][column - 1 :] if line <= len(lines) else ""
     text += "".join(lines[line : line + 2])
@@ -118,7 +117,7 @@ def _is_written(program: str, line: int, column: int) -> bool:
 
 
 def _past_bracket(text: str) -> int:
-    """Where the text goes on after the bracket that it starts with."""
+    """Return the position after the bracket that opens the text."""
     depth = 0
     for place, letter in enumerate(text):
         depth += {"[": 1, "]": -1}.get(letter, 0)

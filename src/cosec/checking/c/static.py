@@ -1,8 +1,7 @@
-"""Find weaknesses in C programs by reading them: each function by itself, and what flows into local functions.
+"""Find weaknesses in C programs by static analysis of each function, and of what flows into local functions.
 
-It sees code that no driver can run, and knows less than a run does: precise first, so that what is checked, bounded or
-built from numbers alone is let pass. Macros are not expanded, headers are not read, memory behind two pointers is not
-told apart.
+It prefers precision: values that are checked, bounded or built from numbers are accepted. Macros are not expanded,
+headers are not read, and memory behind two pointers is not told apart.
 """
 
 from __future__ import annotations
@@ -30,16 +29,15 @@ _ROUNDS = 3
 
 
 class CStaticChecker:
-    """Reads C files."""
+    """Static analysis of C files."""
 
     name = _NAME
     patterns = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        """Look for ``patterns`` (all where None) in the ``.c`` and ``.h`` files among ``paths``.
+        """Look for ``patterns`` (default: all) in the ``.c`` and ``.h`` files among ``paths``.
 
-        An access out of bounds counts as what was asked for where only ``c/buffer-overflow``, or only reads or writes,
-        are.
+        An access out of bounds is reported under the one pattern about it that was asked for.
 
         Raises:
             CheckerError: If a file cannot be read.
@@ -68,7 +66,7 @@ def _check(path: Path, patterns: Collection[str] | None) -> CheckReport:
 
 
 def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
-    """Line, pattern and message of what is wrong in a file, each pattern once a line."""
+    """Return line, pattern and message of the weaknesses in a file, each pattern once a line."""
     found: dict[tuple[int, str], str] = {}
 
     def report(node: Node, pattern: str, message: str) -> None:
@@ -93,7 +91,7 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
 
 
 def _global_sizes(unit: Unit, shared: Sizes) -> Sizes:
-    """Of all arrays, those declared outside functions."""
+    """Return the arrays that are declared outside functions."""
     names = {
         declared_name(declarator)
         for node in unit.root.named_children

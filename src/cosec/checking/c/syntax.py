@@ -1,4 +1,4 @@
-"""C source as a tree, and what can be read off it without running: constants, array sizes, types, calls.
+"""Syntax trees of C source, and what they say by themselves: constants, array sizes, types, calls.
 
 Knows nothing about weaknesses.
 """
@@ -31,12 +31,12 @@ _SIZES |= {"uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "uint64_t":
 
 
 def text(node: Node | None) -> str:
-    """The node's source."""
+    """Return the source of a node."""
     return (node.text or b"").decode(errors="replace") if node is not None else ""
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, in the order of the source."""
+    """Iterate over the node and its descendants in source order."""
     waiting = [node]
     while waiting:
         one = waiting.pop()
@@ -45,7 +45,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def bare(node: Node) -> Node:
-    """The expression without the parentheses and casts around it."""
+    """Strip parentheses and casts from an expression."""
     while True:
         inner = node.child_by_field_name("value") if node.type == "cast_expression" else None
         if node.type == "parenthesized_expression":
@@ -56,18 +56,18 @@ def bare(node: Node) -> Node:
 
 
 def called(node: Node) -> str:
-    """The name of the function that a call calls; empty for anything else."""
+    """Return the name of the called function; empty for anything else."""
     return text(node.child_by_field_name("function")) if node.type == "call_expression" else ""
 
 
 def arguments(call: Node) -> list[Node]:
-    """A call's arguments."""
+    """Return the arguments of a call."""
     listed = call.child_by_field_name("arguments")
     return [one for one in listed.named_children if one.type != "comment"] if listed is not None else []
 
 
 def literal(node: Node) -> str | None:
-    """The text of a string literal, escapes counted as one letter; None for anything else."""
+    """Return the text of a string literal, with one letter for each escape; None for anything else."""
     node = bare(node)
     if node.type == "concatenated_string":
         parts = [literal(one) for one in node.named_children]
@@ -78,7 +78,7 @@ def literal(node: Node) -> str | None:
 
 
 def declared_name(declarator: Node | None) -> str:
-    """The name inside a declarator."""
+    """Return the name inside a declarator."""
     while declarator is not None and declarator.type not in ("identifier", "field_identifier"):
         declarator = declarator.child_by_field_name("declarator") or next(iter(declarator.named_children), None)
     return text(declarator)
@@ -86,14 +86,14 @@ def declared_name(declarator: Node | None) -> str:
 
 @dataclass(slots=True)
 class Unit:
-    """One parsed file."""
+    """A parsed file."""
 
     root: Node
     macros: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Node] = field(default_factory=dict)
 
     def constant(self, node: Node, sizes: Sizes | None = None) -> int | None:
-        """The value of a constant expression, None where it is none; ``sizes``: array → (length, bytes an element)."""
+        """Return the value of a constant expression, given the sizes of arrays; None for other expressions."""
         node = bare(node)
         if node.type == "number_literal":
             return _number(text(node))
@@ -138,7 +138,7 @@ class Unit:
 
 
 def size_of_type(name: str) -> int | None:
-    """Bytes of a basic type on a 64-bit machine; None for others."""
+    """Return the bytes of a basic type on a 64-bit machine; None for other types."""
     if "*" in name:
         return 8
     words = [word for word in name.split() if word not in ("unsigned", "signed", "const", "static", "volatile")]
@@ -146,7 +146,7 @@ def size_of_type(name: str) -> int | None:
 
 
 def parse(program: str) -> Unit:
-    """Parse a file; what it cannot read is an error node in the tree."""
+    """Parse a file; unreadable parts become error nodes of the tree."""
     unit = Unit(root=_parser().parse(program.encode()).root_node)
     for node in walk(unit.root):
         if node.type == "preproc_def":
@@ -157,7 +157,7 @@ def parse(program: str) -> Unit:
 
 
 def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
-    """Type, name, declarator and initial value of every variable declared at or below ``node``."""
+    """Iterate over type, name, declarator and initial value of the variables declared at or below ``node``."""
     for one in walk(node):
         if one.type not in ("declaration", "parameter_declaration"):
             continue
@@ -170,7 +170,7 @@ def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
 
 
 def array_sizes(unit: Unit, node: Node) -> Sizes:
-    """Length and bytes an element of the arrays declared at or below ``node``, where both are known."""
+    """Return the sizes of the arrays declared at or below ``node``, if known."""
     found = {}
     for kind, name, declarator, value in declarations(node):
         pointer = declarator.type == "pointer_declarator"
@@ -185,9 +185,9 @@ def array_sizes(unit: Unit, node: Node) -> Sizes:
 
 
 def field_sizes(unit: Unit) -> Sizes:
-    """Length and bytes an element of the array members of structs, where all of one name agree.
+    """Return the sizes of array members of structs, if all members of a name agree.
 
-    An array of at most one element at the end of a struct is often a place for more.
+    An array of at most one element at the end of a struct is left out: it often stands for more.
     """
     found: dict[str, set[tuple[int, int] | None]] = {}
     for field_node in (node for node in walk(unit.root) if node.type == "field_declaration"):
@@ -240,7 +240,7 @@ def _parser() -> Parser:
 
 
 def heap_sizes(unit: Unit, function: Node, sizes: Sizes) -> Sizes:
-    """Length and bytes an element of what variables point to, where they are only ever given one constant size."""
+    """Return the sizes of the memory that variables point to, if each is allocated with one constant size only."""
     elements = {
         name: size_of_type(kind) for kind, name, declarator, _ in declarations(function) if "*" in text(declarator)
     }

@@ -1,4 +1,4 @@
-"""Rules for what becomes of text in C: commands, paths and queries built from input, credentials, file modes."""
+"""Checks of text in C: commands, paths and queries built from input, credentials, file modes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ROUNDS = 4
 
 
 def look(unit: Unit, report: Report) -> None:
-    """Look at a whole file."""
+    """Check a whole file."""
     flows = _Texts(unit)
     for function in unit.functions.values():
         for call in walk(function):
@@ -61,7 +61,7 @@ def look(unit: Unit, report: Report) -> None:
 
 
 class _Texts:
-    """Which variables of which function hold text from outside, and whether it was put together with other text."""
+    """The variables of each function that hold text from outside, and whether other text was added to it."""
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
@@ -72,7 +72,7 @@ class _Texts:
                 self._spread(function)
 
     def is_untrusted(self, node: Node, function: Node, *, built: bool) -> bool:
-        """Whether an expression holds text from outside; with ``built``, only such as was put together."""
+        """Tell whether an expression holds text from outside; with ``built``, only text that was put together."""
         state = self._state(node, function)
         return state is not None and (state or not built)
 
@@ -145,7 +145,7 @@ class _Texts:
 
 
 def _looked_at(function: Node) -> set[str]:
-    """Texts whose letters a condition looks at, and those they were taken from: such a check is trusted."""
+    """Return texts whose letters a condition tests, and the texts they were taken from; such tests are trusted."""
     found = set()
     for node in walk(function):
         condition = node.child_by_field_name("condition")

@@ -1,9 +1,9 @@
 """Checks of arithmetic that gcc's sanitizers do not know: sizes that wrap, and sums kept in a ``short``.
 
-Unsigned arithmetic may wrap, and hashes live on it; the size of an allocation may not. The source is rewritten so
-that ``malloc(count * size)`` becomes ``malloc(COSEC_MUL(count, size))``: in the arguments of allocations, and in what
-the same function assigns to a variable that is such an argument. Line numbers stay. ``total += x`` with a ``short
-total`` is no undefined behaviour either, as it is computed in an ``int`` and cut afterwards; it is checked likewise.
+Unsigned arithmetic may wrap, and hashes depend on it, but the size of an allocation must not. The source is rewritten:
+``malloc(count * size)`` becomes ``malloc(COSEC_MUL(count, size))``. This covers the arguments of allocations, and what
+the same function assigns to a variable that is such an argument. Line numbers do not change. ``total += x`` with a
+``short`` total is computed as an ``int`` and then cut, which is defined behaviour; it is checked in the same way.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHORT = frozenset({b"short", b"short int", b"signed short", b"int16_t", b"int8_
 
 
 def with_checked_sizes(program: str) -> str:
-    """The program with its sizes checked; itself where there are none or it does not parse."""
+    """Return the program with checked sizes; unchanged if it has none or does not parse."""
     if not any(name in program for name in (*_ALLOCATORS, "short", "int16_t", "int8_t", "signed char")):
         return program
     data = program.encode()
@@ -91,14 +91,14 @@ def _operator(node: Node) -> bytes:
 
 
 def _rewritten(data: bytes, node: Node, chosen: frozenset[tuple[int, int]]) -> bytes:
-    """The node's text with every chosen expression as a checked one."""
+    """Return the node's text with checks around the chosen expressions."""
     if (node.start_byte, node.end_byte) in chosen and node.type in ("binary_expression", "assignment_expression"):
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         operator = _operator(node)
         suffix = b"_TO" if operator.endswith(b"=") else b""
         if left is not None and right is not None:
             sides = _rewritten(data, left, chosen), _rewritten(data, right, chosen)
-            # The break between the sides keeps what follows on its line.
+            # The line breaks between the operands keep line numbers as they are.
             gap = b"\n" * data[left.end_byte : right.start_byte].count(b"\n")
             return b"COSEC_%s%s(%s, %s%s)" % (_NAMES[operator.rstrip(b"=")], suffix, sides[0], gap, sides[1])
     parts, at = [], node.start_byte if node.parent is not None else 0

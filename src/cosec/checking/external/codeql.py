@@ -1,7 +1,7 @@
-"""The checker ``codeql``: CodeQL's standard queries, where its command line is on the PATH.
+"""The checker ``codeql``: CodeQL's standard queries, if its command line is on the PATH.
 
-CodeQL's licence does not allow everyone every use, so it is not installed here: this file is run in our tests against a
-program of that name that records its arguments and replays SARIF, and only so. Its queries are those that SVEN
+CodeQL's licence restricts its use, so our tests do not install it: they run a stand-in that records its arguments and
+replays SARIF. The queries are those that SVEN
 (He & Vechev, CCS 2023) names for these weaknesses. Queries that SVEN wrote itself, and patterns that only those judge,
 are left out. A list given to ``subprocess`` is not a shell command: as in SVEN, alerts about one are dropped, but for
 a list that starts a shell with ``-c``.
@@ -31,7 +31,7 @@ SUFFIXES: Mapping[str, Language] = {".py": "py", ".c": "c"}
 """File name endings → language; headers are read with the files that include them."""
 
 SECONDS = 1800.0
-"""Each of the two steps may take this long."""
+"""Time limit of each of the two steps."""
 
 _LIMITS = Limits(
     cpu_seconds=16 * int(SECONDS),
@@ -43,7 +43,7 @@ _LIMITS = Limits(
     file_bytes=4 << 30,
     output_bytes=16 << 20,
 )
-"""What one step may use; CodeQL is a Java program with a thread for each core."""
+"""Limits of one step; CodeQL is a Java program with a thread for each core."""
 
 _SOURCES, _DATABASE, _RESULTS, _CACHES, _BUILD_SCRIPT = "sources", "database", "results.sarif", "caches", "build.sh"
 """Names in the working folder of both steps."""
@@ -82,7 +82,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
     "c/path-traversal": {"cpp/path-injection": f"{_CPP}:Security/CWE/CWE-022/TaintedPath.ql"},
     "c/sql-injection": {"cpp/sql-injection": f"{_CPP}:Security/CWE/CWE-089/SqlTainted.ql"},
 }
-"""Rule → CodeQL's id in SARIF → query as ``codeql database analyze`` takes it."""
+"""Pattern -> CodeQL's id in SARIF -> query as ``codeql database analyze`` takes it."""
 
 _PATTERN_OF = {identity: pattern for pattern, queries in QUERIES.items() for identity in queries}
 _LANGUAGES: Mapping[Language, str] = {"py": "python", "c": "cpp"}
@@ -90,7 +90,7 @@ _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "cmd", "cmd.exe", "powershell"}
 
 
 class CodeqlChecker:
-    """Reads programs with CodeQL: a database a language, then the queries of the patterns asked for."""
+    """Runs CodeQL: builds a database for each language, then runs the queries of the patterns."""
 
     name: ClassVar[str] = "codeql"
     patterns: frozenset[str] = frozenset(QUERIES)
@@ -139,7 +139,7 @@ def _check(language: Language, paths: Sequence[Path], patterns: Sequence[str]) -
 
 
 def _stage(paths: Sequence[Path], folder: Path, language: Language) -> tuple[dict[str, Path], list[Unscored]]:
-    """Copies under plain names, of what CodeQL would extract: it leaves out what does not parse without a word."""
+    """Copy the files that CodeQL would extract under plain names; it skips silently what does not parse."""
     staged: dict[str, Path] = {}
     unscored = []
     for index, path in enumerate(paths):
@@ -160,7 +160,7 @@ def _stage(paths: Sequence[Path], folder: Path, language: Language) -> tuple[dic
 
 def _problem(path: Path, language: Language, text: str) -> str | None:
     if language == "py":
-        return None if parse(text) is not None else "is no Python program"
+        return None if parse(text) is not None else "is not valid Python"
     problem = compile_error(text, include=path.parent)
     return problem if problem is None or problem == "the compiler took too long" else "does not compile"
 
@@ -214,7 +214,7 @@ def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding:
 
 
 def _is_argument_list(finding: Finding) -> bool:
-    """Whether an alert is about a list of arguments that no shell reads."""
+    """Tell whether an alert is about a list of arguments that no shell reads."""
     if finding.pattern != "py/command-injection":
         return False
     tree = parse(Path(finding.path).read_text(encoding="utf-8", errors="replace"))
@@ -223,7 +223,7 @@ def _is_argument_list(finding: Finding) -> bool:
 
 
 def _calls_at(tree: ast.Module, line: int) -> Iterator[ast.Call]:
-    """Calls of ``subprocess`` functions whose text covers a line."""
+    """Return the calls of ``subprocess`` functions that cover a line."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or node.lineno) and node.args:
             name = ast.unparse(node.func)
@@ -249,7 +249,7 @@ def _takes_list(tree: ast.Module | None, call: ast.Call) -> bool:
 
 
 def _last_assigned(tree: ast.Module, name: ast.Name) -> ast.expr:
-    """What the name was given last above its use; the name itself where that is not plain to see."""
+    """Return the last value assigned to a name above its use; the name itself if that is unclear."""
     values = [
         (node.lineno, node.value)
         for node in ast.walk(tree)

@@ -1,9 +1,9 @@
 """The checker ``semgrep``: our own semgrep rules, run over many files in one call.
 
-The program is found by ``COSEC_SEMGREP``, then ``semgrep/bin/semgrep`` beside this Python (where ``make setup`` puts
-it), then on the PATH. The rules lie in ``semgrep_rules``, a file each: ``py-sql-injection.yaml`` holds what finds
-``py/sql-injection``. Semgrep follows text inside one function only, and a rule that it cannot read finds nothing, so
-its list of errors is always read. Knows nothing about other checkers.
+The program is taken from ``COSEC_SEMGREP``, from ``semgrep/bin/semgrep`` beside this Python (where ``make setup`` puts
+it), or from the PATH. The folder ``semgrep_rules`` has one file for each pattern: ``py-sql-injection.yaml`` for
+``py/sql-injection``. Semgrep follows text inside one function only. A rule that it cannot read finds nothing, so its
+list of errors is always read.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ SUFFIXES = {".py": "py", ".c": "c", ".h": "c"}
 """File name endings → language."""
 
 SECONDS = 60.0
-"""Time limit of a call, beside that for each file."""
+"""Time limit of a call without files."""
 
 SECONDS_PER_FILE = 2.0
-"""A call may take ``SECONDS`` and this for each file."""
+"""Additional time for each file."""
 
 _OPTIONS = ("--metrics", "off", "--disable-version-check", "--no-git-ignore", "--disable-nosem", "--quiet", "--json")
 INSTALL = "run `make setup`, put semgrep on the PATH, or name the program in COSEC_SEMGREP"
-"""What to do where semgrep is missing."""
+"""The remedy if semgrep is missing."""
 
 
 def find_semgrep() -> Path | None:
-    """The semgrep program, or None where there is none."""
+    """Return the path of the semgrep program, or None if there is none."""
     named = os.environ.get("COSEC_SEMGREP")
     if named:
         return Path(named) if os.access(named, os.X_OK) else None
@@ -59,12 +59,12 @@ def _shipped_rules() -> frozenset[str]:
 
 
 class SemgrepChecker:
-    """Reads programs with semgrep and our rules."""
+    """Runs semgrep with our rules."""
 
     name: ClassVar[str] = "semgrep"
 
     def __init__(self, rules_folder: Path | None = None) -> None:
-        """Take the shipped rules, or those of ``rules_folder`` (same file names)."""
+        """Use the shipped rules, or those in ``rules_folder`` (same file names)."""
         self._folder = rules_folder
         shipped = frozenset(_rule_of(path.name) for path in rules_folder.glob("*.yaml")) if rules_folder else None
         self.patterns: frozenset[str] = _shipped_rules() if shipped is None else shipped
@@ -84,7 +84,7 @@ class SemgrepChecker:
         names = sorted(
             f"{pattern.replace('/', '-')}.yaml" for pattern in wanted if PATTERNS[pattern].language in present
         )
-        # Copies under plain names: semgrep skips links, what it holds for tests, and what .semgrepignore names.
+        # Plain names: semgrep skips links, files that look like tests, and what .semgrepignore names.
         with tempfile.TemporaryDirectory(prefix="cosec-semgrep-") as scratch:
             folder = Path(scratch) / "programs"
             folder.mkdir()
@@ -136,14 +136,14 @@ class SemgrepChecker:
 
 
 def _refuse_failures(answer: Mapping[str, Any], exit_code: int) -> None:
-    """Raise where the run as a whole, or a rule, failed: then no findings would mean nothing."""
+    """Raise if the run as a whole, or a rule, failed: an empty result would mean nothing."""
     general = [error for error in answer.get("errors", ()) if not error.get("path")]
     if general:
         message = " ".join(str(general[0].get("message", "unknown error")).split())[:300]
         raise CheckerError(f"semgrep could not run its rules: {message}")
     if answer.get("skipped_rules"):
         raise CheckerError(f"semgrep skipped rules: {answer['skipped_rules']}")
-    # Semgrep exits with 1 where it found something and 0 otherwise; files that it could not parse may give 2 or 3.
+    # Exit code 1 means findings, 0 none; files that semgrep could not parse may give 2 or 3.
     if exit_code not in (0, 1) and not answer.get("errors"):
         raise CheckerError(f"semgrep failed with exit code {exit_code} and named no error.")
 

@@ -1,6 +1,6 @@
-"""The flow checker: an own analysis of Python programs that follows text from outside through functions to its use.
+"""The checker ``flow``: follows untrusted text through the functions of a Python file to its use.
 
-Why it exists beside semgrep: ``docs/decisions/0008-own-flow-analysis.md``.
+See ``docs/decisions/0008-own-flow-analysis.md`` for why it exists beside semgrep.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
 PYTHON_PATTERNS = frozenset(name for name, pattern in PATTERNS.items() if pattern.language == "py")
-"""What it judges: every pattern about Python."""
+"""Every pattern about Python."""
 
 
 class FlowChecker:
-    """Finds weaknesses in Python files by an abstract run of each."""
+    """Finds weaknesses in Python files by abstract interpretation."""
 
     name = "flow"
     patterns = PYTHON_PATTERNS
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        """Look for ``patterns`` (all about Python where None) in ``paths``, each file by itself.
+        """Look for ``patterns`` (default: all about Python) in ``paths``, each file by itself.
 
-        A file that is no Python program, or that the analysis cannot follow to its end, is unscored.
+        A file that is not valid Python, or that the analysis cannot finish, is unscored.
 
         Raises:
             CheckerError: If one of ``patterns`` is not this checker's.
@@ -50,7 +50,7 @@ def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
 
 
 def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
-    """Look for ``patterns`` in a program's text; ``path`` is what findings call it."""
+    """Look for ``patterns`` in a program's text; ``path`` is the name in findings."""
     from cosec.checking.python.engine.analysis import FileAnalysis, TooLargeError
     from cosec.checking.python.sinks import SinkObserver
 
@@ -61,13 +61,13 @@ def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckRep
             analysis = FileAnalysis(tree, SinkObserver())
             analysis.run()
     except SyntaxError as error:
-        return _unscored(path, f"is no Python program: {error.msg} (line {error.lineno})")
+        return _unscored(path, f"is not valid Python: {error.msg} (line {error.lineno})")
     except ValueError as error:
-        return _unscored(path, f"is no Python program: {error}")
+        return _unscored(path, f"is not valid Python: {error}")
     except TooLargeError:
-        return _unscored(path, "is too large to follow every path through it")
+        return _unscored(path, "is too large to analyse every path")
     except RecursionError:
-        return _unscored(path, "is nested too deeply to follow")
+        return _unscored(path, "is nested too deeply to analyse")
     except Exception as error:  # a defect of the analysis must not pass for a clean file
         return _unscored(path, f"the flow checker failed on it: {type(error).__name__}: {error}")
     return CheckReport(

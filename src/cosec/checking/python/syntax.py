@@ -7,7 +7,7 @@ import warnings
 
 
 def parse(text: str) -> ast.Module | None:
-    """The syntax tree, or None where there is none."""
+    """Return the syntax tree, or None where there is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)

@@ -75,7 +75,7 @@ class FileAnalysis:
         functions = list(self.frame.nested)
         self.run_nested(self.frames[0])
         if self.globals_changed:
-            # What one function stored, another may have read before.
+            # A function may have read a global name before another one stored it.
             self.frame.nested = functions
             self.run_nested(self.frames[0])
         for owner in self.classes:
@@ -160,7 +160,7 @@ class FileAnalysis:
         state.dead = True
 
     def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
-        """Return what in ``value`` can still do harm here in respect of ``danger``, in a fixed order."""
+        """Return the taints of ``value`` that still carry ``danger`` here, in a fixed order."""
         facts = self.frame.state.facts
         found = (
             taint
@@ -197,7 +197,7 @@ class FileAnalysis:
         state.dead, state.facts = dead, facts
 
     def _run_entry(self, function: Function, kind: str, self_value: Value | None = None) -> None:
-        """Run a function with what may come in through its parameters."""
+        """Run a function with untrusted parameters."""
         state = self.frame.state
         dead, facts = state.dead, state.facts
         names = parameters.parameter_values(self, function, kind)
@@ -223,7 +223,7 @@ class FileAnalysis:
                 self._run_entry(method, kind, first)
 
     def _run_the_rest(self) -> None:
-        """Run the functions that seemed to be called, by their name, but were not."""
+        """Run the functions whose names occur in calls, but that no call reached."""
         for function in self._left:
             if function.node not in self.entered_nodes:
                 bound = function.owner is not None and not function.decorated("staticmethod")
@@ -231,7 +231,7 @@ class FileAnalysis:
                 self._run_entry(function, parameters.handler_kind(self, function), first)
 
     def _instance(self, owner: Class) -> Value:
-        """An object of a class as someone outside the file makes it."""
+        """Return an object of a class, as code outside the file creates it."""
         names = frozenset(f"{name}()" for base in owner.bases for name in base.names)
         if owner.annotated_fields() and owner.member("__init__") is None:
             incoming = sources.incoming("parameter", f"field of {owner.name}")

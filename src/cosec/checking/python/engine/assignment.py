@@ -10,7 +10,7 @@ from cosec.checking.python.engine.library.attributes import item_of
 
 
 def bind(analysis: Analysis, name: str, value: Value) -> None:
-    """Give ``name`` a value where it belongs."""
+    """Bind ``name`` in its scope."""
     frame = analysis.frame
     if name in frame.globals and frame.function is not None:
         before = analysis.module_names.get(name)
@@ -74,7 +74,7 @@ def _unpack(analysis: Analysis, targets: list[ast.expr], value: Value) -> None:
 
 
 def assign_augmented(analysis: Analysis, node: ast.AugAssign) -> None:
-    """``target += value`` and its relatives."""
+    """Run an augmented assignment, such as ``target += value``."""
     load = ast.copy_location(_as_load(node.target), node.target)
     before = analysis.evaluate(load)
     added = analysis.evaluate(node.value)

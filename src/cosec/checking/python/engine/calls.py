@@ -1,4 +1,4 @@
-"""Calls: which functions a call may reach, and what comes of each."""
+"""Calls: the functions that a call may reach, and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST
 
 
 def call(analysis: Analysis, node: ast.Call) -> Value:
-    """The value of a call."""
+    """Return the value of a call."""
     receiver, is_method = UNKNOWN, False
     if isinstance(node.func, ast.Attribute):
         inherited = _inherited(analysis, node.func)
@@ -99,7 +99,7 @@ def _call_outside(site: CallSite) -> Value:
 
 
 def _hand_on(site: CallSite) -> None:
-    """Functions of the program that are handed to a function outside: it calls them with the other arguments."""
+    """Run functions of the file that are passed to a function outside, with the other arguments."""
     if site.method not in CALLS_ARGUMENT:
         return
     for place, value in enumerate(site.positional):
@@ -140,7 +140,7 @@ def _arguments(analysis: Analysis, node: ast.Call) -> tuple[list[Value], dict[st
 
 
 def _is_module(analysis: Analysis, node: ast.expr) -> bool:
-    """Whether an expression names a module, so that what follows is a function rather than a method."""
+    """Tell whether an expression names a module, so that a call on it is not a method call."""
     while isinstance(node, ast.Attribute):
         node = node.value
     if not isinstance(node, ast.Name):
@@ -152,7 +152,7 @@ def _is_module(analysis: Analysis, node: ast.expr) -> bool:
 
 
 def _inherited(analysis: Analysis, node: ast.Attribute) -> Value | None:
-    """``super().name``."""
+    """Return the value of ``super().name``; None for other attributes."""
     if not (
         isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "super"
     ):

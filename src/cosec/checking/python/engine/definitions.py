@@ -1,4 +1,4 @@
-"""Functions and classes of the program: what their definition makes, and what calling them does."""
+"""Functions and classes of the file: their definitions and their calls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_SAME = 2
 
 
 def function_value(analysis: Analysis, node: FunctionNode, owner: Class | None = None) -> Value:
-    """The value of a ``def`` or ``lambda``."""
+    """Return the value of a ``def`` or ``lambda``."""
     frame = analysis.frame
     scopes = frame.scopes if frame.function is None or owner is not None else (frame.state.names, *frame.scopes)
     arguments = node.args
@@ -82,7 +82,7 @@ def define_class(analysis: Analysis, node: ast.ClassDef) -> None:
 def call_function(
     analysis: Analysis, function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
 ) -> Value:
-    """Call a function of the program with these arguments; ``rest`` is what starred arguments may hold."""
+    """Call a function of the file with these arguments; ``rest`` is what starred arguments may hold."""
     same = sum(frame.function is not None and frame.function.node is function.node for frame in analysis.frames)
     if same >= MAX_SAME or len(analysis.frames) > MAX_CALLS:
         return Value(taints=join_all(each.step("call") for each in [*positional, *named.values()]).taints)
@@ -93,7 +93,7 @@ def call_function(
 def bound_arguments(
     function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
 ) -> dict[str, Value]:
-    """Parameters with their values."""
+    """Bind arguments to parameters."""
     names = dict(function.defaults)
     parameters = [each.arg for each in function.parameters]
     for name in parameters:
@@ -122,7 +122,7 @@ def bound_arguments(
 def run_function(
     analysis: Analysis, function: Function, names: dict[str, Value], *, handler: str = "", entry: bool = False
 ) -> Value:
-    """Run a function's body; what its checks show holds afterwards for the caller."""
+    """Run a function's body; facts from its checks hold for the caller afterwards."""
     caller = analysis.frame
     analysis.entered_nodes.add(function.node)
     frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler, entry=entry)
@@ -148,7 +148,7 @@ def run_function(
 
 
 def _shown(frame: Frame, *, truth: bool) -> Facts:
-    """What is known where the function gave something true, or false."""
+    """Return the facts after the function returned something true, or false."""
     found: list[Facts] = []
     for value, state in frame.returned:
         if value.exact and value.constants and all(bool(each) is not truth for each in value.constants):
@@ -160,11 +160,11 @@ def _shown(frame: Frame, *, truth: bool) -> Facts:
 def instantiate(
     analysis: Analysis, owner: Class, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
 ) -> Value:
-    """Call a class of the program."""
+    """Call a class of the file."""
     bases = owner.base_names()
     arguments = [*positional, *named.values(), rest]
     if bases & {"Enum", "IntEnum", "StrEnum", "Flag"}:
-        # Its constructor refuses everything but its members.
+        # An enumeration accepts its members only.
         analysis.frame.state.facts |= facts_for(join_all(each for each in arguments).all_taints(), DANGERS)
         return UNKNOWN
     names = frozenset(f"{name}()" for base in owner.bases for name in base.names)

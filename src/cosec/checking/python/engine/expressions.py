@@ -42,7 +42,7 @@ class Evaluator:
         self._analysis = analysis
 
     def evaluate(self, node: ast.expr) -> Value:
-        """The value of ``node``, with what it shows when true or false."""
+        """Return the value of ``node``, with the facts that hold if it is true or false."""
         self._analysis.count_step()
         method: Callable[[Any], Value] | None = getattr(self, f"_eval_{type(node).__name__.lower()}", None)
         return UNKNOWN if method is None else method(node)
@@ -240,7 +240,7 @@ class Evaluator:
             else:
                 made.fields[(place,)] = value.baked(self._state.facts)
         if made.element is not None and made.fields:
-            # With items in between, places are not known; the first ones still are.
+            # Places after a starred item are unknown.
             starred = next(place for place, each in enumerate(node.elts) if isinstance(each, ast.Starred))
             for key in [key for key in made.fields if isinstance(key, tuple) and key[0] > starred]:
                 made.add(made.fields.pop(key))

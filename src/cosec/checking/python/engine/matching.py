@@ -1,4 +1,4 @@
-"""Patterns of ``match``: what a matched pattern shows of its subject, and the names that it binds."""
+"""Patterns of ``match``: the facts that a match shows about its subject, and the names that it binds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cosec.checking.python.knowledge.dangers import DANGERS
 
 
 def facts(subject: Value, pattern: ast.pattern) -> Facts:
-    """What is known once ``pattern`` matched ``subject``: a literal leaves nothing to an attacker."""
+    """Return the facts after ``pattern`` matched ``subject``; a subject equal to a literal is harmless."""
     if isinstance(pattern, ast.MatchValue | ast.MatchSingleton):
         return facts_for(subject.all_taints(), DANGERS)
     if isinstance(pattern, ast.MatchOr):
@@ -26,7 +26,7 @@ def facts(subject: Value, pattern: ast.pattern) -> Facts:
 
 
 def irrefutable(pattern: ast.pattern) -> bool:
-    """Whether ``pattern`` matches anything."""
+    """Tell whether ``pattern`` matches anything."""
     if isinstance(pattern, ast.MatchOr):
         return any(irrefutable(each) for each in pattern.patterns)
     return isinstance(pattern, ast.MatchAs) and (pattern.pattern is None or irrefutable(pattern.pattern))
@@ -41,7 +41,7 @@ def bind(analysis: Analysis, subject: Value, pattern: ast.pattern) -> None:
 
 
 def _inside(analysis: Analysis, subject: Value, pattern: ast.pattern) -> list[tuple[Value, ast.pattern]]:
-    """The patterns inside a pattern, each with the value that it is matched with."""
+    """Return the patterns inside a pattern, each with the value it is matched against."""
     match pattern:
         case ast.MatchAs(pattern=ast.pattern() as inner):
             return [(subject, inner)]

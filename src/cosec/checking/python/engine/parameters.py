@@ -1,4 +1,4 @@
-"""What the parameters of a function may be that nobody in the file calls: a handler's, a command's, a library's."""
+"""Values of the parameters of entry points: request handlers, commands, and functions that other files call."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cosec.checking.python.knowledge.frameworks import (
 
 
 def handler_kind(analysis: Analysis, function: Function) -> str:
-    """The framework whose requests the function answers; empty for any other function."""
+    """Return the framework whose requests the function answers; empty for any other function."""
     framework = next((each for each in FRAMEWORKS if each in analysis.program.imported), "")
     routed = [each for each in function.decorators if last_name(each) in ROUTES]
     if routed and any(isinstance(each, ast.Call | ast.Attribute) for each in routed):
@@ -63,7 +63,7 @@ def _incoming(function: Function, name: str, kind: str) -> Value:
 
 
 def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, kind: str) -> Value:
-    """The value of one parameter."""
+    """Return the value of one parameter."""
     name, annotation = parameter.arg, parameter.annotation
     types = sources.type_names(annotation) if annotation is not None else set()
     if types & REQUEST_TYPES or (name in {"request", "req"} and not types & TEXTUAL):
@@ -91,7 +91,7 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
 def _known_value(
     analysis: Analysis, function: Function, parameter: ast.arg, kind: str, types: set[str]
 ) -> Value | None:
-    """For parameters of which type, decorator or default say all; None for others."""
+    """Return the value of a parameter that its type, decorator or default determines; None for others."""
     name, annotation = parameter.arg, parameter.annotation
     harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
     if any(last_name(each) in COMMANDS for each in function.decorators):
@@ -105,7 +105,7 @@ def _known_value(
 
 
 def _dependency(analysis: Analysis, *nodes: ast.expr | None) -> Value | None:
-    """The value of FastAPI's ``Depends(function)``."""
+    """Return the value of FastAPI's ``Depends(function)``."""
     for node in nodes:
         for each in ast.walk(node) if node is not None else ():
             if not (isinstance(each, ast.Call) and last_name(each) in {"Depends", "Security"}):
@@ -139,7 +139,7 @@ def _external(types: set[str]) -> bool:
 
 
 def instance_from_outside(analysis: Analysis, owner: Class, incoming: Value) -> Value:
-    """An object of the program's class whose fields an outsider chose, as far as their types and validators let him."""
+    """Return an object of a class of the file whose fields are untrusted, within their types and validators."""
     held = Held("instance", owner=owner, depth=-1)
     for name, annotation in owner.annotated_fields().items():
         value = incoming.step(f".{name}").without(_pattern_of(annotation, _field_default(owner, name)))
@@ -185,7 +185,7 @@ def _default_node(function: Function, name: str) -> ast.expr | None:
 
 
 def _pattern_of(*nodes: ast.expr | None) -> frozenset[str]:
-    """Dangers that ``Query(pattern=…)`` and its like rule out."""
+    """Return the dangers that ``Query(pattern=…)`` and similar declarations rule out."""
     for node in nodes:
         for each in ast.walk(node) if node is not None else ():
             if isinstance(each, ast.keyword) and each.arg in {"pattern", "regex"}:
@@ -195,7 +195,7 @@ def _pattern_of(*nodes: ast.expr | None) -> frozenset[str]:
 
 
 def _converted(function: Function, name: str) -> bool:
-    """Whether the route lets only numbers and the like through."""
+    """Tell whether the route converts the parameter to a harmless type."""
     for decorator in function.decorators:
         for node in ast.walk(decorator):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

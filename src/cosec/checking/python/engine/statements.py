@@ -1,4 +1,4 @@
-"""Statements: an abstract run of a program that follows every branch and joins what is known where branches meet."""
+"""Statements: follows every branch, and joins the states where branches meet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value,
 from cosec.checking.python.engine.library.attributes import element_of
 
 LOOP_PASSES = 2
-"""How often the body of a loop is run."""
+"""Number of times that the body of a loop is run."""
 
 
 class Interpreter:
@@ -43,7 +43,7 @@ class Interpreter:
         return self._analysis.evaluate(node)
 
     def _branch(self, start: State, statements: Sequence[ast.stmt]) -> State:
-        """Run ``statements`` from ``start`` on and give the state behind them."""
+        """Run ``statements`` from ``start`` on and return the state after them."""
         self._state.become(start)
         self._analysis.depth += 1
         self.run(statements)

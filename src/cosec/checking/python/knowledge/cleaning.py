@@ -1,4 +1,4 @@
-"""Tables of functions outside the program by what they do to text: convert, clean, normalise, decode, or end it."""
+"""Functions outside the file by their effect on text: they convert, clean, normalise or decode it, or end its flow."""
 
 import re
 
@@ -13,13 +13,13 @@ CONVERTERS = words(
     " inet_pton parse_date secure_filename slugify get_valid_filename escape_filter_chars generate_password_hash"
     " hashpw check_password_hash urandom randint choice_index monotonic time timedelta date datetime is_ip"
 )
-"""Functions whose result can do no harm, or that raise on text that is not what they convert."""
+"""Functions whose result is harmless, or that raise on text that they cannot convert."""
 
 RAISING = words(
     "int float UUID Decimal ip_address ip_network IPv4Address IPv6Address strptime fromisoformat inet_aton"
     " inet_pton ObjectId"
 )
-"""Those of them that vouch for the text that they did not refuse."""
+"""Those of them whose success shows that their argument is harmless."""
 
 REMOVES: dict[str, frozenset[str]] = {
     "quote": frozenset({"command", "sql", "xss", "log", "deserialization"}),
@@ -52,7 +52,7 @@ REMOVES: dict[str, frozenset[str]] = {
     ),
     **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
 }
-"""Last part of the name → dangers that its result no longer has."""
+"""Last part of the name -> dangers that its result does not carry."""
 
 NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
 """Functions and methods that resolve ``..`` in a path."""
@@ -64,13 +64,13 @@ SAME = words(
     " unescape_none to_thread run_in_threadpool dedent nullcontext closing enter_async_context enter_context"
     " aclosing"
 )
-"""Functions that give the text or container that they got."""
+"""Functions that return the text or container that they take."""
 
 DECODERS = words(
     "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode"
     " unhexlify fromhex decompress unescape loads_json parse_qs parse_qsl"
 )
-"""Functions whose result may contain what an earlier check of their argument refused."""
+"""Functions whose result may contain what an earlier check of their argument excluded."""
 
 CLEAN_RESULTS = re.compile(
     r"^((find|get|load|fetch|lookup|query|search|list|count|select)_\w+|execute|executemany|executescript|fetch\w*|cursor|connect|commit|all|first|one|one_or_none|scalars?|filter|"
@@ -85,7 +85,7 @@ CLEAN_RESULTS = re.compile(
 TRUSTED_RECEIVER = re.compile(
     r"\.objects\b|\.query\b|<\w+>|\.cursor\(\)|connect\(\)|getLogger\(\)|Session|create_engine\(\)"
 )
-"""Objects, by dotted name, whose methods give what the program itself keeps."""
+"""Objects, by dotted name, whose methods return the program's own data."""
 
 SANITISER = re.compile(
     r"sanit|escape|quote|clean|valid|secure|whitelist|allowlist|normali[sz]e_name|safe", re.IGNORECASE
@@ -99,7 +99,7 @@ CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnu
 EXTERNAL_TEST = re.compile(
     r"^(is_|has_)?(valid|allowed|trusted|permitted)|^is_?(safe|within)|^(validate|check|verify|ensure)_"
 )
-"""Names of tests outside the file that vouch for their arguments."""
+"""Names of tests outside the file that show their arguments to be harmless."""
 
 HARMLESS_PUNCTUATION = frozenset("_-. :@,+")
 """Characters that may be added to letters and digits without harm."""

@@ -1,4 +1,4 @@
-"""Credentials: the names they go by, what they look like, and the functions that take them."""
+"""Credentials: their names, their forms, and the functions that take them."""
 
 import re
 
@@ -57,7 +57,7 @@ NO_CREDENTIALS = words(
     " find_element fill locator click getattr hasattr check_password_hash generate_password_hash hashpw"
     " HTTPException ValueError namedtuple url_for render_template"
 )
-"""Functions whose arguments name credentials without being any."""
+"""Functions whose arguments are named like credentials and are none."""
 
 PASSWORD_THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
 """Functions that take a password as their third argument."""

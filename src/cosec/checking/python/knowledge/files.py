@@ -3,10 +3,10 @@
 from cosec.checking.python.knowledge.words import words
 
 OPENERS = words("open io.open codecs.open aiofiles.open gzip.open bz2.open lzma.open")
-"""Functions that give a file; the path is their first argument, the mode their second."""
+"""Functions that open a file; the path is their first argument, the mode their second."""
 
 READING_METHODS = frozenset({"read_text", "read_bytes"})
-"""Methods of a path that give the file's content."""
+"""Methods of a path that return the file's content."""
 
 READERS = words(
     "linecache.getline linecache.getlines fileinput.input tokenize.open numpy.loadtxt numpy.genfromtxt np.loadtxt"
@@ -16,4 +16,4 @@ READERS = words(
 """Functions whose result is the content of the file that their first argument names; some also take an open file."""
 
 CONTENT_DANGERS = frozenset({"deserialization"})
-"""What the content of a file inherits from its name: whoever chooses the file chooses the code that it may carry."""
+"""Dangers that the content of a file inherits from its path: the choice of a file chooses the code in it."""

@@ -1,4 +1,4 @@
-"""Frameworks: how handlers and commands are declared, and what the names and types of parameters tell."""
+"""Frameworks: declarations of handlers and commands, and the meaning of names and types of parameters."""
 
 import re
 
@@ -27,7 +27,7 @@ INFRASTRUCTURE = words(
     " loader context ctx loop executor pool lock queue bot dbh dbc db_conn db_connection mysql sql_connection sock"
     " ssh tx transaction dao repo repository api parser args_parser response resp writer"
 )
-"""Parameters that by their name are part of the program's own machinery."""
+"""Parameters whose name says that they are objects of the program, such as a connection."""
 
 MACHINERY = re.compile(
     r"(Connection|Cursor|Session|Engine|Client|Logger|Pool|Database|DB|App|Flask|FastAPI|Environment|Settings|Config|Context|"
@@ -35,20 +35,20 @@ MACHINERY = re.compile(
     r"Process|Type|Callable|Factory|Handler|Adapter|Stream|Reader|Writer|Enum|Protocol|None|Optional|Depends|Backend|Unpickler"
     r"|Tasks|Signer|Serializer|Random|Counter|Namespace|Popen)$"
 )
-"""Types of the program's own machinery, rather than of what someone sent."""
+"""Types of objects of the program, rather than of data from outside."""
 
 TEXTUAL = words(
     "str bytes bytearray Path PurePath PathLike dict Dict list List tuple Tuple set Set Any object Mapping"
     " Sequence Iterable Iterator AnyStr IO BinaryIO TextIO BytesIO StringIO FileStorage UploadFile Namespace"
     " FieldStorage MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
 )
-"""Types that hold text, or whatever a client sent."""
+"""Types of data from outside."""
 
 REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
 """Types of a framework's request."""
 
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>|\{(\w+):(\w+)\}|\(\?P<(\w+)>([^)]*)\)")
-"""A part of a route that converts what it matches: ``<int:number>``, ``{number:int}``, ``(?P<number>...)``."""
+"""A converter in a route: ``<int:number>``, ``{number:int}``, ``(?P<number>...)``."""
 
 HARMLESS_CONVERTERS = frozenset({"int", "float", "uuid"})
-"""Converters that let only numbers and the like through."""
+"""Converters to harmless types."""

@@ -1,4 +1,4 @@
-"""Logs: the methods of loggers, the names loggers go by, and parameters that hold what others wrote."""
+"""Logs: methods and names of loggers, and parameters with text of outsiders."""
 
 import re
 
@@ -20,11 +20,11 @@ LOGGERS = (
     "LOGGER.",
     "_log",
 )
-"""Parts of dotted names that tell a logger."""
+"""Parts of dotted names that identify a logger."""
 
 OUTSIDERS = re.compile(
     r"'\w*(user|input|agent|query|email|comment|payload|header|login|search|request|client|remote|message|msg|event|subject|"
     r"body|review|feedback|referer|referrer|ip|name|title|term|action|term|text|data)'",
     re.IGNORECASE,
 )
-"""Parameters that by their name hold what someone outside wrote."""
+"""Parameters whose name says that an outsider wrote the text."""

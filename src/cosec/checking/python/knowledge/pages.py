@@ -5,7 +5,7 @@ import re
 from cosec.checking.python.knowledge.words import words
 
 TEXT_FRAMEWORKS = frozenset({"flask", "quart", "bottle", "cherrypy", "wsgi"})
-"""Frameworks that send a text which a handler returns as HTML."""
+"""Frameworks that send a text returned by a handler as HTML."""
 
 RESPONSES = words(
     "Response make_response HttpResponse HTMLResponse StreamingHttpResponse HttpResponseBadRequest HttpResponseNotFound"
@@ -27,13 +27,13 @@ ENVIRONMENTS = frozenset(
         "jinja2.Environment.overlay",
     }
 )
-"""Template engines that escape only where they are told to."""
+"""Template engines that do not escape by default."""
 
 TEMPLATES = frozenset({"jinja2.Template", "jinja2.environment.Template"})
 """Single templates of such an engine."""
 
 UNESCAPED = re.compile(r"\{\{[^}]*\|\s*safe\b|\{%-?\s*autoescape\s+(false|off)\b", re.IGNORECASE)
-"""In the text of a template: a value that is put in as it is."""
+"""A value that a template inserts without escaping."""
 
 HARMLESS_CONTENT = re.compile(
     r"text/plain|json|text/csv|octet-stream|image/|application/pdf|text/event-stream", re.IGNORECASE
@@ -48,4 +48,4 @@ TAG = re.compile(
 """A tag of HTML in known text."""
 
 MARKUP_NAMES = re.compile(r"'\w*(html|markup|children|fragment|template|svg|xml|inner)\w*'", re.IGNORECASE)
-"""Parameters that by their name hold markup already."""
+"""Parameters whose name says that they hold markup."""

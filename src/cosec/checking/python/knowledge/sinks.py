@@ -1,6 +1,6 @@
 """Calls in which untrusted text does harm: SQL, shell commands, paths, deserialization, regular expressions.
 
-Each weakness has its rows; `cosec.checking.python.sinks` holds what a row cannot say: when such text is harmless.
+Each weakness has its rows. `cosec.checking.python.sinks` has the conditions that a row cannot express.
 """
 
 import re
@@ -12,7 +12,7 @@ from cosec.checking.python.knowledge.words import words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sink:
-    """Calls, and which of their arguments must not be harmful."""
+    """Calls, and their arguments that must not carry the danger."""
 
     functions: frozenset[str] = frozenset()
     """Dotted names: ``os.system``."""
@@ -33,10 +33,10 @@ class Sink:
     """Places of the arguments; None for arguments that are only given by name."""
 
     keywords: tuple[str, ...] = ()
-    """Names under which the arguments may be given instead."""
+    """Keyword names of the arguments."""
 
     text: re.Pattern[str] | None = None
-    """What the known letters of the argument must contain; U+0000 stands for what is not known."""
+    """Pattern that the known letters of the argument must contain; U+0000 stands for unknown parts."""
 
 
 LOOKS_LIKE_SQL = re.compile(
@@ -47,7 +47,7 @@ LOOKS_LIKE_SQL = re.compile(
 """A statement."""
 
 LOOKS_LIKE_CLAUSE = re.compile(r"=\s*['\"]?\0|\b(like|in|and|or|asc|desc|select)\b|[<>]\s*\0", re.IGNORECASE)
-"""A condition, or an order, with something unknown in it."""
+"""A condition or an order with an unknown part."""
 
 _STATEMENT = ("sql", "query", "statement")
 
@@ -148,7 +148,7 @@ PATH_METHODS = words(
 """Methods of a path that use it."""
 
 CERTAIN_PATH_METHODS = words("read_text read_bytes write_text write_bytes iterdir")
-"""Those of them that nothing but a path has."""
+"""Those of them that only paths have."""
 
 _PICKLES = words("pickle _pickle cPickle dill cloudpickle marshal jsonpickle joblib six.moves.cPickle")
 

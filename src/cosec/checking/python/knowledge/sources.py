@@ -1,4 +1,4 @@
-"""Where text comes in from outside: calls, attributes, items and names of web frameworks and the standard library."""
+"""Sources of untrusted text: calls, attributes and names of web frameworks and the standard library."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 from cosec.checking.python.knowledge.words import words
 
 SourceKind = Literal["remote", "argv", "input", "parameter", "archive", "download"]
-"""Who chooses the text: a client, who starts the program, who sits at it, a caller, an archive, another server."""
+"""Origin of a text: a client, the command line, standard input, a caller, an archive, another server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +29,10 @@ class CallSource:
     """Only methods of a value, not functions of a module."""
 
     of_clean_value: bool = False
-    """Only where the value that the method belongs to is not from outside itself."""
+    """Only if the value that the method belongs to is not tainted itself."""
 
     default_place: int | None = None
-    """Place of an argument, or ``default=``, that may be the result instead."""
+    """Place of the argument, or ``default=``, that may be returned instead."""
 
 
 CALLS = (
@@ -69,7 +69,7 @@ class HandlerSource:
     attributes: frozenset[str]
 
     unless_stored: bool = False
-    """Only where the program itself stores nothing under that name."""
+    """Only if the program does not store a value under that name."""
 
 
 HANDLERS = (
@@ -109,10 +109,10 @@ HARMLESS_TYPES = words(
     "int float bool complex date datetime time timedelta UUID UUID4 Decimal Literal PositiveInt NonNegativeInt"
     " conint IPv4Address IPv6Address IPvAnyAddress NonNegativeFloat PositiveFloat confloat"
 )
-"""Types that a converted or validated value cannot do harm with."""
+"""Types whose converted or validated values are harmless."""
 
 CONTAINER_TYPES = words("Optional Union None list List Annotated Sequence set Set")
-"""Types that say nothing about what they hold."""
+"""Types that do not restrict their content."""
 
 ANNOTATIONS = words("Query Path Form Body Field tuple Tuple")
 """Names inside ``Annotated[...]`` that are no types."""

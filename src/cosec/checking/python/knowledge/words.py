@@ -1,6 +1,6 @@
-"""Tables of names, written as running text."""
+"""Sets of names, written as running text."""
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of ``text``."""
+    """Return the words of ``text``."""
     return frozenset(text.split())

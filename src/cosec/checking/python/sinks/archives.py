@@ -1,4 +1,4 @@
-"""py/archive-traversal: members of an archive unpacked without a look at their paths."""
+"""py/archive-traversal: members of an archive unpacked without a check of their paths."""
 
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import EACH, Value

@@ -82,7 +82,7 @@ def _words(command: Value) -> list[Value]:
 
 
 def _program(site: CallSite, value: Value | None) -> None:
-    """The program to run: harmful where an outsider chose how it starts."""
+    """Check the program to run: harmful if an outsider chose its start."""
     if value is None:
         return
     for taint in site.analysis.harmful(value, "command", _KINDS - {"argv"}):
@@ -95,7 +95,7 @@ def _program(site: CallSite, value: Value | None) -> None:
 
 
 def _arguments(site: CallSite, words: list[Value]) -> None:
-    """Arguments of which one is a shell's command: ``["sh", "-c", command]``."""
+    """Check arguments with a shell command among them: ``["sh", "-c", command]``."""
     for place, word in enumerate(words):
         program = word.constant
         if not isinstance(program, str) or not _SHELLS.search(program):

@@ -48,14 +48,14 @@ def check(site: CallSite) -> None:
 
 
 def _digested(site: CallSite) -> None:
-    """``compare_digest`` is for secrets: a text of the program on one side is one, whatever the other is called."""
+    """Check ``compare_digest``, which compares secrets: a constant on one side is a credential."""
     written = [_written(value, "password") for value in site.positional]
     if any(written) and not all(value.constants for value in site.positional):
         _report(site)
 
 
 def _check_places(site: CallSite) -> None:
-    """Functions that take a password or key at a known place."""
+    """Check functions that take a password or key at a known place."""
     place = 2 if site.method in PASSWORD_THIRD and _database(site) else 1 if site.method in PASSWORD_SECOND else None
     if place is not None and place < len(site.positional) and _written(site.positional[place], "password"):
         _report(site)
@@ -95,7 +95,7 @@ def _is_credential_name(name: str) -> bool:
 
 
 def _written(value: Value, name: str) -> bool:
-    """Whether a value may be a credential that the program's text contains."""
+    """Tell whether a value may be a credential in the program's source."""
     texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
     for each in texts:
         if not isinstance(each, str) or not each or UPPER_NAME.search(each):
@@ -109,7 +109,7 @@ def _written(value: Value, name: str) -> bool:
 
 
 def _sentence(text: str, name: str) -> bool:
-    """A pass phrase may have spaces, and a password be all capitals; a name of a variable has underscores."""
+    """Tell whether a text is a pass phrase: it may have spaces, unlike a placeholder."""
     return (
         bool(PASSWORD.search(name))
         and " " in text
@@ -165,7 +165,7 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
 
 
 def _names_password(side: ast.expr, value: Value) -> bool:
-    """Whether one side of a comparison is, by its name or origin, a password or key that was presented."""
+    """Tell whether one side of a comparison is a submitted password or key, by its name or origin."""
     if isinstance(side, ast.Constant):
         return False
     words = [side.id] if isinstance(side, ast.Name) else [side.attr] if isinstance(side, ast.Attribute) else []

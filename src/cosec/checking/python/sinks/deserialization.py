@@ -1,4 +1,4 @@
-"""py/unsafe-deserialization: untrusted data handed to a format that can carry code."""
+"""py/unsafe-deserialization: untrusted data read in a format that can carry code."""
 
 from cosec.checking.python.engine.domain.program import Class
 from cosec.checking.python.engine.domain.protocol import CallSite
@@ -24,7 +24,7 @@ def check(site: CallSite) -> None:
 
 
 def _reads_no_code(site: CallSite) -> bool:
-    """Whether its other arguments make a loader refuse code."""
+    """Tell whether its other arguments make a loader refuse code."""
     if site.called("numpy.load", "np.load"):
         return not _true(site.argument(2, "allow_pickle"))
     return site.called("torch.load") and _true(site.argument(None, "weights_only"))

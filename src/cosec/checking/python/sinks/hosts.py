@@ -1,6 +1,6 @@
-"""py/incomplete-host-check: a test of an address that an attacker's own host passes.
+"""py/incomplete-host-check: a test of an address that an attacker's host passes.
 
-The program's own test is tried on addresses that lead elsewhere; one that passes proves it incomplete.
+The program's own test is tried on addresses of other hosts. One that passes proves the test incomplete.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _subject_kind(subject: ast.expr, value: Value) -> str:
 
 
 def probes(domain: str, kind: str, words: set[str]) -> list[str]:
-    """Addresses or hosts that are not ``domain``'s, written so that careless tests take them for it.
+    """Return addresses or hosts outside ``domain`` that an incomplete test takes for it.
 
     Args:
         domain: Such as ``www.example.com``.
@@ -115,7 +115,7 @@ def probes(domain: str, kind: str, words: set[str]) -> list[str]:
     dots = [place for place, letter in enumerate(domain) if letter == "."]
     disguised = [f"{domain[:place]}x{domain[place + 1 :]}" for place in dots]
     disguised += [f"{word}x{domain}" for word in words if not domain.startswith(word)]
-    # A domain with another dot in place is still someone else's only if its end changed.
+    # A domain with another character in place of a dot belongs to others only if its end changed.
     hosts = [f"{domain}.{_EVIL}", f"evil{domain}", *disguised]
     hosts += [f"{word}.{domain}.{_EVIL}" for word in words] + [f"{word}.evil{domain}" for word in ("www",)]
     hosts = [host for host in hosts if not host.endswith(f".{domain}") and host != domain]

@@ -30,7 +30,7 @@ def _is_logger(site: CallSite) -> bool:
 
 
 def _line(site: CallSite, place: int) -> Value | None:
-    """The line that is written: the message with its arguments filled in."""
+    """Return the line that is written: the message with its arguments filled in."""
     message = site.argument(place, "msg", "message")
     if message is None:
         return None

@@ -32,7 +32,7 @@ _CHECKS = (
     logs.check,
     regexes.check,
 )
-"""Checks of calls that keep nothing from one call to the next."""
+"""Stateless checks of calls."""
 
 
 class SinkObserver:

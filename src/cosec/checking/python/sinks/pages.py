@@ -25,7 +25,7 @@ _KINDS = frozenset({"remote", "parameter", "input", "download"})
 
 
 class Pages:
-    """Responses that were made, to be judged once all their headers are known."""
+    """Responses of a file, judged at the end, when all headers are known."""
 
     def __init__(self) -> None:
         self._made: list[tuple[Held, ast.expr, list[Taint]]] = []
@@ -58,14 +58,14 @@ class Pages:
         return holding(held)
 
     def finish(self, analysis: Analysis) -> None:
-        """Report those that are sent as HTML."""
+        """Report the responses that are sent as HTML."""
         for held, node, taints in self._made:
             if not _is_plain(held, analysis):
                 analysis.report(_PATTERN, node, _MESSAGE, taints[0].source)
 
 
 def check_return(analysis: Analysis, value: Value, node: ast.Return) -> None:
-    """Look at what a handler returns, or a function that nothing in the file calls."""
+    """Look at the return value of a request handler or of another entry point."""
     if analysis.frame.handler:
         _check_answer(analysis, value, node)
     elif analysis.frame.entry:
@@ -99,7 +99,7 @@ def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
 
 
 def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
-    """Look at what a function returns that nobody in the file calls: markup made of its parameters."""
+    """Look at the return value of an entry point: markup made of its parameters."""
     if not TAG.search(value.letters()) or "markup" in value.flags:
         return
     for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
@@ -176,7 +176,7 @@ def _template_text(site: CallSite, template: Value | None) -> None:
 
 
 def _written(site: CallSite) -> None:
-    """``self.write`` of tornado, ``self.wfile.write`` of `http.server`, ``response.write``."""
+    """Check ``self.write`` of tornado, ``self.wfile.write`` of `http.server` and ``response.write``."""
     text = ast.unparse(site.node.func)
     if text.endswith("wfile.write"):
         kind = site.analysis.look_up("<content type>")

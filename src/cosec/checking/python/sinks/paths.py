@@ -14,7 +14,7 @@ UPLOADS = re.compile(r"request\.files$", re.IGNORECASE)
 """Sources that are the uploaded files of a request."""
 
 LINES_OF_CALLERS = frozenset({"parameter", "argv"})
-"""Sources that may name a whole path: that is what the function or the command is for."""
+"""Sources that may be a whole path: functions and commands that take a path are meant to use it."""
 
 
 def check(site: CallSite) -> None:
@@ -26,7 +26,7 @@ def check(site: CallSite) -> None:
     elif site.is_method and site.method in PATH_METHODS:
         _path_method(site)
     elif site.is_method and site.method == "save" and site.positional:
-        # An upload, an image: a model's save() takes no path.
+        # An upload or an image; a database model's save() takes no path.
         _report(site, site.argument(0, "dst", "fp"))
 
 
@@ -59,7 +59,7 @@ def _report(site: CallSite, path: Value | None) -> None:
 
 
 def _is_upload(taint: Taint) -> bool:
-    """Whether it is an uploaded file itself, which functions such as ``pandas.read_csv`` take in place of a path."""
+    """Tell whether it is an uploaded file, which ``pandas.read_csv`` and others take in place of a path."""
     return bool(UPLOADS.search(taint.source.text)) and all(step.startswith("[") for step in taint.lineage[1:])
 
 

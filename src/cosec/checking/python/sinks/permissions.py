@@ -63,7 +63,7 @@ def _judge(site: CallSite, mode: Value | None, path: Value | None, *, mask: int 
 
 
 def weak(mode: int, context: str) -> bool:
-    """Whether a mode is too open for what ``context`` says of the file."""
+    """Tell whether a mode is too open for a file that ``context`` describes."""
     if mode & _OTHERS_WRITE:
         return True
     if _SECRET.search(context):
@@ -74,7 +74,7 @@ def weak(mode: int, context: str) -> bool:
 
 
 def _symbolic(mode: Value | None) -> int | None:
-    """``stat.S_IRUSR | stat.S_IWUSR``; names are joined by ``|`` in the evaluator."""
+    """Return the mode of ``stat.S_IRUSR | stat.S_IWUSR``; the evaluator joins the names of both sides."""
     if mode is None or not mode.names:
         return None
     found = 0
@@ -86,7 +86,7 @@ def _symbolic(mode: Value | None) -> int | None:
 
 
 def _context(site: CallSite, path: Value | None) -> str:
-    """Words that tell what the file is for: its name, the call, the function around it."""
+    """Return words that describe the file: its name, the call, the function around it."""
     words = [ast.unparse(site.node)]
     if path is not None:
         words += [path.letters(), *(str(each) for each in path.constants)]
@@ -129,7 +129,7 @@ def _made(site: CallSite) -> None:
 
 
 def _written(site: CallSite) -> None:
-    """A file made with the default mode."""
+    """Check a file that is created with the default mode."""
     mode = site.argument(1, "mode")
     writes = site.method in {"write_text", "write_bytes"} or (
         mode is not None and any(isinstance(each, str) and set(each) & set("wax") for each in mode.constants)
@@ -154,7 +154,7 @@ _STRONG_SECRET = re.compile(
 
 
 def _restricted_later(site: CallSite) -> bool:
-    """Whether the program sets modes itself anywhere: then those are what is judged."""
+    """Tell whether the program sets modes anywhere; then only those are judged."""
     for node in ast.walk(site.analysis.program.tree):
         if isinstance(node, ast.Attribute | ast.Name):
             name = node.attr if isinstance(node, ast.Attribute) else node.id

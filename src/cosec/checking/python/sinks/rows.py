@@ -1,4 +1,4 @@
-"""Find the row of a table of sinks that a call fits, and the arguments that it names."""
+"""Matching of calls against the rows of a table of sinks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def matching(site: CallSite, rows: Iterable[Sink]) -> Sink | None:
 
 
 def arguments(site: CallSite, row: Sink) -> list[Value]:
-    """Return the arguments that a row names, those only whose known letters look as it says."""
+    """Return the arguments that a row names and whose known letters match its ``text``."""
     given = [site.argument(place, *row.keywords) for place in row.places]
     return [value for value in given if value is not None and (row.text is None or row.text.search(value.letters()))]
 

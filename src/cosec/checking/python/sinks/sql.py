@@ -1,4 +1,4 @@
-"""py/sql-injection: untrusted text in the text of a statement."""
+"""py/sql-injection: untrusted text in an SQL statement."""
 
 import re
 
@@ -9,7 +9,7 @@ from cosec.checking.python.sinks.rows import arguments, matching
 
 _PATTERN = "py/sql-injection"
 RUNNER = re.compile(r"exec|query|sql|fetch", re.IGNORECASE)
-"""Functions defined elsewhere that by their name run the statement that they are given."""
+"""Names of functions of other files that run a statement."""
 
 _STATEMENT = re.compile(
     r"\s*(select\s.*\bfrom|insert\s+into|replace\s+into|update\s.*\bset|delete\s+from)\b", re.IGNORECASE | re.DOTALL

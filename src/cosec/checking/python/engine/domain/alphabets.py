@@ -1,7 +1,4 @@
-"""Which characters a text can still contain after a check, and which dangers that rules out.
-
-Knows regular expressions and sets of characters, and nothing about values or syntax.
-"""
+"""The characters that a text can contain after a check, and the dangers that this rules out."""
 
 from __future__ import annotations
 
@@ -14,13 +11,13 @@ from cosec.checking.python.engine.domain.regex_tree import codes, parse
 from cosec.checking.python.knowledge.dangers import NEEDED, NO_DANGERS, PATH, TRAVERSALS
 
 UNIVERSE = frozenset(string.printable) | {"\x00", "é", "中"}
-"""Stand-ins for all characters."""
+"""Characters that stand for all others of their kind."""
 
 _WORD = frozenset(each for each in UNIVERSE if each.isalnum() or each == "_")
 
 
 def ruled_out(alphabet: frozenset[str]) -> frozenset[str]:
-    """The dangers that text made of ``alphabet`` alone cannot have."""
+    """Return the dangers that text made of ``alphabet`` alone cannot have."""
     harmless = {danger for danger, needed in NEEDED.items() if not needed & alphabet}
     if not {"/", "\\"} & alphabet:
         harmless |= PATH
@@ -32,7 +29,7 @@ def ruled_out(alphabet: frozenset[str]) -> frozenset[str]:
 
 
 def ruled_out_by_absence(lacking: Iterable[str]) -> frozenset[str]:
-    """The dangers that text without the characters ``lacking`` cannot have."""
+    """Return the dangers that text without the characters ``lacking`` cannot have."""
     missing = frozenset(lacking)
     harmless = set()
     if "<" in missing:
@@ -47,11 +44,11 @@ def ruled_out_by_absence(lacking: Iterable[str]) -> frozenset[str]:
 
 
 def ruled_out_by_match(pattern: str, whole: bool, flags: int = 0) -> frozenset[str]:
-    """The dangers that text cannot have once ``pattern`` matched it.
+    """Return the dangers that text cannot have once ``pattern`` matched it.
 
     Args:
         pattern: A regular expression.
-        whole: Whether the match must reach from the start to the end by itself (``fullmatch``).
+        whole: Whether the match must cover the whole text (``fullmatch``).
         flags: Flags of `re`.
     """
     try:
@@ -76,7 +73,7 @@ def ruled_out_by_match(pattern: str, whole: bool, flags: int = 0) -> frozenset[s
 
 
 def match_alphabet(pattern: str, flags: int = 0) -> frozenset[str]:
-    """Every character that a match of ``pattern`` can contain."""
+    """Return every character that a match of ``pattern`` can contain."""
     try:
         return _consumed(parse(pattern, flags))
     except (re.error, OverflowError, RecursionError, ValueError):
@@ -84,7 +81,7 @@ def match_alphabet(pattern: str, flags: int = 0) -> frozenset[str]:
 
 
 def single_class(pattern: str, flags: int = 0) -> frozenset[str] | None:
-    """The characters of a pattern that is one class of characters, repeated or not; None for any other."""
+    """Return the characters of a pattern that consists of one class, repeated or not; None for other patterns."""
     try:
         tree = list(parse(pattern, flags))
     except (re.error, OverflowError, RecursionError, ValueError):

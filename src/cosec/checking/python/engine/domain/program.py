@@ -1,7 +1,4 @@
-"""What a program can call of its own: functions, lambdas, classes, bound methods and partial applications.
-
-Knows the syntax of definitions, and nothing about flow.
-"""
+"""A parsed file, and what it can call of its own: functions, lambdas, classes, bound methods, partial applications."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function(Target):
-    """A function or lambda of the program, with the names that it sees from around it."""
+    """A function or lambda of the file, with the names of its enclosing scopes."""
 
     node: FunctionNode
     scopes: tuple[dict[str, Value], ...]
@@ -39,7 +36,7 @@ class Function(Target):
         return [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
 
     def decorated(self, *names: str) -> bool:
-        """Whether a decorator's last name is one of ``names``."""
+        """Tell whether a decorator's last name is one of ``names``."""
         return any(last_name(each) in names for each in self.decorators)
 
     @property
@@ -68,7 +65,7 @@ class Function(Target):
 
 @dataclass(slots=True, eq=False)
 class Class(Target):
-    """A class of the program."""
+    """A class of the file."""
 
     node: ast.ClassDef
     bases: tuple[Value, ...] = ()
@@ -81,18 +78,18 @@ class Class(Target):
         return self.node.name
 
     def base_names(self) -> set[str]:
-        """Last parts of the names of all classes that it inherits from, those of the program included."""
+        """Last parts of the names of all classes that it inherits from, those of the file included."""
         found = {name.rsplit(".", 1)[-1] for base in self.bases for name in base.names}
         for each in self.own_bases():
             found |= {each.name} | each.base_names()
         return found
 
     def own_bases(self) -> list[Class]:
-        """The classes of the program that it inherits from."""
+        """Return the classes of the file that it inherits from."""
         return [target for base in self.bases for target in base.targets if isinstance(target, Class)]
 
     def member(self, name: str) -> Value | None:
-        """A method or class attribute, inherited ones included."""
+        """Return a method or class attribute, inherited ones included; None if there is none."""
         if name in self.members:
             return self.members[name]
         for base in self.own_bases():
@@ -102,7 +99,7 @@ class Class(Target):
         return None
 
     def annotated_fields(self) -> dict[str, ast.expr]:
-        """Fields that the body declares, those of its bases first: name → annotation."""
+        """Return the fields that the body declares, those of its bases first: name -> annotation."""
         found: dict[str, ast.expr] = {}
         for base in self.own_bases():
             found |= base.annotated_fields()
@@ -122,7 +119,7 @@ class Bound(Target):
 
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes inside ``node`` that do not belong to a function or class inside it."""
+    """Return all nodes inside ``node`` that do not belong to a function or class inside it."""
     waiting = list(ast.iter_child_nodes(node))
     while waiting:
         each = waiting.pop()
@@ -132,7 +129,7 @@ def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def last_name(node: ast.expr) -> str:
-    """``route`` of ``@app.route("/")``; empty where it is no name."""
+    """Return the last name of an expression: ``route`` of ``@app.route("/")``; empty if there is none."""
     if isinstance(node, ast.Call):
         return last_name(node.func)
     if isinstance(node, ast.Attribute):
@@ -187,13 +184,13 @@ class Program:
     """First parts of the names of all modules that it imports."""
 
     import_aliases: frozenset[str]
-    """Names that its imports bind, wherever they stand."""
+    """Names that its imports bind, in any scope."""
 
     called: frozenset[str]
     """Names of functions and methods that another function of the file calls or passes on.
 
-    What only the module's own level calls is not among them, unless its name starts with ``_``: a call there is a
-    demonstration, and the function's other callers are in other files.
+    Functions that only the module's top level calls are left out, unless their name starts with ``_``. Such a call is a
+    demonstration; the real callers are in other files.
     """
 
     @classmethod

@@ -1,7 +1,7 @@
-"""The interfaces of the engine: what its parts call on an analysis, and what an analysis tells its observer.
+"""The interfaces of the engine: `Analysis`, which its parts call, and `Observer`, which receives the events of a run.
 
 Parts of the engine take an `Analysis` and import this module, never the module that implements it. An `Observer`
-receives the events of a run and decides what is a finding; the engine itself knows no weakness.
+decides what is a finding; the engine itself knows no weakness.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ class Analysis(Protocol):
     """Function calls in progress, the module first."""
 
     depth: int
-    """How many branches deep the statement at hand is."""
+    """Number of branches around the current statement."""
 
     classes: list[Class]
-    """Classes that were defined so far."""
+    """Classes defined so far."""
 
     options: dict[str, Value]
     """Options of `argparse` by their destination."""
 
     starred: list[str]
-    """Modules that ``from module import *`` named."""
+    """Modules of ``from module import *`` statements."""
 
     stored_texts: set[str]
     """Source texts of attributes and items that were stored on values from outside the file."""
 
     entered_nodes: set[ast.AST]
-    """Functions that were run."""
+    """Functions that ran."""
 
     globals_changed: bool
     """Whether a function stored a global name."""
@@ -56,7 +56,7 @@ class Analysis(Protocol):
 
     @property
     def observer(self) -> Observer:
-        """What receives the events of this run."""
+        """The receiver of this run's events."""
         ...
 
     def count_step(self) -> None:
@@ -94,7 +94,7 @@ class Analysis(Protocol):
         ...
 
     def apply(self, callee: Value, arguments: Sequence[Value], node: ast.Call | None) -> Value:
-        """Call ``callee`` with these values, as ``map`` or ``type=`` do; ``node`` is where."""
+        """Call ``callee`` with these values, as ``map`` or ``type=`` do; ``node`` is the place."""
         ...
 
     def entered(self, value: Value) -> Value:
@@ -106,7 +106,7 @@ class Analysis(Protocol):
         ...
 
     def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
-        """Return what in ``value`` can still do harm here in respect of ``danger``, in a fixed order."""
+        """Return the taints of ``value`` that still carry ``danger`` here, in a fixed order."""
         ...
 
     def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
@@ -127,7 +127,7 @@ class CallSite:
     """The last part of its name."""
 
     receiver: Value
-    """What stands before the last dot; unknown for a plain name."""
+    """The value before the last dot; unknown for a plain name."""
 
     is_method: bool
     """Whether it is called on a value, rather than by a name or in a module."""
@@ -135,7 +135,7 @@ class CallSite:
     positional: list[Value]
     named: dict[str, Value]
     rest: Value = field(default=UNKNOWN)
-    """What ``*args`` and ``**options`` may hold beyond the arguments that are known one by one."""
+    """Join of the values in ``*args`` and ``**options`` that are not known one by one."""
 
     @property
     def first(self) -> Value:
@@ -156,7 +156,7 @@ class CallSite:
         return [*self.positional, *self.named.values(), self.rest]
 
     def taints(self) -> frozenset[Taint]:
-        """Return all that flows in through arguments."""
+        """Return the taints of all arguments."""
         return join_all(Value(taints=each.all_taints()) for each in self.all_arguments()).taints
 
     def called(self, *names: str) -> bool:
@@ -176,7 +176,7 @@ class Observer(Protocol):
     """Receives the events of an analysis and reports findings to it."""
 
     def on_call(self, site: CallSite) -> None:
-        """A function outside the file, or a class of the file, is called."""
+        """Handle a call of a function outside the file, or of a class of the file."""
         ...
 
     def result_of(self, site: CallSite) -> Value | None:
@@ -184,17 +184,17 @@ class Observer(Protocol):
         ...
 
     def on_assignment(self, analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
-        """A value is stored under a name, an attribute or a key."""
+        """Handle a store under a name, an attribute or a key."""
         ...
 
     def on_comparison(self, analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
-        """Two values are compared; ``node`` is the whole chain."""
+        """Handle a comparison of two values; ``node`` is the whole chain of comparisons."""
         ...
 
     def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
-        """The running function returns."""
+        """Handle a return from the running function."""
         ...
 
     def on_end(self, analysis: Analysis) -> None:
-        """The whole file was run."""
+        """Handle the end of the run."""
         ...

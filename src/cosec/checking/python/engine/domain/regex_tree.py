@@ -1,7 +1,6 @@
 """Syntax trees of regular expressions, from the standard library's own parser.
 
-Python has no public parser for its regular expressions. This module is the only one that uses the private one, which
-`re` itself runs on.
+Python has no public parser of its regular expressions. Only this module uses the private one, which `re` itself uses.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ def parse(pattern: str, flags: int = 0) -> Any:
     """Parse ``pattern`` into a sequence of (opcode, argument) pairs; the opcodes are attributes of ``codes``.
 
     Raises:
-        re.error: If it is no regular expression.
+        re.error: If it is not a valid regular expression.
         OverflowError: If a repetition count is too large.
     """
     return _private_parser.parse(pattern, flags)

@@ -1,4 +1,4 @@
-"""Where the analysis stands: the names and their values, and what the checks passed so far have shown."""
+"""The state of a run: names with their values, and facts from the checks that were passed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Va
 
 @dataclass(slots=True)
 class State:
-    """Names and facts at one place of a function."""
+    """Names and facts at one point of a function."""
 
     names: dict[str, Value] = field(default_factory=dict)
     facts: Facts = NO_FACTS
     dead: bool = False
-    """Whether no execution comes here."""
+    """Whether this point is unreachable."""
 
     def copy(self) -> State:
-        """One that can go its own way."""
+        """Return an independent copy."""
         return State(dict(self.names), self.facts, self.dead)
 
     def become(self, other: State) -> None:
-        """Take over another state; the dictionary of names stays the same object, which closures see."""
+        """Take over another state; the dictionary of names stays the same object, as closures refer to it."""
         if other.names is not self.names:
             names = dict(other.names)
             self.names.clear()
@@ -31,9 +31,9 @@ class State:
 
 
 def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
-    """The state of which nothing is known but that it is one of ``states``.
+    """Return what is known of a state that is any one of ``states``.
 
-    Facts that hold in some only are written into the values that they are about, unless ``lost_everywhere``.
+    Facts that hold in some states only are kept inside the values that they are about, unless ``lost_everywhere``.
     """
     alive = [state for state in states if not state.dead] or states[:1]
     result = alive[0].copy()
@@ -57,7 +57,7 @@ def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
 
 
 def element_facts(facts: Facts) -> Facts:
-    """Facts about each item of something: after a loop over it they hold for all."""
+    """Return the facts about each item of an iterable, which hold for all items after a loop over it."""
     return frozenset((lineage, danger) for lineage, danger in facts if EACH in lineage)
 
 
@@ -73,7 +73,7 @@ class Frame:
     returned: list[tuple[Value, State]] = field(default_factory=list)
     yielded: list[Value] = field(default_factory=list)
     breaks: list[list[State]] = field(default_factory=list)
-    """For each loop that is being run: states at its ``break``s."""
+    """States at the ``break`` statements of each loop in progress."""
 
     continues: list[list[State]] = field(default_factory=list)
     globals: set[str] = field(default_factory=set)
@@ -82,10 +82,10 @@ class Frame:
     """Functions defined in it."""
 
     depth: int = 0
-    """How many branches deep the statement at hand is."""
+    """Number of branches around the current statement."""
 
     entry: bool = False
-    """Whether nobody in the file calls it."""
+    """Whether it is an entry point: nothing in the file calls it."""
 
     handler: str = ""
-    """For a function that answers requests: the framework."""
+    """The framework, for a function that answers requests."""

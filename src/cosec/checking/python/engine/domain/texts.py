@@ -1,4 +1,4 @@
-"""Text put together: concatenation, f-strings, ``format``, ``%`` and ``join``, with its shape kept piece by piece."""
+"""Composition of text by concatenation, f-strings, ``format``, ``%`` and ``join``, piece by piece."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cosec.checking.python.engine.domain.values import EACH, LEADING, WHOLE, Par
 
 _MAX_PARTS = 60
 NUMERIC = frozenset("dioxXeEfFgGcn%b")
-"""Conversions that refuse anything but numbers."""
+"""Conversions that accept numbers only."""
 
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0 +]*(?:\d+|\*)?(?:\.(?:\d+|\*))?[hlL]?([diouxXeEfFgGcrsa%])")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:!([rsa]))?(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
@@ -17,7 +17,7 @@ _Pick = Callable[[str | None, int], Value]
 
 
 def compose(pieces: Sequence[Value]) -> Value:
-    """Text made of ``pieces`` one after the other."""
+    """Return the text that ``pieces`` form in this order."""
     parts: list[Part] = []
     for piece in pieces:
         for part in piece.text():
@@ -34,7 +34,7 @@ def compose(pieces: Sequence[Value]) -> Value:
         if isinstance(part, str):
             derived.append(part)
             continue
-        # Text with something before it cannot start anew at the root.
+        # Text after other text is no absolute path.
         removed = frozenset() if alone else frozenset({WHOLE} if place == 0 else {WHOLE, LEADING, "absolute"})
         derived.append(frozenset((taint if alone else taint.step(shape)).without(removed) for taint in part))
     taints = limited(frozenset().union(*(part for part in derived if not isinstance(part, str))))
@@ -45,19 +45,19 @@ def compose(pieces: Sequence[Value]) -> Value:
 
 
 def concatenated(first: Value, second: Value) -> Value:
-    """``first + second`` of texts; markup escapes what is added to it."""
+    """Return ``first + second`` of texts; markup escapes what is added to it."""
     markup = "markup" in first.flags or "markup" in second.flags
     pieces = [escaped_for_markup(each) if markup and "known" not in each.flags else each for each in (first, second)]
     return compose(pieces)
 
 
 def escaped_for_markup(value: Value) -> Value:
-    """What markup makes of text that is added to it."""
+    """Return what markup makes of text that is added to it."""
     return value if "markup" in value.flags else value.without({"xss"})
 
 
 def converted(value: Value, conversion: str, specification: str) -> Value:
-    """A value as a placeholder shows it: ``!r`` hides line breaks, ``:d`` lets only numbers through."""
+    """Return a value as a placeholder shows it: ``!r`` escapes line breaks, ``:d`` accepts numbers only."""
     if specification and specification[-1] in NUMERIC:
         return Value()
     if conversion in {"r", "a"} or value.held("dict", "list", "tuple", "set"):
@@ -66,7 +66,7 @@ def converted(value: Value, conversion: str, specification: str) -> Value:
 
 
 def percent_format(template: Value, operand: Value) -> Value | None:
-    """``template % operand``; None where the template is not known well enough."""
+    """Return ``template % operand``; None if too little is known of the template."""
     markup = "markup" in template.flags
     containers = operand.held("tuple", "dict")
 
@@ -97,13 +97,13 @@ def _percent_piece(match: re.Match[str], index: int, pick: _Pick) -> tuple[Value
 
 
 def brace_format(template: Value, positional: Sequence[Value], named: Mapping[str, Value], rest: Value) -> Value | None:
-    """``template.format(...)``; None where the template is not known well enough.
+    """Return ``template.format(...)``; None if too little is known of the template.
 
     Args:
         template: The text with placeholders.
         positional: The positional arguments.
         named: The keyword arguments.
-        rest: What placeholders show that match none of these.
+        rest: The value of placeholders that match none of these.
     """
     markup = "markup" in template.flags
 
@@ -154,7 +154,7 @@ def _expanded(
 
 
 def joined_text(separator: Value, items: Value) -> Value:
-    """``separator.join(items)``."""
+    """Return ``separator.join(items)``."""
     held = items.holds
     if len(held) == 1 and held[0].kind in {"list", "tuple"} and held[0].element is None:
         pieces: list[Value] = []
@@ -167,7 +167,7 @@ def joined_text(separator: Value, items: Value) -> Value:
             return Value()
         letters = separator.letters()
         if not held:
-            # Text joined from another text's characters, or unknown items.
+            # Text joined from the characters of another text, or from unknown items.
             element = element.with_(flags=items.flags)
         made = element if not letters.strip("\0") else compose([element, separator, element])
         made = Value(taints=made.all_taints(), parts=made.parts, flags=items.flags & {"lines", "words"})
@@ -179,5 +179,5 @@ def joined_text(separator: Value, items: Value) -> Value:
 
 
 def characters(value: Value) -> Value:
-    """Any one character of a text."""
+    """Return any one character of a text."""
     return value.step(EACH)

@@ -1,7 +1,7 @@
-"""What the analysis knows of one Python value: where its text came from, what it may be, what it holds.
+"""The abstract value of a Python expression: where its text came from, what it may be, what it holds.
 
-Knows nothing about syntax, sources or sinks. A value is immutable, but what it holds lives in `Held` objects that are
-shared by all names they are reached by, as in Python.
+A value is immutable. The containers and objects that it holds are `Held` objects, which can change and are shared by
+all values that refer to them, as in Python.
 """
 
 from __future__ import annotations
@@ -16,37 +16,37 @@ Scalar = str | bytes | int | float | bool | None
 """A literal."""
 
 Lineage = tuple[str, ...]
-"""How a text was derived from its source, step by step; a prefix of it names what it was derived from."""
+"""How a text was derived from its source, step by step; each prefix is the lineage of an earlier text."""
 
 Facts = frozenset[tuple[Lineage, str]]
-"""Pairs (lineage, danger): text of that lineage, and all derived from it, is known to be harmless in that respect."""
+"""Pairs (lineage, danger): text of that lineage, and text derived from it, does not carry the danger."""
 
 WHOLE = "whole"
 """In `Taint.neutral`: other text was added to it."""
 
 LEADING = "leading"
-"""In `Taint.neutral`: it no longer stands at the start of the text."""
+"""In `Taint.neutral`: it is no longer at the start of the text."""
 
 EACH = "*"
 """The step from a text or container to any one of its characters or items."""
 
 DECODED = "decoded"
-"""The step that makes earlier checks void: unquoting, base64."""
+"""The step that voids earlier checks: unquoting, base64."""
 
 MAC = "mac"
 """The step from a message to its authentication code."""
 
 MAX_LINEAGE = 16
-"""Steps of a lineage; later ones are not recorded."""
+"""Maximum number of steps of a lineage; later ones are not recorded."""
 
 MAX_TAINTS = 24
-"""Taints of one value."""
+"""Maximum number of taints of a value."""
 
 MAX_CONSTANTS = 40
-"""Literals that one value may be."""
+"""Maximum number of literals of a value."""
 
 MAX_DEPTH = 4
-"""How deep containers inside containers are looked into."""
+"""Maximum depth of nested containers that are searched."""
 
 NO_FACTS: Facts = frozenset()
 """The empty set, typed."""
@@ -60,35 +60,35 @@ class Source:
     """``remote``, ``argv``, ``input``, ``parameter``, ``archive`` or ``download``."""
 
     text: str
-    """How a message names it."""
+    """Its name in messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """Text from one source, on its way."""
+    """Text from one source, with the steps since."""
 
     source: Source
     lineage: Lineage
     neutral: frozenset[str] = NO_DANGERS
-    """The dangers that were removed on the way; ``lacks x`` where it is known not to contain the character x."""
+    """Dangers that were removed, and ``lacks x`` for each character x that it cannot contain."""
 
     @property
     def place(self) -> tuple[Lineage, str, str, list[str]]:
-        """Where it stands among others: sets have another order in every process."""
+        """Sort key; the order of a set differs between processes."""
         return self.lineage, self.source.kind, self.source.text, sorted(self.neutral)
 
     def step(self, name: str) -> Taint:
-        """Derive another text from this one."""
+        """Return a text derived from this one."""
         if len(self.lineage) >= MAX_LINEAGE:
             return self
         return Taint(self.source, (*self.lineage, name), self.neutral)
 
     def without(self, dangers: frozenset[str]) -> Taint:
-        """Remove ``dangers``."""
+        """Return a copy without ``dangers``."""
         return self if dangers <= self.neutral else Taint(self.source, self.lineage, self.neutral | dangers)
 
     def held_harmless(self, facts: Facts) -> frozenset[str]:
-        """The dangers that ``facts`` rule out, for this text or for what it was derived from."""
+        """Return the dangers that ``facts`` rule out for this text, or for a text it was derived from."""
         if not facts:
             return NO_DANGERS
         void = max((place + 1 for place, name in enumerate(self.lineage) if name == DECODED), default=0)
@@ -104,7 +104,7 @@ class Taint:
         return frozenset(found)
 
     def _checked_member(self, facts: Facts) -> frozenset[str]:
-        """Members are harmless once a path made from their name was found to stay inside."""
+        """Return the dangers of an archive member that a check of a path made from its name ruled out."""
         length = len(self.lineage)
         found = {danger for lineage, danger in facts if lineage[:length] == self.lineage}
         return PATH & found
@@ -133,36 +133,36 @@ class Held:
     """The class of an instance (`program.Class`)."""
 
     depth: int = 0
-    """How many branches deep it was made; a store at the same depth replaces, a deeper one adds."""
+    """Number of branches around its creation: a store at this depth replaces an item, a deeper one adds to it."""
 
     def items(self) -> list[Value]:
-        """All items that it may hold, those known by key first."""
+        """Return all items that it may hold, those known by key first."""
         known = [value for key, value in self.fields.items() if isinstance(key, tuple)]
         return known if self.element is None else [*known, self.element]
 
     def store(self, key: object, value: Value, depth: int) -> None:
-        """Put ``value`` at an attribute or item."""
+        """Store ``value`` at an attribute or item."""
         before = self.fields.get(key)
         self.fields[key] = value if before is None or depth <= self.depth else join(before, value)
 
     def add(self, value: Value) -> None:
-        """Put ``value`` somewhere."""
+        """Add ``value`` at an unknown place."""
         self.element = value if self.element is None else join(self.element, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """Everything known of a value; the empty one is unknown and harmless."""
+    """Everything known of a value; an empty one is unknown and harmless."""
 
     taints: frozenset[Taint] = frozenset()
     constants: tuple[Scalar, ...] = ()
     """Literals that it may be."""
 
     exact: bool = False
-    """Whether it can be nothing but one of ``constants``."""
+    """Whether it is certainly one of ``constants``."""
 
     parts: tuple[Part, ...] = ()
-    """The shape of a text, where that is known."""
+    """The pieces of a text, if known."""
 
     names: frozenset[str] = frozenset()
     """Dotted names of what it may be outside this file: ``os.system``, ``sqlite3.connect().cursor()``."""
@@ -184,12 +184,12 @@ class Value:
 
     @property
     def strings(self) -> tuple[str, ...]:
-        """The possible values, where all are known and texts; else nothing."""
+        """The possible values, if all are known texts; else empty."""
         texts = tuple(each for each in self.constants if isinstance(each, str))
         return texts if self.exact and len(texts) == len(self.constants) else ()
 
     def text(self) -> tuple[Part, ...]:
-        """Its shape as text; one hole where the shape is not known."""
+        """Return its pieces as text; a single unknown piece if they are not known."""
         if self.parts:
             return self.parts
         if self.exact and len(self.constants) == 1:
@@ -198,15 +198,15 @@ class Value:
         return (self.all_taints(),)
 
     def letters(self) -> str:
-        """The known letters of the text, holes left out as U+0000."""
+        """Return the known letters of the text, with U+0000 for unknown pieces."""
         return "".join(part if isinstance(part, str) else "\0" for part in self.text())
 
     def held(self, *kinds: str) -> list[Held]:
-        """The containers of these kinds that it may be."""
+        """Return the containers of these kinds that it may be."""
         return [each for each in self.holds if each.kind in kinds]
 
     def all_taints(self, depth: int = MAX_DEPTH) -> frozenset[Taint]:
-        """Its own taints and those of all it holds."""
+        """Return its own taints and those of everything it holds."""
         if depth == 0 or not self.holds:
             return self.taints
         gathered = [self.taints]
@@ -217,26 +217,26 @@ class Value:
         return limited(frozenset().union(*gathered))
 
     def with_(self, **changes: object) -> Value:
-        """Copy with ``changes``."""
+        """Return a copy with ``changes``."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
     def step(self, name: str) -> Value:
-        """Text derived from this one."""
+        """Return a text derived from this one."""
         return Value(taints=frozenset(taint.step(name) for taint in self.all_taints()))
 
     def without(self, dangers: Iterable[str]) -> Value:
-        """Copy whose text no longer has ``dangers``."""
+        """Return a copy without ``dangers``."""
         removed = frozenset(dangers)
         return self.mapped(lambda taint: taint.without(removed)) if self.all_taints() else self
 
     def baked(self, facts: Facts) -> Value:
-        """Copy that remembers by itself what ``facts`` say of it, for when they no longer hold."""
+        """Return a copy that keeps what ``facts`` say of it after they no longer hold."""
         if not facts or not self.taints:
             return self
         return self.mapped(lambda taint: taint.without(taint.held_harmless(facts)))
 
     def mapped(self, change: Callable[[Taint], Taint], depth: int = MAX_DEPTH) -> Value:
-        """Copy with every taint changed, those of what it holds included."""
+        """Return a copy with every taint changed, including those of the values it holds."""
         if depth == 0:
             return self
         return dataclasses.replace(
@@ -250,10 +250,10 @@ class Value:
 
 
 Part = str | frozenset[Taint]
-"""A piece of text: known letters, or a hole with what flows into it."""
+"""A piece of text: known letters, or the taints of an unknown part."""
 
 UNKNOWN = Value()
-"""A value of which nothing is known, taken to be harmless."""
+"""A value of which nothing is known; it is taken to be harmless."""
 
 
 def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> Held:
@@ -269,35 +269,35 @@ def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> He
 
 
 def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
-    """At most `MAX_TAINTS` of them, so that no file makes the analysis slow."""
+    """Return at most `MAX_TAINTS` of them, which bounds the time of the analysis."""
     if len(taints) <= MAX_TAINTS:
         return taints
     return frozenset(sorted(taints, key=lambda taint: (len(taint.neutral), *taint.place))[:MAX_TAINTS])
 
 
 def constant(value: Scalar) -> Value:
-    """A value known exactly."""
+    """Return a value that is known exactly."""
     return Value(constants=(value,), exact=True, parts=(value,) if isinstance(value, str) else ())
 
 
 def outside(*names: str) -> Value:
-    """Something that is defined outside this file."""
+    """Return a value that is defined outside this file."""
     return Value(names=frozenset(names))
 
 
 def holding(held: Held) -> Value:
-    """A value that is this container."""
+    """Return a value that is this container."""
     return Value(holds=(held,))
 
 
 def facts_for(taints: Iterable[Taint], dangers: Iterable[str]) -> Facts:
-    """That ``taints`` are harmless in respect of ``dangers``."""
+    """Return the facts that ``taints`` do not carry ``dangers``."""
     kinds = tuple(dangers)
     return frozenset((taint.lineage, danger) for taint in taints for danger in kinds)
 
 
 def join(first: Value, second: Value) -> Value:
-    """What is known of a value that is one or the other."""
+    """Return what is known of a value that is one or the other."""
     if first is second or first == second:
         return first
     merged = {(type(each), each): each for each in (*first.constants, *second.constants)}
@@ -316,7 +316,7 @@ def join(first: Value, second: Value) -> Value:
 
 
 def join_all(values: Iterable[Value]) -> Value:
-    """What is known of a value that is any of ``values``; unknown where there is none."""
+    """Return what is known of a value that is any of ``values``; unknown if there are none."""
     joined: Value | None = None
     for value in values:
         joined = value if joined is None else join(joined, value)
@@ -329,7 +329,7 @@ def _joined_parts(first: Value, second: Value) -> tuple[Part, ...]:
     for value, other in ((first, second), (second, first)):
         if value.parts and value.taints:
             taints = limited(frozenset().union(*(part for part in value.parts if not isinstance(part, str))))
-            # The other shape's taints must not be lost when text is put together from this one.
+            # Text composed from these pieces must not lose the taints of the other value.
             missing = other.taints - taints
             return value.parts if not missing else ()
     return ()

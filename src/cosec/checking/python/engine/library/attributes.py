@@ -1,4 +1,4 @@
-"""Reaching into values: attributes, items, slices, elements, and paths put together."""
+"""Access to parts of values: attributes, items, slices and elements; joined paths."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _NUMBERS = frozenset(
     {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
 )
 MAX_NAME = 160
-"""Length of the dotted names that are kept."""
+"""Maximum length of dotted names."""
 
 SHORT = 2
-"""Text of so few characters leads to no other folder once more text is added."""
+"""A text of so few characters cannot leave a folder after other text is added."""
 
 
 def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value:
-    """``value.name``."""
+    """Return ``value.name``."""
     found: list[Value] = []
     for held in value.holds:
         got = _held_attribute(analysis, value, held, name)
@@ -101,12 +101,12 @@ def _is_path(value: Value) -> bool:
 
 
 def item(analysis: Analysis, container: Value, key: Value) -> Value:
-    """``container[key]``."""
+    """Return ``container[key]``."""
     known = key.exact and len(key.constants) == 1
     only = key.constants[0] if known else None
     if container.holds:
         if not known and key.taints and any(held.kind == "dict" and held.fields for held in container.holds):
-            # It was found, so it is one of the keys.
+            # The lookup succeeded, so it is one of the keys.
             analysis.frame.state.facts |= facts_for(key.taints, DANGERS)
         return (
             item_of(container, only) if known else join_all(each for held in container.holds for each in held.items())
@@ -125,7 +125,7 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
 
 
 def item_of(value: Value, key: object) -> Value:
-    """The item of a container at a known key or place."""
+    """Return the item of a container at a known key or place."""
     found = []
     for held in value.holds:
         place = key
@@ -154,7 +154,7 @@ def _tainted_item(value: Value, key: object) -> Value:
 
 
 def element_of(value: Value) -> Value:
-    """Any item of a container, any character of a text."""
+    """Return any item of a container, any character of a text."""
     found = []
     for held in value.holds:
         if held.kind == "dict":
@@ -177,7 +177,7 @@ def element_of(value: Value) -> Value:
 
 
 def sliced(value: Value, length: int | None = None) -> Value:
-    """Part of a text or list; ``length`` is how long it can be at most."""
+    """Return a part of a text or list of at most ``length`` items."""
     if value.holds:
         made = Held("list")
         for held in value.holds:
@@ -192,7 +192,7 @@ def sliced(value: Value, length: int | None = None) -> Value:
 
 
 def joined_path(pieces: list[Value]) -> Value:
-    """``os.path.join(*pieces)`` or ``first / second``: what follows may still start anew at the root."""
+    """Return ``os.path.join(*pieces)`` or ``first / second``; a later piece may still be an absolute path."""
     constants = [each.constant for each in pieces]
     if pieces and all(isinstance(each, str) for each in constants):
         joined = constant("/".join(str(each).rstrip("/") for each in constants))

@@ -34,13 +34,13 @@ def _enumerate(site: CallSite) -> Value:
 
 
 def _names(site: CallSite) -> Value:
-    """``locals()``."""
+    """Return ``locals()``."""
     fields: dict[object, Value] = {(name,): value for name, value in site.analysis.frame.state.names.items()}
     return holding(Held("dict", fields))
 
 
 def _module(site: CallSite) -> Value:
-    """``importlib.import_module("name")``."""
+    """Return ``importlib.import_module("name")``."""
     name = _first(site).constant
     return Value(names=frozenset({name})) if isinstance(name, str) else UNKNOWN
 
@@ -85,4 +85,4 @@ BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
     "getattr": _getattr,
 }
-"""Name → what its call gives."""
+"""Name -> model of its result."""

@@ -1,4 +1,4 @@
-"""What comparisons and tests show of the texts that they look at."""
+"""Facts that comparisons and tests show about their operands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
 
 def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
-    """The outcome of ``left operator right``."""
+    """Return the outcome of ``left operator right``."""
     if isinstance(operator, ast.In | ast.NotIn):
         true, false = _membership(left, right)
     elif isinstance(operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot):
@@ -59,7 +59,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
         if "mac" in one.flags:
             true |= mac_facts(one)
         elif one.taints and not other.all_taints():
-            # Equal to something that no outsider wrote.
+            # Equal to a value that no outsider chose.
             true |= _checked_path(one, other) or facts_for(one.taints, DANGERS)
         elif one.taints:
             true |= _checked_path(one, other)
@@ -67,7 +67,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
 
 
 def independent(value: Value, other: Value) -> list[Taint]:
-    """What of ``value`` can be checked against ``other``: it must come from the program, or its caller."""
+    """Return the taints of ``value`` that a check against ``other`` covers; no outsider may have chosen ``other``."""
     trusted = other.all_taints()
     if any(taint.source.kind not in {"parameter", "argv"} for taint in trusted):
         return []
@@ -76,7 +76,7 @@ def independent(value: Value, other: Value) -> list[Taint]:
 
 
 def _checked_path(value: Value, root: Value) -> Facts:
-    """For ``commonpath([path, root]) == root`` and ``path.parent == root``."""
+    """Return the facts from ``commonpath([path, root]) == root`` and ``path.parent == root``."""
     taints = independent(value, root)
     if value.flags & {"common", "parent"} and "normalised" in value.flags:
         return facts_for(_stripped(taints, ("common", ".parent", ".parents")), PATH)
@@ -98,7 +98,7 @@ def _before_split(taints: Iterable[Taint]) -> list[Taint]:
 
 
 def mac_facts(value: Value) -> Facts:
-    """An authentication code that matches vouches for its message."""
+    """Return the facts about a message whose authentication code matched."""
     found: set[tuple[Lineage, str]] = set()
     for taint in value.taints:
         if MAC in taint.lineage:
@@ -126,7 +126,7 @@ def _membership(left: Value, right: Value) -> tuple[Facts, Facts]:
 
 
 def _not_among(left: Value, right: Value) -> Facts:
-    """That no character is one of those in a text."""
+    """Return the facts that no character is one of those in a text."""
     letters = sorted(set("".join(right.strings)))
     kinds = {f"lacks {each}" for each in letters} | alphabets.ruled_out_by_absence(letters)
     each = [taint for taint in left.taints if taint.lineage[-1] == EACH]
@@ -134,7 +134,7 @@ def _not_among(left: Value, right: Value) -> Facts:
 
 
 def _absence(left: Value, right: Value) -> Facts:
-    """What is known of ``right`` when ``left`` is not in it."""
+    """Return the facts about ``right`` if ``left`` is not in it."""
     taints = right.all_taints()
     strings = left.strings
     if not strings and "os.sep" in left.names:
@@ -150,7 +150,7 @@ def _absence(left: Value, right: Value) -> Facts:
 
 
 def of_call(site: CallSite) -> tuple[Facts, Facts]:
-    """What is known after a call gave something true, or false."""
+    """Return the facts after a call returned something true, and something false."""
     method, receiver = site.method, site.receiver
     first = site.positional[0] if site.positional else None
     if site.called_last({"compare_digest", "constant_time_compare", "safe_str_cmp", "verify", "check_hash"}):
@@ -172,7 +172,7 @@ def of_call(site: CallSite) -> tuple[Facts, Facts]:
 
 
 def _of_text(site: CallSite, first: Value | None) -> tuple[Facts, Facts] | None:
-    """Methods of texts and paths."""
+    """Return the facts from methods of texts and paths; None for other calls."""
     method, receiver = site.method, site.receiver
     if method in CHARACTER_TESTS:
         return facts_for(_without_harmless_replacements(receiver.all_taints()), DANGERS), NO_FACTS
@@ -206,7 +206,7 @@ def _subset(method: str, receiver: Value, first: Value) -> Facts:
 
 
 def _without_harmless_replacements(taints: Iterable[Taint]) -> list[Taint]:
-    """For ``name.replace("_", "").isalnum()``: what it shows of ``name``."""
+    """Return the taints of ``name`` for ``name.replace("_", "").isalnum()``."""
     found = []
     for taint in taints:
         lineage = taint.lineage
@@ -228,7 +228,7 @@ def _prefix(receiver: Value, first: Value) -> tuple[Facts, Facts]:
 
 
 def _regex(site: CallSite) -> tuple[Facts, Facts]:
-    """``re.match(pattern, text)`` or ``pattern.match(text)``."""
+    """Return the facts from ``re.match(pattern, text)`` or ``pattern.match(text)``."""
     pattern, text, flags = regex_parts(site)
     if pattern is None or text is None:
         return NO_FACTS, NO_FACTS
@@ -247,14 +247,14 @@ def _regex(site: CallSite) -> tuple[Facts, Facts]:
 
 
 def absent(forbidden: frozenset[str]) -> frozenset[str]:
-    """The dangers ruled out for text without any of the characters ``forbidden``."""
+    """Return the dangers ruled out for text without any of the characters ``forbidden``."""
     lacking = {f"lacks {each}" for each in forbidden} if len(forbidden) < len(alphabets.UNIVERSE) / 2 else set()
     harmless = alphabets.ruled_out(alphabets.UNIVERSE - forbidden) | alphabets.ruled_out_by_absence(forbidden)
     return frozenset(harmless | lacking)
 
 
 def regex_parts(site: CallSite) -> tuple[Value | None, Value | None, int]:
-    """Pattern, text and flags of a call of a regular expression, compiled or not."""
+    """Return pattern, text and flags of a call of a regular expression, compiled or not."""
     if "regex" in site.receiver.flags:
         return site.receiver, site.argument(0, "string"), _flags(site.receiver)
     if site.within("re.", "regex."):

@@ -1,4 +1,4 @@
-"""Methods of texts and containers: what they give, and what they change."""
+"""Methods of texts and containers: their results and effects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME_TEXT = words(
     "strip lstrip rstrip lower upper casefold title capitalize swapcase expandtabs ljust rjust center zfill"
     " encode decode removeprefix removesuffix copy as_posix tobytes __str__"
 )
-"""Methods after which a text is still as dangerous as before, and a check of either is a check of both."""
+"""Methods whose result is as dangerous as the text; a check of one is a check of the other."""
 
 _FOLDABLE = words("strip lstrip rstrip lower upper casefold title capitalize replace removeprefix removesuffix")
 _NUMBERS = words("find rfind index rindex count __len__ bit_length")
@@ -36,7 +36,7 @@ _TESTS = words(
 
 
 def container_method(site: CallSite) -> Value | None:
-    """A method of a list, set, dict or tuple of the program; None for any other."""
+    """Return the result of a method of a list, set, dict or tuple of the file; None for other calls."""
     holds = site.receiver.holds
     if not holds or all(held.kind in {"instance", "response"} for held in holds):
         return None
@@ -146,7 +146,7 @@ def _pop(site: CallSite) -> Value:
 
 
 def _written(site: CallSite) -> Value:
-    """All that was written into a buffer."""
+    """Return all that was written into a buffer."""
     return texts.joined_text(constant(""), site.receiver)
 
 
@@ -179,7 +179,7 @@ _CONTAINER_METHODS: dict[str, Callable[[CallSite], Value]] = {
 
 
 def text_method(site: CallSite) -> Value | None:
-    """A method of a text; None for any other."""
+    """Return the result of a method of a text; None for other calls."""
     receiver, method = site.receiver, site.method
     if method in _NUMBERS or method in _TESTS:
         return Value(flags=frozenset({"number"}))
@@ -231,7 +231,7 @@ def _same_text(site: CallSite) -> Value:
 
 
 def replaced(text: Value, arguments: list[Value]) -> Value:
-    """``text.replace(old, new)``."""
+    """Return ``text.replace(old, new)``."""
     if len(arguments) < 2:
         return text
     old, new = _plain(arguments[0].constant), _plain(arguments[1].constant)
@@ -247,14 +247,14 @@ def replaced(text: Value, arguments: list[Value]) -> Value:
 
 
 def _plain(value: Scalar) -> str | None:
-    """A text, that of bytes included."""
+    """Return a constant text, bytes decoded; None for other constants."""
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return value if isinstance(value, str) else None
 
 
 def lacking(value: Value, characters: set[str]) -> Value:
-    """A text from which these characters were removed."""
+    """Return a text from which these characters were removed."""
     kinds = {f"lacks {each}" for each in characters}
 
     def change(taint: Taint) -> Taint:
@@ -284,7 +284,7 @@ def _translated(site: CallSite) -> Value:
 
 
 def _got(site: CallSite) -> Value:
-    """``query.get(name, default)``."""
+    """Return ``query.get(name, default)``."""
     key = site.positional[0] if site.positional else UNKNOWN
     kind = site.argument(None, "type")
     name = _plain(key.constant) or "?"

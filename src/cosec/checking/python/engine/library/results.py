@@ -1,4 +1,4 @@
-"""What functions outside the program give back: cleaned, converted, decoded, or what went in."""
+"""Results of functions outside the file: cleaned, converted or decoded arguments, or new values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from cosec.checking.python.knowledge.files import CONTENT_DANGERS, OPENERS, READ
 
 
 def result(site: CallSite) -> Value:
-    """The value of a call of something outside the program."""
+    """Return the value of a call of a function outside the file."""
     for model in (methods.container_method, _special, _by_name, methods.text_method):
         found = model(site)
         if found is not None:
@@ -74,7 +74,7 @@ def _of_file(site: CallSite) -> Value | None:
         return _opened(site, site.receiver, 0)
     if site.is_method and site.method in READING_METHODS:
         return _content(site.receiver)
-    # A function that takes open files as well gets the content of an upload, not its name.
+    # Functions that also take open files read the content of an upload, not of a file with its name.
     return _content(site.first) if site.called(*READERS) and _is_path(site.first) else None
 
 
@@ -83,12 +83,12 @@ def _is_path(value: Value) -> bool:
 
 
 def _content(path: Value) -> Value:
-    """What is in a file: as untrusted as its name, but in respect of `CONTENT_DANGERS` only."""
+    """Return the content of a file, which inherits only `CONTENT_DANGERS` from the path."""
     return Value(taints=path.step("content").without(DANGERS - CONTENT_DANGERS).taints)
 
 
 def _opened(site: CallSite, path: Value, place: int) -> Value:
-    """An open file; ``place`` is where its mode stands among the arguments."""
+    """Return an open file; ``place`` is the position of the mode argument."""
     mode = site.argument(place, "mode")
     name = path.letters().replace("\0", "")
     writes = mode is not None and bool(mode.strings) and any(set("wax+") & set(each) for each in mode.strings)
@@ -135,7 +135,7 @@ def _with_name(site: CallSite) -> Value:
 
 
 def _substituted(site: CallSite) -> Value:
-    """``re.sub(pattern, replacement, text)``."""
+    """Return ``re.sub(pattern, replacement, text)``."""
     compiled = "regex" in site.receiver.flags
     pattern = site.receiver if compiled else site.argument(0, "pattern")
     replacement = site.argument(0 if compiled else 1, "repl")
@@ -180,7 +180,7 @@ def _format_html(site: CallSite) -> Value:
 
 
 def _markup(site: CallSite) -> Value:
-    # The sink has reported what is wrong with it.
+    # The sink has reported it already.
     made = site.first.without({"xss"})
     return made.with_(flags=made.flags | {"markup"})
 
@@ -202,7 +202,7 @@ def _quoted_words(site: CallSite) -> Value:
 
 
 def _split_words(site: CallSite) -> Value:
-    """``shlex.split``: the first word stays the first word of the known letters."""
+    """Return ``shlex.split(text)``; the words of known letters at the start keep their places."""
     first = site.first
     letters = first.letters().split("\0", 1)[0].split()
     if not first.taints and isinstance(first.constant, str):
@@ -291,7 +291,7 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
 
 
 def _folded_number(site: CallSite) -> Value | None:
-    """``int("600", 8)``."""
+    """Return the number for constants such as ``int("600", 8)``."""
     text, base = site.first.constant, site.argument(1, "base")
     number = base.constant if base is not None else 10
     if not isinstance(text, str) or not isinstance(number, int):
@@ -303,7 +303,7 @@ def _folded_number(site: CallSite) -> Value | None:
 
 
 def _relative_to(site: CallSite) -> Value:
-    """``path.relative_to(root)``, which raises where the path lies elsewhere."""
+    """Return ``path.relative_to(root)``, which raises unless the path is inside ``root``."""
     if "normalised" in site.receiver.flags:
         checked = conditions.independent(site.receiver, site.positional[0])
         site.analysis.frame.state.facts |= facts_for(checked, PATH)
@@ -346,7 +346,7 @@ def _default(site: CallSite) -> Value:
         return Value(names=names)
     gathered = Value(taints=site.taints() | site.receiver.taints)
     if site.is_method and method in {"get", "pop"} and not site.receiver.taints:
-        # Looked up in something that the program keeps.
+        # A lookup in the program's own data.
         default = site.argument(1, "default")
         return Value(names=names) if default is None else default.with_(names=names)
     if not gathered.taints:

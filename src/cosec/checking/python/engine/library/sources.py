@@ -27,12 +27,12 @@ from cosec.checking.python.knowledge.sources import (
 
 
 def incoming(kind: SourceKind, text: str, *, flags: frozenset[str] = frozenset()) -> Value:
-    """Text that comes in from outside; ``text`` tells one source from another."""
+    """Return text from outside; ``text`` names the source."""
     return Value(taints=frozenset({Taint(Source(kind, text), (f"{kind}:{text}",))}), flags=flags)
 
 
 def is_request(value: Value) -> bool:
-    """Whether it is a web framework's request."""
+    """Tell whether it is a web framework's request."""
     return "request" in value.flags or bool(value.names & REQUESTS)
 
 
@@ -67,7 +67,7 @@ def _handler_attribute(held: Held, name: str, bases: set[str]) -> Value | None:
 
 
 def item(container: Value, key: object) -> Value | None:
-    """``container[key]`` where that is a source; None elsewhere."""
+    """Return ``container[key]`` if that is a source, else None."""
     if "os.environ" in container.names and isinstance(key, str) and key.startswith(WEB_VARIABLES):
         return incoming("remote", f"os.environ[{key!r}]")
     if is_request(container):
@@ -106,7 +106,7 @@ def _fits(row: CallSource, site: CallSite) -> bool:
 
 
 def archive(text: str, flags: frozenset[str]) -> Value:
-    """An archive whose members' names nobody has checked."""
+    """Return an archive with unchecked members."""
     made = incoming("archive", text, flags=flags)
     return made.with_(names=frozenset({"zipfile.ZipFile()" if "zip" in flags else "tarfile.open()"}))
 
@@ -128,7 +128,7 @@ def _command_line(site: CallSite) -> Value | None:
 
 
 def _note_option(site: CallSite) -> None:
-    """Remember what an option of `argparse` can be."""
+    """Record the value of an `argparse` option."""
     flags = [each.constant for each in site.positional if isinstance(each.constant, str)]
     texts = [each for each in flags if isinstance(each, str)]
     if not texts:
@@ -150,7 +150,7 @@ def _note_option(site: CallSite) -> None:
 
 
 def is_harmless_type(analysis: Analysis, annotation: ast.expr) -> bool:
-    """Whether a value that a framework converted to this type can do no harm."""
+    """Tell whether a value that was converted to this type is harmless."""
     names = type_names(annotation)
     names -= CONTAINER_TYPES | (ANNOTATIONS if "Annotated" in names else frozenset())
     if "Literal" in names:
@@ -165,7 +165,7 @@ def is_harmless_type(analysis: Analysis, annotation: ast.expr) -> bool:
 
 
 def type_names(annotation: ast.expr) -> set[str]:
-    """Last parts of all names in an annotation."""
+    """Return the last parts of all names in an annotation."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         try:
             annotation = ast.parse(annotation.value, mode="eval").body

@@ -35,7 +35,7 @@ class Scan:
     """Number of files that were looked at."""
 
     report: CheckReport
-    """Paths are relative to the working folder where they lie below it."""
+    """Paths inside the working folder are relative to it."""
 
     errors: tuple[str, ...] = ()
     """Missing files and checkers that could not run, a sentence each."""
@@ -52,13 +52,12 @@ def scan(
 
     Args:
         paths: Files and folders; hidden folders inside them are left out.
-        checkers: Names of `registry.CHECKERS`; each language's own choice where empty.
+        checkers: Names of `registry.CHECKERS`; empty for the defaults of each language.
         patterns: Look for these ids of `patterns.PATTERNS` only.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
 
     Returns:
-        Findings of all checkers. A file is unscored where a pattern asked for was judged by none of them; it keeps the
-        others' findings.
+        Findings of all checkers. A file is unscored if no checker judged it by one of the patterns.
     """
     found, errors = _collect(paths)
     wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
@@ -81,25 +80,25 @@ def scan(
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What one checker said about the files that it was given."""
+    """The answer of one checker about the files that it was given."""
 
     checker: str
     patterns: frozenset[str]
-    """Those that it looked for."""
+    """The patterns that it looked for."""
 
     paths: tuple[Path, ...]
     report: CheckReport
 
     @cached_property
     def judged(self) -> frozenset[str]:
-        """The files that it could judge."""
+        """The files that it judged."""
         return frozenset(map(str, self.paths)) - {one.path for one in self.report.unscored}
 
 
 def _assignments(
     found: Sequence[Path], checkers: Sequence[str], asked: Collection[Language], dynamic: bool
 ) -> dict[str, list[Path]]:
-    """Names of the checkers that run, each with the files that it reads."""
+    """Return the names of the checkers to run, each with the files that it reads."""
     chosen = {language: checkers or default_checkers(language) for language in sorted(asked)}
     names = dict.fromkeys(name for some in [checkers, *chosen.values()] for name in some)
     assigned = {}
@@ -122,10 +121,10 @@ def _judgement(name: str, paths: Sequence[Path], wanted: frozenset[str]) -> _Jud
 
 
 def _unscored(judgements: Sequence[_Judgement]) -> Iterator[Unscored]:
-    """Files with a pattern that nobody judged them by, each with the reason of a checker that could not.
+    """Iterate over files that no checker judged by one of the patterns, with a checker's reason.
 
-    What one checker cannot read, such as the half of a C file that semgrep does not parse, counts as judged where
-    another checker looked for the same patterns in it. Reading does not replace a run, nor a run reading.
+    A file that one checker cannot read counts as judged if another one looked for the same patterns in it: semgrep
+    parses some C files only in part. Static checkers do not replace a run, nor does a run replace them.
     """
     for judgement in judgements:
         for one in judgement.report.unscored:
@@ -138,7 +137,7 @@ def _unscored(judgements: Sequence[_Judgement]) -> Iterator[Unscored]:
 
 
 def shown_path(path: str | Path) -> str:
-    """The path relative to the working folder where it lies below it, with forward slashes."""
+    """Return the path with forward slashes, relative to the working folder if it is inside."""
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - links stay as they are named
     here = Path.cwd()
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_posix()
@@ -190,7 +189,7 @@ def _unknown_kind(found: Sequence[Path]) -> Iterator[Unscored]:
 def _not_assigned(
     found: Sequence[Path], judgements: Sequence[_Judgement], asked: Collection[Language]
 ) -> Iterator[Unscored]:
-    """Files that no chosen checker reads, in a language that the patterns asked for are about."""
+    """Iterate over files that no chosen checker reads, in the languages of the wanted patterns."""
     read = {path for one in judgements for path in one.paths}
     reason = "none of the chosen checkers judges it"
     return (Unscored(path=str(path), reason=reason) for path in found if path not in read and _language(path) in asked)

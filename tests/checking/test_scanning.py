@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cosec.checking import scan as scan_module
+from cosec.checking import scanning
 from cosec.checking.external.semgrep import find_semgrep
 from cosec.checking.finding import CheckReport, Unscored
 from cosec.checking.patterns import PATTERNS
-from cosec.checking.scan import scan
+from cosec.checking.scanning import scan
 
 ALL_C = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
 HALF_PARSED = """\
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def unscored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, dynamic: bool = False, **checkers: Reader) -> list[str]:
     made = {name.replace("_", "-"): checker for name, checker in checkers.items()}
-    monkeypatch.setattr(scan_module, "make_checker", made.__getitem__)
+    monkeypatch.setattr(scanning, "make_checker", made.__getitem__)
     found = scan([folder], checkers=[name for name in made if name != "sanitizer"], dynamic=dynamic)
     assert found.errors == ()
     return [Path(one.path).name for one in found.report.unscored]
