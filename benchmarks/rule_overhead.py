@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from cosec import load_pair
-from cosec.cli.demo import demo_prompts
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import GateRule
 from cosec.decoding.rules.schema import GateSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.evaluation.environment import environment
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
 WARM_UP, STEPS = 8, 80
 PIECES = {"divergence": (GateRule, "divergence"), "trace": (Run, "_emit"), "step": (Run, "step")}

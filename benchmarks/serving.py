@@ -21,13 +21,13 @@ from statistics import median
 from typing import Any
 
 from cosec import load_pair
-from cosec.cli.demo import demo_prompts
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.evaluation.environment import environment
 from cosec.evaluation.load import LoadResult, Target, measure_load
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 from cosec.serving.settings import ServerSettings

@@ -27,8 +27,8 @@ from typing import Any
 
 from serving_process import ServerProcess, Vitals, parser_of, requests_counted, say, server_process
 
-from cosec.cli.demo import demo_prompts
 from cosec.evaluation.environment import environment
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
 LEAVING = 0.25
 """Share of the requests that leave."""

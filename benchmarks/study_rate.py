@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from cosec import load_pair
-from cosec.cli.demo import demo_prompts
 from cosec.decoding.pairing import PreparedPair
 from cosec.evaluation.environment import environment
 from cosec.evaluation.judging.identity import judges_version
@@ -30,6 +29,7 @@ from cosec.evaluation.study.records import COMPLETIONS, StudyFolder
 from cosec.evaluation.study.settings import study_settings
 from cosec.evaluation.study.study import Study
 from cosec.evaluation.study.units import units_of
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
 ROWS = 48
 """What `cosec study` keeps running."""

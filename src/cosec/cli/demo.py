@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from cosec.errors import SettingsError
@@ -15,46 +12,7 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoPrompt:
-    """One of the prompts that ship with the package."""
-
-    file: str
-    """Name of the prompt's file."""
-
-    title: str
-    """What the program does."""
-
-    cwe: str
-    """The weakness it invites, for example CWE-089."""
-
-    language: str
-    """python or c."""
-
-    look_for: str
-    """What to look at in the completions."""
-
-    text: str
-    """The prompt."""
-
-
-def demo_prompts() -> list[DemoPrompt]:
-    """The prompts that ship with the package, in the order of their index."""
-    folder = files("cosec") / "data" / "prompts"
-    index = tomllib.loads((folder / "prompts.toml").read_text(encoding="utf-8"))
-    return [
-        DemoPrompt(
-            file=entry["file"],
-            title=entry["title"],
-            cwe=entry["cwe"],
-            language=entry["language"],
-            look_for=entry["look_for"],
-            text=(folder / entry["file"]).read_text(encoding="utf-8").rstrip("\n") + entry.get("ending", ""),
-        )
-        for entry in index["prompt"]
-    ]
+    from cosec.evaluation.tasks.demo_prompts import DemoPrompt
 
 
 def demo(
@@ -90,6 +48,7 @@ def demo(
     from cosec.decoding.rules.choice import described_rule
     from cosec.decoding.rules.schema import changed_rule
     from cosec.decoding.settings import decoding_settings
+    from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
     rule = {} if threshold is None else {"threshold": threshold}

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from cosec.errors import SettingsError
-from cosec.training.settings import HardeningSettings, make_settings, read_recipe
+from cosec.training.settings import HardeningSettings, choose_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cosec.training.hardening import BaseModel, HardeningResult
+    from cosec.training.hardening import HardeningResult
 
 
 def tune(
@@ -63,22 +63,6 @@ def tune(
         sys.exit(130)
 
 
-def choose_settings(recipe: str | None, flags: HardeningSettings | None) -> HardeningSettings:
-    """Put the recipe and the flags together; only flags that were really given override the recipe.
-
-    Raises:
-        SettingsError: If ``--method`` contradicts the recipe, or a setting is unknown or out of range.
-    """
-    given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
-    method = given.get("method")
-    entries = read_recipe(recipe or method or "cosec-plus")
-    if recipe and method and entries.get("method", method) != method:
-        raise SettingsError(
-            f"--method {method} contradicts the recipe {recipe}, which is for {entries['method']}; give one of them"
-        )
-    return make_settings(entries, given)
-
-
 def _harden(
     base: str,
     pairs: Sequence[Path],
@@ -91,6 +75,7 @@ def _harden(
 ) -> HardeningResult:
     """Load the model and train it, with the bar shown meanwhile."""
     from cosec.cli.views.training_progress import TerminalProgress
+    from cosec.training.base_model import load_base
     from cosec.training.data.security_pairs import shipped_pairs
     from cosec.training.hardening import harden
 
@@ -98,40 +83,6 @@ def _harden(
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
         return harden(loaded, pairs or [shipped_pairs()], settings, out, resume=resume, progress=progress)
-
-
-def load_base(name: str, settings: HardeningSettings, *, dtype: str = "auto") -> BaseModel:
-    """Load the model to train.
-
-    Args:
-        name: As for ``load_model``; not an adapter.
-        settings: The window must fit the model's context.
-        dtype: As for ``load_model``.
-
-    Raises:
-        SettingsError: If ``name`` is an adapter, or the window is longer than the context.
-        ModelError: If the model cannot be loaded, or its LoRA targets are unknown.
-    """
-    from cosec.models.adapters import is_adapter
-    from cosec.models.families import lora_targets
-    from cosec.models.identity import model_fingerprint
-    from cosec.models.loading.load import load_model, resolve_model
-    from cosec.training.hardening import BaseModel
-
-    if is_adapter(resolve_model(name)):
-        raise SettingsError(f"{name} is an adapter; --base needs a full model (the adapter's own base, for example)")
-    loaded = load_model(name, dtype=dtype)
-    if settings.max_tokens > loaded.context_length:
-        raise SettingsError(
-            f"--max-tokens {settings.max_tokens} is longer than the context of {name} ({loaded.context_length} tokens)"
-        )
-    return BaseModel(
-        model=loaded.model,
-        tokenizer=loaded.tokenizer,
-        name=str(Path(name).resolve()) if Path(name).exists() else name,
-        sha256=model_fingerprint(loaded.path),
-        lora_targets=lora_targets(loaded.model, settings.lora_targets),
-    )
 
 
 def _report(console: Console, result: HardeningResult) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cosec.decoding.batch import Batch, BatchSetup, CompletionRequest, Progress, PromptReading, batch_setup
     from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion, Piece
     from cosec.decoding.custom_generate import CoDecoding
+    from cosec.decoding.examination import Examined, examine
+    from cosec.decoding.hardening import harden, load_pair
     from cosec.decoding.pairing import PreparedPair, carried_rule
     from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, ReusePolicy, WholePrompts
     from cosec.decoding.refill import Refill
@@ -34,6 +36,7 @@ __all__ = [
     "Completion",
     "CompletionRequest",
     "DecodingSettings",
+    "Examined",
     "LongestBeginning",
     "Piece",
     "PreparedPair",
@@ -50,7 +53,10 @@ __all__ = [
     "WholePrompts",
     "batch_setup",
     "carried_rule",
+    "examine",
+    "harden",
     "law_selftest",
+    "load_pair",
     "summary",
 ]
 
@@ -63,6 +69,7 @@ _MODULES = {
     "CompletionRequest": "batch",
     "DEFAULT_ROWS": "completer",
     "DecodingSettings": "settings",
+    "Examined": "examination",
     "LongestBeginning": "prompt_cache",
     "Piece": "completer",
     "PreparedPair": "pairing",
@@ -79,7 +86,10 @@ _MODULES = {
     "WholePrompts": "prompt_cache",
     "batch_setup": "batch",
     "carried_rule": "pairing",
+    "examine": "examination",
+    "harden": "hardening",
     "law_selftest": "selftest",
+    "load_pair": "hardening",
     "summary": "trace",
 }
 """The module of each public name."""

@@ -201,3 +201,23 @@ def _explain(problem: Any, kind: type[BaseModel]) -> str:
         return f"setting {name}: {problem['msg']} (found {problem['input']!r})"
     close = get_close_matches(name, kind.model_fields, n=1)
     return f"unknown setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def choose_settings(recipe: str | None, flags: HardeningSettings | None) -> HardeningSettings:
+    """Combine a recipe with flags; only flags that were given override the recipe.
+
+    Args:
+        recipe: Name or file, or None for the recipe of the method.
+        flags: The settings given as flags.
+
+    Raises:
+        SettingsError: If ``--method`` contradicts the recipe, or a setting is unknown or out of range.
+    """
+    given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
+    method = given.get("method")
+    entries = read_recipe(recipe or method or "cosec-plus")
+    if recipe and method and entries.get("method", method) != method:
+        raise SettingsError(
+            f"--method {method} contradicts the recipe {recipe}, which is for {entries['method']}; give one of them"
+        )
+    return make_settings(entries, given)

@@ -1,10 +1,12 @@
 """The settings of alignment. Defaults are the paper's Table IV; fields with another default say so."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from cosec.training.settings import TrainingSettings
+from cosec.errors import SettingsError
+from cosec.training.settings import TrainingSettings, read_recipe, validate_settings
 
 Divergence = Literal["reverse-kl", "forward-kl", "skew-reverse-kl", "skew-forward-kl", "none"]
 """What is measured between student S and teacher T: ``reverse-kl`` is KL(S ‖ T) (the paper's), ``forward-kl``
@@ -73,3 +75,34 @@ class AlignmentSettings(TrainingSettings):
 
     log_every: int = Field(default=1, ge=1)
     """Steps between two points of the training curve."""
+
+
+RECIPES = "align"
+"""Folder of the alignment recipes in the package's ``recipes`` folder."""
+
+
+def choose_alignment(
+    recipe: str | None, flags: AlignmentSettings | None, models: Mapping[str, str | None]
+) -> tuple[dict[str, str], AlignmentSettings]:
+    """Combine a recipe with flags; only flags that were given override the recipe.
+
+    Args:
+        recipe: Name or file, or None.
+        flags: The settings given as flags.
+        models: ``teacher`` and ``student`` as given as flags, or None.
+
+    Returns:
+        The names of teacher and student, and the settings.
+
+    Raises:
+        SettingsError: If a model is named nowhere, or a setting is unknown or out of range.
+    """
+    entries = read_recipe(recipe, RECIPES) if recipe else {}
+    names = {role: models[role] or entries.get(role) for role in ("teacher", "student")}
+    for role, name in names.items():
+        if not isinstance(name, str):
+            raise SettingsError(f"no {role}: name it with --{role}, or in the recipe")
+    given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
+    chosen = {key: value for key, value in entries.items() if key not in names}
+    settings = validate_settings(AlignmentSettings, {**chosen, **given})
+    return {role: str(name) for role, name in names.items()}, settings

@@ -12,7 +12,7 @@ import pytest
 FOLDER = Path(str(files("cosec"))) / "data" / "prompts"
 PROMPTS: list[dict[str, str]] = tomllib.loads((FOLDER / "prompts.toml").read_text(encoding="utf-8"))["prompt"]
 SUFFIXES = {"python": ".py", "c": ".c"}
-SHARED_SCENARIOS = Path(__file__).parents[2] / "shared" / "data" / "scenarios"
+SHARED_SCENARIOS = Path(__file__).parents[4] / "shared" / "data" / "scenarios"
 
 
 def read(prompt: dict[str, str]) -> str:

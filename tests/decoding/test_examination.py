@@ -1,0 +1,124 @@
+"""Every examination that a pair allows is made, and what does not fit is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.decoding import selftest
+from cosec.decoding.examination import Examined, examine
+from cosec.models.identity import model_fingerprint
+from tests.tiny import save_tiny, save_tiny_adapter
+
+REAL_LAW_SELFTEST = selftest.law_selftest
+
+
+@pytest.fixture(autouse=True)
+def quick_law(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The law's self-test has tests of its own; one test here runs the real one."""
+    passed = selftest.SelfTest(passed=True, summary="the law holds")
+    monkeypatch.setattr(selftest, "law_selftest", lambda: passed)
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return save_tiny("llama", tmp_path / "target")
+
+
+def by_subject(findings: list[Examined]) -> dict[str, Examined]:
+    subjects = {finding.subject: finding for finding in findings}
+    assert len(subjects) == len(findings)
+    return subjects
+
+
+def test_a_pair_of_models_is_examined(target: Path, tmp_path: Path) -> None:
+    security = save_tiny("llama", tmp_path / "security", seed=4, layers=1, head_width=336)
+    found = by_subject(examine(str(target), str(security), "auto"))
+    assert list(found) == ["target", "security", "vocabulary", "memory", "law"]
+    assert all(finding.good for finding in found.values())
+    assert "deepseek-coder" in found["target"].text
+    assert "context 128" in found["target"].text
+    assert found["vocabulary"].text == "320 tokens agree one by one (heads are 320 and 336 wide)"
+    assert found["law"].text == "the law holds"
+
+
+def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    alone = by_subject(examine(str(target), "none", "auto"))
+    found = by_subject(examine(str(target), str(adapter), "auto"))
+    assert list(found) == ["target", "adapter", "rule", "vocabulary", "memory", "law"]
+    assert "threshold 0.3" in found["rule"].text
+    assert "the paper's" in found["rule"].text
+    assert "changes 8 linear maps and fits" in found["adapter"].text
+    assert "no fingerprint is recorded" in found["adapter"].text
+    assert "held once" in found["memory"].text
+    # 2 layers x (keys and values) x 2 heads x 8 numbers x 4 bytes = 256 bytes a token; 25 x 1000 tokens = 6.1 MiB.
+    assert "(25 completions of 1000 tokens: 6 MiB)" in alone["memory"].text
+    assert "(25 completions of 1000 tokens: 12 MiB)" in found["memory"].text
+
+
+def test_half_the_width_takes_half_the_cache(target: Path) -> None:
+    assert "3 MiB)" in by_subject(examine(str(target), "none", "bfloat16"))["memory"].text
+
+
+def test_the_rule_that_an_adapter_carries_is_told_or_refused(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
+    assert by_subject(examine(str(target), str(adapter), "auto"))["rule"].text == (
+        "rule steer, strength 1.5: the adapter's own"
+    )
+    (adapter / "rule.toml").write_text("")
+    assert not by_subject(examine(str(target), str(adapter), "auto"))["rule"].good
+
+
+def test_a_recorded_fingerprint_is_told(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    manifest = {"base_model": {"name": str(target), "sha256": model_fingerprint(target)}}
+    (adapter / "manifest.json").write_text(json.dumps(manifest))
+    assert by_subject(examine(str(target), str(adapter), "auto"))["adapter"].text.endswith("its recorded base")
+
+
+def test_an_adapter_of_another_base_is_examined_on_its_base(target: Path, tmp_path: Path) -> None:
+    other = save_tiny("llama", tmp_path / "other", hidden=16)
+    adapter = save_tiny_adapter(other, tmp_path / "adapter")
+    found = by_subject(examine(str(target), str(adapter), "auto"))
+    assert all(finding.good for finding in found.values())
+    assert f"to be merged into {other}" in found["security"].text
+    assert "held once" not in found["memory"].text
+
+
+def test_different_vocabularies_fail_but_the_rest_is_still_examined(target: Path, tmp_path: Path) -> None:
+    security = save_tiny("qwen2", tmp_path / "security")
+    found = by_subject(examine(str(target), str(security), "auto"))
+    assert [subject for subject, finding in found.items() if not finding.good] == ["vocabulary"]
+    assert "Token 1 means" in found["vocabulary"].text
+    assert "memory" in found
+
+
+def test_an_adapter_that_does_not_fit_fails(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(save_tiny("llama", tmp_path / "wide", hidden=64), tmp_path / "adapter")
+    manifest = {"base_model": {"name": "target", "sha256": model_fingerprint(target)}}
+    (adapter / "manifest.json").write_text(json.dumps(manifest))
+    found = by_subject(examine(str(target), str(adapter), "auto"))
+    assert [subject for subject, finding in found.items() if not finding.good] == ["adapter"]
+    assert "another base" in found["adapter"].text or "it was made for" in found["adapter"].text
+
+
+def test_a_missing_security_model_is_a_finding(target: Path) -> None:
+    found = by_subject(examine(str(target), "./nowhere", "auto"))
+    assert not found["security"].good
+    assert "nowhere" in found["security"].text
+
+
+def test_a_missing_target_is_a_finding_and_the_law_is_still_tested() -> None:
+    found = by_subject(examine("./nowhere", "none", "auto"))
+    assert list(found) == ["target", "law"]
+    assert not found["target"].good
+
+
+def test_the_real_law_holds_here(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "law_selftest", REAL_LAW_SELFTEST)
+    law = by_subject(examine(str(target), "none", "auto"))["law"]
+    assert law.good
+    assert "closed form" in law.text

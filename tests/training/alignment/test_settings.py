@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from cosec.errors import SettingsError
+from cosec.models.families import FAMILIES
+from cosec.training.alignment.settings import RECIPES, AlignmentSettings, choose_alignment
+from cosec.training.settings import read_recipe, shipped_recipes
+
+PAPER = ("codegen", "starcoderbase", "deepseek-coder", "qwen2.5-coder")
+
+
+def test_the_recipes_name_the_families_pairs_and_table_ivs_settings() -> None:
+    assert set(shipped_recipes(RECIPES)) == {*PAPER, "smollm2-135m"}
+    by_name = {family.name: family for family in FAMILIES}
+    for name in PAPER:
+        names, settings = choose_alignment(name, None, {"teacher": None, "student": None})
+        assert names == {"teacher": by_name[name].teacher, "student": by_name[name].student}
+        assert (settings.learning_rate, settings.batch_size, settings.epochs) == (1e-5, 24, 3)
+        assert (settings.clip_norm, settings.max_tokens, settings.kl_weight) == (1.0, 1024, 0.5)
+        assert (settings.divergence, settings.train) == ("reverse-kl", "full")
+
+
+def test_only_flags_that_were_given_override_the_recipe() -> None:
+    names, settings = choose_alignment(
+        "smollm2-135m", AlignmentSettings(divergence="forward-kl"), {"teacher": None, "student": "here"}
+    )
+    assert names == {"teacher": "smollm2-135m", "student": "here"}
+    assert (settings.divergence, settings.max_tokens) == (
+        "forward-kl",
+        read_recipe("smollm2-135m", RECIPES)["max_tokens"],
+    )
+
+
+def test_a_recipe_without_a_student_asks_for_one() -> None:
+    with pytest.raises(SettingsError, match="no student: name it with --student"):
+        choose_alignment("smollm2-135m", None, {"teacher": None, "student": None})
