@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from cosec.cli.launching.processes import is_first, share_among
 from cosec.errors import SettingsError
 from cosec.training.alignment.settings import AlignmentSettings, choose_alignment
 
@@ -59,9 +60,10 @@ def align(
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
     if dry_run and resume:
         raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
-    processes = _share_among(processes, chosen, run=not dry_run)
+    processes = share_among(processes, chosen.batch_size, run=not dry_run)
     from rich.console import Console
 
+    from cosec.cli.views.training_progress import show_result
     from cosec.evaluation.tasks.protected_texts import protected_texts
     from cosec.training.alignment.align import prepare_alignment
     from cosec.training.alignment.models import load_alignment_pair, read_shared_tokenizer
@@ -69,36 +71,15 @@ def align(
     console = Console()
     tokenizer, vocabulary = read_shared_tokenizer(names["teacher"], names["student"], chosen)
     examples = prepare_alignment(tokenizer, data, chosen, protected_texts() if overlap_check else None)
-    if _is_first():
-        _show_data(console, examples)
+    _show_data(console, examples)
     if dry_run:
         _show_plan(console, names, examples, chosen, dtype, processes)
         return
     pair = load_alignment_pair(names, chosen, dtype, vocabulary)
     result = _train(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, console=console)
-    if _is_first():
-        _report(console, result)
+    show_result(console, "student", result)
     if result.interrupted:
         sys.exit(130)
-
-
-def _share_among(processes: int, settings: AlignmentSettings, *, run: bool) -> int:
-    """Where several processes are wanted, run them and end with their exit code; return inside each of them.
-
-    Returns:
-        How many there are, or with ``run`` off, would be.
-    """
-    from cosec.cli.launching.processes import group_size, inside_a_group, run_in_processes
-
-    if processes > settings.batch_size or processes < 1:
-        raise SettingsError(
-            f"--processes must be between 1 and --batch-size ({settings.batch_size}); found {processes}"
-        )
-    if inside_a_group():
-        return group_size()
-    if processes > 1 and run:
-        sys.exit(run_in_processes(sys.argv[1:], processes))
-    return processes
 
 
 def _train(
@@ -120,6 +101,9 @@ def _train(
 
 
 def _show_data(console: Console, examples: AlignmentExamples) -> None:
+    """Say what would be trained on, from the first process only."""
+    if not is_first():
+        return
     record = examples.record
     _say(
         console,
@@ -155,25 +139,5 @@ def _show_plan(
     _say(console, f"{'total':<16}{memory.total / 2**20:12,.0f} MiB on {devices} (activations are estimated)")
 
 
-def _report(console: Console, result: AlignmentResult) -> None:
-    state = result.state
-    if result.interrupted:
-        text = f"stopped after step {state.step}, everything is saved; go on with the same command and --resume"
-    else:
-        text = f"done after {state.step} steps and {state.tokens} tokens"
-    _say(console, text)
-    loss = "" if state.best_loss is None else f" (validation loss {state.best_loss:.4f})"
-    _say(console, f"student in {result.folder}, from epoch {state.best_epoch}{loss}")
-    if not result.curves_drawn:
-        _say(console, "no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
-
-
 def _say(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True, highlight=False)
-
-
-def _is_first() -> bool:
-    """Whether this is the first of the processes, the one that speaks."""
-    import os
-
-    return os.environ.get("RANK", "0") == "0"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cosec.errors import SettingsError
+from cosec.cli.launching.processes import share_among
 from cosec.training.settings import HardeningSettings, choose_settings
 
 if TYPE_CHECKING:
@@ -48,17 +48,14 @@ def tune(
         settings: The training settings.
     """
     chosen = choose_settings(recipe, settings)
-    from cosec.cli.launching.processes import inside_a_group, run_in_processes
-
-    if processes > chosen.batch_size or processes < 1:
-        raise SettingsError(f"--processes must be between 1 and --batch-size ({chosen.batch_size}); found {processes}")
-    if processes > 1 and not inside_a_group():
-        sys.exit(run_in_processes(sys.argv[1:], processes))
+    share_among(processes, chosen.batch_size)
     from rich.console import Console
+
+    from cosec.cli.views.training_progress import show_result
 
     console = Console()
     result = _harden(base, pairs, chosen, out, resume=resume, dtype=dtype, console=console)
-    _report(console, result)
+    show_result(console, "adapter", result)
     if result.interrupted:
         sys.exit(130)
 
@@ -83,23 +80,3 @@ def _harden(
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
         return harden(loaded, pairs or [shipped_pairs()], settings, out, resume=resume, progress=progress)
-
-
-def _report(console: Console, result: HardeningResult) -> None:
-    """Say in a few lines how the run ended, from the first process only."""
-    import os
-
-    if os.environ.get("RANK", "0") != "0":
-        return
-    state = result.state
-    if result.interrupted:
-        text = f"stopped after step {state.step}, everything is saved; go on with the same command and --resume"
-    else:
-        text = f"done after {state.step} steps"
-    lines = [text, f"adapter in {result.folder}, from epoch {state.best_epoch}"]
-    if state.best_loss is not None:
-        lines[-1] += f" (validation loss {state.best_loss:.4f})"
-    if not result.curves_drawn:
-        lines.append("no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)

@@ -1,7 +1,7 @@
-"""Run the same command in several processes that share the work, and let one of them speak.
+"""Run the same command in several processes that share the work; the first one writes to the terminal.
 
-Each process gets its rank from the environment, as torch.distributed reads it. Ctrl-C reaches all of them; what they do
-about it is theirs. Knows nothing about training.
+Each process gets its rank from the environment, as torch.distributed reads it. Ctrl-C reaches all of them, and each
+handles it itself. Knows nothing about training.
 """
 
 from __future__ import annotations
@@ -16,27 +16,57 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
+from cosec.errors import SettingsError
+
 ENTRY = "import sys; from cosec.cli.main import main; sys.exit(main())"
-"""What the installed program runs."""
+"""The program that each process runs: the same as the installed ``cosec``."""
 
 GRACE_SECONDS = 10
-"""How long the others may go on after one process has failed."""
+"""Time that the other processes have after one has failed, in seconds."""
 
 
 def inside_a_group() -> bool:
-    """Whether this process already is one of several, started here, by torchrun or by ``accelerate launch``."""
+    """Whether this process is one of several already, started here, by torchrun or by ``accelerate launch``."""
     return "WORLD_SIZE" in os.environ
 
 
 def group_size() -> int:
-    """How many processes there are in the group that this one belongs to."""
+    """Number of processes in this process's group."""
     return int(os.environ["WORLD_SIZE"])
+
+
+def is_first() -> bool:
+    """Whether this is the process of its group that writes to the terminal."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def share_among(processes: int, batch_size: int, *, run: bool = True) -> int:
+    """Continue in several processes, if that many are wanted: start them and exit with their exit code.
+
+    Args:
+        processes: Number of processes that share each batch.
+        batch_size: Examples in a batch.
+        run: Whether to start processes at all.
+
+    Returns:
+        The number of processes that share the work; with ``run`` off, that would share it.
+
+    Raises:
+        SettingsError: If there are more processes than examples in a batch.
+    """
+    if not 1 <= processes <= batch_size:
+        raise SettingsError(f"--processes must be between 1 and --batch-size ({batch_size}); found {processes}")
+    if inside_a_group():
+        return group_size()
+    if processes > 1 and run:
+        sys.exit(run_in_processes(sys.argv[1:], processes))
+    return processes
 
 
 def run_in_processes(arguments: Sequence[str], count: int) -> int:
     """Run ``cosec ARGUMENTS`` in ``count`` processes and wait for them.
 
-    The first one writes to this terminal. What the others say is shown only when one of them fails while the first
+    The first one writes to this terminal. The output of the others is shown only if one of them fails and the first
     does not.
 
     Args:
@@ -68,11 +98,11 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-        return _verdict(processes, other_output)
+        return _exit_code(processes, other_output)
 
 
 def group_environment(count: int) -> dict[str, str]:
-    """What all processes of a new group on this machine read from their environment, beside their ranks."""
+    """Environment variables that all processes of a new group on this machine share."""
     threads = str(max((os.cpu_count() or 1) // count, 1))
     shared = {
         "WORLD_SIZE": str(count),
@@ -111,7 +141,7 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> None:
             _send_all(processes, signal.SIGKILL)
 
 
-def _verdict(processes: Sequence[subprocess.Popen[bytes]], other_output: IO[bytes]) -> int:
+def _exit_code(processes: Sequence[subprocess.Popen[bytes]], other_output: IO[bytes]) -> int:
     first, *others = [process.wait() for process in processes]
     if first == 0 and any(others):
         other_output.seek(0)

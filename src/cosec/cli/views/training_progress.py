@@ -1,15 +1,21 @@
-"""How training shows in the terminal: a bar with the time left, or plain lines where there is no terminal."""
+"""Training in the terminal: a bar with the time left, or plain lines if the output is not a terminal."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cosec.cli.launching.processes import is_first
 from cosec.training.loop.progress import LossMeans
+
+if TYPE_CHECKING:
+    from cosec.training.alignment.align import AlignmentResult
+    from cosec.training.hardening import HardeningResult
 
 LINE_EVERY_SECONDS = 30
 """Without a terminal, a line for the log this often."""
@@ -97,3 +103,26 @@ def _duration(seconds: float) -> str:
     """Hours and minutes, or minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}h{minutes % 60:02d}m" if minutes >= 60 else f"{minutes}m{rest:02d}s"
+
+
+def show_result(console: Console, product: str, result: AlignmentResult | HardeningResult) -> None:
+    """Say in a few lines how a run ended; only the first of several processes does.
+
+    Args:
+        console: Where to print.
+        product: What the run makes: ``student`` or ``adapter``.
+        result: How it ended.
+    """
+    if not is_first():
+        return
+    state = result.state
+    if result.interrupted:
+        ended = f"stopped after step {state.step}, everything is saved; go on with the same command and --resume"
+    else:
+        ended = f"done after {state.step} steps and {state.tokens} tokens"
+    loss = "" if state.best_loss is None else f" (validation loss {state.best_loss:.4f})"
+    lines = [ended, f"{product} in {result.folder}, from epoch {state.best_epoch}{loss}"]
+    if not result.curves_drawn:
+        lines.append("no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
