@@ -21,7 +21,7 @@ from cosec.evaluation.environment import environment
 from cosec.evaluation.judging.identity import judges_version
 from cosec.evaluation.judging.judges import default_judges
 from cosec.evaluation.speed import measure_speed
-from cosec.evaluation.study.generation import LocalGenerator
+from cosec.evaluation.study.generation.generator import LocalGenerator
 from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit
 from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
 from cosec.evaluation.study.manifest import open_study

@@ -84,8 +84,15 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     from cosec.cli.views.study_progress import StudyProgress
     from cosec.evaluation.environment import environment
     from cosec.evaluation.judging import default_judges, judges_version
-    from cosec.evaluation.study import JudgeWorker, Study, StudyFolder, note_sandbox, open_study, units_of
-    from cosec.evaluation.study.models import completion_source
+    from cosec.evaluation.study import (
+        JudgeWorker,
+        Study,
+        StudyFolder,
+        completion_source,
+        note_sandbox,
+        open_study,
+        units_of,
+    )
     from cosec.sandbox import choose_sandbox
 
     console, work = Console(stderr=True), work or WorkFlags()

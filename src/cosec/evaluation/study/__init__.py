@@ -1,8 +1,13 @@
 """Studies: arms, seeds and benchmarks, completed and judged, and continued where they were stopped."""
 
 from cosec.evaluation.study.arms import DecodingArm, parse_arm
-from cosec.evaluation.study.endpoint import EndpointGenerator
-from cosec.evaluation.study.generation import Generator, LocalGenerator
+from cosec.evaluation.study.generation import (
+    CompletionSource,
+    EndpointGenerator,
+    Generator,
+    LocalGenerator,
+    completion_source,
+)
 from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit, verdict_of
 from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
 from cosec.evaluation.study.judgements import current_verdicts, judgements_of, note_sandbox
@@ -14,6 +19,7 @@ from cosec.evaluation.study.units import Unit, units_of
 
 __all__ = [
     "COMPLETIONS",
+    "CompletionSource",
     "DecodingArm",
     "EndpointGenerator",
     "Generator",
@@ -27,6 +33,7 @@ __all__ = [
     "StudySettings",
     "Unit",
     "UnitJudge",
+    "completion_source",
     "current_verdicts",
     "frontier_settings",
     "judge_unit",

@@ -11,7 +11,7 @@ from itertools import chain
 
 from cosec.decoding.settings import SamplingSettings
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.generation import Generator
+from cosec.evaluation.study.generation.generator import Generator
 from cosec.evaluation.study.judge_units import RecordedUnit
 from cosec.evaluation.study.judge_worker import UnitJudge
 from cosec.evaluation.study.judgements import current_verdicts, earlier_verdicts

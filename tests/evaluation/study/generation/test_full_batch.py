@@ -12,7 +12,7 @@ from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import PromptError
 from cosec.evaluation.study.arms import parse_arm
-from cosec.evaluation.study.full_batch import FullBatch
+from cosec.evaluation.study.generation.full_batch import FullBatch
 from cosec.evaluation.tasks.tasks import Task
 from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH

@@ -40,7 +40,7 @@ class LocalGenerator:
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """Complete the tasks in a batch that stays full; see `Generator`."""
-        from cosec.evaluation.study.full_batch import FullBatch
+        from cosec.evaluation.study.generation.full_batch import FullBatch
 
         batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, cache=self._cache)
         for task, completions in batch.complete(tasks, samples=samples):

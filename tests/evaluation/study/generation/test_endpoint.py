@@ -12,7 +12,7 @@ import pytest
 from cosec.cli.main import main
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import EndpointError
-from cosec.evaluation.study.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 from tests.evaluation.scripted import judges, write_scenarios

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.errors import SettingsError
-from cosec.evaluation.study.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
     from cosec.decoding.prompt_cache import PromptCache
     from cosec.evaluation.study.arms import DecodingArm
-    from cosec.evaluation.study.generation import Generator, LocalGenerator
+    from cosec.evaluation.study.generation.generator import Generator, LocalGenerator
     from cosec.evaluation.study.settings import StudySettings
     from cosec.models.loading.load import ModelPair
 
@@ -119,7 +119,7 @@ class StudyModels:
 
     def generator(self, arm: DecodingArm) -> LocalGenerator:
         """A generator that decodes with the arm's pair of models."""
-        from cosec.evaluation.study.generation import LocalGenerator
+        from cosec.evaluation.study.generation.generator import LocalGenerator
 
         pair, cache = self._pairs[arm.security]
         return LocalGenerator(pair, arm, rows=self._rows, cache=cache)

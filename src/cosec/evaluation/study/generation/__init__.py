@@ -1,0 +1,7 @@
+"""Generation: completions for a study, from models in this process or from a served model."""
+
+from cosec.evaluation.study.generation.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.generator import Generator, LocalGenerator
+from cosec.evaluation.study.generation.models import CompletionSource, completion_source
+
+__all__ = ["CompletionSource", "EndpointGenerator", "Generator", "LocalGenerator", "completion_source"]
