@@ -30,7 +30,7 @@ def pair_id(pair: Pair) -> str:
     return pair["commit_link"].removeprefix("cosec/own/")
 
 
-PROVED = [pair for pair in read_pairs("pairs") if "proof" in pair]
+PROVED = [pair for folder in ("pairs", "instruction_pairs") for pair in read_pairs(folder) if "proof" in pair]
 SAMPLE = [
     next(pair for pair in PROVED if pair["vul_type"] == cwe and pair["file_name"].endswith(suffix))
     for cwe, suffix in (("cwe-022", ".py"), ("cwe-787", ".c"), ("cwe-416", ".cpp"))

@@ -1,4 +1,5 @@
 import pytest
+from tokenizers.processors import TemplateProcessing
 
 from cosec.errors import ModelError
 from cosec.training.data.examples import mark_changed_tokens, tokenize_pairs, window_around
@@ -117,3 +118,31 @@ def test_a_fix_that_takes_nothing_away_has_no_rejected_tokens(write_pairs) -> No
     pairs = load_pairs([write_pairs("a.jsonl", [pair])], validation_share=0, seed=0).training
     (example,) = tokenize_pairs(pairs, tiny_tokenizer(), max_tokens=1000, with_rejected=True)
     assert example.rejected is None
+
+
+CHAT = (
+    "{{ bos_token }}{% for message in messages %}[{{ message.role }}] {{ message.content }}\n{% endfor %}[assistant] "
+)
+
+
+@pytest.mark.parametrize("template", [None, CHAT], ids=["plain", "chat"])
+@pytest.mark.parametrize("adds_bos", [False, True], ids=["no prefix", "prefix"])
+def test_an_instruction_comes_before_both_sides_and_is_never_the_change(write_pairs, template, adds_bos) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = template
+    if adds_bos:
+        begin = tokenizer.bos_token
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"{begin} $A", special_tokens=[(begin, tokenizer.bos_token_id)]
+        )
+    path = write_pairs("a.jsonl", [record(0, instruction="Find a name.")])
+    pair = load_pairs([path], validation_share=0, seed=0).training[0]
+    (example,) = tokenize_pairs([pair], tokenizer, max_tokens=500, with_rejected=True)
+    begin = tokenizer.bos_token if adds_bos or template else ""
+    asked = "[user] Find a name.\n[assistant] " if template else "Find a name.\n\n"
+    assert tokenizer.decode(example.token_ids) == f"{begin}{asked}```python\n{pair.after.rstrip()}\n```"
+    assert "?" in tokenizer.decode(example.token_ids[example.changed])
+    assert "name.\n" not in tokenizer.decode(example.token_ids[example.changed])
+    assert example.rejected is not None
+    assert tokenizer.decode(example.rejected.token_ids) == f"{begin}{asked}```python\n{pair.before.rstrip()}\n```"
+    assert "+" in tokenizer.decode(example.rejected.token_ids[example.rejected.removed])

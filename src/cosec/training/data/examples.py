@@ -18,6 +18,9 @@ from cosec.training.data.security_pairs import SecurityPair
 CONTEXT_BEFORE = 0.75
 """Share of a window's free space that lies before the change. A causal model reads only what comes before."""
 
+FENCE_NAMES = {"c/c++": "c"}
+"""Names of languages in a Markdown code block, where they differ from those of `LANGUAGES`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedFunction:
@@ -75,10 +78,12 @@ def tokenize_pairs(
     prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     examples = []
     for key, pair in enumerate(pairs):
-        token_ids, changed, total = _windowed(pair.after, pair.spans, tokenizer, prefix, max_tokens)
+        text, spans = _as_answer(pair, pair.after, pair.spans, tokenizer, bool(prefix))
+        token_ids, changed, total = _windowed(text, spans, tokenizer, prefix, max_tokens)
         rejected = None
         if with_rejected and (removed_spans := pair.removed_spans):
-            rejected_ids, removed, _ = _windowed(pair.before, removed_spans, tokenizer, prefix, max_tokens)
+            text, spans = _as_answer(pair, pair.before, removed_spans, tokenizer, bool(prefix))
+            rejected_ids, removed, _ = _windowed(text, spans, tokenizer, prefix, max_tokens)
             rejected = RejectedFunction(token_ids=rejected_ids, removed=removed)
         examples.append(
             TrainingExample(
@@ -86,6 +91,34 @@ def tokenize_pairs(
             )
         )
     return examples
+
+
+def _as_answer(
+    pair: SecurityPair,
+    function: str,
+    spans: Sequence[ChangedSpan],
+    tokenizer: PreTrainedTokenizerBase,
+    has_prefix: bool,
+) -> tuple[str, Sequence[ChangedSpan]]:
+    """One side of a pair as the text to train on, and its spans in that text.
+
+    A side without an instruction is the function alone. With one it is a fenced code block that answers the
+    instruction, in the model's chat format; a tokenizer without a chat template gets the instruction as plain text.
+    ``has_prefix`` says that a beginning-of-text token is put before every window, so that the template's is dropped.
+    """
+    if not pair.instruction:
+        return function, spans
+    if tokenizer.chat_template:
+        messages = [{"role": "user", "content": pair.instruction}]
+        prompt = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        if has_prefix:
+            prompt = prompt.removeprefix(tokenizer.bos_token)
+    else:
+        prompt = f"{pair.instruction}\n\n"
+    prompt += f"```{FENCE_NAMES.get(pair.language, pair.language)}\n"
+    text = f"{prompt}{function.rstrip()}\n```"
+    shift = len(prompt)
+    return text, [(start + shift, end + shift) for start, end in spans]
 
 
 def _windowed(

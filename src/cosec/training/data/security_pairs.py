@@ -2,6 +2,7 @@
 
 One JSON object a line: ``func_src_before``, ``func_src_after``, ``vul_type``, ``file_name``, ``func_name``,
 ``commit_link`` and, optionally, ``char_changes``. Changed spans are computed for pairs that do not have them.
+An ``instruction`` makes both sides answers to a task in words. Other fields, such as ``proof``, are not read.
 """
 
 import hashlib
@@ -51,6 +52,9 @@ class SecurityPair:
     spans: tuple[ChangedSpan, ...]
     """Changed spans of ``after``: the added ones, or cuts if the fix only deletes."""
 
+    instruction: str = ""
+    """The task in words that both sides answer; empty for a pair that is trained on as plain code."""
+
     @property
     def pair(self) -> "SecurityPair":
         """The pair itself, so that pairs can be counted and balanced like the examples made from them."""
@@ -85,6 +89,11 @@ class PairSet:
 def shipped_pairs() -> Path:
     """The folder of the pairs that come with the package."""
     return Path(str(files("cosec"))) / "data" / "pairs"
+
+
+def shipped_instruction_pairs() -> Path:
+    """The folder of the pairs with an instruction that come with the package."""
+    return Path(str(files("cosec"))) / "data" / "instruction_pairs"
 
 
 def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> PairSet:
@@ -199,6 +208,7 @@ def _parse(line: str, origin: str) -> SecurityPair:
         before=before,
         after=after,
         spans=_given_spans(record, before, after, origin) or changed_spans(before, after),
+        instruction=str(record.get("instruction") or ""),
     )
 
 
