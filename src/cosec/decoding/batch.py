@@ -129,8 +129,8 @@ class PromptReading:
 
         Args:
             at_most: Maximum number of tokens; None for all that is missing.
-            defer: Feed the last piece together with the first block, if a single completion of several tokens is
-                wanted. The first token then comes sooner; a larger batch would only copy more.
+            defer: Feed the last piece together with the first block, so that the first token comes sooner. Applies
+                only to a request for a single completion of several tokens.
 
         Returns:
             The number of tokens fed.

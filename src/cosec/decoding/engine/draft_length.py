@@ -1,8 +1,8 @@
 """The draft length: how many tokens are drafted per block, fixed or chosen at run time from measurements.
 
-The draft length changes the speed but never the text, so it may depend on the clock. At draft length k, the expected
-tokens per second are ``(1 + alpha + … + alpha^(k-1)) / (k·d + t(k))``, with acceptance rate alpha, seconds d of one
-drafting step, and seconds t(k) of verifying k tokens.
+The draft length changes the speed but never the text, so it may depend on the clock. The expected speed at draft
+length k is ``(1 + alpha + … + alpha^(k-1)) / (k·d + t(k))`` tokens per second. Here alpha is the acceptance rate,
+d the seconds of one drafting step, and t(k) the seconds of verifying k tokens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The scheduler: one thread that owns the models and decodes all requests, block by block.
 
-Before each block it gives up requests that were cancelled or exceeded their deadline, reads at most a set number of
-prompt tokens of waiting requests, and lets requests join whose prompts have been read. A failure of the engine fails
-the requests that were running; the thread continues.
+Before each block it gives up requests that were cancelled or exceeded their deadline. It then reads a limited number
+of prompt tokens, and lets requests join whose prompts have been read. A failure of the engine fails the requests that
+were running; the thread continues.
 """
 
 from __future__ import annotations
