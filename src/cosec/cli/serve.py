@@ -90,6 +90,7 @@ def serve(
     check_bind(host, keys)
     check_proxies(access.trusted_proxy)
     log = _audit_log(access)
+    checks_with = _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     service = build_service(
         in_a_thread_that_ends(lambda: load_pair(target, security, dtype=dtype, device_map=device_map)),
@@ -98,7 +99,7 @@ def serve(
         rule=(rule or RuleChoice()).settings(),
         draft_length=draft_length,
         audit_log=log,
-        checks_with=_checks_with(sandbox),
+        checks_with=checks_with,
     )
     server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201

@@ -1,0 +1,83 @@
+"""``cosec serve``: what it refuses before models are loaded, and which sandbox gives verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosec.cli.main import main
+from cosec.sandbox import SANDBOX_VARIABLE
+from cosec.sandbox.backends import Bubblewrap
+from tests.decoding.pairs import shared_pair
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """Collects the services that would be served, of tiny models."""
+    services: list[Any] = []
+
+    class Server:
+        def __init__(self, service: Any, *_: object, **__: object) -> None:
+            services.append(service)
+
+        def serve_until_stopped(self, announce: Callable[[str], None]) -> None:
+            announce("http://127.0.0.1:1")
+
+    monkeypatch.setenv(SANDBOX_VARIABLE, "")
+    monkeypatch.setattr("cosec.serving.server.Server", Server)
+    monkeypatch.setattr("cosec.load_pair", lambda *_, **__: shared_pair(tmp_path))
+    return services
+
+
+@pytest.fixture
+def no_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bubblewrap, "problem", lambda self: "bubblewrap is not installed")
+
+
+def test_without_bubblewrap_there_are_no_verdicts_and_the_remedy_is_named(
+    started: list[Any], no_bubblewrap: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve"]) == 0
+    assert started[0].judge is None
+    said = capsys.readouterr().err
+    assert "no verdicts in the playground" in said
+    assert "--sandbox limits" in said
+
+
+def test_limits_alone_give_verdicts_where_they_were_asked_for(
+    started: list[Any], no_bubblewrap: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--sandbox", "limits"]) == 0
+    assert started[0].judge is not None
+    assert "limits" in capsys.readouterr().err
+
+
+def test_a_sandbox_that_was_asked_for_and_is_missing_stops_the_start(
+    started: list[Any], no_bubblewrap: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--sandbox", "bubblewrap"]) == 2
+    assert started == []
+    assert "bubblewrap is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--port", "70000"], "--port"),
+        (["--draft-length", "65"], "--draft-length"),
+        (["--host", "0.0.0.0"], "--api-key-file"),
+        (["--trusted-proxy", "proxy.example.org"], "--trusted-proxy"),
+        (["--audit-log-text"], "no effect without --audit-log"),
+        (["--audit-log-megabytes", "0"], "at least 1"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_before_models_are_loaded(
+    started: list[Any], flags: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosec.load_pair", lambda *_, **__: pytest.fail("models were loaded"))
+    assert main(["serve", *flags]) == 2
+    assert said in capsys.readouterr().err
+    assert started == []
