@@ -74,10 +74,7 @@ def serve(
         sandbox: What isolates the checkers that read completions for the playground: bubblewrap (the default), or
             resource limits alone. Without either there are no verdicts.
     """
-    if not 0 <= port <= 65535:
-        raise SettingsError("--port must be 0 to 65535.")
-    if draft_length != "auto" and not 1 <= draft_length <= 64:
-        raise SettingsError("--draft-length must be auto or 1 to 64.")
+    _check_ranges(port, draft_length)
     _require_packages()
     from cosec import load_pair
     from cosec.serving.access.keys import read_keys
@@ -103,6 +100,13 @@ def serve(
     )
     server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
     server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
+
+
+def _check_ranges(port: int, draft_length: int | Literal["auto"]) -> None:
+    if not 0 <= port <= 65535:
+        raise SettingsError("--port must be 0 to 65535.")
+    if draft_length != "auto" and not 1 <= draft_length <= 64:
+        raise SettingsError("--draft-length must be auto or 1 to 64.")
 
 
 def _checks_with(sandbox: BackendName | None) -> list[str] | None:
