@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_an_unfinished_study_says_so(tmp_path: Path) -> None:
     results = read_results(StudyFolder(tmp_path / "out"))
     assert "180 of 240 completions judged — **not finished**" in markdown(results)
     assert "180 of 240 completions judged — <strong>not finished</strong>" in page(results, {})
+
+
+def test_without_the_scenarios_the_numbers_stay_and_the_page_says_why_it_shows_no_samples(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, seeds=(0,)), tmp_path / "out")
+    before = read_results(StudyFolder(tmp_path / "out"))
+    shutil.rmtree(scenarios)
+    after = read_results(StudyFolder(tmp_path / "out"))
+    assert after.estimates == before.estimates
+    assert "Samples are not shown" not in page(before, {})
+    text = page(after, {})
+    assert "<h3>Samples</h3>" not in text
+    assert f"the prompts could not be read: {scenarios}" in text
 
 
 def test_problems_are_reported_as_pass_at_k_up_to_the_number_of_samples(tmp_path: Path) -> None:
