@@ -26,8 +26,8 @@ def judgements_of(manifest: Record) -> list[dict[str, str]]:
     """The judgements of a study, the oldest first.
 
     Returns:
-        For each, ``records``, the kind of records that holds its verdicts, and ``checkers``, the version that it was
-        made by: `study_version`, or twelve hex digits in studies that were recorded before there was one.
+        For each, ``records`` is the kind of records that holds its verdicts. ``checkers`` is the version that it was
+        made by: a `study_version`, or twelve hex digits in studies recorded by earlier releases.
     """
     return list(manifest.get(JUDGED) or [{"records": _FIRST, "checkers": _UNKNOWN}])
 

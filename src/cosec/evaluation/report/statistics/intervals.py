@@ -1,8 +1,8 @@
 """Bootstrap 95 % intervals over scenarios (or problems) and seeds.
 
-Samples of one scenario are not independent, so the bootstrap has two stages: each draw takes scenarios with
-replacement, and for each of them seeds with replacement (cluster bootstrap; Efron & Tibshirani, An Introduction to the
-Bootstrap, 1993). The result is deterministic for a given seed.
+Samples of one scenario are not independent, so the bootstrap has two stages. Each draw takes scenarios with
+replacement, and for each of them seeds with replacement. This is a cluster bootstrap (Efron & Tibshirani, An
+Introduction to the Bootstrap, 1993). The result is deterministic for a given seed.
 
 Axes of arrays: units are scenarios or problems, seeds are repetitions of the whole experiment.
 """
