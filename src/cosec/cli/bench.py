@@ -15,6 +15,7 @@ from cosec.decoding.rules.schema import changed_rule
 from cosec.errors import SettingsError
 
 bench_app = App(name="bench", help="Measure speed.")
+"""The verb ``cosec bench`` with its subcommands."""
 
 
 @bench_app.command

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from cosec.checking.scanning import Scan
 
 EXIT_FINDINGS = 1
+"""Exit status when findings reach the level of ``--fail-on``."""
+
 EXIT_ERROR = 2
+"""Exit status when a checker could not run."""
 
 Many = Parameter(negative=())
+"""A flag that may be repeated and has no negative form."""
+
 _RUN_PROGRAMS = {"sanitizer", "codeql"}
 """Checkers that start a compiler, or what it makes."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cosec.training.data.security_pairs import PairSet
 
 data_app = App(name="data", help="Look at training data.")
+"""The verb ``cosec data`` with its subcommands."""
 
 
 @data_app.command

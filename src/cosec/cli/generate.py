@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
 
 Format = Literal["text", "json", "html"]
+"""Output formats."""
+
 Arm = Literal["origin", "hardened"]
+"""What completes a prompt: the target alone, or the hardened pair."""
 
 
 def generate(

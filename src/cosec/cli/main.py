@@ -18,9 +18,16 @@ from cosec.errors import CosecError, CosecWarning
 from cosec.version import __version__
 
 EXIT_USAGE = 2
+"""Exit status of a wrong command line, and of any error that the user can act on."""
+
 EXIT_INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 + SIGINT."""
+
 EXIT_BROKEN_PIPE = 141
+"""Exit status when the reader of the output has gone: 128 + SIGPIPE."""
+
 DISK_FULL_REMEDY = "free some space and run again; what was finished is intact"
+"""What to do about a full disk."""
 
 app = App(
     name="cosec",
@@ -28,6 +35,8 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
+"""The command ``cosec``."""
+
 # Verbs are named, not imported: `cosec --help` must not wait for torch.
 app.command("cosec.cli.generate:generate", name="generate", help="Complete prompts, hardened or not.")
 app.command("cosec.cli.demo:demo", name="demo", help="Show demo prompts completed with and without hardening.")

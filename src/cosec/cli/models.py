@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cosec.models.description import ModelDescription
 
 models_app = App(name="models", help="Fetch, list, describe, remove and prune models.")
+"""The verb ``cosec models`` with its subcommands."""
 
 
 @models_app.command

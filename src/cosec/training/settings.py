@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cosec.errors import SettingsError
 
 Method = Literal["cosec-plus", "cosec", "lora"]
+"""How a security model is trained: by CoSec+, by CoSec, or by LoRA on the target itself."""
 
 KlDirection = Literal["reverse", "forward"]
 """``reverse``: the student's probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
@@ -139,6 +140,7 @@ class HardeningSettings(TrainingSettings):
 
 
 SomeSettings = TypeVar("SomeSettings", bound=BaseModel)
+"""The type of the settings that are read."""
 
 
 def shipped_recipes(folder: str = ".") -> dict[str, Path]:

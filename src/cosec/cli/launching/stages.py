@@ -18,6 +18,7 @@ from cosec.errors import SettingsError
 from cosec.version import __version__
 
 StageState = Literal["new", "begun", "done"]
+"""Whether a stage has not begun, was interrupted, or is done."""
 
 WEIGHTS = ("config.json", "tokenizer.json", "adapter_config.json", "*.safetensors")
 """What a model or an adapter is; beside it lie curves, manifests and checkpoints, which play no part."""

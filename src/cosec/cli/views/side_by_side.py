@@ -13,7 +13,10 @@ from rich.text import Text
 from cosec.decoding.completion.spans import Span
 
 CHANGED_STYLE = "bold black on yellow"
+"""Style of text that differs between the two completions."""
+
 DECISION_STYLE = "bold white on blue"
+"""Style of tokens at a security decision."""
 
 
 def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:

@@ -15,7 +15,11 @@ from cosec.training.loop.sharding import decoder_layers
 from cosec.training.losses.fused_distillation import TABLE_BYTES
 
 FLOAT32 = 4
+"""Bytes of a float32 number."""
+
 BFLOAT16 = 2
+"""Bytes of a bfloat16 number."""
+
 MOMENTS = 2
 """Numbers that AdamW keeps for each trained weight."""
 

@@ -20,6 +20,7 @@ StoredType = Literal["float16", "float32"]
 
 
 Sharding = Literal["none", "fsdp"]
+"""How models are divided over processes: not at all, or by fully sharded data parallelism."""
 
 
 class AlignmentSettings(TrainingSettings):

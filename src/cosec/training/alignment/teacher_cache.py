@@ -23,8 +23,10 @@ from cosec.training.loop.checkpoint import difference_between, replace_text, wri
 from cosec.training.losses.top_tokens import TopTokens
 
 FORMAT = 1
+"""Version of the cache files; a cache of another version is not used."""
 
 Part = Literal["training", "validation"]
+"""The part of the data that a prediction belongs to."""
 
 Place = tuple[Part, int]
 """Part of an example, and its index there."""

@@ -21,6 +21,7 @@ class HasPair(Protocol):
 
 
 Item = TypeVar("Item", bound=HasPair)
+"""An item that belongs to a pair, of any type."""
 
 
 def balance(items: Sequence[Item], *, cwe_floor: int, language_floor: int, seed: int) -> list[Item]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 ChangedSpan = tuple[int, int]
+"""First character of a changed span, and the one after its last."""
 
 _WORD = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
 

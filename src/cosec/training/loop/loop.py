@@ -45,7 +45,10 @@ class Example(Protocol):
 
 
 AnExample = TypeVar("AnExample", bound=Example)
+"""The type of the examples that a loop trains on."""
+
 Judged = TypeVar("Judged", contravariant=True)
+"""The type of the examples that an objective takes."""
 
 
 class Objective(Protocol[Judged]):

@@ -14,6 +14,7 @@ from cosec.training.loop.checkpoint import RunState
 from cosec.training.settings import TrainingSettings
 
 PACKAGES = ("cosec", "torch", "transformers", "peft", "accelerate", "safetensors")
+"""Packages whose versions a manifest records."""
 
 
 def describe_data(pairs: PairSet, balanced: Sequence[TrainingExample], distinct: int) -> dict[str, Any]:
