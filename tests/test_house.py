@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 
 import grimp
@@ -34,6 +33,9 @@ INTERNALS = (
 """The modules that may use private names of other packages: torch and its libraries, Python's parser of patterns."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, PROGRAMS)))
+CODE = [path for path in MODULES if not path.is_relative_to(PACKAGE / "data")]
+"""The modules but for the stand-ins for other packages, which are data and carry those packages' names."""
+
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
@@ -41,22 +43,9 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "v2"}
 MAX_USUAL_FUNCTION_LINES = 40
 """At least 95 of 100 functions are no longer."""
 
-LACK_DOCSTRINGS = {
-    "cli",
-    "serving",
-    "training",
-}
-"""Rooms with undocumented public names; the list only ever gets shorter."""
-
 
 def module_id(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
-
-
-def outside(rooms: Iterable[str] = ()) -> list[Path]:
-    """Modules of all other rooms; stand-ins for other packages, which are data, carry those packages' names."""
-    left_out = [PACKAGE / room for room in (*rooms, "data")]
-    return [path for path in MODULES if not any(map(path.is_relative_to, left_out))]
 
 
 def dotted(path: Path) -> str:
@@ -99,20 +88,20 @@ def test_most_functions_are_much_shorter() -> None:
     assert lengths[len(lengths) * 95 // 100] <= MAX_USUAL_FUNCTION_LINES
 
 
-@pytest.mark.parametrize("path", outside(), ids=module_id)
+@pytest.mark.parametrize("path", CODE, ids=module_id)
 def test_module_uses_no_private_name_of_another(path: Path) -> None:
     if path not in INTERNALS:
         assert not private_accesses(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", outside(LACK_DOCSTRINGS), ids=module_id)
+@pytest.mark.parametrize("path", CODE, ids=module_id)
 def test_public_names_are_documented(path: Path) -> None:
     assert not undocumented_names(path.read_text(encoding="utf-8"))
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:
     graph = grimp.build_graph("cosec", cache_dir=None)
-    checked = set(map(dotted, outside()))
+    checked = set(map(dotted, CODE))
     assert {"cosec", "cosec.errors", "cosec.models"} <= checked <= graph.modules
     imports = [(one, other) for one in checked for other in graph.find_modules_directly_imported_by(one)]
     assert not import_cycle(pair for pair in imports if pair[1] in checked)

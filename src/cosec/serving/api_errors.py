@@ -12,8 +12,10 @@ from pydantic_core import ErrorDetails
 CWES_REFUSED = (
     "cosec.cwes cannot be chosen: a security model hardens against all the weaknesses that it was trained on."
 )
+"""Message that refuses a choice of weaknesses."""
 
 PROMPT_KINDS = "must be a text, a list of texts, a list of token ids, or a list of such lists"
+"""What a prompt may be, as the end of a message."""
 
 
 @dataclass(slots=True)

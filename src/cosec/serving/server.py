@@ -25,6 +25,7 @@ from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
 
 Loaded = TypeVar("Loaded")
+"""The type of what is loaded."""
 
 
 def in_a_thread_that_ends(load: Callable[[], Loaded]) -> Loaded:

@@ -19,6 +19,8 @@ from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
 
 Json = dict[str, Any]
+"""An object of a response."""
+
 _LEAST_LOG_PROB = -9999.0
 """Stands for minus infinity, which JSON lacks, as in the OpenAI API."""
 

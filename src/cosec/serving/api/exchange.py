@@ -19,6 +19,7 @@ from cosec.serving.scheduler.tickets import Event, Progress, PromptScores, Ticke
 from cosec.serving.settings import ServerSettings
 
 Model = TypeVar("Model", bound=BaseModel)
+"""The type of a request body."""
 
 
 class ClientGone(Exception):  # noqa: N818 - it says what happened

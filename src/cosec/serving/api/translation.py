@@ -21,6 +21,8 @@ from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.settings import ServerSettings
 
 XARGS_PREFIX = "cosec_"
+"""Prefix of the extension's fields in ``vllm_xargs``."""
+
 DEFAULT_COMPLETION_TOKENS = 16
 """Default ``max_tokens`` of the OpenAI API's completions."""
 

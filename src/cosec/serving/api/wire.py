@@ -14,13 +14,22 @@ from cosec.decoding.rules.choice import RuleChoice
 from cosec.serving.scheduler.request import Audit
 
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
+"""Id of a token."""
+
 Item = TypeVar("Item")
+"""The type of the items of a list."""
+
 Several = Annotated[list[Item], Field(fail_fast=True)]
 """A list that is refused at its first invalid item; reporting each of a million would block the server for seconds."""
 
 Prompt = str | Several[str] | Several[TokenId] | Several[Several[TokenId]]
+"""One prompt or several, as texts or as token ids."""
+
 LARGEST_SEED = 2**63 - 1
+"""Largest seed of a request."""
+
 LONGEST_STOP = 400
+"""Most characters of a stop text."""
 
 
 class WireModel(BaseModel):

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 """What waits in the queue."""
-"""What waits in the queue."""
 
 
 class FairQueue(Generic[Item]):
