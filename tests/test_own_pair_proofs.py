@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.evaluation.judging.interpreter import base_interpreter
 from cosec.sandbox import Limits, Outcome, run_sandboxed
 
 DATA = Path(str(files("cosec"))) / "data"
@@ -44,7 +45,7 @@ def run_proof(pair: Pair, side: str) -> Outcome:
     assert marker
     program = before + textwrap.dedent(pair[side]) + "\n\n" + after
     if suffix == ".py":
-        return run_sandboxed(["python3", "-W", "ignore", "proof.py"], files={**FAKES, "proof.py": program})
+        return run_sandboxed([base_interpreter(), "-W", "ignore", "proof.py"], files={**FAKES, "proof.py": program})
     build = " ".join((*COMPILERS[suffix], *SANITIZE, "-o", "proof", f"proof{suffix}"))
     return run_sandboxed(
         ["sh", "-c", f"{build} || exit {COMPILER_FAILED}; exec ./proof"],
