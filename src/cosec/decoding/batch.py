@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.completion import Ends, FinishReason, GrowingCompletion, Growth, Watcher
+from cosec.decoding.completion import EndConditions, FinishReason, GrowingCompletion, Growth, Watcher
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.draft_length import DraftLength
 from cosec.decoding.engine.lanes import Lanes
@@ -297,7 +297,7 @@ class Batch:
         return found
 
     def _opened(self, request: CompletionRequest) -> GrowingCompletion:
-        ends = Ends(
+        ends = EndConditions(
             stop_token_ids=self._stop_token_ids,
             max_new_tokens=request.max_new_tokens,
             stop=request.stop,

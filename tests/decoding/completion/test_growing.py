@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cosec.decoding.completion import Ends, GrowingCompletion, Watcher
+from cosec.decoding.completion import EndConditions, GrowingCompletion, Watcher
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from tests.decoding.completion.test_text import BYTES, PROMPT
 
@@ -31,7 +31,7 @@ def grown(
     watcher: Watcher | None = None,
 ) -> tuple[GrowingCompletion, str]:
     """The completion after blocks of ``size`` tokens, and the text it released."""
-    ends = Ends(
+    ends = EndConditions(
         stop_token_ids=frozenset({END}),
         max_new_tokens=limit,
         stop=stop,

@@ -31,7 +31,7 @@ Watcher = Callable[[str], int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
+class EndConditions:
     """What ends a completion, apart from being cancelled."""
 
     stop_token_ids: frozenset[int]
@@ -64,7 +64,7 @@ class Growth:
 class GrowingCompletion:
     """The text and records of one completion, as its tokens arrive."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], ends: Ends) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], ends: EndConditions) -> None:
         self._stream = TextStream(tokenizer, prompt_ids, ends.stop)
         self._ends = ends
         self._watcher = ends.watcher and ends.watcher()
