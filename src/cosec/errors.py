@@ -12,7 +12,11 @@ The tree::
     │   ├── VocabularyMismatch   two models whose tokens do not mean the same
     │   └── AdapterError         a corrupt adapter, or one made for another base model
     ├── DataError                a data file that is missing, malformed or empty
-    └── TrainingError            training cannot go on (non-finite loss, full disk, unusable checkpoint)
+    ├── TrainingError            training cannot go on (non-finite loss, full disk, unusable checkpoint)
+    ├── CheckerError             a checker cannot run, so nothing is known about the files
+    ├── SandboxError             a program cannot be run in isolation
+    ├── EndpointError            a served model does not answer, or not as the API says
+    └── StudyError               a study's folder belongs to another study, or cannot be written
 
 Messages say what was found, where, and what to do about it, in one or two sentences. Bugs stay ordinary exceptions.
 """
