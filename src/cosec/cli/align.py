@@ -1,4 +1,4 @@
-"""``cosec align``: train a small model to write what a larger one of its family would write."""
+"""``cosec align``: align a small model with a larger one of its family by distillation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def align(
 ) -> None:
     """Align a small model with a larger one of its family, before it is trained on security.
 
-    The output folder is a model: the one with the lowest validation loss so far, with manifest.json, curves.jsonl and
+    The output folder is a model, the one with the lowest validation loss so far, with manifest.json, curves.jsonl and
     curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
 
     Args:
@@ -47,14 +47,14 @@ def align(
         teacher: The larger model: an embedded name, a hub id, a folder or a GGUF file.
         student: The small model, with the same tokenizer; `cosec models prune` makes one.
         recipe: A shipped recipe (codegen, starcoderbase, deepseek-coder, qwen2.5-coder, smollm2-135m) or a TOML file,
-            which may name teacher and student. Flags given here win over it.
-        resume: Go on from the newest checkpoint in --out.
-        dry_run: Say what would be trained on and how much memory it takes, and stop.
-        overlap_check: Leave out documents that share 13 words in a row with HumanEval or the scenarios.
-        processes: Share each batch among this many processes, and with --sharding fsdp the weights too.
-        dtype: The teacher's: auto (float32 on a processor, else bfloat16), float32, bfloat16 or float16.
-        teacher_cache: Folder for the teacher's distributions; they are computed once and serve all epochs and any
-            student and divergence. Only the likeliest tokens are kept, so the divergences are slightly too low.
+            which may name teacher and student. Flags override it.
+        resume: Continue from the newest checkpoint in --out.
+        dry_run: Show the training data and the memory need, and stop.
+        overlap_check: Leave out documents that share 13 consecutive words with HumanEval or the scenarios.
+        processes: Number of processes that share each batch, and with --sharding fsdp the weights.
+        dtype: Type of the teacher's weights: auto (float32 on a processor, else bfloat16), float32, bfloat16, float16.
+        teacher_cache: Folder for the teacher's distributions, computed once for all epochs, students and divergences.
+            Only the most likely tokens are kept, so divergences are slightly too low.
         settings: The training settings.
     """
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
@@ -92,7 +92,7 @@ def _train(
     teacher_cache: Path | None,
     console: Console,
 ) -> AlignmentResult:
-    """Train with the bar shown meanwhile."""
+    """Train, showing progress."""
     from cosec.cli.views.training_progress import TerminalProgress
     from cosec.training.alignment.align import align as train
 
@@ -101,7 +101,7 @@ def _train(
 
 
 def _show_data(console: Console, examples: AlignmentExamples) -> None:
-    """Say what would be trained on, from the first process only."""
+    """Describe the training data; only the first of several processes does."""
     if not is_first():
         return
     record = examples.record
@@ -126,7 +126,7 @@ def _show_plan(
     dtype: str,
     processes: int,
 ) -> None:
-    """Say how many steps a run would take, and how much memory."""
+    """Print the number of steps and the memory that a run would take."""
     from cosec.training.alignment.models import outline_memory
     from cosec.training.loop.schedule import total_steps
 

@@ -33,15 +33,15 @@ def speed(
     dtype: str = "auto",
     device_map: str | None = None,
 ) -> None:
-    """Time per 20 tokens of the target alone and hardened, alternating in one process, warm.
+    """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
 
     Args:
         target: The model to harden.
         security: Its security model or adapter.
         prompt_file: The prompt to continue; the default is the longest of the demo prompts.
-        batch: Sequences decoded at once; may be repeated.
-        draft_length: Tokens drafted per verification; may be repeated. Default: 1 with shared weights, else 1 and auto.
-        rule: Which rule hardens, and its settings; without any, the adapter's own, or the paper's.
+        batch: Sequences decoded at once; repeatable.
+        draft_length: Tokens drafted per verification; repeatable. Default: 1 with shared weights, else 1 and auto.
+        rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
         format: Table or JSON.
@@ -108,17 +108,17 @@ def serve(
     check: Annotated[bool, Parameter(negative=())] = False,
     format: Literal["text", "json"] = "text",
 ) -> None:
-    """Put load on an OpenAI-compatible server: ours, or any other.
+    """Put load on an OpenAI-compatible server: ``cosec serve`` or any other.
 
     Args:
         url: The server's address, without /v1.
         api_key: Sent as a bearer token.
-        model: The model's name, for servers that insist on it.
-        prompt_file: A prompt to continue; may be repeated. Default: the demo prompts.
+        model: The model's name, for servers that require it.
+        prompt_file: A prompt to continue; repeatable. Default: the demo prompts.
         streams: Requests at once.
-        requests: Requests in all.
-        tokens: Length limit of each answer.
-        temperature: Sampling temperature; top-p is 0.95 and request i has seed i.
+        requests: Total number of requests.
+        tokens: Maximum length of each answer, in tokens.
+        temperature: Sampling temperature. Top-p is 0.95, and request i has seed i.
         cosec: JSON for the request's cosec field, such as {"enabled": false}.
         check: Send every request again, alone, and count the answers that differ.
         format: Lines or JSON.

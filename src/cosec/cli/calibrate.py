@@ -15,7 +15,7 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
         recipe: As for ``cosec frontier``; its scenarios should be the validation split.
         out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
         budget: Points of pass@1 that the choice may cost against origin, as measured.
-        work: How it is computed.
+        work: How completions are computed and judged.
     """
     from rich.console import Console
 

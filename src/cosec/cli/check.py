@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Look for weaknesses in Python and C files.
 
-    The exit code is 0 where nothing counts, 1 for findings, 2 where a path is missing or a checker could not run.
+    The exit code is 0 if nothing counts, 1 for findings, 2 if a path is missing or a checker could not run.
 
     Args:
         paths: Files, and folders whose .py, .c and .h files are scanned.
@@ -54,8 +54,8 @@ def check(
             semgrep for C.
         pattern: Look for this weakness only, such as py/sql-injection; repeatable. The former name --rule still works.
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
-        fail_on: The least severity that makes the exit code 1.
-        baseline: An earlier JSON or SARIF report; only findings that it does not have are shown and count.
+        fail_on: Lowest severity that makes the exit code 1.
+        baseline: An earlier JSON or SARIF report; only findings that are not in it are shown and count.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
@@ -108,7 +108,7 @@ def _measure(
     patterns: Sequence[str],
     dynamic: bool,
 ) -> None:
-    """Show how right the checkers are on programs that are known to be weak or not."""
+    """Show recall, precision and false alarms on programs that are known to be weak or not."""
     from dataclasses import asdict
 
     from cosec.checking.labelled import measure, read_labelled

@@ -1,4 +1,4 @@
-"""``cosec data stats``: what a set of vulnerability-fix pairs is made of (Fig. 2 of the paper)."""
+"""``cosec data stats``: the composition of a set of vulnerability-fix pairs (Fig. 2 of the paper)."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def stats(
 
     Args:
         paths: Files or folders of pairs in SVEN's JSONL layout; the default is the pairs that come with the package.
-        balanced: Show the pairs after balancing too.
-        cwe_floor: Balancing repeats the pairs of a CWE up to this many.
-        language_floor: Inside a CWE, balancing repeats the pairs of a language up to this many.
-        seed: Decides which pairs are repeated.
+        balanced: Also show the pairs after balancing.
+        cwe_floor: Minimum number of pairs of a CWE after balancing; pairs are repeated to reach it.
+        language_floor: Minimum number of pairs of a language within a CWE after balancing.
+        seed: Random seed for the choice of repeated pairs.
         plot: Also draw the shares to this PNG file.
         format: Table or JSON.
     """

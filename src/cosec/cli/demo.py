@@ -1,4 +1,4 @@
-"""``cosec demo``: real prompts, completed by the embedded model alone and hardened, side by side."""
+"""``cosec demo``: complete the demo prompts with the target alone and hardened, side by side."""
 
 from __future__ import annotations
 
@@ -26,17 +26,16 @@ def demo(
     threshold: float | None = None,
     seed: int = 0,
 ) -> None:
-    """Complete the demo prompts with and without hardening and show both.
+    """Complete the demo prompts with and without hardening, and show both.
 
     Args:
         target: The model to harden.
         security: Its security model or adapter.
-        limit: Only this many prompts.
-        max_new_tokens: Length limit of a completion.
-        temperature: Same for both arms.
-        top_p: Same for both arms.
-        threshold: Harden by the paper's rule with this acceptance threshold; without it by the rule that the adapter
-            carries, or the paper's at 0.3.
+        limit: Number of prompts; all by default.
+        max_new_tokens: Maximum length of a completion, in tokens.
+        temperature: Divides the logits, for both completions.
+        top_p: Keep the most likely tokens that together reach this probability, for both completions.
+        threshold: Use the paper's rule with this threshold. Default: the adapter's own rule, else the paper's with 0.3.
         seed: The same seed gives the same text.
     """
     if limit is not None and limit < 1:
@@ -90,7 +89,7 @@ def _show(console: Console, prompt: DemoPrompt, both: tuple[Completion, Completi
 
 
 def _show_totals(console: Console, pairs: Sequence[tuple[Completion, Completion]]) -> None:
-    """Acceptance over all prompts, and the time per token relative to the target alone."""
+    """Print the acceptance rate over all prompts, and the time per token relative to the target alone."""
     seconds_per_token = [
         sum(completion.seconds for completion in arm) / sum(completion.totals.tokens for completion in arm)
         for arm in zip(*pairs, strict=True)

@@ -9,15 +9,15 @@ from typing import Literal
 def doctor(
     target: str, security: str = "default", /, *, dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 ) -> None:
-    """Check that a target and a security model fit together; exit code 1 where they do not.
+    """Check that a target and a security model fit together; the exit code is 1 if they do not.
 
-    Looks at families, vocabularies, the adapter and the memory need without loading weights, then runs the co-decoding
-    law's self-test.
+    Compares families, vocabularies, the adapter and the memory need without loading weights, then runs the self-test of
+    the decoding law.
 
     Args:
         target: The model to harden.
         security: Its security model or adapter.
-        dtype: The type the weights would be loaded in; auto is float32, as on a CPU.
+        dtype: Type in which the weights would be loaded; auto is float32, as on a CPU.
     """
     from cosec.decoding.examination import examine
 

@@ -23,7 +23,7 @@ evaluate_app = App(name="evaluate", help="Measure arms for security, function, o
 
 
 class MeasureFlags(WorkFlags):
-    """What is measured, as flags."""
+    """Flags that say what is measured."""
 
     arm: Annotated[Sequence[str], Many] = Field(
         default=("origin", "cosec-plus"),
@@ -40,13 +40,13 @@ class MeasureFlags(WorkFlags):
     """Repetitions of the whole measurement; repeatable."""
 
     limit: int | None = None
-    """Only so many tasks, spread over the set."""
+    """Number of tasks, spread over the set; all by default."""
 
     shortest: int | None = None
-    """Only so many problems, those with the shortest reference solutions."""
+    """Number of problems, those with the shortest reference solutions; all by default."""
 
     max_new_tokens: int = 200
-    """Length limit of a completion."""
+    """Maximum length of a completion, in tokens."""
 
     temperature: float = 0.4
     """Divides the logits."""
@@ -64,20 +64,20 @@ class MeasureFlags(WorkFlags):
     """Measure a served model at this URL (up to /v1) instead of arms here."""
 
     endpoint_model: str | None = None
-    """The model's name at the endpoint; the first it lists."""
+    """The model's name at the endpoint. Default: the first one that it lists."""
 
 
 Flags = Annotated[MeasureFlags | None, Parameter(name="*")]
-"""What is measured, as a parameter of a verb."""
+"""The flags of :class:`MeasureFlags`, as a parameter of a verb."""
 
 
 @evaluate_app.command
 def security(*, out: Path, scenarios: str = "own", depth: Depth | None = None, flags: Flags = None) -> None:
-    """Complete scenarios and look for the weakness each is about.
+    """Complete scenarios and look for the weakness of each.
 
     Args:
-        out: Folder of the records; the same command continues what is there.
-        scenarios: ``own``, or a folder in our layout or in SVEN's.
+        out: Folder of the records; the same command continues them.
+        scenarios: ``own``, or a folder in the layout of our scenarios or of SVEN's.
         depth: Only ``open`` or only ``decision`` prompts.
         flags: What is measured.
     """
@@ -89,8 +89,8 @@ def joint(*, out: Path, scenarios: str = "own", depth: Depth | None = None, flag
     """Complete scenarios, look for weaknesses and run the functional tests: is a completion secure and does it work?
 
     Args:
-        out: Folder of the records; the same command continues what is there.
-        scenarios: ``own``, or a folder in our layout or in SVEN's.
+        out: Folder of the records; the same command continues them.
+        scenarios: ``own``, or a folder in the layout of our scenarios or of SVEN's.
         depth: Only ``open`` or only ``decision`` prompts.
         flags: What is measured.
     """
@@ -102,7 +102,7 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
     """Solve function problems and run their tests: pass@k.
 
     Args:
-        out: Folder of the records; the same command continues what is there.
+        out: Folder of the records; the same command continues them.
         problems: ``humaneval``, ``mbpp:FILE``, or a JSONL file in HumanEval's format.
         flags: What is measured.
     """
@@ -110,7 +110,7 @@ def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> 
 
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
-    """A study of one benchmark."""
+    """Run a study of one benchmark."""
     from cosec.evaluation.study import study_settings
 
     flags = given or MeasureFlags()

@@ -13,7 +13,7 @@ def frontier(recipe: Path, /, *, out: Path, work: Work = None) -> None:
     Args:
         recipe: A TOML file as for ``cosec study``, with [strengths] in place of arms.
         out: Folder of the records; the same command continues what is there.
-        work: How it is computed.
+        work: How completions are computed and judged.
     """
     from cosec.evaluation.report import write_frontier
     from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe

@@ -1,4 +1,4 @@
-"""``cosec generate``: complete prompts, hardened or not, or both side by side."""
+"""``cosec generate``: complete prompts with the hardened model, the target alone, or both side by side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Format = Literal["text", "json", "html"]
 """Output formats."""
 
 Arm = Literal["origin", "hardened"]
-"""What completes a prompt: the target alone, or the hardened pair."""
+"""``origin``: the target alone; ``hardened``: co-decoded."""
 
 
 def generate(
@@ -53,18 +53,18 @@ def generate(
 
     Args:
         source: ``-`` reads one prompt from standard input.
-        prompt_file: A file whose whole text is a prompt; may be repeated.
-        prompt: A prompt; may be repeated.
+        prompt_file: A file whose whole text is a prompt; repeatable.
+        prompt: A prompt; repeatable.
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
-        security: Its security model or adapter; ``none``: the target alone, ``default``: what ships for the target.
+        security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
         sampling: How tokens are drawn.
-        rule: Which rule decides, and its settings; without any, the adapter's own, or the paper's.
-        recipe: A TOML file whose [rule] holds the rule's settings, as ``cosec calibrate`` writes it; flags win over it.
+        rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
+        recipe: A TOML file with a rule's settings under [rule], as ``cosec calibrate`` writes it. Flags override it.
         n: Completions for each prompt.
         batch_rows: Completions decoded at once.
-        compare: Also complete with the target alone, same prompts, same sampling, same seed.
-        format: ``json`` prints one object a line, in the order of finishing; ``html`` one self-contained page.
-        trace: Write one JSON line for each token to this file.
+        compare: Also complete with the target alone, with the same prompts, sampling and seed.
+        format: ``json`` prints an object per line as completions finish; ``html`` prints one self-contained page.
+        trace: File to write one JSON line per token to.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
     """
@@ -119,10 +119,10 @@ def _print(
 
 
 def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]) -> list[str]:
-    """The prompts the user named, in the order files, texts, standard input.
+    """Collect the prompts, in the order files, texts, standard input.
 
     Raises:
-        PromptError: If there is none, or a file is missing, unreadable or not UTF-8.
+        PromptError: If there is no prompt, or a file is missing, unreadable or not UTF-8.
     """
     prompts = []
     for path in files:
@@ -144,7 +144,7 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
 
 
 def _trace_file(path: Path | None) -> IO[str] | nullcontext[None]:
-    """Opened before the models are loaded, so that a bad path costs nothing."""
+    """Open the trace file; this happens before the models are loaded, so that a bad path fails at once."""
     if path is None:
         return nullcontext()
     try:
@@ -162,7 +162,7 @@ def _completed(
     batch_rows: int,
     trace_file: IO[str] | None,
 ) -> Iterator[tuple[Arm, Completion]]:
-    """Every completion as soon as it is finished, its trace already written."""
+    """Yield each completion when it is finished and its trace is written."""
     from cosec.decoding.completer import Completer
 
     for arm in arms:
@@ -202,7 +202,7 @@ def _write_trace(file: IO[str], arm: Arm, completion: Completion, pair: Prepared
 def _print_text(
     completed: Iterator[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair, arms: int
 ) -> None:
-    """Each completion when it is done; with two arms each pair of them side by side."""
+    """Print each completion when it is finished; with two arms, each pair side by side."""
     from cosec.cli.views.side_by_side import panel, side_by_side, terminal
     from cosec.decoding.completion.spans import spans_of
 

@@ -1,4 +1,4 @@
-"""The command ``cosec``: finds the verb, imports only what that verb needs, and turns failures into one clear line."""
+"""The command ``cosec``: finds the verb, imports only what it needs, and reports failures in one line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: What stands behind ``cosec``; None to take the process's own.
+        arguments: The arguments after ``cosec``; None for those of the process.
 
     Returns:
         The exit code: 0, 2 for bad usage or input, 130 after Ctrl-C, 141 when the reader of the output went away.
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error=False,
             result_action="return_value",
         )
-        # What is still buffered must fail here, where a closed pipe is expected, and not in the interpreter's shutdown.
+        # A closed pipe must fail here, where it is expected, and not when the interpreter shuts down.
         sys.stdout.flush()
     except CycloptsError as error:
         return _complain(usage_message(error))
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\ncosec: stopped", file=sys.stderr)  # noqa: T201 - a message
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python flushes standard output once more on its way out; let that go nowhere.
+        # Python flushes standard output once more when it exits; discard that.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:
@@ -97,14 +97,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def usage_message(error: CycloptsError) -> str:
-    """Word a usage error as one line, with the suggestion that cyclopts found."""
+    """Describe a usage error in one line, with the suggestion that cyclopts found."""
     error.verbose = False
     verb = " ".join(["cosec", *(error.command_chain or ())])
     return f"{_misplaced_option(error) or _refused_value(error) or str(error)} Try: {verb} --help"
 
 
 def _refused_value(error: CycloptsError) -> str | None:
-    """Word a value that a settings object refused; None for other errors."""
+    """Describe a value that a settings object refused; None for other errors."""
     from pydantic import ValidationError
 
     cause = error.__cause__ or error.__context__
@@ -117,7 +117,7 @@ def _refused_value(error: CycloptsError) -> str | None:
 
 
 def _misplaced_option(error: CycloptsError) -> str | None:
-    """Word an unknown option that a verb which reads ``-`` mistook for its argument; None for other errors."""
+    """Describe an unknown option that a verb with a ``-`` argument mistook for it; None for other errors."""
     if not isinstance(error, CoercionError) or error.token is None or error.app is None:
         return None
     written = error.token.value
@@ -129,7 +129,7 @@ def _misplaced_option(error: CycloptsError) -> str | None:
 
 
 def system_message(error: Exception) -> str | None:
-    """Word a failure of the machine (full disk, missing permission) as one line; None for what may be a bug."""
+    """Describe a failure of the machine (full disk, missing permission) in one line; None for a possible bug."""
     # safetensors reports a full disk in an exception of its own.
     if type(error).__name__ == "SafetensorError" and f"os error {errno.ENOSPC}" in str(error):
         return f"The disk is full: {DISK_FULL_REMEDY}."
@@ -147,7 +147,7 @@ def _complain(message: str) -> int:
 
 
 def _keep_quiet() -> None:
-    """Keep libraries from talking to the user or to their makers; set variables of the user win."""
+    """Silence messages and telemetry of libraries; variables that the user has set are kept."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")

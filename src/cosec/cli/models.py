@@ -1,4 +1,4 @@
-"""``cosec models``: fetch, list and remove embedded models, show where a model lies, make a smaller one."""
+"""``cosec models``: fetch, list and remove embedded models, describe a model, make a smaller one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pull(name: str, /) -> None:
 
 @models_app.command
 def remove(name: str, /) -> None:
-    """Delete what pull made of an embedded model; pull makes it again.
+    """Delete the files of an embedded model; ``pull`` fetches them again.
 
     Args:
         name: An embedded model; `cosec models list` shows them.
@@ -81,7 +81,7 @@ def list_models(*, format: Literal["text", "json"] = "text") -> None:
 
 @models_app.command
 def show(name: str, /, *, format: Literal["text", "json"] = "text") -> None:
-    """Show where a model and its security adapter lie, as folders that transformers and peft load, and what it is.
+    """Describe a model, with the paths of its folder and its security adapter for transformers and peft.
 
     Args:
         name: An embedded name, a local folder, a GGUF file or a hub id.
@@ -100,12 +100,12 @@ def show(name: str, /, *, format: Literal["text", "json"] = "text") -> None:
 
 @models_app.command
 def prune(name: str, /, *, layers: str, out: Path) -> None:
-    """Make a smaller model that keeps some of a model's layers, as a student to align; it predicts badly until then.
+    """Make a smaller model from some of a model's layers, as a student; it predicts badly until it is aligned.
 
     Args:
-        name: The model to start from: an embedded name, a local folder, a GGUF file or a hub id.
+        name: The original model: an embedded name, a local folder, a GGUF file or a hub id.
         layers: How many layers to keep (evenly spread, the first and the last among them), or which, as in 0,5,11.
-        out: The folder to make; it loads like any model and has the same tokenizer.
+        out: Folder for the smaller model; it loads like any model and has the same tokenizer.
     """
     from cosec.models.pruning import prune_model
 
@@ -126,7 +126,7 @@ def parse_layers(text: str) -> int | list[int]:
 
 
 def model_facts(description: ModelDescription) -> dict[str, Any]:
-    """What ``show`` prints, ready for JSON."""
+    """Describe a model in JSON-ready values, as ``cosec models show`` prints them."""
     from cosec.models.loading.bundled import shipped_adapter
 
     security = shipped_adapter(description.name)
@@ -145,7 +145,7 @@ def model_facts(description: ModelDescription) -> dict[str, Any]:
 
 
 def _print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns as wide as their content, whatever the terminal's width: hub ids are for copying."""
+    """Print columns as wide as their content, at any terminal width, so that hub ids can be copied."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -188,5 +188,5 @@ def _family_rows() -> list[dict[str, Any]]:
 
 
 def _say(message: str) -> None:
-    """Tell the user what is going on; standard output stays for results."""
+    """Print progress to standard error; standard output is for results."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201 - progress

@@ -1,4 +1,4 @@
-"""``cosec pipeline``: align, tune and evaluate from one recipe, each stage only where it is not done yet."""
+"""``cosec pipeline``: align, tune and evaluate from one recipe; finished stages are skipped."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ def pipeline(
 ) -> None:
     """Run all stages of a recipe one after the other: prune, align, tune, evaluate.
 
-    Every stage is an ordinary command, run as a program of its own. A stage that is done with the same inputs is passed
-    over, one that died goes on from its last checkpoint. File names in the recipe are looked up from here.
+    Each stage is an ordinary command in a process of its own. A stage that has finished with the same inputs is
+    skipped. One that stopped early continues from its last checkpoint. File names in the recipe are relative to the
+    working folder.
 
     Args:
         recipe: A TOML file with the tables [prune], [align], [tune] and [[evaluate]], whose entries are the flags of
             these commands.
-        out: Folder of the pipeline; each stage has its own folder there.
-        dry_run: Say what would run, and stop.
+        out: Folder of the pipeline, with a folder for each stage.
+        dry_run: Show what would run, and stop.
         sandbox: What isolates the programs that evaluations run: bubblewrap (the default), or resource limits alone.
     """
     from rich.console import Console
@@ -47,7 +48,7 @@ def pipeline(
         choose_sandbox(sandbox)  # the stages inherit it
     undone = False
     for stage in stages:
-        # What an undone stage will make is not there to be compared yet.
+        # The output of an unfinished stage does not exist yet, so it cannot be compared.
         state = "new" if undone and dry_run else state_of(stage)
         undone = undone or state != "done"
         command = resumed(stage) if state == "begun" else stage.command
@@ -64,7 +65,7 @@ def pipeline(
 
 
 def _check_flags(stage: Stage) -> None:
-    """Let the command's own parser look at the flags before anything runs.
+    """Parse the flags with the command's own parser before anything runs.
 
     Raises:
         CycloptsError: As on the command line.

@@ -23,7 +23,7 @@ OUTDATED = "The verdicts are of other checkers or tests than the present ones; -
 
 
 class WorkFlags(BaseModel):
-    """How it is computed, as flags."""
+    """Flags that say how completions are computed and judged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -31,16 +31,16 @@ class WorkFlags(BaseModel):
     """Completions decoded at once; changes the speed and never the text."""
 
     dtype: str = "auto"
-    """The models': auto (float32 on a processor, else the checkpoint's), float32, bfloat16 or float16."""
+    """Type of the weights: auto (float32 on a processor, else the checkpoint's), float32, bfloat16 or float16."""
 
     device_map: str | None = None
     """Passed to transformers, for example ``auto`` or ``cuda``."""
 
     generate_only: Annotated[bool, Parameter(negative=())] = False
-    """Leave the judging to a later run of the same command, perhaps on another machine."""
+    """Only generate; a later run of the same command judges, possibly on another machine."""
 
     rejudge: Annotated[bool, Parameter(negative=())] = False
-    """Judge again what other checkers or tests judged; the earlier verdicts are kept."""
+    """Judge again completions that other checkers or tests have judged; the earlier verdicts are kept."""
 
     sandbox: BackendName | None = None
     """What isolates the programs that are run: bubblewrap (the default), or resource limits alone, which let a program
@@ -49,7 +49,7 @@ class WorkFlags(BaseModel):
 
 
 Work = Annotated[WorkFlags | None, Parameter(name="*")]
-"""How it is computed, as a parameter of a verb."""
+"""The flags of :class:`WorkFlags`, as a parameter of a verb."""
 
 
 def study(recipe: Path, /, *, out: Path, work: Work = None) -> None:
@@ -57,8 +57,8 @@ def study(recipe: Path, /, *, out: Path, work: Work = None) -> None:
 
     Args:
         recipe: A TOML file with arms, seeds and benchmarks.
-        out: Folder of the records; several processes may work on one folder.
-        work: How it is computed.
+        out: Folder of the records; several processes may work on it.
+        work: How completions are computed and judged.
     """
     from cosec.evaluation.study import read_recipe
 
@@ -71,7 +71,7 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     Args:
         settings: What the study computes.
         out: Folder of the records.
-        work: How it is computed; None for the defaults.
+        work: How completions are computed and judged; None for the defaults.
 
     Returns:
         The results; None if only completions were asked for.

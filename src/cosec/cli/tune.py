@@ -30,20 +30,20 @@ def tune(
     dtype: str = "auto",
     settings: Annotated[HardeningSettings | None, Parameter(name="*")] = None,
 ) -> None:
-    """Train a LoRA adapter that makes a model prefer the fixed over the vulnerable.
+    """Train a LoRA adapter that makes a model prefer fixed code over vulnerable code.
 
-    The output folder is a peft adapter: the one with the lowest validation loss so far, with manifest.json,
+    The output folder is a peft adapter, the one with the lowest validation loss so far, with manifest.json,
     curves.jsonl and curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
 
     Args:
         out: Folder for the adapter and its checkpoints.
         base: The model to train: an embedded name, a hub id, a folder or a GGUF file.
-        pairs: Files or folders of vulnerability-fix pairs in SVEN's JSONL layout, may be repeated; the default is the
-            pairs that come with the package.
-        recipe: A shipped recipe (cosec-plus, cosec, lora, smollm2-135m) or a TOML file; the default is the recipe named
-            like --method. Flags given here win over the recipe.
-        resume: Go on from the newest checkpoint in --out.
-        processes: Share each batch among this many processes. Two processes of one thread are faster than one of two.
+        pairs: Files or folders of vulnerability-fix pairs in SVEN's JSONL layout; repeatable. Default: the pairs that
+            ship with the package.
+        recipe: A shipped recipe (cosec-plus, cosec, lora, smollm2-135m) or a TOML file. Default: the recipe with the
+            name of --method. Flags override the recipe.
+        resume: Continue from the newest checkpoint in --out.
+        processes: Number of processes that share each batch. Two with one thread each are faster than one with two.
         dtype: auto, float32, bfloat16 or float16.
         settings: The training settings.
     """
@@ -70,7 +70,7 @@ def _harden(
     dtype: str,
     console: Console,
 ) -> HardeningResult:
-    """Load the model and train it, with the bar shown meanwhile."""
+    """Load the model and train it, showing progress."""
     from cosec.cli.views.training_progress import TerminalProgress
     from cosec.training.base_model import load_base
     from cosec.training.data.security_pairs import shipped_pairs

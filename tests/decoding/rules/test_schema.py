@@ -74,7 +74,7 @@ PAPERS: dict[str, object] = {}
         (PAPERS, {"threshold": 0.7}, {"name": "threshold", "threshold": 0.7}),
         (PAPERS, {"strength": 3.0}, {"name": "threshold", "strength": 3.0}),  # steer or gate: it is refused later
         (PAPERS, {"divergence": "js"}, {"name": "gate", "divergence": "js"}),
-        (STEER, {"factor": 3.0}, {"name": "steer", "factor": 3.0}),  # unknown: it is refused later
+        (STEER, {"factor": 3.0}, {**STEER, "factor": 3.0}),  # unknown: it is refused later
     ],
 )
 def test_settings_change_the_base_rule_or_select_the_only_rule_that_has_them(

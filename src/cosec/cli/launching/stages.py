@@ -1,8 +1,8 @@
-"""The stages of ``cosec pipeline``: which commands a recipe stands for, and whether one of them is done.
+"""The stages of ``cosec pipeline``: the commands that a recipe stands for, and which of them have finished.
 
-A stage is one `cosec` command. What it was made from is a hash over its command line and over the contents of the files
-and folders that it names, never their dates, with one hash for the weights of each embedded or hub model; the record of
-a stage holds these and one over what came out. Knows nothing about how commands are run.
+A stage is one ``cosec`` command. Its inputs are identified by a hash over its command line and over the contents of the
+files and folders that the command line names. Each embedded or hub model has a hash of its weights. A stage's record
+holds these hashes and one of its output. Knows nothing about how commands are run.
 """
 
 from __future__ import annotations
@@ -21,56 +21,58 @@ StageState = Literal["new", "begun", "done"]
 """Whether a stage has not begun, was interrupted, or is done."""
 
 WEIGHTS = ("config.json", "tokenizer.json", "adapter_config.json", "*.safetensors")
-"""What a model or an adapter is; beside it lie curves, manifests and checkpoints, which play no part."""
+"""Files that identify a model or an adapter; curves, manifests and checkpoints in its folder do not."""
 
 MODEL_FLAGS = frozenset({"--teacher", "--student", "--base", "--target", "--security"})
-"""Flags that name a model: a folder or a file, or an embedded name or a hub id."""
+"""Flags that name a model: a folder, a file, an embedded name or a hub id."""
 
 READ_FLAGS = MODEL_FLAGS | {"--data", "--pairs", "--recipe", "--scenarios", "--problems"}
-"""Flags that may name a file or a folder which is read."""
+"""Flags that may name a file or folder to read."""
 
 RESUMABLE = ("align", "tune")
-"""Stages that go on with --resume; the others go on, or begin again, with the same command."""
+"""Stages that continue with --resume; the others continue, or start again, with the same command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One command, with the folder that it makes."""
+    """One command and its output folder."""
 
     name: str
-    """As ``align`` or ``evaluate-joint``; unlike all others of the pipeline."""
+    """Name such as ``align`` or ``evaluate-joint``, unique in the pipeline."""
 
     command: tuple[str, ...]
-    """Verb and flags, --out among them."""
+    """Verb and flags, including --out."""
 
     out: Path
+    """Output folder."""
+
     record: Path
-    """File that says what the stage was made from, and whether it is done."""
+    """File with the hashes of the stage's inputs and output, and its state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a stage was, or would be, made from."""
+    """Identity of a stage's inputs."""
 
     command: str
-    """Hash over the command, the files that it names, and cosec's version."""
+    """Hash of the command, the files that it names, and the version of cosec."""
 
     models: Mapping[str, str | None]
-    """Hash of the weights of each embedded or hub model; None where it was not on this machine yet."""
+    """Hash of the weights of each embedded or hub model; None if it is not on this machine yet."""
 
     def agree_with(self, other: Inputs) -> bool:
-        """Whether they are the same as far as both are known: a stage may be begun before its model is fetched."""
+        """Whether the inputs are equal as far as both are known; a stage may begin before its model is fetched."""
         names = {*self.models, *other.models}
         pairs = [(self.models.get(name), other.models.get(name)) for name in names]
         return self.command == other.command and all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
 def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
-    """Turn a recipe into commands, each fed with what the one before made.
+    """Turn a recipe into commands; each takes the output of the one before.
 
     Args:
         recipe: Tables ``prune``, ``align``, ``tune`` and any number of ``evaluate``, each optional; their entries are
-            the command's flags, and ``evaluate`` has ``measure`` for the word after the verb.
+            the command's flags, and ``evaluate`` has ``measure`` for the command after the verb.
         out: Folder of the pipeline.
 
     Raises:
@@ -136,10 +138,10 @@ def _stage(name: str, verb: Sequence[str], flags: Mapping[str, Any], folder: Pat
 
 
 def state_of(stage: Stage) -> StageState:
-    """Compare the stage's record with its inputs and its output as they are now.
+    """Compare a stage's record with its present inputs and output.
 
     Raises:
-        SettingsError: If the stage was begun from other inputs, or the model that it made was changed since.
+        SettingsError: If the stage was begun with other inputs, or its output was changed since.
     """
     if not stage.record.is_file():
         return "new"
@@ -162,7 +164,7 @@ def _refuse(stage: Stage, why: str) -> None:
 
 
 def record_stage(stage: Stage, state: StageState) -> None:
-    """Write that the stage was begun, or is done."""
+    """Record that a stage has begun or finished."""
     from cosec.models.loading.store import write_atomically
 
     record = {
@@ -175,13 +177,13 @@ def record_stage(stage: Stage, state: StageState) -> None:
 
 
 def resumed(stage: Stage) -> tuple[str, ...]:
-    """The command that goes on with a stage that was begun."""
+    """Return the command that continues a stage."""
     checkpoints = any((stage.out / "checkpoints").glob("step-*"))
     return (*stage.command, "--resume") if stage.command[0] in RESUMABLE and checkpoints else stage.command
 
 
 def digest_inputs(stage: Stage) -> Inputs:
-    """Hash cosec's version and the command, with the contents of what it reads in the place of the names."""
+    """Hash the version of cosec and the command, with the contents of its input files in place of their names."""
     digest = hashlib.sha256(__version__.encode())
     models = dict.fromkeys(_models_of_recipe(stage))
     before = ""
@@ -201,7 +203,7 @@ def digest_inputs(stage: Stage) -> Inputs:
 
 
 def _models_of_recipe(stage: Stage) -> list[str]:
-    """The models that the stage's own recipe names and its flags do not."""
+    """The models that the stage's own recipe names, except those that its flags replace."""
     from cosec.training.settings import read_recipe
 
     verb, words = stage.command[0], stage.command
@@ -212,7 +214,7 @@ def _models_of_recipe(stage: Stage) -> list[str]:
 
 
 def _digest_model(name: str) -> str | None:
-    """Hash the weights of a model by its embedded name or hub id; None where it is not here, nothing is fetched."""
+    """Hash the weights of an embedded or hub model; None if it is not on this machine. Nothing is fetched."""
     from cosec.models.identity import model_fingerprint
     from cosec.models.loading.embedded import BUNDLED_MODELS
     from cosec.models.loading.hub import cached
@@ -227,7 +229,7 @@ def _digest_model(name: str) -> str | None:
 
 
 def digest_path(path: Path) -> str:
-    """Hash a file, the weights of a model's or an adapter's folder, or all files of another folder, by name."""
+    """Hash a file, the weights of a model or adapter folder, or all files of any other folder."""
     from cosec.models.identity import hash_file
 
     if path.is_file():
@@ -236,7 +238,7 @@ def digest_path(path: Path) -> str:
 
 
 def _digest_weights(folder: Path) -> str | None:
-    """Hash a model or an adapter; None for a folder of something else."""
+    """Hash a model or an adapter; None for any other folder."""
     files = {file for pattern in WEIGHTS for file in folder.glob(pattern)}
     return _digest_files(folder, files) if any(file.suffix == ".safetensors" for file in files) else None
 

@@ -39,17 +39,22 @@ class Shown:
     """Completions of one prompt are shown together."""
 
     title: str
-    """Arm and sample."""
+    """Arm and sample, as the heading of the completion."""
 
     prompt: str
     """The whole prompt."""
 
     spans: Sequence[Span]
-    """The completion."""
+    """Tokens of the completion with their records."""
 
 
 def html_page(title: str, completions: Sequence[Shown]) -> str:
-    """The whole page; every text is escaped."""
+    """Lay out the page; every text is escaped.
+
+    Args:
+        title: Title of the page.
+        completions: What to show, in this order within each prompt.
+    """
     sections = []
     for prompt_index in dict.fromkeys(shown.prompt_index for shown in completions):
         members = [shown for shown in completions if shown.prompt_index == prompt_index]

@@ -13,16 +13,16 @@ from rich.text import Text
 from cosec.decoding.completion.spans import Span
 
 CHANGED_STYLE = "bold black on yellow"
-"""Style of text that differs between the two completions."""
+"""Style of tokens other than the target's most likely one."""
 
 DECISION_STYLE = "bold white on blue"
-"""Style of tokens at a security decision."""
+"""Style of security decisions."""
 
 
 def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
-    """The text with changed tokens and security decisions coloured, or between « » and ⟦ ⟧ where there is no colour.
+    """Mark changed tokens and security decisions by colour, or with « » and ⟦ ⟧ if there is no colour.
 
-    A decision is marked as one whether or not it changed the token.
+    A decision is marked as a decision whether or not it changed the token.
     """
     text = Text()
     for (decision, changed), group in groupby(spans, key=lambda span: (bool(span.record.gated), span.record.changed)):
@@ -37,14 +37,14 @@ def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
 
 
 def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> Panel:
-    """One completion after the end of its prompt."""
+    """Frame one completion, after the last line of its prompt."""
     body = Text(prompt_tail, style="dim")
     body.append_text(marked_text(spans, colour=colour))
     return Panel(body, title=title, subtitle=footer, title_align="left", subtitle_align="left")
 
 
 def side_by_side(left: RenderableType, right: RenderableType) -> Table:
-    """Two views next to each other in equal halves."""
+    """Put two views next to each other in equal halves."""
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(ratio=1, overflow="fold")
     table.add_column(ratio=1, overflow="fold")
@@ -53,7 +53,7 @@ def side_by_side(left: RenderableType, right: RenderableType) -> Table:
 
 
 def terminal() -> Console:
-    """A console on standard output; 120 columns where the output is not a terminal."""
+    """Create a console on standard output; 120 columns if the output is not a terminal."""
     console = Console(highlight=False)
     if not console.is_terminal:
         return Console(highlight=False, width=120, no_color=True)

@@ -1,10 +1,10 @@
-"""The gate: the target everywhere but where the adapter has something to say.
+"""The gate: the target's own law at all positions except security decisions.
 
-At each position ``d`` measures how much the adapter changes the security model's own prediction. Where
-``d <= strength`` the position is the *target's*: its law is the target after temperature and top-p, exactly. Where
-``d > strength`` it is a security decision: the law is the decision distribution (the security model, or the steered
-target, after temperature and top-p) limited to tokens that the target finds at all possible
-(``target >= plausibility_floor * max target``), and the target's where none is.
+At each position ``d`` measures how much the adapter changes its base's prediction. If ``d <= strength``, the law is the
+target after temperature and top-p, exactly. If ``d > strength``, the position is a security decision. Its law is the
+decision distribution (the security model, or the steered target, after temperature and top-p), limited to tokens that
+the target finds plausible: ``target >= plausibility_floor * max target``. If no such token has a chance under the
+decision distribution, the law is the target's.
 
 Axes: rows = sequences, k = drafted tokens, vocab = entries that both models share.
 """
@@ -28,7 +28,7 @@ from cosec.decoding.settings import SamplingSettings
 
 
 class GateRule(LosslessRule):
-    """Draw security decisions from the security model and every other position from the target."""
+    """Draws security decisions from the security model, and every other position from the target."""
 
     needs_base = GateSettings.needs_base
 
@@ -37,7 +37,7 @@ class GateRule(LosslessRule):
         self._rule = rule
 
     def divergence(self, at: Position) -> Float[Tensor, "rows"]:
-        """How much the adapter changes the prediction of its base, in nats (or 0 and 1 for ``argmax``)."""
+        """How much the adapter changes its base's prediction, in nats; 0 or 1 for ``argmax``."""
         assert at.security_log_probs is not None, "the gate needs the security model"
         assert at.base_log_probs is not None, "the gate needs its base"
         return divergence_of(at.security_log_probs, at.base_log_probs, self._rule.divergence)
@@ -47,7 +47,7 @@ class GateRule(LosslessRule):
         return self._law(at, self.divergence(at) > self._rule.strength)
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
-        """As every lossless rule; says beside it where the gate was open.
+        """Judge like every lossless rule, and record divergences and security decisions.
 
         Raises:
             VocabularyMismatch: If the two models' distributions cover different vocabularies.
@@ -87,13 +87,13 @@ class GateRule(LosslessRule):
 def divergence_of(
     security_log_probs: Float[Tensor, "rows vocab"], base_log_probs: Float[Tensor, "rows vocab"], kind: Divergence
 ) -> Float[Tensor, "rows"]:
-    """The divergence of the security model from its base, a number per row.
+    """Measure the divergence of the security model from its base, one number per row.
 
     Args:
         security_log_probs: The security model's raw log-probabilities.
-        base_log_probs: Its base's.
-        kind: ``kl``: KL(security ‖ base) in nats; ``js``: Jensen-Shannon in nats, at most log 2; ``argmax``: 1 where
-            the most likely token changed, else 0.
+        base_log_probs: The raw log-probabilities of its base.
+        kind: ``kl``: KL(security ‖ base) in nats; ``js``: Jensen-Shannon in nats, at most log 2; ``argmax``: 1 if
+            the most likely token changes, else 0.
     """
     if kind == "argmax":
         return (security_log_probs.argmax(dim=-1) != base_log_probs.argmax(dim=-1)).float()
@@ -104,8 +104,8 @@ def divergence_of(
 
 
 def _kl(log_probs: Float[Tensor, "rows vocab"], other: Float[Tensor, "rows vocab"]) -> Float[Tensor, "rows"]:
-    """KL(probs ‖ other), never below 0; 0 * log 0 counts 0."""
-    # Of log-probabilities softmax is the exponential, in two thirds of the time that exp takes.
+    """KL(probs ‖ other), never below 0; 0 * log 0 is 0."""
+    # The softmax of log-probabilities is their exponential, and takes two thirds of the time of exp.
     terms = log_probs.softmax(dim=-1).mul_(log_probs - other)
     sums = terms.sum(dim=-1)
     if bool(sums.isnan().any()):

@@ -1,7 +1,7 @@
-"""Rules with a law of their own that a draft never changes: accept by chance, draw from the residual after a rejection.
+"""Rules whose law does not depend on the draft: accept at random, and draw from the residual after a rejection.
 
-A rule of this kind names the distribution ``law`` that a position is to be drawn from. A proposal ``x`` drawn from D
-stands with probability ``min(1, law(x) / D(x))``; in place of one that falls comes a token from the residual
+Such a rule defines the distribution ``law`` of each position. A proposal ``x`` drawn from D is accepted with
+probability ``min(1, law(x) / D(x))``. A rejected proposal is replaced by a token from the residual
 ``max(0, law - D)``, renormalised. The emitted token then follows ``law`` exactly, for every D and every draft length
 (Leviathan et al., Fast inference from transformers via speculative decoding, ICML 2023).
 
@@ -23,7 +23,7 @@ from cosec.decoding.settings import SamplingSettings
 
 
 class LosslessRule(ABC):
-    """Draw every position from ``law``, with proposals from the security model.
+    """Draws every position from ``law``, with proposals from the security model.
 
     The acceptance ratio of a proposal is ``min(1, law / D)``, with D the security model after temperature and top-p.
     """
@@ -37,14 +37,14 @@ class LosslessRule(ABC):
 
     @abstractmethod
     def law(self, at: Position) -> TokenDistribution:
-        """The distribution that the token at this place is drawn from."""
+        """The distribution of the token at a position."""
 
     def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
         """The security model after temperature and top-p."""
         return self._warped(security_log_probs)
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
-        """Accept each proposal with probability ``min(1, law / D)``, up to the first that falls.
+        """Accept each proposal with probability ``min(1, law / D)``, up to the first rejection.
 
         Raises:
             VocabularyMismatch: If the two models' distributions cover different vocabularies.
@@ -53,7 +53,7 @@ class LosslessRule(ABC):
         return judged(draft, self.law(flattened(draft, target_log_probs)))
 
     def fallback(self, at: Position) -> TokenDistribution:
-        """The residual of the law over the proposal distribution; the law itself where the target runs alone."""
+        """The residual of the law over the proposal distribution; the law itself if the target runs alone."""
         law = at.law or self.law(at)
         if at.security_log_probs is None:
             return law
@@ -65,7 +65,7 @@ class LosslessRule(ABC):
 
 
 def flattened(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Position:
-    """Every position of a draft as a row of its own, (rows * k, vocab)."""
+    """Arrange every position of a draft as a row of its own: (rows * k, vocab)."""
     places = Position.picked(
         lambda each: each.flatten(0, 1), target_log_probs, draft.security_log_probs, draft.base_log_probs
     )

@@ -1,7 +1,7 @@
-"""The target itself, unhardened, drafted by the security model: plain speculative sampling.
+"""Speculative sampling: the target itself, drafted by the security model and not hardened.
 
-Law of one position: the target after temperature and top-p. What remains of the security model is its speed; the
-baseline that hardening is compared with.
+Law of one position: the target after temperature and top-p. It is a baseline for the other rules: the security model
+only affects the speed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cosec.decoding.settings import SamplingSettings
 
 
 class SpeculativeRule(LosslessRule):
-    """Draw every position from the target."""
+    """Draws every position from the target."""
 
     needs_base = SpeculativeSettings.needs_base
 

@@ -1,4 +1,4 @@
-"""Steering: the target, moved everywhere by what the adapter changes in its own base.
+"""Steering: the target, shifted at every position by what the adapter changes in its base.
 
 Law of one position: ``softmax(log target + strength * (log security - log base))`` after temperature and top-p, where
 base is the security model without its adapter (DExperts, Liu et al., ACL 2021; proxy-tuning, Liu et al., COLM 2024,
@@ -23,7 +23,7 @@ from cosec.decoding.settings import SamplingSettings
 
 
 class SteerRule(LosslessRule):
-    """Draw every position from the steered target."""
+    """Draws every position from the steered target."""
 
     needs_base = SteerSettings.needs_base
 
@@ -37,9 +37,9 @@ class SteerRule(LosslessRule):
 
 
 def steered(at: Position, strength: float) -> Float[Tensor, "rows vocab"]:
-    """Log-weights of the target moved by ``strength`` times the adapter's change; not normalised.
+    """Shift the target's log-probabilities by ``strength`` times the adapter's change; the result is not normalised.
 
-    A token that the security model or its base excludes altogether (log-probability of minus infinity) is not moved.
+    A token to which the security model or its base gives no probability at all is not shifted.
     """
     assert at.security_log_probs is not None, "steering needs the security model"
     assert at.base_log_probs is not None, "steering needs its base"
@@ -48,6 +48,6 @@ def steered(at: Position, strength: float) -> Float[Tensor, "rows vocab"]:
         if math.isfinite(float(moved.sum())):
             return moved
     change = at.security_log_probs - at.base_log_probs
-    if not math.isfinite(float(change.sum())):  # one look is cheaper than a second copy
+    if not math.isfinite(float(change.sum())):  # one check is cheaper than a second copy
         change = torch.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0)
     return torch.add(at.target_log_probs, change, alpha=strength)

@@ -1,8 +1,8 @@
-"""The paper's rule (Algorithm 1 and Eq. 9): a proposal stands where the target finds it plausible enough.
+"""The paper's rule (Algorithm 1 and Eq. 9): accept a proposal if the target finds it plausible enough.
 
-A drafted token stands while ``min(1, target / security) > threshold``; the first one that falls ends the
-draft and the target model supplies a *fallback* token in its place. There is no residual distribution: each emitted
-token was either proposed by the security model or chosen by the target after a rejection.
+Drafted tokens are accepted while ``min(1, target / security) > threshold``. The first rejected one ends the draft, and
+the target draws a *fallback* token in its place. There is no residual distribution: each emitted token was either
+proposed by the security model or drawn from the target after a rejection.
 
 Law of one position, with Sw the security model after temperature and top-p, A the acceptance and F the fallback:
 ``P(x) = Sw(x) A(x) + F(x) sum over y of Sw(y) (1 - A(y))``.
@@ -21,7 +21,7 @@ from cosec.decoding.settings import SamplingSettings
 
 
 class ThresholdRule:
-    """The paper's rule, with every ambiguity an explicit setting (see ``ThresholdSettings``)."""
+    """The paper's rule, with an explicit setting for every ambiguity (see ``ThresholdSettings``)."""
 
     needs_base = ThresholdSettings.needs_base
     draws_acceptance = False
@@ -36,7 +36,7 @@ class ThresholdRule:
         return warped_distribution(security_log_probs, self._temperature, self._top_p)
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
-        """Accept the longest prefix of each draft that the target model finds plausible enough.
+        """Accept the longest prefix of each draft that the target finds plausible enough.
 
         Raises:
             VocabularyMismatch: If the two distributions cover different vocabularies.
@@ -54,12 +54,12 @@ class ThresholdRule:
         else:
             security = draft.proposal_probs.log()
         ratios = (target - security).exp().clamp(max=1.0)
-        # cumprod turns "accepted here" into "accepted here and everywhere before".
+        # cumprod keeps an acceptance only if all earlier tokens are accepted too.
         standing = (ratios > self._rule.threshold).int().cumprod(dim=-1)
         return Verification(accepted_count=standing.sum(dim=-1), acceptance_ratios=ratios)
 
     def fallback(self, at: Position) -> TokenDistribution:
-        """The target itself: it may repeat the rejected token."""
+        """The target's own distribution; it may repeat the rejected token."""
         if self._rule.fallback == "warped" or self._temperature == 0.0:
             return warped_distribution(at.target_log_probs, self._temperature, self._top_p)
         return raw_distribution(at.target_log_probs)
