@@ -21,7 +21,7 @@ import torch
 
 from cosec.cli.main import main
 from cosec.evaluation.environment import environment
-from cosec.training.alignment.align import objective as alignment_objective
+from cosec.training.alignment import objective as alignment_objective
 from cosec.training.loop.loop import TrainingLoop
 from cosec.training.losses import fused_distillation
 
