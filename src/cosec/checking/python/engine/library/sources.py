@@ -41,9 +41,9 @@ def attribute(value: Value, name: str, node: ast.expr) -> Value | None:
     if is_request(value):
         if name in CLEAN_OF_REQUEST:
             return Value(names=frozenset({f"request.{name}"}))
-        return incoming("remote", ast.unparse(node)[:80])
+        return incoming("remote", _text(node))
     if name in FORM_DATA and any(FORM.search(each) for each in value.names):
-        return incoming("remote", ast.unparse(node)[:80])
+        return incoming("remote", _text(node))
     for dotted, kind in ATTRIBUTES.items():
         module, _, attribute_name = dotted.rpartition(".")
         if name == attribute_name and module in value.names:
@@ -77,22 +77,26 @@ def item(container: Value, key: object) -> Value | None:
 
 def call(site: CallSite) -> Value | None:
     """Return the result of a call that lets text in, else None."""
-    text = ast.unparse(site.node)[:80]
     if is_request(site.receiver) and site.method not in CLEAN_OF_REQUEST:
-        return UNKNOWN if site.method.startswith("is_") else incoming("remote", text)
+        return UNKNOWN if site.method.startswith("is_") else incoming("remote", _text(site.node))
     for row in CALLS:
         if _fits(row, site):
-            found = incoming(row.kind, text)
+            found = incoming(row.kind, _text(site.node))
             default = None if row.default_place is None else site.argument(row.default_place, "default")
             return found if default is None else join(found, default)
     if site.names & ENVIRONMENT and site.positional:
         key = site.positional[0].constant
         if isinstance(key, str) and key.startswith(WEB_VARIABLES):
-            return incoming("remote", text)
+            return incoming("remote", _text(site.node))
     if names := site.names & ARCHIVES:
         flags = frozenset({"archive", "zip" if "zipfile.ZipFile" in names else "tar"})
-        return archive(f"{text}:{site.node.lineno}", flags)
+        return archive(f"{_text(site.node)}:{site.node.lineno}", flags)
     return _command_line(site)
+
+
+def _text(node: ast.expr) -> str:
+    """Return the start of an expression's source, which names it as a source."""
+    return ast.unparse(node)[:80]
 
 
 def _fits(row: CallSource, site: CallSite) -> bool:
