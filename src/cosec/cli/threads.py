@@ -2,7 +2,7 @@
 
 A product over several threads ends with a barrier. By default threads spin there, so when another program takes one of
 the cores, the others burn their time until the delayed thread is scheduled again. The variables are read once, when the
-OpenMP library is loaded, so they are set before torch is imported. Measured in decision 11.
+OpenMP library is loaded, so they are set before torch is imported. Measured in decision 16.
 """
 
 import os

@@ -99,7 +99,7 @@ class CheckpointStore:
         """Write a checkpoint beside its final place, then rename it; older ones inside an epoch go.
 
         Args:
-            state: Where the run stands.
+            state: The state of the run.
             parameters: The trained parameters by name.
             optimizer: AdamW, for their moments.
             write: False in all processes but one: they only give their slices of what is divided.
