@@ -1,6 +1,6 @@
 """Judge completions of scenarios: extract the programs, check or run them, and run the functional tests.
 
-This module decides nothing about security itself. It asks the judges, and a program that none of them can judge is
+The verdict of a completion follows from what the checkers find: see ``_state``. A program that no checker can judge is
 ``unscored``.
 """
 
