@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROUNDS = 5
-STEPS = 60
+ROUNDS = 3
+STEPS = 40
 POLICIES: dict[str, dict[str, str]] = {
     "library's default (spin)": {},
     "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"},

@@ -109,6 +109,7 @@ def test_a_recipe_chooses_the_rule_and_flags_win_over_it(
     closed = rows(capsys, *gate, "--recipe", str(recipe), "--strength", "1e9", "--temperature", "0")
     target = rows(capsys, "--prompt", PROMPT, "--temperature", "0", *pair(models, "none"))
     assert texts(closed) == texts(target)
+    assert "threshold" in refusal(capsys, *gate, "--recipe", str(recipe), "--threshold", "0.2")
     recipe.write_text('name = "gate"\n')
     assert "[rule]" in refusal(capsys, *gate, "--recipe", str(recipe))
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
-from cosec.decoding.rules.schema import changed_rule
+from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
@@ -98,8 +98,11 @@ def _settings(
     """The recipe's rule, or else the adapter's own, as changed by the flags."""
     from cosec.decoding.pairing import carried_rule
 
-    base = carried_rule(target, security) if recipe is None else read_rule(recipe)
-    return decoding_settings(changed_rule(base, rule.settings()), sampling.model_dump())
+    given = rule.settings()
+    if recipe is None:
+        return decoding_settings(changed_rule(carried_rule(target, security), given), sampling.model_dump())
+    named = read_rule(recipe)
+    return decoding_settings(changed_rule(named, {"name": rule_name(named), **given}), sampling.model_dump())
 
 
 def _print(

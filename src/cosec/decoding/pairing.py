@@ -140,7 +140,10 @@ class PreparedPair:
         """
         security, switch, size = self.pair.security, self._switch, self._vocabulary_size
         if security is None and switch is None:
-            raise SettingsError("There is no security model: name one with --security, or use the target alone.")
+            raise SettingsError(
+                "There is no security model: name one (--security, or the second argument of load_pair), "
+                "or use the target alone."
+            )
         if security is None:
             weights = self.pair.target.model
             if draft_length in ("auto", 1):

@@ -15,7 +15,7 @@ from cosec.decoding.rules.schema import (
 )
 from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import DecodingSettings, decoding_settings
-from cosec.errors import CosecWarning
+from cosec.errors import CosecWarning, SettingsError
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -107,3 +107,10 @@ def test_old_names_are_accepted_with_a_note_on_each() -> None:
 def test_settings_that_an_earlier_release_recorded_are_read() -> None:
     recorded = json.dumps({"rule": {**OLD, "target_ratio": "raw", "security_ratio": "raw", "fallback": "raw"}})
     assert DecodingSettings.model_validate_json(recorded).rule == CURRENT
+
+
+@pytest.mark.parametrize("value", [True, "3"])
+def test_a_setting_of_another_type_is_refused(value: object) -> None:
+    with pytest.raises(SettingsError, match="strength"):
+        decoding_settings({"name": "steer", "strength": value}, {})
+    assert decoding_settings({"name": "steer", "strength": 3}, {}).rule.strength == 3.0  # type: ignore[union-attr]

@@ -334,3 +334,9 @@ def test_a_model_that_attends_to_a_window_may_be_a_teacher(tmp_path: Path) -> No
     windowed = save_tiny("llama", tmp_path / "windowed")
     edit_json(windowed / "config.json", model_type="mistral", architectures=["MistralForCausalLM"], sliding_window=16)
     assert load_model(str(windowed)).model.config.sliding_window == 16
+
+
+def test_a_run_that_was_stopped_before_it_saved_weights_says_how_to_continue(tmp_path: Path) -> None:
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(ModelNotFound, match=r"stopped before it saved weights.*--resume"):
+        load_model(str(tmp_path / "run"))

@@ -121,7 +121,8 @@ def show_result(console: Console, product: str, result: AlignmentResult | Harden
     else:
         ended = f"done after {state.step} steps and {state.tokens} tokens"
     loss = "" if state.best_loss is None else f" (validation loss {state.best_loss:.4f})"
-    lines = [ended, f"{product} in {result.folder}, from epoch {state.best_epoch}{loss}"]
+    made = f"{product} in {result.folder}, from epoch {state.best_epoch}{loss}"
+    lines = [ended, made if state.best_epoch else f"no trained {product} yet: no epoch has lowered the validation loss"]
     if not result.curves_drawn:
         lines.append("no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
     for line in lines:

@@ -43,7 +43,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 class RuleSettings(BaseModel):
     """Base of every rule's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
     law: ClassVar[str]
     """Import path of the class that implements the rule, as ``module:Class``; called with settings and sampling."""

@@ -51,6 +51,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / "config.json"
     if not path.is_file():
+        if (folder / "checkpoints").is_dir():
+            raise ModelNotFound(
+                f"{folder} holds a training run that was stopped before it saved weights; continue it with the same "
+                "command and --resume."
+            )
         raise ModelNotFound(f"{folder} has no config.json, so it is not a model folder as transformers saves it.")
     config = read_json(path)
     if not isinstance(config.get("model_type"), str):

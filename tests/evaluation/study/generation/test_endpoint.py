@@ -29,6 +29,8 @@ class Scripted:
 
     def __init__(self) -> None:
         self.choices: Choices = lambda asked: [choice(0, "x")]
+        self.body: bytes | None = None
+        """The whole body of every completion, in place of the choices."""
         self.asked: list[dict[str, Any]] = []
         script = self
 
@@ -39,12 +41,17 @@ class Scripted:
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 script.asked.append(asked)
+                if script.body is not None:
+                    self.send(script.body)
+                    return
                 choices = script.choices(asked)
                 usage = {"prompt_tokens": 1, "completion_tokens": 3 * len(choices), "total_tokens": 1}
                 self.answer({"id": "a", "object": "text_completion", "choices": choices, "usage": usage})
 
             def answer(self, body: dict[str, Any]) -> None:
-                data = json.dumps({"created": 0, "model": "served", **body}).encode()
+                self.send(json.dumps({"created": 0, "model": "served", **body}).encode())
+
+            def send(self, data: bytes) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -101,7 +108,21 @@ def test_a_server_that_answers_more_than_was_asked_for_adds_no_samples(served: S
 
 def test_an_answer_without_choices_is_an_error_that_names_the_task(served: Scripted) -> None:
     served.choices = lambda asked: []
-    with pytest.raises(EndpointError, match="without any completion of T"):
+    with pytest.raises(EndpointError, match="without a text for T"):
+        complete(served, 2)
+
+
+@pytest.mark.parametrize("text", [None, 3, ["x"]])
+def test_a_choice_without_a_text_is_an_error(served: Scripted, text: Any) -> None:
+    served.choices = lambda asked: [choice(0, "x"), choice(1, text)]
+    with pytest.raises(EndpointError, match="without a text for T"):
+        complete(served, 2)
+
+
+@pytest.mark.parametrize("body", [b"<html>hi", b"[]", b"{}", b'{"choices": 5}', b'"x"'])
+def test_a_body_that_is_no_completion_is_an_error(served: Scripted, body: bytes) -> None:
+    served.body = body
+    with pytest.raises(EndpointError, match="T"):
         complete(served, 2)
 
 

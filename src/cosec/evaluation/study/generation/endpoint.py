@@ -73,14 +73,15 @@ class EndpointGenerator:
                 stop=list(task.stop[:MAX_STOPS]),
                 seed=sampling.seed + SEED_STEP * missing.start,
             )
-        except self._error as error:
+        except (self._error, ValueError) as error:  # ValueError: the body is not JSON
             raise EndpointError(f"{self._url} failed on {task.id}: {error}; start again to continue.") from error
-        if not answer.choices:
+        given = getattr(answer, "choices", None)  # the client checks no types
+        if not isinstance(given, list) or not given or not all(isinstance(one.text, str) for one in given):
             raise EndpointError(
-                f"{self._url} answered without any completion of {task.id}; check that the model {self._model!r} serves"
+                f"{self._url} answered without a text for {task.id}; check that the model {self._model!r} serves"
                 " /v1/completions, then start again to continue."
             )
-        choices = sorted(answer.choices, key=lambda one: one.index)
+        choices = sorted(given, key=lambda one: one.index)
         seconds = round((time.perf_counter() - started) / len(choices), 4)
         tokens = round((answer.usage.completion_tokens if answer.usage else 0) / len(choices))
         return [
