@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROUNDS = 3
+ROUNDS = 2
 STEPS = 40
 POLICIES: dict[str, dict[str, str]] = {
     "library's default (spin)": {},
     "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"},
+    "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000"},
     "GOMP_SPINCOUNT=0 (sleep)": {"GOMP_SPINCOUNT": "0"},
 }
 
