@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cosec.cli.threads import WAITING, sleep_at_barriers
+from cosec.cli.threads import WAITING, limit_spinning
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return values
 
 
-def test_threads_sleep_at_barriers_unless_the_user_chose(environment: dict[str, str]) -> None:
-    sleep_at_barriers()
+def test_threads_limit_spinning_unless_the_user_chose(environment: dict[str, str]) -> None:
+    limit_spinning()
     assert environment.items() >= WAITING.items()
 
 
@@ -25,7 +25,7 @@ def test_threads_sleep_at_barriers_unless_the_user_chose(environment: dict[str, 
 def test_a_users_choice_stands(environment: dict[str, str], name: str) -> None:
     environment[name] = "7"
     before = dict(environment)
-    sleep_at_barriers()
+    limit_spinning()
     assert environment == before
 
 

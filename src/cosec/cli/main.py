@@ -13,7 +13,7 @@ from typing import TextIO
 from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
 
-from cosec.cli.threads import sleep_at_barriers
+from cosec.cli.threads import limit_spinning
 from cosec.errors import CosecError, CosecWarning
 from cosec.version import __version__
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for bad usage or input, 130 after Ctrl-C, 141 when the reader of the output went away.
     """
     _keep_quiet()
-    sleep_at_barriers()
+    limit_spinning()
     try:
         app(
             sys.argv[1:] if arguments is None else list(arguments),

@@ -1,9 +1,9 @@
 """How OpenMP threads wait for each other: they spin briefly, then sleep.
 
 A product over several threads ends with a barrier. By default threads spin there for milliseconds, so when another
-program takes one of the cores, the others burn their time until the delayed thread is scheduled again. Threads that
-sleep at once cost 45 % on an idle machine; 10 000 iterations cost nothing there (`benchmarks/wait_policy.py`). The
-variable is read when the OpenMP library is loaded, so it is set before torch is imported.
+program takes one of the cores, the others burn their time until the delayed thread is scheduled again. Spinning less
+helps then, and costs time on an idle machine; `benchmarks/wait_policy.py` measures both. The variable is read when the
+OpenMP library is loaded, so it is set before torch is imported.
 """
 
 import os
@@ -12,7 +12,7 @@ WAITING = {"GOMP_SPINCOUNT": "10000"}
 """Iterations before a thread sleeps, for GNU's OpenMP library, which torch uses on Linux."""
 
 
-def sleep_at_barriers() -> None:
+def limit_spinning() -> None:
     """Set the waiting variable, unless the user has set it or ``OMP_WAIT_POLICY``."""
     if not {"OMP_WAIT_POLICY", *WAITING} & os.environ.keys():
         os.environ.update(WAITING)
