@@ -8,6 +8,7 @@ of an example; it does not know about models. If the parameters are sharded, all
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -235,15 +236,13 @@ class TrainingLoop(Generic[AnExample]):
         Raises:
             StopRequested: On every process, if any of them was asked to stop.
         """
-        try:
+        with suppress(StopRequested):  # the other processes hear of it below
             for indices, counts in self._share_of(count):
                 if self._sharded:
                     run(indices, counts)
                 else:
                     with self._stop.interruptible():
                         run(indices, counts)
-        except StopRequested:
-            self._optimizer.zero_grad()
         *shared, stops = self._share([*sums(), float(self._stop.requested)])
         if stops:
             self._optimizer.zero_grad()
