@@ -3,6 +3,7 @@
 The engine and the trace are left out: a check per emitted token would make the statistical tests ten times slower.
 """
 
+import gc
 import os
 
 # Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
@@ -29,6 +30,9 @@ CHECKED = [
 
 install_import_hook(CHECKED, "beartype.beartype")
 
+# With the default thresholds, collections walk over all of torch and transformers: half the time of a law test.
+gc.set_threshold(50_000, 20, 20)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Without ``-m gpu`` every test runs on the processor, also where there is a CUDA device."""
@@ -38,6 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if BACKENDS["bubblewrap"].problem() is not None:  # what the tests run, these tests wrote
         os.environ.setdefault(SANDBOX_VARIABLE, "limits")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what exists before the first test out of later garbage collections."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -65,15 +65,15 @@ from cosec.models.loading.host_memory import give_back_free_memory, suit_memory_
 from cosec.runtime.torch.cpu.packed_linear import PackedLinear
 def resident(): return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
 suit_memory_to_decoding()
-maps = [PackedLinear(torch.nn.Linear(64, width)) for width in (32, 64, 96, 128)]
+maps = [PackedLinear(torch.nn.Linear(64, width)) for width in (32, 96)]
 def meet(counts):
     for rows in counts:
         for one in maps: one(torch.ones(rows, 64))
     give_back_free_memory()
 with torch.inference_mode():
-    meet(range(1, 130))
+    meet(range(1, 135))
     before = resident()
-    meet(range(130, 190))
+    meet(range(135, 190))
     print(resident() - before)
 """
 

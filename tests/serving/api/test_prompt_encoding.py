@@ -106,13 +106,15 @@ def test_the_embedded_models_chats_and_texts_keep_their_ids() -> None:
     from cosec.models.loading.bundled import BUNDLED_MODELS
 
     tokenizer = read_tokenizer("smollm2-135m", BUNDLED_MODELS["smollm2-135m"].folder)
+    encoder = PromptEncoder(tokenizer)
+    marked = marking_tokenizer(tokenizer, control_tokens(tokenizer), lambda token: f"<marker:{token}>")
     for text in TEXTS:
         expected = tokenizer(text, add_special_tokens=False).input_ids
-        assert PromptEncoder(tokenizer).text(text) == expected
-        assert marked_ids(tokenizer, text) == expected
+        assert encoder.text(text) == expected
+        assert marked.encode(text, add_special_tokens=False).ids == expected
     control = set(tokenizer.all_special_ids)
     for spelling in control_tokens(tokenizer):
-        ids = PromptEncoder(tokenizer).text(f"a {spelling} b")
+        ids = encoder.text(f"a {spelling} b")
         assert not control & set(ids)
         assert tokenizer.decode(ids) == f"a {spelling} b"
     tokenizer.chat_template = CHATML
