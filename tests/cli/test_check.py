@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cosec.checking.finding import CheckReport
+from cosec.checking.python.checker import FlowChecker
 from cosec.cli.main import main
 from cosec.sandbox import SANDBOX_VARIABLE
 from cosec.sandbox.backends import Bubblewrap
@@ -61,6 +63,7 @@ def test_json_is_the_contract(project, capsys) -> None:
     assert {key: value for key, value in report.items() if key != "findings"} == {
         "files": 2,
         "unscored": [],
+        "other_languages": {},
         "errors": [],
     }
 
@@ -68,7 +71,7 @@ def test_json_is_the_contract(project, capsys) -> None:
 def test_clean_files_end_with_zero(project, capsys) -> None:
     code, report = run_json(["app/safe.py"], capsys)
     assert code == 0
-    assert report == {"files": 1, "findings": [], "unscored": [], "errors": []}
+    assert report == {"files": 1, "findings": [], "unscored": [], "other_languages": {}, "errors": []}
 
 
 def test_text_names_place_weakness_and_counts(project, capsys) -> None:
@@ -150,6 +153,7 @@ def test_the_former_name_of_pattern_still_works(project, capsys) -> None:
         (["app", "--pattern", "py/sql-injecton"], "Did you mean py/sql-injection?"),
         (["app", "--checker", "semgrp"], "Did you mean semgrep?"),
         ([], "cosec check src"),
+        (["app", "--jobs", "0"], "at least 1"),
         (["app", "--baseline", "gone.json"], "gone.json"),
         (["app", "--baseline", "app/users.py"], "no report"),
     ],
@@ -166,7 +170,7 @@ def test_only_what_the_baseline_lacks_counts(project, capsys, format: str) -> No
     (project / "old").write_text(old)
     assert run_json(["app", "--baseline", "old"], capsys) == (
         0,
-        {"files": 2, "findings": [], "unscored": [], "errors": []},
+        {"files": 2, "findings": [], "unscored": [], "other_languages": {}, "errors": []},
     )
     (project / "app" / "more.py").write_text(INSECURE)
     code, report = run_json(["app", "--baseline", "old"], capsys)
@@ -196,6 +200,74 @@ def test_folders_are_searched_without_hidden_ones_and_each_file_counts_once(proj
     _, report = run_json([".", "app", "app/users.py"], capsys)
     assert report["files"] == 2
     assert len(report["findings"]) == 1
+
+
+def test_ctrl_c_keeps_what_was_found(project, capsys, monkeypatch) -> None:
+    check = FlowChecker.check_content
+
+    def interrupted(self: FlowChecker, path: Path, content: bytes, *, patterns: frozenset[str]) -> CheckReport:
+        if path.name == "zoo.py":
+            raise KeyboardInterrupt
+        return check(self, path, content, patterns=patterns)
+
+    monkeypatch.setattr(FlowChecker, "check_content", interrupted)
+    (project / "app" / "zoo.py").write_text(INSECURE)
+    code, said, complaint = run(["app"], capsys)
+    assert code == 130
+    assert "app/users.py:6: error: " in said
+    assert said.endswith("3 files, 1 finding, 0 unscored\n")
+    assert "stopped before 1 of 3 files were checked" in complaint
+    code, report = run_json(["app"], capsys)
+    assert (code, len(report["findings"])) == (130, 1)
+    assert report["errors"] == ["stopped before 1 of 3 files were checked"]
+
+
+def test_a_second_run_takes_unchanged_files_from_the_cache(project, capsys, monkeypatch) -> None:
+    first = run(["app"], capsys)
+    monkeypatch.setattr(FlowChecker, "check_content", lambda *_, **__: CheckReport())
+    assert run(["app"], capsys) == first
+    assert run(["app", "--no-cache"], capsys)[1] == "2 files, 0 findings, 0 unscored\n"
+
+
+def test_a_check_works_without_a_home_folder(project, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("COSEC_CACHE")
+    monkeypatch.setenv("HOME", "~")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert run(["app"], capsys)[0] == 1
+    assert sorted(path.name for path in project.iterdir()) == ["app"]
+
+
+def test_a_folder_without_python_or_c_is_an_error_unless_that_is_allowed(project, capsys) -> None:
+    (project / "web").mkdir()
+    (project / "web" / "page.js").write_text("let x;\n")
+    code, said, complaint = run(["web"], capsys)
+    assert (code, said) == (2, "0 files, 0 findings, 0 unscored\n")
+    assert "no Python or C file in the folder 'web'. Not looked at: 1 JavaScript file." in complaint
+    assert run(["web", "--allow-empty"], capsys)[0] == 0
+
+
+def test_files_of_other_languages_are_told_once(project, capsys) -> None:
+    for name in ("page.js", "main.go", "old.js"):
+        (project / "app" / name).write_text("\n")
+    _, said, complaint = run(["app", "app"], capsys)
+    assert complaint == "cosec: note: only Python and C are checked; not looked at: 2 JavaScript files, 1 Go file\n"
+    assert "js" not in said
+    assert run_json(["app"], capsys)[1]["other_languages"] == {"JavaScript": 2, "Go": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("new\nline.py", r"new\nline.py"), ("back\x1b[2Jspace.py", r"back\x1b[2Jspace.py"), ("\udcff.py", r"\udcff.py")],
+)
+def test_an_odd_file_name_stays_on_its_line(project, capsys, name: str, shown: str) -> None:
+    (project / name).write_text(INSECURE)
+    _, said, _ = run([name], capsys)
+    assert said.split("\n")[0].startswith(f"{shown}:6: error: ")
+    assert len(said.split("\n")) == 3
+    assert run_json([name], capsys)[1]["findings"][0]["path"] == name
+    _, sarif, _ = run([name, "--format", "sarif"], capsys)
+    (project / "old.sarif").write_text(sarif)
+    assert run([name, "--baseline", "old.sarif"], capsys)[0] == 0
 
 
 def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:

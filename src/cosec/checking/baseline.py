@@ -7,11 +7,12 @@ and SARIF reports of other tools hold no text of lines; their findings are match
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote_to_bytes, urlparse
 
 from cosec.checking.finding import Finding
 from cosec.checking.sarif import FINGERPRINT, fingerprints
@@ -20,25 +21,33 @@ from cosec.errors import DataError
 _Place = tuple[str, str, int]
 
 
-def new_findings(findings: Sequence[Finding], baseline: Path) -> tuple[Finding, ...]:
-    """Return the findings that an earlier report does not have. Each finding of that report matches at most one.
+class Baseline:
+    """The findings of an earlier report; each of them matches at most one new finding.
+
+    Args:
+        path: A JSON or SARIF report of `cosec check`.
 
     Raises:
         DataError: If the report cannot be read.
     """
-    texts, places = _read(baseline)
-    new = []
-    for finding, text in zip(findings, fingerprints(findings), strict=True):
-        place = (finding.path, finding.pattern, finding.line)
-        # The digest covers path, pattern and text. The suffix numbers equal lines, so it changes when one is inserted.
-        digest = text.split(":")[0]
-        if texts[digest] > 0:
-            texts[digest] -= 1
-        elif places[place] > 0:
-            places[place] -= 1
-        else:
-            new.append(finding)
-    return tuple(new)
+
+    def __init__(self, path: Path) -> None:
+        self._texts, self._places = _read(path)
+
+    def new(self, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+        """Return the findings that the report does not have; pass all findings of a file at once."""
+        new = []
+        for finding, text in zip(findings, fingerprints(findings), strict=True):
+            place = (finding.path, finding.pattern, finding.line)
+            # The digest covers path, pattern and text. The suffix numbers equal lines: an inserted one changes it.
+            digest = text.split(":")[0]
+            if self._texts[digest] > 0:
+                self._texts[digest] -= 1
+            elif self._places[place] > 0:
+                self._places[place] -= 1
+            else:
+                new.append(finding)
+        return tuple(new)
 
 
 def _read(path: Path) -> tuple[Counter[str], Counter[_Place]]:
@@ -68,7 +77,7 @@ def _sarif(report: Mapping[str, Any]) -> Iterator[tuple[str | None, _Place]]:
     for run in report["runs"]:
         for result in run["results"]:
             place = result["locations"][0]["physicalLocation"]
-            path = unquote(urlparse(place["artifactLocation"]["uri"]).path)
+            path = os.fsdecode(unquote_to_bytes(urlparse(place["artifactLocation"]["uri"]).path))
             fingerprint = result.get("partialFingerprints", {}).get(FINGERPRINT)
             digest = fingerprint.split(":")[0] if fingerprint else None
             yield digest, (path, result["ruleId"], int(place["region"]["startLine"]))

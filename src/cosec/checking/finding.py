@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 Severity = Literal["error", "warning", "note"]
 """SARIF's levels, most severe first."""
@@ -94,5 +94,23 @@ class Checker(Protocol):
 
         Raises:
             CheckerError: If the checker cannot run.
+        """
+        ...
+
+
+@runtime_checkable
+class FileChecker(Checker, Protocol):
+    """A checker whose findings in a file depend on that file's content only.
+
+    Files can then be judged in parallel, and what was found can be kept until the content changes.
+    """
+
+    def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:
+        """Look for ``patterns`` in a file whose content was read already.
+
+        Args:
+            path: The name in findings.
+            content: The bytes of the file.
+            patterns: Ids of this checker's patterns.
         """
         ...

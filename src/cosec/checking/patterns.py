@@ -6,6 +6,7 @@ which pattern is the checkers' own knowledge.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from types import MappingProxyType
 from typing import Literal
 
@@ -13,6 +14,16 @@ from cosec.checking.finding import Severity
 
 Language = Literal["py", "c"]
 """A language that checkers read, by its file name ending."""
+
+
+def language_of(path: PurePath) -> Language | None:
+    """Return the language of a file by its name; None for others.
+
+    ``.PY`` is Python too, as file names on some systems are upper case. ``.C`` and ``.H`` are C++, as for gcc.
+    """
+    if path.suffix.lower() == ".py":
+        return "py"
+    return "c" if path.suffix in (".c", ".h") else None
 
 
 @dataclass(frozen=True, slots=True)

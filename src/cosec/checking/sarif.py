@@ -7,6 +7,7 @@ files and errors are notifications of the run.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,7 +74,8 @@ def fingerprints(findings: Sequence[Finding]) -> list[str]:
     for finding in findings:
         lines = texts.setdefault(finding.path, _lines(finding.path))
         text = " ".join(lines[finding.line - 1].split()) if finding.line <= len(lines) else ""
-        digest = hashlib.sha256("\0".join((finding.path, finding.pattern, text)).encode()).hexdigest()[:32]
+        identity = "\0".join((finding.path, finding.pattern, text)).encode(errors="surrogateescape")
+        digest = hashlib.sha256(identity).hexdigest()[:32]
         before[digest] += 1
         made.append(f"{digest}:{before[digest]}")
     return made
@@ -103,7 +105,7 @@ def _rule(pattern: Pattern) -> Mapping[str, Any]:
 
 
 def _location(path: str, line: int | None = None) -> dict[str, Any]:
-    uri = Path(path).as_uri() if Path(path).is_absolute() else quote(path)
+    uri = Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path))
     place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if line is not None:
         place["region"] = {"startLine": line}

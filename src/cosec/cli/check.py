@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from cosec.cli.check_flags import ScanFlags
+from cosec.cli.main import EXIT_INTERRUPTED
 from cosec.errors import SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
-    from cosec.checking.finding import Finding
-    from cosec.checking.scanning import Scan
+    from cosec.checking.scanning import FileResult, JudgementCache, Scan, Step, TreeScan
+    from cosec.cli.views.scan_progress import ScanProgress
 
 EXIT_FINDINGS = 1
 """Exit status when findings reach the level of ``--fail-on``."""
 
 EXIT_ERROR = 2
-"""Exit status when a checker could not run."""
+"""Exit status when a path is missing or has nothing to check, or a checker could not run."""
 
 Many = Parameter(negative=())
 """A flag that may be repeated and has no negative form."""
@@ -42,10 +46,12 @@ def check(
     baseline: Path | None = None,
     labelled: Path | None = None,
     sandbox: BackendName | None = None,
+    flags: Annotated[ScanFlags | None, Parameter(name="*")] = None,
 ) -> None:
     """Look for weaknesses in Python and C files.
 
-    The exit code is 0 if nothing counts, 1 for findings, 2 if a path is missing or a checker could not run.
+    The exit code is 0 if nothing counts, 1 for findings, 2 if a path is missing or a checker could not run, and 130
+    after Ctrl-C, which keeps what was found until then.
 
     Args:
         paths: Files, and folders whose .py, .c and .h files are scanned.
@@ -60,37 +66,122 @@ def check(
             if known). Shows how many the checkers find, and how often they are wrong.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
             which let a program read and write all that you can.
+        flags: How files and folders are scanned.
     """
-    from cosec.checking.baseline import new_findings
-    from cosec.checking.sarif import sarif_report
-    from cosec.checking.scanning import scan
+    from cosec.checking.scanning import TreeScan
+    from cosec.cli.views.scan_progress import ScanProgress
 
     _choose_sandbox(sandbox, runs_programs=dynamic or bool(set(checker) & _RUN_PROGRAMS))
+    _refuse_unknown(checker, pattern)
     if labelled is not None:
-        _refuse_unknown(checker, pattern)
         _measure(labelled, paths, format, checker, pattern, dynamic)
         return
     if not paths:
         raise SettingsError("Name files or folders to check, such as: cosec check src")
-    _refuse_unknown(checker, pattern)
-    scanned = scan(paths, checkers=checker, patterns=pattern or None, dynamic=dynamic)
-    findings = scanned.report.findings
-    if baseline is not None:
-        findings = new_findings(findings, baseline)
-    if format == "json":
-        print(json.dumps(_as_json(scanned, findings), indent=2))  # noqa: T201 - the contract
-    elif format == "sarif":
-        print(json.dumps(sarif_report(findings, scanned.report.unscored, scanned.errors), indent=2))  # noqa: T201
-    else:
-        _print_lines(scanned, findings)
-    if format != "json":
-        for error in scanned.errors:
-            print(f"cosec: error: {' '.join(error.split())}", file=sys.stderr)  # noqa: T201 - a message
+    progress = ScanProgress()
+    tree = TreeScan(
+        paths,
+        checkers=checker,
+        patterns=pattern or None,
+        dynamic=dynamic,
+        steps=_steps(baseline),
+        on_progress=progress.update,
+        **_how(flags or ScanFlags()),
+    )
+    scanned, stopped = _judge(tree, progress, show=format == "text")
+    _close(scanned, format)
+    code = EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
+    if code:
+        sys.exit(code)
+
+
+def _how(flags: ScanFlags) -> dict[str, Any]:
+    """Return the arguments of a `TreeScan` that flags stand for."""
+    if flags.jobs is not None and flags.jobs < 1:
+        raise SettingsError(f"--jobs must be at least 1, not {flags.jobs}.")
+    return {
+        "jobs": flags.jobs or _cores(),
+        "cache": None if flags.no_cache else _cache(),
+        "allow_empty": flags.allow_empty,
+    }
+
+
+def _exit_code(scanned: Scan, fail_on: str) -> int:
     if scanned.errors:
-        sys.exit(EXIT_ERROR)
+        return EXIT_ERROR
     counting = () if fail_on == "never" else _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
-    if any(finding.severity in counting for finding in findings):
-        sys.exit(EXIT_FINDINGS)
+    return EXIT_FINDINGS if any(one.severity in counting for one in scanned.report.findings) else 0
+
+
+def _steps(baseline: Path | None) -> list[Step]:
+    """Return what is done to the result of each file before it is shown."""
+    from cosec.checking.baseline import Baseline
+
+    if baseline is None:
+        return []
+    known = Baseline(baseline)
+    return [lambda result: replace(result, findings=known.new(result.findings))]
+
+
+def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan, bool]:
+    """Run a scan and show findings as they come; return what is known, and whether Ctrl-C stopped it."""
+    from cosec.cli.views.check_report import finding_lines
+
+    def give(results: Iterator[FileResult]) -> None:
+        for result in results:
+            if show and result.findings:
+                progress.clear()
+                _write(finding_lines(result.findings))
+
+    try:
+        give(tree.results())
+    except KeyboardInterrupt:
+        give(tree.rest())
+        scanned = tree.summary()
+        message = f"stopped before {scanned.unfinished} of {scanned.files} files were checked"
+        return replace(scanned, errors=(*scanned.errors, message)), True
+    finally:
+        progress.clear()
+    return tree.summary(), False
+
+
+def _close(scanned: Scan, format: str) -> None:
+    """Show what is known at the end of a scan."""
+    from cosec.checking.sarif import sarif_report
+    from cosec.cli.views.check_report import as_json, closing_lines, print_notes
+
+    if format == "json":
+        _write(json.dumps(as_json(scanned), indent=2) + "\n")
+    elif format == "sarif":
+        report = sarif_report(scanned.report.findings, scanned.report.unscored, scanned.errors)
+        _write(json.dumps(report, indent=2) + "\n")
+    else:
+        _write(closing_lines(scanned))
+    if format != "json":
+        print_notes(scanned)
+
+
+def _write(text: str) -> None:
+    """Write to the standard output at once: a program that reads it need not wait for the end."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cache() -> JudgementCache | None:
+    """Return the kept judgements of earlier runs; None if there is no folder for them, as without a home folder."""
+    from cosec.checking.scanning import JudgementCache
+    from cosec.models.loading.store import cache_root
+
+    try:
+        folder = cache_root()
+    except RuntimeError:
+        return None
+    return JudgementCache(folder) if folder.is_absolute() else None
 
 
 def _choose_sandbox(sandbox: BackendName | None, *, runs_programs: bool) -> None:
@@ -150,32 +241,3 @@ def _refuse_unknown(checkers: Sequence[str], patterns: Sequence[str]) -> None:
                 near = difflib.get_close_matches(value, list(known), n=1)
                 hint = f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(known)}."
                 raise SettingsError(f"{option}: there is no {value!r}. {hint}")
-
-
-def _as_json(scanned: Scan, findings: Sequence[Finding]) -> dict[str, Any]:
-    return {
-        "files": scanned.files,
-        "findings": [
-            {
-                "path": one.path,
-                "rule": one.pattern,
-                "cwe": one.cwe,
-                "line": one.line,
-                "severity": one.severity,
-                "message": one.message,
-            }
-            for one in findings
-        ],
-        "unscored": [{"path": one.path, "reason": one.reason} for one in scanned.report.unscored],
-        "errors": list(scanned.errors),
-    }
-
-
-def _print_lines(scanned: Scan, findings: Sequence[Finding]) -> None:
-    for one in findings:
-        print(f"{one.path}:{one.line}: {one.severity}: {one.message} [{one.pattern}, {one.cwe}, {one.checker}]")  # noqa: T201
-    for left in scanned.report.unscored:
-        print(f"{left.path}: unscored: {left.reason}")  # noqa: T201
-    counts = [(scanned.files, "file"), (len(findings), "finding")]
-    summary = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
-    print(f"{summary}, {len(scanned.report.unscored)} unscored")  # noqa: T201

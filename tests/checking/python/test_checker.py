@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cosec.checking.python.checker import FlowChecker, check_source
+from cosec.checking.time_limit import OutOfTime
 from cosec.errors import CheckerError
 from cosec.evaluation.tasks.scenarios import own_scenarios
 
@@ -138,6 +139,43 @@ def test_a_file_that_cannot_be_read_is_unscored(tmp_path: Path) -> None:
     (tmp_path / "latin.py").write_bytes(b"name = '\xe9'\n")
     report = FlowChecker().check([tmp_path / "latin.py", tmp_path / "missing.py"])
     assert len(report.unscored) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + "ä = 1\n".encode(),
+        "# -*- coding: latin-1 -*-\nname = 'é'\n".encode("latin-1"),
+        "#!/usr/bin/env python\n# vim: set fileencoding=koi8-r :\nname = 'да'\n".encode("koi8-r"),
+    ],
+)
+def test_files_are_read_in_the_encoding_that_they_declare(tmp_path: Path, content: bytes) -> None:
+    weak = b"import os\n\n\ndef run(request):\n    os.system(request.args['a'])\n"
+    (tmp_path / "program.py").write_bytes(content + weak)
+    report = FlowChecker().check([tmp_path / "program.py"])
+    assert [one.pattern for one in report.findings] == ["py/command-injection"]
+    assert report.unscored == ()
+
+
+@pytest.mark.parametrize("name", ["klingon", "hex"])
+def test_a_file_in_an_unknown_encoding_is_unscored(tmp_path: Path, name: str) -> None:
+    (tmp_path / "program.py").write_bytes(f"# coding: {name}\n".encode())
+    (unscored,) = FlowChecker().check([tmp_path / "program.py"]).unscored
+    assert name in unscored.reason
+
+
+def test_what_was_found_before_a_time_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosec.checking.python.sinks import SinkObserver
+
+    def never_ends(*_: object) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr(SinkObserver, "on_end", never_ends)
+    report = check_source(
+        "import os\n\n\ndef run(request):\n    os.system(request.args['a'])\n", Path("a.py"), FlowChecker.patterns
+    )
+    assert [one.pattern for one in report.findings] == ["py/command-injection"]
+    assert ["not fully judged" in one.reason for one in report.unscored] == [True]
 
 
 def test_a_defect_of_the_analysis_is_unscored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

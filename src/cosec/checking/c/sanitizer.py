@@ -21,7 +21,6 @@ from cosec.checking.c.sanitizer_build import build_program
 from cosec.checking.c.sanitizer_report import BOUNDS, Violation, violations
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
-from cosec.errors import CheckerError
 from cosec.sandbox import Limits, Outcome, run_sandboxed
 
 LIMITS = Limits(
@@ -82,7 +81,7 @@ class SanitizerChecker:
         """Run every ``.c`` file among ``paths`` and report ``patterns`` (default: all); ignore other files.
 
         Raises:
-            CheckerError: If a file cannot be read or there is no compiler.
+            CheckerError: If there is no compiler.
         """
         asked = _JUDGED if patterns is None else _JUDGED & set(patterns)
         programs = [path for path in paths if path.suffix == ".c"]
@@ -94,7 +93,7 @@ def _check(path: Path, patterns: Collection[str]) -> CheckReport:
     try:
         program = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise CheckerError(f"Cannot read {path}: {error.strerror}") from error
+        return CheckReport(unscored=(Unscored(path=str(path), reason=f"cannot be read: {error.strerror}"),))
     with _built(program, "") as (executable, problem):
         if executable is None:
             return CheckReport(unscored=(Unscored(path=str(path), reason=problem),))

@@ -18,7 +18,6 @@ from cosec.checking.c.memory import MemoryFlow, freed_parameters, nullable_funct
 from cosec.checking.c.syntax import Sizes, Unit, array_sizes, declarations, declared_name, parse
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
-from cosec.errors import CheckerError
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -37,19 +36,25 @@ class CStaticChecker:
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         """Look for ``patterns`` (default: all) in the ``.c`` and ``.h`` files among ``paths``.
 
-        An access out of bounds is reported under the one pattern about it that was asked for.
-
-        Raises:
-            CheckerError: If a file cannot be read.
+        An access out of bounds is reported under the one pattern about it that was asked for. A file that cannot be
+        read is unscored.
         """
         return CheckReport.merged(_check(path, patterns) for path in paths if path.suffix in (".c", ".h"))
+
+    def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:
+        """Look for ``patterns`` in the bytes of a file."""
+        return _check_program(path, content.decode("utf-8", errors="replace"), patterns)
 
 
 def _check(path: Path, patterns: Collection[str] | None) -> CheckReport:
     try:
         program = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise CheckerError(f"Cannot read {path}: {error.strerror}") from error
+        return CheckReport(unscored=(Unscored(path=str(path), reason=f"cannot be read: {error.strerror}"),))
+    return _check_program(path, program, patterns)
+
+
+def _check_program(path: Path, program: str, patterns: Collection[str] | None) -> CheckReport:
     unit = parse(program)
     if unit.root.has_error and not unit.functions:
         return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))

@@ -108,7 +108,7 @@ class CodeqlChecker:
         reports = []
         for language in _LANGUAGES:
             chosen = sorted(pattern for pattern in wanted if PATTERNS[pattern].language == language)
-            judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix) == language]
+            judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix.lower()) == language]
             if chosen and judged:
                 reports.append(_check(language, judged, chosen))
         return CheckReport.merged(reports)
@@ -152,7 +152,7 @@ def _stage(paths: Sequence[Path], folder: Path, language: Language) -> tuple[dic
         if problem is not None:
             unscored.append(Unscored(path=str(path), reason=problem))
             continue
-        name = f"{index}{path.suffix}"
+        name = f"{index}{path.suffix.lower()}"
         (folder / name).write_text(text, encoding="utf-8")
         staged[name] = path
     return staged, unscored

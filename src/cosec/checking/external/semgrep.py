@@ -20,11 +20,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
-from cosec.checking.patterns import PATTERNS
+from cosec.checking.patterns import PATTERNS, language_of
 from cosec.errors import CheckerError
-
-SUFFIXES = {".py": "py", ".c": "c", ".h": "c"}
-"""File name endings → language."""
 
 SECONDS = 60.0
 """Time limit of a call without files."""
@@ -77,10 +74,10 @@ class SemgrepChecker:
         """
         wanted = self.patterns if patterns is None else self.patterns & set(patterns)
         languages = {PATTERNS[pattern].language for pattern in wanted}
-        judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix) in languages]
+        judged = [path for path in dict.fromkeys(paths) if language_of(path) in languages]
         if not judged:
             return CheckReport()
-        present = {SUFFIXES[path.suffix] for path in judged}
+        present = {language_of(path) for path in judged}
         names = sorted(
             f"{pattern.replace('/', '-')}.yaml" for pattern in wanted if PATTERNS[pattern].language in present
         )
@@ -91,7 +88,7 @@ class SemgrepChecker:
             staged: dict[str, Path] = {}
             unscored = []
             for index, path in enumerate(judged):
-                copy = folder / f"{index}{path.suffix}"
+                copy = folder / f"{index}{path.suffix.lower()}"
                 try:
                     copy.write_bytes(path.read_bytes())
                 except OSError as error:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
+from cosec.checking.python.syntax import decoded
+from cosec.checking.time_limit import OutOfTime
 from cosec.errors import CheckerError
 
 PYTHON_PATTERNS = frozenset(name for name, pattern in PATTERNS.items() if pattern.language == "py")
@@ -39,37 +41,54 @@ class FlowChecker:
             )
         return CheckReport.merged(check_file(path, wanted) for path in paths)
 
+    def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:
+        """Look for ``patterns`` in the bytes of a file, whose encoding is found as Python does."""
+        try:
+            source = decoded(content)
+        except (SyntaxError, LookupError, UnicodeError) as error:
+            return _unscored(path, f"cannot be read: {error}")
+        return check_source(source, path, patterns)
+
 
 def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
     """Look for ``patterns`` in one file."""
     try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return _unscored(path, f"cannot be read: {error}")
-    return check_source(source, path, patterns)
+        content = path.read_bytes()
+    except OSError as error:
+        return _unscored(path, f"cannot be read: {error.strerror}")
+    return FlowChecker().check_content(path, content, patterns=patterns)
 
 
 def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
-    """Look for ``patterns`` in a program's text; ``path`` is the name in findings."""
+    """Look for ``patterns`` in a program's text; ``path`` is the name in findings.
+
+    Findings of a file that is too large, or takes too long, are those until then, and the file is unscored.
+    """
     from cosec.checking.python.engine.analysis import FileAnalysis, TooLargeError
     from cosec.checking.python.sinks import SinkObserver
 
+    analysis: FileAnalysis | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-            analysis = FileAnalysis(tree, SinkObserver())
-            analysis.run()
+        analysis = FileAnalysis(tree, SinkObserver())
+        analysis.run()
     except SyntaxError as error:
         return _unscored(path, f"is not valid Python: {error.msg} (line {error.lineno})")
     except ValueError as error:
         return _unscored(path, f"is not valid Python: {error}")
     except TooLargeError:
-        return _unscored(path, "is too large to analyse every path")
+        reason = "not fully judged: it is too large to follow every path"
+    except OutOfTime:
+        reason = "not fully judged: it takes too long to follow every path"
     except RecursionError:
-        return _unscored(path, "is nested too deeply to analyse")
+        reason = "is nested too deeply to analyse"
     except Exception as error:  # a defect of the analysis must not pass for a clean file
-        return _unscored(path, f"the flow checker failed on it: {type(error).__name__}: {error}")
+        reason = f"the flow checker failed on it: {type(error).__name__}: {error}"
+    else:
+        reason = None
+    found = {} if analysis is None else analysis.findings
     return CheckReport(
         findings=tuple(
             Finding(
@@ -81,9 +100,10 @@ def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckRep
                 severity=PATTERNS[pattern].severity,
                 checker=FlowChecker.name,
             )
-            for (line, pattern), message in sorted(analysis.findings.items())
+            for (line, pattern), message in sorted(found.items())
             if pattern in patterns
-        )
+        ),
+        unscored=() if reason is None else (Unscored(path=str(path), reason=reason),),
     )
 
 

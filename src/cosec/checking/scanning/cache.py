@@ -1,0 +1,131 @@
+"""Kept judgements of files: an unchanged file is not judged again.
+
+An entry is found by the content and name of a file, the checkers that judge it with their patterns, and everything of
+this package and its parsers that can change what they say. Each entry is a file of its own that is written at once, so
+several processes may share a folder. A folder that cannot be written is only read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.scanning.judgement import Judgement
+from cosec.checking.scanning.worker import Job
+
+UNUSED_DAYS = 30
+"""Entries of other versions of the checkers are deleted after so many days without use."""
+
+_FOLDER = "check"
+
+
+class JudgementCache:
+    """Judgements by what they depend on.
+
+    Args:
+        folder: The cache folder of this program; made when it is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / _FOLDER / checkers_digest()
+        self._writable = True
+        self._used = False
+
+    def get(self, job: Job) -> tuple[Judgement, ...] | None:
+        """Return the judgements of a job; None if they are not kept."""
+        try:
+            records = json.loads(self._place(job).read_text(encoding="utf-8"))
+            judgements = tuple(
+                Judgement(checker=name, patterns=patterns, report=_report(records[name], job.path))
+                for name, patterns in job.checkers
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        self._mark_used()
+        return judgements
+
+    def put(self, job: Job, judgements: tuple[Judgement, ...]) -> None:
+        """Keep the judgements of a job; in a folder that cannot be written, do nothing."""
+        if not self._writable:
+            return
+        place = self._place(job)
+        records = {one.checker: _record(one.report) for one in judgements}
+        try:
+            _write(place, json.dumps(records))
+        except OSError:
+            self._writable = False
+        self._mark_used()
+
+    def _place(self, job: Job) -> Path:
+        asked = {name: sorted(patterns) for name, patterns in job.checkers}
+        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked]).encode())
+        digest.update(job.content)
+        name = digest.hexdigest()
+        return self._folder / name[:2] / f"{name[2:]}.json"
+
+    def _mark_used(self) -> None:
+        """Note the day of use, and delete the entries of checkers that were not used for long; once a scan."""
+        if self._used:
+            return
+        self._used = True
+        try:
+            os.utime(self._folder)
+            oldest = time.time() - UNUSED_DAYS * 86400
+            for folder in self._folder.parent.iterdir():
+                if folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            return
+
+
+@cache
+def checkers_digest() -> str:
+    """Return a digest of all code and data that decides what checkers find.
+
+    It covers the source of `cosec.checking`, the version of Python, whose grammar is used, and of the parsers of C.
+    """
+    digest = hashlib.sha256(repr(sys.version_info).encode())
+    for package in ("tree-sitter", "tree-sitter-c"):
+        try:
+            digest.update(version(package).encode())
+        except PackageNotFoundError:
+            digest.update(b"none")
+    room = Path(__file__).parents[1]
+    for path in sorted(room.rglob("*")):
+        if path.suffix in {".py", ".yaml", ".c"}:
+            digest.update(str(path.relative_to(room)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _record(report: CheckReport) -> dict[str, object]:
+    findings = [{name: value for name, value in one.to_record().items() if name != "path"} for one in report.findings]
+    return {"findings": findings, "unscored": [one.reason for one in report.unscored]}
+
+
+def _report(record: dict[str, list[dict[str, object]]], path: str) -> CheckReport:
+    return CheckReport(
+        findings=tuple(Finding.from_record({**one, "path": path}) for one in record["findings"]),
+        unscored=tuple(Unscored(path=path, reason=str(reason)) for reason in record["unscored"]),
+    )
+
+
+def _write(place: Path, text: str) -> None:
+    """Write a file at once: readers see all of it or nothing."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(prefix=".", dir=place.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(unfinished).replace(place)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,100 @@
+"""When kept judgements are used, and that a cache never breaks a scan."""
+
+from pathlib import Path
+
+import pytest
+
+from cosec.checking.finding import FileChecker
+from cosec.checking.python.checker import FlowChecker
+from cosec.checking.scanning import JudgementCache, Scan, TreeScan, worker
+from cosec.checking.scanning.worker import Job
+
+WEAK = "import os\n\n\ndef run(request):\n    os.system(request.args['a'])\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in ("one.py", "two.py"):
+        (folder / name).write_text(WEAK, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were judged, and not taken from a cache."""
+    names: list[str] = []
+    judge = worker.judge
+
+    def note(job: Job, checkers: list[FileChecker] | None = None) -> worker.Answer:
+        names.append(Path(job.path).name)
+        return judge(job, checkers)
+
+    monkeypatch.setattr("cosec.checking.scanning.workers.judge", note)
+    return names
+
+
+def run(project: Path, folder: Path, patterns: list[str] | None = None) -> Scan:
+    tree = TreeScan([project], patterns=patterns, cache=JudgementCache(folder))
+    list(tree.results())
+    return tree.summary()
+
+
+def test_only_changed_files_are_judged_again(project: Path, tmp_path: Path, judged: list[str]) -> None:
+    first = run(project, tmp_path / "cache")
+    assert judged == ["one.py", "two.py"]
+    assert run(project, tmp_path / "cache") == first
+    assert judged == ["one.py", "two.py"]
+    (project / "two.py").write_text("x = 1\n", encoding="utf-8")
+    assert [one.path for one in run(project, tmp_path / "cache").report.findings] == ["one.py"]
+    assert judged == ["one.py", "two.py", "two.py"]
+
+
+def test_other_patterns_are_other_entries(project: Path, tmp_path: Path, judged: list[str]) -> None:
+    run(project, tmp_path / "cache")
+    assert run(project, tmp_path / "cache", ["py/sql-injection"]).report.findings == ()
+    assert len(judged) == 4
+
+
+def test_other_code_of_the_checkers_is_another_cache(
+    project: Path, tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(project, tmp_path / "cache")
+    monkeypatch.setattr("cosec.checking.scanning.cache.checkers_digest", lambda: "other")
+    run(project, tmp_path / "cache")
+    assert len(judged) == 4
+
+
+def test_a_damaged_entry_is_judged_again(project: Path, tmp_path: Path, judged: list[str]) -> None:
+    first = run(project, tmp_path / "cache")
+    damaged = ["{", '{"flow": []}']
+    for entry, text in zip(sorted((tmp_path / "cache").rglob("*.json")), damaged, strict=True):
+        entry.write_text(text, encoding="utf-8")
+    assert run(project, tmp_path / "cache") == first
+    assert len(judged) == 4
+    run(project, tmp_path / "cache")
+    assert len(judged) == 4
+
+
+def test_a_folder_that_cannot_be_written_changes_nothing(project: Path, tmp_path: Path, judged: list[str]) -> None:
+    (tmp_path / "cache").write_text("no folder", encoding="utf-8")
+    assert len(run(project, tmp_path / "cache").report.findings) == 2
+    assert len(run(project, tmp_path / "cache").report.findings) == 2
+    assert len(judged) == 4
+
+
+def test_what_a_time_limit_cut_short_is_not_kept(
+    project: Path, tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FILE_SECONDS", 1e-3)
+    monkeypatch.setattr(FlowChecker, "check_content", _endless)
+    scanned = run(project, tmp_path / "cache")
+    assert [one.reason for one in scanned.report.unscored] == [worker.CUT_SHORT] * 2
+    assert list((tmp_path / "cache").rglob("*.json")) == []
+
+
+def _endless(self: FlowChecker, path: Path, content: bytes, *, patterns: object) -> None:
+    while True:
+        pass
