@@ -68,16 +68,25 @@ class CheckReport:
     findings: tuple[Finding, ...] = ()
     unscored: tuple[Unscored, ...] = ()
 
+    also_read: tuple[str, ...] = ()
+    """Paths of other files that the findings depend on; also of those that were looked for and do not exist."""
+
     @classmethod
     def merged(cls, reports: Iterable["CheckReport"]) -> Self:
         """Merge and sort reports; of equal patterns at one line, the first finding stays."""
         findings: dict[tuple[str, int, str], Finding] = {}
         unscored: set[Unscored] = set()
+        also_read: set[str] = set()
         for report in reports:
             for finding in report.findings:
                 findings.setdefault((finding.path, finding.line, finding.pattern), finding)
             unscored.update(report.unscored)
-        return cls(findings=tuple(sorted(findings.values())), unscored=tuple(sorted(unscored)))
+            also_read.update(report.also_read)
+        return cls(
+            findings=tuple(sorted(findings.values())),
+            unscored=tuple(sorted(unscored)),
+            also_read=tuple(sorted(also_read)),
+        )
 
 
 class Checker(Protocol):
@@ -100,9 +109,9 @@ class Checker(Protocol):
 
 @runtime_checkable
 class FileChecker(Checker, Protocol):
-    """A checker whose findings in a file depend on that file's content only.
+    """A checker that judges one file at a time, from its content and the other files that its report names.
 
-    Files can then be judged in parallel, and what was found can be kept until the content changes.
+    Files can then be judged in parallel, and what was found can be kept until one of these files changes.
     """
 
     def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:

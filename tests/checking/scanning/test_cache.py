@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.checking.finding import FileChecker
+from cosec.checking.finding import CheckReport, FileChecker
 from cosec.checking.python.checker import FlowChecker
 from cosec.checking.scanning import JudgementCache, Scan, TreeScan, worker
 from cosec.checking.scanning.worker import Job
@@ -65,6 +65,21 @@ def test_other_code_of_the_checkers_is_another_cache(
     monkeypatch.setattr("cosec.checking.scanning.cache.checkers_digest", lambda: "other")
     run(project, tmp_path / "cache")
     assert len(judged) == 4
+
+
+def test_a_judgement_holds_while_the_other_files_that_it_depends_on_are_the_same(
+    project: Path, tmp_path: Path, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        FlowChecker,
+        "check_content",
+        lambda _, path, *__, **___: CheckReport(also_read=(str(path.parent / "helper.txt"),)),
+    )
+    for text, count in ((None, 2), (None, 2), ("one", 4), ("one", 4), ("two", 6)):
+        if text is not None:
+            (project / "helper.txt").write_text(text, encoding="utf-8")
+        run(project, tmp_path / "cache")
+        assert len(judged) == count
 
 
 def test_a_damaged_entry_is_judged_again(project: Path, tmp_path: Path, judged: list[str]) -> None:

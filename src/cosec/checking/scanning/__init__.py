@@ -3,7 +3,7 @@
 from cosec.checking.scanning.cache import JudgementCache
 from cosec.checking.scanning.files import SourceFile, described, shown_path
 from cosec.checking.scanning.judgement import SANITIZER, FileResult
-from cosec.checking.scanning.scan import Progress, Scan, Step, TreeScan, scan
+from cosec.checking.scanning.tree_scan import Progress, Scan, Step, TreeScan, scan
 
 __all__ = [
     "SANITIZER",

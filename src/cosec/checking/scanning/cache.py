@@ -1,7 +1,8 @@
 """Kept judgements of files: an unchanged file is not judged again.
 
 An entry is found by the content and name of a file, the checkers that judge it with their patterns, and everything of
-this package and its parsers that can change what they say. Each entry is a file of its own that is written at once, so
+this package and its parsers that can change what they say. It holds as long as the other files that a checker read are
+the same. Each entry is a file of its own that is written at once, so
 several processes may share a folder. A folder that cannot be written is only read.
 """
 
@@ -17,6 +18,7 @@ import time
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.scanning.judgement import Judgement
@@ -39,11 +41,15 @@ class JudgementCache:
         self._folder = folder / _FOLDER / checkers_digest()
         self._writable = True
         self._used = False
+        self._digests: dict[Path, str | None] = {}
+        """Of other files that judgements depend on, as they are in this scan."""
 
     def get(self, job: Job) -> tuple[Judgement, ...] | None:
         """Return the judgements of a job; None if they are not kept."""
         try:
             records = json.loads(self._place(job).read_text(encoding="utf-8"))
+            if not self._holds(Path(job.path).parent, records["also_read"]):
+                return None
             judgements = tuple(
                 Judgement(checker=name, patterns=patterns, report=_report(records[name], job.path))
                 for name, patterns in job.checkers
@@ -53,12 +59,29 @@ class JudgementCache:
         self._mark_used()
         return judgements
 
+    def _holds(self, folder: Path, also_read: dict[str, str | None]) -> bool:
+        """Tell whether the other files that a judgement depends on are the same; paths are relative to ``folder``."""
+        return all(self._digest(folder / name) == digest for name, digest in also_read.items())
+
+    def _digest(self, path: Path) -> str | None:
+        """Return a digest of a file's content; None if it cannot be read."""
+        path = Path(os.path.normpath(path))
+        if path not in self._digests:
+            try:
+                self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError:
+                self._digests[path] = None
+        return self._digests[path]
+
     def put(self, job: Job, judgements: tuple[Judgement, ...]) -> None:
         """Keep the judgements of a job; in a folder that cannot be written, do nothing."""
         if not self._writable:
             return
         place = self._place(job)
+        folder = Path(job.path).parent
+        also_read = {os.path.relpath(path, folder) for one in judgements for path in one.report.also_read}
         records = {one.checker: _record(one.report) for one in judgements}
+        records["also_read"] = {name: self._digest(folder / name) for name in sorted(also_read)}
         try:
             _write(place, json.dumps(records))
         except OSError:
@@ -106,12 +129,12 @@ def checkers_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _record(report: CheckReport) -> dict[str, object]:
+def _record(report: CheckReport) -> dict[str, Any]:
     findings = [{name: value for name, value in one.to_record().items() if name != "path"} for one in report.findings]
     return {"findings": findings, "unscored": [one.reason for one in report.unscored]}
 
 
-def _report(record: dict[str, list[dict[str, object]]], path: str) -> CheckReport:
+def _report(record: dict[str, Any], path: str) -> CheckReport:
     return CheckReport(
         findings=tuple(Finding.from_record({**one, "path": path}) for one in record["findings"]),
         unscored=tuple(Unscored(path=path, reason=str(reason)) for reason in record["unscored"]),
