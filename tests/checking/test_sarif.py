@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from cosec.checking.baseline import new_findings
+from cosec.checking.baseline import Baseline
 from cosec.checking.finding import Finding, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.sarif import FINGERPRINT, fingerprints, sarif_report
@@ -64,5 +64,5 @@ def test_equal_lines_answer_for_each_other_once(tmp_path: Path) -> None:
     file.write_text("execute(x)\n")
     old.write_text(json.dumps(sarif_report([finding(str(file), 1)])))
     file.write_text("execute(x)\nexecute(x)\n")
-    new = new_findings([finding(str(file), 1), finding(str(file), 2)], old)
+    new = Baseline(old).new([finding(str(file), 1), finding(str(file), 2)])
     assert [one.line for one in new] == [2]
