@@ -5,14 +5,12 @@ See ``docs/decisions/0008-own-flow-analysis.md`` for why it exists beside semgre
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
-from cosec.checking.python.syntax import decoded
 from cosec.checking.time_limit import OutOfTime
 from cosec.errors import CheckerError
 
@@ -45,18 +43,19 @@ class FlowChecker:
         """Look for ``patterns`` in the bytes of a file, whose encoding is found as Python does."""
         try:
             source = decoded(content)
-        except (SyntaxError, LookupError, UnicodeError) as error:
-            return _unscored(path, f"cannot be read: {error}")
+        except NotPythonError as error:
+            return _unscored(path, str(error))
         return check_source(source, path, patterns)
 
 
 def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
     """Look for ``patterns`` in one file."""
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        return _unscored(path, f"cannot be read: {error.strerror}")
-    return FlowChecker().check_content(path, content, patterns=patterns)
+            tree = parse_any_version(source)
+        analysis = FileAnalysis(tree, SinkObserver())
+        analysis.run()
+    except NotPythonError as error:
+        return _unscored(path, str(error))
 
 
 def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
@@ -71,41 +70,3 @@ def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckRep
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-        analysis = FileAnalysis(tree, SinkObserver())
-        analysis.run()
-    except SyntaxError as error:
-        return _unscored(path, f"is not valid Python: {error.msg} (line {error.lineno})")
-    except ValueError as error:
-        return _unscored(path, f"is not valid Python: {error}")
-    except TooLargeError:
-        reason = "not fully judged: it is too large to follow every path"
-    except OutOfTime:
-        reason = "not fully judged: it takes too long to follow every path"
-    except RecursionError:
-        reason = "is nested too deeply to analyse"
-    except Exception as error:  # a defect of the analysis must not pass for a clean file
-        reason = f"the flow checker failed on it: {type(error).__name__}: {error}"
-    else:
-        reason = None
-    found = {} if analysis is None else analysis.findings
-    return CheckReport(
-        findings=tuple(
-            Finding(
-                path=str(path),
-                line=line,
-                pattern=pattern,
-                cwe=PATTERNS[pattern].cwe,
-                message=message,
-                severity=PATTERNS[pattern].severity,
-                checker=FlowChecker.name,
-            )
-            for (line, pattern), message in sorted(found.items())
-            if pattern in patterns
-        ),
-        unscored=() if reason is None else (Unscored(path=str(path), reason=reason),),
-    )
-
-
-def _unscored(path: Path, reason: str) -> CheckReport:
-    return CheckReport(unscored=(Unscored(path=str(path), reason=reason),))

@@ -43,6 +43,7 @@ class FileAnalysis:
         self.options: dict[str, Value] = {}
         self.starred: list[str] = []
         self.stored_texts: set[str] = set()
+        self.shared: dict[str, Value] = {}
         self.entered_nodes: set[ast.AST] = set()
         self.globals_changed = False
         self.findings: dict[tuple[int, str], str] = {}
@@ -73,15 +74,18 @@ class FileAnalysis:
         self.run_statements(self.program.tree.body)
         self.frame.state.dead = False
         functions = list(self.frame.nested)
-        self.run_nested(self.frames[0])
+        self._run_entries()
         if self.globals_changed:
-            # A function may have read a global name before another one stored it.
+            # A function may have read what all see before another one stored it.
             self.frame.nested = functions
-            self.run_nested(self.frames[0])
+            self._run_entries()
+        self.observer.on_end(self)
+
+    def _run_entries(self) -> None:
+        self.run_nested(self.frames[0])
         for owner in self.classes:
             self._run_methods(owner)
         self._run_the_rest()
-        self.observer.on_end(self)
 
     # What the parts of the engine call: see `protocol.Analysis`.
 

@@ -17,6 +17,7 @@ from cosec.checking.python.engine.domain.values import (
     constant,
     facts_for,
     holding,
+    join,
     join_all,
 )
 from cosec.checking.python.engine.library import sources
@@ -94,11 +95,12 @@ def bound_arguments(
     function: Function, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
 ) -> dict[str, Value]:
     """Bind arguments to parameters."""
-    names = dict(function.defaults)
     parameters = [each.arg for each in function.parameters]
-    for name in parameters:
-        if name not in names:
-            names[name] = rest
+    defaults = function.defaults
+    names = {
+        name: join(defaults[name], rest) if name in defaults and rest.taints else defaults.get(name, rest)
+        for name in parameters
+    }
     for parameter, value in zip(function.positional, positional, strict=False):
         names[parameter.arg] = value
     more = Held("tuple")
@@ -107,6 +109,8 @@ def bound_arguments(
     if rest is not UNKNOWN:
         more.add(rest)
     options = Held("dict")
+    if rest is not UNKNOWN:
+        options.add(rest)
     for name, value in named.items():
         if name in parameters:
             names[name] = value

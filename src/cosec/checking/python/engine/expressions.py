@@ -229,6 +229,17 @@ class Evaluator:
         made = texts.compose(pieces)
         return made.with_(flags=made.flags - {"markup"}) if len(pieces) > 1 else made
 
+    def _eval_templatestr(self, node: ast.expr) -> Value:
+        """Return ``t"…"``: no text by itself, as the function that takes it decides how its values are shown."""
+        parts = []
+        for each in getattr(node, "values", ()):
+            if not isinstance(each, ast.Constant):
+                value = self.evaluate(each.value).baked(self._state.facts)
+                parts.append(holding(Held("instance", {"value": value})))
+        return holding(
+            Held("template", {"interpolations": holding(Held("list", element=join_all(parts)))}, join_all(parts))
+        )
+
     # Containers
 
     def _eval_tuple(self, node: ast.Tuple | ast.List | ast.Set) -> Value:

@@ -10,6 +10,7 @@ from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.state import Frame, State, element_facts, join_states
 from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, outside
 from cosec.checking.python.engine.library.attributes import element_of
+from cosec.checking.python.engine.library.lists import remove_at
 
 LOOP_PASSES = 2
 """Number of times that the body of a loop is run."""
@@ -112,6 +113,10 @@ class Interpreter:
         for target in node.targets:
             if isinstance(target, ast.Name):
                 self._state.names.pop(target.id, None)
+            elif isinstance(target, ast.Subscript):
+                place = self._evaluate(target.slice).constant
+                for held in self._evaluate(target.value).held("list"):
+                    remove_at(held, place, self._analysis.depth)
 
     # Branches
 

@@ -38,6 +38,9 @@ class Analysis(Protocol):
     stored_texts: set[str]
     """Source texts of attributes and items that were stored on values from outside the file."""
 
+    shared: dict[str, Value]
+    """Untrusted text stored on objects that all functions see, such as ``flask.g``, by dotted name."""
+
     entered_nodes: set[ast.AST]
     """Functions that ran."""
 

@@ -48,6 +48,9 @@ MAX_CONSTANTS = 40
 MAX_DEPTH = 4
 """Maximum depth of nested containers that are searched."""
 
+CLOSED = frozenset({"template", "module"})
+"""Kinds of containers that are no text: what they hold becomes text only once it is taken out."""
+
 NO_FACTS: Facts = frozenset()
 """The empty set, typed."""
 
@@ -121,7 +124,7 @@ class Held:
     """A container or object that can change after it was made."""
 
     kind: str
-    """``list``, ``tuple``, ``set``, ``dict``, ``instance``, ``generator`` or ``response``."""
+    """``list``, ``tuple``, ``set``, ``dict``, ``instance``, ``generator``, ``response``, ``template``, …"""
 
     fields: dict[object, Value] = field(default_factory=dict)
     """Attributes by name, items by 1-tuples of the key."""
@@ -134,6 +137,9 @@ class Held:
 
     depth: int = 0
     """Number of branches around its creation: a store at this depth replaces an item, a deeper one adds to it."""
+
+    factory: Value | None = None
+    """What makes the item of a missing key, as in ``defaultdict(list)``."""
 
     def items(self) -> list[Value]:
         """Return all items that it may hold, those known by key first."""
@@ -148,6 +154,11 @@ class Held:
     def add(self, value: Value) -> None:
         """Add ``value`` at an unknown place."""
         self.element = value if self.element is None else join(self.element, value)
+
+    def forget_places(self) -> None:
+        """Forget which of its items is at which place."""
+        for key in [key for key in self.fields if isinstance(key, tuple)]:
+            self.add(self.fields.pop(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +222,8 @@ class Value:
             return self.taints
         gathered = [self.taints]
         for held in self.holds:
+            if held.kind in CLOSED:
+                continue
             gathered += [each.all_taints(depth - 1) for each in held.fields.values()]
             if held.element is not None:
                 gathered.append(held.element.all_taints(depth - 1))
@@ -257,7 +270,7 @@ UNKNOWN = Value()
 
 
 def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> Held:
-    if held.kind == "instance":
+    if held.kind == "instance" or held.kind in CLOSED:
         return held
     return Held(
         held.kind,
@@ -265,6 +278,7 @@ def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> He
         None if held.element is None else held.element.mapped(change, depth - 1),
         held.owner,
         held.depth,
+        held.factory,
     )
 
 

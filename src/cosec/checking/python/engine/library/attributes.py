@@ -16,6 +16,7 @@ from cosec.checking.python.engine.domain.values import (
     constant,
     facts_for,
     holding,
+    join,
     join_all,
 )
 from cosec.checking.python.engine.library import sources
@@ -44,7 +45,10 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     from_source = sources.attribute(value, name, node)
     if from_source is not None:
         found.append(from_source)
-    elif value.names and not found:
+        return join_all(found)
+    shared = [analysis.shared[f"{each}.{name}"] for each in value.names if f"{each}.{name}" in analysis.shared]
+    found += shared
+    if value.names and (not found or shared):
         names = frozenset(f"{each}.{name}" for each in value.names if len(each) < MAX_NAME)
         found.append(_tainted_attribute(value, name).with_(names=names))
     elif value.taints and (not found or not value.names):
@@ -105,6 +109,7 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
     known = key.exact and len(key.constants) == 1
     only = key.constants[0] if known else None
     if container.holds:
+        _make_missing(analysis, container, key)
         if not known and key.taints and any(held.kind == "dict" and held.fields for held in container.holds):
             # The lookup succeeded, so it is one of the keys.
             analysis.frame.state.facts |= facts_for(key.taints, DANGERS)
@@ -117,11 +122,34 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
     found = sources.item(container, only)
     if found is not None:
         return found
+    if (shared := shared_item(analysis, container, only if known else None)) is not None:
+        return shared
     if container.taints:
         return item_of(container, only if known else "?")
     if isinstance(container.constant, str | bytes | tuple) and isinstance(only, int):
         return UNKNOWN
     return Value(names=frozenset(f"{each}[]" for each in container.names if len(each) < MAX_NAME))
+
+
+def _make_missing(analysis: Analysis, container: Value, key: Value) -> None:
+    """Make the item that ``defaultdict`` makes for a missing key."""
+    for held in container.holds:
+        if held.factory is None:
+            continue
+        if key.exact and len(key.constants) == 1:
+            place = (key.constants[0],)
+            if place not in held.fields:
+                new = analysis.apply(held.factory, [], None)
+                held.fields[place] = new if held.element is None else join(held.element, new)
+        elif held.element is None:
+            held.element = analysis.apply(held.factory, [], None)
+
+
+def shared_item(analysis: Analysis, container: Value, key: object) -> Value | None:
+    """Return what the program stored at a key of an object that all its functions see; None if it stored nothing."""
+    places = [f"{each}{place}" for each in container.names for place in (f"[{key!r}]", "[?]", f".{key}")]
+    found = [analysis.shared[place] for place in places if place in analysis.shared]
+    return join_all(found) if found else None
 
 
 def item_of(value: Value, key: object) -> Value:

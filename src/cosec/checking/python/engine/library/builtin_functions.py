@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cosec.checking.python.engine.assignment import store_attribute
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join_all
 from cosec.checking.python.engine.library import attributes
@@ -50,18 +51,6 @@ def _zip(site: CallSite) -> Value:
     return holding(Held("generator", element=holding(Held("tuple", fields))))
 
 
-def _dict(site: CallSite) -> Value:
-    made = Held("dict", depth=site.analysis.depth)
-    for value in site.positional:
-        for held in value.held("dict"):
-            made.fields.update(held.fields)
-            made.element = held.element
-        if value.taints:
-            return value
-    made.fields.update({(name,): value for name, value in site.named.items()})
-    return holding(made)
-
-
 def _next(site: CallSite) -> Value:
     found = attributes.element_of(_first(site))
     return join_all([found, *site.positional[1:]])
@@ -74,6 +63,28 @@ def _getattr(site: CallSite) -> Value:
     return join_all([attributes.attribute(site.analysis, _first(site), name, site.node), *site.positional[2:]])
 
 
+def _setattr(site: CallSite) -> Value:
+    if len(site.positional) == 3 and isinstance(name := site.positional[1].constant, str):
+        store_attribute(site.analysis, site.node.args[0], site.positional[0], name, site.positional[2])
+    elif len(site.positional) == 3:
+        for held in site.positional[0].holds:
+            held.add(site.positional[2])
+    return UNKNOWN
+
+
+def _push(site: CallSite) -> Value:
+    """Run ``heapq.heappush`` and others that put an item somewhere into a list."""
+    for held in _first(site).holds:
+        held.forget_places()
+        for value in site.positional[1:2]:
+            held.add(value)
+    return UNKNOWN
+
+
+def _any_item(site: CallSite) -> Value:
+    return join_all(each for held in _first(site).holds for each in held.items())
+
+
 BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("locals", "vars"), _names),
     **dict.fromkeys(("__import__", "importlib.import_module"), _module),
@@ -81,8 +92,11 @@ BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     "filter": _filter,
     "enumerate": _enumerate,
     "zip": _zip,
-    "dict": _dict,
     **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
     "getattr": _getattr,
+    "setattr": _setattr,
+    **dict.fromkeys(("heapq.heappush", "bisect.insort", "bisect.insort_left", "bisect.insort_right"), _push),
+    "random.shuffle": _push,
+    "heapq.heappop": _any_item,
 }
 """Name -> model of its result."""

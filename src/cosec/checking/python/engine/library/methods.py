@@ -1,24 +1,18 @@
-"""Methods of texts and containers: their results and effects."""
+"""Methods of texts: their results."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from cosec.checking.python.engine.domain import alphabets, texts
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import (
     UNKNOWN,
     WHOLE,
-    Held,
     Scalar,
     Taint,
     Value,
     constant,
-    holding,
     join,
-    join_all,
 )
-from cosec.checking.python.engine.library import attributes
 from cosec.checking.python.knowledge.words import words
 
 SAME_TEXT = words(
@@ -33,149 +27,6 @@ _TESTS = words(
     "startswith endswith isalnum isalpha isdigit isdecimal isnumeric isidentifier isprintable isspace islower"
     " isupper istitle isascii is_relative_to is_absolute exists is_file is_dir issubset issuperset"
 )
-
-
-def container_method(site: CallSite) -> Value | None:
-    """Return the result of a method of a list, set, dict or tuple of the file; None for other calls."""
-    holds = site.receiver.holds
-    if not holds or all(held.kind in {"instance", "response"} for held in holds):
-        return None
-    found = _CONTAINER_METHODS.get(site.method)
-    return None if found is None else found(site)
-
-
-def _add(site: CallSite) -> Value:
-    facts = site.analysis.frame.state.facts
-    value = site.positional[-1] if site.positional else UNKNOWN
-    for held in site.receiver.holds:
-        if (
-            held.kind == "list"
-            and site.method == "append"
-            and held.element is None
-            and site.analysis.depth <= held.depth
-        ):
-            place = len(held.fields)
-            held.fields[(place,)] = value.baked(facts)
-        else:
-            held.add(value.baked(facts))
-    return UNKNOWN
-
-
-def _extend(site: CallSite) -> Value:
-    facts = site.analysis.frame.state.facts
-    for value in site.positional:
-        for held in site.receiver.holds:
-            _extend_one(held, value, site)
-    for name, value in site.named.items():
-        for held in site.receiver.holds:
-            held.store((name,), value.baked(facts), site.analysis.depth)
-    return UNKNOWN
-
-
-def _extend_one(held: Held, value: Value, site: CallSite) -> None:
-    mappings = value.held("dict") if held.kind == "dict" else []
-    for mapping in mappings:
-        for key, item in mapping.fields.items():
-            held.store(key, item, site.analysis.depth)
-        if mapping.element is not None:
-            held.add(mapping.element)
-    if mappings:
-        return
-    known = [each for one in value.held("list", "tuple") if one.element is None for each in one.items()]
-    if known and held.kind == "list" and held.element is None and site.analysis.depth <= held.depth:
-        for each in known:
-            held.fields[(len(held.fields),)] = each
-    elif (element := attributes.element_of(value)) != UNKNOWN:
-        held.add(element.baked(site.analysis.frame.state.facts))
-
-
-def _get(site: CallSite) -> Value:
-    key = site.positional[0] if site.positional else UNKNOWN
-    default = site.argument(1, "default")
-    known = key.exact and len(key.constants) == 1
-    if known:
-        found = attributes.item_of(site.receiver, key.constants[0])
-        present = any((key.constants[0],) in held.fields for held in site.receiver.holds)
-        if present or default is None:
-            return found
-    else:
-        found = join_all(each for held in site.receiver.holds for each in held.items())
-    return join(found, default if default is not None else constant(None)) if found != UNKNOWN else default or UNKNOWN
-
-
-def _set_default(site: CallSite) -> Value:
-    if len(site.positional) == 2:
-        key, value = site.positional
-        for held in site.receiver.holds:
-            if key.exact and len(key.constants) == 1:
-                held.store((key.constants[0],), value, site.analysis.depth + 1)
-            else:
-                held.add(value)
-    return _get(site)
-
-
-def _items(site: CallSite) -> Value:
-    keys = attributes.element_of(site.receiver)
-    values = join_all(each for held in site.receiver.holds for each in held.items())
-    pairs = Held("generator")
-    for held in site.receiver.holds:
-        for key, value in held.fields.items():
-            if isinstance(key, tuple) and isinstance(key[0], str | int | float):
-                pairs.add(holding(Held("tuple", {(0,): constant(key[0]), (1,): value})))
-    if pairs.element is None or any(held.element is not None for held in site.receiver.holds):
-        pairs.add(holding(Held("tuple", {(0,): keys, (1,): values})))
-    return holding(pairs)
-
-
-def _keys(site: CallSite) -> Value:
-    return holding(Held("list", element=attributes.element_of(site.receiver)))
-
-
-def _values(site: CallSite) -> Value:
-    made = Held("list")
-    for held in site.receiver.holds:
-        for each in held.items():
-            made.add(each)
-    return holding(made)
-
-
-def _pop(site: CallSite) -> Value:
-    if site.receiver.held("dict") and site.positional:
-        return _get(site)
-    return join_all(each for held in site.receiver.holds for each in held.items())
-
-
-def _written(site: CallSite) -> Value:
-    """Return all that was written into a buffer."""
-    return texts.joined_text(constant(""), site.receiver)
-
-
-def _same(site: CallSite) -> Value:
-    return site.receiver
-
-
-def _union(site: CallSite) -> Value:
-    made = Held("set")
-    for value in [site.receiver, *site.positional]:
-        element = attributes.element_of(value)
-        if element != UNKNOWN:
-            made.add(element)
-    return holding(made)
-
-
-_CONTAINER_METHODS: dict[str, Callable[[CallSite], Value]] = {
-    **dict.fromkeys(("append", "add", "appendleft", "insert", "put", "write", "put_nowait"), _add),
-    **dict.fromkeys(("extend", "update"), _extend),
-    "get": _get,
-    "setdefault": _set_default,
-    "getvalue": _written,
-    "items": _items,
-    "keys": _keys,
-    "values": _values,
-    **dict.fromkeys(("pop", "popleft", "popitem"), _pop),
-    **dict.fromkeys(("copy", "sort", "reverse"), _same),
-    **dict.fromkeys(("union", "intersection", "difference", "symmetric_difference"), _union),
-}
 
 
 def text_method(site: CallSite) -> Value | None:

@@ -21,7 +21,7 @@ from cosec.checking.python.engine.domain.values import (
     holding,
     join_all,
 )
-from cosec.checking.python.engine.library import attributes, conditions, methods
+from cosec.checking.python.engine.library import attributes, conditions, containers, methods
 from cosec.checking.python.engine.library.builtin_functions import BUILTINS
 from cosec.checking.python.knowledge.cleaning import (
     CLEAN_RESULTS,
@@ -40,7 +40,7 @@ from cosec.checking.python.knowledge.files import CONTENT_DANGERS, OPENERS, READ
 
 def result(site: CallSite) -> Value:
     """Return the value of a call of a function outside the file."""
-    for model in (methods.container_method, _special, _by_name, methods.text_method):
+    for model in (containers.container_method, containers.made, _special, _by_name, methods.text_method):
         found = model(site)
         if found is not None:
             return found
@@ -336,12 +336,26 @@ def _same(site: CallSite) -> Value:
         return value.with_(flags=value.flags | {"set"})
     if site.method in {"getmembers", "getnames", "namelist", "infolist", "copy"} and site.is_method:
         return site.receiver
+    if site.method in {"copy", "deepcopy", "sorted", "reversed"} and value.holds:
+        value = containers.copied(value, site.analysis.depth)
+        for held in value.holds if site.method in {"sorted", "reversed"} else ():
+            held.forget_places()
     return value
+
+
+def _shared(site: CallSite) -> Value | None:
+    """Return what the program stored under a key of an object that all its functions see."""
+    key = site.first.constant if site.first.exact else None
+    found = attributes.shared_item(site.analysis, site.receiver, key)
+    default = site.argument(1, "default")
+    return found if found is None or default is None else join_all([found, default])
 
 
 def _default(site: CallSite) -> Value:
     names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
     method = site.method
+    if method in {"get", "pop"} and site.analysis.shared and (shared := _shared(site)) is not None:
+        return shared
     if CLEAN_RESULTS.match(method) or any(TRUSTED_RECEIVER.search(name) for name in site.names):
         return Value(names=names)
     gathered = Value(taints=site.taints() | site.receiver.taints)
