@@ -299,7 +299,7 @@ def i(base_dir, user, name):
     target = os.path.normpath(os.path.join(base_dir, user, name))
     if not target.startswith(os.path.abspath(base_dir)):
         raise ValueError("outside")
-    return open(target).read()
+    return open(target).read()  # expect: py/path-traversal
 
 
 def j(user_file):

@@ -52,7 +52,7 @@ def download():
     path = os.path.join(ROOT, request.args["f"])
     if not is_inside(path):
         abort(403)
-    return send_file(path)
+    return send_file(path)  # expect: py/path-traversal
 # case: check whose result nobody uses
 import os
 from flask import request, send_file

@@ -215,7 +215,8 @@ class _Rewriter(ast.NodeTransformer):
         marked = [each for each in node.values if not self._is_mark(each)]
         if len(marked) == len(node.values):
             return self.generic_visit(node)
-        made = TemplateStr(values=marked)
+        made = TemplateStr()
+        made.values = marked
         return self.generic_visit(ast.copy_location(made, node))
 
     def _is_mark(self, node: ast.expr) -> bool:

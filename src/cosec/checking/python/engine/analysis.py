@@ -44,6 +44,7 @@ class FileAnalysis:
         self.starred: list[str] = []
         self.stored_texts: set[str] = set()
         self.shared: dict[str, Value] = {}
+        self.raised: list[list[Value]] = []
         self.entered_nodes: set[ast.AST] = set()
         self.globals_changed = False
         self.findings: dict[tuple[int, str], str] = {}

@@ -10,7 +10,7 @@ from cosec.checking.python.engine.domain.program import Bound, Class, Function
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
-from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, NEVER_RETURN
+from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, NEVER_RETURN, QUOTED_IN_ERRORS
 from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST
 
 
@@ -86,6 +86,8 @@ def _call_outside(site: CallSite) -> Value:
     if site.method == "error" and any("ArgumentParser()" in name for name in site.names):
         site.analysis.frame.state.dead = True
         return UNKNOWN
+    if site.called_last(QUOTED_IN_ERRORS):
+        attributes.note_error(site.analysis, site.first)
     found = sources.call(site) or site.analysis.observer.result_of(site)
     if found is None:
         found = results.result(site)

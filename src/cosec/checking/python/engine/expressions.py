@@ -31,8 +31,26 @@ _FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitXor: operator.xor,
     ast.Add: operator.add,
     ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
 }
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_LARGEST = 10**12
+"""Bound of the numbers that are computed."""
+
 _Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+
+
+def _are_numbers(*values: Value) -> bool:
+    return all(type(value.constant) in {int, float} for value in values)
 
 
 class Evaluator:
@@ -115,7 +133,8 @@ class Evaluator:
     def binary(self, kind: ast.operator, left: Value, right: Value) -> Value:
         """``left kind right``."""
         both = (left.constant, right.constant)
-        if type(kind) in _FOLDED and all(type(each) is int for each in both):
+        divides = isinstance(kind, ast.FloorDiv | ast.Mod) and not both[1]
+        if type(kind) in _FOLDED and not divides and all(type(each) is int and abs(each) < _LARGEST for each in both):
             return constant(_FOLDED[type(kind)](*both))
         if isinstance(kind, ast.Mod):
             return self._modulo(left, right)
@@ -195,8 +214,22 @@ class Evaluator:
             result = conditions.compare(left, kind, right)
             true |= result.when_true
             false = result.when_false if place == 0 else false & result.when_false
+            if (
+                len(node.ops) == 1
+                and type(kind) in _COMPARED
+                and _are_numbers(left, right)
+                and not self._is_set_up(node)
+            ):
+                return constant(_COMPARED[type(kind)](left.constant, right.constant))
             left = right
         return Value(when_true=true, when_false=false, flags=frozenset({"number"}))
+
+    def _is_set_up(self, node: ast.expr) -> bool:
+        """Tell whether a function compares a name of the module: a setting, which its user may change."""
+        if self._analysis.frame.function is None:
+            return False
+        names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+        return any(name not in self._state.names for name in names)
 
     def _eval_ifexp(self, node: ast.IfExp) -> Value:
         test = self.evaluate(node.test)
@@ -235,7 +268,7 @@ class Evaluator:
         for each in getattr(node, "values", ()):
             if not isinstance(each, ast.Constant):
                 value = self.evaluate(each.value).baked(self._state.facts)
-                parts.append(holding(Held("instance", {"value": value})))
+                parts.append(holding(Held("template", {"value": value})))
         return holding(
             Held("template", {"interpolations": holding(Held("list", element=join_all(parts)))}, join_all(parts))
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cosec.checking.python.engine import assignment, definitions, matching
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.state import Frame, State, element_facts, join_states
-from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, outside
+from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, join_all, outside
 from cosec.checking.python.engine.library.attributes import element_of
 from cosec.checking.python.engine.library.lists import remove_at
 
@@ -103,7 +103,9 @@ class Interpreter:
 
     def _run_raise(self, node: ast.Raise) -> None:
         if node.exc is not None:
-            self._evaluate(node.exc)
+            error = self._evaluate(node.exc)
+            if self._analysis.raised and error.all_taints():
+                self._analysis.raised[-1].append(error.baked(self._state.facts))
         self._state.dead = True
 
     def _run_assert(self, node: ast.Assert) -> None:
@@ -162,7 +164,9 @@ class Interpreter:
 
     def _run_try(self, node: ast.Try) -> None:
         before = self._state.copy()
+        self._analysis.raised.append([])
         body_end = self._branch(before.copy(), node.body)
+        error = join_all(self._analysis.raised.pop())
         if not body_end.dead:
             body_end = self._branch(body_end, node.orelse)
         interrupted = State(dict(body_end.names), before.facts)
@@ -171,7 +175,7 @@ class Interpreter:
         for handler in node.handlers:
             self._state.become(start)
             if handler.name:
-                assignment.bind(self._analysis, handler.name, UNKNOWN)
+                assignment.bind(self._analysis, handler.name, error)
             ends.append(self._branch(self._state.copy(), handler.body))
         self._meet(ends)
         if node.finalbody:
@@ -217,7 +221,7 @@ class Interpreter:
             end = self._branch(entered, node.body)
             breaks, continues = self._leave_loop()
             end = join_states([end, *continues])
-            endless = test.constant in {True}
+            endless = test.constant in {True} and not isinstance(node.test, ast.Compare)
             self._state.become(join_states([end, start]))
             test = self._evaluate(node.test)
             self._state.facts |= test.when_false

@@ -9,7 +9,7 @@ CONVERTERS = words(
     "int float bool complex len ord hash id round abs sum divmod UUID Decimal Fraction ip_address ip_network"
     " IPv4Address IPv6Address IPv4Network IPv6Network strptime fromisoformat fromtimestamp isinstance issubclass"
     " callable hasattr type hexdigest md5 sha1 sha256 sha512 blake2b crc32 uuid3 uuid4 uuid5 ObjectId getsize"
-    " getmtime safe_int token_hex token_urlsafe b64encode urlsafe_b64encode b32encode hexlify b16encode inet_aton"
+    " getmtime safe_int token_hex token_urlsafe inet_aton"
     " inet_pton parse_date secure_filename slugify get_valid_filename escape_filter_chars generate_password_hash"
     " hashpw check_password_hash urandom randint choice_index monotonic time timedelta date datetime is_ip"
 )
@@ -66,9 +66,19 @@ SAME = words(
 )
 """Functions that return the text or container that they take."""
 
+ENCODERS = words(
+    "b64encode urlsafe_b64encode standard_b64encode encodebytes b32encode b32hexencode b16encode b85encode a85encode"
+    " z85encode hexlify b2a_hex b2a_base64 b64e"
+)
+"""Functions whose result has letters and digits only, and can be turned back into what they took."""
+
+BINARY_CODECS = words("hex hex_codec base64 base64_codec bz2 bz2_codec zlib zlib_codec")
+"""Names of the encodings that do so."""
+
 DECODERS = words(
-    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode b32decode b16decode a85decode"
-    " unhexlify fromhex decompress unescape loads_json parse_qs parse_qsl"
+    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode standard_b64decode decodebytes"
+    " b32decode b32hexdecode b16decode b85decode a85decode z85decode unhexlify a2b_hex a2b_base64 fromhex decompress"
+    " unescape loads_json parse_qs parse_qsl"
 )
 """Functions whose result may contain what an earlier check of their argument excluded."""
 

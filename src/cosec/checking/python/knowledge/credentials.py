@@ -17,6 +17,18 @@ KEY = re.compile(
 )
 """Names of keys and tokens."""
 
+KEY_LIKE = re.compile(r"(^|_)(key|auth|creds?|pw|sig|license)$", re.IGNORECASE)
+"""Names that may hold a key, or something harmless, such as the key of a dictionary."""
+
+RANDOM = re.compile(r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[\w+/=-]{20,128}$", re.ASCII)
+"""Texts of mixed letters and digits, as generated keys are."""
+
+SEQUENCE = re.compile(r"abcd|bcde|wxyz|1234|2345|3456|6789|qwer")
+"""Parts of alphabets, which are no part of a generated key."""
+
+SERVICE = re.compile(r"(Client|Api|API|Auth|Session|Service|SDK|Connection|Signer|Credentials?)$")
+"""Classes of libraries whose objects are made with a key."""
+
 PLACEHOLDER = re.compile(
     r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
     r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",

@@ -18,5 +18,8 @@ NEEDED: dict[str, frozenset[str]] = {
 }
 """Danger -> characters. Text without any of these characters is harmless in that respect."""
 
+CLIMBING = ("../x", "a/../../x", "./../x", "/../x")
+"""Paths with ``..`` at different places: probes for a search that refuses them."""
+
 TRAVERSALS = ("..", "../x", "/etc/passwd", "a/../../x", "./../x", "/../x", "a/..")
 """Paths that leave the folder they are joined to: probes for a regular expression that checks a path."""

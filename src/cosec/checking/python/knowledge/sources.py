@@ -6,8 +6,12 @@ from typing import Literal
 
 from cosec.checking.python.knowledge.words import words
 
-SourceKind = Literal["remote", "argv", "input", "parameter", "archive", "download"]
-"""Origin of a text: a client, the command line, standard input, a caller, an archive, another server."""
+SourceKind = Literal["remote", "argv", "input", "parameter", "archive", "download", "environment", "stored"]
+"""Origin of a text.
+
+A client or sender, the command line, standard input, a caller, an archive, another server, a variable of the
+environment, a row of a database.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,38 @@ class CallSource:
 CALLS = (
     CallSource(kind="input", functions=words("input raw_input click.prompt typer.prompt builtins.input")),
     CallSource(kind="remote", functions=words("cgi.FieldStorage")),
+    CallSource(
+        kind="remote",
+        modules=("streamlit.",),
+        methods=words("text_input text_area chat_input file_uploader data_editor experimental_get_query_params"),
+    ),
+    CallSource(
+        kind="remote",
+        functions=words(
+            "email.message_from_bytes email.message_from_string email.message_from_file"
+            " email.message_from_binary_file mailparser.parse_from_bytes mailparser.parse_from_string"
+        ),
+    ),
+    CallSource(
+        kind="remote",
+        modules=("email.parser.", "email.Parser.", "imaplib.", "poplib.", "imapclient."),
+        methods=words("parse parsestr parsebytes fetch uid retr top"),
+    ),
+    CallSource(
+        kind="remote",
+        modules=("kafka.", "aiokafka.", "confluent_kafka.", "pulsar.", "pika.", "aio_pika.", "nats.", "stomp."),
+        methods=words("poll consume getone getmany receive batch_receive basic_get fetch next_msg"),
+        on_value=True,
+    ),
+    CallSource(
+        kind="remote",
+        modules=("redis.", "aioredis.", "<redis>", "google.cloud.pubsub", "azure."),
+        methods=words(
+            "listen get_message blpop brpop xread xreadgroup pull receive_messages receive_message receive get_messages"
+        ),
+        on_value=True,
+    ),
+    CallSource(kind="remote", methods=words("receive_message receive_messages recv_multipart"), on_value=True),
     CallSource(
         kind="download",
         modules=("requests.", "httpx.", "urllib.request.urlopen", "urllib.urlopen", "urllib2.urlopen", "aiohttp."),
@@ -79,8 +115,26 @@ HANDLERS = (
 )
 """Sources by attribute of ``self``; all are remote."""
 
-ATTRIBUTES: dict[str, SourceKind] = {"sys.argv": "argv", "sys.stdin": "input"}
+ATTRIBUTES: dict[str, SourceKind] = {
+    "sys.argv": "argv",
+    "sys.stdin": "input",
+    "streamlit.query_params": "remote",
+}
 """Sources by dotted name."""
+
+STREAMS = re.compile(
+    r"^(kafka\.KafkaConsumer|aiokafka\.AIOKafkaConsumer|mailbox\.\w+)\(\)$|^aio_pika\..*\.iterator\(\)$|"
+    r"^(websockets|aiohttp)\..*connect\(\)$"
+)
+"""Objects, by dotted name, whose items are messages."""
+
+MESSAGE_PARTS = words(
+    "walk iter_attachments iter_parts get_filename get_payload get_content get_body get_boundary get_param as_string"
+)
+"""Methods of a mail that return a part of it."""
+
+WIDGET_STATE = "streamlit.session_state"
+"""Where streamlit keeps the texts of the widgets that have a ``key``."""
 
 REQUESTS = words("request self.request flask.request flask.globals.request quart.request bottle.request") | words(
     "web.request cherrypy.request"
@@ -99,7 +153,7 @@ FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|UR
 FORM_DATA = words("data cleaned_data raw_data")
 """Attributes of forms and fields that hold what was sent."""
 
-ENVIRONMENT = words("os.getenv os.environ.get")
+ENVIRONMENT = words("os.getenv os.environ.get os.environ.pop os.environ.setdefault os.getenvb")
 """Functions that read a variable of the environment."""
 
 WEB_VARIABLES = ("QUERY_STRING", "PATH_INFO", "HTTP_", "REQUEST_URI", "SCRIPT_NAME", "CONTENT_TYPE")

@@ -14,7 +14,7 @@ _SHELLS = re.compile(
     r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
 )
 _SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|-command|-encodedcommand)$", re.IGNORECASE)
-_KINDS = frozenset({"remote", "argv", "input", "parameter", "download"})
+_KINDS = frozenset({"remote", "argv", "input", "parameter", "download", "environment"})
 
 
 def check(site: CallSite) -> None:
@@ -36,7 +36,7 @@ def check(site: CallSite) -> None:
         _program(site, site.argument(place, "file", "path"))
         _arguments(site, [item for each in site.positional[place + 1 :] for item in _words(each) or [each]])
         return
-    if site.within("asyncio.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"):
+    if site.called("asyncio.create_subprocess_exec", "asyncio.subprocess.create_subprocess_exec"):
         _program(site, site.argument(0, "program"))
         _arguments(site, site.positional)
         return
@@ -85,7 +85,7 @@ def _program(site: CallSite, value: Value | None) -> None:
     """Check the program to run: harmful if an outsider chose its start."""
     if value is None:
         return
-    for taint in site.analysis.harmful(value, "command", _KINDS - {"argv"}):
+    for taint in site.analysis.harmful(value, "command", _KINDS - {"argv", "environment"}):
         if LEADING in taint.neutral or (taint.source.kind == "parameter" and "cmd" not in taint.source.text + "cmd"):
             continue
         if taint.source.kind == "parameter":
@@ -98,6 +98,8 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
     """Check arguments with a shell command among them: ``["sh", "-c", command]``."""
     for place, word in enumerate(words):
         program = word.constant
+        if _runs_in_some_order(word):
+            _report(site, word)
         if not isinstance(program, str) or not _SHELLS.search(program):
             continue
         rest = words[place + 1 :]
@@ -121,7 +123,15 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
         return
 
 
+def _runs_in_some_order(word: Value) -> bool:
+    """Tell whether a word of a list whose order is unknown may be a shell, and also its option."""
+    texts = [each for each in word.constants if isinstance(each, str)]
+    return any(_SHELLS.search(each) for each in texts) and any(_SHELL_OPTIONS.match(each) for each in texts)
+
+
 def _report(site: CallSite, command: Value | None) -> None:
     for taint in site.analysis.harmful(command, "command", _KINDS) if command is not None else ():
+        if taint.source.kind == "environment" and LEADING not in taint.neutral:
+            continue  # A variable such as EDITOR names the command to run.
         site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of a shell command", taint.source)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
@@ -13,12 +14,16 @@ from cosec.checking.python.knowledge.credentials import (
     DSN,
     HASH,
     KEY,
+    KEY_LIKE,
     KEYED,
     NO_CREDENTIALS,
     PASSWORD,
     PASSWORD_SECOND,
     PASSWORD_THIRD,
     PLACEHOLDER,
+    RANDOM,
+    SEQUENCE,
+    SERVICE,
     TOKEN,
     UPPER_NAME,
     URL_WITH_PASSWORD,
@@ -35,7 +40,7 @@ def check(site: CallSite) -> None:
     if site.method in NO_CREDENTIALS and not (site.method == "get" and site.within("requests", "httpx")):
         return
     for name, value in site.named.items():
-        if _is_credential_name(name) and _written(value, name):
+        if (_is_credential_name(name) and _written(value, name)) or (KEY_LIKE.search(name) and _random(value)):
             _report(site)
         if name == "auth":
             _pair(site, value)
@@ -63,6 +68,8 @@ def _check_places(site: CallSite) -> None:
         key = site.argument(place, "key", "secret_key") if name in site.names else None
         if key is not None and _written(key, "secret_key"):
             _report(site)
+    if SERVICE.search(site.method) and any(_random(value) for value in site.positional):
+        _report(site)
 
 
 def _database(site: CallSite) -> bool:
@@ -88,6 +95,20 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
         found = URL_WITH_PASSWORD.search(each) or CONNECTION_STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
             analysis.report(_PATTERN, node, _MESSAGE)
+
+
+def _random(value: Value) -> bool:
+    """Tell whether a value is a text of random letters and digits, as generated keys are."""
+    for each in value.constants:
+        if not isinstance(each, str) or not RANDOM.search(each) or SEQUENCE.search(each.lower()):
+            continue
+        kinds = [letter.isdigit() + 2 * letter.isupper() for letter in each]
+        if (
+            3 * sum(one != two for one, two in itertools.pairwise(kinds)) >= len(each)
+            and len(set(each)) > len(each) / 2
+        ):
+            return True
+    return False
 
 
 def _is_credential_name(name: str) -> bool:
@@ -124,6 +145,8 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
     if _is_credential_name(name) and _written(value, name):
         if name.isupper() and str(value.constant).lower() == name.lower():
             return  # The name of a field.
+        analysis.report(_PATTERN, node, _MESSAGE)
+    elif KEY_LIKE.search(name) and _random(value):
         analysis.report(_PATTERN, node, _MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
         for each in value.constants:
@@ -171,7 +194,7 @@ def _names_password(side: ast.expr, value: Value) -> bool:
     words = [side.id] if isinstance(side, ast.Name) else [side.attr] if isinstance(side, ast.Attribute) else []
     if isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr in {"strip", "encode"}:
         return _names_password(side.func.value, value)
-    steps = [step.strip("[].") for taint in value.taints for step in taint.lineage[-2:]]
+    steps = [step.strip("[].") for taint in value.untrusted() for step in taint.lineage[-2:]]
     names = [*words, *steps, *(match for step in steps for match in re.findall(r"'(\w+)'", step))]
     return any(
         PASSWORD.search(each) or KEY.search(each) or re.search(r"api[-_]?key|auth[-_]?token", each, re.IGNORECASE)

@@ -24,6 +24,9 @@ _SUBJECT = re.compile(
     r"url|uri|host|domain|origin|refer|target|link|redirect|next|callback|netloc|dest|goto|return_to|site|server|addr",
     re.IGNORECASE,
 )
+_ALLOWED = re.compile(r"host|domain|origin|site|base_?url|server|trusted|allow", re.IGNORECASE)
+"""Names of settings that hold a host."""
+
 _HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
 _EVIL = "evil.net"
 
@@ -41,6 +44,8 @@ def check(site: CallSite) -> None:
         subject = node.func.value if isinstance(node.func, ast.Attribute) else node
         for text in texts:
             _try(analysis, node, subject, site.receiver, text, _text_test(site.method, text))
+        if not texts and node.args:
+            _open_ended(analysis, node, (subject, site.receiver), site.method, (node.args[0], first))
     elif site.method in {"match", "search", "fullmatch", "findall"}:
         _regex(site)
 
@@ -57,8 +62,38 @@ def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: a
     """Look at ``"example.com" in address``."""
     if not isinstance(kind, ast.In | ast.NotIn) or right.holds:
         return
+    subject = node.comparators[0]
     for text in left.strings:
-        _try(analysis, node, node.comparators[0], right, text, _text_test("in", text))
+        _try(analysis, node, subject, right, text, _text_test("in", text))
+    if not left.strings:
+        _open_ended(analysis, node, (subject, right), "in", (node.left, left))
+
+
+def _open_ended(
+    analysis: Analysis,
+    node: ast.expr,
+    tested: tuple[ast.expr, Value],
+    method: str,
+    allowed: tuple[ast.expr, Value],
+) -> None:
+    """Look at a test against a host that the program's settings name: does it end at a dot or a slash?"""
+    (subject, value), (allowed_node, text) = tested, allowed
+    name = " ".join([ast.unparse(allowed_node), *(taint.source.text for taint in text.taints)])
+    if not value.untrusted() or text.untrusted():
+        return
+    steps = {step for taint in value.untrusted() for step in taint.lineage}
+    host = bool(steps & set(_HOST_STEPS))
+    if not host and not (_SUBJECT.search(ast.unparse(subject)) and _ALLOWED.search(name)):
+        return
+    items = [item for held in text.holds for item in held.items()] or [text]
+    if method == "endswith":
+        closed = not host or "suffix" in name.lower() or all(item.letters().startswith(".") for item in items)
+    elif method == "startswith":
+        closed = host or all(item.letters().endswith("/") for item in items)
+    else:
+        closed = bool(text.holds) or not _ALLOWED.search(name)
+    if not closed:
+        analysis.report(_PATTERN, node, _MESSAGE)
 
 
 def _pattern_test(compiled: re.Pattern[str], method: str) -> Callable[[str], bool]:
@@ -92,7 +127,12 @@ def _try(
     name = domain[0].lstrip(".-")
     words = set(re.findall(r"[a-z0-9]{2,}", plain.lower())) | {"www", "a"}
     kind = _subject_kind(subject, value)
-    if any(accepts(probe) for probe in probes(name, kind, words)):
+    tried = probes(name, kind, words)
+    ends = ("", "/", "/a", plain[domain.end() :])
+    if kind != "host" and any(accepts(f"{name}{end}") for end in ends):
+        # The address may come without a scheme.
+        tried += [f"{host}{end}" for host in probes(name, "host", words) for end in ends]
+    if any(accepts(probe) for probe in tried):
         analysis.report(_PATTERN, node, _MESSAGE)
 
 

@@ -55,6 +55,7 @@ class SinkObserver:
         """Look at what is stored under a name."""
         credentials.check_assignment(analysis, node, name, value)
         pages.check_assignment(analysis, node, name, value)
+        regexes.check_assignment(analysis, node, name, value)
 
     def on_comparison(self, analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
         """Look at a comparison."""

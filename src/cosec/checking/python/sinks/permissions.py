@@ -68,8 +68,11 @@ def weak(mode: int, context: str) -> bool:
         return True
     if _SECRET.search(context):
         return bool(mode & _OTHERS)
-    if mode & _EXECUTABLE or _PUBLIC.search(context):
+    if _PUBLIC.search(context):
         return False
+    if mode & _EXECUTABLE:
+        # Programs are for all; a mode that shuts out the group alone is a slip.
+        return bool(mode & 0o004 and not mode & 0o040)
     return bool(mode & 0o004) or mode & _OTHERS_READ == 0o044
 
 

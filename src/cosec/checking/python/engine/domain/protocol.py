@@ -44,6 +44,9 @@ class Analysis(Protocol):
     entered_nodes: set[ast.AST]
     """Functions that ran."""
 
+    raised: list[list[Value]]
+    """For each ``try`` whose body runs: the exceptions with text from outside that its handlers may get."""
+
     globals_changed: bool
     """Whether a function stored a global name."""
 

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from cosec.checking.python.knowledge.dangers import NO_DANGERS, PATH
+from cosec.checking.python.knowledge.dangers import DANGERS, NO_DANGERS, PATH
 
 Scalar = str | bytes | int | float | bool | None
 """A literal."""
@@ -33,6 +33,12 @@ EACH = "*"
 DECODED = "decoded"
 """The step that voids earlier checks: unquoting, base64."""
 
+ENCODED = "encoded"
+"""The step to a code of the text, such as base64."""
+
+_BEFORE = "before "
+"""In `Taint.neutral`, before what was removed from a text before it was encoded."""
+
 MAC = "mac"
 """The step from a message to its authentication code."""
 
@@ -48,6 +54,9 @@ MAX_CONSTANTS = 40
 MAX_DEPTH = 4
 """Maximum depth of nested containers that are searched."""
 
+SURROUNDINGS = frozenset({"environment", "stored"})
+"""Kinds of sources that the program trusts in its checks: its environment and its database."""
+
 CLOSED = frozenset({"template", "module"})
 """Kinds of containers that are no text: what they hold becomes text only once it is taken out."""
 
@@ -60,7 +69,7 @@ class Source:
     """A place where text comes in from outside."""
 
     kind: str
-    """``remote``, ``argv``, ``input``, ``parameter``, ``archive`` or ``download``."""
+    """A `cosec.checking.python.knowledge.sources.SourceKind`."""
 
     text: str
     """Its name in messages."""
@@ -89,6 +98,19 @@ class Taint:
     def without(self, dangers: frozenset[str]) -> Taint:
         """Return a copy without ``dangers``."""
         return self if dangers <= self.neutral else Taint(self.source, self.lineage, self.neutral | dangers)
+
+    def encoded(self) -> Taint:
+        """Return a text that `decoded` turns back into this one, and that is harmless until then."""
+        kept = frozenset(f"{_BEFORE}{each}" for each in self.neutral)
+        return Taint(self.source, (*self.lineage, ENCODED), DANGERS | kept)
+
+    def decoded(self) -> Taint:
+        """Return the text that was encoded, here or outside; what was checked of the code does not hold for it."""
+        before = frozenset(each.removeprefix(_BEFORE) for each in self.neutral if each.startswith(_BEFORE))
+        if self.lineage[-1] == ENCODED:
+            return Taint(self.source, self.lineage[:-1], before)
+        kept = (before or self.neutral) & {"deserialization", WHOLE}
+        return Taint(self.source, (*self.lineage, DECODED), frozenset(kept))
 
     def held_harmless(self, facts: Facts) -> frozenset[str]:
         """Return the dangers that ``facts`` rule out for this text, or for a text it was derived from."""
@@ -232,6 +254,10 @@ class Value:
     def with_(self, **changes: object) -> Value:
         """Return a copy with ``changes``."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def untrusted(self) -> frozenset[Taint]:
+        """Return the taints of text that others chose, without the program's own surroundings."""
+        return frozenset(taint for taint in self.all_taints() if taint.source.kind not in SURROUNDINGS)
 
     def step(self, name: str) -> Value:
         """Return a text derived from this one."""

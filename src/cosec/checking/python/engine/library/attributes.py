@@ -25,6 +25,7 @@ from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 _NUMBERS = frozenset(
     {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
 )
+_SEPARATORS = frozenset({"os.sep", "os.path.sep"})
 MAX_NAME = 160
 """Maximum length of dotted names."""
 
@@ -53,7 +54,8 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
         found.append(_tainted_attribute(value, name).with_(names=names))
     elif value.taints and (not found or not value.names):
         found.append(_tainted_attribute(value, name))
-    return join_all(found)
+    made = join_all(found)
+    return made.with_(constants=("/",), exact=True, parts=("/",)) if made.names & _SEPARATORS else made
 
 
 def _held_attribute(analysis: Analysis, value: Value, held: Held, name: str) -> Value | None:
@@ -110,6 +112,7 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
     only = key.constants[0] if known else None
     if container.holds:
         _make_missing(analysis, container, key)
+        note_error(analysis, key)
         if not known and key.taints and any(held.kind == "dict" and held.fields for held in container.holds):
             # The lookup succeeded, so it is one of the keys.
             analysis.frame.state.facts |= facts_for(key.taints, DANGERS)
@@ -129,6 +132,13 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
     if isinstance(container.constant, str | bytes | tuple) and isinstance(only, int):
         return UNKNOWN
     return Value(names=frozenset(f"{each}[]" for each in container.names if len(each) < MAX_NAME))
+
+
+def note_error(analysis: Analysis, value: Value) -> None:
+    """Note that an exception may quote ``value``, with its line breaks escaped."""
+    if analysis.raised and value.all_taints():
+        error = value.step("error").without(DANGERS - {"xss"})
+        analysis.raised[-1].append(error.baked(analysis.frame.state.facts))
 
 
 def _make_missing(analysis: Analysis, container: Value, key: Value) -> None:
@@ -201,6 +211,8 @@ def element_of(value: Value) -> Value:
         found.append(Value(constants=tuple(letters), exact=True))
     if value.names and not value.taints:
         found.append(Value(names=frozenset(f"{each}[]" for each in value.names if len(each) < MAX_NAME)))
+        if (message := sources.element(value)) is not None:
+            found.append(message)
     return join_all(found)
 
 
@@ -226,6 +238,10 @@ def joined_path(pieces: list[Value]) -> Value:
         joined = constant("/".join(str(each).rstrip("/") for each in constants))
         return joined.with_(flags=frozenset({"path"}))
     shape = "join:" + "/".join(str(each) if isinstance(each, str) else "\0" for each in constants)
+    if not any(each.all_taints() for each in pieces):
+        # The last letters tell whether it ends with a separator.
+        ends = pieces and constants[-1] == ""
+        return Value(parts=(frozenset(), "/") if ends else (), flags=frozenset({"path"}), names=_path_names(pieces))
     made = UNKNOWN
     for place, piece in enumerate(pieces):
         taints = piece.all_taints()
@@ -235,5 +251,8 @@ def joined_path(pieces: list[Value]) -> Value:
         made = Value(taints=made.taints | stepped)
     letters = "/".join(each.letters() for each in pieces)
     parts = (letters.replace("\0", ""), made.taints)
-    names = frozenset({"pathlib.Path()"}) if any("pathlib.Path()" in each.names for each in pieces) else frozenset()
-    return Value(taints=made.taints, parts=parts if made.taints else (), flags=frozenset({"path"}), names=names)
+    return Value(taints=made.taints, parts=parts, flags=frozenset({"path"}), names=_path_names(pieces))
+
+
+def _path_names(pieces: list[Value]) -> frozenset[str]:
+    return frozenset({"pathlib.Path()"}) if any("pathlib.Path()" in each.names for each in pieces) else frozenset()

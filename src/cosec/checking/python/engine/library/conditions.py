@@ -12,6 +12,7 @@ from cosec.checking.python.engine.domain.values import (
     EACH,
     MAC,
     NO_FACTS,
+    SURROUNDINGS,
     Facts,
     Lineage,
     Taint,
@@ -20,8 +21,9 @@ from cosec.checking.python.engine.domain.values import (
     join_all,
 )
 from cosec.checking.python.knowledge.cleaning import CHARACTER_TESTS, EXTERNAL_TEST, HARMLESS_PUNCTUATION
-from cosec.checking.python.knowledge.dangers import DANGERS, PATH
+from cosec.checking.python.knowledge.dangers import CLIMBING, DANGERS, PATH
 
+_SEPARATORS = ("/", "\\")
 _SPLITS = ("split", ".parts", EACH)
 _REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
@@ -32,7 +34,7 @@ def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
         true, false = _membership(left, right)
     elif isinstance(operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot):
         true, false = _equality(left, right)
-    elif isinstance(operator, ast.LtE | ast.Lt) and not right.all_taints():
+    elif isinstance(operator, ast.LtE | ast.Lt) and not right.untrusted():
         true, false = facts_for(left.taints if left.flags & {"set"} else (), DANGERS), NO_FACTS
     else:
         return Value(flags=frozenset({"number"}))
@@ -58,7 +60,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
     for one, other in ((left, right), (right, left)):
         if "mac" in one.flags:
             true |= mac_facts(one)
-        elif one.taints and not other.all_taints():
+        elif one.taints and not other.untrusted():
             # Equal to a value that no outsider chose.
             true |= _checked_path(one, other) or facts_for(one.taints, DANGERS)
         elif one.taints:
@@ -69,16 +71,20 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
 def independent(value: Value, other: Value) -> list[Taint]:
     """Return the taints of ``value`` that a check against ``other`` covers; no outsider may have chosen ``other``."""
     trusted = other.all_taints()
-    if any(taint.source.kind not in {"parameter", "argv"} for taint in trusted):
+    if any(taint.source.kind not in {"parameter", "argv", *SURROUNDINGS} for taint in trusted):
         return []
     sources = {taint.source for taint in trusted}
     return [taint for taint in value.all_taints() if taint.source not in sources]
 
 
 def _checked_path(value: Value, root: Value) -> Facts:
-    """Return the facts from ``commonpath([path, root]) == root`` and ``path.parent == root``."""
+    """Return the facts from ``commonpath([path, root]) == root`` and ``path.parent == root``.
+
+    ``commonprefix`` compares letters, so its root must end with a separator.
+    """
     taints = independent(value, root)
-    if value.flags & {"common", "parent"} and "normalised" in value.flags:
+    by_letters = "letters" in value.flags and not root.letters().endswith(_SEPARATORS)
+    if value.flags & {"common", "parent"} and "normalised" in value.flags and not by_letters:
         return facts_for(_stripped(taints, ("common", ".parent", ".parents")), PATH)
     return facts_for(taints, {"absolute"}) if "common" in value.flags else NO_FACTS
 
@@ -108,10 +114,10 @@ def mac_facts(value: Value) -> Facts:
 
 
 def _membership(left: Value, right: Value) -> tuple[Facts, Facts]:
-    right_taints = right.all_taints()
+    right_taints = right.untrusted()
     if "parents" in right.flags and "normalised" in right.flags:
         return facts_for(_stripped(independent(right, left), (".parents",)), PATH), NO_FACTS
-    if right_taints and (left.strings or not left.all_taints()):
+    if right_taints and (left.strings or not left.untrusted()):
         return NO_FACTS, _absence(left, right)
     taints = independent(left, right)
     if not taints:
@@ -137,8 +143,6 @@ def _absence(left: Value, right: Value) -> Facts:
     """Return the facts about ``right`` if ``left`` is not in it."""
     taints = right.all_taints()
     strings = left.strings
-    if not strings and "os.sep" in left.names:
-        strings = ("/",)
     found: Facts = NO_FACTS
     if ".." in strings or "../" in strings:
         found |= facts_for(_before_split(taints), {"dots"})
@@ -198,9 +202,9 @@ def _vouched(site: CallSite) -> Facts:
 
 
 def _subset(method: str, receiver: Value, first: Value) -> Facts:
-    if method == "issubset" and not first.all_taints():
+    if method == "issubset" and not first.untrusted():
         return facts_for(receiver.all_taints(), DANGERS)
-    if method == "__contains__" and not receiver.all_taints():
+    if method == "__contains__" and not receiver.untrusted():
         return facts_for(first.all_taints(), DANGERS)
     return NO_FACTS
 
@@ -217,14 +221,23 @@ def _without_harmless_replacements(taints: Iterable[Taint]) -> list[Taint]:
 
 
 def _prefix(receiver: Value, first: Value) -> tuple[Facts, Facts]:
-    strings = [each for held in first.holds for item in held.items() for each in item.strings] or list(first.strings)
+    """Return the facts from ``receiver.startswith(first)``."""
+    candidates = [item for held in first.holds for item in held.items()] or [first]
+    strings = [each for one in candidates for each in one.strings]
     taints = receiver.all_taints()
     if "relative" in receiver.flags and any(each.startswith("..") for each in strings):
         return NO_FACTS, facts_for(_stripped(taints, ("relative",)), PATH)
-    false = facts_for(taints, {"absolute"}) if "/" in strings or "os.sep" in first.names else NO_FACTS
+    false = facts_for(taints, {"absolute"}) if "/" in strings else NO_FACTS
+    if "normalised" in receiver.flags and ".." in strings:
+        false |= facts_for(taints, {"dots"})
     if strings and all(len(each) < 2 for each in strings):
         return NO_FACTS, false
-    return facts_for(independent(receiver, first), PATH if "normalised" in receiver.flags else {"absolute"}), false
+    checked = independent(receiver, first)
+    if "normalised" not in receiver.flags:
+        return facts_for(checked, {"absolute"}), false
+    # Without a separator at its end, "/srv/files" is also the start of "/srv/files-of-others".
+    whole = all(text.endswith(_SEPARATORS) for one in candidates for text in one.strings or (one.letters(),))
+    return facts_for(checked, PATH) if whole else NO_FACTS, false
 
 
 def _regex(site: CallSite) -> tuple[Facts, Facts]:
@@ -241,9 +254,17 @@ def _regex(site: CallSite) -> tuple[Facts, Facts]:
         forbidden = alphabets.single_class(pattern.strings[0], flags)
         if forbidden is not None:
             false = facts_for(taints, absent(forbidden))
-        elif re.search(r"\\\.\\\.|\.\.|\[\.\]", pattern.strings[0]):
+        elif _finds_climbing(pattern.strings[0], flags):
             false = facts_for(taints, {"dots"})
     return facts_for(taints, dangers), false
+
+
+def _finds_climbing(pattern: str, flags: int) -> bool:
+    """Tell whether a search for ``pattern`` finds ``..`` wherever a path may have it."""
+    try:
+        return all(re.search(pattern, path, flags) for path in CLIMBING)
+    except (re.error, OverflowError, RecursionError):
+        return False
 
 
 def absent(forbidden: frozenset[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from cosec.checking.python.engine.domain.values import (
     constant,
     join,
 )
+from cosec.checking.python.knowledge.sources import MESSAGE_PARTS
 from cosec.checking.python.knowledge.words import words
 
 SAME_TEXT = words(
@@ -53,10 +54,14 @@ def _tainted_text_method(site: CallSite) -> Value | None:
         return _split(site)
     if method == "translate":
         return _translated(site)
-    if method in {"hex", "hexdigest", "digest"}:
+    if method == "hex":
+        return Value(taints=frozenset(taint.encoded() for taint in receiver.taints))
+    if method in {"hexdigest", "digest"}:
         return UNKNOWN if "mac" not in receiver.flags else receiver
     if method in {"get", "getlist", "getfirst", "getvalue", "pop", "getall", "get_all", "setdefault", "getone"}:
         return _got(site)
+    if method in MESSAGE_PARTS and not (method == "walk" and "path" in receiver.flags):
+        return receiver.step(f".{method}")
     if method in {"items", "values", "keys", "lists", "to_dict", "dict", "model_dump", "json", "multi_items"}:
         return receiver.with_(parts=())
     return None

@@ -9,24 +9,22 @@ from cosec.checking.python.engine.domain import alphabets, texts
 from cosec.checking.python.engine.domain.program import Bound
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import (
-    DECODED,
     MAC,
     UNKNOWN,
-    WHOLE,
     Held,
-    Taint,
     Value,
     constant,
     facts_for,
     holding,
     join_all,
 )
-from cosec.checking.python.engine.library import attributes, conditions, containers, methods
+from cosec.checking.python.engine.library import attributes, codes, conditions, containers, methods
 from cosec.checking.python.engine.library.builtin_functions import BUILTINS
 from cosec.checking.python.knowledge.cleaning import (
     CLEAN_RESULTS,
     CONVERTERS,
     DECODERS,
+    ENCODERS,
     NORMALISERS,
     RAISING,
     REMOVES,
@@ -50,16 +48,15 @@ def result(site: CallSite) -> Value:
 def _special(site: CallSite) -> Value | None:
     for name, model in _SPECIAL.items():
         if name in site.names:
-            return model(site)
+            found = model(site)
+            if found is not None:
+                return found
     if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
         return UNKNOWN
     if site.called("fnmatch.translate"):
         return site.first.without({"regex"})
     if site.method in {"StringIO", "BytesIO"} and not site.positional:
         return holding(Held("list", depth=site.analysis.depth)).with_(flags=frozenset({"buffer"}))
-    if site.called("os.environ.get", "os.getenv"):
-        default = site.argument(1, "default")
-        return UNKNOWN if default is None else default.with_(exact=False, parts=())
     for model in (_of_file, _of_path, _of_regex):
         found = model(site)
         if found is not None:
@@ -220,7 +217,8 @@ def _relative(site: CallSite) -> Value:
 def _common(site: CallSite) -> Value:
     elements = [item for value in site.positional for held in value.holds for item in held.items()] or site.positional
     tainted = [each for each in elements if each.all_taints()]
-    flags = frozenset({"common"} | ({"normalised"} if all("normalised" in each.flags for each in tainted) else set()))
+    kind = {"common", "letters"} if site.called("os.path.commonprefix") else {"common"}
+    flags = frozenset(kind | ({"normalised"} if all("normalised" in each.flags for each in tainted) else set()))
     return join_all(each.step("common") for each in tainted).with_(flags=flags) if tainted else UNKNOWN
 
 
@@ -232,6 +230,8 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **BUILTINS,
     **dict.fromkeys(("hmac.new", "hmac.digest", "hmac.HMAC"), _mac),
     **dict.fromkeys(("functools.partial", "partial"), _partial),
+    **dict.fromkeys(("codecs.encode", "codecs.decode"), codes.by_codec),
+    **dict.fromkeys(("json.loads", "simplejson.loads", "orjson.loads", "ujson.loads"), codes.loaded_json),
     "shlex.join": _quoted_words,
     "shlex.split": _split_words,
     **dict.fromkeys(("os.path.relpath",), _relative),
@@ -280,7 +280,9 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
     if method in SAME and values:
         return _same(site)
     if method in DECODERS and values:
-        return Value(taints=frozenset(_decoded(taint) for value in values for taint in value.all_taints()))
+        return codes.decoded(values)
+    if method in ENCODERS and values:
+        return codes.encoded(values)
     if method in {"split", "splitext", "splitdrive"} and site.within("os.path", "path."):
         return site.first.step("split").with_(flags=frozenset({"tail"} if method == "split" else {"plain items"}))
     if method == "maketrans":
@@ -318,11 +320,6 @@ def _removed(site: CallSite, values: list[Value]) -> Value:
         dangers = DANGERS
     taints = frozenset(taint for value in values for taint in value.all_taints())
     return Value(taints=taints).step(site.method).without(dangers)
-
-
-def _decoded(taint: Taint) -> Taint:
-    kept = taint.neutral & {"deserialization", WHOLE}
-    return Taint(taint.source, (*taint.lineage, DECODED), frozenset(kept))
 
 
 def _same(site: CallSite) -> Value:

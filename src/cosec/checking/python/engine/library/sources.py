@@ -7,6 +7,7 @@ import ast
 from cosec.checking.python.engine.domain.program import Class
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, holding, join
+from cosec.checking.python.knowledge.dangers import DANGERS
 from cosec.checking.python.knowledge.sources import (
     ANNOTATIONS,
     ARCHIVES,
@@ -20,7 +21,9 @@ from cosec.checking.python.knowledge.sources import (
     HANDLERS,
     HARMLESS_TYPES,
     REQUESTS,
+    STREAMS,
     WEB_VARIABLES,
+    WIDGET_STATE,
     CallSource,
     SourceKind,
 )
@@ -29,6 +32,17 @@ from cosec.checking.python.knowledge.sources import (
 def incoming(kind: SourceKind, text: str, *, flags: frozenset[str] = frozenset()) -> Value:
     """Return text from outside; ``text`` names the source."""
     return Value(taints=frozenset({Taint(Source(kind, text), (f"{kind}:{text}",))}), flags=flags)
+
+
+def environment(text: str) -> Value:
+    """Return a variable of the environment: its owner may name programs and files, but no further commands."""
+    return incoming("environment", text).without(DANGERS - {"command"})
+
+
+def element(value: Value) -> Value | None:
+    """Return any item of ``value`` if it is a stream of messages, else None."""
+    streams = sorted(each for each in value.names if STREAMS.search(each))
+    return incoming("remote", f"message of {streams[0]}") if streams else None
 
 
 def is_request(value: Value) -> bool:
@@ -68,8 +82,10 @@ def _handler_attribute(held: Held, name: str, bases: set[str]) -> Value | None:
 
 def item(container: Value, key: object) -> Value | None:
     """Return ``container[key]`` if that is a source, else None."""
-    if "os.environ" in container.names and isinstance(key, str) and key.startswith(WEB_VARIABLES):
-        return incoming("remote", f"os.environ[{key!r}]")
+    if container.names & {"os.environ", "os.environb"}:
+        text = f"os.environ[{key!r}]"
+        web = isinstance(key, str) and key.startswith(WEB_VARIABLES)
+        return incoming("remote", text) if web else environment(text)
     if is_request(container):
         return incoming("remote", f"request[{key!r}]")
     return None
@@ -82,16 +98,32 @@ def call(site: CallSite) -> Value | None:
     for row in CALLS:
         if _fits(row, site):
             found = incoming(row.kind, _text(site.node))
+            if site.within("streamlit."):
+                _note_widget(site, found)
             default = None if row.default_place is None else site.argument(row.default_place, "default")
             return found if default is None else join(found, default)
     if site.names & ENVIRONMENT and site.positional:
-        key = site.positional[0].constant
-        if isinstance(key, str) and key.startswith(WEB_VARIABLES):
-            return incoming("remote", _text(site.node))
+        return _variable(site)
     if names := site.names & ARCHIVES:
         flags = frozenset({"archive", "zip" if "zipfile.ZipFile" in names else "tar"})
         return archive(f"{_text(site.node)}:{site.node.lineno}", flags)
     return _command_line(site)
+
+
+def _variable(site: CallSite) -> Value:
+    """Return ``os.getenv(name, default)``."""
+    key, default = site.positional[0].constant, site.argument(1, "default")
+    text = _text(site.node)
+    web = isinstance(key, str) and key.startswith(WEB_VARIABLES)
+    found = incoming("remote", text) if web else environment(text)
+    return found if default is None else default.with_(exact=False, parts=(), taints=default.taints | found.taints)
+
+
+def _note_widget(site: CallSite, found: Value) -> None:
+    """Keep the text of a widget where streamlit keeps it."""
+    key = site.argument(None, "key")
+    if key is not None and isinstance(key.constant, str):
+        site.analysis.shared[f"{WIDGET_STATE}.{key.constant}"] = found
 
 
 def _text(node: ast.expr) -> str:
@@ -117,9 +149,12 @@ def archive(text: str, flags: frozenset[str]) -> Value:
 
 def _command_line(site: CallSite) -> Value | None:
     parser = any("ArgumentParser()" in name or "add_" in name for name in site.names)
-    if site.method == "add_argument" and parser:
-        _note_option(site)
+    form = any("RequestParser()" in name for name in site.names)
+    if site.method == "add_argument" and (parser or form):
+        _note_option(site, "remote" if form else "argv")
         return UNKNOWN
+    if form and site.method in {"parse_args", "copy"}:
+        return _form(site)
     if site.method in {"parse_args", "parse_known_args", "parse_intermixed_args"}:
         everything = incoming("argv", "command line")
         fields: dict[object, Value] = {}
@@ -131,8 +166,18 @@ def _command_line(site: CallSite) -> Value | None:
     return None
 
 
-def _note_option(site: CallSite) -> None:
-    """Record the value of an `argparse` option."""
+def _form(site: CallSite) -> Value:
+    """Return the arguments that flask_restful's ``RequestParser`` read from a request."""
+    if site.method == "copy":
+        return site.receiver
+    fields: dict[object, Value] = {}
+    for name, value in site.analysis.options.items():
+        fields[name] = fields[(name,)] = value
+    return holding(Held("dict", fields, None if fields else incoming("remote", "request arguments")))
+
+
+def _note_option(site: CallSite, source: SourceKind) -> None:
+    """Record the value of an option of `argparse`, or of an argument of flask_restful's parser."""
     flags = [each.constant for each in site.positional if isinstance(each.constant, str)]
     texts = [each for each in flags if isinstance(each, str)]
     if not texts:
@@ -141,7 +186,7 @@ def _note_option(site: CallSite) -> None:
     destination = site.argument(None, "dest")
     name = destination.constant if destination is not None else long.lstrip("-").replace("-", "_")
     action = site.argument(None, "action")
-    value = incoming("argv", f"option {long}")
+    value = incoming(source, f"option {long}")
     kind = site.argument(None, "type")
     if site.argument(None, "choices") is not None or (
         action is not None and action.strings and action.strings[0] not in {"store", "append", "extend"}
