@@ -5,12 +5,12 @@ See ``docs/decisions/0008-own-flow-analysis.md`` for why it exists beside semgre
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
+from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_version
 from cosec.checking.time_limit import OutOfTime
 from cosec.errors import CheckerError
 
@@ -51,11 +51,10 @@ class FlowChecker:
 def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
     """Look for ``patterns`` in one file."""
     try:
-            tree = parse_any_version(source)
-        analysis = FileAnalysis(tree, SinkObserver())
-        analysis.run()
-    except NotPythonError as error:
-        return _unscored(path, str(error))
+        content = path.read_bytes()
+    except OSError as error:
+        return _unscored(path, f"cannot be read: {error.strerror}")
+    return FlowChecker().check_content(path, content, patterns=patterns)
 
 
 def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
@@ -67,6 +66,39 @@ def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckRep
     from cosec.checking.python.sinks import SinkObserver
 
     analysis: FileAnalysis | None = None
+    reason: str | None = None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        tree = parse_any_version(source)
+        analysis = FileAnalysis(tree, SinkObserver())
+        analysis.run()
+    except NotPythonError as error:
+        return _unscored(path, str(error))
+    except TooLargeError:
+        reason = "not fully judged: it is too large to follow every path"
+    except OutOfTime:
+        reason = "not fully judged: it takes too long to follow every path"
+    except RecursionError:
+        reason = "is nested too deeply to analyse"
+    except Exception as error:  # a defect of the analysis must not pass for a clean file
+        reason = f"the flow checker failed on it: {type(error).__name__}: {error}"
+    found = {} if analysis is None else analysis.findings
+    return CheckReport(
+        findings=tuple(
+            Finding(
+                path=str(path),
+                line=line,
+                pattern=pattern,
+                cwe=PATTERNS[pattern].cwe,
+                message=message,
+                severity=PATTERNS[pattern].severity,
+                checker=FlowChecker.name,
+            )
+            for (line, pattern), message in sorted(found.items())
+            if pattern in patterns
+        ),
+        unscored=() if reason is None else (Unscored(path=str(path), reason=reason),),
+    )
+
+
+def _unscored(path: Path, reason: str) -> CheckReport:
+    return CheckReport(unscored=(Unscored(path=str(path), reason=reason),))

@@ -114,10 +114,10 @@ class JudgementCache:
 def checkers_digest() -> str:
     """Return a digest of all code and data that decides what checkers find.
 
-    It covers the source of `cosec.checking`, the version of Python, whose grammar is used, and of the parsers of C.
+    It covers the source of `cosec.checking`, the version of Python, whose grammar is used, and of the other parsers.
     """
     digest = hashlib.sha256(repr(sys.version_info).encode())
-    for package in ("tree-sitter", "tree-sitter-c"):
+    for package in ("tree-sitter", "tree-sitter-c", "tree-sitter-python"):
         try:
             digest.update(version(package).encode())
         except PackageNotFoundError:

@@ -22,7 +22,8 @@ def made(site: CallSite) -> Value | None:
     if site.names & CONFIGS:
         return holding(Held("config", depth=site.analysis.depth, factory=outside("dict")))
     if site.names & NAMESPACES:
-        return holding(Held("instance", {**site.named}, _or_none(site.rest), depth=site.analysis.depth))
+        fields: dict[object, Value] = dict(site.named.items())
+        return holding(Held("instance", fields, _or_none(site.rest), depth=site.analysis.depth))
     if site.names & MAPPINGS:
         return _mapping(site, site.positional, None)
     if "collections.defaultdict" in site.names:
