@@ -1,7 +1,7 @@
 """Find weaknesses in C programs by static analysis of each function, and of what flows into local functions.
 
-It prefers precision: values that are checked, bounded or built from numbers are accepted. Macros are not expanded,
-headers are not read, and memory behind two pointers is not told apart.
+It prefers precision: values that are checked, bounded or built from numbers are accepted. Headers are not read, macros
+of the file itself are expanded, and memory behind two pointers is not told apart.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cosec.checking.c import buffers as c_buffers
-from cosec.checking.c import texts as c_texts
-from cosec.checking.c.flow import Facts
-from cosec.checking.c.memory import MemoryFlow, freed_parameters, nullable_functions
-from cosec.checking.c.syntax import Sizes, Unit, array_sizes, declarations, declared_name, parse
+from cosec.checking.c.copies import buffers, lengths, terminators
+from cosec.checking.c.flow.facts import Facts
+from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
+from cosec.checking.c.flow.summaries import summaries
+from cosec.checking.c.reading.sizes import array_sizes, field_sizes, sizes_of
+from cosec.checking.c.reading.syntax import Sizes, Unit, declarations, declared_name, parameters, read, unread
+from cosec.checking.c.reading.types import SharedTypes, Types
+from cosec.checking.c.texts import credentials, sinks
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
 
@@ -55,19 +58,24 @@ def _check(path: Path, patterns: Collection[str] | None) -> CheckReport:
 
 
 def _check_program(path: Path, program: str, patterns: Collection[str] | None) -> CheckReport:
-    unit = parse(program)
-    if unit.root.has_error and not unit.functions:
+    units = read(program)
+    if not any(map(_is_program, units)):
         return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
     try:
-        wrong = weaknesses(unit)
+        wrong = {(line, pattern): message for unit in reversed(units) for line, pattern, message in weaknesses(unit)}
     except RecursionError:
         return CheckReport(unscored=(Unscored(path=str(path), reason="nested too deeply to be read"),))
     findings = [
         _finding(str(path), line, asked, message)
-        for line, pattern, message in wrong
+        for (line, pattern), message in sorted(wrong.items())
         if (asked := _as_asked(pattern, patterns)) is not None
     ]
     return CheckReport(findings=tuple(findings))
+
+
+def _is_program(unit: Unit) -> bool:
+    """Tell whether a text is C at all: most of it parses, or a function does."""
+    return bool(unit.functions) or 2 * unread(unit.root) <= len((unit.root.text or b"").split())
 
 
 def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
@@ -77,21 +85,26 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
     def report(node: Node, pattern: str, message: str) -> None:
         found.setdefault((node.start_point[0] + 1, pattern), " ".join(message.split()))
 
-    shared, frees, nullable = array_sizes(unit, unit.root), freed_parameters(unit), nullable_functions(unit)
+    unit.members = field_sizes(unit)
+    shared = _global_sizes(unit, array_sizes(unit, unit.root))
+    sizes = {name: sizes_of(unit, function, shared) for name, function in unit.functions.items()}
+    types, known = SharedTypes(unit), summaries(unit)
     outside: dict[tuple[str, int], Facts] = {}
     for _ in range(_ROUNDS):
         before = dict(outside)
         for name, function in unit.functions.items():
-            sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
-            flow = MemoryFlow(unit, function, report, sizes, frees, nullable)
-            flow.run(_start(name, function, outside))
+            flow = MemoryFlow(unit, function, report, FunctionContext(sizes[name], types, known))
+            flow.run(_start(name, function, outside, types))
             outside.update(flow.passed)
         if outside == before:
             break
-    for function in unit.functions.values():
-        sizes = {**_global_sizes(unit, shared), **array_sizes(unit, function)}
-        c_buffers.look(unit, function, sizes, report)
-    c_texts.look(unit, report)
+    passed = buffers.passed_lengths(unit, sizes)
+    for name, function in unit.functions.items():
+        buffers.look(unit, function, sizes[name], report, passed.get(name, {}))
+        lengths.look(unit, function, report)
+        terminators.look(unit, function, sizes[name], report)
+    sinks.look(unit, report)
+    credentials.look(unit, report)
     return sorted((line, pattern, message) for (line, pattern), message in found.items())
 
 
@@ -106,15 +119,14 @@ def _global_sizes(unit: Unit, shared: Sizes) -> Sizes:
     return {name: size for name, size in shared.items() if name in names}
 
 
-def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts]) -> dict[str, Facts]:
-    declarator = function.child_by_field_name("declarator")
-    parameters = list(declarations(declarator)) if declarator is not None else []
+def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts], types: SharedTypes) -> dict[str, Facts]:
     facts = {}
-    for place, (kind, parameter, _, _) in enumerate(parameters):
+    for place, parameter in enumerate(parameters(function)):
         known = outside.get((name, place))
         if known is not None:
-            unsigned = "unsigned" in kind or kind.startswith(("size_t", "uint"))
-            facts[parameter] = replace(known, low=max(0, known.low or 0)) if unsigned else known
+            kind = Types(types, function).variable(parameter.name)
+            unsigned = kind is not None and not kind.signed
+            facts[parameter.name] = replace(known, low=max(0, known.low or 0)) if unsigned else known
     return facts
 
 

@@ -1,4 +1,4 @@
-"""Syntax trees of C source, and what they say by themselves: constants, array sizes, types, calls.
+"""Syntax trees of C source, and what they say by themselves: constants, declarations, calls.
 
 Knows nothing about weaknesses.
 """
@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
+
+from cosec.checking.c.reading.annotations import without_annotations
+from cosec.checking.c.reading.conditions import readings
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -28,6 +31,11 @@ _MODES |= {"S_IWGRP": 0o20, "S_IXGRP": 0o10, "S_IRWXO": 7, "S_IROTH": 4, "S_IWOT
 _MODES |= {"ACCESSPERMS": 0o777, "DEFFILEMODE": 0o666}
 _SIZES = {"char": 1, "short": 2, "int": 4, "float": 4, "long": 8, "double": 8, "size_t": 8, "uint8_t": 1, "int8_t": 1}
 _SIZES |= {"uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8}
+
+
+def words(listed: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(listed.split())
 
 
 def text(node: Node | None) -> str:
@@ -91,12 +99,18 @@ class Unit:
     root: Node
     macros: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Node] = field(default_factory=dict)
+    constants: dict[str, int | None] = field(default_factory=dict)
+    """Values of enumerators, and of macros that were looked up."""
+    members: Sizes = field(default_factory=dict)
+    """Sizes of the array members of structs (`sizes.field_sizes`)."""
 
     def constant(self, node: Node, sizes: Sizes | None = None) -> int | None:
         """Return the value of a constant expression, given the sizes of arrays; None for other expressions."""
         node = bare(node)
         if node.type == "number_literal":
             return _number(text(node))
+        if node.type == "null":
+            return 0
         if node.type == "char_literal":
             return ord(text(node)[1]) if len(text(node)) == 3 else 0
         if node.type == "identifier":
@@ -116,13 +130,16 @@ class Unit:
         return None
 
     def _named(self, name: str) -> int | None:
-        if name in self.macros:
-            tree = parse(f"int x = {self.macros[name]};").root
-            value = next(
-                (one.child_by_field_name("value") for one in walk(tree) if one.type == "init_declarator"), None
-            )
-            return self.constant(value) if value is not None and name not in text(value) else None
-        return _LIMITS.get(name, _MODES.get(name))
+        if name in self.constants:
+            return self.constants[name]
+        if name not in self.macros:
+            return _LIMITS.get(name, _MODES.get(name))
+        self.constants[name] = None
+        tree = _parser().parse(f"int x = {self.macros[name]};".encode()).root_node
+        value = next((one.child_by_field_name("value") for one in walk(tree) if one.type == "init_declarator"), None)
+        if value is not None and name not in text(value):
+            self.constants[name] = self.constant(value)
+        return self.constants[name]
 
     def _size(self, node: Node, sizes: Sizes) -> int | None:
         operand = node.child_by_field_name("value") or node.child_by_field_name("type")
@@ -131,6 +148,9 @@ class Unit:
         operand = bare(operand)
         if text(operand) in sizes:
             return sizes[text(operand)][0] * sizes[text(operand)][1]
+        if operand.type == "field_expression":
+            known = self.members.get(text(operand.child_by_field_name("field")))
+            return known[0] * known[1] if known else None
         if operand.type in ("subscript_expression", "pointer_expression"):
             known = sizes.get(text(operand.child_by_field_name("argument")))
             return known[1] if known else None
@@ -145,15 +165,86 @@ def size_of_type(name: str) -> int | None:
     return _SIZES.get(words[0]) if words else 4
 
 
+def read(program: str) -> list[Unit]:
+    """Parse a file once for each of its readings (`conditions.readings`)."""
+    return [_readable(one) for one in readings(program)]
+
+
+def _readable(program: str) -> Unit:
+    unit = parse(program)
+    if not unit.root.has_error:
+        return unit
+    repaired = parse(without_annotations(program))
+    return repaired if unread(repaired.root) < unread(unit.root) else unit
+
+
+def unread(node: Node) -> int:
+    """Return the number of bytes at or below ``node`` that are no C; a missing token counts as one."""
+    if not node.has_error:
+        return 0
+    if node.type == "ERROR" or node.is_missing:
+        return max(1, node.end_byte - node.start_byte)
+    return sum(unread(one) for one in node.children)
+
+
 def parse(program: str) -> Unit:
-    """Parse a file; unreadable parts become error nodes of the tree."""
+    """Parse a text as it is; unreadable parts become error nodes of the tree."""
     unit = Unit(root=_parser().parse(program.encode()).root_node)
     for node in walk(unit.root):
         if node.type == "preproc_def":
             unit.macros[text(node.child_by_field_name("name"))] = text(node.child_by_field_name("value")).strip()
         elif node.type == "function_definition":
             unit.functions[declared_name(node.child_by_field_name("declarator"))] = node
+        elif node.type == "enumerator_list":
+            _enumerate(unit, node)
     return unit
+
+
+def _enumerate(unit: Unit, listed: Node) -> None:
+    value: int | None = -1
+    for one in listed.named_children:
+        if one.type == "enumerator":
+            given = one.child_by_field_name("value")
+            value = unit.constant(given) if given is not None else value + 1 if value is not None else None
+            unit.constants[text(one.child_by_field_name("name"))] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a function definition."""
+
+    kind: str
+    """Its type, without ``*`` and qualifiers."""
+
+    name: str
+    declarator: Node
+
+
+def parameters(function: Node) -> list[Parameter]:
+    """Return the parameters of a function definition, also of one in the style of before 1989."""
+    declarator = function.child_by_field_name("declarator")
+    while declarator is not None and declarator.type != "function_declarator":
+        declarator = declarator.child_by_field_name("declarator")
+    if declarator is None:
+        return []
+    listed = declarator.child_by_field_name("parameters")
+    if listed is None:
+        return []
+    old = {
+        name: Parameter(kind, name, inner)
+        for child in function.named_children
+        if child.type == "declaration"
+        for kind, name, inner, _ in declarations(child)
+    }
+    found = []
+    for one in listed.named_children:
+        if one.type == "identifier":
+            found.append(old.get(text(one), Parameter("int", text(one), one)))
+        elif one.type == "parameter_declaration":
+            inner = one.child_by_field_name("declarator")
+            kind = text(one.child_by_field_name("type"))
+            found.append(Parameter(kind, declared_name(inner), inner if inner is not None else one))
+    return found
 
 
 def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
@@ -167,49 +258,6 @@ def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:
             inner = declarator.child_by_field_name("declarator") if declarator.type == "init_declarator" else declarator
             if inner is not None and inner.type != "function_declarator":
                 yield kind, declared_name(inner), inner, value
-
-
-def array_sizes(unit: Unit, node: Node) -> Sizes:
-    """Return the sizes of the arrays declared at or below ``node``, if known."""
-    found = {}
-    for kind, name, declarator, value in declarations(node):
-        pointer = declarator.type == "pointer_declarator"
-        inner = next((one for one in walk(declarator) if one.type == "array_declarator"), None)
-        if inner is None or (inner.parent is not None and inner.parent.type == "parameter_declaration"):
-            continue
-        size = inner.child_by_field_name("size")
-        length = unit.constant(size) if size is not None else _initial_length(value)
-        if length is not None and (inner.child_by_field_name("declarator") or inner).type == "identifier":
-            found[name] = (length, 8 if pointer else size_of_type(kind) or 1)
-    return found
-
-
-def field_sizes(unit: Unit) -> Sizes:
-    """Return the sizes of array members of structs, if all members of a name agree.
-
-    An array of at most one element at the end of a struct is left out: it often stands for more.
-    """
-    found: dict[str, set[tuple[int, int] | None]] = {}
-    for field_node in (node for node in walk(unit.root) if node.type == "field_declaration"):
-        kind = size_of_type(text(field_node.child_by_field_name("type"))) or 1
-        for declarator in field_node.children_by_field_name("declarator"):
-            size = declarator.child_by_field_name("size") if declarator.type == "array_declarator" else None
-            length = unit.constant(size) if size is not None else None
-            simple = (declarator.child_by_field_name("declarator") or declarator).type == "field_identifier"
-            found.setdefault(declared_name(declarator), set()).add(
-                (length, kind) if length is not None and length > 1 and simple else None
-            )
-    return {name: known for name, (known, *others) in found.items() if known is not None and not others}
-
-
-def _initial_length(value: Node | None) -> int | None:
-    if value is None:
-        return None
-    if value.type == "initializer_list":
-        designated = any(one.type == "initializer_pair" for one in value.named_children)
-        return None if designated else sum(one.type != "comment" for one in value.named_children)
-    content = literal(value)
-    return len(content) + 1 if content is not None else None
 
 
 def _number(digits: str) -> int | None:
@@ -237,26 +285,3 @@ def _parser() -> Parser:
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_c.language()))
-
-
-def heap_sizes(unit: Unit, function: Node, sizes: Sizes) -> Sizes:
-    """Return the sizes of the memory that variables point to, if each is allocated with one constant size only."""
-    elements = {
-        name: size_of_type(kind) for kind, name, declarator, _ in declarations(function) if "*" in text(declarator)
-    }
-    found: dict[str, set[int | None]] = {}
-    for node in walk(function):
-        if node.type not in ("init_declarator", "assignment_expression"):
-            continue
-        name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
-        value = node.child_by_field_name("value") or node.child_by_field_name("right")
-        if value is None or text(bare(value)) == "NULL" or unit.constant(value) == 0:
-            continue
-        allocated = called(bare(value)) == "malloc" and len(arguments(bare(value))) == 1
-        size = unit.constant(arguments(bare(value))[0], sizes) if allocated else None
-        found.setdefault(name, set()).add(size)
-    return {
-        name: (size // element, element)
-        for name, all_sizes in found.items()
-        if len(all_sizes) == 1 and (size := next(iter(all_sizes))) is not None and (element := elements.get(name))
-    }

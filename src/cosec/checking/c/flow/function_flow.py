@@ -6,10 +6,11 @@ every loop twice. It knows no weakness: a subclass sees each expression with the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.syntax import Sizes, Unit, arguments, bare, called, text, walk
+from cosec.checking.c.flow.conditions import Conditions
+from cosec.checking.c.flow.facts import Facts, State, join
+from cosec.checking.c.reading.syntax import Unit, arguments, called, text
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -18,65 +19,12 @@ ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perr
 """Functions that do not return."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known about one variable."""
-
-    unchecked: bool = False
-    """It may be NULL: no condition tested it."""
-
-    freed: bool = False
-
-    outside: bool = False
-    """A number from outside the program."""
-
-    low: int | None = None
-    """Smallest possible value."""
-
-    high: int | None = None
-    """Largest possible value."""
-
-    bounded: bool = False
-    """Whether it was compared with an upper bound."""
-
-    past: bool = False
-    """Whether its only upper bound is a count that it may equal."""
-
-    def joined(self, other: Facts) -> Facts:
-        """Return the facts that hold on both paths."""
-        highs, lows = (self.high, other.high), (self.low, other.low)
-        return Facts(
-            unchecked=self.unchecked or other.unchecked,
-            freed=self.freed or other.freed,
-            outside=self.outside or other.outside,
-            low=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
-            high=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),
-            bounded=self.bounded and other.bounded,
-            past=self.past or other.past,
-        )
-
-
-State = dict[str, Facts] | None
-"""Facts of each variable; None if no path arrives."""
-
-_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_COUNTS = ("size", "count", "len", "num", "argc", "capacity", "total", "n")
-
-
-def join(first: State, second: State) -> State:
-    """Return the facts after two paths join."""
-    if first is None or second is None:
-        return second if first is None else first
-    names = first.keys() | second.keys()
-    return {name: first.get(name, Facts()).joined(second.get(name, Facts())) for name in names}
-
-
-class FunctionFlow:
+class FunctionFlow(Conditions):
     """One walk over one function."""
 
     def __init__(self, unit: Unit, function: Node) -> None:
-        self.unit, self.function = unit, function
+        super().__init__(unit)
+        self.function = function
         self._jumps: dict[str, State] = {}
         self._left: list[State] = []
         self._again: list[State] = []
@@ -114,75 +62,15 @@ class FunctionFlow:
         else:
             for child in node.named_children:
                 state = self.evaluate(child, state)
-        if state is not None:
-            self.see(node, state)
-            if called(node) in ENDS:
-                return None
+        return self._seen(node, state) if state is not None else None
+
+    def _seen(self, node: Node, state: dict[str, Facts]) -> State:
+        self.see(node, state)
+        if called(node) in ENDS:
+            return None
+        if "assert" in called(node).lower() and arguments(node) and "NDEBUG" not in self.unit.macros:
+            return self.assume(arguments(node)[0], True, state)
         return state
-
-    def assume(self, condition: Node | None, truth: bool, state: State) -> State:
-        """Return the facts after ``condition``, already evaluated, came out as ``truth``."""
-        if condition is None or state is None:
-            return state
-        node = bare(condition)
-        operator = text(node.child_by_field_name("operator"))
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if node.type == "unary_expression" and text(node).startswith("!"):
-            return self.assume(node.child_by_field_name("argument"), not truth, state)
-        if node.type == "binary_expression" and operator in ("&&", "||"):
-            if truth == (operator == "&&"):
-                return self.assume(right, truth, self.assume(left, truth, state))
-            return join(self.assume(left, truth, state), self.assume(right, truth, self.assume(left, not truth, state)))
-        known = dict(state)
-        if node.type == "binary_expression" and operator in _TURNED and left is not None and right is not None:
-            relation = operator if truth else _NEGATED[operator]
-            self._compare(left, relation, right, known)
-            self._compare(right, _TURNED[relation], left, known)
-        for mention in self._checked(node):
-            known[mention] = replace(known.get(mention, Facts()), unchecked=False)
-        for call in (one for one in walk(node) if one.type == "call_expression"):
-            if called(call) in self.unit.functions:
-                for argument in arguments(call):
-                    # A function that takes the value in a condition has tested it.
-                    seen = known.get(text(argument), Facts())
-                    known[text(argument)] = replace(seen, unchecked=False, outside=False, past=False)
-        return known
-
-    def _checked(self, node: Node) -> list[str]:
-        """Return the expressions that a condition tests as pointers."""
-        return [text(one) for one in walk(node) if one.type in ("identifier", "field_expression")]
-
-    def _compare(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
-        cast = text(left.child_by_field_name("type")) if left.type == "cast_expression" else ""
-        left = bare(left)
-        if left.type == "assignment_expression":
-            left = left.child_by_field_name("left") or left
-        if self.unit.constant(left, self.sizes()) is not None:
-            return
-        name, value = text(left), self.unit.constant(right, self.sizes())
-        facts = known.get(name, Facts())
-        if relation in ("<", "<=") and ("unsigned" in cast or cast == "size_t"):
-            facts = replace(facts, low=max(0, facts.low or 0))
-        if relation in ("<", "<=", "=="):
-            if value is None:
-                counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
-                facts = replace(facts, bounded=True, past=relation == "<=" and counts and not facts.bounded)
-            else:
-                high = value - (relation == "<")
-                tighter = high if facts.high is None else min(high, facts.high)
-                # A comparison with the largest value of the type bounds nothing.
-                bounds = high < 2**31 - 1 or bare(right).type != "identifier"
-                facts = replace(facts, high=tighter, bounded=facts.bounded or bounds)
-        if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
-            facts = replace(facts, bounded=True)
-        if relation in (">", ">=", "=="):
-            low = 0 if value is None else value + (relation == ">")
-            facts = replace(facts, low=low if facts.low is None else max(low, facts.low))
-        known[name] = facts
-
-    def sizes(self) -> Sizes:
-        """Arrays in scope."""
-        return {}
 
     def _statement(self, node: Node, state: State) -> State:
         kind = node.type

@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.syntax import (
+from cosec.checking.c.copies.pointees import pointees
+from cosec.checking.c.reading.sizes import SizesOf
+from cosec.checking.c.reading.syntax import (
     Report,
-    Sizes,
     Unit,
     arguments,
     bare,
     called,
     declarations,
-    field_sizes,
-    heap_sizes,
     literal,
+    parameters,
     text,
     walk,
 )
@@ -34,9 +34,17 @@ _BUFFER = {"read": 1, "recv": 1}
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 
 
-def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
-    """Look at every call of a function."""
-    room = _Room(unit, function, sizes)
+def look(unit: Unit, function: Node, sizes: SizesOf, report: Report, passed: dict[str, int]) -> None:
+    """Look at every call of a function.
+
+    Args:
+        unit: The file.
+        function: The function.
+        sizes: The sizes that are known in it.
+        report: Takes what is found.
+        passed: The parameters that are given texts of known lengths only, with the longest one.
+    """
+    room = _Room(unit, function, sizes, passed)
     for call in walk(function):
         if call.type in ("while_statement", "for_statement"):
             _backwards(function, call, report)
@@ -58,15 +66,15 @@ def look(unit: Unit, function: Node, sizes: Sizes, report: Report) -> None:
 class _Room:
     """Sizes of buffers and bounds of texts in one function."""
 
-    def __init__(self, unit: Unit, function: Node, sizes: Sizes) -> None:
-        self.unit, self.sizes, self._heap = unit, sizes, heap_sizes(unit, function, sizes)
-        self._fields = field_sizes(unit)
+    def __init__(self, unit: Unit, function: Node, sizes: SizesOf, passed: dict[str, int]) -> None:
+        self.unit, self.sizes, self._known, self._passed = unit, sizes.arrays, sizes, passed
         self._measured = _measured(function)
         self._literals = {
             name: content
             for _, name, _, value in declarations(function)
-            if value is not None and (content := literal(value)) is not None and name not in sizes
+            if value is not None and (content := literal(value)) is not None and name not in sizes.arrays
         }
+        self._pointees = pointees(function)
         self._from_input = _unchecked_lengths(function)
         self._set = {
             text(left.child_by_field_name("argument"))
@@ -75,21 +83,32 @@ class _Room:
         }
 
     def capacity(self, node: Node) -> int | None:
-        known = self.sizes.get(text(bare(node))) or self._heap.get(text(bare(node))) or self._member(node)
+        known = self._known.items(node) if text(bare(node)) not in self._known.promised else None
         return known[0] * known[1] if known else None
 
-    def _member(self, node: Node) -> tuple[int, int] | None:
-        """Return the size of a struct's array member if the node names one."""
-        inner = bare(node)
-        return self._fields.get(text(inner.child_by_field_name("field"))) if inner.type == "field_expression" else None
-
-    def longest(self, node: Node) -> int | None:
+    def longest(self, node: Node, steps: int = 0) -> int | None:
         """Return the maximum length of a text; None if nothing bounds it."""
-        content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
+        inner = bare(node)
+        content = literal(node) if literal(node) is not None else self._literals.get(text(inner))
         if content is not None:
             return len(content)
-        room = self.capacity(node) if text(bare(node)) in self.sizes or self._member(node) else None
-        return room - 1 if room is not None else None
+        if inner.type == "conditional_expression":
+            sides = [inner.child_by_field_name(name) for name in ("consequence", "alternative")]
+            return self._longest_of([one for one in sides if one is not None], steps)
+        if inner.type == "field_expression" or text(inner) in self.sizes:
+            room = self.capacity(node)
+            return room - 1 if room is not None else None
+        if text(inner) in self._pointees and steps < 4:
+            return self._longest_of(self._pointees[text(inner)], steps + 1)
+        if inner.type == "binary_expression" and text(inner.child_by_field_name("operator")) == "+":
+            left = inner.child_by_field_name("left")
+            return self.longest(left, steps + 1) if left is not None and steps < 4 else None
+        return self._passed.get(text(inner))
+
+    def _longest_of(self, nodes: list[Node], steps: int) -> int | None:
+        lengths = [self.longest(one, steps) for one in nodes]
+        known = [one for one in lengths if one is not None]
+        return max(known) if known and len(known) == len(lengths) else None
 
     def literal_bytes(self, node: Node) -> int | None:
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
@@ -101,11 +120,6 @@ class _Room:
 
     def is_unchecked_length(self, node: Node) -> bool:
         return text(bare(node)) in self._from_input
-
-    def comes_from(self, length: Node, source: Node) -> bool:
-        """Tell whether an unchecked length was read from the buffer that is copied from."""
-        base = self._from_input.get(text(bare(length)))
-        return bool(base) and any(text(one) == base for one in walk(source))
 
     def is_terminated(self, node: Node) -> bool:
         """Tell whether the program assigns to an element of the array."""
@@ -189,8 +203,6 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
             report(call, _READ, f"{number} bytes are read from {held}.")
     if name == "strncpy" and number is not None and number == capacity:
         _without_end(room, call, number, given, report)
-    if capacity is None and name in ("memcpy", "memmove") and room.comes_from(count, given[1]):
-        report(call, _READ, f"The length {text(count)} in the message is not compared with the message's size.")
     if capacity is None or name in ("fgets", "memset") or number is not None:
         return
     if room.is_unchecked_length(count):
@@ -264,6 +276,46 @@ def _measured(function: Node) -> dict[str, int]:
             elif text(one) in lengths:
                 found.setdefault(lengths[text(one)], one.start_byte)
     return found
+
+
+def passed_lengths(unit: Unit, sizes: dict[str, SizesOf]) -> dict[str, dict[str, int]]:
+    """Return the parameters of ``static`` functions that get texts of known lengths only.
+
+    Returns:
+        Function -> parameter -> the longest text.
+    """
+    rooms: dict[str, _Room] = {}
+    found: dict[tuple[str, int], list[int | None]] = {}
+    hidden = {name for name, function in unit.functions.items() if _is_static(function)}
+    mentioned = {text(node) for node in _values(unit)}
+    for name, function in unit.functions.items():
+        for call in walk(function) if hidden else ():
+            target = called(call)
+            if target not in hidden or target in mentioned:
+                continue
+            room = rooms.setdefault(name, _Room(unit, function, sizes[name], {}))
+            for place, one in enumerate(arguments(call)):
+                found.setdefault((target, place), []).append(room.longest(one))
+    passed: dict[str, dict[str, int]] = {}
+    for (name, place), lengths in found.items():
+        names = [one.name for one in parameters(unit.functions[name])]
+        known = [one for one in lengths if one is not None]
+        if place < len(names) and len(known) == len(lengths):
+            passed.setdefault(name, {})[names[place]] = max(known)
+    return passed
+
+
+def _is_static(function: Node) -> bool:
+    return any(one.type == "storage_class_specifier" and text(one) == "static" for one in function.children)
+
+
+def _values(unit: Unit) -> Iterator[Node]:
+    """Iterate over names that stand for a value and are not called: a function among them is called from elsewhere."""
+    for node in walk(unit.root):
+        if node.type == "identifier" and text(node) in unit.functions and node.parent is not None:
+            parent = node.parent
+            if parent.type not in ("function_declarator", "call_expression"):
+                yield node
 
 
 def _unchecked_lengths(function: Node) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""Texts in C without an end: bytes that ``read``, ``recv`` or ``memcpy`` put into a buffer, used as a string."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.copies.lengths import Lengths
+from cosec.checking.c.reading.sizes import SizesOf
+from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declarations, literal, text, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_READ = "c/out-of-bounds-read"
+_FILLS = {"read": 1, "recv": 1, "recvfrom": 1, "pread": 1, "fread": 0, "memcpy": 0, "memmove": 0}
+_USES = {
+    **dict.fromkeys(("strlen", "puts", "fputs", "atoi", "atol", "atof", "strtol", "strtoul", "strdup", "system"), (0,)),
+    **dict.fromkeys(("sscanf", "strtok", "strchr", "strrchr", "popen", "fopen", "getenv", "strtod"), (0,)),
+    **dict.fromkeys(("strcmp", "strcasecmp", "strstr", "strspn", "strcspn", "strpbrk"), (0, 1)),
+    **dict.fromkeys(("strcpy", "strcat", "stpcpy"), (1,)),
+}
+_PRINTS = {"printf": 0, "fprintf": 1, "sprintf": 1, "snprintf": 2, "syslog": 1, "dprintf": 1}
+_HARMLESS = frozenset({"write", "send", "sendto", "fwrite", "memcmp", "close", "perror", "free", "sizeof", "fclose"})
+_CONVERSION = re.compile(r"%[-+ #0]*(\*|\d+)?(\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t|L)?([a-zA-Z%])")
+
+
+def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
+    """Look at the buffers of a function."""
+    calls = [node for node in walk(function) if node.type == "call_expression"]
+    fills = [call for call in calls if len(arguments(call)) >= 3 and called(call) in _FILLS]
+    if not fills:
+        return
+    fresh = _fresh(function) - _ended(function, calls)
+    lengths = Lengths(unit, function)
+    for fill in fills:
+        given = arguments(fill)
+        target = text(bare(given[_FILLS[called(fill)]]))
+        if target not in fresh or not _leaves_open(called(fill), given, lengths, sizes):
+            continue
+        for call in calls:
+            if call.start_byte <= fill.start_byte:
+                continue
+            if _uses(call, target):
+                report(call, _READ, f"{target} has no end: nothing writes one after {called(fill)}().")
+                break
+
+
+def _fresh(function: Node) -> set[str]:
+    """Return the local buffers whose bytes are not set when they are made."""
+    found = set()
+    for _, name, declarator, value in declarations(function):
+        shared = any(one.type == "storage_class_specifier" for one in _declaration(declarator).children)
+        array = declarator.type == "array_declarator" and value is None and not shared
+        if array or (value is not None and called(bare(value)) in ("malloc", "alloca")):
+            found.add(name)
+    return found
+
+
+def _declaration(declarator: Node) -> Node:
+    at = declarator
+    while at.parent is not None and at.type != "declaration":
+        at = at.parent
+    return at
+
+
+def _ended(function: Node, calls: list[Node]) -> set[str]:
+    """Return the buffers into which something writes single bytes, zeros or texts."""
+    found = set()
+    for node in walk(function):
+        if node.type == "assignment_expression" and (left := node.child_by_field_name("left")) is not None:
+            found |= {text(one) for one in walk(left) if one.type == "identifier" and left.type != "identifier"}
+    known = {*_FILLS, *_USES, *_PRINTS, *_HARMLESS} - {"strcpy", "strcat", "stpcpy", "sprintf", "snprintf", "strtok"}
+    for call in calls:
+        given, name = arguments(call), called(call)
+        if name in ("strcpy", "strcat", "stpcpy", "sprintf", "snprintf"):
+            given = given[:1]
+        elif name in known:
+            continue
+        found |= {text(one) for argument in given for one in walk(argument) if one.type == "identifier"}
+    return found
+
+
+def _leaves_open(name: str, given: list[Node], lengths: Lengths, sizes: SizesOf) -> bool:
+    """Tell whether what is copied has no end of a text in it."""
+    if name not in ("memcpy", "memmove"):
+        return True
+    count, source = lengths.number(given[2]), given[1]
+    if count is None:
+        return False
+    if count.texts:
+        return count.constant <= 0 and count.texts == lengths.of_text(source).texts
+    content = lengths.of_text(source)
+    held = content.constant + 1 if not content.texts else sizes.room(source)
+    return held is not None and count.constant < held
+
+
+def _uses(call: Node, target: str) -> bool:
+    name, given = called(call), arguments(call)
+    if name in _USES:
+        return any(text(bare(given[place])) == target for place in _USES[name] if place < len(given))
+    if name not in _PRINTS or len(given) <= _PRINTS[name]:
+        return False
+    form, values = literal(given[_PRINTS[name]]) or "", given[_PRINTS[name] + 1 :]
+    at = 0
+    for width, precision, kind in _CONVERSION.findall(form):
+        if kind == "%":
+            continue
+        at += (width == "*") + ("*" in precision)
+        if at < len(values) and kind == "s" and not precision and text(bare(values[at])) == target:
+            return True
+        at += 1
+    return False

@@ -1,0 +1,1 @@
+"""Pointers and numbers of C functions, followed from statement to statement."""

@@ -1,0 +1,159 @@
+"""What a condition of C says about variables where it holds and where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.flow.facts import Facts, State, join
+from cosec.checking.c.reading.syntax import Sizes, Unit, arguments, bare, called, text, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_HINTS = frozenset({"likely", "unlikely", "__builtin_expect", "G_LIKELY", "G_UNLIKELY"})
+_ABSOLUTE = frozenset({"abs", "labs", "llabs", "fabs", "imaxabs"})
+_COUNTS = ("size", "count", "len", "num", "argc", "capacity", "total", "n")
+
+
+class Conditions:
+    """The conditions of one file."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    def sizes(self) -> Sizes:
+        """Arrays in scope."""
+        return {}
+
+    def assume(self, condition: Node | None, truth: bool, state: State) -> State:
+        """Return the facts after ``condition``, already evaluated, came out as ``truth``."""
+        if condition is None or state is None:
+            return state
+        node = bare(condition)
+        operator = text(node.child_by_field_name("operator"))
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if node.type == "unary_expression" and text(node).startswith("!"):
+            return self.assume(node.child_by_field_name("argument"), not truth, state)
+        if called(node) in _HINTS and arguments(node):
+            return self.assume(arguments(node)[0], truth, state)
+        if (value := self.unit.constant(node)) is not None:
+            return state if bool(value) == truth else None
+        if node.type == "binary_expression" and operator in ("&&", "||"):
+            if truth == (operator == "&&"):
+                return self.assume(right, truth, self.assume(left, truth, state))
+            return join(self.assume(left, truth, state), self.assume(right, truth, self.assume(left, not truth, state)))
+        return self._tested(node, truth, dict(state))
+
+    def _tested(self, node: Node, truth: bool, known: dict[str, Facts]) -> dict[str, Facts]:
+        """Take in a condition without ``&&`` and ``||``."""
+        operator = text(node.child_by_field_name("operator"))
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        self._restore(node, operator, truth, known)
+        if node.type == "binary_expression" and operator in _TURNED and left is not None and right is not None:
+            relation = operator if truth else _NEGATED[operator]
+            self._compare(left, relation, right, known)
+            self._compare(right, _TURNED[relation], left, known)
+        for mention in self._checked(node):
+            known[mention] = replace(known.get(mention, Facts()), unchecked=False)
+        for call in (one for one in walk(node) if one.type == "call_expression"):
+            if called(call) in self.unit.functions:
+                for argument in arguments(call):
+                    # A function that takes the value in a condition has tested it.
+                    known[text(argument)] = Facts(freed=known.get(text(argument), Facts()).freed)
+        return known
+
+    def _checked(self, node: Node) -> list[str]:
+        """Return the expressions that a condition tests as pointers."""
+        return [text(one) for one in walk(node) if one.type in ("identifier", "field_expression")]
+
+    def _restore(self, node: Node, operator: str, truth: bool, known: dict[str, Facts]) -> None:
+        """Where a pointer turns out to be NULL, ``realloc`` did not free the one that it was given."""
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if operator in ("==", "!=") and left is not None and right is not None:
+            sides = [one for one in (left, right) if self.unit.constant(one) != 0]
+            tested, null = sides[0] if len(sides) == 1 else None, truth == (operator == "==")
+        else:
+            tested, null = node, not truth
+        while tested is not None and bare(tested).type == "assignment_expression":
+            tested = bare(tested).child_by_field_name("left")
+        moved = known.get(text(bare(tested)), Facts()).moved if tested is not None else ""
+        if moved and null:
+            known[moved] = replace(known.get(moved, Facts()), freed=False)
+
+    def _compare(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
+        cast = text(left.child_by_field_name("type")) if left.type == "cast_expression" else ""
+        left = bare(left)
+        if left.type == "assignment_expression":
+            left = bare(left.child_by_field_name("left") or left)
+        value = self.unit.constant(right, self.sizes())
+        if self.unit.constant(left, self.sizes()) is not None:
+            return
+        if called(left) in _ABSOLUTE and arguments(left):
+            _compare_absolute(text(bare(arguments(left)[0])), relation, value, known)
+            return
+        _compare_parts(left, relation, right, value, known)
+        name = text(left)
+        facts = known.get(name, Facts())
+        if relation in ("<", "<=") and ("unsigned" in cast or cast == "size_t"):
+            facts = replace(facts, low=max(0, facts.low or 0))
+        if relation in ("<", "<=", "=="):
+            facts = _below(facts, relation, right, value, known)
+        if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
+            facts = replace(facts, bounded=True, high=None)
+        if relation in (">", ">=", "=="):
+            low = 0 if value is None else value + (relation == ">")
+            facts = replace(facts, low=low if facts.low is None else max(low, facts.low))
+        known[name] = facts
+
+
+def _below(facts: Facts, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> Facts:
+    """Return the facts of a number that is less than ``right``."""
+    if value is None:
+        limit = known.get(text(bare(right)), Facts())
+        if limit.high is not None and limit.bounded:
+            value = limit.high
+        elif (limit.outside or limit.message) and not limit.bounded:
+            return replace(facts, loose=limit.outside, message=limit.message, bounded=True, high=None)
+    if value is None:
+        counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
+        counts = counts and not known.get(text(bare(right)), Facts()).bounded
+        past = relation == "<=" and counts and not facts.bounded
+        return replace(facts, bounded=True, past=past, relative=True, high=None if facts.outside else facts.high)
+    high = value - (relation == "<")
+    # A comparison with the largest value of the type bounds nothing.
+    bounds = high < 2**31 - 1 or bare(right).type != "identifier"
+    trusted = facts.bounded and facts.high is None
+    tighter = high if facts.high is None else min(high, facts.high)
+    return replace(facts, high=None if trusted and not bounds else tighter, bounded=facts.bounded or bounds)
+
+
+def _compare_absolute(name: str, relation: str, value: int | None, known: dict[str, Facts]) -> None:
+    """Take in a comparison with ``abs(name)``."""
+    facts = known.get(name, Facts())
+    if relation not in ("<", "<=", "=="):
+        return
+    if value is None:
+        known[name] = replace(facts, bounded=True, high=None, relative=True)
+        return
+    high = value - (relation == "<")
+    known[name] = replace(facts, bounded=True, low=max(-high, facts.low or -high), high=min(high, facts.high or high))
+
+
+def _compare_parts(left: Node, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> None:
+    """Take in a comparison of a sum, whose parts are below the bound too, or with a difference."""
+    if text(bare(right).child_by_field_name("operator")) == "-":
+        for one in walk(right):
+            if (part := known.get(text(one))) is not None and part.past:
+                known[text(one)] = replace(part, past=False)
+    if relation not in ("<", "<=") or text(left.child_by_field_name("operator")) != "+":
+        return
+    for one in walk(left):
+        facts = known.get(text(one))
+        if one.type in ("identifier", "field_expression") and facts is not None and (facts.outside or facts.message):
+            high = facts.high if value is None else min(value, facts.high if facts.high is not None else value)
+            known[text(one)] = replace(
+                facts, bounded=True, relative=value is None, high=None if value is None else high
+            )

@@ -1,0 +1,75 @@
+"""What is known about one variable at one place of a C function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one variable."""
+
+    unchecked: bool = False
+    """It may be NULL: no condition tested it."""
+
+    freed: bool = False
+
+    outside: bool = False
+    """A number from outside the program."""
+
+    low: int | None = None
+    """Smallest possible value."""
+
+    high: int | None = None
+    """Largest possible value."""
+
+    bounded: bool = False
+    """Whether it was compared with an upper bound."""
+
+    past: bool = False
+    """Whether its only upper bound is a count that it may equal."""
+
+    loose: bool = False
+    """Whether its upper bound is an unchecked number from outside."""
+
+    message: str = ""
+    """The buffer that the number was read from."""
+
+    relative: bool = False
+    """Whether it was compared with a bound that is not a constant."""
+
+    moved: str = ""
+    """The pointer that is freed unless this one is NULL: the argument of ``realloc``."""
+
+    same: str = ""
+    """The pointer that this one was set to."""
+
+    def joined(self, other: Facts) -> Facts:
+        """Return the facts that hold on both paths."""
+        highs, lows = (self.high, other.high), (self.low, other.low)
+        return Facts(
+            unchecked=self.unchecked or other.unchecked,
+            freed=self.freed or other.freed,
+            outside=self.outside or other.outside,
+            low=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
+            high=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),
+            bounded=self.bounded and other.bounded,
+            past=self.past or other.past,
+            loose=self.loose or other.loose,
+            message=self.message or other.message,
+            relative=self.relative and other.relative,
+            moved=self.moved if self.moved == other.moved else "",
+            same=self.same if self.same == other.same else "",
+        )
+
+
+State = dict[str, Facts] | None
+"""Facts of each variable; None if no path arrives."""
+
+
+def join(first: State, second: State) -> State:
+    """Return the facts after two paths join."""
+    if first is None or second is None:
+        return second if first is None else first
+    names = first.keys() | second.keys()
+    return {name: first.get(name, Facts()).joined(second.get(name, Facts())) for name in names}

@@ -1,0 +1,154 @@
+"""Checks of indices and of the lengths of copies in C: is the number within the bounds of the buffer?
+
+An index is suspect if it comes from outside and was not compared with both of its bounds. The length of a copy is
+suspect if it is known to reach past the end of the target, or if it was read from the message that it is to bound.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.flow.facts import Facts
+from cosec.checking.c.flow.numbers import NumberFlow, first_name
+from cosec.checking.c.reading.syntax import bare, text, walk
+from cosec.checking.c.reading.types import integer
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
+_COUNT = {
+    "memcpy": 2,
+    "memmove": 2,
+    "strncpy": 2,
+    "read": 2,
+    "recv": 2,
+    "memset": 2,
+    "write": 2,
+    "send": 2,
+    "fwrite": 2,
+}
+_TARGET = {"memcpy": 0, "memmove": 0, "strncpy": 0, "read": 1, "recv": 1, "memset": 0}
+_SOURCE = {"memcpy": 1, "memmove": 1, "write": 1, "send": 1, "fwrite": 0}
+_SIZE_NAME = re.compile(
+    r"(^|_)(n|len|length|size|count|avail|remaining|left|bytes|sz|nbytes|total|end|limit)\d?$", re.I
+)
+
+
+class IndexFlow(NumberFlow):
+    """Follows indices and lengths through one function."""
+
+    def index(self, node: Node, state: dict[str, Facts]) -> None:
+        """Look at ``array[index]``."""
+        array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
+        if array is None or index is None:
+            return
+        facts = self.facts(index, state)
+        known = self.room.items(array) if text(bare(array)) not in self.room.promised else None
+        wrong = _suspect(facts, known[0] if known is not None else None)
+        if not wrong and facts.low is None and facts.bounded and self._is_signed_parameter(index):
+            wrong = "may be negative"
+        if not wrong and facts.past and first_name(index) in self.parameters:
+            wrong = f"may equal the length of {text(array)}"
+        if wrong:
+            self.report(node, _WRITE if _is_written(node) else _READ, f"The index {text(index)} {wrong}.")
+        elif facts.message and not _is_written(node):
+            self._past_message(node, array, facts, index, state)
+
+    def copied(self, call: Node, name: str, given: list[Node], state: dict[str, Facts]) -> None:
+        """Look at a function that copies a number of bytes."""
+        place = _COUNT.get(name, 99)
+        if len(given) <= place:
+            return
+        count = given[place]
+        if self.unit.constant(count, self.sizes()) is not None:
+            return
+        facts = self.facts(count, state)
+        target = given[_TARGET[name]] if name in _TARGET else None
+        room = self.room.room(target) if target is not None else None
+        wrong = ""
+        if target is not None and room is not None:
+            wrong = self._past_target(facts, count, target, room)
+        if wrong:
+            self.report(call, _WRITE, wrong)
+            return
+        if name in _SOURCE:
+            source = given[_SOURCE[name]]
+            held = self.room.room(source)
+            if held is not None and facts.bounded and facts.high is not None and facts.high > held:
+                self.report(call, _READ, f"{text(count)} may be {facts.high}, and {text(source)} has {held} bytes.")
+            self._past_message(call, source, facts, count, state)
+
+    def _past_target(self, facts: Facts, count: Node, target: Node, room: int) -> str:
+        """Return why a number of bytes may be more than the target has room for; empty if it may not."""
+        if facts.high is not None and facts.high > room and (facts.bounded or facts.message):
+            return f"{text(count)} may be {facts.high}, and {text(target)} has room for {room} bytes."
+        unchecked = (facts.outside or facts.message) and not facts.bounded
+        if unchecked and (facts.high is None or facts.outside):
+            return f"The length {text(count)} is not compared with the size of {text(target)}."
+        return ""
+
+    def buffer_of(self, node: Node) -> str:
+        """Return the name of the parameter whose bytes an expression points to; empty for anything else."""
+        name = first_name(node)
+        return name if name in self.parameters else ""
+
+    def _past_message(self, node: Node, source: Node, facts: Facts, count: Node, state: dict[str, Facts]) -> None:
+        """Report a read of as many bytes of a message as it says itself."""
+        message = facts.message
+        if not message or facts.relative or not any(text(one) == message for one in walk(source)):
+            return
+        size = self._size_of(message)
+        if size is None and facts.bounded:
+            return
+        least = state.get(size, Facts()).low if size is not None else None
+        if facts.bounded and facts.high is not None and least is not None and least >= facts.high:
+            return
+        self.report(node, _READ, f"The length {text(count)} in the message is not compared with the message's size.")
+
+    def _size_of(self, message: str) -> str | None:
+        """Return the parameter that says how long the message in another parameter is."""
+        return next(
+            (
+                name
+                for name in self.parameters
+                if name != message and _SIZE_NAME.search(name) and self.types.variable(name) is not None
+            ),
+            None,
+        )
+
+    def _is_signed_parameter(self, index: Node) -> bool:
+        name = first_name(index)
+        declared = self.types.declared.get(name, ("", 1))
+        kind = integer(declared[0]) if declared[1] == 0 else None
+        return name in self.parameters and kind is not None and kind.signed and kind.bits > 8
+
+
+def _suspect(facts: Facts, items: int | None) -> str:
+    """Return what is wrong with an index into an array of so many items; empty for nothing."""
+    may_be_negative = facts.outside and (facts.low is None or facts.low < 0)
+    if may_be_negative and not facts.bounded:
+        return "may be negative"
+    if facts.outside and not facts.bounded:
+        return "is not compared with the length first"
+    if items is not None and facts.high is not None and facts.high >= items:
+        return f"may be {facts.high}, past the end"
+    if may_be_negative:
+        return "may be negative"
+    if facts.outside and facts.past:
+        return "is not compared with the length first"
+    return "is compared with an unchecked number only" if items is not None and facts.loose else ""
+
+
+def _is_written(node: Node) -> bool:
+    at = node
+    while at.parent is not None and at.parent.type in ("subscript_expression", "field_expression"):
+        if at.parent.child_by_field_name("argument") != at:
+            return False
+        at = at.parent
+    if at.parent is None:
+        return False
+    if at.parent.type == "update_expression":
+        return True
+    return at.parent.type == "assignment_expression" and at.parent.child_by_field_name("left") == at

@@ -1,0 +1,239 @@
+"""Checks of C pointers: unchecked NULL, use after free; and where pointers and indices of one function are followed.
+
+Each check looks at the facts that hold at an expression (`flow.FunctionFlow`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.flow.facts import Facts
+from cosec.checking.c.flow.indices import IndexFlow
+from cosec.checking.c.flow.numbers import READS
+from cosec.checking.c.flow.summaries import Summaries
+from cosec.checking.c.reading.sizes import SizesOf
+from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, text
+from cosec.checking.c.reading.types import SharedTypes
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
+_ALLOCATORS |= {"reallocarray", "aligned_alloc", "fmemopen", "freopen"}
+_SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
+_SEARCHES |= {"secure_getenv", "strcasestr", "getpwnam", "getpwuid", "getgrnam", "gethostbyname", "readdir", "strtok_r"}
+_REALLOCS = frozenset({"realloc", "reallocarray"})
+_RELEASES = frozenset({"free", "fclose", "pclose", "cfree"})
+_ACCEPT_NULL = frozenset({"free", "realloc", "printf", "fprintf", "setvbuf", "time"})
+_NULL_REFUSED = frozenset(
+    {
+        "strcpy",
+        "strncpy",
+        "strcat",
+        "strncat",
+        "strlen",
+        "strcmp",
+        "strncmp",
+        "strcasecmp",
+        "strchr",
+        "strrchr",
+        "strstr",
+    }
+    | {"strdup", "strtok", "strspn", "strcspn", "memcpy", "memset", "memmove", "memcmp", "sprintf", "snprintf", "atoi"}
+    | {
+        "atol",
+        "atoll",
+        "atof",
+        "strtol",
+        "strtoul",
+        "strtoll",
+        "strtoull",
+        "strtod",
+        "fgets",
+        "fread",
+        "fwrite",
+        "fgetc",
+    }
+    | {"getc", "fputs", "fputc", "puts", "fscanf", "sscanf", "getline", "read", "write", "fseek", "ftell", "rewind"}
+    | {"fclose", "readdir", "closedir", "pclose", "strncasecmp", "stpcpy"}
+)
+"""Library functions that do not accept NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionContext:
+    """What is known about a function from the rest of its file."""
+
+    sizes: SizesOf
+    types: SharedTypes
+    summaries: Summaries
+
+
+class MemoryFlow(IndexFlow):
+    """Checks one function."""
+
+    def __init__(self, unit: Unit, function: Node, report: Report, context: FunctionContext) -> None:
+        super().__init__(unit, function, report, context.sizes, context.types)
+        self._summaries = context.summaries
+        self.passed: dict[tuple[str, int], Facts] = {}
+        """Numbers from outside that are passed to local functions."""
+
+    def see(self, node: Node, state: dict[str, Facts]) -> None:
+        """Look at one expression."""
+        if node.type in ("pointer_expression", "field_expression", "subscript_expression"):
+            self._dereference(node, state)
+        if node.type == "subscript_expression":
+            self.index(node, state)
+        elif node.type == "call_expression":
+            self._call(node, state)
+        elif node.type in ("assignment_expression", "init_declarator"):
+            self._assign(node, state)
+        elif node.type == "binary_expression":
+            self._binary(node, state)
+        elif node.type == "update_expression":
+            name = text(node.child_by_field_name("argument"))
+            if state.get(name, Facts()).unchecked:
+                self._use(name, node, state)
+            self.counted(node, name, state)
+            self._forget(name, state)
+
+    def facts(self, node: Node, state: dict[str, Facts]) -> Facts:
+        """Return what is known about the value of an expression."""
+        name = called(bare(node))
+        if name in _ALLOCATORS or name in _SEARCHES or name in self._summaries.nullable:
+            return state.get(text(bare(node))) or Facts(unchecked=True)
+        return super().facts(node, state)
+
+    def _dereference(self, node: Node, state: dict[str, Facts]) -> None:
+        if node.type == "pointer_expression" and not text(node).startswith("*"):
+            return
+        if node.type == "field_expression" and text(node.child_by_field_name("operator")) != "->":
+            return
+        pointer = node.child_by_field_name("argument")
+        if pointer is None:
+            return
+        if called(bare(pointer)) and self.facts(pointer, state).unchecked:
+            self._may_be_null(node, text(bare(pointer)))
+        self._use(text(bare(pointer)), node, state)
+
+    def _use(self, name: str, node: Node, state: dict[str, Facts]) -> None:
+        facts = state.get(name)
+        if facts is None:
+            return
+        if facts.freed:
+            self.report(node, "c/use-after-free", f"{name} is used after it was freed.")
+        elif facts.unchecked:
+            self._may_be_null(node, name)
+            state[name] = replace(facts, unchecked=False)  # said once
+
+    def _may_be_null(self, node: Node, name: str) -> None:
+        self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.")
+
+    def _call(self, node: Node, state: dict[str, Facts]) -> None:
+        name, given = called(node), arguments(node)
+        released = self._summaries.freed.get(name, {0} if name in _RELEASES else set())
+        local = name in self.unit.functions
+        for place, argument in enumerate(given):
+            key = text(bare(argument))
+            facts = state.get(key, Facts())
+            if place in released and bare(argument).type in ("identifier", "field_expression"):
+                if facts.freed:
+                    self.report(node, "c/use-after-free", f"{key} is freed twice.")
+                self._release(key, name not in ("fclose", "pclose"), state)
+            elif facts.freed and not self._summaries.ignores(name, place, given):
+                self.report(node, "c/use-after-free", f"{key} is used after it was freed.")
+            elif self._refuses_null(name, place, argument) and self.facts(argument, state).unchecked:
+                self._may_be_null(node, key)
+            if local and (passed := self.facts(argument, state)).outside:
+                self.passed[name, place] = passed
+            self._filled(name, given, argument, state)
+        self.copied(node, name, given, state)
+
+    def _refuses_null(self, name: str, place: int, argument: Node) -> bool:
+        # The library prints a text that is NULL.
+        printed = place > 0 and bool(called(bare(argument))) and name.endswith("printf")
+        return name in _NULL_REFUSED and name not in self.unit.functions and not printed
+
+    def _filled(self, name: str, given: list[Node], argument: Node, state: dict[str, Facts]) -> None:
+        """Forget what is known of variables whose address a call takes."""
+        if argument.type == "pointer_expression" and text(argument).startswith("&"):
+            inner = text(argument.child_by_field_name("argument"))
+            kind = self.types.variable(inner)
+            number = kind is not None and not (kind.bits == 8 and name in READS)
+            outside = (name.endswith("scanf") or name in READS) and number
+            message = ""
+            if name in ("memcpy", "memmove") and argument == given[0] and len(given) > 1:
+                message = self.buffer_of(given[1])
+            low = 0 if kind is not None and not kind.signed else None
+            state[inner] = Facts(outside=outside, message=message, low=low)
+
+    def _release(self, key: str, freed: bool, state: dict[str, Facts]) -> None:
+        for alias in self._same_as(key, state):
+            state[alias] = Facts(freed=freed)
+        state[key] = Facts(freed=freed)
+        self._forget(key, state)
+
+    def _same_as(self, key: str, state: dict[str, Facts]) -> list[str]:
+        """Return the other names of what a pointer points to."""
+        root = state.get(key, Facts()).same or key
+        return [name for name, facts in state.items() if name != key and (facts.same == root or name == root)]
+
+    def _forget(self, name: str, state: dict[str, Facts]) -> None:
+        """Forget the expressions in which a variable occurs that has a new value."""
+        for other in [one for one in state if len(one) > len(name) and name in one]:
+            if re.search(rf"(?<![\w>.]){re.escape(name)}(?!\w)", other):
+                del state[other]
+        for other, facts in list(state.items()):
+            if facts.same == name and other != name:
+                state[other] = replace(facts, same="")
+
+    def _assign(self, node: Node, state: dict[str, Facts]) -> None:
+        left = node.child_by_field_name("left") or node.child_by_field_name("declarator")
+        right = node.child_by_field_name("right") or node.child_by_field_name("value")
+        if left is None or right is None:
+            return
+        name = text(bare(left)).lstrip("* ")
+        if node.type == "assignment_expression" and text(bare(left)).startswith("*"):
+            return
+        if text(node.child_by_field_name("operator")) not in ("", "="):
+            self.sum(node, left, right, state)
+            before = state.get(name, Facts())
+            self._forget(name, state)
+            state[name] = Facts(freed=before.freed, message=before.message)
+            return
+        facts = self.facts(right, state)
+        if facts.outside and (kind := self.types.variable(name)) is not None and not kind.signed:
+            facts = replace(facts, low=max(0, facts.low or 0))
+        self.kept(node, name, right, state)
+        moved = self._moved(bare(right), name, state)
+        self._forget(name, state)
+        same = text(bare(right)) if bare(right).type == "identifier" and text(bare(right)) != name else ""
+        same = state.get(same, Facts()).same or same
+        state[name] = replace(facts, moved=moved, same=same)
+
+    def _moved(self, call: Node, name: str, state: dict[str, Facts]) -> str:
+        """Take in ``name = realloc(old, n)``; return the old pointer, which is freed if the call succeeds."""
+        given = arguments(call)
+        if called(call) not in _REALLOCS or not given or bare(given[0]).type not in ("identifier", "field_expression"):
+            return ""
+        old = text(bare(given[0]))
+        if self.unit.constant(given[0]) == 0:
+            return ""
+        for one in self._same_as(old, state):
+            if one != name:
+                state[one] = Facts(freed=True)
+        if old == name:
+            return ""
+        state[old] = Facts(freed=True)
+        self._forget(old, state)
+        return old
+
+    def _binary(self, node: Node, state: dict[str, Facts]) -> None:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is None or right is None:
+            return
+        if text(node.child_by_field_name("operator")) in ("+", "-") and state.get(text(left), Facts()).unchecked:
+            self._use(text(left), node, state)
+        self.sum(node, left, right, state)

@@ -1,0 +1,321 @@
+"""Numbers of a C function: their ranges, sums that overflow, sizes that do not fit the variable that keeps them.
+
+A number is suspect if it comes from outside: input, parameters that a caller fills with input, random numbers, and, for
+the size of an allocation, any parameter. It is trusted once it was compared with an upper bound that is not a constant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.flow.facts import Facts
+from cosec.checking.c.flow.function_flow import FunctionFlow
+from cosec.checking.c.reading.sizes import SizesOf
+from cosec.checking.c.reading.syntax import Report, Sizes, Unit, arguments, bare, called, parameters, text, walk
+from cosec.checking.c.reading.types import INT, Integer, SharedTypes, Types
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_OVERFLOW = "c/integer-overflow"
+_NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
+_RANDOM = frozenset({"rand", "random", "rand_r"})
+_NETWORK = {"ntohs": 2**16 - 1, "ntohl": 2**32 - 1, "be16toh": 2**16 - 1, "be32toh": 2**32 - 1, "le16toh": 2**16 - 1}
+_NETWORK |= {"le32toh": 2**32 - 1, "be64toh": 2**64 - 1, "le64toh": 2**64 - 1}
+READS = frozenset({"read", "recv", "recvfrom", "fread", "pread"})
+"""Functions that read bytes from outside."""
+
+_ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "reallocarray", "alloca", "xmalloc", "xrealloc", "g_malloc"})
+_COUNT = {"memcpy": 2, "memmove": 2, "memset": 2, "strncpy": 2, "strncat": 2, "read": 2, "recv": 2, "malloc": 0}
+_COUNT |= {"calloc": 0, "realloc": 1, "xmalloc": 0, "alloca": 0}
+_LIMIT = re.compile(r"_(MAX|MIN)\b\s*[-+]|__builtin_\w+_overflow|\bckd_\w+")
+_FIELD_READER = re.compile(
+    r"(get|read|load|unpack|peek)_?(u|uint|be|le|net|ube|ule|short|word)?_?(16|24|32|short|word|long)"
+)
+
+
+class NumberFlow(FunctionFlow):
+    """Follows numbers through one function and reports sums that overflow."""
+
+    def __init__(self, unit: Unit, function: Node, report: Report, sizes: SizesOf, shared: SharedTypes) -> None:
+        super().__init__(unit, function)
+        self.report, self.room, self.types = report, sizes, Types(shared, function)
+        self.parameters = tuple(one.name for one in parameters(function) if one.name)
+        calls = [node for node in walk(function) if node.type == "call_expression"]
+        self._guarded = _guarded(function)
+        self._sizes_of_blocks = {
+            text(bare(argument))
+            for call in calls
+            if called(call) in _ALLOCATORS
+            for argument in arguments(call)[-2 if called(call) in ("calloc", "reallocarray") else -1 :]
+        }
+        self._counts = {
+            text(bare(arguments(call)[_COUNT[called(call)]]))
+            for call in calls
+            if len(arguments(call)) > _COUNT.get(called(call), 99)
+        }
+
+    def sizes(self) -> Sizes:
+        """Arrays in scope."""
+        return self.room.arrays
+
+    def facts(self, node: Node, state: dict[str, Facts]) -> Facts:
+        """Return what is known about the value of an expression."""
+        outer, node = node, bare(node)
+        name = called(node)
+        if text(node) in state:
+            facts = state[text(node)]
+            cast = text(outer.child_by_field_name("type")) if outer.type == "cast_expression" else ""
+            return replace(facts, low=max(0, facts.low or 0)) if is_unsigned(cast) else facts
+        if name:
+            return self._result(node, name, state)
+        if node.type == "conditional_expression":
+            yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
+            if yes is not None and no is not None:
+                return self.facts(yes, state).joined(self.facts(no, state))
+        if node.type == "assignment_expression" and (right := node.child_by_field_name("right")):
+            return self.facts(right, state)
+        value = self.unit.constant(node, self.sizes())
+        if value is not None:
+            return Facts(low=value, high=value, bounded=True)
+        if node.type == "binary_expression":
+            return self._computed(node, state)
+        return self._read_from(node)
+
+    def _result(self, call: Node, name: str, state: dict[str, Facts]) -> Facts:
+        if name in ("atoi", *_RANDOM):
+            return Facts(outside=True, low=0 if name in _RANDOM else INT.low, high=INT.high)
+        if name in _NUMBERS:
+            return Facts(outside=True, low=0 if name.startswith("strtou") else None)
+        given = arguments(call)
+        if name in _NETWORK and given:
+            inner = self.facts(given[0], state)
+            return Facts(outside=inner.outside, message=inner.message, low=0, high=_NETWORK[name])
+        if name in READS and len(given) >= 3:
+            most = self.unit.constant(given[-2 if name == "fread" else 2], self.sizes())
+            return Facts(high=most, bounded=most is not None)
+        if _FIELD_READER.search(name) and given and (base := first_name(given[0])) in self.parameters:
+            return Facts(message=base, low=0)
+        return Facts()
+
+    def _read_from(self, node: Node) -> Facts:
+        """Return the facts of a number that stands in a buffer: ``packet[2]``, ``*packet``."""
+        array = node.child_by_field_name("argument")
+        if node.type not in ("subscript_expression", "pointer_expression") or array is None or text(node)[0] == "&":
+            return Facts()
+        base = first_name(array)
+        kind = self.types.of(node)
+        if base in self.parameters and kind is not None and not (kind.signed and kind.bits == 8):
+            return Facts(message=base, low=kind.low, high=kind.high)
+        return Facts()
+
+    def _computed(self, node: Node, state: dict[str, Facts]) -> Facts:
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        operator = text(node.child_by_field_name("operator"))
+        if left is None or right is None:
+            return Facts()
+        one, other = self.facts(left, state), self.facts(right, state)
+        step = self.unit.constant(right, self.sizes())
+        if operator in ("|", "^", "<<"):
+            return Facts(outside=one.outside or other.outside, message=one.message or other.message)
+        if operator == "&" and step is not None and step >= 0:
+            return Facts(low=0, high=step, bounded=True)
+        if operator == "%" and step is not None and step > 0 and (one.outside or one.low is not None):
+            low = 0 if one.low is not None and one.low >= 0 else 1 - step
+            return Facts(outside=one.outside, low=low, high=step - 1, bounded=True)
+        if operator == "/" and step is not None and step > 0 and one.outside:
+            ends = [None if end is None else int(end / step) for end in (one.low, one.high)]
+            return replace(one, low=ends[0], high=ends[1], past=False)
+        if (
+            operator == "*"
+            and one.high is not None
+            and other.high is not None
+            and min(one.low or 0, other.low or 0) >= 0
+        ):
+            return Facts(
+                outside=one.outside or other.outside,
+                low=(one.low or 0) * (other.low or 0),
+                high=one.high * other.high,
+                bounded=one.bounded and other.bounded,
+            )
+        if operator in ("+", "-"):
+            return self._shifted(one, other, step, operator)
+        return Facts()
+
+    def _shifted(self, one: Facts, other: Facts, step: int | None, operator: str) -> Facts:
+        message = one.message or other.message
+        if one.low == one.high is not None or step is None:
+            # The sum of two numbers: only its origin is kept.
+            return Facts(message=message) if message and operator == "+" else Facts()
+        if not (one.outside or one.bounded or one.message):
+            return Facts()
+        step = step if operator == "+" else -step
+        ends = [None if end is None else end + step for end in (one.low, one.high)]
+        return replace(one, low=ends[0], high=ends[1], past=False)
+
+    def sum(self, node: Node, left: Node, right: Node, state: dict[str, Facts]) -> None:
+        """Look at a sum, difference or product; also at ``left += right``."""
+        operator = text(node.child_by_field_name("operator")).rstrip("=")
+        if operator not in ("+", "-", "*"):
+            return
+        sized = self._sizes_an_allocation(node)
+        kind = self.types.of(node) or INT
+        if operator == "*" and sized and all(self._may_be_large(side, state) for side in (left, right)):
+            self._overflows(node)
+            return
+        counts = operator == "-" and self._is_count(node)
+        if not (kind.signed or sized or counts):
+            return  # it may wrap
+        for side, other in ((left, right),) if operator == "-" else ((left, right), (right, left)):
+            suspect = self._is_suspect(side, other, operator, sized, state)
+            if suspect and self._leaves(kind, side, other, operator, state):
+                self._overflows(node)
+                return
+
+    def _is_suspect(self, side: Node, other: Node, operator: str, sized: bool, state: dict[str, Facts]) -> bool:
+        facts = self.facts(side, state)
+        chosen = facts.outside or (sized and self._is_parameter(side) and facts.high is not None and operator == "*")
+        if operator == "-" and self._is_count(side.parent) and facts.message:
+            chosen = True
+        if not chosen or text(bare(side)) in self._guarded:
+            return False
+        step = self.unit.constant(other, self.sizes())
+        if operator == "*" and step is None and not sized and not self.facts(other, state).outside:
+            return False
+        # One more byte is for the end of a string.
+        return not (sized and abs(step or 2) == 1 and operator != "*")
+
+    def _leaves(self, kind: Integer, side: Node, other: Node, operator: str, state: dict[str, Facts]) -> bool:
+        """Tell whether the result may lie outside its type."""
+        facts, beside = self.facts(side, state), self.facts(other, state)
+        one, two = self._range(side, facts, wide=True), self._range(other, beside, wide=operator == "*")
+        if one is None or two is None or not (facts.outside or facts.message or beside.high is not None):
+            return False
+        if operator == "*":
+            ends = [a * b for a in one for b in two]
+        else:
+            sign = 1 if operator == "+" else -1
+            ends = [a + sign * b for a in one for b in two]
+        return max(ends) > kind.high or (min(ends) < kind.low and (facts.outside or bool(facts.message)))
+
+    def _range(self, node: Node, facts: Facts, *, wide: bool) -> tuple[int, int] | None:
+        """Return the smallest and largest value; None if a comparison with an unknown bound makes it trusted.
+
+        A number that nothing is known of is taken to be 1, or any number of its type with ``wide``.
+        """
+        if facts.bounded and facts.high is None:
+            return None
+        if not (wide or facts.outside or facts.message or facts.bounded):
+            return 1, 1
+        kind = self.types.of(bare(node)) or INT
+        low = kind.low if facts.low is None else max(facts.low, kind.low)
+        return low, kind.high if facts.high is None else min(facts.high, kind.high)
+
+    def kept(self, left: Node, name: str, right: Node, state: dict[str, Facts]) -> None:
+        """Look at a number that is kept in a variable of at most 16 bits."""
+        kind = self.types.variable(name)
+        inner = bare(right)
+        if kind is None or kind.bits > 16 or right.type == "cast_expression":
+            return
+        facts = self.facts(right, state)
+        sized = name in self._sizes_of_blocks
+        if sized and called(inner) == "strlen":
+            self._narrows(left, name, right)
+        operands = [inner.child_by_field_name(side) for side in ("left", "right")]
+        operator = text(inner.child_by_field_name("operator"))
+        if inner.type != "binary_expression" or operator not in ("+", "*", "-") or None in operands:
+            return
+        if any(text(bare(one)) in self._guarded for one in operands if one is not None):
+            return
+        if not (sized or facts.outside) or facts.bounded:
+            return
+        ranges = [self._narrow_range(one, state) for one in operands if one is not None]
+        if any(one is None for one in ranges):
+            return
+        (low, high), (other_low, other_high) = [one for one in ranges if one is not None]
+        least = low + other_low if operator == "+" else low - other_high if operator == "-" else low * other_low
+        most = high + other_high if operator == "+" else high - other_low if operator == "-" else high * other_high
+        if most > kind.high or (least < kind.low and facts.outside):
+            self._narrows(left, name, right)
+
+    def _narrow_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
+        facts, kind = self.facts(node, state), self.types.of(bare(node))
+        if facts.bounded and facts.high is None:
+            return None
+        if kind is None and called(bare(node)) != "strlen":
+            return None
+        kind = kind or INT
+        if kind.bits > 16 and not facts.outside and facts.high is None and called(bare(node)) != "strlen":
+            return None
+        return (kind.low if facts.low is None else facts.low), (kind.high if facts.high is None else facts.high)
+
+    def _narrows(self, node: Node, name: str, value: Node) -> None:
+        self.report(node, _OVERFLOW, f"{text(value)} may not fit {name}; check the range before.")
+
+    def counted(self, node: Node, name: str, state: dict[str, Facts]) -> None:
+        """Look at ``name++`` or ``name--``."""
+        facts = state.get(name, Facts())
+        rises = "++" in text(node)
+        kind = self.types.variable(name)
+        if facts.outside and kind is not None and kind.signed and name not in self._guarded:
+            edge = facts.high if rises else facts.low
+            unsafe = not facts.bounded if rises else facts.low is None or facts.low <= kind.low
+            if unsafe and (edge is None or (edge >= kind.high if rises else edge <= kind.low)):
+                self._overflows(node)
+        state[name] = replace(facts, high=None) if rises else replace(facts, low=None)
+
+    def _overflows(self, node: Node) -> None:
+        self.report(node, _OVERFLOW, f"{text(node)} may overflow: check the range before.")
+
+    def _sizes_an_allocation(self, node: Node) -> bool:
+        return self._goes_to(node, self._sizes_of_blocks, _ALLOCATORS)
+
+    def _is_count(self, node: Node | None) -> bool:
+        """Tell whether an expression says how many bytes are copied or allocated."""
+        return node is not None and self._goes_to(node, self._counts, frozenset(_COUNT))
+
+    def _goes_to(self, node: Node, names: set[str], functions: frozenset[str]) -> bool:
+        at = node
+        while at.parent is not None and at.parent.type in (
+            *("binary_expression", "parenthesized_expression", "cast_expression", "argument_list"),
+        ):
+            at = at.parent
+        if at.parent is not None and at.parent.type in ("init_declarator", "assignment_expression"):
+            name = at.parent.child_by_field_name("declarator") or at.parent.child_by_field_name("left")
+            return text(name) in names
+        return at.parent is not None and called(at.parent) in functions
+
+    def _may_be_large(self, node: Node, state: dict[str, Facts]) -> bool:
+        """Tell whether this is an unbounded number of at most 32 bits that the caller chose."""
+        inner = bare(node)
+        kind = self.types.of(inner)
+        narrow = kind is not None and kind.bits == 32
+        chosen = inner.type == "identifier" and self._is_parameter(inner) and text(inner) not in self._guarded
+        return chosen and narrow and node.type != "cast_expression" and not state.get(text(inner), Facts()).bounded
+
+    def _is_parameter(self, node: Node) -> bool:
+        return first_name(node) in self.parameters
+
+
+def _guarded(function: Node) -> set[str]:
+    """Return names in conditions that test for overflow beforehand, such as ``a > INT_MAX - b``."""
+    return {
+        text(one)
+        for node in walk(function)
+        if (condition := node.child_by_field_name("condition")) is not None
+        and ("/" in text(condition) or _LIMIT.search(text(condition)))
+        for one in walk(condition)
+        if one.type == "identifier"
+    }
+
+
+def first_name(node: Node) -> str:
+    """Return the first identifier of an expression."""
+    return next((text(one) for one in walk(node) if one.type == "identifier"), "")
+
+
+def is_unsigned(kind: str) -> bool:
+    """Tell whether a type's name is that of an unsigned type."""
+    return "unsigned" in kind or kind.startswith(("uint", "size_t"))

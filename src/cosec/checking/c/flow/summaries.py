@@ -1,0 +1,109 @@
+"""What the local functions of a C file do with their parameters and return."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, parameters, text, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
+
+
+@dataclass(frozen=True, slots=True)
+class Summaries:
+    """What is known of the local functions."""
+
+    freed: dict[str, set[int]]
+    """Name -> places of the arguments that it always frees."""
+
+    nullable: frozenset[str]
+    """Names of the functions that return NULL on some path."""
+
+    unused: dict[str, set[int]]
+    """Name -> places of the pointers whose memory it never touches."""
+
+    def ignores(self, name: str, place: int, given: list[Node]) -> bool:
+        """Tell whether a call does not touch the memory behind one of its arguments."""
+        if place in self.unused.get(name, set()):
+            return True
+        if not name.endswith("printf"):
+            return False
+        at = next((number for number, one in enumerate(given) if literal(one) is not None), len(given))
+        kinds = re.findall(r"%[-+ #0]*\d*([a-zA-Z%])", literal(given[at]) or "") if at < len(given) else []
+        kinds = [kind for kind in kinds if kind != "%"]
+        return at < place <= at + len(kinds) and kinds[place - at - 1] == "p"
+
+
+def summaries(unit: Unit) -> Summaries:
+    """Look at every function of a file."""
+    return Summaries(_freed(unit), _nullable(unit), _unused(unit))
+
+
+def _freed(unit: Unit) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for name, function in unit.functions.items():
+        body = function.child_by_field_name("body")
+        names = [one.name for one in parameters(function)]
+        for statement in body.named_children if body is not None else ():
+            call = next(iter(statement.named_children), None) if statement.type == "expression_statement" else None
+            given = arguments(call) if call is not None and called(call) == "free" else []
+            if given and text(bare(given[0])) in names:
+                found.setdefault(name, set()).add(names.index(text(bare(given[0]))))
+    return found
+
+
+def _nullable(unit: Unit) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, function in unit.functions.items()
+        if any(one.type == "return_statement" and _returns_null(one) for one in walk(function))
+    )
+
+
+def _returns_null(node: Node) -> bool:
+    return bool(node.named_children) and text(bare(node.named_children[0])) == "NULL"
+
+
+def _unused(unit: Unit) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for name, function in unit.functions.items():
+        body = function.child_by_field_name("body")
+        if body is None:
+            continue
+        mentions: dict[str, list[Node]] = {}
+        for node in walk(body):
+            if node.type == "identifier":
+                mentions.setdefault(text(node), []).append(node)
+        places = {
+            place
+            for place, one in enumerate(parameters(function))
+            if all(_is_bare_mention(node) for node in mentions.get(one.name, ()))
+        }
+        if places:
+            found[name] = places
+    return found
+
+
+def _is_bare_mention(node: Node) -> bool:
+    """Tell whether a pointer is only cast to void, compared, or printed as an address."""
+    parent = node.parent
+    while parent is not None and parent.type == "parenthesized_expression":
+        node, parent = parent, parent.parent
+    if parent is None:
+        return False
+    if parent.type == "cast_expression":
+        return text(parent.child_by_field_name("type")) == "void" or _is_bare_mention(parent)
+    if parent.type == "binary_expression":
+        return text(parent.child_by_field_name("operator")) in _COMPARISONS
+    if parent.type in ("if_statement", "while_statement"):
+        return True
+    if parent.type == "argument_list" and parent.parent is not None:
+        given = arguments(parent.parent)
+        place = next((number for number, one in enumerate(given) if one == node), -1)
+        return Summaries({}, frozenset(), {}).ignores(called(parent.parent), place, given)
+    return parent.type == "unary_expression"
