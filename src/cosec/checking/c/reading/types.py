@@ -86,9 +86,11 @@ class SharedTypes:
 
     def __init__(self, unit: Unit) -> None:
         self.aliases: dict[str, Declared] = {}
+        """What the names of types stand for."""
         self.members: dict[str, Declared | None] = {}
-        """None where members of one name have different types."""
+        """The members of structs; None where members of one name have different types."""
         self.variables: dict[str, Declared] = {}
+        """The variables outside functions."""
         for node in walk(unit.root):
             if node.type == "type_definition":
                 for declarator in node.children_by_field_name("declarator"):
@@ -111,6 +113,7 @@ class Types:
     def __init__(self, shared: SharedTypes, function: Node) -> None:
         self._shared = shared
         self.declared = dict(shared.variables)
+        """The variables in scope."""
         self.declared |= {name: (kind, levels(one)) for kind, name, one, _ in declarations(function) if name}
         self.declared |= {one.name: (one.kind, levels(one.declarator)) for one in parameters(function) if one.name}
 
