@@ -39,7 +39,18 @@ class Integer:
         return (1 << (self.bits - self.signed)) - 1
 
 
-INT, UNSIGNED, LONG, SIZE = Integer(32, True), Integer(32, False), Integer(64, True), Integer(64, False)
+INT = Integer(32, True)
+"""``int``."""
+
+UNSIGNED = Integer(32, False)
+"""``unsigned int``."""
+
+LONG = Integer(64, True)
+"""``long``."""
+
+SIZE = Integer(64, False)
+"""``size_t``."""
+
 _SHORT, _BYTE = Integer(16, False), Integer(8, False)
 _NAMED = {"int8_t": Integer(8, True), "int16_t": Integer(16, True)}
 _NAMED |= dict.fromkeys(words("int32_t wchar_t bool _Bool BOOL gint"), INT)
