@@ -5,6 +5,7 @@ As a process of its own, it reads `Job` objects from its standard input and writ
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -84,6 +85,9 @@ def main() -> None:
     """Answer jobs until the standard input ends."""
     # Ctrl-C reaches every process of a terminal; the scan that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Most objects of an analysis die with their last reference; looking for cycles rarely saves a sixth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join
 from cosec.checking.python.engine.library.attributes import element_of, item_of
@@ -63,7 +64,7 @@ def _store(
         else:
             held.store(key, stored, analysis.depth)
     if not container.holds and not container.targets:
-        text = ast.unparse(target)
+        text = text_of(target)
         analysis.stored_texts.add(text)
         analysis.frame.state.names[text] = stored
         if stored.taints:

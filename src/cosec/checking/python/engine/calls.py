@@ -6,7 +6,7 @@ import ast
 import sys
 
 from cosec.checking.python.engine import definitions
-from cosec.checking.python.engine.domain.program import Bound, Class, Function
+from cosec.checking.python.engine.domain.program import Bound, Class, Function, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
@@ -24,7 +24,7 @@ def call(analysis: Analysis, node: ast.Call) -> Value:
             callee = inherited
         else:
             callee = attributes.attribute(analysis, receiver, node.func.attr, node.func)
-            stored = analysis.frame.state.names.get(ast.unparse(node.func)) if analysis.stored_texts else None
+            stored = analysis.frame.state.names.get(text_of(node.func)) if analysis.stored_texts else None
             callee = stored or callee
         is_method = not _is_module(analysis, node.func.value)
         method = node.func.attr

@@ -10,6 +10,7 @@ from typing import Any
 from cosec.checking.python.engine import definitions
 from cosec.checking.python.engine.assignment import assign
 from cosec.checking.python.engine.domain import texts
+from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.state import State, join_states
 from cosec.checking.python.engine.domain.values import (
@@ -58,11 +59,15 @@ class Evaluator:
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
+        self._methods: dict[type[ast.expr], Callable[[Any], Value] | None] = {}
 
     def evaluate(self, node: ast.expr) -> Value:
         """Return the value of ``node``, with the facts that hold if it is true or false."""
         self._analysis.count_step()
-        method: Callable[[Any], Value] | None = getattr(self, f"_eval_{type(node).__name__.lower()}", None)
+        kind = type(node)
+        if kind not in self._methods:
+            self._methods[kind] = getattr(self, f"_eval_{kind.__name__.lower()}", None)
+        method = self._methods[kind]
         return UNKNOWN if method is None else method(node)
 
     @property
@@ -82,7 +87,7 @@ class Evaluator:
         return attributes.attribute(self._analysis, self.evaluate(node.value), node.attr, node)
 
     def _stored(self, node: ast.expr) -> Value | None:
-        text = ast.unparse(node)
+        text = text_of(node)
         return self._state.names.get(text) if text in self._analysis.stored_texts else None
 
     def _eval_subscript(self, node: ast.Subscript) -> Value:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from cosec.checking.python.engine import assignment, definitions, matching
 from cosec.checking.python.engine.domain.protocol import Analysis
@@ -21,6 +22,7 @@ class Interpreter:
 
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
+        self._methods: dict[type[ast.stmt], Callable[[Any], None] | None] = {}
 
     @property
     def _frame(self) -> Frame:
@@ -36,7 +38,10 @@ class Interpreter:
             if self._state.dead:
                 return
             self._analysis.count_step()
-            method = getattr(self, f"_run_{type(statement).__name__.lower()}", None)
+            kind = type(statement)
+            if kind not in self._methods:
+                self._methods[kind] = getattr(self, f"_run_{kind.__name__.lower()}", None)
+            method = self._methods[kind]
             if method is not None:
                 method(statement)
 

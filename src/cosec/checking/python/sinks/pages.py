@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
 from cosec.checking.python.knowledge.pages import (
@@ -122,12 +123,12 @@ def _text_names(analysis: Analysis) -> set[str]:
 
 def _html_by_decorator(analysis: Analysis) -> bool:
     function = analysis.frame.function
-    return function is not None and any("HTMLResponse" in ast.unparse(each) for each in function.decorators)
+    return function is not None and any("HTMLResponse" in text_of(each) for each in function.decorators)
 
 
 def _sends_plain_text(analysis: Analysis) -> bool:
     function = analysis.frame.function
-    return function is not None and bool(HARMLESS_CONTENT.search(ast.unparse(function.node)))
+    return function is not None and bool(HARMLESS_CONTENT.search(text_of(function.node)))
 
 
 def _is_plain(held: Held, analysis: Analysis) -> bool:
@@ -177,7 +178,7 @@ def _template_text(site: CallSite, template: Value | None) -> None:
 
 def _written(site: CallSite) -> None:
     """Check ``self.write`` of tornado, ``self.wfile.write`` of `http.server` and ``response.write``."""
-    text = ast.unparse(site.node.func)
+    text = text_of(site.node.func)
     if text.endswith("wfile.write"):
         kind = site.analysis.look_up("<content type>")
         if not HARMLESS_CONTENT.search(kind.letters()):

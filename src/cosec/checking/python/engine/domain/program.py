@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self
 
 from cosec.checking.python.engine.domain.values import Target, Value
@@ -60,7 +61,7 @@ class Function(Target):
     @property
     def is_generator(self) -> bool:
         """Whether calling it makes a generator."""
-        return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(self.node))
+        return _yields(self.node)
 
 
 @dataclass(slots=True, eq=False)
@@ -120,12 +121,35 @@ class Bound(Target):
 
 def own_nodes(node: ast.AST) -> Iterator[ast.AST]:
     """Return all nodes inside ``node`` that do not belong to a function or class inside it."""
-    waiting = list(ast.iter_child_nodes(node))
+    waiting = list(_children(node))
     while waiting:
         each = waiting.pop()
         yield each
-        if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            waiting.extend(ast.iter_child_nodes(each))
+        if not isinstance(each, _OPENS_SCOPE):
+            waiting.extend(_children(each))
+
+
+_OPENS_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    """Iterate over the nodes directly inside ``node``; faster than `ast.iter_child_nodes`."""
+    for value in vars(node).values():
+        if type(value) is list:
+            yield from (each for each in value if isinstance(each, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield value
+
+
+@lru_cache(maxsize=4096)
+def text_of(node: ast.AST) -> str:
+    """Return the source of a node, without its comments and spacing."""
+    return ast.unparse(node)
+
+
+@lru_cache(maxsize=1024)
+def _yields(node: FunctionNode) -> bool:
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(node))
 
 
 def last_name(node: ast.expr) -> str:
@@ -137,41 +161,51 @@ def last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _called_names(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found |= _names_used(node) - {node.name}
-        elif isinstance(node, ast.Module):
-            found |= {name for name in _names_used(node) if name.startswith("_")}
-    return found
+class _Gathered:
+    """What one pass over a syntax tree gathers; the fields are those of `Program`."""
 
+    def __init__(self, tree: ast.Module) -> None:
+        self.imported: set[str] = set()
+        self.import_aliases: set[str] = set()
+        self.called: set[str] = set()
+        waiting: list[tuple[ast.AST, frozenset[str], bool]] = [(tree, frozenset(), True)]
+        while waiting:
+            node, functions, at_top = waiting.pop()
+            self._visit(node, functions, at_top)
+            if isinstance(node, _OPENS_SCOPE):
+                at_top = False
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    functions |= {node.name}
+            waiting.extend((each, functions, at_top) for each in _children(node))
 
-def _names_used(function: ast.AST) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(function) if not isinstance(function, ast.Module) else own_nodes(function):
-        if isinstance(node, ast.Call):
-            found.add(last_name(node.func))
-            handed_on = [*node.args, *(keyword.value for keyword in node.keywords)]
-            found |= {each.id for each in handed_on if isinstance(each, ast.Name)}
-            found |= {each.attr for each in handed_on if isinstance(each, ast.Attribute)}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
-            found.add(node.attr)
-    return found
-
-
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.split(".")[0]
-
-
-def _aliases(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    def _visit(self, node: ast.AST, functions: frozenset[str], at_top: bool) -> None:
+        """Look at a node inside functions of these names; ``at_top`` if it belongs to the module's top level."""
         if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+            self._visit_import(node)
+            return
+        for name in _names_used(node):
+            if (functions and functions != {name}) or (at_top and name.startswith("_")):
+                self.called.add(name)
+
+    def _visit_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(node, ast.Import):
+            self.imported.update(alias.name.split(".")[0] for alias in node.names)
+        elif node.module:
+            self.imported.add(node.module.split(".")[0])
+        self.import_aliases.update(alias.asname or alias.name.split(".")[0] for alias in node.names)
+
+
+def _names_used(node: ast.AST) -> Iterator[str]:
+    """Iterate over names that a node calls, or passes on in a call."""
+    if isinstance(node, ast.Call):
+        yield last_name(node.func)
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if isinstance(argument, ast.Name):
+                yield argument.id
+            elif isinstance(argument, ast.Attribute):
+                yield argument.attr
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        yield node.attr
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +230,10 @@ class Program:
     @classmethod
     def of(cls, tree: ast.Module) -> Self:
         """Gather the facts of a syntax tree."""
+        gathered = _Gathered(tree)
         return cls(
             tree=tree,
-            imported=frozenset(_imported(tree)),
-            import_aliases=frozenset(_aliases(tree)),
-            called=frozenset(_called_names(tree)),
+            imported=frozenset(gathered.imported),
+            import_aliases=frozenset(gathered.import_aliases),
+            called=frozenset(gathered.called),
         )

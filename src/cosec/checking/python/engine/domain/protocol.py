@@ -167,7 +167,7 @@ class CallSite:
 
     def called(self, *names: str) -> bool:
         """Tell whether it may be one of these dotted names."""
-        return any(name in self.names for name in names)
+        return not self.names.isdisjoint(names)
 
     def called_last(self, names: Collection[str]) -> bool:
         """Tell whether the last part of its name is one of ``names``."""

@@ -48,7 +48,7 @@ def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
                 only = first if second is None else second
                 assert only is not None
                 names[name] = only.baked(first_only if second is None else second_only)
-            elif first is second and not first.taints:
+            elif first is second and not (first.taints and (first_only or second_only)):
                 names[name] = first
             else:
                 names[name] = join(first.baked(first_only), second.baked(second_only))

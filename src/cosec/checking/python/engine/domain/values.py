@@ -6,9 +6,9 @@ all values that refer to them, as in Python.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cosec.checking.python.knowledge.dangers import DANGERS, NO_DANGERS, PATH
 
@@ -84,20 +84,53 @@ class Taint:
     neutral: frozenset[str] = NO_DANGERS
     """Dangers that were removed, and ``lacks x`` for each character x that it cannot contain."""
 
-    @property
-    def place(self) -> tuple[Lineage, str, str, list[str]]:
-        """Sort key; the order of a set differs between processes."""
-        return self.lineage, self.source.kind, self.source.text, sorted(self.neutral)
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Computed once, as sets of taints are joined all the time."""
+
+    place: tuple[Lineage, str, str, list[str]] = field(init=False, repr=False, compare=False)
+    """Sort key; the order of a set differs between processes."""
+
+    _derived: dict[str | frozenset[str], Taint] = field(init=False, repr=False, compare=False)
+    """Results of `step` by its name and of `without` by its dangers, so that equal taints are mostly one object."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.source, self.lineage, self.neutral)))
+        place = (self.lineage, self.source.kind, self.source.text, sorted(self.neutral))
+        object.__setattr__(self, "place", place)
+        object.__setattr__(self, "_derived", {})
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Taint)
+            and self._hash == other._hash
+            and self.lineage == other.lineage
+            and self.neutral == other.neutral
+            and self.source == other.source
+        )
 
     def step(self, name: str) -> Taint:
         """Return a text derived from this one."""
         if len(self.lineage) >= MAX_LINEAGE:
             return self
-        return Taint(self.source, (*self.lineage, name), self.neutral)
+        made = self._derived.get(name)
+        return made or self._derive(name, Taint(self.source, (*self.lineage, name), self.neutral))
 
     def without(self, dangers: frozenset[str]) -> Taint:
         """Return a copy without ``dangers``."""
-        return self if dangers <= self.neutral else Taint(self.source, self.lineage, self.neutral | dangers)
+        if dangers <= self.neutral:
+            return self
+        made = self._derived.get(dangers)
+        return made or self._derive(dangers, Taint(self.source, self.lineage, self.neutral | dangers))
+
+    def _derive(self, change: str | frozenset[str], made: Taint) -> Taint:
+        """Remember ``made`` as the result of a change, or the equal taint that another change made."""
+        if len(_interned) >= _MAX_INTERNED:
+            _interned.clear()
+        self._derived[change] = made = _interned.setdefault(made, made)
+        return made
 
     def encoded(self) -> Taint:
         """Return a text that `decoded` turns back into this one, and that is harmless until then."""
@@ -116,23 +149,33 @@ class Taint:
         """Return the dangers that ``facts`` rule out for this text, or for a text it was derived from."""
         if not facts:
             return NO_DANGERS
+        by_lineage, answers = _grouped(facts)
+        known = answers.get(self)
+        if known is not None:
+            return known
         void = max((place + 1 for place, name in enumerate(self.lineage) if name == DECODED), default=0)
-        lengths = {self.lineage[:end]: end for end in range(1, len(self.lineage) + 1)}
-        found = set()
-        for lineage, danger in facts:
+        found: set[str] = set()
+        for end in range(1, len(self.lineage) + 1):
+            text = self.lineage[:end]
             # A check of every character is a check of the text.
-            end = lengths.get(lineage) or lengths.get(lineage[:-1] if lineage[-1] == EACH else lineage)
-            if end and (end >= void or danger == "deserialization"):
-                found.add(danger)
+            for dangers in (by_lineage.get(text), by_lineage.get((*text, EACH))):
+                if dangers:
+                    found |= dangers if end >= void else dangers & {"deserialization"}
         if self.source.kind == "archive":
             found |= self._checked_member(facts)
-        return frozenset(found)
+        answers[self] = frozenset(found)
+        return answers[self]
 
     def _checked_member(self, facts: Facts) -> frozenset[str]:
         """Return the dangers of an archive member that a check of a path made from its name ruled out."""
         length = len(self.lineage)
         found = {danger for lineage, danger in facts if lineage[:length] == self.lineage}
         return PATH & found
+
+
+_MAX_INTERNED = 20_000
+_interned: dict[Taint, Taint] = {}
+"""The last taints that were derived."""
 
 
 class Target:
@@ -183,9 +226,11 @@ class Held:
             self.add(self.fields.pop(key))
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """Everything known of a value; an empty one is unknown and harmless."""
+class Value(NamedTuple):
+    """Everything known of a value; an empty one is unknown and harmless.
+
+    A named tuple, as most of the time of an analysis is spent on making and comparing values.
+    """
 
     taints: frozenset[Taint] = frozenset()
     constants: tuple[Scalar, ...] = ()
@@ -251,9 +296,19 @@ class Value:
                 gathered.append(held.element.all_taints(depth - 1))
         return limited(frozenset().union(*gathered))
 
+    def tainted(self, depth: int = MAX_DEPTH) -> bool:
+        """Tell whether `all_taints` are any."""
+        if self.taints or depth == 0 or not self.holds:
+            return bool(self.taints)
+        return any(
+            each.tainted(depth - 1)
+            for held in self.holds
+            for each in (*held.fields.values(), *(() if held.element is None else (held.element,)))
+        )
+
     def with_(self, **changes: object) -> Value:
         """Return a copy with ``changes``."""
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return self._replace(**changes)  # type: ignore[arg-type]
 
     def untrusted(self) -> frozenset[Taint]:
         """Return the taints of text that others chose, without the program's own surroundings."""
@@ -266,7 +321,7 @@ class Value:
     def without(self, dangers: Iterable[str]) -> Value:
         """Return a copy without ``dangers``."""
         removed = frozenset(dangers)
-        return self.mapped(lambda taint: taint.without(removed)) if self.all_taints() else self
+        return self.mapped(lambda taint: taint.without(removed)) if self.tainted() else self
 
     def baked(self, facts: Facts) -> Value:
         """Return a copy that keeps what ``facts`` say of it after they no longer hold."""
@@ -278,8 +333,7 @@ class Value:
         """Return a copy with every taint changed, including those of the values it holds."""
         if depth == 0:
             return self
-        return dataclasses.replace(
-            self,
+        return self._replace(
             taints=frozenset(change(taint) for taint in self.taints),
             parts=tuple(
                 part if isinstance(part, str) else frozenset(change(taint) for taint in part) for part in self.parts
@@ -306,6 +360,26 @@ def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> He
         held.depth,
         held.factory,
     )
+
+
+_MAX_GROUPS = 256
+_Group = tuple[dict[Lineage, set[str]], dict[Taint, frozenset[str]]]
+_groups: dict[int, tuple[Facts, _Group]] = {}
+"""Identity of facts -> the facts, which keeps the identity in use; their dangers by lineage; answers about taints."""
+
+
+def _grouped(facts: Facts) -> _Group:
+    """Group facts by lineage. The last groups are kept, as many taints are compared with the same facts."""
+    kept = _groups.get(id(facts))
+    if kept is not None:
+        return kept[1]
+    dangers: dict[Lineage, set[str]] = {}
+    for lineage, danger in facts:
+        dangers.setdefault(lineage, set()).add(danger)
+    if len(_groups) >= _MAX_GROUPS:
+        del _groups[next(iter(_groups))]
+    _groups[id(facts)] = facts, (dangers, {})
+    return _groups[id(facts)][1]
 
 
 def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
@@ -376,8 +450,10 @@ def _joined_parts(first: Value, second: Value) -> tuple[Part, ...]:
 
 
 def _joined_flags(first: Value, second: Value) -> frozenset[str]:
-    if not first.all_taints():
-        return second.flags if second.all_taints() else first.flags & second.flags
-    if not second.all_taints():
+    if first.flags == second.flags:
+        return first.flags
+    if not first.tainted():
+        return second.flags if second.tainted() else first.flags & second.flags
+    if not second.tainted():
         return first.flags
     return first.flags & second.flags

@@ -46,11 +46,10 @@ def result(site: CallSite) -> Value:
 
 
 def _special(site: CallSite) -> Value | None:
-    for name, model in _SPECIAL.items():
-        if name in site.names:
-            found = model(site)
-            if found is not None:
-                return found
+    for name in sorted(site.names & _SPECIAL.keys(), key=_PLACES.__getitem__):
+        found = _SPECIAL[name](site)
+        if found is not None:
+            return found
     if site.method in {"dumps", "dump"} and site.within("pickle.", "cPickle.", "dill.", "marshal."):
         return UNKNOWN
     if site.called("fnmatch.translate"):
@@ -247,6 +246,10 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     ),
     **dict.fromkeys(("django.utils.html.format_html", "format_html"), _format_html),
 }
+
+
+_PLACES = {name: place for place, name in enumerate(_SPECIAL)}
+"""Of several names of a function, the first one of the table is tried first."""
 
 
 def _by_name(site: CallSite) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from cosec.checking.python.engine.domain.program import Class
+from cosec.checking.python.engine.domain.program import Class, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, holding, join
 from cosec.checking.python.knowledge.dangers import DANGERS
@@ -128,7 +128,7 @@ def _note_widget(site: CallSite, found: Value) -> None:
 
 def _text(node: ast.expr) -> str:
     """Return the start of an expression's source, which names it as a source."""
-    return ast.unparse(node)[:80]
+    return text_of(node)[:80]
 
 
 def _fits(row: CallSource, site: CallSite) -> bool:
