@@ -18,6 +18,7 @@ from cosec.evaluation.tasks.scenarios import own_scenarios
 
 ROOT = Path(__file__).parents[3]
 LABELLED = ROOT.parent / "shared" / "data" / "labelled" / "completions.jsonl"
+FAULTS = ROOT.parent / "shared" / "data" / "checker-faults" / "inputs.jsonl"
 SCENARIOS = ROOT.parent / "shared" / "data" / "scenarios"
 RULES_OF_CWE = {
     "020": {"py/incomplete-host-check"},
@@ -78,6 +79,35 @@ def test_labelled_completions_are_told_apart() -> None:
     assert len(verdicts[False]) > 75
     assert sum(verdicts[True]) >= 0.95 * len(verdicts[True])
     assert sum(verdicts[False]) <= 0.03 * len(verdicts[False])
+
+
+@pytest.mark.skipif(not FAULTS.exists(), reason="the programs that were judged wrongly are not shipped")
+def test_programs_that_were_judged_wrongly_are_judged_rightly() -> None:
+    rows = [json.loads(line) for line in FAULTS.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["language"] == "py"]
+    wrong = [
+        row["kind"]
+        for row in rows
+        if bool({pattern for _, pattern in found(row["code"])} & RULES_OF_CWE[row["cwe"]]) is not row["vulnerable"]
+    ]
+    assert len(rows) > 20
+    assert wrong == []
+
+
+FIXED = (
+    "022-rename-photo 022-avatar-remove 022-ebook-chapter 022-ask-log-tail 078-ask-ssh-uptime 079-chat-history"
+    " 079-markdown-link 089-dynamic-update"
+)
+
+
+@pytest.mark.parametrize("name", FIXED.split())
+def test_only_the_vulnerable_side_of_a_pair_is_reported(name: str) -> None:
+    """The fixed sides of these pairs were reported once; the checker did not understand their guards."""
+    folder = ROOT / "src" / "cosec" / "data"
+    lines = [line for path in folder.glob("*pairs/*/*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    (pair,) = (row for row in map(json.loads, lines) if row["commit_link"].endswith(f"/{name}"))
+    sides = [{pattern for _, pattern in found(pair[side])} for side in ("func_src_before", "func_src_after")]
+    assert [bool(patterns & RULES_OF_CWE[name[:3]]) for patterns in sides] == [True, False]
 
 
 def test_reference_completions_of_the_scenarios_are_told_apart() -> None:

@@ -345,3 +345,50 @@ async def count(request):
 async def run(request):
     await asyncio.create_subprocess_exec("sh", "-c", "wc " + request.query["file"])  # expect: py/command-injection
     await asyncio.create_subprocess_exec(request.query["tool"], "-w")  # expect: py/command-injection
+# case: rows of a query in another statement
+import sqlite3
+
+
+def in_a_loop(connection):
+    for (name,) in connection.execute("SELECT name FROM signups"):
+        connection.execute("UPDATE t SET seen = 1 WHERE n = '%s'" % name)  # expect: py/sql-injection
+        connection.execute("UPDATE t SET seen = 1 WHERE n = ?", (name,))
+
+
+def fetched(connection):
+    cursor = connection.cursor()
+    cursor.execute("SELECT id, name FROM signups WHERE id = ?", (1,))
+    number, name = cursor.fetchone()
+    cursor.execute(f"DELETE FROM t WHERE id = {number}")
+    cursor.execute(f"DELETE FROM t WHERE n = '{name}'")  # expect: py/sql-injection
+
+
+def cursor_as_rows():
+    cursor = sqlite3.connect("a.db").cursor()
+    cursor.execute("SELECT name FROM signups")
+    for row in cursor:
+        sqlite3.connect("b.db").execute("DELETE FROM t WHERE n LIKE '%" + row[0] + "%'")  # expect: py/sql-injection
+
+
+def of_all(session, text):
+    rows = session.execute("SELECT name FROM signups").fetchall()
+    names = [row["name"] for row in rows]
+    session.execute("SELECT * FROM t WHERE n = '" + names[0] + "'")  # expect: py/sql-injection
+
+
+def tables(connection):
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        connection.execute(f"DROP TABLE '{name}'")
+
+
+def elsewhere(connection):
+    import os
+    (name,) = connection.execute("SELECT name FROM signups").fetchone()
+    os.system("echo " + name)
+    return open("/srv/" + name).read()
+
+
+def checked(connection, name):
+    from flask import request
+    if request.args["kind"] in [row[0] for row in connection.execute("SELECT kind FROM kinds")]:
+        connection.execute("SELECT * FROM t WHERE kind = '%s'" % request.args["kind"])

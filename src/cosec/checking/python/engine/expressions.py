@@ -12,7 +12,7 @@ from cosec.checking.python.engine.assignment import assign
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis
-from cosec.checking.python.engine.domain.state import State, join_states
+from cosec.checking.python.engine.domain.state import State, element_facts, join_states
 from cosec.checking.python.engine.domain.values import (
     NO_FACTS,
     UNKNOWN,
@@ -20,11 +20,13 @@ from cosec.checking.python.engine.domain.values import (
     Held,
     Value,
     constant,
+    facts_for,
     holding,
     join,
     join_all,
 )
 from cosec.checking.python.engine.library import attributes, conditions
+from cosec.checking.python.knowledge.dangers import DANGERS
 
 _FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.BitOr: operator.or_,
@@ -151,7 +153,15 @@ class Evaluator:
             return UNKNOWN
         if isinstance(kind, ast.BitOr) and (left.names or right.names):
             return join(left, right)
-        return Value(taints=left.all_taints() | right.all_taints(), flags=left.flags & {"set"})
+        # Nothing is left of a set without the known items: all its items are known.
+        known = (
+            isinstance(kind, ast.Sub) and not right.untrusted() and ("set" in left.flags or right.held("set", "dict"))
+        )
+        return Value(
+            taints=left.all_taints() | right.all_taints(),
+            flags=left.flags & {"set"},
+            when_false=facts_for(left.all_taints(), DANGERS) if known else NO_FACTS,
+        )
 
     def _modulo(self, left: Value, right: Value) -> Value:
         if left.constants and all(isinstance(each, int | float) for each in left.constants):
@@ -319,11 +329,14 @@ class Evaluator:
 
     def _eval_listcomp(self, node: _Comprehension) -> Value:
         outer = self._state.copy()
+        empty = NO_FACTS
         for generator in node.generators:
             element = attributes.element_of(self.evaluate(generator.iter))
             assign(self._analysis, generator.target, element)
             for test in generator.ifs:
-                self._state.facts |= self.evaluate(test).when_true
+                tested = self.evaluate(test)
+                self._state.facts |= tested.when_true
+                empty |= element_facts(tested.when_false)
         kind = {"ListComp": "list", "SetComp": "set", "DictComp": "dict"}.get(type(node).__name__, "generator")
         if isinstance(node, ast.DictComp):
             self.evaluate(node.key)
@@ -332,7 +345,8 @@ class Evaluator:
             value = self.evaluate(node.elt)
         made = Held(kind, element=value.baked(self._state.facts), depth=self._analysis.depth)
         self._state.become(outer)
-        return holding(made)
+        alone = len(node.generators) == 1 and len(node.generators[0].ifs) == 1
+        return holding(made).with_(when_false=empty if alone else NO_FACTS)
 
     _eval_setcomp = _eval_listcomp
     _eval_generatorexp = _eval_listcomp

@@ -8,8 +8,9 @@ from typing import Any
 
 from cosec.checking.python.engine import assignment, definitions, matching
 from cosec.checking.python.engine.domain.protocol import Analysis
-from cosec.checking.python.engine.domain.state import Frame, State, element_facts, join_states
+from cosec.checking.python.engine.domain.state import Frame, State, element_facts, item_facts, join_states
 from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, join_all, outside
+from cosec.checking.python.engine.library import rows
 from cosec.checking.python.engine.library.attributes import element_of
 from cosec.checking.python.engine.library.lists import remove_at
 
@@ -194,7 +195,7 @@ class Interpreter:
     # Loops
 
     def _run_for(self, node: ast.For | ast.AsyncFor) -> None:
-        iterable = self._evaluate(node.iter)
+        iterable = rows.iterated(self._analysis, node.iter, self._evaluate(node.iter))
         if self._state.dead:
             return
         before = self._state.copy()
@@ -207,7 +208,7 @@ class Interpreter:
             end = self._branch(self._state.copy(), node.body)
             breaks, continues = self._leave_loop()
             end = join_states([end, *continues])
-            gathered = NO_FACTS if end.dead else element_facts(end.facts)
+            gathered = NO_FACTS if end.dead else element_facts(end.facts) | item_facts(end.facts, iterable)
             broken = bool(breaks)
             self._state.become(join_states([start, end, *breaks]))
         if not broken:

@@ -1,7 +1,11 @@
 """In what respects text can be harmful, and the characters that each kind of harm needs."""
 
-DANGERS = frozenset({"sql", "command", "dots", "absolute", "xss", "deserialization", "log", "regex"})
-"""Every danger. A path has two: climbing with ``..`` (``dots``), and starting anew at the root (``absolute``)."""
+DANGERS = frozenset({"sql", "command", "option", "dots", "absolute", "xss", "deserialization", "log", "regex"})
+"""Every danger.
+
+A path has two: climbing with ``..`` (``dots``), and starting anew at the root (``absolute``). A word that starts with
+a dash is an ``option`` of the program that gets it.
+"""
 
 PATH = frozenset({"dots", "absolute"})
 """The dangers of a path."""
@@ -11,6 +15,7 @@ NO_DANGERS: frozenset[str] = frozenset()
 
 NEEDED: dict[str, frozenset[str]] = {
     "sql": frozenset("'\"`;()=\\ \t\n,#*/"),
+    "option": frozenset("-"),
     "command": frozenset(";|&$`\n<>()"),
     "xss": frozenset("<\"'"),
     "deserialization": frozenset("'\"`;()=\\ \t\n!<>{}[]"),

@@ -128,6 +128,12 @@ STREAMS = re.compile(
 )
 """Objects, by dotted name, whose items are messages."""
 
+STATEMENT_RUNNERS = words("execute exec_driver_sql")
+"""Methods of a connection or cursor whose result has the rows of a statement."""
+
+FETCHES = words("fetchone fetchall fetchmany fetchval scalars scalar scalar_one all first one mappings one_or_none")
+"""Methods of such a result that return rows."""
+
 MESSAGE_PARTS = words(
     "walk iter_attachments iter_parts get_filename get_payload get_content get_body get_boundary get_param as_string"
 )

@@ -103,7 +103,10 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
         if not isinstance(program, str) or not _SHELLS.search(program):
             continue
         rest = words[place + 1 :]
-        if re.search(r"(^|/)(ssh|busybox|watch)$", program):
+        if re.search(r"(^|/)ssh$", program):
+            _remote(site, rest)
+            return
+        if re.search(r"(^|/)(busybox|watch)$", program):
             for each in rest:
                 if any(WHOLE in taint.neutral for taint in each.all_taints()):
                     _report(site, each)
@@ -121,6 +124,21 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
             for each in rest[option + 1 :] if windows else rest[option + 1 : option + 2]:
                 _report(site, each)
         return
+
+
+def _remote(site: CallSite, words: list[Value]) -> None:
+    """Check the arguments of ssh: options, the host, and the command that a shell of the host reads."""
+    place = 0
+    while place < len(words) and isinstance(option := words[place].constant, str) and option.startswith("-"):
+        place += 2 if re.match(r"-[BbcDEeFIiJLlmOopQRSWw]$", option) else 1
+    if place >= len(words):
+        return
+    for taint in site.analysis.harmful(words[place], "option", _KINDS):
+        if LEADING not in taint.neutral:
+            site.analysis.report(_PATTERN, site.node, "Untrusted text can be an option of ssh", taint.source)
+            return
+    for each in words[place + 1 :]:
+        _report(site, each)
 
 
 def _runs_in_some_order(word: Value) -> bool:

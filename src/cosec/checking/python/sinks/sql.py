@@ -3,7 +3,7 @@
 import re
 
 from cosec.checking.python.engine.domain.protocol import CallSite
-from cosec.checking.python.engine.domain.values import WHOLE, Value
+from cosec.checking.python.engine.domain.values import WHOLE, Taint, Value
 from cosec.checking.python.knowledge.sinks import SQL, SQL_RUNNERS
 from cosec.checking.python.sinks.rows import arguments, matching
 
@@ -29,11 +29,24 @@ def check(site: CallSite) -> None:
         _check_all(site, [each for each in clauses if each is not None])
 
 
+def _is_quoted(statement: Value, taint: Taint) -> bool:
+    """Tell whether a text stands between quotes in a statement."""
+    before = ""
+    for part in statement.parts:
+        if isinstance(part, str):
+            before = part
+        elif taint in part and before.endswith(("'", '"', "'%")):
+            return True
+    return False
+
+
 def _check_all(site: CallSite, statements: list[Value]) -> None:
     for statement in statements:
         for taint in site.analysis.harmful(statement, "sql"):
             if taint.source.kind == "archive":
                 continue
+            if taint.source.kind == "stored" and not _is_quoted(statement, taint):
+                continue  # A number, or the name of a table.
             whole = taint.source.kind == "parameter" and WHOLE not in taint.neutral
             if whole and (_STATEMENT_NAMES.search(taint.source.text) or site.method not in SQL_RUNNERS):
                 continue  # A function that runs the statement that it is given leaves its making to others.

@@ -61,6 +61,14 @@ def element_facts(facts: Facts) -> Facts:
     return frozenset((lineage, danger) for lineage, danger in facts if EACH in lineage)
 
 
+def item_facts(facts: Facts, iterable: Value) -> Facts:
+    """Return the facts about the items of ``(first, second)``, which hold for each of them after a loop over all."""
+    if any(held.element is not None for held in iterable.holds):
+        return NO_FACTS
+    lineages = {taint.lineage for held in iterable.holds for each in held.items() for taint in each.taints}
+    return frozenset((lineage, danger) for lineage, danger in facts if lineage in lineages)
+
+
 @dataclass(slots=True)
 class Frame:
     """One call of a function."""

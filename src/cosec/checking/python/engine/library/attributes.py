@@ -23,9 +23,25 @@ from cosec.checking.python.engine.library import sources
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 
 _NUMBERS = frozenset(
-    {"size", "st_size", "mtime", "port", "start", "stop", "year", "month", "day", "content_length", "id", "pk", "uuid"}
+    {
+        "size",
+        "st_size",
+        "mtime",
+        "port",
+        "start",
+        "stop",
+        "year",
+        "month",
+        "day",
+        "content_length",
+        "id",
+        "pk",
+        "uuid",
+        "rowcount",
+        "lastrowid",
+    }
 )
-_SEPARATORS = frozenset({"os.sep", "os.path.sep"})
+_CONSTANTS = {"os.sep": "/", "os.path.sep": "/", "os.pardir": "..", "os.path.pardir": "..", "os.curdir": "."}
 MAX_NAME = 160
 """Maximum length of dotted names."""
 
@@ -55,7 +71,8 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     elif value.taints and (not found or not value.names):
         found.append(_tainted_attribute(value, name))
     made = join_all(found)
-    return made.with_(constants=("/",), exact=True, parts=("/",)) if made.names & _SEPARATORS else made
+    known = sorted(made.names & _CONSTANTS.keys())
+    return constant(_CONSTANTS[known[0]]).with_(names=made.names) if known else made
 
 
 def _held_attribute(analysis: Analysis, value: Value, held: Held, name: str) -> Value | None:

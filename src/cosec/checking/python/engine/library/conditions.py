@@ -56,7 +56,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
             if only == "..":
                 return true, facts_for(_before_split(taints), {"dots"})
             return true | _checked_path(one, other), NO_FACTS
-    true = NO_FACTS
+    true = _same_as_derived(left, right) | _same_as_derived(right, left)
     for one, other in ((left, right), (right, left)):
         if "mac" in one.flags:
             true |= mac_facts(one)
@@ -66,6 +66,17 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
         elif one.taints:
             true |= _checked_path(one, other)
     return true, NO_FACTS
+
+
+def _same_as_derived(value: Value, other: Value) -> Facts:
+    """Return the facts from ``name == os.path.basename(name)``: the text lacks what the derived one lacks."""
+    return frozenset(
+        (taint.lineage, danger)
+        for taint in value.taints
+        for derived in other.taints
+        if derived.source == taint.source and derived.lineage[: len(taint.lineage)] == taint.lineage
+        for danger in (derived.neutral - taint.neutral) & DANGERS
+    )
 
 
 def independent(value: Value, other: Value) -> list[Taint]:
@@ -228,6 +239,8 @@ def _prefix(receiver: Value, first: Value) -> tuple[Facts, Facts]:
     if "relative" in receiver.flags and any(each.startswith("..") for each in strings):
         return NO_FACTS, facts_for(_stripped(taints, ("relative",)), PATH)
     false = facts_for(taints, {"absolute"}) if "/" in strings else NO_FACTS
+    if "-" in strings:
+        false |= facts_for(taints, {"option"})
     if "normalised" in receiver.flags and ".." in strings:
         false |= facts_for(taints, {"dots"})
     if strings and all(len(each) < 2 for each in strings):

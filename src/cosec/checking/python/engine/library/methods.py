@@ -54,10 +54,24 @@ def _tainted_text_method(site: CallSite) -> Value | None:
         return _split(site)
     if method == "translate":
         return _translated(site)
+    return _coded(site) or _part(site)
+
+
+def _coded(site: CallSite) -> Value | None:
+    """Return a text as a code of itself, or as a date; None for other methods."""
+    receiver, method = site.receiver, site.method
     if method == "hex":
         return Value(taints=frozenset(taint.encoded() for taint in receiver.taints))
     if method in {"hexdigest", "digest"}:
         return UNKNOWN if "mac" not in receiver.flags else receiver
+    if method in {"strftime", "isoformat"}:
+        return Value(taints=site.taints())  # A date has no text of its own.
+    return None
+
+
+def _part(site: CallSite) -> Value | None:
+    """Return a part of a mail, a query or another mapping; None for other methods."""
+    receiver, method = site.receiver, site.method
     if method in {"get", "getlist", "getfirst", "getvalue", "pop", "getall", "get_all", "setdefault", "getone"}:
         return _got(site)
     if method in MESSAGE_PARTS and not (method == "walk" and "path" in receiver.flags):

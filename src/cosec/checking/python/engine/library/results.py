@@ -18,7 +18,7 @@ from cosec.checking.python.engine.domain.values import (
     holding,
     join_all,
 )
-from cosec.checking.python.engine.library import attributes, codes, conditions, containers, methods
+from cosec.checking.python.engine.library import attributes, codes, conditions, containers, methods, rows
 from cosec.checking.python.engine.library.builtin_functions import BUILTINS
 from cosec.checking.python.knowledge.cleaning import (
     CLEAN_RESULTS,
@@ -38,7 +38,7 @@ from cosec.checking.python.knowledge.files import CONTENT_DANGERS, OPENERS, READ
 
 def result(site: CallSite) -> Value:
     """Return the value of a call of a function outside the file."""
-    for model in (containers.container_method, containers.made, _special, _by_name, methods.text_method):
+    for model in (rows.result, containers.container_method, containers.made, _special, _by_name, methods.text_method):
         found = model(site)
         if found is not None:
             return found
@@ -108,8 +108,10 @@ def _of_path(site: CallSite) -> Value | None:
 
 
 def _of_regex(site: CallSite) -> Value | None:
-    if site.method in {"sub", "subn"} and (site.within("re.", "regex.") or "regex" in site.receiver.flags):
-        return _substituted(site)
+    if site.method in {"sub", "subn"}:
+        by_function = bool(site.positional) and bool(site.positional[0].targets)
+        if by_function or site.within("re.", "regex.") or "regex" in site.receiver.flags:
+            return _substituted(site)
     if site.method in {"match", "fullmatch", "search", "findall", "finditer"}:
         return _matched(site)
     if site.method == "compile" and site.within("re.", "regex."):
@@ -132,7 +134,7 @@ def _with_name(site: CallSite) -> Value:
 
 def _substituted(site: CallSite) -> Value:
     """Return ``re.sub(pattern, replacement, text)``."""
-    compiled = "regex" in site.receiver.flags
+    compiled = not site.within("re.", "regex.")
     pattern = site.receiver if compiled else site.argument(0, "pattern")
     replacement = site.argument(0 if compiled else 1, "repl")
     text = site.argument(1 if compiled else 2, "string")
@@ -144,6 +146,9 @@ def _substituted(site: CallSite) -> Value:
         removed = alphabets.single_class(pattern.strings[0])
         if removed is not None:
             made = made.without(conditions.absent(removed - frozenset(new)))
+    if replacement is not None and replacement.targets:
+        match = text.step("match").with_(flags=frozenset({"matched"}))
+        made = texts.compose([made, site.analysis.apply(replacement, [match], site.node), made])
     return made
 
 
@@ -288,6 +293,8 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
         return codes.encoded(values)
     if method in {"split", "splitext", "splitdrive"} and site.within("os.path", "path."):
         return site.first.step("split").with_(flags=frozenset({"tail"} if method == "split" else {"plain items"}))
+    if method == "dirname" and site.within("os.path", "posixpath", "path.", "dirname"):
+        return site.first.step(".parent").with_(flags=site.first.flags & {"normalised"} | {"parent"})
     if method == "maketrans":
         return site.positional[2] if len(site.positional) > 2 else UNKNOWN
     if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
