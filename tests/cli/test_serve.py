@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         def __init__(self, service: Any, *_: object, **__: object) -> None:
             services.append(service)
 
-        def serve_until_stopped(self, announce: Callable[[str], None]) -> None:
+        def serve_until_stopped(self, announce: Callable[[str], None], sockets: list[socket.socket]) -> None:
             announce("http://127.0.0.1:1")
+            for one in sockets:
+                one.close()
 
     monkeypatch.setenv(SANDBOX_VARIABLE, "")
     monkeypatch.setattr("cosec.serving.server.Server", Server)
+    monkeypatch.setattr("cosec.serving.access.network.listening_sockets", lambda *_: [])
     monkeypatch.setattr("cosec.load_pair", lambda *_, **__: shared_pair(tmp_path))
     return services
 
@@ -81,3 +85,16 @@ def test_what_cannot_be_served_is_refused_before_models_are_loaded(
     assert main(["serve", *flags]) == 2
     assert said in capsys.readouterr().err
     assert started == []
+
+
+def test_a_port_in_use_is_named_with_the_flag_before_models_are_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SANDBOX_VARIABLE, "limits")
+    monkeypatch.setattr("cosec.load_pair", lambda *_, **__: pytest.fail("models were loaded"))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert main(["serve", "--port", port]) == 2
+    said = capsys.readouterr().err
+    assert f"Port {port} of 127.0.0.1 is in use" in said
+    assert "--port (0 takes a free one)" in said

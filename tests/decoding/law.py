@@ -26,9 +26,12 @@ def raw(logits: Vector) -> Vector:
     return weights / weights.sum()
 
 
-def warped(logits: Vector, temperature: float, top_p: float) -> Vector:
+def warped(logits: Vector, temperature: float, top_p: float, top_k: float = 0, min_p: float = 0.0) -> Vector:
     probs = raw(logits / temperature)
+    probs = np.where(probs >= min_p * probs.max(), probs, 0.0)
     order = np.argsort(-probs)
+    probs[order[int(top_k) or len(probs) :]] = 0.0
+    probs = probs / probs.sum()
     reached = np.cumsum(probs[order])
     kept = order[: int(np.searchsorted(reached, top_p)) + 1]
     cut = np.zeros_like(probs)
@@ -36,12 +39,10 @@ def warped(logits: Vector, temperature: float, top_p: float) -> Vector:
     return cut / cut.sum()
 
 
-def position_law(
-    security: Vector, target: Vector, *, preset: str, threshold: float, temperature: float, top_p: float
-) -> Vector:
+def position_law(security: Vector, target: Vector, *, preset: str, threshold: float, **sampling: float) -> Vector:
     """The law of the next token, from both models' logits."""
     views = {
-        name: {"raw": raw(logits), "warped": warped(logits, temperature, top_p)}
+        name: {"raw": raw(logits), "warped": warped(logits, **sampling)}
         for name, logits in (("security", security), ("target", target))
     }
     target_ratio, security_ratio, fallback = PRESETS[preset]
@@ -84,23 +85,21 @@ def divergence(security: Vector, base: Vector, kind: str) -> float:
     return float(((one * np.log(one / middle)).sum() + (other * np.log(other / middle)).sum()) / 2)
 
 
-def lossless_law(
-    target: Vector, security: Vector, base: Vector, rule: dict[str, object], *, temperature: float, top_p: float
-) -> Vector:
+def lossless_law(target: Vector, security: Vector, base: Vector, rule: dict[str, object], **sampling: float) -> Vector:
     """The law of the next token under speculative, steer and gate, from the three models' logits."""
 
     def steered(strength: float) -> Vector:
         moved = np.log(raw(target)) + strength * (np.log(raw(security)) - np.log(raw(base)))
-        return warped(moved, temperature, top_p)
+        return warped(moved, **sampling)
 
-    plain = warped(target, temperature, top_p)
+    plain = warped(target, **sampling)
     if rule["name"] == "speculative":
         return plain
     if rule["name"] == "steer":
         return steered(float(rule["strength"]))  # type: ignore[arg-type]
     if divergence(security, base, str(rule.get("divergence", "kl"))) <= float(rule["strength"]):  # type: ignore[arg-type]
         return plain
-    decision = warped(security, temperature, top_p)
+    decision = warped(security, **sampling)
     if rule.get("decision") == "steered":
         decision = steered(float(rule["steering_strength"]))  # type: ignore[arg-type]
     possible = raw(target) >= float(rule.get("plausibility_floor", 0.02)) * raw(target).max()  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import httpx2
 import pytest
@@ -43,8 +44,17 @@ def serving(
     models: tuple[str, ...] = ("tiny",),
     checks_with: Sequence[str] | None = None,
     trusted_proxies: Sequence[str] = (),
+    draft_length: int | Literal["auto"] = "auto",
 ) -> Iterator[Served]:
-    service = build_service(pair, models, limits=limits, rule=rule, audit_log=audit_log, checks_with=checks_with)
+    service = build_service(
+        pair,
+        models,
+        limits=limits,
+        rule=rule,
+        draft_length=draft_length,
+        audit_log=audit_log,
+        checks_with=checks_with,
+    )
     server = Server(service, keys, "127.0.0.1", 0, trusted_proxies=trusted_proxies)
     service.scheduler.start()
     thread = threading.Thread(target=server.run, daemon=True)

@@ -7,7 +7,8 @@ import httpx2
 import openai
 import pytest
 
-from cosec.serving.api.wire import CompletionRequest, InfillRequest
+from cosec.serving.api.llama_cpp.wire import InfillRequest
+from cosec.serving.api.wire import ChatRequest, CompletionRequest
 from tests.serving.conftest import Served
 
 TEMPLATE = (
@@ -66,7 +67,8 @@ def test_chat_log_probabilities_name_the_alternatives(templated: Served, http: h
     assert len(content) == answer["usage"]["completion_tokens"] > 1
     for entry in content:
         assert len(entry["top_logprobs"]) == 3
-        assert entry["bytes"] is None or bytes(entry["bytes"]).decode() == entry["token"]
+        spelled = "".join(f"\\x{byte:02x}" for byte in entry["bytes"])
+        assert entry["token"] in (bytes(entry["bytes"]).decode(errors="replace"), f"bytes:{spelled}")
     body.pop("logprobs")
     assert http.post("/v1/chat/completions", json=body).status_code == 400
 
@@ -75,8 +77,16 @@ def test_chat_log_probabilities_name_the_alternatives(templated: Served, http: h
     "body",
     [
         {"messages": []},
-        {"messages": [{"role": "tool", "content": "x"}]},
-        {"messages": [{"role": "user", "content": "x"}], "tools": []},
+        {"messages": [{"role": "tool", "content": None}]},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": "x"}], "tools": [{"type": "function"}]},
+        {"messages": [{"role": "user", "content": "x"}], "continue_final_message": True},
+        {
+            "messages": [{"role": "assistant", "content": "x"}],
+            "continue_final_message": True,
+            "add_generation_prompt": True,
+        },
+        {"messages": [{"role": "user", "content": "x"}], "max_tokens": 0},
         {"messages": [{"role": "user", "content": "x"}], "max_tokens": 3, "max_completion_tokens": 4},
     ],
 )
@@ -84,6 +94,61 @@ def test_conversations_that_cannot_be_continued_are_refused(
     templated: Served, http: httpx2.Client, body: dict[str, object]
 ) -> None:
     assert http.post("/v1/chat/completions", json=body).status_code == 400
+
+
+def prompt_of(served: Served, *messages: dict[str, object], **fields: object) -> str:
+    """The text that the model is given to continue."""
+    asked = served.service.translator.chat(ChatRequest.model_validate({"messages": list(messages), **fields}))
+    return str(served.service.pair.tokenizer.decode(asked.prompts[0]))
+
+
+USER: dict[str, object] = {"role": "user", "content": "hi"}
+
+
+def test_a_last_message_of_the_assistant_is_continued(templated: Served, http: httpx2.Client) -> None:
+    begun = {"role": "assistant", "content": "def f():\n    "}
+    for fields in ({}, {"continue_final_message": True}, {"add_generation_prompt": False}):
+        assert prompt_of(templated, USER, begun, **fields) == "user: hi\nassistant: def f():\n    "
+    closed = "user: hi\nassistant: def f():\n    \n"
+    assert prompt_of(templated, USER, begun, add_generation_prompt=True) == closed + "a:"
+    assert prompt_of(templated, USER, begun, add_generation_prompt=True, continue_final_message=False) == closed + "a:"
+    assert prompt_of(templated, USER, add_generation_prompt=False) == "user: hi\n"
+    asked = {"max_tokens": 8, "seed": 5}
+    chat = http.post("/v1/chat/completions", json={"messages": [USER, begun], **asked}).json()
+    plain = http.post("/v1/completions", json={"prompt": "user: hi\nassistant: def f():\n    ", **asked}).json()
+    assert chat["choices"][0]["message"]["content"] == plain["choices"][0]["text"]
+
+
+def test_a_continued_message_may_spell_control_tokens_and_end_in_what_a_template_trims(served: Served) -> None:
+    tokenizer = served.service.pair.tokenizer
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}<|endoftext|>{% endfor %}"
+    try:
+        begun = {"role": "assistant", "content": "x<|endoftext|>\n  "}
+        asked = served.service.translator.chat(ChatRequest.model_validate({"messages": [USER, begun]}))
+    finally:
+        tokenizer.chat_template = None
+    assert tokenizer.decode(asked.prompts[0]) == "user: hi<|endoftext|>assistant: x<|endoftext|>\n  "
+    assert list(asked.prompts[0]).count(tokenizer.eos_token_id) == 1, "the one of the message is text"
+
+
+def test_a_history_with_calls_and_tools_is_read(templated: Served, http: httpx2.Client) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "read", "arguments": '{"path": "a"}'}}
+    history = [
+        USER,
+        {"role": "assistant", "content": None, "tool_calls": [call], "refusal": None},
+        {"role": "tool", "tool_call_id": "1", "content": "text"},
+        {"role": "assistant", "content": None},
+    ]
+    body = {"messages": [*history, USER], "max_tokens": 3}
+    assert http.post("/v1/chat/completions", json=body).status_code == 200
+    lost = 'user: hi\nassistant: {"name": "read", "arguments": {"path": "a"}}\ntool: text\nassistant: \n'
+    assert prompt_of(templated, *history, USER) == lost + "user: hi\na:"
+    templated.service.pair.tokenizer.chat_template = (
+        "{% for m in messages %}{{ m.role }}:{{ m.content }}"
+        "{% for c in m.tool_calls or [] %}{{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %}\n"
+        "{% endfor %}"
+    )
+    assert prompt_of(templated, *history).splitlines()[:3] == ["user:hi", 'assistant:read {"path": "a"}', "tool:text"]
 
 
 def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
@@ -101,7 +166,7 @@ def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
     assert whole["stop"] is True
     assert whole["tokens_predicted"] <= 12
     body = {"prompt": asked["input_prefix"], "suffix": asked["input_suffix"], "max_tokens": 12, "seed": 3,
-            "temperature": 0.8, "top_p": 0.95}  # fmt: skip
+            "temperature": 0.8, "top_p": 0.95, "top_k": 40}  # fmt: skip
     same = http.post("/v1/completions", json=body).json()["choices"][0]["text"]
     assert whole["content"] == same
     with http.stream("POST", "/infill", json={**asked, "stream": True}) as answer:
@@ -113,7 +178,7 @@ def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
 
 def test_control_tokens_come_from_an_infills_assembly_and_from_a_completions_prompt(served: Served) -> None:
     translator, tokenizer = served.service.translator, served.service.pair.tokenizer
-    fim = translator.fim
+    fim = translator.prompts.fim
     assert fim is not None
     marks = [tokenizer.convert_tokens_to_ids(mark) for mark in (fim.prefix, fim.suffix, fim.middle)]
     spelled = f"a{fim.suffix}b{fim.middle}c{fim.prefix}d"

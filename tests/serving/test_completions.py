@@ -139,6 +139,60 @@ def test_xargs_say_the_same_as_cosec(http: httpx2.Client) -> None:
     assert "disagree" in refused(http, cosec={"threshold": 0.3}, vllm_xargs={"cosec_threshold": 0.9})["message"]
 
 
+@pytest.mark.parametrize("cosec", [{"threshold": 0.9}, {"rule": "steer"}, {"enabled": False}])
+def test_top_k_and_min_p_are_the_engines(
+    http: httpx2.Client, tiny_pair: PreparedPair, cosec: dict[str, object]
+) -> None:
+    sampling = {"top_k": 5, "min_p": 0.1, "temperature": 1.3, "top_p": 0.9, "seed": 3}
+    answer = ask(http, max_tokens=20, cosec=cosec, **sampling)
+    hardened = cosec.pop("enabled", True)
+    rule = {"name" if name == "rule" else name: value for name, value in cosec.items()}
+    settings = decoding_settings(rule, {**sampling, "max_new_tokens": 20})
+    assert answer["choices"][0]["text"] == direct(tiny_pair, PROMPT, settings, hardened=bool(hardened))[0]
+    assert (
+        ask(http, max_tokens=20, top_k=1, temperature=2.0, seed=9, cosec={"enabled": False})["choices"]
+        == (ask(http, max_tokens=20, temperature=0, seed=9, cosec={"enabled": False})["choices"])
+    )
+
+
+def test_stop_tokens_end_a_text_and_not_before_the_minimum(http: httpx2.Client, tiny_pair: PreparedPair) -> None:
+    asked = {"max_tokens": 24, "seed": 2, "cosec": {"audit": "tokens"}}
+    plain = ask(http, **asked)["choices"][0]["cosec"]["tokens"]
+    stop = plain[5]["token_id"]
+    first = next(place for place, token in enumerate(plain) if token["token_id"] == stop)
+    choice = ask(http, **asked, stop_token_ids=[stop])["choices"][0]
+    assert (choice["finish_reason"], len(choice["cosec"]["tokens"])) == ("stop", first + 1)
+    longer = ask(http, **asked, stop_token_ids=[stop], min_tokens=12)["choices"][0]["cosec"]["tokens"]
+    assert len(longer) > 12
+    assert stop not in [token["token_id"] for token in longer[:12]]
+    text = ask(http, **asked, min_tokens=12, stop=[" ", "e", "a", "r"])["choices"][0]
+    assert len(text["cosec"]["tokens"]) > 12
+
+
+def test_the_models_own_stop_token_can_be_a_token_like_others(http: httpx2.Client, tiny_pair: PreparedPair) -> None:
+    end = next(iter(tiny_pair.stop_token_ids))
+    for seed in range(60):
+        asked = {"max_tokens": 40, "seed": seed, "temperature": 3.0, "cosec": {"audit": "tokens"}}
+        ended = ask(http, **asked)["choices"][0]
+        if ended["finish_reason"] == "stop":
+            break
+    on = ask(http, **asked, ignore_eos=True)["choices"][0]
+    tokens = [token["token_id"] for token in on["cosec"]["tokens"]]
+    assert (on["finish_reason"], len(tokens)) == ("length", 40)
+    assert end in tokens
+    assert tokens[: len(ended["cosec"]["tokens"])] == [token["token_id"] for token in ended["cosec"]["tokens"]]
+
+
+def test_a_prompt_of_white_space_is_completed(http: httpx2.Client) -> None:
+    for prompt in ("\n", " ", "\t\n "):
+        assert ask(http, prompt=prompt, seed=1)["usage"]["completion_tokens"] > 0
+
+
+def test_no_limit_is_what_the_context_leaves(http: httpx2.Client, tiny_pair: PreparedPair) -> None:
+    answer = ask(http, max_tokens=-1, seed=1, ignore_eos=True)
+    assert answer["usage"]["total_tokens"] == tiny_pair.context_length
+
+
 def test_a_stream_adds_up_to_the_whole(client: openai.OpenAI) -> None:
     asked: dict[str, Any] = {"model": "tiny", "prompt": [PROMPT, "int main("], "max_tokens": 20, "n": 2, "seed": 5}
     whole = client.completions.create(**asked)
@@ -181,7 +235,7 @@ def test_logprobs_are_the_targets(http: httpx2.Client) -> None:
     choice = ask(http, seed=2, max_tokens=6, logprobs=3, cosec={"audit": "tokens"})["choices"][0]
     logprobs = choice["logprobs"]
     assert len(logprobs["tokens"]) == len(logprobs["token_logprobs"]) == len(logprobs["text_offset"]) == 6
-    assert all(1 <= len(one) <= 3 for one in logprobs["top_logprobs"])
+    assert all(3 <= len(one) <= 4 for one in logprobs["top_logprobs"])
     assert [entry["text"] for entry in choice["cosec"]["tokens"]] == logprobs["tokens"]
     assert {entry["origin"] for entry in choice["cosec"]["tokens"]} <= {"security", "target"}
     assert all(0 <= entry["acceptance_ratio"] <= 1 for entry in choice["cosec"]["tokens"])
@@ -237,23 +291,33 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
         ({"cosec": {"enabled": False, "threshold": 0.3}}, "cosec", "no effect"),
         ({"cosec": {"threshold": "0.3"}}, "cosec.threshold", "number"),
         ({"unheard_of": 1}, "unheard_of", "Unknown field"),
-        ({"max_tokens": -1}, "max_tokens", "greater"),
+        ({"max_tokens": -2}, "max_tokens", "greater"),
         ({"max_tokens": 100_000}, "max_tokens", "at most"),
         ({"max_tokens": 125}, "max_tokens", "context"),
         ({"prompt": "x" * 5000}, "prompt", "tokens"),
         ({"prompt": ""}, "prompt", "empty"),
         ({"prompt": []}, "prompt", "empty"),
         ({"prompt": {"a": 1}}, "prompt", "must be a text"),
-        ({"prompt": ["a", 1]}, "prompt", "must be a text"),
+        ({"prompt": ["a", 1]}, "prompt.1", "another kind"),
+        ({"prompt": ["a", "b", ""]}, "prompt.2", "empty"),
+        ({"prompt": ["a", "x" * 5000]}, "prompt.1", "tokens"),
+        ({"prompt": [[1, 2], []]}, "prompt.1", "empty"),
+        ({"prompt": [[1, 2], [3, -7]]}, "prompt.1.1", "greater"),
+        ({"prompt": [1, "a"]}, "prompt.1", "another kind"),
+        ({"prompt": [1, 99999]}, "prompt.1", "no token 99999"),
+        ({"stop_token_ids": [1, 99999]}, "stop_token_ids.1", "no token 99999"),
+        ({"min_tokens": 20}, "min_tokens", "max_tokens is 16"),
+        ({"min_p": 1.5}, "min_p", "less"),
+        ({"top_k": -2}, "top_k", "greater"),
         ({"n": 0}, "n", "greater"),
         ({"n": 10**9}, "n", "completions"),
         ({"temperature": -0.1}, "temperature", "greater"),
         ({"top_p": 0}, "top_p", "greater"),
         ({"logprobs": 21}, "logprobs", "less"),
         ({"presence_penalty": 1.0}, None, "presence_penalty"),
-        ({"stream_options": {"include_usage": True}}, None, "without stream"),
-        ({"stop": [""]}, None, "stop"),
-        ({"seed": -1}, "seed", "greater"),
+        ({"stop": ["a", ""]}, "stop.1", "stop text"),
+        ({"stop": ["a", 1]}, "stop.1", "string"),
+        ({"seed": -2}, "seed", "greater"),
         ({"n": 2, "best_of": 3}, None, "best_of"),
     ],
 )
@@ -318,3 +382,20 @@ def test_models_health_and_pages_that_do_not_exist(client: openai.OpenAI, http: 
         assert answer.status_code in (404, 405)
         assert "message" in answer.json()["error"]
     assert http.get("/health").headers["content-security-policy"].startswith("default-src 'none'")
+    assert "base URL" in http.post("/v1/v1/completions", json={}).json()["error"]["message"]
+
+
+def test_a_base_url_without_v1_works_and_the_root_leads_to_the_playground(served: Served, http: httpx2.Client) -> None:
+    with openai.OpenAI(base_url=served.url, api_key="none", max_retries=0) as client:
+        assert [model.id for model in client.models.list()] == ["tiny"]
+        assert client.models.retrieve("tiny").id == "tiny"
+        one = client.completions.create(model="tiny", prompt=PROMPT, seed=1)
+    assert one.choices[0].text == ask(http, seed=1)["choices"][0]["text"]
+    root = http.get("/")
+    assert (root.status_code, root.headers["location"]) == (307, "playground/")
+
+
+def test_head_is_answered_like_get_without_a_body(http: httpx2.Client) -> None:
+    for path in ("/health", "/v1/models"):
+        answer = http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")

@@ -32,7 +32,7 @@ def test_infill_and_suffix_complete_what_a_client_with_the_families_tokens_would
         httpx2.Client(base_url=server.url, timeout=60) as http,
     ):
         infill = {"input_prefix": BEFORE, "prompt": TYPED, "input_suffix": AFTER, "n_predict": 12, **sampling}
-        llama_vscode = {"top_k": 40, "samplers": ["top_k"], "t_max_prompt_ms": 500, "cache_prompt": True}
+        llama_vscode = {"samplers": ["top_k"], "t_max_prompt_ms": 500, "cache_prompt": True}
         whole = http.post("/infill", json={**infill, **llama_vscode}).json()
         suffix = {"prompt": BEFORE + TYPED, "suffix": AFTER, "max_tokens": 12, **sampling}
         filled = http.post("/v1/completions", json=suffix).json()

@@ -78,7 +78,7 @@ def serve(
     _require_packages()
     from cosec import load_pair
     from cosec.serving.access.keys import read_keys
-    from cosec.serving.access.network import check_bind, check_proxies
+    from cosec.serving.access.network import check_bind, check_proxies, listening_sockets
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
@@ -89,6 +89,7 @@ def serve(
     log = _audit_log(access)
     checks_with = _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    sockets = listening_sockets(host, port)
     service = build_service(
         in_a_thread_that_ends(lambda: load_pair(target, security, dtype=dtype, device_map=device_map)),
         tuple(model_name) or (target,),
@@ -99,7 +100,10 @@ def serve(
         checks_with=checks_with,
     )
     server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
-    server.serve_until_stopped(lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr))  # noqa: T201
+    server.serve_until_stopped(
+        lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr),  # noqa: T201 - a message
+        sockets,
+    )
 
 
 def _check_ranges(port: int, draft_length: int | Literal["auto"]) -> None:

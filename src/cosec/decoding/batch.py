@@ -46,6 +46,15 @@ class CompletionRequest:
     stop: tuple[str, ...] = ()
     """Texts that end a completion."""
 
+    stop_token_ids: frozenset[int] = frozenset()
+    """Tokens that end a completion in addition to the batch's."""
+
+    ignore_eos: bool = False
+    """Whether the batch's stop tokens are tokens like others."""
+
+    min_new_tokens: int = 0
+    """Number of tokens before which no stop token is drawn and no stop text ends a completion."""
+
     settings: DecodingSettings | None = None
     """Rule and sampling settings; None for the batch's. The draft length and ``stop`` are never taken from here."""
 
@@ -250,7 +259,7 @@ class Batch:
             alike.setdefault(reading.request.prompt_ids, []).append(index)
         order = [index for indices in alike.values() for index in indices]
         prefilled = [_expanded([readings[index] for index in indices]) for indices in alike.values()]
-        requests = [one for index in order for one in _sequences(readings[index].request)]
+        requests = [one for index in order for one in self._sequences(readings[index].request)]
         left = iter(self._run.join(requests, *prefilled))
         joined = {index: [next(left) for _ in readings[index].request.samples] for index in order}
         for index, numbers in joined.items():
@@ -298,12 +307,30 @@ class Batch:
 
     def _opened(self, request: CompletionRequest) -> GrowingCompletion:
         ends = EndConditions(
-            stop_token_ids=self._stop_token_ids,
+            stop_token_ids=self._stop_tokens_of(request),
             max_new_tokens=request.max_new_tokens,
             stop=request.stop,
+            min_new_tokens=request.min_new_tokens,
             watcher=request.watcher,
         )
         return GrowingCompletion(self._setup.pair.tokenizer, request.prompt_ids, ends)
+
+    def _stop_tokens_of(self, request: CompletionRequest) -> frozenset[int]:
+        return request.stop_token_ids if request.ignore_eos else self._stop_token_ids | request.stop_token_ids
+
+    def _sequences(self, request: CompletionRequest) -> list[SequenceRequest]:
+        barred = self._stop_tokens_of(request) if request.min_new_tokens else frozenset()
+        return [
+            SequenceRequest(
+                prompt_ids=request.prompt_ids,
+                sample_index=sample,
+                max_new_tokens=request.max_new_tokens,
+                settings=request.settings,
+                barred_tokens=barred,
+                barred_until=request.min_new_tokens,
+            )
+            for sample in request.samples
+        ]
 
     def _close(self, sequences: Collection[int]) -> None:
         """Note that completions have ended; they leave the engine later."""
@@ -337,15 +364,3 @@ def _expanded(alike: Sequence[PromptReading]) -> Lanes:
     if samples > 1:
         lanes.select([0] * samples)
     return lanes
-
-
-def _sequences(request: CompletionRequest) -> list[SequenceRequest]:
-    return [
-        SequenceRequest(
-            prompt_ids=request.prompt_ids,
-            sample_index=sample,
-            max_new_tokens=request.max_new_tokens,
-            settings=request.settings,
-        )
-        for sample in request.samples
-    ]

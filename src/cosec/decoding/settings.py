@@ -30,6 +30,12 @@ class SamplingSettings(BaseModel):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
     """Keep the most likely tokens that together reach this probability."""
 
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """Keep this many most likely tokens; 0 keeps all."""
+
+    min_p: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Keep tokens with at least this share of the highest probability; 0 keeps all."""
+
     max_new_tokens: Annotated[int, Field(ge=1)] = 256
     """Maximum length of a completion, in tokens."""
 

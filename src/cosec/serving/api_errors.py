@@ -108,9 +108,22 @@ def of_validation(error: ValidationError) -> ApiError:
     first = details[0]
     if first["type"] == "json_invalid":
         return invalid(f"The body is not valid JSON: {_said(first)}.", None, "invalid_json")
+    if first["loc"][:1] == ("prompt",) and first["type"] != "missing":
+        return _of_prompt([detail for detail in details if detail["loc"][:1] == ("prompt",)])
     place = _place(first)
-    said = PROMPT_KINDS if place.split(".")[0] == "prompt" and first["type"] != "missing" else _said(first)
-    return invalid(f"{place or 'body'}: {said}.", place or None, "invalid_value")
+    return invalid(f"{place or 'body'}: {_said(first)}.", place or None, "invalid_value")
+
+
+def _of_prompt(details: Sequence[ErrorDetails]) -> ApiError:
+    """The error of a prompt. Names the item that is wrong if the prompt is a list of one kind up to it."""
+    places = [tuple(part for part in detail["loc"] if isinstance(part, int)) for detail in details]
+    furthest = max(range(len(details)), key=places.__getitem__)
+    if not places[furthest]:
+        return invalid(f"prompt: {PROMPT_KINDS}.", "prompt", "invalid_value")
+    place = _place(details[furthest])
+    mixed = details[furthest]["type"].endswith("_type")
+    said = f"it is of another kind; a prompt {PROMPT_KINDS}" if mixed else _said(details[furthest])
+    return invalid(f"{place}: {said}.", place, "invalid_value")
 
 
 def _said(detail: ErrorDetails) -> str:

@@ -12,9 +12,10 @@ from typing import Literal, TypeVar
 import uvicorn
 
 from cosec.decoding.pairing import PreparedPair
+from cosec.errors import SettingsError
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.access.keys import KeyRing
-from cosec.serving.access.network import check_bind, check_proxies
+from cosec.serving.access.network import check_bind, check_proxies, why_not_bound
 from cosec.serving.api.app import create_app
 from cosec.serving.api.service import Service
 from cosec.serving.api.translation import Translator
@@ -134,23 +135,33 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and announce the address."""
-        await super().startup(sockets)
+        """Listen, and announce the address.
+
+        Raises:
+            SettingsError: If another program took the port in the meantime.
+        """
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            raise SettingsError(why_not_bound(self.config.host, self.config.port, error)) from error
         if self.started and self._announce is not None:
             name = self.servers[0].sockets[0].getsockname()
             host = f"[{name[0]}]" if ":" in name[0] else name[0]
             self._announce(f"http://{host}:{name[1]}")
 
-    def serve_until_stopped(self, announce: Callable[[str], None]) -> None:
+    def serve_until_stopped(
+        self, announce: Callable[[str], None], sockets: Sequence[socket.socket] | None = None
+    ) -> None:
         """Run the scheduler, and the server in this thread, until a signal stops them.
 
         Args:
             announce: Called with the server's address once it listens.
+            sockets: Bound sockets to listen on, instead of host and port; they are closed at the end.
         """
         self._announce = announce
         self._service.scheduler.start()
         try:
-            self.run()
+            self.run(None if sockets is None else list(sockets))
         finally:
             self._service.scheduler.stop()
             if self._service.audit_log is not None:

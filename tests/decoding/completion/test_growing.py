@@ -27,6 +27,7 @@ def grown(
     size: int,
     *,
     limit: int = 100,
+    least: int = 0,
     stop: tuple[str, ...] = (),
     watcher: Watcher | None = None,
 ) -> tuple[GrowingCompletion, str]:
@@ -34,6 +35,7 @@ def grown(
     ends = EndConditions(
         stop_token_ids=frozenset({END}),
         max_new_tokens=limit,
+        min_new_tokens=least,
         stop=stop,
         watcher=None if watcher is None else lambda: watcher,
     )
@@ -102,3 +104,21 @@ def test_cancelling_releases_what_was_held_back_and_ends_for_good() -> None:
 def test_cancelling_what_has_ended_changes_nothing() -> None:
     one, _ = grown(records("ab", END), 1)
     assert one.cancel().finish_reason == "stop"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_before_the_minimum_nothing_ends_a_completion(size: int) -> None:
+    arriving = [*records("a\n"), *records("", END), *records("b\nc", END)]
+    one, released = grown(arriving, size, least=4, stop=("\n",))
+    assert (one.text, released, one.finish_reason) == ("a\nb", "a\nb", "stop")
+    assert len(one.records) == 5
+
+
+def test_what_ended_a_completion_is_said_with_its_last_part() -> None:
+    ends = EndConditions(stop_token_ids=frozenset({END}), max_new_tokens=9, stop=("\n\n", "#"))
+    one = GrowingCompletion(BYTES, PROMPT, ends)
+    assert one.take(records("a")).stop_text is None
+    assert one.take(records("#")).stop_text == "#"
+    cut = GrowingCompletion(BYTES, PROMPT, EndConditions(stop_token_ids=frozenset(), max_new_tokens=2))
+    growth = cut.take(records("\N{PILE OF POO}"))
+    assert (growth.text, growth.incomplete, growth.finish_reason) == ("", b"\xf0\x9f", "length")

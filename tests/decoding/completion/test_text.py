@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import itertools
 
 import pytest
@@ -143,21 +144,30 @@ def test_held_back_text_is_released_at_the_end() -> None:
     assert not one.stopped
 
 
-def test_an_unfinished_character_comes_out_as_a_replacement_at_the_end() -> None:
+def test_a_text_is_never_cut_inside_a_character_and_the_bytes_are_kept() -> None:
     half = BYTES("\N{PILE OF POO}").input_ids[:2]
     pieces, one = stream([*BYTES("a").input_ids, *half])
-    assert pieces[:-1] == ["a", "", "", ""]
-    assert one.text == BYTES.decode([*BYTES("a").input_ids, *half])
-    assert "\N{REPLACEMENT CHARACTER}" in one.text
+    assert pieces == ["a", "", "", "", ""]
+    assert (one.text, one.incomplete) == ("a", "\N{PILE OF POO}".encode()[:2])
+    _, whole = stream(BYTES("a\N{PILE OF POO}").input_ids)
+    assert (whole.text, whole.incomplete) == ("a\N{PILE OF POO}", b"")
+
+
+def test_a_replacement_character_of_the_text_itself_is_kept_at_the_end() -> None:
+    _, one = stream(BYTES("a\N{REPLACEMENT CHARACTER}").input_ids)
+    assert (one.text, one.incomplete) == ("a\N{REPLACEMENT CHARACTER}", b"")
 
 
 @settings(deadline=None, derandomize=True, max_examples=100)
 @given(raw=st.lists(st.sampled_from([0x61, 0x20, 0xC3, 0xA9, 0xE2, 0x82, 0xAC, 0xF0, 0x9F, 0x80, 0xFF]), max_size=12))
-def test_invalid_bytes_stream_to_what_decoding_at_once_gives(raw: list[int]) -> None:
+def test_invalid_bytes_stream_to_what_decoding_at_once_gives_up_to_an_incomplete_character(raw: list[int]) -> None:
     letters = {byte: BYTES.backend_tokenizer.token_to_id(char) for byte, char in _byte_letters().items()}
     token_ids = [letters[byte] for byte in raw]
     pieces, one = stream(token_ids)
-    assert "".join(pieces) == one.text == BYTES.decode(token_ids) == bytes(raw).decode(errors="replace")
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    assert "".join(pieces) == one.text == decoder.decode(bytes(raw))
+    assert one.incomplete == decoder.getstate()[0]
+    assert one.text + one.incomplete.decode(errors="replace") == BYTES.decode(token_ids)
 
 
 def _byte_letters() -> dict[int, str]:
@@ -178,3 +188,12 @@ def test_special_tokens_leave_no_text() -> None:
     middle = TOKENIZER(" value").input_ids
     pieces, one = stream([*middle, end, *middle, end], tokenizer=TOKENIZER)
     assert "".join(pieces) == one.text == " value value"
+
+
+def test_a_stop_text_counts_only_if_it_is_complete_while_stopping() -> None:
+    one = TextStream(BYTES, PROMPT, ("ab", "b"))
+    released = [one.feed([token], stopping=place > 1) for place, token in enumerate(BYTES("abab").input_ids)]
+    assert (released, one.text, one.stop_text) == (["", "ab", "", ""], "ab", "ab")
+    across = TextStream(BYTES, PROMPT, ("ab",))
+    pieces = [across.feed([token], stopping=place > 0) for place, token in enumerate(BYTES("abc").input_ids)]
+    assert ("".join(pieces), across.stop_text) == ("", "ab"), "it ends after the minimum, so it stops"

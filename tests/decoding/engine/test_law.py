@@ -30,10 +30,10 @@ SAMPLING = {"temperature": 0.8, "top_p": 0.9}
 THRESHOLD = 0.4
 
 
-def settings(preset: str, draft_length: int, seed: int = 7) -> DecodingSettings:
+def settings(preset: str, draft_length: int, seed: int = 7, **sampling: float) -> DecodingSettings:
     return DecodingSettings(
         rule=ThresholdSettings(preset=preset, threshold=THRESHOLD),
-        sampling=SamplingSettings(**SAMPLING, max_new_tokens=3, draft_length=draft_length, seed=seed),
+        sampling=SamplingSettings(**{**SAMPLING, **sampling}, max_new_tokens=3, draft_length=draft_length, seed=seed),
     )
 
 
@@ -53,7 +53,7 @@ def draw(lanes: Lanes, chosen: DecodingSettings, draws: int) -> Tensor:
     return torch.tensor(texts)
 
 
-def expected(depth: int, preset: str) -> np.ndarray:
+def expected(depth: int, preset: str, **sampling: float) -> np.ndarray:
     @cache
     def law(prefix: tuple[int, ...]) -> np.ndarray:
         return position_law(
@@ -61,7 +61,7 @@ def expected(depth: int, preset: str) -> np.ndarray:
             logits_after(TARGET, list(prefix)),
             preset=preset,
             threshold=THRESHOLD,
-            **SAMPLING,
+            **{**SAMPLING, **sampling},
         )
 
     return law_at(depth, PROMPT, lambda prefix: law(tuple(prefix)))
@@ -85,6 +85,19 @@ def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
     tokens = draw(TwoModelLanes(*models), settings(preset, draft_length), draws)
     assert p_value(tokens[:, 0], expected(0, preset)) > 0.01
     assert p_value(tokens[:, 2], expected(2, preset)) > 0.01
+
+
+@pytest.mark.parametrize("draft_length", [1, 4])
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("cut", [{"top_k": 3}, {"min_p": 0.3}, {"top_k": 4, "min_p": 0.1, "top_p": 0.7}])
+def test_top_k_and_min_p_enter_the_law_wherever_top_p_does(
+    cut: dict[str, float], preset: str, draft_length: int
+) -> None:
+    law = expected(2, preset, **cut)
+    assert np.abs(law - expected(2, preset)).max() > 0.01, "the cut matters"
+    lanes = TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET))
+    tokens = draw(lanes, settings(preset, draft_length, **cut), 10_000)
+    assert p_value(tokens[:, 2], law) > 0.01
 
 
 class _LanesWithBonusToken(TwoModelLanes):

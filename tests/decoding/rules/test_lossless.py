@@ -72,11 +72,11 @@ def draw(chosen: DecodingSettings, draws: int, device: str = "cpu") -> Tensor:
     return torch.tensor(texts)
 
 
-def expected(depth: int, rule: dict[str, object]) -> Vector:
+def expected(depth: int, rule: dict[str, object], **sampling: float) -> Vector:
     @cache
     def law(prefix: tuple[int, ...]) -> Vector:
         views = (logits_after(table, list(prefix)) for table in (TARGET, SECURITY, BASE))
-        return lossless_law(*views, rule, **SAMPLING)
+        return lossless_law(*views, rule, **{**SAMPLING, **sampling})
 
     return law_at(depth, PROMPT, lambda prefix: law(tuple(prefix)))
 
@@ -97,6 +97,15 @@ def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
 def test_other_ways_to_gate_act_as_their_closed_form_says(name: str) -> None:
     tokens = draw(settings(RULES[name], draft_length=2), 20_000)
     assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
+
+
+@pytest.mark.parametrize("name", ["speculative", "steer", "gate", "gate steered"])
+@pytest.mark.parametrize("cut", [{"top_k": 3}, {"min_p": 0.3}])
+def test_top_k_and_min_p_enter_the_law_wherever_top_p_does(cut: dict[str, float], name: str) -> None:
+    law = expected(2, RULES[name], **cut)
+    assert np.abs(law - expected(2, RULES[name])).max() > 0.01, "the cut matters"
+    tokens = draw(settings(RULES[name], draft_length=3, **cut), 10_000)
+    assert p_value(tokens[:, 2], law) > 0.01
 
 
 def test_the_closed_forms_tell_the_rules_apart() -> None:

@@ -40,6 +40,55 @@ def test_top_p_equals_a_plain_sort(seed: int, vocabulary: int, temperature: floa
             torch.testing.assert_close(dense[row], expected, rtol=1e-4, atol=1e-7)
 
 
+def plain_cuts(logits: Tensor, top_p: float, top_k: int, min_p: float) -> Tensor:
+    """Min-p, top-k and top-p one after the other, by sorting; each renormalises what is left."""
+    probs = logits.double().softmax(-1)
+    probs = torch.where(probs >= min_p * probs.max(), probs, 0.0)
+    if top_k:
+        probs = torch.where(probs >= probs.sort(descending=True).values[min(top_k, len(probs)) - 1], probs, 0.0)
+    probs = probs / probs.sum()
+    ordered = probs.sort(descending=True).values
+    reached = (ordered.cumsum(0) < top_p).sum().clamp(max=len(ordered) - 1)
+    kept = torch.where(probs >= ordered[reached], probs, 0.0) if top_p < 1 else probs
+    return kept / kept.sum()
+
+
+@settings(deadline=None, derandomize=True, max_examples=150)
+@given(
+    seed=st.integers(0, 10**6),
+    vocabulary=st.sampled_from([2, 5, 33, 700, 4096]),
+    top_p=st.sampled_from([0.05, 0.5, 0.93, 1.0]),
+    top_k=st.sampled_from([0, 1, 2, 31, 32, 33, 600, 10**6]),
+    min_p=st.sampled_from([0.0, 1e-9, 0.01, 0.3, 1.0]),
+    scale=st.floats(0.1, 5),
+)
+def test_min_p_top_k_and_top_p_cut_one_after_the_other(
+    seed: int, vocabulary: int, top_p: float, top_k: int, min_p: float, scale: float
+) -> None:
+    logits = torch.randn(3, vocabulary, generator=torch.Generator().manual_seed(seed)) * scale
+    dense = warped_distribution(logits.log_softmax(-1), 1.0, top_p, top_k, min_p).dense(vocabulary).double()
+    for row in range(3):
+        expected = plain_cuts(logits[row], top_p, top_k, min_p)
+        probs = plain_cuts(logits[row], 1.0, top_k, min_p)
+        near = float((probs.sort(descending=True).values.cumsum(0) - top_p).abs().min()) < 1e-5
+        raw = logits[row].double().softmax(-1)
+        near |= float((raw / raw.max() - min_p).abs().min()) < 1e-6 and min_p < 1
+        if top_p == 1.0 or not near:  # a cut within rounding may go either way
+            torch.testing.assert_close(dense[row], expected, rtol=1e-4, atol=1e-7)
+
+
+def test_cuts_that_cut_nothing_change_not_a_bit() -> None:
+    log_probs = torch.randn(4, 500, generator=torch.Generator().manual_seed(3)).log_softmax(-1)
+    plain, given_ = warped_distribution(log_probs, 0.7, 0.9), warped_distribution(log_probs, 0.7, 0.9, 0, 0.0)
+    assert torch.equal(plain.probs, given_.probs)
+    assert torch.equal(warped_distribution(log_probs, 0.7, 1.0, 0, 0.0).probs, (log_probs / 0.7).softmax(-1))
+
+
+def test_tokens_as_likely_as_the_last_of_top_k_stay_with_it() -> None:
+    log_probs = torch.tensor([[3.0, 1.0, 1.0, 1.0, 0.0]]).log_softmax(-1)
+    assert warped_distribution(log_probs, 1.0, 1.0, top_k=2).dense(5)[0].gt(0).tolist() == [True] * 4 + [False]
+
+
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(
     levels=st.lists(st.integers(0, 3), min_size=2, max_size=12),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from tokenizers.processors import TemplateProcessing
 
@@ -146,3 +148,20 @@ def test_an_instruction_comes_before_both_sides_and_is_never_the_change(write_pa
     assert example.rejected is not None
     assert tokenizer.decode(example.rejected.token_ids) == f"{begin}{asked}```python\n{pair.before.rstrip()}\n```"
     assert "+" in tokenizer.decode(example.rejected.token_ids[example.rejected.removed])
+
+
+def test_every_token_of_a_changed_character_is_marked_and_none_of_its_neighbours(write_pairs) -> None:
+    """The tokens of one character all cover that character."""
+    before, after = 's = "z:)"\n', 's = "\u017e\N{GRINNING FACE}"\n'
+    file = write_pairs("a.jsonl", [record(0, func_src_before=before, func_src_after=after, char_changes=None)])
+    (pair,) = load_pairs([file], validation_share=0, seed=0).training
+    tokenizer = tiny_tokenizer()
+    for spans, expected in (
+        (pair.spans, "\u017e\N{GRINNING FACE}"),
+        (((5, 6),), "\u017e"),
+        (((6, 7),), "\N{GRINNING FACE}"),
+    ):
+        (example,) = tokenize_pairs([replace(pair, spans=spans)], tokenizer, max_tokens=64)
+        marked = example.token_ids[example.changed]
+        assert len(marked) == len(expected.encode()), "one token a byte"
+        assert tokenizer.decode(marked) == expected

@@ -1,3 +1,4 @@
+import gzip
 from collections import Counter
 from pathlib import Path
 
@@ -166,3 +167,23 @@ def test_the_shipped_instruction_pairs_load_beside_the_others() -> None:
     assert sum(bool(pair.instruction) for pair in both.training) >= 35
     assert sum(bool(pair.instruction) for pair in both.validation) >= 9
     assert both.skipped_equal == both.skipped_shared_commit == 0
+
+
+def test_a_byte_order_mark_and_gzip_are_read(tmp_path, write_pairs) -> None:
+    plain = write_pairs("a.jsonl", [record(0), record(1)])
+    marked, packed = tmp_path / "marked.jsonl", tmp_path / "set" / "packed.jsonl.gz"
+    packed.parent.mkdir()
+    marked.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    expected = [pair.after for pair in load_pairs([plain], validation_share=0, seed=0).training]
+    for path in (marked, packed, packed.parent):
+        assert [pair.after for pair in load_pairs([path], validation_share=0, seed=0).training] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\x1f\x8b\x08damaged", "cannot read"), ("{}".encode("utf-16"), "save it as UTF-8")]
+)
+def test_a_file_that_is_no_text_is_named(tmp_path, content: bytes, said: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.jsonl.*{said}|{said}.*a\.jsonl"):
+        load_pairs([tmp_path / "a.jsonl"], validation_share=0, seed=0)

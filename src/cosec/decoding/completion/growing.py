@@ -8,8 +8,9 @@ these holds:
 - A watcher reports the end of the program: reason ``stop``; the text is cut there.
 - The completion has ``max_new_tokens`` tokens: reason ``length``.
 
-:meth:`GrowingCompletion.cancel` ends it at any time: reason ``cancelled``. Tokens after the end are dropped, so the
-result does not depend on how many tokens a block has.
+Before ``min_new_tokens`` tokens neither a stop token nor a stop text ends it. :meth:`GrowingCompletion.cancel` ends it
+at any time: reason ``cancelled``. Tokens after the end are dropped, so the result does not depend on how many tokens a
+block has.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class EndConditions:
     stop: tuple[str, ...] = ()
     """Texts that end the completion."""
 
+    min_new_tokens: int = 0
+    """Number of tokens before which no stop token and no stop text ends the completion."""
+
     watcher: Callable[[], Watcher] | None = None
     """Makes the watcher of one completion; None when only the others end it."""
 
@@ -59,6 +63,12 @@ class Growth:
 
     finish_reason: FinishReason | None
     """Set when the completion has ended."""
+
+    stop_text: str | None = None
+    """The stop text that ended the completion, if one did."""
+
+    incomplete: bytes = b""
+    """The bytes of the character that the end of the completion cut; they are not part of the text."""
 
 
 class GrowingCompletion:
@@ -107,10 +117,11 @@ class GrowingCompletion:
     def _take(self, record: TokenRecord) -> str:
         released = ""
         self.records.append(record)
-        if record.token_id in self._ends.stop_token_ids:
+        may_stop = len(self.records) > self._ends.min_new_tokens
+        if may_stop and record.token_id in self._ends.stop_token_ids:
             self.finish_reason = "stop"
         else:
-            released = self._stream.feed([record.token_id])
+            released = self._stream.feed([record.token_id], stopping=may_stop)
             if self._stream.stopped:
                 self.finish_reason = "stop"
             elif len(self.records) == self._ends.max_new_tokens:
@@ -124,4 +135,11 @@ class GrowingCompletion:
         return released
 
     def _growth(self, released: str, before: int) -> Growth:
-        return Growth(text=released, records=tuple(self.records[before:]), finish_reason=self.finish_reason)
+        stream, ended = self._stream, self.finish_reason is not None
+        return Growth(
+            text=released,
+            records=tuple(self.records[before:]),
+            finish_reason=self.finish_reason,
+            stop_text=stream.stop_text if ended else None,
+            incomplete=stream.incomplete if ended else b"",
+        )

@@ -1,11 +1,17 @@
-"""Token ids to text as they arrive: releases whole characters only, and holds back what may become a stop text."""
+"""Token ids to text as they arrive: releases whole characters only, and holds back what may become a stop text.
+
+A text never ends inside a character: the bytes of an incomplete one are kept apart.
+"""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 from tokenizers.decoders import DecodeStream
 from transformers import PreTrainedTokenizerFast
+
+from cosec.decoding.completion.token_bytes import TokenBytes
 
 _CONTEXT = 4
 """Prompt tokens given to the decoder as context, so that a leading space of the completion is kept."""
@@ -25,22 +31,33 @@ class TextStream:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], stop: Sequence[str]) -> None:
         self._tokenizer = tokenizer.backend_tokenizer
+        self._token_bytes = lambda: TokenBytes(tokenizer)
         context = list(prompt_ids[-_CONTEXT:])
         if self._tokenizer.decode(context).endswith("\N{REPLACEMENT CHARACTER}"):
             # The decoder would wait for the rest of the character, and then return text of the prompt.
             context = []
         self._decoder = DecodeStream(ids=context, skip_special_tokens=True)
         self._stop = tuple(stop)
-        self._longest_stop = max(map(len, self._stop), default=0)
         self._released = 0
         self._undecoded: list[int] = []
         self.text = ""
         """All text decoded so far, cut before the first stop text."""
-        self.stopped = False
-        """Whether a stop text was found; further tokens are then ignored."""
+        self.stop_text: str | None = None
+        """The stop text that was found; further tokens are then ignored."""
+        self.incomplete = b""
+        """The bytes of the character that the text was cut inside of; set by :meth:`finish`."""
 
-    def feed(self, token_ids: Sequence[int]) -> str:
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop text was found."""
+        return self.stop_text is not None
+
+    def feed(self, token_ids: Sequence[int], *, stopping: bool = True) -> str:
         """Add tokens.
+
+        Args:
+            token_ids: The tokens.
+            stopping: Whether a stop text that these tokens complete ends the text.
 
         Returns:
             The newly released text, possibly empty.
@@ -52,29 +69,37 @@ class TextStream:
             piece = self._decoder.step(self._tokenizer, token_id)
             if piece is not None:
                 self._undecoded.clear()
-                self._append(piece)
+                self._append(piece, stopping)
         return self._release(len(self.text) if self.stopped else len(self.text) - self._held_back())
 
     def finish(self) -> str:
-        """End the text and release what is still held back; incomplete characters become replacement characters.
+        """End the text and release what is still held back, except the beginning of an incomplete character.
+
+        Bytes that cannot begin a character become replacement characters.
 
         Returns:
             The newly released text, possibly empty.
         """
         if self._undecoded and not self.stopped:
-            self._append(self._tokenizer.decode(self._undecoded, skip_special_tokens=True))
+            known, decoder = self._token_bytes(), codecs.getincrementaldecoder("utf-8")("replace")
+            self._append(decoder.decode(b"".join(map(known.of, self._undecoded))), stopping=True)
+            self.incomplete = b"" if self.stopped else decoder.getstate()[0]
             self._undecoded.clear()
         return self._release(len(self.text))
 
-    def _append(self, piece: str) -> None:
-        searched_from = max(0, len(self.text) - self._longest_stop)
+    def _append(self, piece: str, stopping: bool) -> None:
+        before = len(self.text)
         self.text += piece
+        if not stopping:
+            return
         found = [
-            (place + len(stop), place) for stop in self._stop if (place := self.text.find(stop, searched_from)) >= 0
+            (place + len(stop), place, stop)
+            for stop in self._stop
+            if (place := self.text.find(stop, max(0, before - len(stop) + 1))) >= 0
         ]
         if found:  # the stop text that is complete first wins, however the text was split into tokens
-            self.text = self.text[: min(found)[1]]
-            self.stopped = True
+            _, place, self.stop_text = min(found)
+            self.text = self.text[:place]
 
     def _held_back(self) -> int:
         """Length of the longest end of the text that is the beginning of a stop text."""

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cosec.decoding.engine.barred_tokens import scores_without_barred, without_barred
 from cosec.decoding.engine.block import Block, BlockRecords
 from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
 from cosec.decoding.engine.lanes import Lanes, Scores
@@ -24,7 +25,7 @@ from cosec.decoding.engine.row_rules import RowRules
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.verification import Rule
-from cosec.decoding.sampling import TokenDistribution
+from cosec.decoding.sampling import TokenDistribution, Warping
 from cosec.decoding.sampling.randomness import Role, sequence_key, uniforms
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
@@ -46,6 +47,12 @@ class SequenceRequest:
 
     settings: DecodingSettings | None = None
     """Rule and sampling settings of this sequence; None for the run's. The draft length is always the run's."""
+
+    barred_tokens: frozenset[int] = frozenset()
+    """Tokens that must not be emitted at first; see :mod:`cosec.decoding.engine.barred_tokens`."""
+
+    barred_until: int = 0
+    """Number of tokens before which they must not be emitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,10 @@ class _Row:
     rule: Rule
     key: bytes
     emitted: int = 0
+
+    def barred(self, index: int) -> frozenset[int]:
+        """The tokens that must not be emitted ``index`` tokens from now."""
+        return self.request.barred_tokens if self.emitted + index < self.request.barred_until else frozenset()
 
 
 class Run:
@@ -192,6 +203,7 @@ class Run:
         def propose(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
             nonlocal proposals
             _refuse_nan("security", log_probs)
+            log_probs = without_barred(log_probs, [row.barred(index) for row in self._rows])
             numbers = uniforms(keys, [row.emitted + index for row in self._rows], Role.PROPOSAL)
             tokens, probs, distribution = self._rules.propose(log_probs, numbers)
             proposed.append(tokens)
@@ -201,25 +213,29 @@ class Run:
 
         scores = lanes.advance(self._pending, k, propose)
         _refuse_nan("target", scores.target_log_probs)
-        if scores.security_log_probs is None:
+        judged = scores_without_barred(scores, [[row.barred(index) for row in self._rows] for index in range(k)])
+        if judged.security_log_probs is None:
             tokens = torch.zeros(len(self._rows), 1, dtype=torch.long, device=scores.target_log_probs.device)
             block = Block(tokens, [0] * len(self._rows), None, None, scores)
         else:
             draft = Draft(
                 token_ids=torch.stack(proposed, dim=1),
-                security_log_probs=scores.security_log_probs,
+                security_log_probs=judged.security_log_probs,
                 proposal_probs=torch.stack(proposal_probs, dim=1),
-                base_log_probs=scores.base_log_probs,
+                base_log_probs=judged.base_log_probs,
                 chances=self._chances(keys, k) if self._rules.draws_acceptance else None,
                 proposals=proposals,
             )
-            block = self._verified(draft, scores, k)
-        block.token_ids = self._with_fallbacks(block, proposals, keys)
+            block = self._verified(draft, scores, judged, k)
+        block.token_ids = self._with_fallbacks(block, judged, proposals, keys)
         return block
 
-    def _verified(self, draft: Draft, scores: Scores, k: int) -> Block:
-        """Let the rules judge a draft, and the draft-length chooser learn from it."""
-        verdict = self._rules.verify(draft, scores.target_log_probs)
+    def _verified(self, draft: Draft, scores: Scores, judged: Scores, k: int) -> Block:
+        """Let the rules judge a draft, and the draft-length chooser learn from it.
+
+        ``judged`` are the scores without barred tokens; the block keeps the raw ones for its records.
+        """
+        verdict = self._rules.verify(draft, judged.target_log_probs)
         accepted: list[int] = verdict.accepted_count.tolist()
         self._draft_length.observe(
             k,
@@ -237,7 +253,9 @@ class Run:
         columns = [uniforms(keys, [start + index for start in positions], Role.ACCEPTANCE) for index in range(k)]
         return torch.stack(columns, dim=1)
 
-    def _with_fallbacks(self, block: Block, proposals: TokenDistribution | None, keys: list[bytes]) -> Tensor:
+    def _with_fallbacks(
+        self, block: Block, judged: Scores, proposals: TokenDistribution | None, keys: list[bytes]
+    ) -> Tensor:
         """The block's tokens, with the first rejected one of each row replaced by the rule's fallback."""
         tokens, accepted = block.token_ids, block.accepted
         k = tokens.shape[1]
@@ -250,7 +268,7 @@ class Run:
         numbers = uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
         law = None if block.verdict is None else block.verdict.law
         at = replace(
-            _position(block.scores, rejected, places),
+            _position(judged, rejected, places),
             law=law and law.of_rows([row * k + place for row, place in zip(rejected, places, strict=True)]),
             proposal=proposals and proposals.of_rows(rejected),
         )
@@ -287,10 +305,7 @@ class Run:
 
 def _decided_alike(one: DecodingSettings, other: DecodingSettings) -> bool:
     """Whether both settings lead to the same rule."""
-    return one.rule == other.rule and (one.sampling.temperature, one.sampling.top_p) == (
-        other.sampling.temperature,
-        other.sampling.top_p,
-    )
+    return one.rule == other.rule and Warping.of(one.sampling) == Warping.of(other.sampling)
 
 
 def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:

@@ -25,7 +25,7 @@ class Draft:
     """The security model's raw log-probabilities at each drafted position."""
 
     proposal_probs: Float[Tensor, "rows k"]
-    """The probability with which each token was drawn, after temperature and top-p."""
+    """The probability with which each token was drawn, after temperature and cuts."""
 
     base_log_probs: Float[Tensor, "rows k vocab"] | None = None
     """Raw log-probabilities of the security model's own base; for rules that compare the two."""

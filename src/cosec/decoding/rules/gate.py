@@ -1,8 +1,8 @@
 """The gate: the target's own law at all positions except security decisions.
 
 At each position ``d`` measures how much the adapter changes its base's prediction. If ``d <= strength``, the law is the
-target after temperature and top-p, exactly. If ``d > strength``, the position is a security decision. Its law is the
-decision distribution (the security model, or the steered target, after temperature and top-p), limited to tokens that
+target after temperature and cuts, exactly. If ``d > strength``, the position is a security decision. Its law is the
+decision distribution (the security model, or the steered target, after temperature and cuts), limited to tokens that
 the target finds plausible: ``target >= plausibility_floor * max target``. If no such token has a chance under the
 decision distribution, the law is the target's.
 

@@ -18,29 +18,28 @@ from torch import Tensor
 
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.verification import Verification, check_widths
-from cosec.decoding.sampling import TokenDistribution, warped_distribution
+from cosec.decoding.sampling import TokenDistribution, Warping
 from cosec.decoding.settings import SamplingSettings
 
 
 class LosslessRule(ABC):
     """Draws every position from ``law``, with proposals from the security model.
 
-    The acceptance ratio of a proposal is ``min(1, law / D)``, with D the security model after temperature and top-p.
+    The acceptance ratio of a proposal is ``min(1, law / D)``, with D the security model after temperature and cuts.
     """
 
     needs_base = False
     draws_acceptance = True
 
     def __init__(self, sampling: SamplingSettings) -> None:
-        self._temperature = sampling.temperature
-        self._top_p = sampling.top_p
+        self._warped = Warping.of(sampling)
 
     @abstractmethod
     def law(self, at: Position) -> TokenDistribution:
         """The distribution of the token at a position."""
 
     def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-        """The security model after temperature and top-p."""
+        """The security model after temperature and cuts."""
         return self._warped(security_log_probs)
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
@@ -59,9 +58,6 @@ class LosslessRule(ABC):
             return law
         proposal = at.proposal or self.proposal(at.security_log_probs)
         return law.beyond(proposal, at.target_log_probs.shape[-1])
-
-    def _warped(self, log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-        return warped_distribution(log_probs, self._temperature, self._top_p)
 
 
 def flattened(draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Position:

@@ -19,7 +19,7 @@ PresetName = Literal["paper", "release", "cosec", "warped"]
 """Named choices of the three settings in which the paper and its released code differ."""
 
 Distribution = Literal["raw", "warped"]
-"""``raw``: softmax of the logits. ``warped``: after temperature and top-p."""
+"""``raw``: softmax of the logits. ``warped``: after temperature and cuts."""
 
 Divergence = Literal["kl", "js", "argmax"]
 """How the gate compares two distributions."""

@@ -1,6 +1,6 @@
 """Speculative sampling: the target itself, drafted by the security model and not hardened.
 
-Law of one position: the target after temperature and top-p. It is a baseline for the other rules: the security model
+Law of one position: the target after temperature and cuts. It is a baseline for the other rules: the security model
 only affects the speed.
 """
 
@@ -22,5 +22,5 @@ class SpeculativeRule(LosslessRule):
         super().__init__(sampling)
 
     def law(self, at: Position) -> TokenDistribution:
-        """The target after temperature and top-p."""
+        """The target after temperature and cuts."""
         return self._warped(at.target_log_probs)

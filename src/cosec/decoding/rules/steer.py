@@ -1,6 +1,6 @@
 """Steering: the target, shifted at every position by what the adapter changes in its base.
 
-Law of one position: ``softmax(log target + strength * (log security - log base))`` after temperature and top-p, where
+Law of one position: ``softmax(log target + strength * (log security - log base))`` after temperature and cuts, where
 base is the security model without its adapter (DExperts, Liu et al., ACL 2021; proxy-tuning, Liu et al., COLM 2024,
 with the adapter's own base in place of an anti-expert).
 
@@ -32,7 +32,7 @@ class SteerRule(LosslessRule):
         self._strength = rule.strength
 
     def law(self, at: Position) -> TokenDistribution:
-        """The steered target after temperature and top-p."""
+        """The steered target after temperature and cuts."""
         return self._warped(steered(at, self._strength))
 
 

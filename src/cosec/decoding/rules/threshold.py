@@ -4,7 +4,7 @@ Drafted tokens are accepted while ``min(1, target / security) > threshold``. The
 the target draws a *fallback* token in its place. There is no residual distribution: each emitted token was either
 proposed by the security model or drawn from the target after a rejection.
 
-Law of one position, with Sw the security model after temperature and top-p, A the acceptance and F the fallback:
+Law of one position, with Sw the security model after temperature and cuts, A the acceptance and F the fallback:
 ``P(x) = Sw(x) A(x) + F(x) sum over y of Sw(y) (1 - A(y))``.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.rules.verification import Verification, check_widths
-from cosec.decoding.sampling import TokenDistribution, raw_distribution, warped_distribution
+from cosec.decoding.sampling import TokenDistribution, Warping, raw_distribution
 from cosec.decoding.settings import SamplingSettings
 
 
@@ -28,12 +28,11 @@ class ThresholdRule:
 
     def __init__(self, rule: ThresholdSettings, sampling: SamplingSettings) -> None:
         self._rule = rule
-        self._temperature = sampling.temperature
-        self._top_p = sampling.top_p
+        self._warped = Warping.of(sampling)
 
     def proposal(self, security_log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-        """The security model after temperature and top-p, in every preset."""
-        return warped_distribution(security_log_probs, self._temperature, self._top_p)
+        """The security model after temperature and cuts, in every preset."""
+        return self._warped(security_log_probs)
 
     def verify(self, draft: Draft, target_log_probs: Float[Tensor, "rows k vocab"]) -> Verification:
         """Accept the longest prefix of each draft that the target finds plausible enough.
@@ -47,7 +46,7 @@ class ThresholdRule:
         if self._rule.target_ratio == "raw":
             target = target_log_probs.gather(-1, drafted).squeeze(-1)
         else:
-            warped = warped_distribution(target_log_probs.flatten(0, 1), self._temperature, self._top_p)
+            warped = self._warped(target_log_probs.flatten(0, 1))
             target = warped.prob_of(draft.token_ids.flatten()).log().reshape(rows, k)
         if self._rule.security_ratio == "raw":
             security = draft.security_log_probs.gather(-1, drafted).squeeze(-1)
@@ -60,6 +59,6 @@ class ThresholdRule:
 
     def fallback(self, at: Position) -> TokenDistribution:
         """The target's own distribution; it may repeat the rejected token."""
-        if self._rule.fallback == "warped" or self._temperature == 0.0:
-            return warped_distribution(at.target_log_probs, self._temperature, self._top_p)
+        if self._rule.fallback == "warped" or self._warped.temperature == 0.0:
+            return self._warped(at.target_log_probs)
         return raw_distribution(at.target_log_probs)

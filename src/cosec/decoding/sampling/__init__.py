@@ -2,9 +2,10 @@
 
 from cosec.decoding.sampling.distributions import (
     TokenDistribution,
+    Warping,
     most_likely,
     raw_distribution,
     warped_distribution,
 )
 
-__all__ = ["TokenDistribution", "most_likely", "raw_distribution", "warped_distribution"]
+__all__ = ["TokenDistribution", "Warping", "most_likely", "raw_distribution", "warped_distribution"]

@@ -1,9 +1,11 @@
-"""Distributions over next tokens: temperature, top-p, and drawing by the inverse distribution function.
+"""Distributions over next tokens: temperature, min-p, top-k, top-p, and drawing by the inverse distribution function.
 
-There is no hidden top-k. A distribution keeps its tokens in ascending order of their ids. The order of two nearly equal
-probabilities differs between batch sizes, and so does not affect which token a random number draws.
+Nothing is cut unless it is asked for: there is no hidden top-k.
 
-Axes: rows = sequences, vocab = entries that both models share, kept = tokens that survive top-p (padded with
+A distribution keeps its tokens in ascending order of their ids. The order of two nearly equal probabilities differs
+between batch sizes, and so does not affect which token a random number draws.
+
+Axes: rows = sequences, vocab = entries that both models share, kept = tokens that survive the cuts (padded with
 probability 0).
 """
 
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from cosec.decoding.settings import SamplingSettings
 
 _FIRST_LOOK = 32
 """Top-p first considers this many most likely tokens, and more only if their mass is too small."""
@@ -104,35 +108,91 @@ def _widened(tensor: Tensor, width: int) -> Tensor:
 
 
 def raw_distribution(log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
-    """The model's own distribution, without temperature or top-p."""
+    """The model's own distribution, without temperature or cuts."""
     return TokenDistribution(log_probs.exp())
 
 
-def warped_distribution(log_probs: Float[Tensor, "rows vocab"], temperature: float, top_p: float) -> TokenDistribution:
-    """The distribution after temperature and top-p, renormalised.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warping:
+    """Temperature and cuts: what turns a model's own distribution into the one that is sampled."""
 
-    Temperature 0 puts everything on the most likely token (the lowest id among equals). Top-p keeps the smallest set
-    of most likely tokens whose mass reaches ``top_p``, and every token exactly as likely as the last of them.
+    temperature: float = 1.0
+    """Divides the logits; 0 takes the most likely token."""
+
+    top_p: float = 1.0
+    """Keep the most likely tokens that together reach this share of the mass; 1 keeps all."""
+
+    top_k: int = 0
+    """Keep this many most likely tokens; 0 keeps all."""
+
+    min_p: float = 0.0
+    """Keep tokens with at least this share of the highest probability; 0 keeps all."""
+
+    @classmethod
+    def of(cls, sampling: SamplingSettings) -> Warping:
+        """The temperature and the cuts of sampling settings."""
+        return cls(temperature=sampling.temperature, top_p=sampling.top_p, top_k=sampling.top_k, min_p=sampling.min_p)
+
+    def __call__(self, log_probs: Float[Tensor, "rows vocab"]) -> TokenDistribution:
+        """The distribution after temperature and cuts; see :func:`warped_distribution`."""
+        return warped_distribution(log_probs, self.temperature, self.top_p, self.top_k, self.min_p)
+
+
+def warped_distribution(
+    log_probs: Float[Tensor, "rows vocab"], temperature: float, top_p: float, top_k: int = 0, min_p: float = 0.0
+) -> TokenDistribution:
+    """The distribution after temperature, min-p, top-k and top-p, renormalised.
+
+    Temperature 0 puts everything on the most likely token (the lowest id among equals). The cuts apply in this order,
+    each to what the one before left, renormalised. Min-p keeps tokens with at least ``min_p`` times the highest
+    probability. Top-k keeps the ``top_k`` most likely tokens. Top-p keeps the smallest set of most likely tokens whose
+    mass reaches ``top_p``. Tokens exactly as likely as the last one kept are kept too. 0, 0 and 1 cut nothing.
     """
     if temperature == 0.0:
         best = log_probs.argmax(dim=-1, keepdim=True)
         return TokenDistribution(torch.ones_like(best, dtype=torch.float32), best)
     probs = torch.softmax(log_probs / max(temperature, _LEAST_TEMPERATURE), dim=-1)
-    if top_p >= 1.0:
+    if top_p >= 1.0 and not top_k and not min_p:
         return TokenDistribution(probs)
-    kept = min(_FIRST_LOOK, probs.shape[-1])
+    kept = min(max(_FIRST_LOOK, top_k + 1), probs.shape[-1])
     while True:
         values, token_ids = most_likely(probs, kept)
-        cut_index = (values.cumsum(dim=-1) < top_p).sum(dim=-1, keepdim=True)
-        cut = values.gather(-1, cut_index.clamp(max=kept - 1))
-        # The candidates must reach below the last kept probability, or tokens equal to it could be missed.
-        if kept == probs.shape[-1] or bool(((cut_index < kept) & (values[:, -1:] < cut)).all()):
+        cut, found = _cut(values, top_p, top_k, min_p)
+        if kept == probs.shape[-1] or found:
             break
         kept = min(kept * 8, probs.shape[-1])
     width = int((values >= cut).sum(dim=-1).max())
     token_ids, order = token_ids[:, :width].sort(dim=-1)
     values = torch.where(values >= cut, values, 0.0)[:, :width].gather(-1, order)
     return TokenDistribution(values / values.sum(dim=-1, keepdim=True), token_ids)
+
+
+def _cut(
+    values: Float[Tensor, "rows candidates"], top_p: float, top_k: int, min_p: float
+) -> tuple[Float[Tensor, "rows 1"], bool]:
+    """The probability of the last token that each row keeps, and whether every token as likely is a candidate.
+
+    Args:
+        values: Probabilities of the most likely tokens in descending order.
+        top_p: Share of the mass to reach.
+        top_k: Number of tokens to keep, less than the number of candidates or at least the whole vocabulary; 0 for all.
+        min_p: Least share of the highest probability; 0 for all.
+    """
+    candidates, mass = values.shape[-1], top_p
+    floor = values[:, :1] * min_p
+    if 0 < top_k < candidates:
+        floor = torch.maximum(floor, values[:, top_k - 1 : top_k])
+    if top_k or min_p:
+        left = torch.where(values >= floor, values, 0.0).sum(dim=-1, keepdim=True)
+        if top_p >= 1.0:
+            return floor, bool((values[:, -1:] < floor).all())
+        mass = top_p * left
+    cut_index = (values.cumsum(dim=-1) < mass).sum(dim=-1, keepdim=True)
+    cut = torch.maximum(values.gather(-1, cut_index.clamp(max=candidates - 1)), floor)
+    # The candidates must reach below the last kept probability, or tokens equal to it could be missed. If earlier cuts
+    # limit the mass, they must reach below these cuts too.
+    least = floor if top_k or min_p else cut
+    return cut, bool(((cut_index < candidates) & (values[:, -1:] < least)).all())
 
 
 def most_likely(

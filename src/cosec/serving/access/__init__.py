@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
     from cosec.serving.access.keys import KeyRing, add_key, read_keys
     from cosec.serving.access.middleware import AccessMiddleware
-    from cosec.serving.access.network import check_bind, check_proxies, is_loopback
+    from cosec.serving.access.network import check_bind, check_proxies, is_loopback, listening_sockets
 
 __all__ = [
     "AccessMiddleware",
@@ -22,6 +22,7 @@ __all__ = [
     "check_bind",
     "check_proxies",
     "is_loopback",
+    "listening_sockets",
     "read_keys",
 ]
 
@@ -33,6 +34,7 @@ _MODULES = {
     "check_bind": "network",
     "check_proxies": "network",
     "is_loopback": "network",
+    "listening_sockets": "network",
     "read_keys": "keys",
 }
 """The module of each public name."""

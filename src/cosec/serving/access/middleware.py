@@ -20,7 +20,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CLOSED = "the handler is closed"
 """End of uvloop's error for a write to a closed connection."""
 _DISCONNECT_SECONDS = 0.5
-_PUBLIC_PATHS = ("/health", "/playground")
+_PUBLIC_PATHS = ("/", "/health", "/v1/health", "/playground")
 _CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # noqa: E501
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cosec.serving.api.answers import Answer
     from cosec.serving.api.app import create_app
+    from cosec.serving.api.llama_cpp.wire import InfillRequest
     from cosec.serving.api.prompt_encoding import PromptEncoder
     from cosec.serving.api.service import Origin, Service
     from cosec.serving.api.translation import Translator
-    from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, InfillRequest, VerdictRequest
+    from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, VerdictRequest
 
 __all__ = [
     "Answer",
@@ -35,7 +36,7 @@ _MODULES = {
     "ChatRequest": "wire",
     "CompletionRequest": "wire",
     "CosecFields": "wire",
-    "InfillRequest": "wire",
+    "InfillRequest": "llama_cpp.wire",
     "Origin": "service",
     "PromptEncoder": "prompt_encoding",
     "Service": "service",

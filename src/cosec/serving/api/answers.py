@@ -7,13 +7,13 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.rules.choice import as_choice
 from cosec.decoding.trace import TokenRecord, summary
+from cosec.serving.api.token_texts import TokenPlaces, TokenTexts, finite
 from cosec.serving.scheduler.prompt_scoring import ScoredToken
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
@@ -21,23 +21,55 @@ from cosec.serving.scheduler.tickets import Progress, PromptScores
 Json = dict[str, Any]
 """An object of a response."""
 
-_LEAST_LOG_PROB = -9999.0
-"""Stands for minus infinity, which JSON lacks, as in the OpenAI API."""
-
 
 @dataclass(slots=True)
 class Choice:
     """One completion of a request, as far as it is decoded."""
 
+    places: TokenPlaces
+    """Finds where its tokens begin in the returned text."""
+
+    end: int = 0
+    """Where the returned text ends so far, an echoed prompt included."""
+
     text: str = ""
     records: list[TokenRecord] = field(default_factory=list)
     finish_reason: str | None = None
+    stop_text: str | None = None
+    """The stop text that ended it."""
+
+    incomplete: bytes = b""
+    """The bytes of the character that its end cut."""
+
+    offsets: list[int] = field(default_factory=list)
+    """Where each token begins in the returned text."""
+
+    told: int = 0
+    """Number of tokens whose log-probabilities a stream has sent."""
 
     def take(self, progress: Progress) -> None:
         """Add the progress of one decoding step."""
         self.text += progress.text
+        self.end += len(progress.text)
         self.records.extend(progress.records)
+        self.offsets.extend(self.places.place(record.token_id) for record in progress.records)
         self.finish_reason = progress.finish_reason or self.finish_reason
+        self.stop_text, self.incomplete = progress.stop_text, progress.incomplete
+
+    def untold(self) -> range:
+        """The tokens whose log-probabilities can be sent and were not yet; they count as sent from now on.
+
+        A token is sent once the text in which it begins is. A token without text that ends the completion, or that
+        holds part of a character, is sent at the end. Tokens after the end of the text, where a stop text was, are not.
+        """
+        first = self.told
+        while self.told < len(self.records) and self._is_out(self.told):
+            self.told += 1
+        return range(first, self.told)
+
+    def _is_out(self, place: int) -> bool:
+        ended = self.finish_reason is not None and self.stop_text is None
+        return ended or self.offsets[place] < self.end
 
 
 class Answer:
@@ -63,15 +95,16 @@ class Answer:
         """
         self._asked = asked
         self._tokenizer = tokenizer
+        self._tokens = TokenTexts(tokenizer)
         self._chat = chat
         self._echoed = echoed
         kind = "chat.completion" if chat else "text_completion"
         prefix = "chatcmpl-" if chat else "cmpl-"
         self._head = {"id": prefix + secrets.token_hex(12), "created": int(time.time()), "model": model}
         self._kind = kind
-        self.choices = [Choice() for _ in range(len(asked.prompts) * asked.samples)]
+        starts = [len(self._echo(index)) for index in range(len(asked.prompts) * asked.samples)]
+        self.choices = [Choice(self._tokens.places(start), end=start) for start in starts]
         """The completions, by the index of their choice."""
-        self._offsets = [len(self._echo(index)) for index in range(len(self.choices))]
         self._scores: dict[int, tuple[ScoredToken, ...]] = {}
 
     @property
@@ -121,8 +154,9 @@ class Answer:
                 body["message"] = {"role": "assistant", "content": choice.text, "refusal": None}
             else:
                 body["text"] = self._echo(index) + choice.text
-            body["logprobs"] = self._logprobs(index, choice.records, self._scores.get(index // self._asked.samples, ()))
-            self._add_audit(body, choice.records)
+            scores = self._scores.get(index // self._asked.samples, ())
+            body["logprobs"] = self._logprobs(index, choice.untold(), scores) if self._wants_logprobs else None
+            self._add_audit(body, choice, choice.records)
             choices.append(body)
         answer = {**self._head, "object": self._kind, "choices": choices, "usage": self.usage}
         return self._with_metrics(answer)
@@ -146,21 +180,23 @@ class Answer:
         if isinstance(event, PromptScores):
             samples = self._asked.samples
             choices = range(event.prompt_index * samples, (event.prompt_index + 1) * samples)
-            return [self._echo_chunk(index, self._completion_logprobs(index, (), event.tokens)) for index in choices]
+            return [self._echo_chunk(index, self._logprobs(index, (), event.tokens)) for index in choices]
         chunk = self.chunk(event)
         return [] if chunk is None else [chunk]
 
     def chunk(self, progress: Progress) -> Json | None:
         """The chunk for the progress of a completion; None if there is nothing to send."""
-        self.choices[progress.choice].take(progress)
+        choice = self.choices[progress.choice]
+        choice.take(progress)
         body: Json = {"index": progress.choice}
         if self._chat:
             body["delta"] = {"content": progress.text} if progress.text else {}
         else:
             body["text"] = progress.text
-        body["logprobs"] = self._logprobs(progress.choice, progress.records) if progress.records else None
+        untold = choice.untold() if self._wants_logprobs else ()
+        body["logprobs"] = self._logprobs(progress.choice, untold) if untold else None
         body["finish_reason"] = progress.finish_reason
-        self._add_audit(body, progress.records)
+        self._add_audit(body, choice, progress.records)
         if not (progress.text or progress.finish_reason or body["logprobs"] or body.get("cosec")):
             return None
         chunk = self._chunk(body)
@@ -181,9 +217,14 @@ class Answer:
     def _echo(self, index: int) -> str:
         return self._echoed[index // self._asked.samples] if self._echoed else ""
 
-    def _add_audit(self, body: Json, records: Sequence[TokenRecord]) -> None:
+    def _add_audit(self, body: Json, choice: Choice, records: Sequence[TokenRecord]) -> None:
+        found: Json = {}
         if self._asked.audit == "tokens" and records:
-            body["cosec"] = {"tokens": [self._audited(record) for record in records]}
+            found["tokens"] = [self._audited(record) for record in records]
+        if choice.incomplete:
+            found["incomplete_bytes"] = list(choice.incomplete)
+        if found:
+            body["cosec"] = found
 
     def _audited(self, record: TokenRecord) -> Json:
         entry: Json = {"text": self._text(record.token_id)}
@@ -199,90 +240,45 @@ class Answer:
     def _text(self, token_id: int) -> str:
         return str(self._tokenizer.decode([token_id]))
 
-    def _logprobs(self, index: int, records: Sequence[TokenRecord], scores: Sequence[ScoredToken] = ()) -> Json | None:
-        if self._asked.settings.sampling.top_logprobs is None:
-            return None
-        return self._chat_logprobs(records) if self._chat else self._completion_logprobs(index, records, scores)
+    @property
+    def _wants_logprobs(self) -> bool:
+        return self._asked.settings.sampling.top_logprobs is not None
 
-    def _completion_logprobs(
-        self, index: int, records: Sequence[TokenRecord], scores: Sequence[ScoredToken] = ()
-    ) -> Json:
-        """Log-probabilities of the tokens of a prompt, if it was scored, and of a completion."""
-        echoed, tokens = ([self._text(one.token_id) for one in part] for part in (scores, records))
-        offsets = list(accumulate(map(len, echoed), initial=0))[: len(echoed)]
-        for token in tokens:
-            offsets.append(self._offsets[index])
-            self._offsets[index] += len(token)
+    def _logprobs(self, index: int, places: Sequence[int], scores: Sequence[ScoredToken] = ()) -> Json:
+        """Log-probabilities of some of a completion's tokens, and of the tokens of its prompt if it was scored."""
+        choice = self.choices[index]
+        records = [choice.records[place] for place in places]
+        if self._chat:
+            return {"content": [self._chat_entry(record) for record in records], "refusal": None}
+        echoed = self._tokens.places_in(self._echo(index), [one.token_id for one in scores]) if scores else []
         of_prompt = [None if one.log_prob is None else finite(one.log_prob) for one in scores]
-        found = [*(one.top_logprobs for one in scores), *(record.top_logprobs for record in records)]
-        alternatives = [{self._text(token): finite(value) for token, value in one or ()} for one in found]
         return {
-            "tokens": [*echoed, *tokens],
+            "tokens": [self._tokens.name(one.token_id) for one in (*scores, *records)],
             "token_logprobs": [*of_prompt, *(finite(record.target_log_prob) for record in records)],
-            "top_logprobs": [None if scores and not place else one for place, one in enumerate(alternatives)],
-            "text_offset": offsets,
+            "top_logprobs": [
+                *(self._alternatives(one.token_id, one.log_prob, one.top_logprobs) for one in scores),
+                *(self._alternatives(one.token_id, one.target_log_prob, one.top_logprobs) for one in records),
+            ],
+            "text_offset": [*echoed, *(choice.offsets[place] for place in places)],
         }
 
-    def _chat_logprobs(self, records: Sequence[TokenRecord]) -> Json:
+    def _alternatives(
+        self, token_id: int, log_prob: float | None, best: Sequence[tuple[int, float]] | None
+    ) -> dict[str, float] | None:
+        """The most likely tokens by name, and the chosen token; None for the first token of a prompt."""
+        if log_prob is None:
+            return None
+        found: dict[str, float] = {}
+        for token, value in best or ():  # two tokens may have one text; the likelier has it, unless the other is chosen
+            found.setdefault(self._tokens.name(token), finite(value))
+        return {**found, self._tokens.name(token_id): finite(log_prob)}
+
+    def _chat_entry(self, record: TokenRecord) -> Json:
         def entry(token_id: int, value: float) -> Json:
-            text = self._text(token_id)
-            whole = "\N{REPLACEMENT CHARACTER}" not in text  # otherwise the token is part of a character
-            return {"token": text, "logprob": finite(value), "bytes": list(text.encode()) if whole else None}
+            name, spelling = self._tokens.name(token_id), self._tokens.bytes_of(token_id)
+            return {"token": name, "logprob": finite(value), "bytes": list(spelling)}
 
         return {
-            "content": [
-                {
-                    **entry(record.token_id, record.target_log_prob),
-                    "top_logprobs": [entry(token, value) for token, value in record.top_logprobs or ()],
-                }
-                for record in records
-            ],
-            "refusal": None,
+            **entry(record.token_id, record.target_log_prob),
+            "top_logprobs": [entry(token, value) for token, value in record.top_logprobs or ()],
         }
-
-
-class Infill(Answer):
-    """The answer to ``/infill`` in the format of llama.cpp."""
-
-    def __init__(self, asked: DecodingRequest, tokenizer: PreTrainedTokenizerFast, model: str, *, silent: bool) -> None:
-        """Start an answer.
-
-        Args:
-            asked: The request.
-            tokenizer: For the texts of single tokens.
-            model: The name of the model.
-            silent: Whether the completion is left out, as for a request of no tokens, which decodes one all the same.
-        """
-        super().__init__(asked, tokenizer, model, chat=False)
-        self._silent = silent
-
-    def whole(self) -> Json:
-        """The whole response body."""
-        choice = self.choices[0]
-        return self._ended("" if self._silent else choice.text)
-
-    def chunk(self, progress: Progress) -> Json | None:
-        """The chunk for the progress of the completion; None if there is nothing to send."""
-        choice = self.choices[0]
-        choice.take(progress)
-        text = "" if self._silent else progress.text
-        if choice.finish_reason is not None:
-            return self._ended(text)
-        return {"content": text, "stop": False} if text else None
-
-    def _ended(self, text: str) -> Json:
-        usage = self.usage
-        body = {
-            "content": text,
-            "stop": True,
-            "stop_type": "limit" if self.choices[0].finish_reason == "length" else "eos",
-            "model": self._head["model"],
-            "tokens_predicted": 0 if self._silent else usage["completion_tokens"],
-            "tokens_evaluated": usage["prompt_tokens"],
-        }
-        return self._with_metrics(body)
-
-
-def finite(log_prob: float) -> float:
-    """A log-probability that JSON can represent."""
-    return max(log_prob, _LEAST_LOG_PROB)

@@ -1,4 +1,4 @@
-"""The endpoints: those of the OpenAI API, llama.cpp's ``/infill``, verdicts, health, metrics and the playground."""
+"""The endpoints: those of the OpenAI API and of llama.cpp, verdicts, health, metrics and the playground."""
 
 from __future__ import annotations
 
@@ -10,38 +10,24 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from cosec.decoding.rules.schema import rule_schemas
 from cosec.serving.access.keys import KeyRing
 from cosec.serving.access.middleware import AccessMiddleware
-from cosec.serving.api.answers import Answer, Infill
+from cosec.serving.api.answers import Answer
 from cosec.serving.api.event_stream import CLIENT_GONE
 from cosec.serving.api.exchange import ClientGone, read_body
+from cosec.serving.api.llama_cpp.endpoints import llama_cpp_router
+from cosec.serving.api.openapi import ERRORS, request_body
 from cosec.serving.api.service import Origin, Service, error_response
-from cosec.serving.api.wire import ChatRequest, CompletionRequest, InfillRequest, VerdictRequest
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, VerdictRequest
 from cosec.serving.api_errors import ApiError
 from cosec.version import __version__
 
 _STARTED = int(time.time())
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": text}
-    for status, text in {
-        400: "The request cannot succeed as it is",
-        401: "No valid API key",
-        404: "No such model",
-        408: "The body did not arrive in time",
-        413: "The body is too large",
-        415: "The body is not JSON",
-        429: "The queue is full",
-        500: "The engine failed",
-        503: "The server is shutting down",
-        504: "The request took too long",
-    }.items()
-}
 
 
 def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
@@ -55,7 +41,7 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
     _add_error_handlers(app, service)
     _add_completions(app, service)
     _add_chat(app, service)
-    _add_infill(app, service)
+    app.include_router(llama_cpp_router(service))
     _add_check(app, service)
     _add_about(app, service)
     page = Path(str(importlib.resources.files("cosec.serving"))) / "playground"
@@ -71,26 +57,6 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
     return app
 
 
-def _takes(model: type[BaseModel]) -> dict[str, Any]:
-    """The request body for the OpenAPI schema. The endpoints read the body themselves, to limit its size."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _inlined(model)}}}}
-
-
-def _inlined(model: type[BaseModel]) -> Any:
-    """The model's JSON schema with all references resolved."""
-    schema = model.model_json_schema()
-    definitions = schema.pop("$defs", {})
-
-    def resolved(node: Any) -> Any:
-        if isinstance(node, dict):
-            if "$ref" in node:
-                return resolved(definitions[node["$ref"].rpartition("/")[2]])
-            return {key: resolved(value) for key, value in node.items()}
-        return [resolved(one) for one in node] if isinstance(node, list) else node
-
-    return resolved(schema)
-
-
 def _add_error_handlers(app: FastAPI, service: Service) -> None:
     """Handle errors: all of them get the shape of the OpenAI API."""
 
@@ -102,7 +68,11 @@ def _add_error_handlers(app: FastAPI, service: Service) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        known = {404: "There is no such endpoint; see /v1/models.", 405: "This endpoint takes another method."}
+        known = {
+            404: f"There is no endpoint {request.url.path[:80]!r}. The base URL for clients of the OpenAI API is this "
+            "server's address and /v1; /openapi.json lists the endpoints.",
+            405: "This endpoint takes another method.",
+        }
         said = known.get(error.status_code, str(error.detail))
         return error_response(ApiError(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
 
@@ -126,7 +96,8 @@ def _origin(request: Request, user: str | None, prompt: object) -> Origin:
 
 
 def _add_completions(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/completions", openapi_extra=_takes(CompletionRequest), responses=_ERRORS)
+    @app.post("/completions", include_in_schema=False)
+    @app.post("/v1/completions", openapi_extra=request_body(CompletionRequest), responses=ERRORS)
     async def completions(request: Request) -> Response:
         asking = await read_body(request, CompletionRequest, service.limits)
         model = service.model(asking.model)
@@ -144,7 +115,8 @@ def _add_completions(app: FastAPI, service: Service) -> None:
 
 
 def _add_chat(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/chat/completions", openapi_extra=_takes(ChatRequest), responses=_ERRORS)
+    @app.post("/chat/completions", include_in_schema=False)
+    @app.post("/v1/chat/completions", openapi_extra=request_body(ChatRequest), responses=ERRORS)
     async def chat(request: Request) -> Response:
         asking = await read_body(request, ChatRequest, service.limits)
         model = service.model(asking.model)
@@ -157,21 +129,8 @@ def _add_chat(app: FastAPI, service: Service) -> None:
         return JSONResponse(answer.whole())
 
 
-def _add_infill(app: FastAPI, service: Service) -> None:
-    @app.post("/infill", openapi_extra=_takes(InfillRequest), responses=_ERRORS)
-    async def infill(request: Request) -> Response:
-        asking = await read_body(request, InfillRequest, service.limits)
-        asked = await asyncio.to_thread(service.translator.infill, asking)
-        answer = Infill(asked, service.pair.tokenizer, service.models[0], silent=asking.n_predict == 0)
-        origin = _origin(request, None, asking.input_prefix)
-        if asking.stream:
-            return await service.stream(request, asked, answer, origin, usage=False)
-        await service.whole(request, asked, answer, origin)
-        return JSONResponse(answer.whole())
-
-
 def _add_check(app: FastAPI, service: Service) -> None:
-    @app.post("/check", openapi_extra=_takes(VerdictRequest), responses=_ERRORS)
+    @app.post("/check", openapi_extra=request_body(VerdictRequest), responses=ERRORS)
     async def check(request: Request) -> Response:
         asking = await read_body(request, VerdictRequest, service.limits)
         if service.judge is None:
@@ -197,14 +156,23 @@ def _add_about(app: FastAPI, service: Service) -> None:
             "checks": service.judge is not None,
         }
 
+    @app.get("/models", include_in_schema=False)
+    @app.head("/v1/models", include_in_schema=False)
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [described(name) for name in service.models]}
 
-    @app.get("/v1/models/{name:path}", responses=_ERRORS)
+    @app.get("/models/{name:path}", include_in_schema=False)
+    @app.get("/v1/models/{name:path}", responses=ERRORS)
     async def model(name: str) -> dict[str, Any]:
         return described(service.model(name))
 
+    @app.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse("playground/")  # relative, for a proxy that serves this under a path of its own
+
+    @app.head("/health", include_in_schema=False)
+    @app.get("/v1/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> Response:
         if not service.scheduler.alive:

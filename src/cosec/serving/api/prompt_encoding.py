@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
@@ -21,6 +21,11 @@ from cosec.errors import ModelError, PromptError
 
 Encode = Callable[[str], list[int]]
 """Encodes a text, or the beginning of one, into token ids."""
+
+Ending = Literal["prompt", "closed", "open"]
+"""How a rendered conversation ends: with the beginning of the assistant's next message, with the end of the last
+message, or inside the last message, which is then continued.
+"""
 
 _TAG = re.compile(r"<.+>|\[.+\]", re.DOTALL)
 
@@ -46,38 +51,48 @@ class PromptEncoder:
         Raises:
             PromptError: If the text spells a control token and this tokenizer cannot encode that as text.
         """
-        return self._text_only(text) if self._spelled.search(text) else self._plain(text)
+        return self._text_only(text) if self._spelled.search(text) else self.plain(text)
 
-    def chat(self, messages: Sequence[Mapping[str, str]]) -> tuple[str, Encode]:
-        """Render a conversation with the model's template, ready for the assistant's turn.
+    def chat(self, messages: Sequence[Mapping[str, object]], ending: Ending = "prompt") -> tuple[str, Encode]:
+        """Render a conversation with the model's template.
 
         Args:
-            messages: Dictionaries with ``role`` and ``content``.
+            messages: Dictionaries with ``role``, ``content`` and what else templates read.
+            ending: How the rendered text ends.
 
         Returns:
             The rendered text, and the function that encodes it: control tokens of the template are control tokens,
-            those in a content are text.
+            those in a message are text.
         """
-        if not any(self._spelled.search(message["content"]) for message in messages):
-            return self._render(messages), self._plain
         spelled: list[str] = []
 
         def hide(found: re.Match[str]) -> str:
             spelled.append(found[0])
             return f"{self._marker}-{len(spelled) - 1};"
 
-        hidden = [{**message, "content": self._spelled.sub(hide, message["content"])} for message in messages]
-        marked = self._spelled.sub(lambda found: self._marked(found[0]), self._render(hidden))
+        hidden = [_with_texts(message, lambda text: self._spelled.sub(hide, text)) for message in messages]
+        rendered = self._render(hidden, ending)
+        if not spelled:
+            return rendered, self.plain
+        marked = self._spelled.sub(lambda found: self._marked(found[0]), rendered)
         restored = re.sub(rf"{self._marker}-(\d+);", lambda found: spelled[int(found[1])], marked)
         return restored, self._text_only
 
-    def _render(self, messages: Sequence[Mapping[str, str]]) -> str:
-        rendered = self._tokenizer.apply_chat_template(
-            [dict(message) for message in messages], tokenize=False, add_generation_prompt=True
+    def _render(self, messages: Sequence[Mapping[str, object]], ending: Ending) -> str:
+        given, end = [dict(message) for message in messages], f"{self._marker}-end;"
+        if ending == "open":  # the template may add white space and tokens after the text
+            given[-1]["content"] = f"{given[-1]['content']}{end}"
+        rendered = str(
+            self._tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=ending == "prompt")
         )
-        return str(rendered)
+        if ending != "open":
+            return rendered
+        if end not in rendered:
+            raise PromptError("it leaves out the last message, which is to be continued.")
+        return rendered[: rendered.rindex(end)]
 
-    def _plain(self, text: str) -> list[int]:
+    def plain(self, text: str) -> list[int]:
+        """Encode a text in which spelled control tokens are control tokens, and add no others."""
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
     def _text_only(self, text: str) -> list[int]:
@@ -100,6 +115,15 @@ class PromptEncoder:
             return marking_tokenizer(self._tokenizer, self.control_tokens, self._marked)
         except ModelError:
             return None
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with every text in it changed; names of fields stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: _with_texts(one, change) for name, one in value.items()}
+    return [_with_texts(one, change) for one in value] if isinstance(value, list) else value
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -12,10 +12,10 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.choice import as_choice
 from cosec.decoding.rules.schema import changed_rule, current_names, rules_without_base
 from cosec.decoding.settings import DecodingSettings, decoding_settings
-from cosec.errors import PromptError, SettingsError
-from cosec.models.families import FimTokens
-from cosec.serving.api.prompt_encoding import Encode, PromptEncoder
-from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, GenerationRequest, InfillRequest
+from cosec.errors import SettingsError
+from cosec.serving.api.llama_cpp.wire import InfillRequest, LlamaCppCompletionRequest, LlamaCppRequest
+from cosec.serving.api.prompt_ids import PromptIds
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, GenerationRequest
 from cosec.serving.api_errors import CWES_REFUSED, ApiError, invalid, of_validation
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.settings import ServerSettings
@@ -25,12 +25,6 @@ XARGS_PREFIX = "cosec_"
 
 DEFAULT_COMPLETION_TOKENS = 16
 """Default ``max_tokens`` of the OpenAI API's completions."""
-
-_CHARACTERS_PER_TOKEN = 8
-"""More than code has; decides how much of a long text is encoded before it is refused."""
-
-_EXTRA_TOKENS = 64
-"""Tokens that the beginning of a text may have in addition to those of the same part of the whole."""
 
 
 class Translator:
@@ -51,19 +45,13 @@ class Translator:
         self._pair = pair
         self._limits = limits
         self._rule = changed_rule(pair.own_rule, rule)
-        self._encoder = PromptEncoder(pair.tokenizer)
-        self._vocabulary = set(pair.tokenizer.get_vocab().values())
+        self.prompts = PromptIds(pair, limits)
+        """Encodes the prompts of requests."""
         default = decoding_settings(self._rule, {})
         if pair.has_security:
             self._check_base(default)
         elif self._rule:
             raise SettingsError("A rule has no effect without a security model; name one with --security.")
-
-    @property
-    def fim(self) -> FimTokens | None:
-        """The target's tokens for filling in the middle; None if it was not trained for that."""
-        family = self._pair.pair.target.family
-        return None if family is None else family.fim
 
     @property
     def defaults(self) -> dict[str, object]:
@@ -87,10 +75,12 @@ class Translator:
         Raises:
             ApiError: If the models or the server's limits do not allow it.
         """
-        prompts = self._prompt_ids(request)
+        prompts = self.prompts.of_completion(request)
         max_tokens = DEFAULT_COMPLETION_TOKENS if request.max_tokens is None else request.max_tokens
-        asked = self._asked(request, prompts, max_tokens, request.logprobs)
-        return replace(asked, scores_prompts=bool(request.echo) and request.logprobs is not None)
+        if max_tokens < 0:
+            max_tokens = min(map(self.prompts.room, prompts))
+        asked = self._asked(request, prompts, max_tokens, request.alternatives)
+        return replace(asked, scores_prompts=bool(request.echo) and request.alternatives is not None)
 
     def chat(self, request: ChatRequest) -> DecodingRequest:
         """Translate ``/v1/chat/completions``.
@@ -98,18 +88,10 @@ class Translator:
         Raises:
             ApiError: If the model has no chat template, or as for completions.
         """
-        if not self._pair.tokenizer.chat_template:
-            raise invalid("This model has no chat template; use /v1/completions.", "messages", "unsupported_endpoint")
-        messages = [{"role": _role(message.role), "content": message.text} for message in request.messages]
-        try:
-            text, encode = self._encoder.chat(messages)
-        except Exception as error:  # a template is a program and may raise anything
-            raise invalid(f"The model's chat template refuses this conversation: {error}", "messages") from error
-        prompt = tuple(self._encoded(text, "messages", encode))
+        prompt = self.prompts.of_chat(request)
         alternatives = (request.top_logprobs or 0) if request.logprobs else None
-        room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
-        max_tokens = request.max_completion_tokens or request.max_tokens or room
-        return self._asked(request, (prompt,), max_tokens, alternatives)
+        limit = self.prompts.room(prompt) if request.limit in (None, -1) else request.limit
+        return self._asked(request, (prompt,), limit, alternatives)
 
     def infill(self, request: InfillRequest) -> DecodingRequest:
         """Translate ``/infill``.
@@ -117,20 +99,40 @@ class Translator:
         Raises:
             ApiError: If the model was not trained to fill in the middle, or as for completions.
         """
-        prompt = self._filled(request.input_prefix + request.prompt, request.input_suffix, "input_suffix")
-        room = max(1, min(self._limits.max_tokens, self._pair.context_length - len(prompt)))
+        return self._of_llama_cpp(request, (self.prompts.of_infill(request),))
+
+    def llama_cpp_completion(self, request: LlamaCppCompletionRequest) -> DecodingRequest:
+        """Translate ``/completion``.
+
+        Raises:
+            ApiError: As for completions.
+        """
+        parts = request.prompts
+        if not parts:
+            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
+        several = len(parts) > 1
+        prompts = [
+            self.prompts.of_parts(one, f"prompt.{place}" if several else "prompt") for place, one in enumerate(parts)
+        ]
+        return self._of_llama_cpp(request, tuple(prompts))
+
+    def _of_llama_cpp(self, request: LlamaCppRequest, prompts: tuple[tuple[int, ...], ...]) -> DecodingRequest:
         try:
             generation = GenerationRequest(
                 temperature=request.temperature,
                 top_p=request.top_p,
+                top_k=max(0, request.top_k),
+                min_p=request.min_p,
                 seed=request.seed if request.seed >= 0 else None,
                 stop=request.stop,
+                ignore_eos=request.ignore_eos,
                 cosec=request.cosec,
             )
-        except ValidationError as error:  # a seed or a stop text that completions would not take either
+        except ValidationError as error:  # a seed that completions would not take either
             raise of_validation(error) from error
+        room = min(map(self.prompts.room, prompts))
         max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
-        return self._asked(generation, (prompt,), max_tokens, None)
+        return self._asked(generation, prompts, max_tokens, request.n_probs or None)
 
     def _asked(
         self,
@@ -146,14 +148,42 @@ class Translator:
                 "request may ask for; split it.",
                 "n",
             )
-        self._check_lengths(prompts, max_tokens)
+        self.prompts.check_limit(prompts, max_tokens)
+        if request.min_tokens and request.min_tokens > max_tokens:
+            raise invalid(f"min_tokens is {request.min_tokens}, but max_tokens is {max_tokens}.", "min_tokens")
+        self.prompts.check_tokens(request.stop_token_ids or (), "stop_token_ids")
         fields = _with_xargs(request)
         hardened, rule, notes = self._rule_of(fields)
+        settings = self._settings(request, rule, max_tokens, top_logprobs, hardened=hardened)
+        return DecodingRequest(
+            prompts=prompts,
+            samples=samples,
+            settings=settings,
+            hardened=hardened,
+            max_new_tokens=max_tokens,
+            min_new_tokens=request.min_tokens or 0,
+            stop_token_ids=frozenset(request.stop_token_ids or ()),
+            ignore_eos=bool(request.ignore_eos),
+            audit=fields.audit,
+            notes=notes,
+        )
+
+    def _settings(
+        self,
+        request: GenerationRequest,
+        rule: Mapping[str, object],
+        max_tokens: int,
+        top_logprobs: int | None,
+        *,
+        hardened: bool,
+    ) -> DecodingSettings:
         sampling = {
             "temperature": 1.0 if request.temperature is None else request.temperature,
             "top_p": 1.0 if request.top_p is None else request.top_p,
+            "top_k": max(0, request.top_k or 0),
+            "min_p": request.min_p or 0.0,
             "max_new_tokens": max(1, max_tokens),
-            "seed": secrets.randbits(62) if request.seed is None else request.seed,
+            "seed": secrets.randbits(62) if request.seed in (None, -1) else request.seed,
             "stop": request.stop_texts,
             "top_logprobs": top_logprobs,
         }
@@ -163,15 +193,7 @@ class Translator:
                 self._check_base(settings)
         except SettingsError as error:
             raise invalid(str(error), "cosec", "invalid_value") from error
-        return DecodingRequest(
-            prompts=prompts,
-            samples=samples,
-            settings=settings,
-            hardened=hardened,
-            max_new_tokens=max_tokens,
-            audit=fields.audit,
-            notes=notes,
-        )
+        return settings
 
     def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object], tuple[str, ...]]:
         """Whether to harden, the rule that results from the server's own and the request, and notes on old names."""
@@ -194,109 +216,6 @@ class Translator:
                 f"The rule {settings.rule.name} compares an adapter with its own base, and this security model is a "
                 f"whole model: choose the rule {rules_without_base()}."
             )
-
-    def _prompt_ids(self, request: CompletionRequest) -> tuple[tuple[int, ...], ...]:
-        given = request.prompt
-        if isinstance(given, str):
-            texts: Sequence[str | list[int]] = [given]
-        elif given and isinstance(given[0], int):
-            texts = [[token for token in given if isinstance(token, int)]]
-        else:
-            texts = [one for one in given if isinstance(one, str | list)]
-        if not texts:
-            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
-        if len(texts) > self._limits.max_samples:
-            raise invalid(f"prompt: at most {self._limits.max_samples} prompts a request; split it.", "prompt")
-        if request.suffix:
-            if request.echo:
-                raise invalid("echo cannot be combined with suffix.", "echo")
-            filled = []
-            for text in texts:
-                if not isinstance(text, str):
-                    raise invalid("suffix needs a prompt of text, not of token ids.", "suffix")
-                filled.append(self._filled(text, request.suffix, "suffix"))
-            return tuple(filled)
-        return tuple(self._ids(text) for text in texts)
-
-    def _ids(self, prompt: str | list[int]) -> tuple[int, ...]:
-        if isinstance(prompt, str):
-            if not prompt.strip():
-                raise invalid("prompt: it is empty; give the code to continue.", "prompt")
-            return tuple(self._encoded(prompt, "prompt", self._with_control_tokens))
-        if not prompt:
-            raise invalid("prompt: the list of token ids is empty.", "prompt")
-        unknown = next((token for token in prompt if token not in self._vocabulary), None)
-        if unknown is not None:
-            raise invalid(f"prompt: there is no token {unknown} in this model's vocabulary.", "prompt")
-        return tuple(prompt)
-
-    def _filled(self, prefix: str, suffix: str, param: str) -> tuple[int, ...]:
-        """The fill-in-the-middle prompt: prefix, suffix, and then the model writes the middle.
-
-        The two texts are encoded one by one, and a control token spelled in them is text.
-        """
-        marks = self.fim
-        if marks is None:
-            raise invalid(
-                "This model was not trained to fill in the middle; send the code before the cursor as prompt alone.",
-                param,
-                "unsupported_parameter",
-            )
-        ids = self._pair.tokenizer.get_vocab()
-        before, after = (self._encoded(text, param, self._encoder.text) if text else [] for text in (prefix, suffix))
-        start = self._with_control_tokens("")  # some families begin every text with a token
-        return (*start, ids[marks.prefix], *before, ids[marks.suffix], *after, ids[marks.middle])
-
-    def _with_control_tokens(self, text: str) -> list[int]:
-        """Encode a raw prompt: with the family's first token, and with spelled control tokens as control tokens."""
-        return list(self._pair.tokenizer(text).input_ids)
-
-    def _encoded(self, text: str, param: str, encode: Encode) -> list[int]:
-        """Encode a text; refuse one that is far too long after encoding its beginning.
-
-        Encoding a megabyte at once takes gigabytes of memory.
-        """
-        size = _CHARACTERS_PER_TOKEN * self._longest_prompt
-        try:
-            while size < len(text):
-                if len(encode(text[:size])) > self._longest_prompt + _EXTRA_TOKENS:
-                    raise self._too_long(f"more than {self._longest_prompt}", param)
-                size *= 2
-            return encode(text)
-        except PromptError as error:
-            raise invalid(str(error), param) from error
-
-    @property
-    def _longest_prompt(self) -> int:
-        context = self._pair.context_length
-        return min(context, self._limits.max_prompt_tokens or context)
-
-    def _too_long(self, tokens: str, param: str) -> ApiError:
-        return invalid(
-            f"The prompt has {tokens} tokens, at most {self._longest_prompt} are allowed; shorten it.",
-            param,
-            "context_length_exceeded",
-        )
-
-    def _check_lengths(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
-        limits, context = self._limits, self._pair.context_length
-        if max_tokens > limits.max_tokens:
-            raise invalid(f"max_tokens: at most {limits.max_tokens} on this server.", "max_tokens")
-        longest = max(map(len, prompts))
-        if longest > self._longest_prompt:
-            raise self._too_long(str(longest), "prompt")
-        if longest + max_tokens > context:
-            raise invalid(
-                f"The prompt has {longest} tokens and max_tokens is {max_tokens}, but the models' context holds "
-                f"{context} together; shorten one of them.",
-                "max_tokens",
-                "context_length_exceeded",
-            )
-
-
-def _role(role: str) -> str:
-    """The role as templates know it: ``developer`` is a newer name of ``system``."""
-    return "system" if role == "developer" else role
 
 
 def _with_xargs(request: GenerationRequest) -> CosecFields:

@@ -1,7 +1,8 @@
-"""The request bodies: those of the OpenAI API with the field ``cosec``, and llama.cpp's ``/infill``.
+"""The request bodies of the OpenAI API, with the field ``cosec``.
 
-Unknown fields and values of the wrong type are refused, so that no field is silently ignored. Only names and types are
-checked here; ``translation.py`` checks what a request means.
+Unknown fields and values of the wrong type are refused, so that no field is silently ignored. Fields of other servers
+are accepted with the value that changes nothing (see ``foreign_fields.py``). Only names and types are checked here;
+``translation.py`` checks what a request means.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosec.decoding.rules.choice import RuleChoice
+from cosec.serving.api.foreign_fields import without_foreign_fields
+from cosec.serving.api_errors import invalid
 from cosec.serving.scheduler.request import Audit
 
 TokenId = Annotated[int, Field(ge=0, lt=2**32)]
@@ -57,6 +60,9 @@ class StreamOptions(WireModel):
     include_obfuscation: Literal[False] | None = None
     """Padding against traffic analysis is not supported."""
 
+    continuous_usage_stats: Literal[False] | None = None
+    """The token counts come in the last chunk only."""
+
 
 class GenerationRequest(WireModel):
     """Fields of completions and chat completions."""
@@ -70,20 +76,35 @@ class GenerationRequest(WireModel):
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Nucleus sampling: keep the most likely tokens that together reach this probability. Default 1."""
 
+    top_k: Annotated[int, Field(ge=-1)] | None = None
+    """Keep this many most likely tokens. 0, -1 and the default keep all."""
+
+    min_p: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Keep tokens with at least this share of the highest probability. Default 0."""
+
     n: Annotated[int, Field(ge=1)] | None = None
     """Samples for each prompt."""
 
     stop: str | Several[str] | None = None
     """Texts that end a completion. They are not part of it."""
 
-    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None = None
-    """Seed; the same seed gives the same text. Default: a random one, reported in ``metrics.cosec.seed``."""
+    stop_token_ids: Several[TokenId] | None = None
+    """Tokens that end a completion, in addition to the model's own. They have no text."""
+
+    ignore_eos: bool | None = None
+    """Whether the model's own stop tokens are tokens like others."""
+
+    min_tokens: Annotated[int, Field(ge=0)] | None = None
+    """Number of tokens before which no stop token is drawn and no stop text ends a completion."""
+
+    seed: Annotated[int, Field(ge=-1, le=LARGEST_SEED)] | None = None
+    """Seed; the same seed gives the same text. -1 or default: a random one, reported in ``metrics.cosec.seed``."""
 
     stream: bool | None = None
     """Send tokens as they are decoded."""
 
     stream_options: StreamOptions | None = None
-    """Options of the stream; only with ``stream``."""
+    """Options of the stream; without effect if nothing is streamed."""
 
     cosec: CosecFields | None = None
     """How to harden."""
@@ -97,29 +118,22 @@ class GenerationRequest(WireModel):
     metadata: dict[str, str] | None = None
     """Accepted because gateways add it; not stored."""
 
-    store: Literal[False] | None = None
-    """False only; nothing is stored."""
-
-    presence_penalty: float | None = None
-    """0 only; penalties would change the distribution that the rule defines."""
-
-    frequency_penalty: float | None = None
-    """0 only."""
-
-    logit_bias: dict[str, float] | None = None
-    """Empty only."""
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_neutral_foreign_fields(cls, given: object) -> object:
+        given = without_foreign_fields(given, cls.model_fields)
+        if isinstance(given, dict) and "n_predict" in given:  # llama.cpp's name
+            limit = given.pop("n_predict")
+            if given.setdefault("max_tokens", limit) != limit:
+                raise invalid("max_tokens and n_predict disagree; give one of them.", "n_predict")
+        return given
 
     @model_validator(mode="after")
-    def _refuse_what_has_no_effect(self) -> Self:
-        for name in ("presence_penalty", "frequency_penalty", "logit_bias"):
-            if getattr(self, name):
-                raise ValueError(
-                    f"{name} is not supported, because it would change the distribution that the rule defines"
-                )
-        if self.stream_options is not None and not self.stream:
-            raise ValueError("stream_options has no effect without stream")
-        if any(not text or len(text) > LONGEST_STOP for text in self.stop_texts):
-            raise ValueError(f"a stop text must have 1 to {LONGEST_STOP} characters")
+    def _refuse_what_cannot_end_a_text(self) -> Self:
+        wrong = next((place for place, text in enumerate(self.stop_texts) if not 0 < len(text) <= LONGEST_STOP), None)
+        if wrong is not None:
+            place = "stop" if isinstance(self.stop, str) else f"stop.{wrong}"
+            raise invalid(f"{place}: a stop text must have 1 to {LONGEST_STOP} characters.", place, "invalid_value")
         return self
 
     @property
@@ -130,7 +144,7 @@ class GenerationRequest(WireModel):
     @property
     def wants_usage(self) -> bool:
         """Whether a stream ends with the token counts."""
-        return self.stream_options is not None and bool(self.stream_options.include_usage)
+        return bool(self.stream) and self.stream_options is not None and bool(self.stream_options.include_usage)
 
 
 class CompletionRequest(GenerationRequest):
@@ -142,14 +156,14 @@ class CompletionRequest(GenerationRequest):
     suffix: str | None = None
     """Text after the gap; only for models that were trained to fill in the middle."""
 
-    max_tokens: Annotated[int, Field(ge=0)] | None = None
-    """Length limit of each completion, in tokens. Default 16; 0 only with ``echo``."""
+    max_tokens: Annotated[int, Field(ge=-1)] | None = None
+    """Length limit of each completion, in tokens. Default 16; -1: what the context leaves; 0 only with ``echo``."""
 
     echo: bool | None = None
     """Return the prompt before the completion."""
 
-    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
-    """Return the target's log-probability of each token, with this many alternatives."""
+    logprobs: Annotated[int, Field(ge=0, le=20)] | Literal[False] | None = None
+    """Return the target's log-probability of each token, with this many alternatives; false for none of it."""
 
     best_of: Annotated[int, Field(ge=1)] | None = None
     """Must equal ``n``."""
@@ -162,6 +176,11 @@ class CompletionRequest(GenerationRequest):
             raise ValueError("max_tokens may be 0 only with echo")
         return self
 
+    @property
+    def alternatives(self) -> int | None:
+        """How many alternatives each token's log-probability has; None if none are asked for."""
+        return None if self.logprobs is False else self.logprobs
+
 
 class TextPart(WireModel):
     """A text part of a chat message."""
@@ -170,29 +189,81 @@ class TextPart(WireModel):
     text: str
 
 
+class ToolFunction(WireModel):
+    """A function that the assistant called."""
+
+    name: str
+    arguments: str
+    """Arguments as JSON."""
+
+
+class ToolCall(WireModel):
+    """A call of the assistant, in the history of a conversation."""
+
+    function: ToolFunction
+    type: Literal["function"] = "function"
+    id: str | None = None
+    index: int | None = None
+
+
 class ChatMessage(WireModel):
     """One message of a conversation."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | Several[TextPart]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | Several[TextPart] | None = None
+    """The text; null or missing only for the assistant."""
+
     name: str | None = None
+    tool_calls: Several[ToolCall] | None = None
+    """Calls that the assistant made."""
+
+    tool_call_id: str | None = None
+    """The call that a message of the role ``tool`` answers."""
+
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    function_call: ToolFunction | None = None
+    """Older form of ``tool_calls``."""
+
+    audio: None = None
+    annotations: Several[dict[str, object]] | None = None
+
+    @model_validator(mode="after")
+    def _refuse_missing_content(self) -> Self:
+        if self.content is None and self.role != "assistant":
+            raise ValueError(f"a message of the role {self.role} needs content")
+        return self
 
     @property
     def text(self) -> str:
         """The content as one text."""
+        if self.content is None:
+            return self.refusal or ""
         return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+
+    @property
+    def calls(self) -> tuple[ToolFunction, ...]:
+        """The functions that the assistant called."""
+        older = () if self.function_call is None else (self.function_call,)
+        return (*older, *(call.function for call in self.tool_calls or ()))
 
 
 class ChatRequest(GenerationRequest):
     """``POST /v1/chat/completions``."""
 
     messages: Annotated[Several[ChatMessage], Field(min_length=1)]
-    """The conversation."""
+    """The conversation. If the assistant has the last word, its message is continued."""
 
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Length limit, in tokens. Default: what is left of the context."""
+    add_generation_prompt: bool | None = None
+    """Whether the assistant begins a message of its own. Default: unless the last message is continued."""
 
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    continue_final_message: bool | None = None
+    """Whether the last message is continued. Default: if it is the assistant's, unless ``add_generation_prompt``."""
+
+    max_tokens: Annotated[int, Field(ge=-1)] | None = None
+    """Length limit, in tokens. Default and -1: what is left of the context."""
+
+    max_completion_tokens: Annotated[int, Field(ge=-1)] | None = None
     """Newer name of ``max_tokens``."""
 
     logprobs: bool | None = None
@@ -203,11 +274,35 @@ class ChatRequest(GenerationRequest):
 
     @model_validator(mode="after")
     def _refuse_contradictions(self) -> Self:
-        if self.max_tokens and self.max_completion_tokens and self.max_tokens != self.max_completion_tokens:
+        if self.max_tokens is not None and self.max_completion_tokens not in (None, self.max_tokens):
             raise ValueError("max_tokens and max_completion_tokens disagree; give one of them")
-        if self.top_logprobs is not None and not self.logprobs:
+        if self.limit == 0:
+            raise ValueError("max_tokens must be at least 1, or -1 for what is left of the context")
+        if self.top_logprobs and not self.logprobs:
             raise ValueError("top_logprobs has no effect without logprobs")
+        if self.continue_final_message and self.add_generation_prompt:
+            raise ValueError("continue_final_message and add_generation_prompt exclude each other; give one of them")
+        if self.continue_final_message and self.messages[-1].role != "assistant":
+            raise ValueError("continue_final_message needs a last message of the assistant")
         return self
+
+    @property
+    def limit(self) -> int | None:
+        """Length limit, in tokens; None or -1 for what is left of the context."""
+        return self.max_completion_tokens if self.max_tokens is None else self.max_tokens
+
+    @property
+    def continues(self) -> bool:
+        """Whether the last message is continued."""
+        if self.continue_final_message is not None:
+            return self.continue_final_message
+        last = self.messages[-1]
+        return last.role == "assistant" and not last.calls and not self.add_generation_prompt
+
+    @property
+    def prompts_assistant(self) -> bool:
+        """Whether the conversation ends with the beginning of a message of the assistant."""
+        return not self.continues and self.add_generation_prompt is not False
 
 
 class VerdictRequest(WireModel):
@@ -218,55 +313,3 @@ class VerdictRequest(WireModel):
 
     completion: Annotated[str, Field(max_length=65_536)]
     """The completed code."""
-
-
-class InfillExtra(BaseModel):
-    """Part of another file, as llama.cpp's clients send it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    filename: str = ""
-    text: str = ""
-
-
-class InfillRequest(BaseModel):
-    """``POST /infill`` in the format of llama.cpp.
-
-    Its clients always send samplers and options of their own (``top_k``, ``samplers``, ``t_max_prompt_ms``). As in
-    llama.cpp, unknown ones are ignored.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
-
-    input_prefix: str = ""
-    """Text before the gap."""
-
-    input_suffix: str = ""
-    """Text after the gap."""
-
-    prompt: str = ""
-    """Text that is already in the gap; it follows ``input_prefix``."""
-
-    input_extra: Several[InfillExtra] = Field(default_factory=list)
-    """Accepted, but not added to the prompt."""
-
-    n_predict: int = -1
-    """Length limit, in tokens. 0 only reads the prompt; a negative number is the server's limit."""
-
-    temperature: Annotated[float, Field(ge=0.0, le=100.0)] = 0.8
-    """Sampling temperature."""
-
-    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
-    """Nucleus sampling: keep the most likely tokens that together reach this probability."""
-
-    seed: int = -1
-    """Seed; a negative number for a random one."""
-
-    stop: Several[str] = Field(default_factory=list)
-    """Texts that end the completion. They are not part of it."""
-
-    stream: bool = False
-    """Send tokens as they are decoded."""
-
-    cosec: CosecFields | None = None
-    """How to harden."""

@@ -178,7 +178,12 @@ class Batches:
             if one.finish_reason is not None:
                 del running.rows[one.sequence]
             progress = Progress(
-                choice=row.choice, text=one.growth.text, records=one.records, finish_reason=one.finish_reason
+                choice=row.choice,
+                text=one.growth.text,
+                records=one.records,
+                finish_reason=one.finish_reason,
+                stop_text=one.growth.stop_text,
+                incomplete=one.growth.incomplete,
             )
             events.append((row, progress, now - row.last_block))
             row.last_block = now

@@ -30,6 +30,15 @@ class DecodingRequest:
     max_new_tokens: int
     """Length limit of each completion, in tokens; 0 if only the prompt is wanted."""
 
+    min_new_tokens: int = 0
+    """Number of tokens before which no stop token is drawn and no stop text ends a completion."""
+
+    stop_token_ids: frozenset[int] = frozenset()
+    """Tokens that end a completion in addition to the target's."""
+
+    ignore_eos: bool = False
+    """Whether the target's stop tokens are tokens like others."""
+
     audit: Audit
     """How much the answer says about the hardening."""
 

@@ -52,6 +52,8 @@ class Scheduler:
         self._changed = threading.Condition()
         self._stopping = False
         self._draining = False
+        self.running = 0
+        """Number of completions that were running after the latest step."""
         self._tidied = time.monotonic()
         self._thread = threading.Thread(target=self._loop, name="cosec-scheduler", daemon=True)
 
@@ -257,9 +259,8 @@ class Scheduler:
             self._tickets = {ticket for ticket in self._tickets if not ticket.over}
             self._changed.notify_all()
             waiting = self._waiting_sequences()
-        self._telemetry.load(
-            waiting=waiting, running=self._batches.active, remembered_tokens=self._batches.remembered_tokens
-        )
+        self.running = self._batches.active
+        self._telemetry.load(waiting=waiting, running=self.running, remembered_tokens=self._batches.remembered_tokens)
 
     def _abandon(self, arm: Arm) -> None:
         """Fail the requests of an arm whose key-value cache may be damaged."""

@@ -30,6 +30,12 @@ class Progress:
     finish_reason: FinishReason | None
     """Set with the completion's last piece."""
 
+    stop_text: str | None = None
+    """The stop text that ended the completion, with its last piece."""
+
+    incomplete: bytes = b""
+    """The bytes of the character that the end of the completion cut, with its last piece."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptScores:
@@ -120,6 +126,9 @@ class Waiting:
             samples=tuple(self.samples),
             max_new_tokens=asked.max_new_tokens,
             stop=asked.settings.sampling.stop,
+            stop_token_ids=asked.stop_token_ids,
+            ignore_eos=asked.ignore_eos,
+            min_new_tokens=asked.min_new_tokens,
             settings=asked.settings,
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import DataError
+from cosec.training.data.jsonl import is_jsonl, read_lines
 from cosec.training.data.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
@@ -129,9 +130,11 @@ def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Do
         return [document for file in files for document in _read_source(file, path.parent, digest, skipped)]
     if path.suffix in SOURCE_SUFFIXES and path.is_file():
         return _read_source(path, path.parent, digest, skipped)
-    if path.suffix == ".jsonl":
+    if is_jsonl(path):
         return _read_jsonl(path, digest, skipped)
-    raise DataError(f"no training data at {path}: give a .jsonl file, a source file or a folder of sources")
+    raise DataError(
+        f"no training data at {path}: give a .jsonl or .jsonl.gz file, a source file or a folder of sources"
+    )
 
 
 def _installed(name: str) -> Path:
@@ -158,11 +161,7 @@ def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Count
 
 
 def _read_jsonl(file: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
-    try:
-        content = file.read_bytes()
-        lines = content.decode("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+    content, lines = read_lines(file)
     digest.update(f"{file.name}\0".encode() + content)
     documents = []
     for number, line in enumerate(lines, start=1):

@@ -15,6 +15,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.training.data.changed_spans import ChangedSpan, changed_spans, cuts_of_deletions
+from cosec.training.data.jsonl import jsonl_files, read_lines
 
 LANGUAGES = {
     "py": "python",
@@ -103,7 +104,7 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
     with training. If there are no validation pairs, a share of the commits is set aside.
 
     Args:
-        paths: JSONL files, folders of them, or folders with ``train/`` and ``val/``.
+        paths: JSONL files, perhaps compressed with gzip, folders of them, or folders with ``train/`` and ``val/``.
         validation_share: Share of the commits to set aside if the data have no validation part.
         seed: Seed of that choice.
 
@@ -166,24 +167,20 @@ def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if path.is_file():
             training.append(path)
         elif (path / "train").is_dir():
-            training += sorted((path / "train").glob("*.jsonl"))
-            validation += sorted((path / "val").glob("*.jsonl"))
-        elif path.is_dir() and (found := sorted(path.glob("*.jsonl"))):
+            training += jsonl_files(path / "train")
+            validation += jsonl_files(path / "val")
+        elif path.is_dir() and (found := jsonl_files(path)):
             training += found
         else:
             raise DataError(
-                f"no pairs at {path}: give a .jsonl file, a folder of them, or a folder with train/ and val/"
+                f"no pairs at {path}: give a .jsonl or .jsonl.gz file, a folder of them, or one with train/ and val/"
             )
     return training, validation
 
 
 def _read_file(file: Path, digest: "hashlib._Hash") -> list[SecurityPair]:
     """Read one JSONL file and add its name and contents to ``digest``."""
-    try:
-        content = file.read_bytes()
-        lines = content.decode("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the pairs in {file}: {error}") from error
+    content, lines = read_lines(file)
     digest.update(f"{file.parent.name}/{file.name}\0".encode() + content)
     return [_parse(line, f"{file.name}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 

@@ -1,0 +1,42 @@
+"""Text files with one JSON object a line, plain or compressed with gzip."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from cosec.errors import DataError
+
+_GZIP = b"\x1f\x8b"
+"""First bytes of a file that gzip compressed."""
+
+
+def is_jsonl(path: Path) -> bool:
+    """Whether a file's name says that it has one JSON object a line: ``.jsonl`` or ``.jsonl.gz``."""
+    return path.name.endswith((".jsonl", ".jsonl.gz"))
+
+
+def jsonl_files(folder: Path) -> list[Path]:
+    """The files in a folder that have one JSON object a line, sorted."""
+    return sorted(path for path in folder.glob("*.jsonl*") if is_jsonl(path))
+
+
+def read_lines(file: Path) -> tuple[bytes, list[str]]:
+    """Read a file; a byte order mark at its beginning is left out, and what gzip compressed is decompressed.
+
+    Args:
+        file: The file.
+
+    Returns:
+        The file's bytes as they are stored, for its hash, and its lines.
+
+    Raises:
+        DataError: If the file cannot be read, is damaged or is not UTF-8.
+    """
+    try:
+        content = file.read_bytes()
+        text = gzip.decompress(content) if content.startswith(_GZIP) else content
+        return content, text.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot read {file}: it is not UTF-8 ({error.reason}); save it as UTF-8") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot read {file}: {error}") from error
