@@ -12,9 +12,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields, InfillRequest
+from cosec.serving.api.foreign_fields import FOREIGN_FIELDS
+from cosec.serving.api.llama_cpp.wire import (
+    DetokenizeRequest,
+    InfillRequest,
+    LlamaCppCompletionRequest,
+    TokenizeRequest,
+)
+from cosec.serving.api.wire import ChatRequest, CompletionRequest, CosecFields
 
-ENDPOINTS = {"/v1/completions": CompletionRequest, "/v1/chat/completions": ChatRequest, "/infill": InfillRequest}
+ENDPOINTS = {
+    "/v1/completions": CompletionRequest,
+    "/v1/chat/completions": ChatRequest,
+    "/infill": InfillRequest,
+    "/completion": LlamaCppCompletionRequest,
+    "/tokenize": TokenizeRequest,
+    "/detokenize": DetokenizeRequest,
+}
 ODD: list[Any] = [
     None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, 0.5, -0.0, 1e308, float("nan"), float("inf"), "", " ", "a",
     "0.3", "\x00", "\u202e", "\ud800", "é" * 300, "x" * 3000, [], [[]], [1, "a"], [[1], ["a"]], [-1], [10**9], {},
@@ -54,7 +68,7 @@ class Attempt:
 def odd_body(chance: random.Random, endpoint: str) -> bytes:
     """A body with a few fields of the endpoint's, their values at random."""
     body: dict[str, Any] = {"prompt": "def", "max_tokens": 2} if "chat" not in endpoint else {"messages": ODD[-5]}
-    names = [*ENDPOINTS[endpoint].model_fields, "unheard_of"]
+    names = [*ENDPOINTS[endpoint].model_fields, "unheard_of", chance.choice(list(FOREIGN_FIELDS))]
     for name in chance.sample(names, chance.randrange(0, 4)):
         body[name] = chance.choice(ODD)
     if chance.random() < 0.4:

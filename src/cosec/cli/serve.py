@@ -100,10 +100,11 @@ def serve(
         checks_with=checks_with,
     )
     server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
-    server.serve_until_stopped(
-        lambda url: print(f"cosec: serving {target} at {url}", file=sys.stderr),  # noqa: T201 - a message
-        sockets,
-    )
+    server.serve_until_stopped(lambda url: _announce(target, url), sockets)
+
+
+def _announce(target: str, url: str) -> None:
+    print(f"cosec: serving {target} at {url}", file=sys.stderr)  # noqa: T201 - a message
 
 
 def _check_ranges(port: int, draft_length: int | Literal["auto"]) -> None:

@@ -108,22 +108,21 @@ def of_validation(error: ValidationError) -> ApiError:
     first = details[0]
     if first["type"] == "json_invalid":
         return invalid(f"The body is not valid JSON: {_said(first)}.", None, "invalid_json")
-    if first["loc"][:1] == ("prompt",) and first["type"] != "missing":
-        return _of_prompt([detail for detail in details if detail["loc"][:1] == ("prompt",)])
-    place = _place(first)
-    return invalid(f"{place or 'body'}: {_said(first)}.", place or None, "invalid_value")
-
-
-def _of_prompt(details: Sequence[ErrorDetails]) -> ApiError:
-    """The error of a prompt. Names the item that is wrong if the prompt is a list of one kind up to it."""
-    places = [tuple(part for part in detail["loc"] if isinstance(part, int)) for detail in details]
-    furthest = max(range(len(details)), key=places.__getitem__)
-    if not places[furthest]:
+    # A field that may be a text or a list has an error for each; the one of an item says more.
+    told = max((detail for detail in details if detail["loc"][:1] == first["loc"][:1]), key=_items)
+    place = _place(told)
+    if place.partition(".")[0] != "prompt" or told["type"] == "missing":
+        return invalid(f"{place or 'body'}: {_said(told)}.", place or None, "invalid_value")
+    if not _items(told):
         return invalid(f"prompt: {PROMPT_KINDS}.", "prompt", "invalid_value")
-    place = _place(details[furthest])
-    mixed = details[furthest]["type"].endswith("_type")
-    said = f"it is of another kind; a prompt {PROMPT_KINDS}" if mixed else _said(details[furthest])
+    mixed = told["type"].endswith("_type")
+    said = f"it is of another kind; a prompt {PROMPT_KINDS}" if mixed else _said(told)
     return invalid(f"{place}: {said}.", place, "invalid_value")
+
+
+def _items(detail: ErrorDetails) -> tuple[int, ...]:
+    """Places in lists on the way to an error."""
+    return tuple(part for part in detail["loc"] if isinstance(part, int))
 
 
 def _said(detail: ErrorDetails) -> str:

@@ -31,7 +31,7 @@ class TextStream:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], stop: Sequence[str]) -> None:
         self._tokenizer = tokenizer.backend_tokenizer
-        self._token_bytes = lambda: TokenBytes(tokenizer)
+        self._whole_tokenizer = tokenizer
         context = list(prompt_ids[-_CONTEXT:])
         if self._tokenizer.decode(context).endswith("\N{REPLACEMENT CHARACTER}"):
             # The decoder would wait for the rest of the character, and then return text of the prompt.
@@ -81,7 +81,7 @@ class TextStream:
             The newly released text, possibly empty.
         """
         if self._undecoded and not self.stopped:
-            known, decoder = self._token_bytes(), codecs.getincrementaldecoder("utf-8")("replace")
+            known, decoder = TokenBytes(self._whole_tokenizer), codecs.getincrementaldecoder("utf-8")("replace")
             self._append(decoder.decode(b"".join(map(known.of, self._undecoded))), stopping=True)
             self.incomplete = b"" if self.stopped else decoder.getstate()[0]
             self._undecoded.clear()

@@ -178,7 +178,8 @@ def _cut(
         top_k: Number of tokens to keep, less than the number of candidates or at least the whole vocabulary; 0 for all.
         min_p: Least share of the highest probability; 0 for all.
     """
-    candidates, mass = values.shape[-1], top_p
+    candidates = values.shape[-1]
+    mass: float | Tensor = top_p
     floor = values[:, :1] * min_p
     if 0 < top_k < candidates:
         floor = torch.maximum(floor, values[:, top_k - 1 : top_k])

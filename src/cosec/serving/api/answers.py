@@ -250,10 +250,11 @@ class Answer:
         records = [choice.records[place] for place in places]
         if self._chat:
             return {"content": [self._chat_entry(record) for record in records], "refusal": None}
-        echoed = self._tokens.places_in(self._echo(index), [one.token_id for one in scores]) if scores else []
+        token_ids = [*(one.token_id for one in scores), *(record.token_id for record in records)]
+        echoed = self._tokens.places_in(self._echo(index), token_ids[: len(scores)]) if scores else []
         of_prompt = [None if one.log_prob is None else finite(one.log_prob) for one in scores]
         return {
-            "tokens": [self._tokens.name(one.token_id) for one in (*scores, *records)],
+            "tokens": [self._tokens.name(token) for token in token_ids],
             "token_logprobs": [*of_prompt, *(finite(record.target_log_prob) for record in records)],
             "top_logprobs": [
                 *(self._alternatives(one.token_id, one.log_prob, one.top_logprobs) for one in scores),

@@ -79,7 +79,8 @@ class PromptEncoder:
         return restored, self._text_only
 
     def _render(self, messages: Sequence[Mapping[str, object]], ending: Ending) -> str:
-        given, end = [dict(message) for message in messages], f"{self._marker}-end;"
+        given: list[Any] = [dict(message) for message in messages]
+        end = f"{self._marker}-end;"
         if ending == "open":  # the template may add white space and tokens after the text
             given[-1]["content"] = f"{given[-1]['content']}{end}"
         rendered = str(

@@ -55,7 +55,7 @@ def _add_generation(router: APIRouter, service: Service) -> None:
     async def completion(request: Request) -> Response:
         asking = await read_body(request, LlamaCppCompletionRequest, service.limits)
         asked = await asyncio.to_thread(service.translator.llama_cpp_completion, asking)
-        prompts = tuple(str(service.pair.tokenizer.decode(prompt)) for prompt in asked.prompts)
+        prompts = tuple(str(service.pair.tokenizer.decode(list(prompt))) for prompt in asked.prompts)
         return await answered(request, asking, asked, asking.prompt, prompts)
 
 
