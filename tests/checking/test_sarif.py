@@ -2,8 +2,10 @@ from pathlib import Path
 
 from cosec.checking.baseline import Baseline
 from cosec.checking.finding import Finding, Unscored
+from cosec.checking.fingerprints import LINE_FINGERPRINT, fingerprints
 from cosec.checking.patterns import PATTERNS
-from cosec.checking.sarif import FINGERPRINT, fingerprints, sarif_report
+from cosec.checking.sarif import sarif_report
+from cosec.checking.suppression import Suppressed
 
 
 def finding(path: str, line: int, pattern: str = "py/sql-injection") -> Finding:
@@ -35,7 +37,7 @@ def test_a_report_has_what_the_standard_and_code_hosts_require(tmp_path, monkeyp
     assert result["message"]["text"]
     place = result["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "a%20b.py"}, "region": {"startLine": 2}}
-    assert result["partialFingerprints"][FINGERPRINT]
+    assert result["partialFingerprints"][LINE_FINGERPRINT]
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is True
     assert "broken" in invocation["toolExecutionNotifications"][0]["message"]["text"]
@@ -50,10 +52,11 @@ def test_an_error_makes_the_run_unsuccessful() -> None:
 def test_a_fingerprint_names_the_text_and_not_the_number_of_the_line(tmp_path: Path) -> None:
     file = tmp_path / "a.py"
     file.write_text("execute(x)\nother\nexecute(x)\n")
-    first, second, other = fingerprints([finding(str(file), 1), finding(str(file), 3), finding(str(file), 2)])
+    places = [finding(str(file), 1), finding(str(file), 3), finding(str(file), 2)]
+    first, second, other = (one[LINE_FINGERPRINT] for one in fingerprints(places))
     file.write_text("# new\n    execute(x)\n")
     (moved,) = fingerprints([finding(str(file), 2)])
-    assert moved == first
+    assert moved[LINE_FINGERPRINT] == first
     assert len({first, second, other}) == 3
 
 
@@ -64,5 +67,20 @@ def test_equal_lines_answer_for_each_other_once(tmp_path: Path) -> None:
     file.write_text("execute(x)\n")
     old.write_text(json.dumps(sarif_report([finding(str(file), 1)])))
     file.write_text("execute(x)\nexecute(x)\n")
-    new = Baseline(old).new([finding(str(file), 1), finding(str(file), 2)])
+    new = Baseline.read(old).new([finding(str(file), 1), finding(str(file), 2)])
     assert [one.line for one in new] == [2]
+
+
+def test_a_finding_that_a_comment_accepts_is_a_result_marked_as_suppressed() -> None:
+    accepted = [
+        Suppressed(finding=finding("a.py", 3), line=3, reason="checked by the proxy"),
+        Suppressed(finding=finding("a.py", 4), line=4, reason=""),
+    ]
+    (run,) = sarif_report([finding("a.py", 2)], suppressed=accepted, notes=["a.py:9: not needed"])["runs"]
+    assert [one.get("suppressions") for one in run["results"]] == [
+        None,
+        [{"kind": "inSource", "justification": "checked by the proxy"}],
+        [{"kind": "inSource"}],
+    ]
+    (note,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert (note["level"], note["message"]["text"]) == ("note", "a.py:9: not needed")

@@ -17,6 +17,7 @@ from flask import request
 def find(cursor: sqlite3.Cursor):
     cursor.execute("SELECT * FROM users WHERE name = '" + request.args["name"] + "'")
 """
+NOTHING = {"suppressed": [], "known": 0, "unscored": [], "other_languages": {}, "errors": [], "notes": []}
 SECURE = """from flask import request
 
 
@@ -60,18 +61,13 @@ def test_json_is_the_contract(project, capsys) -> None:
         "line": 6,
         "severity": "error",
     }
-    assert {key: value for key, value in report.items() if key != "findings"} == {
-        "files": 2,
-        "unscored": [],
-        "other_languages": {},
-        "errors": [],
-    }
+    assert {key: value for key, value in report.items() if key != "findings"} == {"files": 2, **NOTHING}
 
 
 def test_clean_files_end_with_zero(project, capsys) -> None:
     code, report = run_json(["app/safe.py"], capsys)
     assert code == 0
-    assert report == {"files": 1, "findings": [], "unscored": [], "other_languages": {}, "errors": []}
+    assert report == {"files": 1, "findings": [], **NOTHING}
 
 
 def test_text_names_place_weakness_and_counts(project, capsys) -> None:
@@ -155,7 +151,7 @@ def test_the_former_name_of_pattern_still_works(project, capsys) -> None:
         ([], "cosec check src"),
         (["app", "--jobs", "0"], "at least 1"),
         (["app", "--baseline", "gone.json"], "gone.json"),
-        (["app", "--baseline", "app/users.py"], "no report"),
+        (["app", "--baseline", "app/users.py"], "no baseline"),
     ],
 )
 def test_wrong_usage_ends_with_two_and_a_hint(project, capsys, arguments, hint: str) -> None:
@@ -170,7 +166,7 @@ def test_only_what_the_baseline_lacks_counts(project, capsys, format: str) -> No
     (project / "old").write_text(old)
     assert run_json(["app", "--baseline", "old"], capsys) == (
         0,
-        {"files": 2, "findings": [], "unscored": [], "other_languages": {}, "errors": []},
+        {"files": 2, "findings": [], **NOTHING, "known": 1},
     )
     (project / "app" / "more.py").write_text(INSECURE)
     code, report = run_json(["app", "--baseline", "old"], capsys)
@@ -185,6 +181,54 @@ def test_a_sarif_baseline_survives_lines_added_above(project, capsys) -> None:
     assert run_json(["app", "--baseline", "old.sarif"], capsys)[0] == 0
     (project / "app" / "users.py").write_text(INSECURE.replace("users WHERE", "people WHERE"))
     assert run_json(["app", "--baseline", "old.sarif"], capsys)[0] == 1
+
+
+def test_a_comment_accepts_a_finding_which_is_counted_and_reported_with_its_reason(project, capsys) -> None:
+    accepted = INSECURE.rstrip() + "  # cosec: ignore[CWE-089] names come from us\n"
+    (project / "app" / "users.py").write_text(accepted)
+    code, said, _ = run(["app"], capsys)
+    assert (code, said) == (0, "2 files, 0 findings, 0 unscored, 1 suppressed\n")
+    _, report = run_json(["app"], capsys)
+    assert report["findings"] == []
+    ((line, reason),) = [(one["line"], one["reason"]) for one in report["suppressed"]]
+    assert (line, reason) == (6, "names come from us")
+    (result,) = json.loads(run(["app", "--format", "sarif"], capsys)[1])["runs"][0]["results"]
+    assert result["suppressions"] == [{"kind": "inSource", "justification": "names come from us"}]
+
+
+def test_a_comment_without_effect_is_noted_and_changes_no_exit_code(project, capsys) -> None:
+    (project / "app" / "users.py").write_text(SECURE + "    # cosec: ignore[CWE-089]\n    return 1\n")
+    code, _, err = run(["app"], capsys)
+    assert code == 0
+    assert "cosec: note: app/users.py:6: the suppression of CWE-089 matches no finding; remove it\n" in err
+    assert "note" not in run(["app", "--pattern", "py/path-traversal"], capsys)[2]
+
+
+def test_a_written_baseline_makes_findings_known_until_they_are_gone(project, capsys) -> None:
+    code, _, err = run(["app", "--write-baseline", "known.json"], capsys)
+    assert (code, err) == (0, "cosec: 1 known finding in known.json\n")
+    code, said, _ = run(["app", "--baseline", "known.json"], capsys)
+    assert (code, said) == (0, "2 files, 0 findings, 0 unscored, 1 known\n")
+    (project / "app" / "more.py").write_text(INSECURE)
+    assert run(["app", "--baseline", "known.json", "--write-baseline", "known.json"], capsys)[0] == 0
+    assert run(["app", "--baseline", "known.json"], capsys)[0] == 0
+    (project / "app" / "users.py").write_text(SECURE)
+    code, _, err = run(["app", "--baseline", "known.json"], capsys)
+    assert code == 0
+    assert "app/users.py:6: py/sql-injection of the baseline is not found any more" in err
+    assert "not found" not in run(["app/more.py", "--baseline", "known.json"], capsys)[2]
+
+
+def test_no_baseline_is_written_when_a_checker_could_not_run(project, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COSEC_SEMGREP", "/nowhere/semgrep")
+    assert run(["app", "--checker", "semgrep", "--write-baseline", "known.json"], capsys)[0] == 2
+    assert not (project / "known.json").exists()
+
+
+def test_labelled_programs_are_judged_whatever_their_comments_say(project, capsys) -> None:
+    program = EVAL.rstrip() + "  # nosec\n"
+    rows = [{"id": "weak", "lang": "py", "cwe": "078", "code": program, "vulnerable": True}]
+    assert "found 1/1" in run(["--labelled", labelled(project, rows)], capsys)[1]
 
 
 def test_sarif_has_relative_paths(project, capsys) -> None:

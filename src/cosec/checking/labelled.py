@@ -13,15 +13,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosec.checking.patterns import PATTERNS, Language
+from cosec.checking.patterns import PATTERNS, Language, related_cwes
 from cosec.checking.scanning import scan
 from cosec.errors import DataError
 
 ALL = "all"
 """Name of the group of all programs."""
-
-_BOUNDS = frozenset({"CWE-119", "CWE-125", "CWE-787"})
-"""CWE-119 is the parent of the other two and counts as either of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def measure(
     unscored = {Path(one.path).name for one in scanned.report.unscored}
     rows = []
     for path, one in zip(paths, programs, strict=True):
-        found = bool(cwes[path.name]) if one.cwe is None else bool(cwes[path.name] & _counting(one.cwe))
+        found = bool(cwes[path.name]) if one.cwe is None else bool(cwes[path.name] & related_cwes(one.cwe))
         rows.append((one, found, path.name in unscored and not found))
     return Measured(
         groups={name: _counts(members) for name, members in sorted(_grouped(rows).items())},
@@ -127,11 +124,6 @@ def measure(
         alarms=tuple(one.id for one, found, _ in rows if found and not one.vulnerable),
         errors=scanned.errors,
     )
-
-
-def _counting(cwe: str) -> frozenset[str]:
-    """Return the CWEs whose findings count for a program about ``cwe``."""
-    return _BOUNDS if cwe == "CWE-119" else frozenset({cwe, "CWE-119"} if cwe in _BOUNDS else {cwe})
 
 
 Row = tuple[Labelled, bool, bool]

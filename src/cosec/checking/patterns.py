@@ -78,3 +78,11 @@ _TABLE = (
 
 PATTERNS: Mapping[str, Pattern] = MappingProxyType({pattern.id: pattern for pattern in _TABLE})
 """Every pattern by its id."""
+
+_BOUNDS = frozenset({"CWE-119", "CWE-125", "CWE-787"})
+"""CWE-119 is the parent of the other two and counts as either of them."""
+
+
+def related_cwes(cwe: str) -> frozenset[str]:
+    """Return the CWEs whose findings count as findings of ``cwe``: itself, and its parent or children among ours."""
+    return _BOUNDS if cwe == "CWE-119" else frozenset({cwe, "CWE-119"} if cwe in _BOUNDS else {cwe})

@@ -6,26 +6,28 @@ files and errors are notifications of the run.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cosec.checking.finding import Finding, Unscored
+from cosec.checking.fingerprints import fingerprints
 from cosec.checking.patterns import PATTERNS, Pattern
+from cosec.checking.suppression import Suppressed
 from cosec.version import __version__
-
-FINGERPRINT = "cosecLine/v1"
-"""Name of our fingerprint in ``partialFingerprints``."""
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def sarif_report(
-    findings: Sequence[Finding], unscored: Sequence[Unscored] = (), errors: Sequence[str] = ()
+    findings: Sequence[Finding],
+    unscored: Sequence[Unscored] = (),
+    errors: Sequence[str] = (),
+    *,
+    suppressed: Sequence[Suppressed] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Make a SARIF log of one run.
 
@@ -33,13 +35,14 @@ def sarif_report(
         findings: Their paths are relative to the working folder, or absolute.
         unscored: Files that could not be judged.
         errors: Checkers and files that failed; if there are any, the log says that the run was not successful.
+        suppressed: Findings that comments accept. They are results too, marked as suppressed in the source.
+        notes: What else there is to say, a sentence each.
     """
-    ids = sorted({finding.pattern for finding in findings})
-    places = {pattern: index for index, pattern in enumerate(ids)}
-    notifications = [
-        {"level": "warning", "message": {"text": f"Not judged: {one.reason}"}, "locations": [_location(one.path)]}
-        for one in unscored
-    ] + [{"level": "error", "message": {"text": error}} for error in errors]
+    everything = [*findings, *(one.finding for one in suppressed)]
+    ids = sorted({finding.pattern for finding in everything})
+    accepted: list[dict[str, Any]] = [{}] * len(findings)
+    accepted += ({"suppressions": [_suppression(one)]} for one in suppressed)
+    prints = fingerprints(everything)
     run = {
         "tool": {
             "driver": {
@@ -49,43 +52,42 @@ def sarif_report(
             }
         },
         "columnKind": "unicodeCodePoints",
-        "invocations": [{"executionSuccessful": not errors, "toolExecutionNotifications": notifications}],
+        "invocations": [
+            {
+                "executionSuccessful": not errors,
+                "toolExecutionNotifications": _notifications(unscored, errors, notes),
+            }
+        ],
         "results": [
             {
                 "ruleId": finding.pattern,
-                "ruleIndex": places[finding.pattern],
+                "ruleIndex": ids.index(finding.pattern),
                 "level": finding.severity,
                 "message": {"text": finding.message},
                 "locations": [_location(finding.path, finding.line)],
-                "partialFingerprints": {FINGERPRINT: fingerprint},
+                "partialFingerprints": fingerprint,
                 "properties": {"checker": finding.checker},
+                **acceptance,
             }
-            for finding, fingerprint in zip(findings, fingerprints(findings), strict=True)
+            for finding, fingerprint, acceptance in zip(everything, prints, accepted, strict=True)
         ],
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def fingerprints(findings: Sequence[Finding]) -> list[str]:
-    """Return a fingerprint of each finding: path, pattern, text of the line, and a number for equal ones."""
-    texts: dict[str, list[str]] = {}
-    before: Counter[str] = Counter()
-    made = []
-    for finding in findings:
-        lines = texts.setdefault(finding.path, _lines(finding.path))
-        text = " ".join(lines[finding.line - 1].split()) if finding.line <= len(lines) else ""
-        identity = "\0".join((finding.path, finding.pattern, text)).encode(errors="surrogateescape")
-        digest = hashlib.sha256(identity).hexdigest()[:32]
-        before[digest] += 1
-        made.append(f"{digest}:{before[digest]}")
-    return made
+def _notifications(unscored: Sequence[Unscored], errors: Sequence[str], notes: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        *(
+            {"level": "warning", "message": {"text": f"Not judged: {one.reason}"}, "locations": [_location(one.path)]}
+            for one in unscored
+        ),
+        *({"level": "error", "message": {"text": error}} for error in errors),
+        *({"level": "note", "message": {"text": note}} for note in notes),
+    ]
 
 
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return []
+def _suppression(one: Suppressed) -> dict[str, str]:
+    return {"kind": "inSource", **({"justification": one.reason} if one.reason else {})}
 
 
 def _rule(pattern: Pattern) -> Mapping[str, Any]:

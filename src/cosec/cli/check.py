@@ -18,6 +18,8 @@ from cosec.errors import SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
+    from cosec.checking.acceptance import Acceptance, Accepted
+    from cosec.checking.finding import Finding
     from cosec.checking.scanning import FileResult, JudgementCache, Scan, Step, TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
 
@@ -44,6 +46,7 @@ def check(
     dynamic: Annotated[bool, Parameter(negative=())] = False,
     fail_on: Literal["error", "warning", "note", "never"] = "note",
     baseline: Path | None = None,
+    write_baseline: Path | None = None,
     labelled: Path | None = None,
     sandbox: BackendName | None = None,
     flags: Annotated[ScanFlags | None, Parameter(name="*")] = None,
@@ -61,13 +64,17 @@ def check(
         pattern: Look for this weakness only, such as py/sql-injection; repeatable. The former name --rule still works.
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
         fail_on: Lowest severity that makes the exit code 1.
-        baseline: An earlier JSON or SARIF report; only findings that are not in it are shown and count.
+        baseline: Known findings, from --write-baseline or an earlier JSON or SARIF report; only others are shown and
+            count.
+        write_baseline: Write all findings to this file as known ones; the exit code is 0 then.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
             which let a program read and write all that you can.
         flags: How files and folders are scanned.
     """
+    from cosec.checking.acceptance import Acceptance
+    from cosec.checking.baseline import Baseline
     from cosec.checking.scanning import TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
 
@@ -78,20 +85,19 @@ def check(
         return
     if not paths:
         raise SettingsError("Name files or folders to check, such as: cosec check src")
-    progress = ScanProgress()
+    known = None if baseline is None else Baseline.read(baseline)
+    asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
+    acceptance, progress = Acceptance(**asked, baseline=known), ScanProgress()
     tree = TreeScan(
-        paths,
-        checkers=checker,
-        patterns=pattern or None,
-        dynamic=dynamic,
-        steps=_steps(baseline),
-        on_progress=progress.update,
-        **_how(flags or ScanFlags()),
+        paths, **asked, steps=[_accept(acceptance)], on_progress=progress.update, **_how(flags or ScanFlags())
     )
     scanned, stopped = _judge(tree, progress, show=format == "text")
-    _close(scanned, format)
+    accepted = acceptance.accepted(failed=bool(scanned.errors))
+    _close(scanned, accepted, format)
     code = EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
-    if code:
+    if write_baseline is not None and not scanned.errors:
+        _write_baseline(write_baseline, [*scanned.report.findings, *accepted.known], acceptance)
+    elif code:
         sys.exit(code)
 
 
@@ -113,14 +119,28 @@ def _exit_code(scanned: Scan, fail_on: str) -> int:
     return EXIT_FINDINGS if any(one.severity in counting for one in scanned.report.findings) else 0
 
 
-def _steps(baseline: Path | None) -> list[Step]:
-    """Return what is done to the result of each file before it is shown."""
-    from cosec.checking.baseline import Baseline
+def _accept(acceptance: Acceptance) -> Step:
+    """Leave out the findings of a file that comments or the baseline accept, before they are shown."""
 
-    if baseline is None:
-        return []
-    known = Baseline(baseline)
-    return [lambda result: replace(result, findings=known.new(result.findings))]
+    def step(result: FileResult) -> FileResult:
+        file = result.file
+        if file.language is None:
+            return result
+        try:
+            data = file.path.read_bytes()
+        except OSError:
+            data = b""
+        kept = acceptance.sort(file.shown, data, file.language, result.findings, judged=not result.unscored)
+        return replace(result, findings=kept)
+
+    return step
+
+
+def _write_baseline(file: Path, findings: Sequence[Finding], acceptance: Acceptance) -> None:
+    from cosec.checking.baseline import write_baseline
+
+    count = write_baseline(file, findings, acceptance.scope(failed=False))
+    print(f"cosec: {count} known finding{'' if count == 1 else 's'} in {file}", file=sys.stderr)  # noqa: T201
 
 
 def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan, bool]:
@@ -145,20 +165,26 @@ def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan,
     return tree.summary(), False
 
 
-def _close(scanned: Scan, format: str) -> None:
+def _close(scanned: Scan, accepted: Accepted, format: str) -> None:
     """Show what is known at the end of a scan."""
     from cosec.checking.sarif import sarif_report
     from cosec.cli.views.check_report import as_json, closing_lines, print_notes
 
     if format == "json":
-        _write(json.dumps(as_json(scanned), indent=2) + "\n")
+        _write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
     elif format == "sarif":
-        report = sarif_report(scanned.report.findings, scanned.report.unscored, scanned.errors)
+        report = sarif_report(
+            scanned.report.findings,
+            scanned.report.unscored,
+            scanned.errors,
+            suppressed=accepted.suppressed,
+            notes=tuple(accepted.notes()),
+        )
         _write(json.dumps(report, indent=2) + "\n")
     else:
-        _write(closing_lines(scanned))
+        _write(closing_lines(scanned, accepted))
     if format != "json":
-        print_notes(scanned)
+        print_notes(scanned, accepted)
 
 
 def _write(text: str) -> None:

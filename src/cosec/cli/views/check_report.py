@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from cosec.checking.acceptance import Accepted
 from cosec.checking.finding import Finding
 from cosec.checking.scanning import Scan, described
 
@@ -19,44 +20,55 @@ def finding_lines(findings: Iterable[Finding]) -> str:
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def closing_lines(scanned: Scan) -> str:
+def closing_lines(scanned: Scan, accepted: Accepted) -> str:
     """Describe what follows the findings: files that were not judged, and counts."""
     report = scanned.report
     left = "".join(f"{printable(f'{one.path}: unscored: {one.reason}')}\n" for one in report.unscored)
     counts = [(scanned.files, "file"), (len(report.findings), "finding")]
-    summary = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
-    return f"{left}{summary}, {len(report.unscored)} unscored\n"
+    summary = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
+    summary.append(f"{len(report.unscored)} unscored")
+    others = [(len(accepted.suppressed), "suppressed"), (len(accepted.known), "known")]
+    summary += [f"{count} {word}" for count, word in others if count]
+    return f"{left}{', '.join(summary)}\n"
 
 
-def print_notes(scanned: Scan) -> None:
-    """Print errors, and what was not looked at, to the standard error."""
+def print_notes(scanned: Scan, accepted: Accepted) -> None:
+    """Print errors, what was not looked at, and what accepts no finding, to the standard error."""
     if scanned.other_languages and scanned.files:
         print(  # noqa: T201 - a message
             f"cosec: note: only Python and C are checked; not looked at: {described(scanned.other_languages)}",
             file=sys.stderr,
         )
+    for note in accepted.notes():
+        print(f"cosec: note: {printable(note)}", file=sys.stderr)  # noqa: T201 - a message
     for error in scanned.errors:
         print(f"cosec: error: {printable(' '.join(error.split()))}", file=sys.stderr)  # noqa: T201 - a message
 
 
-def as_json(scanned: Scan) -> dict[str, Any]:
+def as_json(scanned: Scan, accepted: Accepted) -> dict[str, Any]:
     """Make the JSON report."""
     return {
         "files": scanned.files,
-        "findings": [
-            {
-                "path": one.path,
-                "rule": one.pattern,
-                "cwe": one.cwe,
-                "line": one.line,
-                "severity": one.severity,
-                "message": one.message,
-            }
-            for one in scanned.report.findings
+        "findings": [_record(one) for one in scanned.report.findings],
+        "suppressed": [
+            {**_record(one.finding), "comment_line": one.line, "reason": one.reason} for one in accepted.suppressed
         ],
+        "known": len(accepted.known),
         "unscored": [{"path": one.path, "reason": one.reason} for one in scanned.report.unscored],
         "other_languages": dict(scanned.other_languages),
         "errors": list(scanned.errors),
+        "notes": list(accepted.notes()),
+    }
+
+
+def _record(one: Finding) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "rule": one.pattern,
+        "cwe": one.cwe,
+        "line": one.line,
+        "severity": one.severity,
+        "message": one.message,
     }
 
 
