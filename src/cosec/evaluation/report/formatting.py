@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from cosec.evaluation.judging.verdict import State
 from cosec.evaluation.report.estimates import ALL
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import Interval
 
 HEADINGS = {
     "engaged_security": "secure of engaged",
+    "corrected_security": "secure of engaged, corrected by reading",
     "security": "secure (Eq. 2)",
     "sample_security": "secure, with duplicates",
     "joint": "works and secure",
@@ -54,3 +57,33 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> It
     yield f"|{'|'.join('---' for _ in headings)}|"
     for row in rows:
         yield f"| {' | '.join(row)} |"
+
+
+def unscored_rows(results: Results, benchmark: str) -> list[list[str]]:
+    """Cells of a table of unscored completions: arm, their number, and the reasons, most frequent first.
+
+    Empty if every completion was judged, or the benchmark has no scenarios.
+    """
+    rows = []
+    for arm in results.arms(benchmark):
+        verdicts = results.verdicts.get((benchmark, arm), ())
+        reasons = Counter(one.reason for one in verdicts if one.state is State.UNSCORED)
+        shown = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+        rows.append([arm, f"{reasons.total()} of {len(verdicts)}", shown or "-"])
+    return rows if any(row[2] != "-" for row in rows) else []
+
+
+def audit_rows(results: Results, benchmark: str) -> list[list[str]]:
+    """Cells of a table of what people read: arm, then numbers of verdicts; empty if nothing was read."""
+    return [
+        [arm, *map(str, (one.secure, one.read, one.right, one.unclear, one.disputed))]
+        for arm in results.arms(benchmark)
+        if (one := results.audits.get((benchmark, arm))) is not None
+    ]
+
+
+UNSCORED_HEADINGS = ("arm", "unscored", "reasons")
+"""Column headings of `unscored_rows`."""
+
+AUDIT_HEADINGS = ("arm", "secure verdicts", "read", "secure as read", "cannot tell", "readers disagree")
+"""Column headings of `audit_rows`."""

@@ -8,7 +8,15 @@ from html import escape
 from importlib.resources import files
 from itertools import groupby
 
-from cosec.evaluation.report.formatting import heading, percent, shown_metrics
+from cosec.evaluation.report.formatting import (
+    AUDIT_HEADINGS,
+    UNSCORED_HEADINGS,
+    audit_rows,
+    heading,
+    percent,
+    shown_metrics,
+    unscored_rows,
+)
 from cosec.evaluation.report.results import Results, ShownSample
 from cosec.evaluation.report.statistics.intervals import in_words
 from cosec.evaluation.report.text_report import summary_lines
@@ -49,6 +57,10 @@ def _body(results: Results, figures: Mapping[str, str]) -> Iterator[str]:
         yield f"<section><h2>{escape(benchmark)}</h2>"
         yield from _rates(results, benchmark)
         yield from _weaknesses(results, benchmark)
+        yield from _counted(
+            "Completions that could not be judged", UNSCORED_HEADINGS, unscored_rows(results, benchmark)
+        )
+        yield from _counted("Secure verdicts that people read", AUDIT_HEADINGS, audit_rows(results, benchmark))
         for name, caption in CAPTIONS.items():
             if (figure := figures.get(f"{benchmark}-{name}")) is not None:
                 yield f"<figure>{figure}<figcaption>{caption}</figcaption></figure>"
@@ -81,6 +93,12 @@ def _weaknesses(results: Results, benchmark: str) -> Iterator[str]:
     ]
     yield "<h3>Secure of engaged, by weakness</h3>"
     yield _table(["weakness", *map(escape, arms)], rows)
+
+
+def _counted(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if rows:
+        yield f"<h3>{title}</h3>"
+        yield _table(headings, [[escape(cell) for cell in row] for row in rows])
 
 
 def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from cosec.errors import DataError, SettingsError, StudyError
 from cosec.evaluation.judging.verdict import Verdict
+from cosec.evaluation.report.audit import audit_counts, audit_estimates, readings_of
 from cosec.evaluation.report.estimates import (
     Key,
     RecordedCompletion,
@@ -48,12 +49,14 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
     problems = {key: records[key] for key in keys if "passed" in records[key][0]}
     completions = [RecordedCompletion.of(unit, record) for unit, record in folder.records(COMPLETIONS)]
     prompts, unreadable = _prompts(settings)
+    readings = readings_of(folder)
     return Results(
         manifest=manifest,
         settings=settings,
         against=against,
         estimates=(
             *scenario_estimates(verdicts, against),
+            *audit_estimates(verdicts, readings, against),
             *problem_estimates(problems, against),
             *acceptance_estimates(completions, keys, against),
         ),
@@ -63,6 +66,7 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
         expected=int(manifest["completions_each"]) * len(settings.arms) * len(settings.seeds),
         costs=_costs(completions),
         unreadable=unreadable,
+        audits=audit_counts(verdicts, readings),
     )
 
 

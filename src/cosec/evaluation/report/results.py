@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cosec.evaluation.judging.verdict import Verdict
+from cosec.evaluation.report.audit.estimate import AuditCount
 from cosec.evaluation.report.estimates import ALL, Estimate, Key
 from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.settings import StudySettings
@@ -80,6 +81,9 @@ class Results:
 
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """Why a benchmark's prompts could not be read, by its name; no samples of these are shown."""
+
+    audits: Mapping[Key, AuditCount] = field(default_factory=dict)
+    """What people read of the secure verdicts, by benchmark and arm; only arms of which something was read."""
 
     def estimate(self, benchmark: str, arm: str, metric: str, cwe: str = ALL) -> Estimate | None:
         """One number, or None if it was not measured."""

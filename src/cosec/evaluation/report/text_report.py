@@ -6,17 +6,25 @@ import csv
 import io
 from collections.abc import Collection, Iterator
 
-from cosec.evaluation.judging.verdict import State
 from cosec.evaluation.report.estimates import Estimate
-from cosec.evaluation.report.formatting import heading, markdown_table, percent, shown_metrics
+from cosec.evaluation.report.formatting import (
+    AUDIT_HEADINGS,
+    UNSCORED_HEADINGS,
+    audit_rows,
+    heading,
+    markdown_table,
+    percent,
+    shown_metrics,
+    unscored_rows,
+)
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import in_words
 from cosec.evaluation.study.judgements import judgements_of
 
-HEADLINE = ("engaged_security", "joint", "functional", "engaged", "parsable", "pass@1")
+HEADLINE = ("engaged_security", "corrected_security", "joint", "functional", "engaged", "parsable", "pass@1")
 """Metrics that a narrow terminal shows."""
 
-DIFFERENCES = ("engaged_security", "joint", "functional", "pass@1", "pass@10", "accepted")
+DIFFERENCES = ("engaged_security", "corrected_security", "joint", "functional", "pass@1", "pass@10", "accepted")
 """Metrics whose differences the report shows."""
 
 
@@ -60,6 +68,7 @@ def _lines(results: Results, metrics: Collection[str] | None) -> Iterator[str]:
         yield from _difference_lines(results, benchmark, metrics)
         yield from _weakness_lines(results, benchmark)
         yield from _unscored_lines(results, benchmark)
+        yield from _audit_lines(results, benchmark)
 
 
 def summary_lines(results: Results) -> Iterator[str]:
@@ -124,17 +133,19 @@ def _weakness_lines(results: Results, benchmark: str) -> Iterator[str]:
 
 
 def _unscored_lines(results: Results, benchmark: str) -> Iterator[str]:
-    """Why completions could not be judged, the most frequent reason first."""
-    reasons: dict[str, int] = {}
-    for (name, _), verdicts in results.verdicts.items():
-        for one in verdicts if name == benchmark else ():
-            if one.state is State.UNSCORED:
-                reasons[one.reason] = reasons.get(one.reason, 0) + 1
-    if reasons:
+    if rows := unscored_rows(results, benchmark):
         yield ""
-        yield "Unscored: " + "; ".join(
-            f"{count} x {reason}" for reason, count in sorted(reasons.items(), key=lambda item: -item[1])
-        )
+        yield "Completions that could not be judged, by arm:"
+        yield ""
+        yield from markdown_table(UNSCORED_HEADINGS, rows)
+
+
+def _audit_lines(results: Results, benchmark: str) -> Iterator[str]:
+    if rows := audit_rows(results, benchmark):
+        yield ""
+        yield "Secure verdicts on engaged completions that people read:"
+        yield ""
+        yield from markdown_table(AUDIT_HEADINGS, rows)
 
 
 def _difference(estimate: Estimate | None) -> str:

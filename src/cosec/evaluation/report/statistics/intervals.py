@@ -68,7 +68,7 @@ def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS) -> Interva
         return Interval(value=None, low=None, high=None, units=0, undefined=undefined)
     low, high = None, None
     if len(kept) > 1:
-        low, high = np.quantile(_bootstrap_means(kept, seed, draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        low, high = np.quantile(bootstrap_means(kept, seed, draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
     return Interval(
         value=float(np.nanmean(kept, axis=1).mean()), low=low, high=high, units=len(kept), undefined=undefined
     )
@@ -91,16 +91,14 @@ def paired_difference(table: Table, origin: Table, *, seed: int = 0, draws: int 
     return mean_interval(table - origin, seed=seed, draws=draws)
 
 
-def in_words(difference: Interval) -> str:
-    """The difference as reports print it, in percentage points."""
-    if difference.value is None or difference.low is None or difference.high is None:
-        return "undefined"
-    figures = f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
-    return figures if difference.shows_difference else f"{figures}, {NO_DIFFERENCE}"
+def bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
+    """Means over resampled units, each with as many resampled seeds as it defines.
 
-
-def _bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
-    """Means over resampled units, each with as many resampled seeds as it defines."""
+    Args:
+        table: Each unit must define a value.
+        seed: Equal seeds resample alike the tables that define the same values.
+        draws: Number of means.
+    """
     generator = np.random.default_rng(seed)
     defined = np.isfinite(table)
     counts = defined.sum(axis=1)
@@ -112,3 +110,11 @@ def _bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "dra
     sums = np.where(used, values[units[..., None], picks], 0.0).sum(axis=2)
     means: ndarray = (sums / counts[units]).mean(axis=1)
     return means
+
+
+def in_words(difference: Interval) -> str:
+    """The difference as reports print it, in percentage points."""
+    if difference.value is None or difference.low is None or difference.high is None:
+        return "undefined"
+    figures = f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+    return figures if difference.shows_difference else f"{figures}, {NO_DIFFERENCE}"

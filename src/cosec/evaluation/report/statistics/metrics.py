@@ -174,6 +174,12 @@ class Arm:
         rows = [[_or_nan(rate(self.samples.get((one, seed), ()))) for seed in self.seeds] for one in kept]
         return np.array(rows, dtype=float).reshape(len(kept), len(self.seeds))
 
+    def limited_to(self, other: Arm) -> Arm:
+        """This arm with only the scenarios and seeds that another one has too."""
+        weakness = {one: cwe for one, cwe in zip(self.scenarios, self.cwes, strict=True) if one in other.scenarios}
+        seeds = tuple(seed for seed in self.seeds if seed in other.seeds)
+        return Arm(scenarios=tuple(weakness), cwes=tuple(weakness.values()), seeds=seeds, samples=self.samples)
+
 
 def arm_of(verdicts: Iterable[Verdict]) -> Arm:
     """Group the verdicts of one arm."""
@@ -198,17 +204,10 @@ def rates(arm: Arm, cwe: str | None = None, *, seed: int = 0) -> dict[str, Inter
 
 def differences(arm: Arm, origin: Arm, cwe: str | None = None, *, seed: int = 0) -> dict[str, Interval]:
     """The paired difference of every rate to ``origin``, over the scenarios and seeds that both arms have."""
-    one, other = _limited(arm, origin), _limited(origin, arm)
+    one, other = arm.limited_to(origin), origin.limited_to(arm)
     return {
         name: paired_difference(one.table(rate, cwe), other.table(rate, cwe), seed=seed) for name, rate in RATES.items()
     }
-
-
-def _limited(arm: Arm, other: Arm) -> Arm:
-    """``arm`` restricted to the scenarios and seeds that ``other`` has too."""
-    weakness = {one: cwe for one, cwe in zip(arm.scenarios, arm.cwes, strict=True) if one in other.scenarios}
-    seeds = tuple(seed for seed in arm.seeds if seed in other.seeds)
-    return Arm(scenarios=tuple(weakness), cwes=tuple(weakness.values()), seeds=seeds, samples=arm.samples)
 
 
 def _or_nan(value: float | None) -> float:
