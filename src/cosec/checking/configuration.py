@@ -1,6 +1,7 @@
 """Settings of ``cosec check`` that a project keeps in ``[tool.cosec.check]`` of its ``pyproject.toml``.
 
-Every key is the name of a flag, or ``paths``. Paths are relative to the folder of the file.
+Every key is the name of a flag, or ``paths``. Paths are relative to the folder of the file. Flags that let programs run
+are no keys: to check a folder must not run what is in it because a file in it says so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cosec.checking.registry import RUN_PROGRAMS
 from cosec.errors import SettingsError
 
 FILE_NAME = "pyproject.toml"
@@ -34,10 +36,6 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) else "a string"
 
 
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "true or false"
-
-
 def _one_of(*words: str) -> _Check:
     return lambda value: None if value in words else f"one of {', '.join(map(repr, words))}"
 
@@ -47,10 +45,8 @@ KEYS: Mapping[str, _Check] = {
     "exclude": _texts,
     "checker": _texts,
     "pattern": _texts,
-    "dynamic": _flag,
     "fail-on": _one_of("error", "warning", "note", "never"),
     "baseline": _text,
-    "sandbox": _one_of("bubblewrap", "limits"),
 }
 """Every key, with what its value must be."""
 
@@ -69,6 +65,16 @@ class Configuration:
     def folder(self) -> Path:
         """The folder that paths and excluded files are relative to."""
         return Path() if self.file is None else self.file.parent
+
+    def choose(self, key: str, given: Any, default: Any) -> Any:
+        """Return what counts: a value given on the command line, else the project's, else the default.
+
+        Args:
+            key: A name of `KEYS`.
+            given: None or empty if the command line does not say.
+            default: If neither says.
+        """
+        return given if given is not None and given != () else self.values.get(key, default)
 
     def paths(self) -> tuple[Path, ...]:
         """Return the files and folders to check if none are named, as seen from the working folder."""
@@ -136,4 +142,6 @@ def _configuration(file: Path, table: Any) -> Configuration:
             raise SettingsError(f"{file}: [{TABLE}] has no key {key!r}. {hint}")
         if (wanted := KEYS[key](value)) is not None:
             raise SettingsError(f"{file}: {key} in [{TABLE}] is {value!r}, but must be {wanted}.")
+        for name in sorted(RUN_PROGRAMS.intersection(value if key == "checker" else ())):
+            raise SettingsError(f"{file}: the checker {name} runs programs; ask for it with --checker {name}.")
     return Configuration(file=Path(os.path.relpath(file)), values=table)

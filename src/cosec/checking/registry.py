@@ -100,6 +100,10 @@ CHECKERS = {entry.name: entry for entry in _ENTRIES if find_spec(entry.module) i
 """Every checker by its name."""
 
 
+RUN_PROGRAMS = frozenset({"sanitizer", "codeql"})
+"""Checkers that start a compiler, or what it makes."""
+
+
 def available_checkers() -> tuple[str, ...]:
     """Return the names of the checkers that can run on this machine."""
     return tuple(name for name, entry in CHECKERS.items() if entry.missing() is None)

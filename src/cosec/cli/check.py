@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from cosec.cli.check_flags import ScanFlags
+from cosec.cli.check_flags import ProjectFlags, ScanFlags
 from cosec.cli.main import EXIT_INTERRUPTED
 from cosec.errors import SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
     from cosec.checking.acceptance import Acceptance, Accepted
+    from cosec.checking.baseline import Baseline
+    from cosec.checking.configuration import Configuration
     from cosec.checking.finding import Finding
     from cosec.checking.scanning import FileResult, JudgementCache, Scan, Step, TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
@@ -32,9 +34,6 @@ EXIT_ERROR = 2
 Many = Parameter(negative=())
 """A flag that may be repeated and has no negative form."""
 
-_RUN_PROGRAMS = {"sanitizer", "codeql"}
-"""Checkers that start a compiler, or what it makes."""
-
 _SEVERITIES = ("error", "warning", "note")
 
 
@@ -44,12 +43,11 @@ def check(
     checker: Annotated[Sequence[str], Many] = (),
     pattern: Annotated[Sequence[str], Parameter(name=("--pattern", "--rule"), negative=())] = (),
     dynamic: Annotated[bool, Parameter(negative=())] = False,
-    fail_on: Literal["error", "warning", "note", "never"] = "note",
-    baseline: Path | None = None,
-    write_baseline: Path | None = None,
+    fail_on: Literal["error", "warning", "note", "never"] | None = None,
     labelled: Path | None = None,
     sandbox: BackendName | None = None,
     flags: Annotated[ScanFlags | None, Parameter(name="*")] = None,
+    project: Annotated[ProjectFlags | None, Parameter(name="*")] = None,
 ) -> None:
     """Look for weaknesses in Python and C files.
 
@@ -57,48 +55,115 @@ def check(
     after Ctrl-C, which keeps what was found until then.
 
     Args:
-        paths: Files, and folders whose .py, .c and .h files are scanned.
+        paths: Files, and folders whose .py, .c and .h files are scanned; by default those of [tool.cosec.check].
         format: Lines, JSON or SARIF 2.1.0.
         checker: flow, c-static, semgrep, sanitizer, codeql; repeatable. The default is flow for Python, c-static and
             semgrep for C.
         pattern: Look for this weakness only, such as py/sql-injection; repeatable. The former name --rule still works.
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
-        fail_on: Lowest severity that makes the exit code 1.
-        baseline: Known findings, from --write-baseline or an earlier JSON or SARIF report; only others are shown and
-            count.
-        write_baseline: Write all findings to this file as known ones; the exit code is 0 then.
+        fail_on: Lowest severity that makes the exit code 1; note if neither this flag nor the project says.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
             which let a program read and write all that you can.
         flags: How files and folders are scanned.
+        project: What a project leaves out and has accepted.
+    """
+    project = project or ProjectFlags()
+    if labelled is not None:
+        _refuse_project(project)
+        _choose_sandbox(sandbox, checker, dynamic=dynamic)
+        _refuse_unknown(checker, pattern)
+        _measure(labelled, paths, format, checker, pattern, dynamic)
+        return
+    settings = _settings(project, paths)
+    checker, pattern = settings.choose("checker", checker, ()), settings.choose("pattern", pattern, ())
+    _choose_sandbox(sandbox, checker, dynamic=dynamic)
+    _refuse_unknown(checker, pattern)
+    asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
+    where = {**_which(paths, project, settings), **_how(flags or ScanFlags())}
+    code = _scan(asked, where, project, _known(project, settings), format, settings.choose("fail-on", fail_on, "note"))
+    if code:
+        sys.exit(code)
+
+
+def _scan(
+    asked: dict[str, Any],
+    where: dict[str, Any],
+    project: ProjectFlags,
+    known: Baseline | None,
+    format: str,
+    fail_on: str,
+) -> int:
+    """Scan, show what was found and return the exit code.
+
+    Args:
+        asked: What is looked for: arguments of both `TreeScan` and `Acceptance`.
+        where: Which files are scanned, and how: arguments of `TreeScan`.
+        project: What the project leaves out and has accepted.
+        known: Known findings.
+        format: Lines, JSON or SARIF.
+        fail_on: Lowest severity that makes the exit code 1.
     """
     from cosec.checking.acceptance import Acceptance
-    from cosec.checking.baseline import Baseline
     from cosec.checking.scanning import TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
 
-    _choose_sandbox(sandbox, runs_programs=dynamic or bool(set(checker) & _RUN_PROGRAMS))
-    _refuse_unknown(checker, pattern)
-    if labelled is not None:
-        _measure(labelled, paths, format, checker, pattern, dynamic)
-        return
-    if not paths:
-        raise SettingsError("Name files or folders to check, such as: cosec check src")
-    known = None if baseline is None else Baseline.read(baseline)
-    asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
     acceptance, progress = Acceptance(**asked, baseline=known), ScanProgress()
-    tree = TreeScan(
-        paths, **asked, steps=[_accept(acceptance)], on_progress=progress.update, **_how(flags or ScanFlags())
-    )
+    tree = TreeScan(**where, **asked, steps=[_accept(acceptance)], on_progress=progress.update)
     scanned, stopped = _judge(tree, progress, show=format == "text")
     accepted = acceptance.accepted(failed=bool(scanned.errors))
-    _close(scanned, accepted, format)
-    code = EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
-    if write_baseline is not None and not scanned.errors:
-        _write_baseline(write_baseline, [*scanned.report.findings, *accepted.known], acceptance)
-    elif code:
-        sys.exit(code)
+    _close(scanned, accepted, format, project.sarif)
+    if project.write_baseline is not None and not scanned.errors:
+        _write_baseline(project.write_baseline, [*scanned.report.findings, *accepted.known], acceptance)
+        return 0
+    return EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
+
+
+def _refuse_project(project: ProjectFlags) -> None:
+    if project != ProjectFlags():
+        raise SettingsError(
+            "--labelled judges programs by themselves; flags about a project, such as --baseline, have no effect."
+        )
+
+
+def _settings(project: ProjectFlags, paths: Sequence[Path]) -> Configuration:
+    """Return the settings of the project; say on the standard error where they are from."""
+    from cosec.checking.configuration import Configuration, find_configuration, read_configuration
+
+    if project.isolated:
+        if project.config is not None:
+            raise SettingsError("--isolated reads no settings, so --config has no effect; leave one of them out.")
+        return Configuration()
+    settings = find_configuration(paths) if project.config is None else read_configuration(project.config)
+    if settings.file is not None:
+        print(f"cosec: settings: {settings.file}", file=sys.stderr)  # noqa: T201 - a message
+    return settings
+
+
+def _known(project: ProjectFlags, settings: Configuration) -> Baseline | None:
+    """Return the known findings. A baseline that is about to be written first may not exist yet."""
+    from cosec.checking.baseline import Baseline
+
+    file = project.baseline or settings.baseline()
+    is_new = file is not None and project.write_baseline is not None and not file.exists()
+    return None if file is None or is_new else Baseline.read(file)
+
+
+def _which(paths: Sequence[Path], project: ProjectFlags, settings: Configuration) -> dict[str, Any]:
+    """Return the arguments of a `TreeScan` that say which files are scanned."""
+    from cosec.checking.exclusion import Exclusion
+
+    named = paths or settings.paths()
+    if not named:
+        raise SettingsError("Name files or folders to check, such as: cosec check src")
+    if project.exclude:
+        exclusion = Exclusion(project.exclude)
+    else:
+        exclusion = Exclusion(settings.values.get("exclude", ()), settings.folder)
+    if project.force_exclude:
+        named = [path for path in named if not exclusion(path, is_folder=path.is_dir())]
+    return {"paths": named, "exclusion": exclusion}
 
 
 def _how(flags: ScanFlags) -> dict[str, Any]:
@@ -165,22 +230,16 @@ def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan,
     return tree.summary(), False
 
 
-def _close(scanned: Scan, accepted: Accepted, format: str) -> None:
+def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -> None:
     """Show what is known at the end of a scan."""
-    from cosec.checking.sarif import sarif_report
-    from cosec.cli.views.check_report import as_json, closing_lines, print_notes
+    from cosec.cli.views.check_report import as_json, as_sarif, closing_lines, print_notes
 
+    if sarif is not None:
+        sarif.write_text(as_sarif(scanned, accepted), encoding="utf-8")
     if format == "json":
         _write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
     elif format == "sarif":
-        report = sarif_report(
-            scanned.report.findings,
-            scanned.report.unscored,
-            scanned.errors,
-            suppressed=accepted.suppressed,
-            notes=tuple(accepted.notes()),
-        )
-        _write(json.dumps(report, indent=2) + "\n")
+        _write(as_sarif(scanned, accepted))
     else:
         _write(closing_lines(scanned, accepted))
     if format != "json":
@@ -210,8 +269,10 @@ def _cache() -> JudgementCache | None:
     return JudgementCache(folder) if folder.is_absolute() else None
 
 
-def _choose_sandbox(sandbox: BackendName | None, *, runs_programs: bool) -> None:
-    if runs_programs:
+def _choose_sandbox(sandbox: BackendName | None, checkers: Sequence[str], *, dynamic: bool) -> None:
+    from cosec.checking.registry import RUN_PROGRAMS
+
+    if dynamic or RUN_PROGRAMS.intersection(checkers):
         print(f"cosec: sandbox: {choose_sandbox(sandbox).name}", file=sys.stderr)  # noqa: T201 - a message
     elif sandbox is not None:
         raise SettingsError("--sandbox has no effect without --dynamic or a checker that runs programs.")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosec.checking.exclusion import Exclusion
 from cosec.checking.finding import Unscored
 from cosec.checking.patterns import Language, language_of
 
@@ -76,11 +77,12 @@ class FoundFiles:
     """Paths that do not exist, and folders without Python or C, a sentence each."""
 
 
-def find_files(paths: Sequence[Path], *, allow_empty: bool = False) -> FoundFiles:
+def find_files(paths: Sequence[Path], *, exclusion: Exclusion | None = None, allow_empty: bool = False) -> FoundFiles:
     """Find the files to check.
 
     Args:
         paths: Files, which are taken whatever their names, and folders, which are searched.
+        exclusion: What is left out inside folders, unless the folder itself is named though it is left out.
         allow_empty: Whether a folder without Python or C is fine.
     """
     found: dict[str, SourceFile] = {}
@@ -89,7 +91,8 @@ def find_files(paths: Sequence[Path], *, allow_empty: bool = False) -> FoundFile
     errors = []
     for path in paths:
         if path.is_dir():
-            search = _Search(path)
+            named = exclusion is None or exclusion(path, is_folder=True)
+            search = _Search(path, None if named else exclusion)
             unscored += search.unscored
             others |= search.others
             if not search.files and not allow_empty:
@@ -121,7 +124,7 @@ def shown_path(path: str | Path) -> str:
 class _Search:
     """The result of searching one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, exclusion: Exclusion | None) -> None:
         self._folder = folder
         self.files: list[Path] = []
         self.unscored: list[Unscored] = []
@@ -129,12 +132,17 @@ class _Search:
         """Shown path -> language."""
 
         self._skipped = 0
+        self._excluded = 0
         for root, folders, names in os.walk(folder, onerror=self._not_listed):
             kept = [name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS]
             self._skipped += len(folders) - len(kept)
-            folders[:] = kept
+            folders[:] = [name for name in kept if exclusion is None or not exclusion(Path(root, name), is_folder=True)]
+            self._excluded += len(kept) - len(folders)
             for name in names:
                 path = Path(root, name)
+                if exclusion is not None and exclusion(path):
+                    self._excluded += 1
+                    continue
                 if language_of(path) is None:
                     if path.suffix in _BY_SUFFIX:
                         self.others[shown_path(path)] = _BY_SUFFIX[path.suffix]
@@ -147,11 +155,13 @@ class _Search:
 
     def nothing_found(self) -> str:
         """Say that there is nothing to check, and what was left out."""
-        left_out = described(dict(Counter(self.others.values()).most_common()))
+        left_out = [described(dict(Counter(self.others.values()).most_common()))]
         if self._skipped:
-            folders = f"{self._skipped} hidden or generated folder{'s' if self._skipped > 1 else ''}"
-            left_out = f"{left_out}, {folders}" if left_out else folders
-        skipped = f" Not looked at: {left_out}." if left_out else ""
+            left_out.append(f"{self._skipped} hidden or generated folder{'s' if self._skipped > 1 else ''}")
+        if self._excluded:
+            left_out.append(f"{self._excluded} excluded by patterns")
+        named = ", ".join(filter(None, left_out))
+        skipped = f" Not looked at: {named}." if named else ""
         return f"There is no Python or C file in the folder {str(self._folder)!r}.{skipped}"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cosec.checking.exclusion import Exclusion
 from cosec.checking.finding import CheckReport, FileChecker, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.scanning.assignment import Assigned, assign
@@ -76,6 +77,7 @@ class TreeScan:
         dynamic: Also run C files that have a ``main`` under the sanitizers.
         jobs: Number of processes that judge files.
         cache: Keeps judgements of unchanged files; None to judge every file.
+        exclusion: What is left out inside folders.
         allow_empty: Whether a folder without Python or C is no error.
         steps: Applied in order to the result of each file.
         on_progress: Called with the same object whenever a number in it has changed.
@@ -90,11 +92,12 @@ class TreeScan:
         dynamic: bool = False,
         jobs: int = 1,
         cache: JudgementCache | None = None,
+        exclusion: Exclusion | None = None,
         allow_empty: bool = False,
         steps: Sequence[Step] = (),
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        found = find_files(paths, allow_empty=allow_empty)
+        found = find_files(paths, exclusion=exclusion, allow_empty=allow_empty)
         wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
         self._found = found
         self._assignment = assign(found.files, checkers=checkers, patterns=wanted, dynamic=dynamic)

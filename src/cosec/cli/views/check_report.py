@@ -1,13 +1,15 @@
-"""The results of `cosec check` as lines and as JSON."""
+"""The results of `cosec check` as lines, JSON and SARIF."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from cosec.checking.acceptance import Accepted
 from cosec.checking.finding import Finding
+from cosec.checking.sarif import sarif_report
 from cosec.checking.scanning import Scan, described
 
 
@@ -59,6 +61,18 @@ def as_json(scanned: Scan, accepted: Accepted) -> dict[str, Any]:
         "errors": list(scanned.errors),
         "notes": list(accepted.notes()),
     }
+
+
+def as_sarif(scanned: Scan, accepted: Accepted) -> str:
+    """Make the SARIF report as text."""
+    report = sarif_report(
+        scanned.report.findings,
+        scanned.report.unscored,
+        scanned.errors,
+        suppressed=accepted.suppressed,
+        notes=tuple(accepted.notes()),
+    )
+    return json.dumps(report, indent=2) + "\n"
 
 
 def _record(one: Finding) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def test_the_interval_agrees_with_the_closed_form_for_a_product_of_two_proportio
     of_rate = rate * (1 - rate) / 400
     of_share = 0.85 * 0.15 / 200
     error = (rate**2 * of_share + 0.85**2 * of_rate + of_rate * of_share) ** 0.5
-    found = corrected_interval(table, read, draws=20_000)
+    found = corrected_interval(table, read, draws=6_000)
     assert found.value == pytest.approx(rate * 0.85)
     assert found.low == pytest.approx(rate * 0.85 - 1.96 * error, abs=0.15 * error)
     assert found.high == pytest.approx(rate * 0.85 + 1.96 * error, abs=0.15 * error)
