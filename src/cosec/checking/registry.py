@@ -47,6 +47,15 @@ def _missing_program(program: str, remedy: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(program) is not None else f"{program} is not on the PATH; {remedy}."
 
 
+def _missing_parser() -> str | None:
+    try:
+        import_module("tree_sitter")
+        import_module("tree_sitter_c")
+    except ImportError:
+        return "tree-sitter is not installed; pip install 'cosec[evaluation]' brings it."
+    return None
+
+
 def _nothing() -> str | None:
     return None
 
@@ -67,7 +76,7 @@ _ENTRIES = (
         languages=_C,
         module=f"{_ROOM}.c.static",
         class_name="CStaticChecker",
-        missing=_nothing,
+        missing=_missing_parser,
         default=True,
     ),
     CheckerEntry(
