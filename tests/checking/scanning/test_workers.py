@@ -23,11 +23,13 @@ def processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Processes:
     """Workers that do what a file says in its first line instead of judging it."""
     (tmp_path / "obedient.py").write_text(
         "import os, time\n"
+        "from dataclasses import replace\n"
         "from cosec.checking.scanning import worker\n"
         "judge = worker.judge\n"
         "def obey(job):\n"
         "    if job.content == b'die':\n        os._exit(3)\n"
         "    if job.content == b'sleep':\n        time.sleep(100)\n"
+        "    if job.content == b'group':\n        job = replace(job, path=str(os.getpgrp()), content=b'\\xff')\n"
         "    return judge(job)\n"
         "worker.judge = obey\n"
     )
@@ -61,6 +63,14 @@ def test_a_file_that_takes_too_long_is_given_up(processes: Processes, monkeypatc
     assert number == 1
     assert not answer.lasting
     assert [one.reason for one in answer.judgements[0].report.unscored] == [CUT_SHORT]
+
+
+def test_ctrl_c_in_a_terminal_does_not_reach_workers(processes: Processes) -> None:
+    processes.submit(0, job(b"group"))
+    _, answer = processes.wait()
+    processes.close()
+    (unscored,) = answer.judgements[0].report.unscored
+    assert int(unscored.path) != os.getpgrp()
 
 
 def test_workers_import_nothing_from_the_folder_that_is_checked(

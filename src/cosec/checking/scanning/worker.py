@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,8 +82,6 @@ def _checker(name: str) -> FileChecker:
 
 def main() -> None:
     """Answer jobs until the standard input ends."""
-    # Ctrl-C reaches every process of a terminal; the scan that started this one ends it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Most objects of an analysis die with their last reference; looking for cycles rarely saves a sixth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -22,8 +22,8 @@ from cosec.checking.finding import CheckReport, FileChecker, Unscored
 from cosec.checking.scanning.judgement import Judgement
 from cosec.checking.scanning.worker import CUT_SHORT, Answer, Job, judge
 
-WALL_SECONDS = 60.0
-"""Time after which a worker process is ended; its own limit of processor time usually comes first."""
+WALL_SECONDS = 300.0
+"""Time after which a worker process is ended; its own limit of processor time comes first unless it hangs."""
 
 _PROGRAM = "from cosec.checking.scanning.worker import main; main()"
 
@@ -170,6 +170,8 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(importable)},
+            # Ctrl-C in a terminal reaches its whole process group; the scan ends its workers itself.
+            process_group=0 if os.name == "posix" else None,
         )
         threading.Thread(target=self._speak, daemon=True).start()
 

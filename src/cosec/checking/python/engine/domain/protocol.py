@@ -143,6 +143,8 @@ class CallSite:
     rest: Value = field(default=UNKNOWN)
     """Join of the values in ``*args`` and ``**options`` that are not known one by one."""
 
+    _last_names: frozenset[str] | None = field(default=None, init=False, repr=False)
+
     @property
     def first(self) -> Value:
         """The first argument, by position or by name; unknown if there is none."""
@@ -171,11 +173,18 @@ class CallSite:
 
     def called_last(self, names: Collection[str]) -> bool:
         """Tell whether the last part of its name is one of ``names``."""
-        return self.method in names or any(name.rsplit(".", 1)[-1] in names for name in self.names)
+        return self.method in names or not self.last_names.isdisjoint(names)
+
+    @property
+    def last_names(self) -> frozenset[str]:
+        """The last parts of its dotted names."""
+        if self._last_names is None:
+            self._last_names = frozenset(name.rpartition(".")[2] for name in self.names)
+        return self._last_names
 
     def within(self, *prefixes: str) -> bool:
         """Tell whether one of its names starts with one of ``prefixes``, such as ``subprocess.``."""
-        return any(name.startswith(prefixes) for name in self.names)
+        return any([name.startswith(prefixes) for name in self.names])  # noqa: C419 - a list is faster for few names
 
 
 class Observer(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from cosec.checking.python.knowledge.dangers import DANGERS, NO_DANGERS, PATH
 
@@ -79,6 +80,9 @@ class Taint:
     place: tuple[Lineage, str, str, list[str]] = field(init=False, repr=False, compare=False)
     """Sort key; the order of a set differs between processes."""
 
+    rank: tuple[int, Lineage, str, str, list[str]] = field(init=False, repr=False, compare=False)
+    """Sort key that puts taints first that carry many dangers."""
+
     _derived: dict[str | frozenset[str], Taint] = field(init=False, repr=False, compare=False)
     """Results of `step` by its name and of `without` by its dangers, so that equal taints are mostly one object."""
 
@@ -86,6 +90,7 @@ class Taint:
         object.__setattr__(self, "_hash", hash((self.source, self.lineage, self.neutral)))
         place = (self.lineage, self.source.kind, self.source.text, sorted(self.neutral))
         object.__setattr__(self, "place", place)
+        object.__setattr__(self, "rank", (len(self.neutral), *place))
         object.__setattr__(self, "_derived", {})
 
     def __hash__(self) -> int:
@@ -191,7 +196,7 @@ def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
     """Return at most `MAX_TAINTS` of them, which bounds the time of the analysis."""
     if len(taints) <= MAX_TAINTS:
         return taints
-    return frozenset(sorted(taints, key=lambda taint: (len(taint.neutral), *taint.place))[:MAX_TAINTS])
+    return frozenset(sorted(taints, key=attrgetter("rank"))[:MAX_TAINTS])
 
 
 def facts_for(taints: Iterable[Taint], dangers: Iterable[str]) -> Facts:
