@@ -5,6 +5,7 @@ import pytest
 
 from cosec.checking.c.static import CStaticChecker
 from cosec.checking.patterns import PATTERNS
+from cosec.checking.time_limit import OutOfTime
 
 CASES = Path(__file__).parents[2] / "data" / "c_static_cases"
 """Written before the checker: each says at which lines it expects what."""
@@ -57,3 +58,15 @@ def test_a_file_nested_too_deeply_is_unscored_and_not_clean(tmp_path: Path) -> N
     path.write_text("int f(int a)\n{\n    return " + "(" * 3000 + "a" + ")" * 3000 + ";\n}\n", encoding="utf-8")
     report = CStaticChecker().check([path])
     assert [one.reason for one in report.unscored] == ["nested too deeply to be read"]
+
+
+def test_what_was_found_before_a_time_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def takes_too_long(*_: object) -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr("cosec.checking.c.static.credentials.look", takes_too_long)
+    path = tmp_path / "copy.c"
+    path.write_text("#include <string.h>\nvoid f(const char *s)\n{\n    char t[4];\n    strcpy(t, s);\n}\n")
+    report = CStaticChecker().check([path])
+    assert [one.line for one in report.findings] == [5]
+    assert [one.reason for one in report.unscored] == ["not fully judged: it takes too long"]

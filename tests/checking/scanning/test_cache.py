@@ -1,5 +1,8 @@
 """When kept judgements are used, and that a cache never breaks a scan."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,30 @@ def test_a_folder_that_cannot_be_written_changes_nothing(project: Path, tmp_path
     assert len(run(project, tmp_path / "cache").report.findings) == 2
     assert len(run(project, tmp_path / "cache").report.findings) == 2
     assert len(judged) == 4
+
+
+def test_two_scans_share_a_folder(project: Path, tmp_path: Path) -> None:
+    for number in range(20):
+        (project / f"part{number}.py").write_text(WEAK.replace("'a'", f"'{number}'"), encoding="utf-8")
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: run(project, tmp_path / "cache"), range(2))
+    assert first == second
+    assert len(first.report.findings) == 22
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert {path.suffix for path in kept} == {".json"}
+    assert len(kept) == 22
+
+
+def test_entries_of_other_checkers_are_deleted_after_a_month_without_use(project: Path, tmp_path: Path) -> None:
+    old, recent = tmp_path / "cache" / "check" / "old", tmp_path / "cache" / "check" / "recent"
+    for folder, days in ((old, 31), (recent, 29)):
+        folder.mkdir(parents=True)
+        (folder / "entry.json").write_text("{}", encoding="utf-8")
+        used = time.time() - days * 86400
+        os.utime(folder, (used, used))
+    run(project, tmp_path / "cache")
+    assert not old.exists()
+    assert recent.exists()
 
 
 def test_what_a_time_limit_cut_short_is_not_kept(

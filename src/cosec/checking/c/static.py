@@ -21,6 +21,7 @@ from cosec.checking.c.reading.types import SharedTypes, Types
 from cosec.checking.c.texts import credentials, sinks
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
+from cosec.checking.time_limit import OutOfTime
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -61,16 +62,22 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
     units = read(program)
     if not any(map(_is_program, units)):
         return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
+    wrong: dict[tuple[int, str], str] = {}
+    reason: str | None = None
     try:
-        wrong = {(line, pattern): message for unit in reversed(units) for line, pattern, message in weaknesses(unit)}
+        for unit in units:
+            find_weaknesses(unit, wrong)
     except RecursionError:
-        return CheckReport(unscored=(Unscored(path=str(path), reason="nested too deeply to be read"),))
+        reason = "nested too deeply to be read"
+    except OutOfTime:
+        reason = "not fully judged: it takes too long"
     findings = [
         _finding(str(path), line, asked, message)
         for (line, pattern), message in sorted(wrong.items())
         if (asked := _as_asked(pattern, patterns)) is not None
     ]
-    return CheckReport(findings=tuple(findings))
+    unscored = () if reason is None else (Unscored(path=str(path), reason=reason),)
+    return CheckReport(findings=tuple(findings), unscored=unscored)
 
 
 def _is_program(unit: Unit) -> bool:
@@ -78,9 +85,8 @@ def _is_program(unit: Unit) -> bool:
     return bool(unit.functions) or 2 * unread(unit.root) <= len((unit.root.text or b"").split())
 
 
-def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
-    """Return line, pattern and message of the weaknesses in a file, each pattern once a line."""
-    found: dict[tuple[int, str], str] = {}
+def find_weaknesses(unit: Unit, found: dict[tuple[int, str], str]) -> None:
+    """Add the weaknesses of a file to ``found``: (line, pattern) -> message; the first message stays."""
 
     def report(node: Node, pattern: str, message: str) -> None:
         found.setdefault((node.start_point[0] + 1, pattern), " ".join(message.split()))
@@ -105,7 +111,6 @@ def weaknesses(unit: Unit) -> list[tuple[int, str, str]]:
         terminators.look(unit, function, sizes[name], report)
     sinks.look(unit, report)
     credentials.look(unit, report)
-    return sorted((line, pattern, message) for (line, pattern), message in found.items())
 
 
 def _global_sizes(unit: Unit, shared: Sizes) -> Sizes:
