@@ -6,10 +6,12 @@ See ``docs/decisions/0008-own-flow-analysis.md`` for why it exists beside semgre
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
+from cosec.checking.python.project import ProjectModules
 from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_version
 from cosec.checking.time_limit import OutOfTime
 from cosec.errors import CheckerError
@@ -40,25 +42,36 @@ class FlowChecker:
         return CheckReport.merged(check_file(path, wanted) for path in paths)
 
     def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:
-        """Look for ``patterns`` in the bytes of a file, whose encoding is found as Python does."""
+        """Look for ``patterns`` in the bytes of a file, whose encoding is found as Python does.
+
+        Calls of functions in other files of the project are followed; the report names the files that were read.
+        """
         try:
             source = decoded(content)
         except NotPythonError as error:
             return _unscored(path, str(error))
-        return check_source(source, path, patterns)
+        imports = ProjectModules()
+        report = check_source(source, path, patterns, imports)
+        return replace(report, also_read=tuple(sorted(imports.looked_for)))
 
 
 def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
-    """Look for ``patterns`` in one file."""
+    """Look for ``patterns`` in one file by itself."""
     try:
-        content = path.read_bytes()
+        source = decoded(path.read_bytes())
     except OSError as error:
         return _unscored(path, f"cannot be read: {error.strerror}")
-    return FlowChecker().check_content(path, content, patterns=patterns)
+    except NotPythonError as error:
+        return _unscored(path, str(error))
+    return check_source(source, path, patterns)
 
 
-def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckReport:
+def check_source(
+    source: str, path: Path, patterns: Collection[str], imports: ProjectModules | None = None
+) -> CheckReport:
     """Look for ``patterns`` in a program's text; ``path`` is the name in findings.
+
+    ``imports`` finds other files whose functions it calls; without it the file is judged by itself.
 
     Findings of a file that is too large, or takes too long, are those until then, and the file is unscored.
     """
@@ -69,7 +82,7 @@ def check_source(source: str, path: Path, patterns: Collection[str]) -> CheckRep
     reason: str | None = None
     try:
         tree = parse_any_version(source)
-        analysis = FileAnalysis(tree, SinkObserver())
+        analysis = FileAnalysis(tree, SinkObserver(), imports, str(path.absolute()))
         analysis.run()
     except NotPythonError as error:
         return _unscored(path, str(error))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cosec.checking.python.engine import calls, definitions, parameters
 from cosec.checking.python.engine.domain import alphabets
-from cosec.checking.python.engine.domain.program import Bound, Class, Function, Program
-from cosec.checking.python.engine.domain.protocol import CallSite, Observer
+from cosec.checking.python.engine.domain.program import Bound, Class, Function, Module, Program
+from cosec.checking.python.engine.domain.protocol import CallSite, Imports, Observer, Outgoing
 from cosec.checking.python.engine.domain.state import Frame, State
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, join_all, outside
 from cosec.checking.python.engine.expressions import Evaluator
+from cosec.checking.python.engine.imports import TooFarError
 from cosec.checking.python.engine.library import sources
 from cosec.checking.python.engine.statements import Interpreter
+
+MAX_STEPS_ELSEWHERE = 20_000
+"""Steps in functions of other files."""
 
 MAX_STEPS = 100_000
 """Expressions and statements evaluated for one file; a typical completion needs a few thousand."""
@@ -32,16 +37,20 @@ class FileAnalysis:
     Args:
         tree: The file.
         observer: Receives the events of the run and reports findings.
+        imports: Finds the files that it imports; None to judge the file by itself.
+        path: Where they are looked for.
     """
 
-    def __init__(self, tree: ast.Module, observer: Observer) -> None:
-        self.program = Program.of(tree)
+    def __init__(self, tree: ast.Module, observer: Observer, imports: Imports | None = None, path: str = "") -> None:
         self.observer = observer
-        self.frames = [Frame(None, State())]
+        state = State()
+        self.frames = [Frame(None, state, Module(Program.of(tree), state.names, path=path))]
+        self.imports = imports
+        self.modules: dict[str, Module] = {}
+        self.outgoing: list[Outgoing] = []
         self.depth = 0
         self.classes: list[Class] = []
         self.options: dict[str, Value] = {}
-        self.starred: list[str] = []
         self.stored_texts: set[str] = set()
         self.shared: dict[str, Value] = {}
         self.raised: list[list[Value]] = []
@@ -53,6 +62,7 @@ class FileAnalysis:
         self._interpreter = Interpreter(self)
         self._evaluator = Evaluator(self)
         self._steps = 0
+        self._steps_elsewhere = 0
         self._left: list[Function] = []
 
     @property
@@ -61,9 +71,14 @@ class FileAnalysis:
         return self.frames[-1]
 
     @property
+    def program(self) -> Program:
+        """The file whose code runs."""
+        return self.frames[-1].module.program
+
+    @property
     def module_names(self) -> dict[str, Value]:
         """The names of the module's own level."""
-        return self.frames[0].state.names
+        return self.frames[-1].module.names
 
     def run(self) -> None:
         """Run the module, then every function that nothing in the file calls.
@@ -95,7 +110,13 @@ class FileAnalysis:
 
         Raises:
             TooLargeError: If there were more than `MAX_STEPS`.
+            TooFarError: If functions of other files took more than `MAX_STEPS_ELSEWHERE`.
         """
+        if self.outgoing:
+            self._steps_elsewhere += 1
+            if self._steps_elsewhere > MAX_STEPS_ELSEWHERE:
+                raise TooFarError
+            return
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise TooLargeError
@@ -127,8 +148,9 @@ class FileAnalysis:
         for names in (self.frame.state.names, *self.frame.scopes, self.module_names):
             if name in names:
                 return names[name]
-        if self.starred and name not in _BUILTINS:
-            return outside(name, *(f"{module}.{name}" for module in self.starred))
+        starred = self.frame.module.starred
+        if starred and name not in _BUILTINS:
+            return outside(name, *(f"{module}.{name}" for module in starred))
         return outside(name)
 
     def entered(self, value: Value) -> Value:
@@ -177,8 +199,24 @@ class FileAnalysis:
         )
         return sorted(found, key=lambda taint: taint.place)
 
+    def place(self, node: ast.expr | ast.stmt, source: Source | None) -> ast.expr | ast.stmt | None:
+        """Return where a finding at ``node`` is reported in the judged file; None if it belongs to another file."""
+        if not self.outgoing:
+            return node
+        outgoing = self.outgoing[0]
+        return outgoing.node if source in outgoing.sources else None
+
     def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
-        """Add a finding; the first one of a pattern on a line stays."""
+        """Add a finding; the first one of a pattern on a line stays.
+
+        A finding inside a function of another file counts for the call, if the text goes there from here.
+        """
+        place = self.place(node, source)
+        if place is None:
+            return
+        node = place
+        if self.frame.module.imported:
+            message = f"{message}, in {Path(self.frame.module.path).name}"
         if source is not None:
             message = f"{message} ({source.text})"
         self.findings.setdefault((node.lineno, pattern), message)
@@ -188,6 +226,8 @@ class FileAnalysis:
     def run_nested(self, frame: Frame) -> None:
         """Run the functions defined in ``frame`` that nothing there calls."""
         waiting, frame.nested = frame.nested, []
+        if self.outgoing:
+            return
         state = frame.state
         dead, facts = state.dead, state.facts
         for function in waiting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from cosec.checking.python.engine import definitions
+from cosec.checking.python.engine import definitions, imports
 from cosec.checking.python.engine.domain.program import Bound, Class, Function, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
@@ -89,6 +89,10 @@ def _call_outside(site: CallSite) -> Value:
     if site.called_last(QUOTED_IN_ERRORS):
         attributes.note_error(site.analysis, site.first)
     found = sources.call(site) or site.analysis.observer.result_of(site)
+    if found is None and (target := imports.target(site)) is not None:
+        followed = imports.followed(site, lambda: dispatch(site, target))
+        if followed is not None:
+            return followed
     if found is None:
         found = results.result(site)
     true, false = conditions.of_call(site)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from cosec.checking.python.engine import imports
 from cosec.checking.python.engine.assignment import bind
 from cosec.checking.python.engine.domain.program import Class, Function, FunctionNode
 from cosec.checking.python.engine.domain.protocol import Analysis
@@ -47,7 +48,7 @@ def function_value(analysis: Analysis, node: FunctionNode, owner: Class | None =
     }
     for parameter, default in zip(with_default, arguments.defaults, strict=True):
         analysis.observer.on_assignment(analysis, default, parameter.arg, defaults[parameter.arg])
-    return Value(targets=(Function(node, scopes, defaults, owner),))
+    return Value(targets=(Function(node, scopes, defaults, frame.module, owner),))
 
 
 def define_function(analysis: Analysis, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -63,10 +64,10 @@ def define_function(analysis: Analysis, node: ast.FunctionDef | ast.AsyncFunctio
 
 def define_class(analysis: Analysis, node: ast.ClassDef) -> None:
     """Run a ``class`` statement."""
-    made = Class(node, tuple(analysis.evaluate(base) for base in node.bases))
+    made = Class(node, tuple(imports.with_targets(analysis, analysis.evaluate(base)) for base in node.bases))
     outer = analysis.frame
     scopes = outer.scopes if outer.function is None else (outer.state.names, *outer.scopes)
-    frame = Frame(None, State(facts=outer.state.facts), scopes)
+    frame = Frame(None, State(facts=outer.state.facts), outer.module, scopes)
     analysis.frames.append(frame)
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -76,7 +77,8 @@ def define_class(analysis: Analysis, node: ast.ClassDef) -> None:
             analysis.run_statements([statement])
     analysis.frames.pop()
     made.members = {**frame.state.names, **made.members}
-    analysis.classes.append(made)
+    if not outer.module.imported:
+        analysis.classes.append(made)
     bind(analysis, node.name, Value(targets=(made,)))
 
 
@@ -129,7 +131,8 @@ def run_function(
     """Run a function's body; facts from its checks hold for the caller afterwards."""
     caller = analysis.frame
     analysis.entered_nodes.add(function.node)
-    frame = Frame(function, State(names, caller.state.facts), function.scopes, handler=handler, entry=entry)
+    state = State(names, caller.state.facts)
+    frame = Frame(function, state, function.module, function.scopes, handler=handler, entry=entry)
     analysis.frames.append(frame)
     try:
         analysis.run_statements(function.body)

@@ -75,9 +75,13 @@ class Interpreter:
     def _run_importfrom(self, node: ast.ImportFrom) -> None:
         for alias in node.names:
             if alias.name == "*":
-                self._analysis.starred.append(node.module or "")
+                self._frame.module.starred.append("." * node.level + (node.module or ""))
             else:
-                name = f"{node.module or '.'}.{alias.name}"
+                name = (
+                    f"{'.' * node.level}{node.module}.{alias.name}"
+                    if node.module
+                    else f"{'.' * node.level}{alias.name}"
+                )
                 assignment.bind(self._analysis, alias.asname or alias.name, outside(name))
 
     def _run_global(self, node: ast.Global) -> None:

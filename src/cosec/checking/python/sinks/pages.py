@@ -29,7 +29,7 @@ class Pages:
     """Responses of a file, judged at the end, when all headers are known."""
 
     def __init__(self) -> None:
-        self._made: list[tuple[Held, ast.expr, list[Taint]]] = []
+        self._made: list[tuple[Held, ast.expr | ast.stmt, list[Taint]]] = []
 
     def response(self, site: CallSite) -> Value | None:
         """Return the value of a call that makes a response; None for any other."""
@@ -54,8 +54,9 @@ class Pages:
             for one in body.held("tuple"):
                 body = one.fields.get((0,), UNKNOWN)
             taints = site.analysis.harmful(body, "xss", _KINDS)
-            if taints:
-                self._made.append((held, site.node, taints))
+            place = site.analysis.place(site.node, taints[0].source) if taints else None
+            if place is not None:
+                self._made.append((held, place, taints))
         return holding(held)
 
     def finish(self, analysis: Analysis) -> None:

@@ -23,6 +23,9 @@ class Function(Target):
     """Names of the enclosing functions, innermost first."""
 
     defaults: Mapping[str, Value]
+    module: Module
+    """The file that defines it."""
+
     owner: Class | None = None
     """The class that it is a method of."""
 
@@ -237,3 +240,19 @@ class Program:
             import_aliases=frozenset(gathered.import_aliases),
             called=frozenset(gathered.called),
         )
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A file with the names of its own level: the judged file, or one that it imports."""
+
+    program: Program
+    names: dict[str, Value] = field(default_factory=dict)
+    starred: list[str] = field(default_factory=list)
+    """Modules of its ``from module import *`` statements."""
+
+    path: str = ""
+    """Where imports of this file start to look."""
+
+    imported: bool = False
+    """Whether it is another file than the judged one."""

@@ -11,15 +11,46 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cosec.checking.python.engine.domain.program import Class, Function, Program
+from cosec.checking.python.engine.domain.program import Class, Function, Module, Program
 from cosec.checking.python.engine.domain.state import Frame
 from cosec.checking.python.engine.domain.values import UNKNOWN, Source, Taint, Value, join_all
+
+
+class Imports(Protocol):
+    """Finds the files of imported modules."""
+
+    def find(self, name: str, importer: str) -> str | None:
+        """Return the path of a module of the same project; None for others.
+
+        Args:
+            name: Its dotted name, with leading dots if it is relative.
+            importer: The path of the file that imports it.
+        """
+        ...
+
+    def reads_input(self, path: str) -> bool:
+        """Tell whether a file may read text from outside, by itself or by a module that it imports."""
+        ...
+
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the syntax tree of a file; None if it has none."""
+        ...
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A call of a function of another file."""
+
+    node: ast.expr
+    """The call, in the judged file."""
+
+    sources: frozenset[Source]
+    """Sources of the text that goes there; text that the other file reads and uses is that file's own."""
 
 
 class Analysis(Protocol):
     """The abstract run of one file, as the parts of the engine and the observer see it."""
 
-    program: Program
     frames: list[Frame]
     """Function calls in progress, the module first."""
 
@@ -31,9 +62,6 @@ class Analysis(Protocol):
 
     options: dict[str, Value]
     """Options of `argparse` by their destination."""
-
-    starred: list[str]
-    """Modules of ``from module import *`` statements."""
 
     stored_texts: set[str]
     """Source texts of attributes and items that were stored on values from outside the file."""
@@ -47,12 +75,26 @@ class Analysis(Protocol):
     raised: list[list[Value]]
     """For each ``try`` whose body runs: the exceptions with text from outside that its handlers may get."""
 
+    imports: Imports | None
+    """What finds the files that the judged file imports; None if it is judged by itself."""
+
+    modules: dict[str, Module]
+    """Other files that were read, by path."""
+
+    outgoing: list[Outgoing]
+    """Calls of functions of other files that run."""
+
     globals_changed: bool
     """Whether a function stored a global name."""
 
     @property
     def frame(self) -> Frame:
         """The function call that runs."""
+        ...
+
+    @property
+    def program(self) -> Program:
+        """The file whose code runs."""
         ...
 
     @property
@@ -113,6 +155,10 @@ class Analysis(Protocol):
 
     def harmful(self, value: Value, danger: str, kinds: frozenset[str] | None = None) -> list[Taint]:
         """Return the taints of ``value`` that still carry ``danger`` here, in a fixed order."""
+        ...
+
+    def place(self, node: ast.expr | ast.stmt, source: Source | None) -> ast.expr | ast.stmt | None:
+        """Return where a finding at ``node`` is reported in the judged file; None if it belongs to another file."""
         ...
 
     def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cosec.checking.python.engine.domain.program import Function
+from cosec.checking.python.engine.domain.program import Function, Module
 from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Value, join
 
 
@@ -75,6 +75,9 @@ class Frame:
 
     function: Function | None
     state: State
+    module: Module
+    """The file whose code runs."""
+
     scopes: tuple[dict[str, Value], ...] = ()
     """Names of enclosing functions, innermost first; the module's are looked up last."""
 

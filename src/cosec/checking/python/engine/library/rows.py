@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 
+from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.engine.library.sources import incoming
@@ -58,4 +59,4 @@ def _kept(analysis: Analysis, node: ast.expr) -> Value | None:
 
 
 def _place(node: ast.expr) -> str:
-    return f"<rows of {ast.unparse(node)}>"
+    return f"<rows of {text_of(node)}>"

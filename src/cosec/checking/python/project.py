@@ -1,0 +1,132 @@
+"""The files of a project that one of its files imports.
+
+A module is looked for beside the importing file, in the folder above the package that the file is in, and from the
+folder that marks a project (``pyproject.toml``, ``.git``, …). Installed packages are not read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_version
+
+MAX_BYTES = 200_000
+"""Larger files are not followed."""
+
+_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", ".git")
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_MAX_FOLDERS = 12
+_INPUT = re.compile(
+    r"\brequest\s*\.\s*(args|form|values|json|data|files|cookies|headers|GET|POST|query|params|get_json|get_data|body|"
+    r"match_info|path_params|query_params|stream|url|path|full_path)\b|\bself\.request\b|\bsys\.argv\b|\binput\(|\bstdin\b|"
+    r"\.recv\w*\(|\bparse_args\(|\bget_\w*argument\(|\btext_input\(|\breceive_messages?\(|Consumer\(|FieldStorage\(|"
+    r"\bmessage_from_\w+\("
+)
+"""Text of a file that may read something from outside."""
+
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
+
+
+class ProjectModules:
+    """Finds modules of the project of a file; implements the engine's ``Imports``."""
+
+    def __init__(self) -> None:
+        self.looked_for: set[str] = set()
+        """Paths of files whose content, or absence, decided something."""
+
+        self._found: dict[tuple[str, Path], str | None] = {}
+
+    def find(self, name: str, importer: str) -> str | None:
+        """Return the path of a module of the same project; None for others."""
+        key = (name, Path(importer).parent)
+        if key not in self._found:
+            self._found[key] = next((str(path) for path in _places(*key) if self._exists(path)), None)
+        return self._found[key]
+
+    def _exists(self, path: Path) -> bool:
+        self.looked_for.add(str(path))
+        return path.is_file()
+
+    def reads_input(self, path: str) -> bool:
+        """Tell whether a file may read text from outside, by itself or by a module that it imports."""
+        text = self._text(path)
+        if _INPUT.search(text):
+            return True
+        names = (found[1] or found[2] for found in _IMPORT.finditer(text))
+        files = (self.find(name, path) for name in dict.fromkeys(names))
+        return any(_INPUT.search(self._text(each)) for each in files if each is not None)
+
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the syntax tree of a file; None if it has none, or is too large."""
+        text = self._text(path)
+        return _tree(text) if text else None
+
+    def _text(self, path: str) -> str:
+        self.looked_for.add(path)
+        try:
+            status = Path(path).stat()
+            return _text(path, status.st_mtime_ns, status.st_size) if status.st_size <= MAX_BYTES else ""
+        except OSError:
+            return ""
+
+
+@lru_cache(maxsize=64)
+def _text(path: str, changed: int, size: int) -> str:
+    """Return the text of a file as it is at one time; empty if it cannot be read."""
+    try:
+        return decoded(Path(path).read_bytes())
+    except (OSError, NotPythonError):
+        return ""
+
+
+@lru_cache(maxsize=16)
+def _tree(text: str) -> ast.Module | None:
+    try:
+        return parse_any_version(text)
+    except (NotPythonError, RecursionError):
+        return None
+
+
+def _places(name: str, folder: Path) -> Iterator[Path]:
+    """Iterate over the files that may be the module ``name`` for a file in ``folder``."""
+    level = len(name) - len(name.lstrip("."))
+    parts = name[level:].split(".") if name[level:] else []
+    for root in _roots(folder, level, parts[0] if parts else ""):
+        place = root.joinpath(*parts)
+        if parts:
+            yield place.with_name(f"{place.name}.py")
+        yield place / "__init__.py"
+
+
+def _roots(folder: Path, level: int, first: str) -> Iterator[Path]:
+    """Iterate over the folders from which a module is looked for; ``first`` is the first part of its name."""
+    if level:
+        above = [folder, *folder.parents]
+        if level <= len(above):
+            yield above[level - 1]
+        return
+    yield folder
+    inside, top = _project(folder)
+    for each in [folder, *folder.parents][:_MAX_FOLDERS]:
+        if each.name == first:
+            yield each.parent
+    yield from inside
+    if top is not None:
+        yield top / "src"
+
+
+@lru_cache(maxsize=256)
+def _project(folder: Path) -> tuple[tuple[Path, ...], Path | None]:
+    """Return the folders above ``folder`` up to the one that marks a project, and that one; none without a mark."""
+    found = []
+    for each in [folder, *folder.parents][:_MAX_FOLDERS]:
+        if each.name in _INSTALLED:
+            break
+        found.append(each)
+        if any((each / mark).exists() for mark in _MARKS):
+            return tuple(found[1:]), each
+    return (), None

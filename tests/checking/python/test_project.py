@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+
+from cosec.checking.python.checker import FlowChecker, check_file
+from cosec.checking.python.project import ProjectModules
+
+REQUEST = "from flask import request\n\n\ndef name():\n    return request.args['name']\n"
+
+
+def write(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def judged(path: Path) -> tuple[list[tuple[int, str]], set[str]]:
+    report = FlowChecker().check_content(path, path.read_bytes(), patterns=FlowChecker.patterns)
+    assert not report.unscored
+    return [(one.line, one.pattern) for one in report.findings], {Path(each).name for each in report.also_read}
+
+
+@pytest.mark.parametrize(
+    ("importer", "name", "expected"),
+    [
+        ("app/views.py", "helpers", "app/helpers.py"),
+        ("app/views.py", ".helpers", "app/helpers.py"),
+        ("app/views.py", "app.helpers", "app/helpers.py"),
+        ("app/web/pages.py", "..helpers", "app/helpers.py"),
+        ("app/web/pages.py", "app.helpers", "app/helpers.py"),
+        ("app/web/pages.py", "..", "app/__init__.py"),
+        ("app/web/pages.py", "app.web", None),
+        ("app/web/pages.py", "helpers", None),
+        ("app/views.py", "flask", None),
+        ("app/views.py", ".....helpers", None),
+    ],
+)
+def test_modules_are_found_as_python_finds_them(tmp_path: Path, importer: str, name: str, expected: str | None) -> None:
+    write(tmp_path, **{f"app/{each}": "" for each in ("__init__", "helpers", "views", "web/pages")})
+    found = ProjectModules().find(name, str(tmp_path / importer))
+    assert found == (None if expected is None else str(tmp_path / expected))
+
+
+def test_the_folder_that_marks_a_project_is_searched(tmp_path: Path) -> None:
+    write(tmp_path, **{"src/shop/helpers": "", "tools/run": "", "common": ""})
+    importer = str(tmp_path / "tools" / "run.py")
+    assert ProjectModules().find("common", importer) is None
+    other = tmp_path / "tools" / "more"
+    write(other, run="")
+    (tmp_path / "pyproject.toml").touch()
+    modules = ProjectModules()
+    assert modules.find("common", str(other / "run.py")) == str(tmp_path / "common.py")
+    assert modules.find("shop.helpers", str(other / "run.py")) == str(tmp_path / "src" / "shop" / "helpers.py")
+
+
+def test_a_request_that_another_module_reads_is_followed(tmp_path: Path) -> None:
+    calls = [
+        "import helpers\n\n\ndef show(cursor):\n    text = helpers.name()\n",
+        "from helpers import name\n\n\ndef show(cursor):\n    text = name()\n",
+        "from helpers import *\n\n\ndef show(cursor):\n    text = name()\n",
+        "from .helpers import name as current\n\n\ndef show(cursor):\n    text = current()\n",
+        "from passing import name\n\n\ndef show(cursor):\n    text = name()\n",
+    ]
+    for number, call in enumerate(calls):
+        folder = tmp_path / str(number)
+        write(folder, helpers=REQUEST, passing="from helpers import name\n")
+        write(
+            folder, views=call + "    cursor.execute(\"SELECT '%s'\" % text)\n    cursor.execute('SELECT ?', (text,))\n"
+        )
+        findings, also_read = judged(folder / "views.py")
+        assert findings == [(6, "py/sql-injection")], call
+        assert "helpers.py" in also_read
+
+
+def test_text_that_goes_to_another_module_is_reported_at_the_call(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        database=(
+            "def find(cursor, name):\n    cursor.execute(\"SELECT '%s'\" % name)\n\n\n"
+            "def find_safely(cursor, name):\n    cursor.execute('SELECT ?', (name,))\n"
+        ),
+        views=(
+            "from flask import request\nfrom database import find, find_safely\n\n\ndef show(cursor):\n"
+            "    find(cursor, request.args['name'])\n    find_safely(cursor, request.args['name'])\n"
+            "    find(cursor, 'a')\n"
+        ),
+    )
+    findings, _ = judged(tmp_path / "views.py")
+    assert findings == [(6, "py/sql-injection")]
+
+
+def test_checks_and_classes_of_other_modules_count(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        guards=(
+            "import os\n\nROOT = '/srv/files'\n\n\ndef inside(path):\n"
+            "    return os.path.realpath(path).startswith(ROOT + os.sep)\n\n\ndef starts_inside(path):\n"
+            "    return os.path.realpath(path).startswith(ROOT)\n\n\nclass Query:\n    def __init__(self, name):\n"
+            "        self.name = name\n\n    def path(self):\n        return '/srv/files/' + self.name\n"
+        ),
+        views=(
+            "from flask import abort, request\nfrom guards import Query, inside, starts_inside\n\n\ndef first():\n"
+            "    path = Query(request.args['f']).path()\n    if not inside(path):\n        abort(403)\n"
+            "    return open(path).read()\n\n\ndef second():\n    path = Query(request.args['f']).path()\n"
+            "    if not starts_inside(path):\n        abort(403)\n    return open(path).read()\n"
+        ),
+    )
+    findings, _ = judged(tmp_path / "views.py")
+    assert findings == [(16, "py/path-traversal")]
+
+
+def test_what_another_module_does_with_its_own_input_is_reported_there_only(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        helpers=REQUEST + "\n\ndef run(cursor):\n    cursor.execute(\"SELECT '%s'\" % name())\n",
+        views="from helpers import run\n\n\ndef show(cursor):\n    run(cursor)\n",
+    )
+    assert judged(tmp_path / "views.py")[0] == []
+    assert judged(tmp_path / "helpers.py")[0] == [(9, "py/sql-injection")]
+
+
+def test_modules_that_import_each_other_end(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        first="from flask import request\nfrom second import b\n\n\ndef a(n):\n    return b(request.args['n'])\n",
+        second="from first import a\n\n\ndef b(n):\n    return a(n)\n",
+    )
+    assert judged(tmp_path / "first.py")[0] == []
+    assert judged(tmp_path / "second.py")[0] == []
+
+
+def test_a_module_that_takes_too_long_leaves_the_file_judged(tmp_path: Path) -> None:
+    endless = "\n".join(f"    text = text + '{number}'" for number in range(8_000))
+    write(
+        tmp_path,
+        helpers=f"def grow(text):\n{endless}\n    return text\n",
+        views=(
+            "from flask import request\nfrom helpers import grow\n\n\ndef show(cursor):\n"
+            "    cursor.execute(\"SELECT '%s'\" % grow(request.args['a']))\n"
+        ),
+    )
+    assert judged(tmp_path / "views.py")[0] == [(6, "py/sql-injection")]
+
+
+def test_a_file_by_itself_follows_no_import(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        helpers=REQUEST,
+        views="from helpers import name\n\n\ndef show(cursor):\n    cursor.execute(\"SELECT '%s'\" % name())\n",
+    )
+    assert check_file(tmp_path / "views.py", FlowChecker.patterns).findings == ()
+    assert judged(tmp_path / "views.py")[0] == [(5, "py/sql-injection")]
+
+
+def test_absent_files_are_named_as_read(tmp_path: Path) -> None:
+    write(tmp_path, views="from helpers import name\n\n\ndef show(cursor):\n    cursor.execute(name())\n")
+    findings, also_read = judged(tmp_path / "views.py")
+    assert findings == []
+    assert "helpers.py" in also_read
