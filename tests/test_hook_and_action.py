@@ -161,9 +161,11 @@ def test_checking_needs_no_package_but_those_that_the_action_installs(tmp_path: 
     assert "torch" not in installed
 
     def check(allowed: set[str]) -> subprocess.CompletedProcess[str]:
-        arguments = ["check", "one.py", "two.c", *CHOSEN, "--no-cache", "--exclude", "x"]
+        arguments = ["check", "one.py", "two.c", *CHOSEN, "--exclude", "x"]
         command = [sys.executable, "-c", WITHOUT_OTHERS, ",".join(allowed), *arguments]
-        return subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+        environment = {name: value for name, value in os.environ.items() if name != "COSEC_CACHE"}
+        environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+        return subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
 
     done = check(installed)
     assert "2 files, 1 finding, 0 unscored" in done.stdout, done.stderr
