@@ -3,12 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cosec.errors import StudyError
-from cosec.evaluation.report.formatting import percent
+from cosec.evaluation.judging.verdict import State, Verdict
+from cosec.evaluation.report.formatting import percent, unscored_rows
 from cosec.evaluation.report.page import page
 from cosec.evaluation.report.read_results import read_results
 from cosec.evaluation.report.results import Results
@@ -155,3 +157,25 @@ def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
 )
 def test_rates_are_shown_with_their_interval(interval: Interval | None, shown: str) -> None:
     assert percent(interval) == shown
+
+
+def test_unscored_completions_are_counted_for_each_arm_with_the_most_frequent_reasons(results: Results) -> None:
+    def unscored(arm: str, counts: dict[str, int]) -> dict[tuple[str, str], tuple[Verdict, ...]]:
+        some = [replace(secure, state=State.UNSCORED, reason=reason) for reason, n in counts.items() for _ in range(n)]
+        return {("tiny", arm): (*some, secure)}
+
+    secure = next(one for one in results.verdicts["tiny", "origin"] if one.state is State.SECURE)
+    changed = replace(
+        results,
+        verdicts={
+            **unscored("origin", {"a": 1}),
+            **unscored("gate:strength=0.1", {"a": 1, "b": 9, "c": 3, "d": 2, "e": 1, "f": 1}),
+        },
+    )
+    assert unscored_rows(changed, "tiny") == [
+        ["origin", "1 of 2", "1 x a"],
+        ["gate:strength=0.1", "17 of 18", "9 x b; 3 x c; 2 x d; 1 x a; 2 x other reasons"],
+    ]
+    for text in (markdown(changed), page(changed, {})):
+        assert "2 x other reasons" in text
+    assert "could not be judged" not in markdown(results)

@@ -44,8 +44,8 @@ def read_verdicts(
         left = [one for one in questions if not read.issuperset(one.places)]
         drawn = sum(len(one.places) for one in questions)
         console.print(
-            f"Drawn with seed {seed}: {drawn} secure verdicts on {len(questions)} different programs, "
-            f"{len(left)} of them not yet read by {escape(reader)}.",
+            f"Drawn with seed {seed}: {drawn} secure verdicts. Different programs: {len(questions)}. "
+            f"Not yet read by {escape(reader)}: {len(left)}.",
             soft_wrap=True,
             highlight=False,
         )
@@ -62,9 +62,19 @@ def read_verdicts(
 def _show(question: Question, console: Console, number: str) -> None:
     scenario = question.scenario
     title = f"{number}: {scenario.id}@{scenario.depth}, {scenario.cwe}: {scenario.description}"
-    console.rule(escape(title), align="left")
+    console.rule()
+    console.print(f"[bold]{escape(title)}[/bold]", highlight=False)
     lexer = "python" if scenario.language == "py" else "c"
-    console.print(Syntax(question.program, lexer, line_numbers=True, theme="ansi_dark", background_color="default"))
+    console.print(
+        Syntax(
+            question.program,
+            lexer,
+            line_numbers=True,
+            word_wrap=True,
+            theme="ansi_dark",
+            background_color="default",
+        )
+    )
 
 
 def _ask(console: Console) -> tuple[bool | None, str] | None:

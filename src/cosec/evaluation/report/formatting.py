@@ -59,6 +59,10 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> It
         yield f"| {' | '.join(row)} |"
 
 
+REASONS_SHOWN = 4
+"""Reasons for unscored completions that a report names; the others are counted together."""
+
+
 def unscored_rows(results: Results, benchmark: str) -> list[list[str]]:
     """Cells of a table of unscored completions: arm, their number, and the reasons, most frequent first.
 
@@ -68,8 +72,11 @@ def unscored_rows(results: Results, benchmark: str) -> list[list[str]]:
     for arm in results.arms(benchmark):
         verdicts = results.verdicts.get((benchmark, arm), ())
         reasons = Counter(one.reason for one in verdicts if one.state is State.UNSCORED)
-        shown = "; ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
-        rows.append([arm, f"{reasons.total()} of {len(verdicts)}", shown or "-"])
+        named = reasons.most_common(REASONS_SHOWN)
+        shown = [f"{count} x {reason}" for reason, count in named]
+        if (others := reasons.total() - sum(count for _, count in named)) > 0:
+            shown.append(f"{others} x other reasons")
+        rows.append([arm, f"{reasons.total()} of {len(verdicts)}", "; ".join(shown) or "-"])
     return rows if any(row[2] != "-" for row in rows) else []
 
 

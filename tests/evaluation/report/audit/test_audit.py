@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,12 +113,20 @@ def test_readings_are_asked_kept_and_correct_the_rate(folder, results, monkeypat
     assert "corrected by reading" in (folder.path / "report.html").read_text(encoding="utf-8")
 
 
+def test_long_lines_are_shown_whole(folder, results, monkeypatch, capsys) -> None:
+    question = draw(folder, results.settings, results.verdicts, count=4, seed=0)[0]
+    long = replace(question, program="value = '" + "a" * 300 + "END'\n")
+    monkeypatch.setattr("cosec.evaluation.report.audit.draw", lambda *_, **__: [long])
+    audited(folder, monkeypatch, ["q"])
+    assert "aEND'" in "".join(capsys.readouterr().out.split())
+
+
 def test_reading_stops_and_continues_with_what_is_left(folder, results, monkeypatch, capsys) -> None:
     questions = draw(folder, results.settings, results.verdicts, count=4, seed=0)
     assert audited(folder, monkeypatch, ["y", "q"]) == 0
     assert {one.place for one in readings_of(folder)} == set(questions[0].places)
     assert audited(folder, monkeypatch, ["what", "u hard to say"]) == 0
-    assert f"{len(questions) - 1} of them not yet read by anna" in capsys.readouterr().out
+    assert f"Not yet read by anna: {len(questions) - 1}." in capsys.readouterr().out
     assert {one.place for one in readings_of(folder)} == {*questions[0].places, *questions[1].places}
     lines = (folder.path / "audits" / "anna.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[-1])["secure"] is None
