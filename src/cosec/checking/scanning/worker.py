@@ -84,7 +84,7 @@ def main() -> None:
     """Answer jobs until the standard input ends."""
     # Most objects of an analysis die with their last reference; looking for cycles rarely saves a sixth of the time.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(50_000, 20, 20)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cosec.checking.python.engine import calls, definitions, parameters
 from cosec.checking.python.engine.domain import alphabets
-from cosec.checking.python.engine.domain.program import Bound, Class, Function, Module, Program
+from cosec.checking.python.engine.domain.program import Bound, Class, Function, Module, Program, forget_nodes
 from cosec.checking.python.engine.domain.protocol import CallSite, Imports, Observer, Outgoing
 from cosec.checking.python.engine.domain.state import Frame, State
+from cosec.checking.python.engine.domain.taints import forget_taints
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, join_all, outside
 from cosec.checking.python.engine.expressions import Evaluator
 from cosec.checking.python.engine.imports import TooFarError
@@ -42,6 +43,8 @@ class FileAnalysis:
     """
 
     def __init__(self, tree: ast.Module, observer: Observer, imports: Imports | None = None, path: str = "") -> None:
+        forget_nodes()
+        forget_taints()
         self.observer = observer
         state = State()
         self.frames = [Frame(None, state, Module(Program.of(tree), state.names, path=path))]

@@ -155,6 +155,12 @@ def _yields(node: FunctionNode) -> bool:
     return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_nodes(node))
 
 
+def forget_nodes() -> None:
+    """Drop what is kept of earlier nodes, which another file does not need."""
+    text_of.cache_clear()
+    _yields.cache_clear()
+
+
 def last_name(node: ast.expr) -> str:
     """Return the last name of an expression: ``route`` of ``@app.route("/")``; empty if there is none."""
     if isinstance(node, ast.Call):

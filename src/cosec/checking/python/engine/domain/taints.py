@@ -192,6 +192,12 @@ def _grouped(facts: Facts) -> _Group:
     return _groups[id(facts)][1]
 
 
+def forget_taints() -> None:
+    """Drop what is kept of earlier taints and facts, which another file does not need."""
+    _interned.clear()
+    _groups.clear()
+
+
 def limited(taints: frozenset[Taint]) -> frozenset[Taint]:
     """Return at most `MAX_TAINTS` of them, which bounds the time of the analysis."""
     if len(taints) <= MAX_TAINTS:
