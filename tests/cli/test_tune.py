@@ -140,7 +140,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tiny, pairs, tmp_path, proces
     os.killpg(run.pid, signal.SIGINT)
     output, error = run.communicate(timeout=200)
     assert run.returncode == 130, error
-    assert "go on with the same command and --resume" in output
+    assert "to continue, run the command again with --resume" in output
     assert "Traceback" not in error
     resumed = start([*command, "--resume"])
     output, error = resumed.communicate(timeout=280)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers.generation.logits_process import TopKLogitsWarper
 from transformers.generation.streamers import BaseStreamer
 
 from cosec.decoding.custom_generate import CoDecoding
@@ -21,6 +22,8 @@ from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = [[5, 6, 7, 8, 9], [10, 11], [12]]
 PAD = END = 0  # as the tiny models' configurations say
+UNSAID = object()
+"""Stands for an argument of ``generate`` that the call leaves out."""
 
 
 def left_padded(prompts: list[list[int]], device: torch.device | str = "cpu") -> dict[str, Tensor]:
@@ -69,7 +72,8 @@ def assert_completions(output: Tensor, width: int, expected: list[list[int]]) ->
 def generate(pair: PreparedPair, prompts: list[list[int]] = PROMPTS, **arguments: object) -> Tensor:
     given = {"custom_generate": CoDecoding(pair, seed=3), "max_new_tokens": 12, "do_sample": True, "top_k": 0}
     model = pair.pair.target.model
-    return model.generate(**left_padded(prompts, model.device), **{**given, **arguments})
+    chosen = {name: value for name, value in {**given, **arguments}.items() if value is not UNSAID}
+    return model.generate(**left_padded(prompts, model.device), **chosen)
 
 
 @pytest.mark.parametrize("draft_length", [1, 3, "auto"])
@@ -154,12 +158,14 @@ class _Doubled(LogitsProcessor):
         ({"no_repeat_ngram_size": 2}, "NoRepeatNGram"),
         ({"bad_words_ids": [[4]]}, "NoBadWords"),
         ({"logits_processor": LogitsProcessorList([_Doubled()])}, "_Doubled"),
+        ({"logits_processor": LogitsProcessorList([TopKLogitsWarper(7)])}, "TopKLogitsWarper"),
         ({"max_time": 5.0}, "MaxTime"),
         ({"return_dict_in_generate": True}, "return_dict_in_generate"),
         ({"top_k": 7}, "top_k=7.*pass top_k=0"),
         ({"top_k": 50}, "top_k=50.*pass top_k=0"),
+        ({"generation_config": GenerationConfig(top_k=7, do_sample=True), "top_k": UNSAID}, "top_k=7.*pass top_k=0"),
         ({"num_beams": 3}, "beam"),
-        ({"penalty_alpha": 0.6, "top_k": 4}, "top_k"),
+        ({"penalty_alpha": 0.6, "do_sample": False, "top_k": 4}, "contrastive"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(
@@ -169,12 +175,22 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         generate(separate, **arguments)
 
 
-def test_a_call_that_would_sample_with_the_default_top_k_is_told_to_switch_it_off(separate: PreparedPair) -> None:
-    model, prompts = separate.pair.target.model, left_padded(PROMPTS)
-    method = CoDecoding(separate, seed=3)
-    with pytest.raises(SettingsError, match="pass top_k=0"):
-        model.generate(**prompts, custom_generate=method, max_new_tokens=4, do_sample=True)
-    assert torch.equal(generate(separate, top_k=None), generate(separate, top_k=0))
+def test_the_default_top_k_of_transformers_does_not_apply(separate: PreparedPair) -> None:
+    expected = generate(separate, top_k=0)
+    assert torch.equal(generate(separate, top_k=UNSAID), expected)
+    assert torch.equal(generate(separate, top_k=None), expected)
+    config = GenerationConfig(top_k=7, do_sample=True, max_new_tokens=12)
+    assert torch.equal(generate(separate, generation_config=config, max_new_tokens=UNSAID, top_k=0), expected)
+
+
+def test_a_top_k_of_the_checkpoint_is_refused_unless_the_call_switches_it_off(
+    separate: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = generate(separate, top_k=0)
+    monkeypatch.setattr(separate.pair.target.model.generation_config, "top_k", 50)
+    with pytest.raises(SettingsError, match=r"top_k=50.*pass top_k=0"):
+        generate(separate, top_k=UNSAID)
+    assert torch.equal(generate(separate, top_k=0), expected)
 
 
 def test_another_target_model_is_refused(separate: PreparedPair, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,8 +2,8 @@
 
 The usual arguments keep their meaning: ``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
 ``num_return_sequences`` and ``eos_token_id``. Arguments that co-decoding cannot honour are refused, never ignored.
-That includes top-k: transformers turns on ``top_k=50`` for sampling unless the call says ``top_k=0``. A streamer is
-an argument of :class:`CoDecoding`, because transformers does not pass its own ``streamer`` to a custom method.
+That includes a top-k that the call or the checkpoint asks for; transformers' own default of 50 does not apply. A
+streamer is an argument of :class:`CoDecoding`, because transformers does not pass its own to a custom method.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from cosec.errors import PromptError, SettingsError
 
 _HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
 _HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
+_DEFAULT_TOP_K = 50
+"""transformers' top-k for sampling if neither the call nor the checkpoint names one."""
+_NOT_GIVEN = -1
 
 
 class CoDecoding:
@@ -64,6 +67,8 @@ class CoDecoding:
         logits_processor: LogitsProcessorList,
         stopping_criteria: StoppingCriteriaList,
         generation_config: GenerationConfig,
+        *,
+        top_k: int | None = _NOT_GIVEN,
         **model_kwargs: object,
     ) -> Int[Tensor, "rows prompt_and_completion"]:
         """Complete every row of ``input_ids``, called by ``generate``.
@@ -73,7 +78,10 @@ class CoDecoding:
             input_ids: Prompts, padded on the left.
             logits_processor: Temperature and top-p only.
             stopping_criteria: Maximum length and end tokens only.
-            generation_config: The arguments of the call.
+            generation_config: The arguments of the call, with transformers' defaults filled in. A top-k of 50 in a
+                configuration that the call passes cannot be told from transformers' default, and does not apply either.
+            top_k: The argument of the call, which ``generate`` passes here and not in ``generation_config``, because it
+                is a parameter of this method. 0 or None: no top-k.
             model_kwargs: ``attention_mask`` marks the padding.
 
         Returns:
@@ -87,6 +95,7 @@ class CoDecoding:
             raise SettingsError(
                 "CoDecoding was made for another target model: call generate on pair.pair.target.model."
             )
+        _refuse_top_k(model, generation_config, top_k)
         _refuse_unsupported(logits_processor, stopping_criteria, generation_config)
         if self._streamer is not None:
             if input_ids.shape[0] > 1:
@@ -121,7 +130,13 @@ class CoDecoding:
 def _refuse_unsupported(
     processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
 ) -> None:
-    unknown = [type(one).__name__ for one in processors if not isinstance(one, (*_HONOURED_WARPERS, TopKLogitsWarper))]
+    unknown = [
+        type(one).__name__
+        for one in processors
+        if not isinstance(one, _HONOURED_WARPERS)
+        # generate makes one of these from the configuration, which was looked at before.
+        and not (isinstance(one, TopKLogitsWarper) and one.top_k == config.top_k)
+    ]
     unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
     mode = config.get_generation_mode()
     if mode not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
@@ -130,12 +145,17 @@ def _refuse_unsupported(
         unknown.append("return_dict_in_generate")
     if unknown:
         raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
-    for one in processors:
-        if isinstance(one, TopKLogitsWarper):  # whether the call or a default asked for it cannot be told here
-            raise SettingsError(
-                f"Co-decoding has no top-k, and this call samples with top_k={one.top_k}: pass top_k=0 to generate "
-                "(transformers uses 50 unless told otherwise)."
-            )
+
+
+def _refuse_top_k(model: PreTrainedModel, config: GenerationConfig, given: int | None) -> None:
+    """Refuse a top-k of the call, of a configuration that it passes, or of the checkpoint."""
+    top_k = config.top_k if given == _NOT_GIVEN else given
+    own = getattr(model.generation_config, "top_k", None)
+    by_default = given == _NOT_GIVEN and top_k == _DEFAULT_TOP_K and own is None
+    if config.do_sample and top_k and not by_default:
+        raise SettingsError(
+            f"Co-decoding has no top-k, and this call samples with top_k={top_k}: pass top_k=0 to generate."
+        )
 
 
 def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:

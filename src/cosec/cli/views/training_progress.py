@@ -117,7 +117,7 @@ def show_result(console: Console, product: str, result: AlignmentResult | Harden
         return
     state = result.state
     if result.interrupted:
-        ended = f"stopped after step {state.step}, everything is saved; go on with the same command and --resume"
+        ended = f"stopped after step {state.step}, all is saved; to continue, run the command again with --resume"
     else:
         ended = f"done after {state.step} steps and {state.tokens} tokens"
     loss = "" if state.best_loss is None else f" (validation loss {state.best_loss:.4f})"
