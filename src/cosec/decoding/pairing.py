@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
 from cosec.decoding.rules.rule_file import own_rule
-from cosec.decoding.rules.schema import rules_without_base
+from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
 from cosec.models.adapters import is_adapter
 from cosec.models.description import cache_values_per_token
@@ -67,7 +67,8 @@ class PreparedPair:
             self.context_length = min(self.context_length, pair.security.context_length)
         if pair.adapter is not None:
             base = pair.target if pair.security is None else pair.security
-            self._switch = attach_adapter(base.model, pair.adapter.weights, pair.adapter.scales)
+            anti = None if pair.anti_expert is None else (pair.anti_expert.weights, pair.anti_expert.scales)
+            self._switch = attach_adapter(base.model, pair.adapter.weights, pair.adapter.scales, anti)
         for loaded in (pair.target, pair.security):
             if loaded is not None:
                 prepare_for_decoding(loaded.model)
@@ -88,6 +89,28 @@ class PreparedPair:
         return self._switch is not None
 
     @property
+    def has_anti_expert(self) -> bool:
+        """Whether an anti-expert was loaded beside the adapter."""
+        return self.pair.anti_expert is not None
+
+    def check_contrast(self, contrast: Contrast) -> None:
+        """Check that the pair has what a rule compares the security model with.
+
+        Raises:
+            SettingsError: If it has no such model.
+        """
+        if contrast == "base" and not self.has_base:
+            raise SettingsError(
+                "This rule compares the security model with its own base, and the security model is a whole model: "
+                f"give a LoRA adapter with --security, or choose --rule {rules_without_base()}."
+            )
+        if contrast == "anti-expert" and not self.has_anti_expert:
+            raise SettingsError(
+                "Steering against an anti-expert needs one: name with --anti-expert an adapter that "
+                "`cosec tune --side vulnerable` trained, or steer against the base."
+            )
+
+    @property
     def cache_bytes_per_token(self) -> int | None:
         """Bytes that one token of a hardened completion takes in all key-value caches.
 
@@ -95,7 +118,7 @@ class PreparedPair:
         """
         loaded = [one for one in (self.pair.target, self.pair.security) if one is not None]
         if self._switch is not None:  # the adapter's rows, beside those of its base
-            loaded.append(loaded[-1])
+            loaded += [loaded[-1]] * (2 if self.has_anti_expert and self.pair.security is None else 1)
         total = 0
         for one in loaded:
             values = cache_values_per_token(one.model.config.to_dict())
@@ -125,7 +148,7 @@ class PreparedPair:
             TorchTokenModel(loaded.model, self._vocabulary_size, self._switch, "on" if self._switch else "off")
         )
 
-    def lanes(self, draft_length: int | Literal["auto"], *, base: bool = False) -> Lanes:
+    def lanes(self, draft_length: int | Literal["auto"], contrast: Contrast = "none") -> Lanes:
         """Lanes of both models.
 
         With shared weights, a draft of one token takes one forward pass for both models; a longer draft runs the rows
@@ -133,10 +156,10 @@ class PreparedPair:
 
         Args:
             draft_length: The draft length of the settings.
-            base: Whether to score the security model's own base too (``Rule.needs_base``).
+            contrast: What to score beside the security model, to compare them.
 
         Raises:
-            SettingsError: If there is no security model to draft with, or no base to compare it with.
+            SettingsError: If there is no security model to draft with, or nothing to compare it with.
         """
         security, switch, size = self.pair.security, self._switch, self._vocabulary_size
         if security is None and switch is None:
@@ -144,19 +167,19 @@ class PreparedPair:
                 "There is no security model: name one (--security, or the second argument of load_pair), "
                 "or use the target alone."
             )
+        self.check_contrast(contrast)
+        if contrast == "anti-expert":
+            weights = self.pair.target.model if security is None else security.model
+            both = TorchTokenModel(weights, size, switch, "two adapters")
+            return TwoModelLanes(both, self.target_model(), "trailing half")
         if security is None:
             weights = self.pair.target.model
             if draft_length in ("auto", 1):
                 return PairedLanes(TorchTokenModel(weights, size, switch, "leading half"))
             return TwoModelLanes(TorchTokenModel(weights, size, switch, "on"), self.target_model(), "target")
-        if switch is None and base:
-            raise SettingsError(
-                f"This rule compares the security model with its own base, and {security.name!r} is a whole model: "
-                f"give a LoRA adapter with --security, or choose --rule {rules_without_base()}."
-            )
         if switch is None:
             return TwoModelLanes(TorchTokenModel(security.model, size), self.target_model())
-        if base:
+        if contrast == "base":
             return TwoModelLanes(
                 TorchTokenModel(security.model, size, switch, "leading half"), self.target_model(), "trailing half"
             )

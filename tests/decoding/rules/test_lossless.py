@@ -35,6 +35,7 @@ SAMPLING = {"temperature": 0.8, "top_p": 0.9}
 RULES: dict[str, dict[str, object]] = {
     "speculative": {"name": "speculative"},
     "steer": {"name": "steer", "strength": 2.0},
+    "steer against": {"name": "steer", "strength": 1.0, "against": "anti-expert"},
     "gate": {"name": "gate", "strength": 0.02, "plausibility_floor": 0.1},
     "gate steered": {"name": "gate", "strength": 0.02, "decision": "steered", "steering_strength": 1.5},
     "gate js": {"name": "gate", "strength": 0.005, "divergence": "js", "plausibility_floor": 0.3},
@@ -83,7 +84,7 @@ def expected(depth: int, rule: dict[str, object], **sampling: float) -> Vector:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("draft_length", [1, 4])
-@pytest.mark.parametrize("name", ["speculative", "steer", "gate"])
+@pytest.mark.parametrize("name", ["speculative", "steer", "steer against", "gate"])
 @pytest.mark.parametrize("draws", DRAWS)
 def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
     draws: int, name: str, draft_length: int, device: str

@@ -143,8 +143,8 @@ class TwoModelLanes:
         security: The security model.
         target: The target model.
         base: Where the scores of the security model's own base come from. ``none``: it is not scored. ``target``: the
-            target is the base, as with shared weights. ``trailing half``: ``security`` has twice the rows, and the
-            adapter is off in the trailing half, so that model and base share one forward pass.
+            target is the base, as with shared weights. ``trailing half``: ``security`` has twice the rows, and in the
+            trailing half the adapter is off, or is an anti-expert, so that both share one forward pass.
     """
 
     longest_draft = 64

@@ -28,7 +28,7 @@ class Draft:
     """The probability with which each token was drawn, after temperature and cuts."""
 
     base_log_probs: Float[Tensor, "rows k vocab"] | None = None
-    """Raw log-probabilities of the security model's own base; for rules that compare the two."""
+    """Raw log-probabilities of what a rule compares the security model with: its own base, or an anti-expert."""
 
     chances: Float[Tensor, "rows k"] | None = None
     """A random number in [0, 1) for each proposal; for rules that accept at random."""
@@ -48,7 +48,7 @@ class Position:
     """The security model's raw log-probabilities; None when one model runs alone."""
 
     base_log_probs: Float[Tensor, "rows vocab"] | None = None
-    """Raw log-probabilities of the security model's own base; None unless the rule needs it.
+    """Raw log-probabilities of the security model's own base, or of an anti-expert; None unless the rule needs them.
 
     If the target is the base, this is the same tensor object as ``target_log_probs``, which rules may test for.
     """

@@ -24,6 +24,9 @@ Distribution = Literal["raw", "warped"]
 Divergence = Literal["kl", "js", "argmax"]
 """How the gate compares two distributions."""
 
+Contrast = Literal["none", "base", "anti-expert"]
+"""What the security model is compared with: nothing, its own base, or an adapter trained on vulnerable code."""
+
 PRESETS: Mapping[str, Mapping[str, Distribution]] = MappingProxyType(
     {
         "paper": {"target_ratio": "raw", "security_ratio": "raw", "fallback": "warped"},
@@ -62,6 +65,11 @@ class RuleSettings(BaseModel):
 
     name: str
     """Name of the rule."""
+
+    @property
+    def contrast(self) -> Contrast:
+        """What the rule compares the security model with."""
+        return "base" if self.needs_base else "none"
 
     @classmethod
     def settings(cls) -> tuple[str, ...]:
@@ -128,6 +136,14 @@ class SteerSettings(RuleSettings):
         ),
     ] = 2.0
     """Factor of the adapter's change; 0 leaves the target as it is."""
+
+    against: Literal["base", "anti-expert"] = "base"
+    """What the change is measured against: the adapter's base, or an anti-expert, an adapter for vulnerable code."""
+
+    @property
+    def contrast(self) -> Contrast:
+        """The base or the anti-expert, as ``against`` says."""
+        return self.against
 
 
 class GateSettings(RuleSettings):

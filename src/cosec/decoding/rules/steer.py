@@ -1,8 +1,8 @@
 """Steering: the target, shifted at every position by what the adapter changes in its base.
 
 Law of one position: ``softmax(log target + strength * (log security - log base))`` after temperature and cuts, where
-base is the security model without its adapter (DExperts, Liu et al., ACL 2021; proxy-tuning, Liu et al., COLM 2024,
-with the adapter's own base in place of an anti-expert).
+base is the security model without its adapter (proxy-tuning, Liu et al., COLM 2024). With ``against="anti-expert"``,
+base is an adapter on the same weights that was trained on vulnerable code (DExperts, Liu et al., ACL 2021).
 
 Axes: rows = sequences, vocab = entries that both models share.
 """

@@ -19,16 +19,16 @@ from cosec.models.attention_window import drop_idle_window, require_full_attenti
 from cosec.runtime.torch.kv_cache import ForwardInputs, KeyValueCache, reads_prefixes
 from cosec.runtime.torch.lora_rows import AdapterSwitch
 
-AdapterUse = Literal["off", "on", "leading half"]
-"""Which rows of a batch an attached adapter acts on."""
+AdapterUse = Literal["off", "on", "leading half", "two adapters"]
+"""Which rows of a batch an attached adapter acts on; ``two adapters``: each on half of them."""
 
 
 @dataclass(slots=True)
 class TorchTokenModel:
     """A model, its cache, and which of its rows go through the adapter.
 
-    With ``adapter="leading half"`` the batch is [security rows, target rows] over shared weights. The prompts given to
-    ``prefill`` must then be the same list twice.
+    With ``adapter="leading half"`` the batch is [security rows, target rows] over shared weights; with ``two adapters``
+    the second half goes through the second adapter. The prompts given to ``prefill`` must then be the same list twice.
     """
 
     model: PreTrainedModel
@@ -68,7 +68,7 @@ class TorchTokenModel:
     @torch.inference_mode()
     def prefill(self, prompts: Sequence[Sequence[int]]) -> TorchTokenModel:
         """Start a batch with one row for each prompt; each prompt is fed alone, so that none depends on another."""
-        half = self.adapter == "leading half"
+        half = self.adapter in ("leading half", "two adapters")
         distinct = prompts[: len(prompts) // 2] if half else prompts
         parts = [self._prefilled(prompt, rows=2 if half else 1) for prompt in distinct]
         cache = KeyValueCache.joined(parts)
@@ -156,11 +156,12 @@ class TorchTokenModel:
         if self.switch is None:
             outputs = _run(module, tokens, inputs, **scored)
         else:
-            self.switch.rows = {"off": 0, "on": rows, "leading half": rows // 2}[self.adapter]
+            self.switch.rows = {"off": 0, "on": rows}.get(self.adapter, rows // 2)
+            self.switch.last_rows = rows // 2 if self.adapter == "two adapters" else 0
             try:
                 outputs = _run(module, tokens, inputs, **scored)
             finally:
-                self.switch.rows = 0
+                self.switch.rows = self.switch.last_rows = 0
         cache.check_filled()
         return outputs
 
