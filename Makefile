@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One process a core; each runs its tensors on one thread (tests/conftest.py).
 TEST_WORKERS ?= auto
 SEMGREP := $(VENV)/semgrep
+# The model of the demo; the smallest is smollm2-135m.
+MODEL ?= smollm2-135m
 
 .PHONY: setup demo test check docs clean help
 
@@ -31,8 +33,9 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	  echo "note: bubblewrap is not installed; generated programs run only with --sandbox limits" >&2
 	@touch $@
 
-demo: setup ## Complete the demo prompts with and without hardening, side by side
-	$(BIN)/cosec demo
+demo: $(STAMP) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
+	$(BIN)/cosec models pull $(MODEL)
+	$(BIN)/cosec demo --target $(MODEL)
 
 test: setup ## Run the tests, those that need the embedded model included
 	$(BIN)/pytest -m "not slow and not gpu" -n $(TEST_WORKERS) --dist loadfile

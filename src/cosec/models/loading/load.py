@@ -20,6 +20,7 @@ from cosec.models.loading.bundled import bundled_folder, shipped_adapter
 from cosec.models.loading.checks import PICKLE_SUFFIXES, check_checkpoint, pickle_refusal, read_config
 from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.hub import HUB_NAME, download
+from cosec.models.loading.memory_check import require_memory
 from cosec.models.loading.reading import context_length, read_architecture, read_tokenizer, read_weights, stop_token_ids
 from cosec.models.loading.store import cache_root
 
@@ -70,6 +71,9 @@ class ModelPair:
     adapter: Adapter | None
     """An adapter on ``security``, or on the target if that is None; None if the security model is a whole model."""
 
+    anti_expert: Adapter | None = None
+    """An adapter on the same base that was trained on vulnerable code; None without one."""
+
 
 def resolve_model(name: str) -> Path:
     """Find the folder of a model; download or convert it if necessary.
@@ -108,20 +112,26 @@ def load_model(name: str, *, dtype: str = "auto", device_map: str | None = None)
 
 
 def load_pair(
-    target: str, security: str = DEFAULT_SECURITY, *, dtype: str = "auto", device_map: str | None = None
+    target: str,
+    security: str = DEFAULT_SECURITY,
+    *,
+    anti_expert: str | None = None,
+    dtype: str = "auto",
+    device_map: str | None = None,
 ) -> ModelPair:
     """Load a target and its security model; an adapter of the target shares the target's weights.
 
     Args:
         target: The model to harden, as for ``load_model``.
         security: An adapter or a model, ``"default"`` (the adapter that ships for an embedded target) or ``"none"``.
+        anti_expert: An adapter of the same base as the security adapter, trained on vulnerable code; None for none.
         dtype: As for ``load_model``, for both.
         device_map: As for ``load_model``, for both.
 
     Raises:
-        ModelError: If one of them cannot be found, read or trusted.
+        ModelError: If one of them cannot be found, read or trusted, or they do not fit into the free memory.
         UnknownArchitecture: If one of them attends to a window of tokens only.
-        AdapterError: If an adapter is corrupt, or its base is not available.
+        AdapterError: If an adapter is corrupt, or its base is not available, or an anti-expert has another base.
     """
     # Everything that can fail quickly fails before weights are loaded.
     target_folder = resolve_model(target)
@@ -129,24 +139,46 @@ def load_pair(
     _require_full_attention(target, target_folder)
     if security_folder is not None and is_adapter(security_folder):
         adapter = read_adapter(security_folder)
+        opposed = None if anti_expert is None else read_adapter(resolve_model(anti_expert))
         if belongs_to(adapter, target, target_folder):
+            require_memory({target: target_folder}, dtype=dtype, device_map=device_map)
             loaded = _load(target, target_folder, dtype, device_map)
             check_fits(adapter, loaded.model, target)
-            return ModelPair(target=loaded, security=None, adapter=adapter)
+            _check_same_base(opposed, loaded)
+            return ModelPair(target=loaded, security=None, adapter=adapter, anti_expert=opposed)
         try:
             base_folder = resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
-        _require_full_attention(_name_of_base(adapter), base_folder)
+        base_name = _name_of_base(adapter)
+        _require_full_attention(base_name, base_folder)
+        require_memory({target: target_folder, base_name: base_folder}, dtype=dtype, device_map=device_map)
         loaded = _load(target, target_folder, dtype, device_map)
-        base = _load(_name_of_base(adapter), base_folder, dtype, device_map)
+        base = _load(base_name, base_folder, dtype, device_map)
         check_fits(adapter, base.model, base.name)
-        return ModelPair(target=loaded, security=base, adapter=adapter)
+        _check_same_base(opposed, base)
+        return ModelPair(target=loaded, security=base, adapter=adapter, anti_expert=opposed)
+    if anti_expert is not None:
+        raise AdapterError("An anti-expert works beside a security adapter, and --security names none.")
+    folders = {target: target_folder}
     if security_folder is not None:
         _require_full_attention(security, security_folder)
+        folders[security] = security_folder
+    require_memory(folders, dtype=dtype, device_map=device_map)
     loaded = _load(target, target_folder, dtype, device_map)
     other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
     return ModelPair(target=loaded, security=other, adapter=None)
+
+
+def _check_same_base(anti_expert: Adapter | None, base: LoadedModel) -> None:
+    if anti_expert is None:
+        return
+    if not belongs_to(anti_expert, base.name, base.path):
+        raise AdapterError(
+            f"The anti-expert {anti_expert.path} was made for {anti_expert.base_name or 'another base'}, and the "
+            f"security adapter for {base.name}; train both on one base."
+        )
+    check_fits(anti_expert, base.model, base.name)
 
 
 def _require_full_attention(name: str, folder: Path) -> None:
