@@ -161,9 +161,6 @@ class _Doubled(LogitsProcessor):
         ({"logits_processor": LogitsProcessorList([TopKLogitsWarper(7)])}, "TopKLogitsWarper"),
         ({"max_time": 5.0}, "MaxTime"),
         ({"return_dict_in_generate": True}, "return_dict_in_generate"),
-        ({"top_k": 7}, "top_k=7.*pass top_k=0"),
-        ({"top_k": 50}, "top_k=50.*pass top_k=0"),
-        ({"generation_config": GenerationConfig(top_k=7, do_sample=True), "top_k": UNSAID}, "top_k=7.*pass top_k=0"),
         ({"num_beams": 3}, "beam"),
         ({"penalty_alpha": 0.6, "do_sample": False, "top_k": 4}, "contrastive"),
     ],
@@ -175,22 +172,13 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         generate(separate, **arguments)
 
 
-def test_the_default_top_k_of_transformers_does_not_apply(separate: PreparedPair) -> None:
-    expected = generate(separate, top_k=0)
-    assert torch.equal(generate(separate, top_k=UNSAID), expected)
-    assert torch.equal(generate(separate, top_k=None), expected)
-    config = GenerationConfig(top_k=7, do_sample=True, max_new_tokens=12)
-    assert torch.equal(generate(separate, generation_config=config, max_new_tokens=UNSAID, top_k=0), expected)
-
-
-def test_a_top_k_of_the_checkpoint_is_refused_unless_the_call_switches_it_off(
-    separate: PreparedPair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = generate(separate, top_k=0)
-    monkeypatch.setattr(separate.pair.target.model.generation_config, "top_k", 50)
-    with pytest.raises(SettingsError, match=r"top_k=50.*pass top_k=0"):
-        generate(separate, top_k=UNSAID)
-    assert torch.equal(generate(separate, top_k=0), expected)
+def test_top_k_keeps_its_meaning_and_its_default(separate: PreparedPair) -> None:
+    assert_completions(generate(separate, top_k=3), 5, engine_run(separate, PROMPTS, top_k=3))
+    assert_completions(generate(separate, top_k=UNSAID), 5, engine_run(separate, PROMPTS, top_k=50))
+    assert_completions(generate(separate, top_k=None), 5, engine_run(separate, PROMPTS))
+    config = GenerationConfig(top_k=3, do_sample=True, max_new_tokens=12)
+    output = generate(separate, generation_config=config, max_new_tokens=UNSAID, top_k=UNSAID, do_sample=UNSAID)
+    assert_completions(output, 5, engine_run(separate, PROMPTS, top_k=3))
 
 
 def test_another_target_model_is_refused(separate: PreparedPair, tmp_path_factory: pytest.TempPathFactory) -> None:

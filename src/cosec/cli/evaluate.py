@@ -15,6 +15,9 @@ from cosec.decoding.rules.schema import RULES
 Depth = Literal["open", "decision"]
 """Where the prompts of scenarios end: before the function's body, or at the dangerous choice."""
 
+Format = Literal["completion", "chat"]
+"""How the model is asked to complete a prompt."""
+
 Many = Parameter(negative=())
 """A flag that may be repeated."""
 
@@ -28,8 +31,9 @@ class MeasureFlags(WorkFlags):
     arm: Annotated[Sequence[str], Many] = Field(
         default=("origin", "cosec-plus"),
         description=(
-            "origin (the target alone), lora (the security model alone), the paper's arms cosec-plus, cosec, release "
-            f"and warped, or a rule: {', '.join(RULES)}; with settings as in gate:strength=0.1. Repeatable."
+            "origin (the target alone), cue (the same, told in its prompt to write secure code), lora (the security "
+            "model alone), the paper's arms cosec-plus, cosec, release and warped, or a rule: "
+            f"{', '.join(RULES)}; with settings as in gate:strength=0.1. Repeatable."
         ),
     )
 
@@ -48,6 +52,9 @@ class MeasureFlags(WorkFlags):
     max_new_tokens: int = 200
     """Maximum length of a completion, in tokens."""
 
+    format: Format = "completion"
+    """``chat`` asks for each completion in the model's chat format. Answers repeat code, so allow more tokens."""
+
     temperature: float = 0.4
     """Divides the logits."""
 
@@ -59,6 +66,9 @@ class MeasureFlags(WorkFlags):
 
     security_model: Annotated[str, Parameter(name="--security")] = "default"
     """Its security model or adapter."""
+
+    anti_expert: str | None = None
+    """An adapter trained on vulnerable code, for the arm steer:against=anti-expert."""
 
     endpoint: str | None = None
     """Measure a served model at this URL (up to /v1) instead of arms here."""
@@ -120,6 +130,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
         "max_new_tokens": flags.max_new_tokens,
         "limit": flags.limit,
         "shortest": flags.shortest,
+        "format": flags.format,
         **what,
     }
     settings = study_settings(
@@ -127,6 +138,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "name": f"{name} of {flags.endpoint or flags.target}",
             "target": flags.target,
             "security": flags.security_model,
+            "anti_expert": flags.anti_expert,
             "endpoint": flags.endpoint,
             "endpoint_model": flags.endpoint_model,
             "arms": ("endpoint",) if flags.endpoint else tuple(flags.arm),

@@ -16,6 +16,7 @@ from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
+from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -36,8 +37,9 @@ def generate(
     *,
     prompt_file: Annotated[Sequence[Path], Parameter(negative=())] = (),
     prompt: Annotated[Sequence[str], Parameter(negative=(), allow_leading_hyphen=True)] = (),
-    target: str = "smollm2-135m",
+    target: str = DEFAULT_TARGET,
     security: str = "default",
+    anti_expert: str | None = None,
     sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     recipe: Path | None = None,
@@ -57,6 +59,7 @@ def generate(
         prompt: A prompt; repeatable.
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
+        anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         sampling: How tokens are drawn.
         rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         recipe: A TOML file with a rule's settings under [rule], as ``cosec calibrate`` writes it. Flags override it.
@@ -75,7 +78,7 @@ def generate(
     from cosec import load_pair
 
     with _trace_file(trace) as trace_file:
-        pair = load_pair(target, security, dtype=dtype, device_map=device_map)
+        pair = load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
         _print(format, completed, prompts, pair, len(arms))

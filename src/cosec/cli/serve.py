@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict
 
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
+from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings
 
 if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
+    from cosec.serving.access.keys import KeyRing
 
 
 class AccessFlags(BaseModel):
@@ -44,8 +46,9 @@ class AccessFlags(BaseModel):
 
 def serve(
     *,
-    target: str = "smollm2-135m",
+    target: str = DEFAULT_TARGET,
     security: str = "default",
+    anti_expert: str | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     access: Annotated[AccessFlags | None, Parameter(name="*")] = None,
@@ -62,6 +65,7 @@ def serve(
     Args:
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
+        anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         host: Address to listen on; one that other machines can reach needs --api-key-file.
         port: Port to listen on; 0 takes a free one.
         access: Who may use the server, and what is logged.
@@ -77,21 +81,20 @@ def serve(
     _check_ranges(port, draft_length)
     _require_packages()
     from cosec import load_pair
-    from cosec.serving.access.keys import read_keys
-    from cosec.serving.access.network import check_bind, check_proxies, listening_sockets
+    from cosec.serving.access.network import listening_sockets
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
     access = access or AccessFlags()
-    keys = None if access.api_key_file is None else read_keys(access.api_key_file)
-    check_bind(host, keys)
-    check_proxies(access.trusted_proxy)
+    keys = _keys(access, host)
     log = _audit_log(access)
     checks_with = _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     sockets = listening_sockets(host, port)
     service = build_service(
-        in_a_thread_that_ends(lambda: load_pair(target, security, dtype=dtype, device_map=device_map)),
+        in_a_thread_that_ends(
+            lambda: load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+        ),
         tuple(model_name) or (target,),
         limits=limits,
         rule=(rule or RuleChoice()).settings(),
@@ -101,6 +104,21 @@ def serve(
     )
     server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
     server.serve_until_stopped(lambda url: _announce(target, url), sockets)
+
+
+def _keys(access: AccessFlags, host: str) -> KeyRing | None:
+    """The keys that may use the server; None if it needs no key.
+
+    Raises:
+        SettingsError: If the address is open to the network and there are no keys, or a proxy is no address.
+    """
+    from cosec.serving.access.keys import read_keys
+    from cosec.serving.access.network import check_bind, check_proxies
+
+    keys = None if access.api_key_file is None else read_keys(access.api_key_file)
+    check_bind(host, keys)
+    check_proxies(access.trusted_proxy)
+    return keys
 
 
 def _announce(target: str, url: str) -> None:

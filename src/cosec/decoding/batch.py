@@ -14,17 +14,18 @@ Sequences never influence each other, so a completion's text depends on neither 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.completion import EndConditions, FinishReason, GrowingCompletion, Growth, Watcher
+from cosec.decoding.completion import EndConditions, FinishReason, GrowingCompletion, Growth, MakeWatcher
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.draft_length import DraftLength
 from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache, WholePrompts
 from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.schema import Contrast
 from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
@@ -56,10 +57,10 @@ class CompletionRequest:
     """Number of tokens before which no stop token is drawn and no stop text ends a completion."""
 
     settings: DecodingSettings | None = None
-    """Rule and sampling settings; None for the batch's. The draft length and ``stop`` are never taken from here."""
+    """Rule and sampling settings; None for the batch's. The draft length and the ends are never taken from here."""
 
-    watcher: Callable[[], Watcher] | None = None
-    """Makes a watcher that ends a completion where its program ends; None to go on."""
+    watcher: MakeWatcher | None = None
+    """Makes a watcher that ends a completion where its code ends; None to go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ def batch_setup(
     settings: DecodingSettings,
     alone: Literal["target", "security"] | None = None,
     *,
-    base: bool | None = None,
+    contrast: Contrast | None = None,
 ) -> BatchSetup:
     """Choose the models and the rule of a batch.
 
@@ -95,21 +96,23 @@ def batch_setup(
         pair: The models.
         settings: Rule and sampling.
         alone: The only model to run; None for both, under the rule.
-        base: Whether to run the security model's own base too; None if the rule of ``settings`` needs it.
+        contrast: What to run beside the security model, to compare them; None for what the rule of ``settings`` needs.
 
     Raises:
         SettingsError: If the pair lacks a model that the rule needs.
     """
     draft_length = settings.sampling.draft_length
     if alone is not None:
-        lanes: Lanes = pair.target_lane() if alone == "target" else pair.security_lane()
+        lane = pair.target_lane() if alone == "target" else pair.security_lane()
         return BatchSetup(
-            pair=pair, settings=settings, rule=rule_for(settings.for_one_model()), lanes=lanes, kind=(alone,)
+            pair=pair, settings=settings, rule=rule_for(settings.for_one_model()), lanes=lane, kind=(alone,)
         )
     rule = rule_for(settings)
-    base = rule.needs_base if base is None else base
-    kind = ("both", base and not pair.shared_weights, draft_length)
-    return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=pair.lanes(draft_length, base=base), kind=kind)
+    contrast = settings.rule.contrast if contrast is None else contrast
+    lanes = pair.lanes(draft_length, contrast)
+    # With shared weights the base is the target, which runs anyway.
+    kind = ("both", "none" if contrast == "base" and pair.shared_weights else contrast, draft_length)
+    return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=lanes, kind=kind)
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
-from cosec.decoding.completion import FinishReason
+from cosec.decoding.completion import FinishReason, code_watcher
 from cosec.decoding.engine.draft_length import draft_length_for
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.refill import Refill, leaving_together
@@ -31,10 +31,10 @@ class Completion:
     """Index among the samples of its prompt."""
 
     text: str
-    """The text after the prompt, without the stop text."""
+    """The text after the prompt, without the stop text and what follows the end of its code."""
 
     finish_reason: FinishReason
-    """``stop``: a stop token or stop text; ``length``: the token limit; ``cancelled``: by the caller."""
+    """``stop``: a stop token, a stop text, the end of code; ``length``: the token limit; ``cancelled``: the caller."""
 
     records: tuple[TokenRecord, ...]
     """One record per token, including the stop token."""
@@ -189,11 +189,18 @@ class Completer:
             )
         limit = min(room, self._settings.sampling.max_new_tokens)
         parts = [range(start, min(start + self._rows, n)) for start in range(0, n, self._rows)]
-        stop = self._settings.sampling.stop
+        sampling = self._settings.sampling
+        watcher = code_watcher(prompt, sampling.code_end)
         return [
             (
                 (index, part),
-                CompletionRequest(prompt_ids=prompt_ids, samples=tuple(part), max_new_tokens=limit, stop=stop),
+                CompletionRequest(
+                    prompt_ids=prompt_ids,
+                    samples=tuple(part),
+                    max_new_tokens=limit,
+                    stop=sampling.stop,
+                    watcher=watcher,
+                ),
             )
             for part in parts
         ]

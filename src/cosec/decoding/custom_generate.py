@@ -1,9 +1,9 @@
 """Co-decoding for transformers users: ``model.generate(..., custom_generate=CoDecoding(pair))``.
 
-The usual arguments keep their meaning: ``max_new_tokens``, ``do_sample``, ``temperature``, ``top_p``,
-``num_return_sequences`` and ``eos_token_id``. Arguments that co-decoding cannot honour are refused, never ignored.
-That includes a top-k that the call or the checkpoint asks for; transformers' own default of 50 does not apply. A
-streamer is an argument of :class:`CoDecoding`, because transformers does not pass its own to a custom method.
+The usual arguments keep their meaning: ``max_new_tokens``, ``do_sample``, ``temperature``, ``top_k``, ``top_p``,
+``num_return_sequences`` and ``eos_token_id``. As always with ``generate``, sampling has a top-k of 50 unless the call
+says otherwise (``top_k=0``). Arguments that co-decoding cannot honour are refused, never ignored. A streamer is an
+argument of :class:`CoDecoding`, because transformers does not pass its own to a custom method.
 """
 
 from __future__ import annotations
@@ -25,11 +25,8 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 
-_HONOURED_WARPERS = (TemperatureLogitsWarper, TopPLogitsWarper)
+_HONOURED_WARPERS = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
 _HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
-_DEFAULT_TOP_K = 50
-"""transformers' top-k for sampling if neither the call nor the checkpoint names one."""
-_NOT_GIVEN = -1
 
 
 class CoDecoding:
@@ -67,8 +64,6 @@ class CoDecoding:
         logits_processor: LogitsProcessorList,
         stopping_criteria: StoppingCriteriaList,
         generation_config: GenerationConfig,
-        *,
-        top_k: int | None = _NOT_GIVEN,
         **model_kwargs: object,
     ) -> Int[Tensor, "rows prompt_and_completion"]:
         """Complete every row of ``input_ids``, called by ``generate``.
@@ -76,12 +71,9 @@ class CoDecoding:
         Args:
             model: The target; must be the model of the pair.
             input_ids: Prompts, padded on the left.
-            logits_processor: Temperature and top-p only.
+            logits_processor: Temperature, top-k and top-p only, as ``generation_config`` says.
             stopping_criteria: Maximum length and end tokens only.
-            generation_config: The arguments of the call, with transformers' defaults filled in. A top-k of 50 in a
-                configuration that the call passes cannot be told from transformers' default, and does not apply either.
-            top_k: The argument of the call, which ``generate`` passes here and not in ``generation_config``, because it
-                is a parameter of this method. 0 or None: no top-k.
+            generation_config: The arguments of the call, with transformers' defaults filled in.
             model_kwargs: ``attention_mask`` marks the padding.
 
         Returns:
@@ -95,7 +87,6 @@ class CoDecoding:
             raise SettingsError(
                 "CoDecoding was made for another target model: call generate on pair.pair.target.model."
             )
-        _refuse_top_k(model, generation_config, top_k)
         _refuse_unsupported(logits_processor, stopping_criteria, generation_config)
         if self._streamer is not None:
             if input_ids.shape[0] > 1:
@@ -120,6 +111,7 @@ class CoDecoding:
         sampling: dict[str, object] = {
             "temperature": temperature,
             "top_p": float(config.top_p or 1.0),
+            "top_k": int(config.top_k or 0) if config.do_sample else 0,
             "max_new_tokens": room,
             "draft_length": self._draft_length,
             "seed": seed,
@@ -130,13 +122,7 @@ class CoDecoding:
 def _refuse_unsupported(
     processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
 ) -> None:
-    unknown = [
-        type(one).__name__
-        for one in processors
-        if not isinstance(one, _HONOURED_WARPERS)
-        # generate makes one of these from the configuration, which was looked at before.
-        and not (isinstance(one, TopKLogitsWarper) and one.top_k == config.top_k)
-    ]
+    unknown = [type(one).__name__ for one in processors if not _is_of(one, config)]
     unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
     mode = config.get_generation_mode()
     if mode not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
@@ -147,15 +133,11 @@ def _refuse_unsupported(
         raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
 
 
-def _refuse_top_k(model: PreTrainedModel, config: GenerationConfig, given: int | None) -> None:
-    """Refuse a top-k of the call, of a configuration that it passes, or of the checkpoint."""
-    top_k = config.top_k if given == _NOT_GIVEN else given
-    own = getattr(model.generation_config, "top_k", None)
-    by_default = given == _NOT_GIVEN and top_k == _DEFAULT_TOP_K and own is None
-    if config.do_sample and top_k and not by_default:
-        raise SettingsError(
-            f"Co-decoding has no top-k, and this call samples with top_k={top_k}: pass top_k=0 to generate."
-        )
+def _is_of(processor: object, config: GenerationConfig) -> bool:
+    """Whether ``generate`` made a processor from the configuration, whose temperature, top-k and top-p are honoured."""
+    if isinstance(processor, TopKLogitsWarper):
+        return bool(processor.top_k == config.top_k)
+    return isinstance(processor, _HONOURED_WARPERS)
 
 
 def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:

@@ -9,17 +9,25 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
 from cosec.models.loading import load
+from cosec.models.loading.embedded import DEFAULT_TARGET
 
 
 def load_pair(
-    target: str, security: str = "default", *, dtype: str = "auto", device_map: str | None = None
+    target: str = DEFAULT_TARGET,
+    security: str = "default",
+    *,
+    anti_expert: str | None = None,
+    dtype: str = "auto",
+    device_map: str | None = None,
 ) -> PreparedPair:
     """Load a target model with its security model, ready to decode.
 
     Args:
         target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
         security: Its security model or LoRA adapter: the same kinds of name, ``"default"`` for the adapter that ships
-            with an embedded target, or ``"none"`` for the target alone.
+            for an embedded target, or ``"none"`` for the target alone.
+        anti_expert: An adapter that ``cosec tune --side vulnerable`` trained on the same base as the security adapter,
+            for the rule ``steer`` with ``against="anti-expert"``; None for none.
         dtype: ``"auto"`` (float32 on a processor, else the checkpoint's), ``"float32"``, ``"bfloat16"`` or
             ``"float16"``.
         device_map: Passed to transformers, for example ``"auto"`` or ``"cuda"``.
@@ -30,7 +38,8 @@ def load_pair(
         VocabularyMismatch: If the two models' tokens do not mean the same text.
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
-    return PreparedPair(load.load_pair(target, security, dtype=dtype, device_map=device_map))
+    loaded = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+    return PreparedPair(loaded)
 
 
 def harden(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cosec.decoding.completion.code_end import CodeEnd
 from cosec.decoding.rules.schema import (
     RULES,
     AnyRule,
@@ -47,6 +48,11 @@ class SamplingSettings(BaseModel):
 
     stop: tuple[str, ...] = ()
     """Texts that end a completion; they are not part of it."""
+
+    code_end: CodeEnd = "fence"
+    """Where the completion of a prompt that is code ends: ``fence``: before a Markdown fence outside strings and
+    comments; ``function``: there, or where the function that the prompt left open ends; ``none``: nowhere.
+    """
 
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     """Record the target's log-probability of each token and of this many alternatives; None records neither."""

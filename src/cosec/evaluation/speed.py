@@ -133,7 +133,7 @@ def measure_speed(
     )
     decoding = DecodingSettings(rule=rule or ThresholdSettings(), sampling=sampling)
     ids = tuple(pair.tokenizer(prompt).input_ids)
-    target, hardened = pair.target_lane(), pair.lanes(draft_length, base=rule_for(decoding).needs_base)
+    target, hardened = pair.target_lane(), pair.lanes(draft_length, decoding.rule.contrast)
     chooser = _Remembered(draft_length_for(draft_length, hardened.longest_draft))
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):

@@ -1,10 +1,12 @@
-"""The limits of a server."""
+"""The limits of a server, and its defaults for requests."""
 
 from __future__ import annotations
 
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cosec.decoding.completion import CodeEnd
 
 Positive = Annotated[int, Field(ge=1)]
 """A whole number of at least 1."""
@@ -49,6 +51,11 @@ class ServerSettings(BaseModel):
 
     cors_origins: tuple[str, ...] = ()
     """Origins whose web pages may call the server; none by default."""
+
+    code_end: CodeEnd = "fence"
+    """Where completions of code end unless a request says otherwise: before a Markdown fence (``fence``), there or at
+    the end of the function (``function``), or nowhere (``none``). Chats always go on.
+    """
 
     prefix_cache_tokens: Annotated[int, Field(ge=0)] = 4096
     """Prompt tokens kept in the cache for later requests with the same beginning; 0 keeps none."""

@@ -79,18 +79,32 @@ def test_a_stop_at_the_limit_counts_as_a_stop(text: str, more: tuple[int, ...], 
     assert one.finish_reason == "stop"
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_a_watcher_cuts_inside_the_text_and_nothing_is_released_before(size: int) -> None:
-    def before_x(text: str) -> int | None:
+class BeforeX:
+    """Cuts the text before the character that precedes an x."""
+
+    def place(self, text: str) -> int | None:
         return text.index("x") - 1 if "x" in text else None
 
-    one, released = grown(records("ab xy"), size, watcher=before_x)
+    def held_back(self, text: str) -> int:
+        return 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_watcher_cuts_inside_the_text_and_what_it_holds_back_is_not_released(size: int) -> None:
+    one, released = grown(records("ab xy"), size, watcher=BeforeX())
     assert (one.text, released, one.finish_reason) == ("ab", "ab", "stop")
     assert len(one.records) == 4
-    at_the_limit, _ = grown(records("ab xy"), size, limit=4, watcher=before_x)
+    at_the_limit, _ = grown(records("ab xy"), size, limit=4, watcher=BeforeX())
     assert (at_the_limit.text, at_the_limit.finish_reason) == ("ab", "stop")
-    unended, released = grown(records("abcd"), size, limit=4, watcher=before_x)
+    unended, released = grown(records("abcd"), size, limit=4, watcher=BeforeX())
     assert (unended.text, released, unended.finish_reason) == ("abcd", "abcd", "length")
+
+
+def test_text_is_released_as_it_arrives_but_for_what_a_watcher_holds_back() -> None:
+    ends = EndConditions(stop_token_ids=frozenset(), max_new_tokens=100, watcher=BeforeX)
+    one = GrowingCompletion(BYTES, PROMPT, ends)
+    assert [one.take([record]).text for record in records("abc")] == ["", "a", "b"]
+    assert one.cancel().text == "c"
 
 
 def test_cancelling_releases_what_was_held_back_and_ends_for_good() -> None:

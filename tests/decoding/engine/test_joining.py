@@ -65,7 +65,7 @@ def test_rows_that_join_at_any_time_under_any_rule_say_what_they_say_alone(
 ) -> None:
     # A pair of two whole models has no base to compare with, so two of the rules are not for it.
     rules = [rule for rule in RULES if pair.has_base or rule.name in ("threshold", "speculative")]
-    lanes = pair.lanes(draft_length, base=pair.has_base)
+    lanes = pair.lanes(draft_length, "base" if pair.has_base else "none")
     requests = [asked(index, rule, limit=6 + 3 * index) for index, rule in enumerate(rules)]
     alone = []
     for request in requests:
@@ -149,7 +149,7 @@ def test_divergences_and_alternatives_are_recorded_for_the_rows_that_have_them(
 
 
 def test_a_prompt_read_in_pieces_or_forked_from_a_longer_one_is_the_same_prompt(pair: PreparedPair) -> None:
-    lanes = pair.lanes("auto", base=pair.has_base)
+    lanes = pair.lanes("auto", "base" if pair.has_base else "none")
     request = asked(5, RULES[0])
     run = empty_run(lanes)
     join(run, lanes, [request])

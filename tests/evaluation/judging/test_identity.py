@@ -83,3 +83,11 @@ def test_a_study_is_of_one_version_whatever_the_order_of_its_tasks() -> None:
     tasks = [("x", True, Task(id=f"T/{index}", prompt="", stop=(), problem=problem)) for index in range(3)]
     assert study_version("a", tasks) == study_version("a", tasks[::-1]) != study_version("a", tasks[1:])
     assert study_version(judges_version(), tasks).startswith(f"checkers {CHECKER_VERSION}, judging ")
+
+
+def test_a_chat_has_a_version_of_its_own_and_a_completion_keeps_the_one_it_had(folder: Path) -> None:
+    one = task(folder)
+    assert version(replace(one, format="chat")) != version(one)
+    problem = Task(id="p", prompt="", stop=(), problem=None)
+    # As releases before the chat format recorded it.
+    assert task_version("checkers 1, judging 1", problem, functional=True) == "ed6f13ed8403"

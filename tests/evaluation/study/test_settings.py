@@ -38,3 +38,25 @@ def test_a_mistaken_recipe_is_refused_by_name(tmp_path: Path, values: dict[str, 
 def test_a_mistaken_recipe_of_a_frontier_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         frontier_settings({"benchmarks": [{"name": "x", "scenarios": "own"}], **values})
+
+
+def test_a_setting_with_strengths_names_its_arms_with_all_its_settings() -> None:
+    found = frontier_settings(
+        {"benchmarks": [{"name": "x", "scenarios": "own"}], "strengths": {"steer:against=anti-expert": [1, 2]}}
+    )
+    assert found.arms[2:] == ("steer:against=anti-expert,strength=1", "steer:against=anti-expert,strength=2")
+    assert [arm.contrast for arm in found.decoding_arms()] == ["none", "none", "anti-expert", "anti-expert"]
+
+
+def test_what_is_not_set_is_left_out_of_the_identity_as_in_earlier_studies(tmp_path: Path) -> None:
+    dumped = settings(tmp_path).model_dump()
+    assert "anti_expert" not in dumped
+    assert all("format" not in one for one in dumped["benchmarks"])
+    assert settings(tmp_path, anti_expert="folder").model_dump()["anti_expert"] == "folder"
+
+
+def test_the_cue_is_the_target_alone(tmp_path: Path) -> None:
+    (arm,) = settings(tmp_path, arms=("cue",)).decoding_arms()
+    assert (arm.alone, arm.cue, arm.contrast) == ("target", True, "none")
+    with pytest.raises(SettingsError, match="write only 'cue'"):
+        settings(tmp_path, arms=("cue@other",))

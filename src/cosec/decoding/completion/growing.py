@@ -5,7 +5,7 @@ these holds:
 
 - The token is a stop token: reason ``stop``; the token is recorded and has no text.
 - A stop text is complete: reason ``stop``; the text is cut before it.
-- A watcher reports the end of the program: reason ``stop``; the text is cut there.
+- A watcher reports the end of the code: reason ``stop``; the text is cut there.
 - The completion has ``max_new_tokens`` tokens: reason ``length``.
 
 Before ``min_new_tokens`` tokens neither a stop token nor a stop text ends it. :meth:`GrowingCompletion.cancel` ends it
@@ -15,20 +15,18 @@ block has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.completion.text import TextStream
+from cosec.decoding.completion.watching import MakeWatcher
 from cosec.decoding.trace import TokenRecord
 
 FinishReason = Literal["stop", "length", "cancelled"]
 """Why a completion ended; see the module's docstring."""
-
-Watcher = Callable[[str], int | None]
-"""Gets the whole text after every token; returns how many characters belong to the program once it has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class EndConditions:
     min_new_tokens: int = 0
     """Number of tokens before which no stop token and no stop text ends the completion."""
 
-    watcher: Callable[[], Watcher] | None = None
+    watcher: MakeWatcher | None = None
     """Makes the watcher of one completion; None when only the others end it."""
 
 
@@ -56,7 +54,7 @@ class Growth:
     """What a block added to a completion."""
 
     text: str
-    """Newly released text, possibly empty. With a watcher, all text is released at the end."""
+    """Newly released text, possibly empty. What may become a stop text, or be cut off, is released later."""
 
     records: tuple[TokenRecord, ...]
     """New tokens, including a stop token."""
@@ -79,6 +77,7 @@ class GrowingCompletion:
         self._ends = ends
         self._watcher = ends.watcher and ends.watcher()
         self._cut: int | None = None
+        self._released = 0
         self.prompt_tokens = len(prompt_ids)
         """Number of tokens of the prompt."""
         self.records: list[TokenRecord] = []
@@ -93,49 +92,45 @@ class GrowingCompletion:
 
     def take(self, records: Sequence[TokenRecord]) -> Growth:
         """Add the tokens of a block, up to the end of the completion."""
-        released, before = "", len(self.records)
-        if self.finish_reason is not None:
-            return self._growth(released, before)
+        before = len(self.records)
         for record in records:
-            released += self._take(record)
             if self.finish_reason is not None:
                 break
-        if self._watcher is not None:
-            released = self.text if self.finish_reason is not None else ""
-        return self._growth(released, before)
+            self._take(record)
+        return self._growth(before)
 
     def cancel(self) -> Growth:
         """End the completion where it is; a completion that has ended stays as it is."""
-        released = ""
         if self.finish_reason is None:
             self.finish_reason = "cancelled"
-            released = self._stream.finish()
-            if self._watcher is not None:
-                released = self.text
-        return self._growth(released, len(self.records))
+            self._stream.finish()
+        return self._growth(len(self.records))
 
-    def _take(self, record: TokenRecord) -> str:
-        released = ""
+    def _take(self, record: TokenRecord) -> None:
         self.records.append(record)
         may_stop = len(self.records) > self._ends.min_new_tokens
         if may_stop and record.token_id in self._ends.stop_token_ids:
             self.finish_reason = "stop"
         else:
-            released = self._stream.feed([record.token_id], stopping=may_stop)
+            self._stream.feed([record.token_id], stopping=may_stop)
             if self._stream.stopped:
                 self.finish_reason = "stop"
             elif len(self.records) == self._ends.max_new_tokens:
                 self.finish_reason = "length"
         if self.finish_reason is not None:
-            released += self._stream.finish()
+            self._stream.finish()
         if self._watcher is not None:
-            self._cut = self._watcher(self._stream.text)
+            self._cut = self._watcher.place(self._stream.text)
             if self._cut is not None:
                 self.finish_reason = "stop"
-        return released
 
-    def _growth(self, released: str, before: int) -> Growth:
-        stream, ended = self._stream, self.finish_reason is not None
+    def _growth(self, before: int) -> Growth:
+        """What was added since the completion had ``before`` records."""
+        stream, ended, text = self._stream, self.finish_reason is not None, self.text
+        end = len(text) if ended else stream.released
+        if not ended and self._watcher is not None:
+            end = min(end, len(text) - self._watcher.held_back(text))
+        released, self._released = text[self._released : end], max(self._released, end)
         return Growth(
             text=released,
             records=tuple(self.records[before:]),

@@ -38,7 +38,6 @@ class TextStream:
             context = []
         self._decoder = DecodeStream(ids=context, skip_special_tokens=True)
         self._stop = tuple(stop)
-        self._released = 0
         self._undecoded: list[int] = []
         self.text = ""
         """All text decoded so far, cut before the first stop text."""
@@ -46,6 +45,8 @@ class TextStream:
         """The stop text that was found; further tokens are then ignored."""
         self.incomplete = b""
         """The bytes of the character that the text was cut inside of; set by :meth:`finish`."""
+        self.released = 0
+        """Number of characters of the text that have been released."""
 
     @property
     def stopped(self) -> bool:
@@ -108,6 +109,6 @@ class TextStream:
         )
 
     def _release(self, end: int) -> str:
-        piece = self.text[self._released : end]
-        self._released = max(self._released, end)
+        piece = self.text[self.released : end]
+        self.released = max(self.released, end)
         return piece

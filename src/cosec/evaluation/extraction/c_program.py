@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from functools import cache
 
 from tree_sitter import Language, Node, Parser, Tree
 
+from cosec.decoding.completion.code_end import code_of
+from cosec.decoding.completion.function_end import c_tokens, function_end
 from cosec.evaluation.extraction.extracted import Extracted
 
 _CONSTANTS = {"number_literal", "null", "true", "false", "char_literal"}
@@ -17,13 +18,13 @@ _ARITHMETIC = {"+", "-", "*", "<<"}
 
 def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
     """Extract a C program; see `extract`. Judging checks later whether it compiles."""
-    text = prompt + completion
+    code = code_of(prompt, completion, "c")
+    text, start = prompt + code, len(prompt)
+    if not any(end > start and not token.startswith(("//", "/*")) for token, end in c_tokens(text)):
+        return Extracted(program=text, empty=True)
+    ended = function_end(prompt, code, "c") is not None
+    program = (text if ended else _closed(text, start)).encode()
     start = len(prompt.encode())
-    data = text.encode()
-    end = end_of_function(data, start)
-    if not any(stop > start and not token.startswith((b"//", b"/*")) for token, stop in _tokens(data[:end])):
-        return Extracted(program=data[:end].decode(errors="replace"), empty=True)
-    program = data[:end] if end is not None else _closed(data, start)
     tree = _parse(program)
     if tree.root_node.has_error:
         return Extracted(program=program.decode(errors="replace"), problem=_error_place(tree))
@@ -62,47 +63,17 @@ def _leaves(node: Node) -> Iterator[str]:
         yield from _leaves(child)
 
 
-def _tokens(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Tokens with the byte offset at which each ends. A comment or literal is one token, other code one character."""
-    pattern = rb"//[^\n]*|/\*.*?(?:\*/|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[^\s]"
-    for match in re.finditer(pattern, data, re.DOTALL):
-        yield match.group(), match.end()
-
-
-def end_of_function(data: bytes, start: int) -> int | None:
-    """Offset after the brace that closes the outermost block open at ``start``.
-
-    If ``start`` is at file level, the first block after it counts. Tokens after that brace do not change the result.
-
-    Args:
-        data: A program in UTF-8, perhaps incomplete.
-        start: Offset of the completion, in bytes.
-
-    Returns:
-        The offset in bytes, or None if the block stays open.
-    """
-    depth, opened = 0, False
-    for token, end in _tokens(data):
-        if token == b"{":
-            depth, opened = depth + 1, True
-        elif token == b"}":
-            depth -= 1
-            if depth <= 0 and end > start and opened:
-                return end
-    return None
-
-
-def _closed(data: bytes, start: int) -> bytes:
+def _closed(text: str, start: int) -> str:
     """The text up to its last complete statement, with the open blocks closed."""
     depth, complete, depth_there, round_depth = 0, 0, 0, 0
-    for token, end in _tokens(data):
-        round_depth += {b"(": 1, b")": -1}.get(token, 0)
-        depth += {b"{": 1, b"}": -1}.get(token, 0)
-        if token in (b";", b"{", b"}") and round_depth <= 0:
+    for token, end in c_tokens(text):
+        round_depth += {"(": 1, ")": -1}.get(token, 0)
+        depth += {"{": 1, "}": -1}.get(token, 0)
+        if token in (";", "{", "}") and round_depth <= 0:
             complete, depth_there = end, depth
     if complete <= start:
-        return data
-    return data[:complete] + b"\n" + b"}" * depth_there
+        return text
+    return text[:complete] + "\n" + "}" * depth_there
 
 
 def _error_place(tree: Tree) -> str:

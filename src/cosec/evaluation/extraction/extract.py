@@ -1,4 +1,4 @@
-"""Extract a program from a model's raw text: cut at the end of the function, parse, normalise, look for the sink.
+"""Extract a program from a model's raw text: cut where its code ends, parse, normalise, look for the sink.
 
 ``python_program.py`` and ``c_program.py`` hold what depends on the language. Nothing is run.
 """
@@ -13,7 +13,7 @@ from cosec.evaluation.extraction.python_program import extract_python
 
 
 def extract(prompt: str, completion: str, *, language: Language, sinks: Collection[str] = ()) -> Extracted:
-    """Cut ``completion`` at the end of the function that the prompt left open, and analyse what is left.
+    """Cut ``completion`` where its code ends (`code_of`: a fence, or the end of the function), and analyse the rest.
 
     A completion that stopped at its token limit keeps its complete statements. Its open blocks are closed, which adds
     nothing that has an effect. Text that does not parse is a ``problem``, never an empty program.

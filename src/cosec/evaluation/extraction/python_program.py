@@ -1,25 +1,21 @@
-"""Extract Python programs with Python's own tokenizer and parser."""
+"""Extract Python programs with Python's own parser."""
 
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from collections.abc import Collection, Iterator
 
 from cosec.checking.python.syntax import parse
+from cosec.decoding.completion.code_end import code_of
 from cosec.evaluation.extraction.extracted import Extracted
 
 MAX_DROPPED_LINES = 60
 """Maximum number of trailing lines dropped in search of a prefix that parses."""
 
-_LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-
 
 def extract_python(prompt: str, completion: str, sinks: Collection[str]) -> Extracted:
     """Extract a Python program; see `extract`."""
-    text = prompt + completion
-    text = text[: end_of_function(text, len(prompt))]
+    text = prompt + code_of(prompt, completion, "py")
     if not any(line.strip() and not line.lstrip().startswith("#") for line in text[len(prompt) :].splitlines()):
         return Extracted(program=text, empty=True)
     for candidate in _shorter(text, len(prompt)):
@@ -37,49 +33,6 @@ def _syntax_error(text: str) -> str:
     except (ValueError, RecursionError, MemoryError) as error:
         return str(error) or type(error).__name__
     return "the completion has no complete statement"
-
-
-def end_of_function(text: str, start: int) -> int:
-    """Offset at which the function that is open at ``start`` ends.
-
-    That is the start of the first later line that is indented no further than the function's ``def``. Lines after it do
-    not change the result.
-
-    Args:
-        text: A program, perhaps incomplete.
-        start: Offset of the completion.
-
-    Returns:
-        The offset in characters, or the length of ``text`` if no function is open at ``start`` or it does not end.
-    """
-    lines = text.split("\n")
-    offsets = [0]
-    for line in lines:
-        offsets.append(offsets[-1] + len(line) + 1)
-    definitions: list[int] = []  # columns of the functions open at the current line
-    beginning = True
-    for token in _tokens(text):
-        if token.type in _LAYOUT:
-            beginning = beginning or token.type == tokenize.NEWLINE
-            continue
-        row, column = token.start
-        if beginning:
-            if offsets[row - 1] >= start and definitions and column <= definitions[0]:
-                return offsets[row - 1]
-            if offsets[row - 1] < start:
-                definitions = [one for one in definitions if one < column]
-        if token.string == "def" and offsets[row - 1] < start:
-            definitions.append(len(lines[row - 1]) - len(lines[row - 1].lstrip()))
-        beginning = False
-    return len(text)
-
-
-def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
-    """Tokens up to the first place that cannot be tokenized."""
-    try:
-        yield from tokenize.generate_tokens(io.StringIO(text).readline)
-    except (tokenize.TokenError, IndentationError, SyntaxError):
-        return
 
 
 def _shorter(text: str, start: int) -> Iterator[str]:

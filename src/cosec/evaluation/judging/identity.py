@@ -16,7 +16,7 @@ from cosec.checking.version import CHECKER_VERSION
 from cosec.evaluation.tasks.scenarios import Scenario, functional_files
 from cosec.evaluation.tasks.tasks import Task
 
-JUDGING_VERSION = 1
+JUDGING_VERSION = 2
 """Version of everything between a recorded completion and its verdict, the checkers excepted.
 
 It covers extraction, the states of a verdict, how functional tests run, and the limits of the sandbox. Raise it by one
@@ -57,9 +57,10 @@ def study_version(judges: str, tasks: Iterable[tuple[str, bool, Task]]) -> str:
 
 
 def _sources(task: Task, functional: bool) -> dict[str, Any]:
+    chat = {"format": "chat"} if task.format == "chat" else {}
     if task.scenario is not None:
-        return _scenario_sources(task.scenario, functional)
-    return {"tests": task.problem.tests if task.problem is not None else None}
+        return {**chat, **_scenario_sources(task.scenario, functional)}
+    return {**chat, "tests": task.problem.tests if task.problem is not None else None}
 
 
 def _scenario_sources(scenario: Scenario, functional: bool) -> dict[str, Any]:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosec.evaluation.extraction.python_program import end_of_function
+from cosec.decoding.completion.code_end import code_of
+from cosec.evaluation.extraction.chat_answer import program_of
 from cosec.evaluation.judging.function_check import FunctionVerdict
 from cosec.evaluation.judging.program_runs import run_distinct, run_problem_tests
 from cosec.evaluation.tasks.problems import Problem
 from cosec.evaluation.tasks.samples import Sample
 
 
-def judge_problem(problem: Problem, samples: Sequence[Sample]) -> list[FunctionVerdict]:
+def judge_problem(problem: Problem, samples: Sequence[Sample], *, chat: bool = False) -> list[FunctionVerdict]:
     """Run the problem's tests on each sample; verdicts in the order of the samples.
 
-    A sample continues the prompt without its last line break. Text after the end of the function is cut, because code
-    models go on with calls, prose or a code fence.
+    A sample continues the prompt without its last line break. What follows the end of its code (`code_of`) is cut:
+    code models go on with calls, prose or a code fence.
+
+    Args:
+        problem: What was completed.
+        samples: The completions.
+        chat: Whether they are answers of a chat, which hold the program in a code block.
     """
     prompt = problem.prompt.rstrip()
-    programs = [prompt + one.text for one in samples]
-    programs = [program[: end_of_function(program, len(prompt))] for program in programs]
+    parts = [program_of(prompt, one.text, "py") if chat else (prompt, one.text) for one in samples]
+    programs = [given + code_of(given, own, "py") for given, own in parts]
     outcomes = run_distinct(programs, lambda program: run_problem_tests(program, problem.tests))
     return [outcomes[program] for program in programs]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cosec.checking.c.driver_inputs import DriverVerdict
 from cosec.checking.patterns import Language
 from cosec.errors import DataError
+from cosec.evaluation.extraction.chat_answer import program_of
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.extraction.extracted import Extracted
 from cosec.evaluation.judging.judges import Judges
@@ -28,6 +29,9 @@ class ScenarioSamples:
 
     scenario: Scenario
     samples: Sequence[Sample]
+
+    chat: bool = False
+    """Whether the samples are answers of a chat, which hold the program in a code block."""
 
 
 def judge_scenarios(
@@ -73,10 +77,13 @@ class _Programs:
     @classmethod
     def of(cls, job: ScenarioSamples) -> _Programs:
         scenario = job.scenario
-        extracted = [
-            extract(scenario.prompt, one.text, language=scenario.language, sinks=scenario.sinks) for one in job.samples
+        language = scenario.language
+        parts = [
+            program_of(scenario.prompt, one.text, language) if job.chat else (scenario.prompt, one.text)
+            for one in job.samples
         ]
-        return cls(scenario, job.samples, extracted, _problems(scenario.language, extracted))
+        extracted = [extract(given, own, language=language, sinks=scenario.sinks) for given, own in parts]
+        return cls(scenario, job.samples, extracted, _problems(language, extracted))
 
     def judgeable(self) -> dict[int, str]:
         """The programs that can be judged, by the index of their sample."""

@@ -8,7 +8,6 @@ may have written. The code is not run.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,9 +34,10 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
         the reason why the text could not be judged, or None. A text that is no program is unscored, not free of
         findings.
     """
+    from cosec.decoding.completion.code_end import language_of
     from cosec.evaluation.extraction.extract import extract
 
-    language = language_of(prompt)
+    language = language_of(prompt) or "py"
     extracted = extract(prompt, completion, language=language)
     if extracted.problem is not None:
         return {"language": language, "findings": [], "unscored": extracted.problem}
@@ -46,13 +46,6 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
     findings = [{name: one.to_record()[name] for name in kept} for one in sorted(report.findings)]
     reasons = [one.reason for one in report.unscored]
     return {"language": language, "findings": findings, "unscored": reasons[0] if reasons else None}
-
-
-def language_of(code: str) -> Language:
-    """Guess the language: C if lines start with a preprocessor directive or end with ``;`` or ``{``, else Python."""
-    if re.search(r"^\s*#\s*(include|define|ifdef|ifndef|pragma)\b|[;{]\s*$", code, re.MULTILINE):
-        return "py" if re.search(r"^\s*(def|import|from|class)\s.*[^;{]\s*$", code, re.MULTILINE) else "c"
-    return "py"
 
 
 def _check(program: str, language: Language) -> CheckReport:

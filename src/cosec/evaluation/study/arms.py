@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from cosec.decoding.rules.schema import RENAMED, RULES, with_current_names
+from cosec.decoding.rules.schema import RENAMED, RULES, Contrast, with_current_names
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError
 
@@ -32,8 +32,16 @@ ORIGIN = "origin"
 LORA = "lora"
 """The security model alone."""
 
-ARM_NAMES = (ORIGIN, LORA, *_RULE_OF_ARM)
-"""All names of arms. Apart from `ORIGIN` and `LORA`, they decode with both models under a rule."""
+CUE = "cue"
+"""The target alone, told in its prompt to write secure code (`tasks.chat_prompts`)."""
+
+ALONE: Mapping[str, Literal["target", "security"]] = MappingProxyType(
+    {ORIGIN: "target", CUE: "target", LORA: "security"}
+)
+"""Arms in which one model runs alone, with that model."""
+
+ARM_NAMES = (*ALONE, *_RULE_OF_ARM)
+"""All names of arms. Those that are not in `ALONE` decode with both models under a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +60,14 @@ class DecodingArm:
     security: str | None = None
     """Name of one of the study's ``security_models``; None for its ``security``."""
 
+    cue: bool = False
+    """Whether the prompt tells the model to write secure code."""
+
+    @property
+    def contrast(self) -> Contrast:
+        """What the arm compares the security model with."""
+        return "none" if self.alone is not None else self.settings(SamplingSettings()).rule.contrast
+
     def settings(self, sampling: SamplingSettings) -> DecodingSettings:
         """Decoding settings of the arm with these sampling settings."""
         return decoding_settings(self.rule, sampling.model_dump())
@@ -68,13 +84,13 @@ def parse_arm(text: str) -> DecodingArm:
     name, at, security = head.partition("@")
     if name not in ARM_NAMES:
         raise SettingsError(f"There is no arm {name!r}; choose one of {', '.join(ARM_NAMES)}.")
-    if at and (name == ORIGIN or not security):
+    if at and (ALONE.get(name) == "target" or not security):
         raise SettingsError(f"The arm {written!r} names no security model that it could use; write only {name!r}.")
     given = dict(_setting(text, part) for part in rest.split(",") if part)
-    if name in (ORIGIN, LORA):
+    if name in ALONE:
         if given:
             raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {head!r}.")
-        return DecodingArm(name=written, alone="target" if name == ORIGIN else "security", security=security or None)
+        return DecodingArm(name=written, alone=ALONE[name], security=security or None, cue=name == CUE)
     rule = with_current_names({**_RULE_OF_ARM[name], **given})
     arm = DecodingArm(name=written, alone=None, rule=rule, security=security or None)
     arm.settings(SamplingSettings())  # raises if a setting does not belong to the rule

@@ -94,14 +94,16 @@ def _verdicts(
 ) -> Iterator[Record]:
     """Records of the verdicts on some of the unit's tasks, by task and then by sample."""
     jobs = [
-        ScenarioSamples(scenario=task.scenario, samples=samples[task.id]) for task in tasks if task.scenario is not None
+        ScenarioSamples(scenario=task.scenario, samples=samples[task.id], chat=task.format == "chat")
+        for task in tasks
+        if task.scenario is not None
     ]
     if jobs:
         for judged in judge_scenarios(jobs, judges, seed=unit.seed, functional=unit.functional):
             yield from map(verdict_record, judged)
     for task in tasks:
         if task.problem is not None:
-            outcomes = judge_problem(task.problem, samples[task.id])
+            outcomes = judge_problem(task.problem, samples[task.id], chat=task.format == "chat")
             for sample, outcome in zip(samples[task.id], outcomes, strict=True):
                 yield {
                     "task": task.id,

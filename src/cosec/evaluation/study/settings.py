@@ -33,6 +33,10 @@ class StudySettings(BaseModel):
     security_models: Mapping[str, str] = Field(default_factory=dict)
     """Other security models by the names that arms use for them: ``cosec-plus@NAME``."""
 
+    # Left out of a study's identity if not set, as it is in studies recorded before this field existed.
+    anti_expert: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """An adapter that was trained on vulnerable code, for arms such as ``steer:against=anti-expert``."""
+
     endpoint: str | None = None
     """Base URL of a served model to measure instead. The only arm is then ``endpoint``."""
 
@@ -153,6 +157,7 @@ def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
         setting = RULES[rule_name(parse_arm(rule).rule)].strength_setting
         if setting is None:
             raise SettingsError(f"The arm {rule!r} under [strengths] has no strength; leave it out.")
-        arms += [f"{rule}:{setting}={float(strength):g}" for strength in chosen]
+        separator = "," if ":" in rule else ":"
+        arms += [f"{rule}{separator}{setting}={float(strength):g}" for strength in chosen]
     rest = {name: value for name, value in values.items() if name != STRENGTHS}
     return study_settings({**rest, "arms": arms})

@@ -12,12 +12,13 @@ from cosec.evaluation.tasks.scenarios import (
     shipped_folder,
 )
 from cosec.evaluation.tasks.sven_scenarios import sven_scenarios
-from cosec.evaluation.tasks.tasks import Benchmark, Task, expand, tasks_of
+from cosec.evaluation.tasks.tasks import Benchmark, PromptFormat, Task, expand, tasks_of
 
 __all__ = [
     "Benchmark",
     "Depth",
     "Problem",
+    "PromptFormat",
     "Reference",
     "Sample",
     "Scenario",

@@ -6,9 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cosec.checking.patterns import Language
 from cosec.errors import DataError
 from cosec.evaluation.tasks.problems import Problem, human_eval, humaneval_format, mbpp
 from cosec.evaluation.tasks.scenarios import Depth, Scenario, Split, own_scenarios
@@ -18,6 +20,9 @@ PYTHON_STOPS = ("\ndef ", "\nasync def ", "\nclass ", "\n@", "\nif __name__", "\
 """Texts that show that a completion has left its Python function. Extraction cuts the rest by parsing."""
 C_STOPS = ("\n}",)
 """A brace in the first column ends a C function. Extraction puts it back."""
+
+PromptFormat = Literal["completion", "chat"]
+"""``completion``: the model continues the code. ``chat``: a user asks it to, in the model's chat format."""
 
 
 class Benchmark(BaseModel):
@@ -56,6 +61,9 @@ class Benchmark(BaseModel):
     shortest: int | None = Field(default=None, ge=1, exclude_if=lambda value: value is None)
     """Number of problems with the shortest reference solutions; all if None. These are easy, chosen without a model."""
 
+    format: PromptFormat = Field(default="completion", exclude_if=lambda value: value == "completion")
+    """How the model is asked. In a chat it repeats code, so that answers need more tokens than completions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -75,6 +83,14 @@ class Task:
     problem: Problem | None = None
     """The function problem, unless the task is a scenario."""
 
+    format: PromptFormat = "completion"
+    """How the model is asked to complete the prompt."""
+
+    @property
+    def language(self) -> Language:
+        """Language of the prompt."""
+        return "py" if self.scenario is None else self.scenario.language
+
 
 def tasks_of(benchmark: Benchmark) -> list[Task]:
     """The benchmark's tasks, in a fixed order.
@@ -87,10 +103,10 @@ def tasks_of(benchmark: Benchmark) -> list[Task]:
     if benchmark.scenarios is not None:
         if benchmark.shortest is not None:
             raise DataError(f"The benchmark {benchmark.name!r} has scenarios; shortest chooses among problems only.")
-        tasks = [_scenario_task(one) for one in _scenarios(benchmark)]
+        tasks = [_scenario_task(one, benchmark.format) for one in _scenarios(benchmark)]
     else:
         problems = read_problems(benchmark.problems or "")
-        tasks = [_problem_task(one) for one in _shortest(problems, benchmark.shortest)]
+        tasks = [_problem_task(one, benchmark.format) for one in _shortest(problems, benchmark.shortest)]
     if not tasks:
         raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
     return _spread(tasks, benchmark.limit)
@@ -137,18 +153,21 @@ def _scenarios(benchmark: Benchmark) -> list[Scenario]:
     return [one for one in found if benchmark.depth in (None, one.depth) and one.split in benchmark.split]
 
 
-def _scenario_task(scenario: Scenario) -> Task:
+def _scenario_task(scenario: Scenario, format: PromptFormat) -> Task:
+    stop = PYTHON_STOPS if scenario.language == "py" else C_STOPS
     return Task(
         id=f"{scenario.id}@{scenario.depth}",
         prompt=scenario.prompt,
-        stop=PYTHON_STOPS if scenario.language == "py" else C_STOPS,
+        stop=stop if format == "completion" else (),
         scenario=scenario,
+        format=format,
     )
 
 
-def _problem_task(problem: Problem) -> Task:
+def _problem_task(problem: Problem, format: PromptFormat) -> Task:
     # Small models seldom continue after a line break, so the prompt ends with its last visible character.
-    return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=problem.stop, problem=problem)
+    stop = problem.stop if format == "completion" else ()
+    return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=stop, problem=problem, format=format)
 
 
 def _spread(tasks: list[Task], limit: int | None) -> list[Task]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import ValidationError
 
+from cosec.decoding.completion import MakeWatcher, code_watcher
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.choice import as_choice
-from cosec.decoding.rules.schema import changed_rule, current_names, rules_without_base
+from cosec.decoding.rules.schema import changed_rule, current_names
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.serving.api.llama_cpp.wire import InfillRequest, LlamaCppCompletionRequest, LlamaCppRequest
@@ -49,7 +50,7 @@ class Translator:
         """Encodes the prompts of requests."""
         default = decoding_settings(self._rule, {})
         if pair.has_security:
-            self._check_base(default)
+            pair.check_contrast(default.rule.contrast)
         elif self._rule:
             raise SettingsError("A rule has no effect without a security model; name one with --security.")
 
@@ -80,7 +81,11 @@ class Translator:
         if max_tokens < 0:
             max_tokens = min(map(self.prompts.room, prompts))
         asked = self._asked(request, prompts, max_tokens, request.alternatives)
-        return replace(asked, scores_prompts=bool(request.echo) and request.alternatives is not None)
+        return replace(
+            asked,
+            watchers=self._watchers(request, self.echo(request)),
+            scores_prompts=bool(request.echo) and request.alternatives is not None,
+        )
 
     def chat(self, request: ChatRequest) -> DecodingRequest:
         """Translate ``/v1/chat/completions``.
@@ -89,6 +94,8 @@ class Translator:
             ApiError: If the model has no chat template, or as for completions.
         """
         prompt = self.prompts.of_chat(request)
+        if _with_xargs(request).code_end not in (None, "none"):
+            raise invalid("cosec: code_end has no effect in a chat, whose answer is text; leave it out.", "cosec")
         alternatives = (request.top_logprobs or 0) if request.logprobs else None
         limit = self.prompts.room(prompt) if request.limit in (None, -1) else request.limit
         return self._asked(request, (prompt,), limit, alternatives)
@@ -99,7 +106,8 @@ class Translator:
         Raises:
             ApiError: If the model was not trained to fill in the middle, or as for completions.
         """
-        return self._of_llama_cpp(request, (self.prompts.of_infill(request),))
+        prompt = self.prompts.of_infill(request)
+        return self._of_llama_cpp(request, (prompt,), (request.input_prefix + request.prompt,))
 
     def llama_cpp_completion(self, request: LlamaCppCompletionRequest) -> DecodingRequest:
         """Translate ``/completion``.
@@ -114,9 +122,12 @@ class Translator:
         prompts = [
             self.prompts.of_parts(one, f"prompt.{place}" if several else "prompt") for place, one in enumerate(parts)
         ]
-        return self._of_llama_cpp(request, tuple(prompts))
+        texts = [str(self._pair.tokenizer.decode(list(one), skip_special_tokens=True)) for one in prompts]
+        return self._of_llama_cpp(request, tuple(prompts), texts)
 
-    def _of_llama_cpp(self, request: LlamaCppRequest, prompts: tuple[tuple[int, ...], ...]) -> DecodingRequest:
+    def _of_llama_cpp(
+        self, request: LlamaCppRequest, prompts: tuple[tuple[int, ...], ...], texts: Sequence[str]
+    ) -> DecodingRequest:
         try:
             generation = GenerationRequest(
                 temperature=request.temperature,
@@ -132,7 +143,8 @@ class Translator:
             raise of_validation(error) from error
         room = min(map(self.prompts.room, prompts))
         max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
-        return self._asked(generation, prompts, max_tokens, request.n_probs or None)
+        asked = self._asked(generation, prompts, max_tokens, request.n_probs or None)
+        return replace(asked, watchers=self._watchers(generation, texts))
 
     def _asked(
         self,
@@ -190,10 +202,17 @@ class Translator:
         try:
             settings = decoding_settings(rule, sampling)
             if hardened:
-                self._check_base(settings)
+                self._pair.check_contrast(settings.rule.contrast)
         except SettingsError as error:
             raise invalid(str(error), "cosec", "invalid_value") from error
         return settings
+
+    def _watchers(self, request: GenerationRequest, texts: Sequence[str]) -> tuple[MakeWatcher | None, ...]:
+        """What ends the completions of each prompt where their code ends; empty if they must have a certain length."""
+        if request.min_tokens or request.ignore_eos:
+            return ()
+        end = _with_xargs(request).code_end or self._limits.code_end
+        return tuple(code_watcher(text, end) for text in texts)
 
     def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object], tuple[str, ...]]:
         """Whether to harden, the rule that results from the server's own and the request, and notes on old names."""
@@ -209,13 +228,6 @@ class Translator:
         if not self._pair.has_security:
             raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
         return True, changed_rule(self._rule, given), notes
-
-    def _check_base(self, settings: DecodingSettings) -> None:
-        if settings.rule.needs_base and not self._pair.has_base:
-            raise SettingsError(
-                f"The rule {settings.rule.name} compares an adapter with its own base, and this security model is a "
-                f"whole model: choose the rule {rules_without_base()}."
-            )
 
 
 def _with_xargs(request: GenerationRequest) -> CosecFields:

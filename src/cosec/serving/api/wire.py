@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cosec.decoding.completion import CodeEnd
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.serving.api.foreign_fields import without_foreign_fields
 from cosec.serving.api_errors import invalid
@@ -46,6 +47,11 @@ class CosecFields(WireModel, RuleChoice):
 
     enabled: bool | None = None
     """Whether to harden; false for the target alone."""
+
+    code_end: CodeEnd | None = None
+    """Where the completion of a prompt that is code ends: before a Markdown fence (``fence``), there or at the end of
+    the function (``function``), or nowhere (``none``). Not for chats.
+    """
 
     audit: Audit = "summary"
     """How much the answer says about the hardening: nothing, totals, or totals and every token."""

@@ -1,28 +1,31 @@
 """The running batches of the server: one for each *arm*, as arms keep different values in memory.
 
-The arm ``target`` runs the target alone, ``hardened`` both models, and ``compared`` also the security model's own base.
-With shared weights the base is the target, so that ``compared`` is not used. Everything here runs on the scheduler's
-thread, and knows neither HTTP nor queues.
+The arm ``target`` runs the target alone, ``hardened`` both models, ``compared`` also the security model's own base, and
+``opposed`` an anti-expert. With shared weights the base is the target, so that ``compared`` is not used. Everything
+here runs on the scheduler's thread, and knows neither HTTP nor queues.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from cosec.decoding.batch import Batch, PromptReading, batch_setup
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache
-from cosec.decoding.rules import rule_for
+from cosec.decoding.rules.schema import Contrast
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.serving.scheduler.prompt_scoring import PromptScoring
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, Row, Ticket, Waiting
 
-Arm = Literal["target", "hardened", "compared"]
+Arm = Literal["target", "hardened", "compared", "opposed"]
 """Which models run for a request."""
+
+_CONTRASTS: Mapping[Arm, Contrast] = MappingProxyType({"compared": "base", "opposed": "anti-expert"})
 
 
 @dataclass(slots=True, eq=False)
@@ -116,8 +119,10 @@ class Batches:
         """The arm that a request runs in."""
         if not asked.hardened:
             return "target"
-        needs_base = rule_for(asked.settings).needs_base
-        return "compared" if needs_base and not self._pair.shared_weights else "hardened"
+        contrast = asked.settings.rule.contrast
+        if contrast == "base":
+            return "hardened" if self._pair.shared_weights else "compared"
+        return "opposed" if contrast == "anti-expert" else "hardened"
 
     def start_reading(self, part: Waiting) -> Reading:
         """Start to read a prompt, after the beginning of it that the cache holds."""
@@ -202,6 +207,6 @@ class Batches:
     def _arm(self, arm: Arm) -> _Running:
         if arm not in self._running:
             alone: Literal["target"] | None = "target" if arm == "target" else None
-            setup = batch_setup(self._pair, self._settings, alone, base=arm == "compared")
+            setup = batch_setup(self._pair, self._settings, alone, contrast=_CONTRASTS.get(arm, "none"))
             self._running[arm] = _Running(Batch(setup, cache=self._cache))
         return self._running[arm]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cosec.decoding.completion import MakeWatcher
 from cosec.decoding.settings import DecodingSettings
 
 Audit = Literal["none", "summary", "tokens"]
@@ -41,6 +42,9 @@ class DecodingRequest:
 
     audit: Audit
     """How much the answer says about the hardening."""
+
+    watchers: tuple[MakeWatcher | None, ...] = ()
+    """For each prompt, what ends its completions where their code ends; empty if nothing does."""
 
     notes: tuple[str, ...] = ()
     """Warnings for the client, such as that a name it used is deprecated."""

@@ -130,6 +130,7 @@ class Waiting:
             ignore_eos=asked.ignore_eos,
             min_new_tokens=asked.min_new_tokens,
             settings=asked.settings,
+            watcher=asked.watchers[self.prompt_index] if asked.watchers else None,
         )
 
     def row(self, sample: int, now: float) -> Row:

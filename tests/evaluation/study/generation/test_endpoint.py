@@ -134,3 +134,17 @@ def test_a_study_of_a_server_that_ignores_n_comes_to_its_end(
     command = ["evaluate", "security", "--scenarios", str(scenarios), "--depth", "decision", "--samples", "3"]
     assert main([*command, "--endpoint", served.url, "--out", str(tmp_path / "out")]) == 0
     assert "3 of 3 completions judged" in capsys.readouterr().out
+
+
+def test_a_chat_is_asked_through_the_chat_endpoint(served: Scripted) -> None:
+    message = {"role": "assistant", "content": "```python\nx\n```"}
+    served.choices = lambda asked: [
+        {"index": index, "message": message, "finish_reason": "stop"} for index in range(asked["n"])
+    ]
+    task = Task(id="T", prompt="def f():", stop=(), format="chat")
+    (found,) = EndpointGenerator(served.url).complete([task], samples=2, sampling=SamplingSettings(seed=3))
+    assert [one.text for one in found] == ["```python\nx\n```"] * 2
+    (asked,) = served.asked
+    assert "def f():" in asked["messages"][0]["content"]
+    assert "prompt" not in asked
+    assert "stop" not in asked

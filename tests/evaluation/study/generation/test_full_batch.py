@@ -10,9 +10,10 @@ from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.settings import SamplingSettings
-from cosec.errors import PromptError
+from cosec.errors import PromptError, SettingsError
 from cosec.evaluation.study.arms import parse_arm
 from cosec.evaluation.study.generation.full_batch import FullBatch
+from cosec.evaluation.tasks.chat_prompts import prompt_text
 from cosec.evaluation.tasks.tasks import Task
 from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
@@ -95,3 +96,44 @@ def test_a_prompt_that_leaves_no_room_is_refused_by_name(pair: PreparedPair) -> 
 
 def test_nothing_to_do_gives_nothing(pair: PreparedPair) -> None:
     assert list(FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete([], samples=1)) == []
+
+
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}a:{% endif %}"
+)
+
+
+def test_the_cue_is_read_before_the_prompt_and_no_other_arm_has_it(
+    pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosec.evaluation.tasks.chat_prompts.CUE", "Be safe.")  # the tiny context is short
+    task = Task(id="one", prompt="x =", stop=())
+    cued, plain, origin = (
+        next(FullBatch(pair, parse_arm(arm), sampling(stop=()), rows=4).complete([one], samples=2))[1]
+        for arm, one in (
+            ("cue", task),
+            ("origin", Task(id="two", prompt=prompt_text(task, cue=True), stop=())),
+            ("origin", task),
+        )
+    )
+    assert [[record.token_id for record in one.records] for one in cued] == [
+        [record.token_id for record in one.records] for one in plain
+    ]
+    assert [one.text for one in cued] != [one.text for one in origin]
+
+
+def test_a_chat_is_a_completion_of_its_template(pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task(id="one", prompt="x =", stop=(), format="chat")
+    with pytest.raises(SettingsError, match="no chat template, so it cannot be asked one"):
+        list(FullBatch(pair, parse_arm("origin"), sampling(), rows=4).complete([task], samples=1))
+    monkeypatch.setattr(pair.tokenizer, "chat_template", TEMPLATE)
+    monkeypatch.setattr("cosec.evaluation.study.generation.full_batch.chat_messages", _short_messages)
+    text = "user: x =\na:"
+    settings = sampling(stop=(), max_new_tokens=8)
+    ((_, chat),) = FullBatch(pair, parse_arm("origin"), settings, rows=4).complete([task], samples=2)
+    plain = Completer(pair, parse_arm("origin").settings(settings), alone="target").complete([text], n=2)
+    assert [one.text for one in chat] == [one.text for one in plain]
+
+
+def _short_messages(task: Task, *, cue: bool) -> list[dict[str, str]]:
+    return [{"role": "user", "content": task.prompt}]

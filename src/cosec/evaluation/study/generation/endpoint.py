@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import EndpointError
+from cosec.evaluation.tasks.chat_prompts import chat_messages
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 
@@ -18,7 +20,7 @@ SEED_STEP = 2**20
 
 
 class EndpointGenerator:
-    """Generates completions through ``/v1/completions`` of an OpenAI-compatible endpoint.
+    """Generates completions through ``/v1/completions`` of an OpenAI-compatible endpoint, or ``/v1/chat/completions``.
 
     Some servers ignore ``n`` and answer with one completion. The generator then asks again for the missing samples,
     each time with another seed.
@@ -63,23 +65,17 @@ class EndpointGenerator:
         """The samples that one request gives: one or more, and no more than are missing."""
         started = time.perf_counter()
         try:
-            answer = self._client.completions.create(
-                model=self._model,
-                prompt=task.prompt,
-                n=len(missing),
-                max_tokens=sampling.max_new_tokens,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                stop=list(task.stop[:MAX_STOPS]),
-                seed=sampling.seed + SEED_STEP * missing.start,
-            )
+            answer = self._asked(task, missing, sampling)
         except (self._error, ValueError) as error:  # ValueError: the body is not JSON
             raise EndpointError(f"{self._url} failed on {task.id}: {error}; start again to continue.") from error
-        given = getattr(answer, "choices", None)  # the client checks no types
-        if not isinstance(given, list) or not given or not all(isinstance(one.text, str) for one in given):
+        choices = getattr(answer, "choices", None)  # the client checks no types
+        given: list[Any] = choices if isinstance(choices, list) else []
+        texts = [_text(one) for one in given]
+        if not texts or not all(isinstance(text, str) for text in texts):
+            path = "/v1/chat/completions" if task.format == "chat" else "/v1/completions"
             raise EndpointError(
                 f"{self._url} answered without a text for {task.id}; check that the model {self._model!r} serves"
-                " /v1/completions, then start again to continue."
+                f" {path}, then start again to continue."
             )
         choices = sorted(given, key=lambda one: one.index)
         seconds = round((time.perf_counter() - started) / len(choices), 4)
@@ -88,10 +84,31 @@ class EndpointGenerator:
             Sample(
                 task=task.id,
                 sample=index,
-                text=choice.text,
+                text=_text(choice),
                 finish_reason=choice.finish_reason or "stop",
                 tokens=tokens,
                 seconds=seconds,
             )
             for index, choice in zip(missing, choices, strict=False)
         ]
+
+    def _asked(self, task: Task, missing: range, sampling: SamplingSettings) -> Any:
+        """The endpoint's answer to one request for samples of a task."""
+        asked = {
+            "model": self._model,
+            "n": len(missing),
+            "max_tokens": sampling.max_new_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed + SEED_STEP * missing.start,
+        }
+        client: Any = self._client
+        if task.format == "chat":
+            return client.chat.completions.create(messages=chat_messages(task, cue=False), **asked)
+        return client.completions.create(prompt=task.prompt, stop=list(task.stop[:MAX_STOPS]), **asked)
+
+
+def _text(choice: Any) -> Any:
+    """The text of a completion or of a chat's answer; the client checks no types."""
+    message = getattr(choice, "message", None)
+    return getattr(choice, "text", None) if message is None else message.content

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
 from cosec.decoding.completer import Completion
-from cosec.decoding.completion import FinishReason, Watcher
+from cosec.decoding.completion import AnswerWatcher, CodeWatcher, FinishReason, Watcher
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import SamplingSettings
-from cosec.errors import PromptError
-from cosec.evaluation.extraction.function_end import FunctionEnd
+from cosec.errors import PromptError, SettingsError
 from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
 from cosec.evaluation.tasks.tasks import Task
 
 
@@ -72,7 +72,7 @@ class FullBatch:
     ) -> None:
         setup = batch_setup(pair, arm.settings(sampling), arm.alone)
         self._batch = Batch(setup, cache=cache, leave_together=leaving_together(rows))
-        self._pair, self._sampling, self._capacity = pair, sampling, rows
+        self._pair, self._arm, self._sampling, self._capacity = pair, arm, sampling, rows
         self._rows: dict[int, _Row] = {}
 
     def complete(self, tasks: Iterable[Task], *, samples: int) -> Iterator[tuple[Task, list[Completion]]]:
@@ -88,6 +88,7 @@ class FullBatch:
 
         Raises:
             PromptError: If a prompt is longer than the models' context.
+            SettingsError: If a task is a chat, and the target has no chat template.
         """
         waiting = ((_Started(task, samples), self._request(task, samples)) for task in tasks)
         refill = Refill(self._batch, waiting, rows=self._capacity, samples=samples)
@@ -97,7 +98,7 @@ class FullBatch:
                 yield started.task, sorted(started.done, key=lambda done: done.sample_index)
 
     def _request(self, task: Task, samples: int) -> CompletionRequest:
-        prompt_ids = tuple(self._pair.tokenizer(task.prompt).input_ids)
+        prompt_ids = self._prompt_ids(task)
         if not prompt_ids or len(prompt_ids) >= self._pair.context_length:
             raise PromptError(
                 f"The prompt of {task.id} has {len(prompt_ids)} tokens, but the models' context holds "
@@ -108,8 +109,18 @@ class FullBatch:
             samples=tuple(range(samples)),
             max_new_tokens=min(self._pair.context_length - len(prompt_ids), self._sampling.max_new_tokens),
             stop=task.stop,
-            watcher=lambda: _function_end(task),
+            watcher=lambda: _watcher(task),
         )
+
+    def _prompt_ids(self, task: Task) -> tuple[int, ...]:
+        tokenizer = self._pair.tokenizer
+        if task.format == "completion":
+            return tuple(tokenizer(prompt_text(task, cue=self._arm.cue)).input_ids)
+        if not tokenizer.chat_template:
+            raise SettingsError(f"The target has no chat template, so it cannot be asked {task.id} in a chat.")
+        messages = chat_messages(task, cue=self._arm.cue)
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
 
     def _fill(self, refill: Refill[_Started]) -> None:
         """Let tasks join, and share the time this took among their samples."""
@@ -140,6 +151,8 @@ class FullBatch:
             row.seconds += seconds / len(rows)
 
 
-def _function_end(task: Task) -> Watcher:
-    language = task.scenario.language if task.scenario is not None else "py"
-    return FunctionEnd(task.prompt, language).place
+def _watcher(task: Task) -> Watcher:
+    """Ends a completion where extraction would cut it anyway."""
+    if task.format == "chat":
+        return AnswerWatcher(task.language)
+    return CodeWatcher(task.prompt, task.language, function=True)

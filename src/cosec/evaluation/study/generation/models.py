@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.errors import SettingsError
@@ -96,15 +96,17 @@ class StudyModels:
         self._pairs: dict[str | None, tuple[PreparedPair, PromptCache]] = {}
         wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
         for name, security in wanted:
-            pair = load_pair(target, security, dtype=dtype, device_map=device_map)
+            opposed = any(arm.security == name and arm.contrast == "anti-expert" for arm in arms)
+            anti = expand(settings.anti_expert) if opposed and settings.anti_expert is not None else None
+            pair = load_pair(target, security, anti_expert=anti, dtype=dtype, device_map=device_map)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
         """Hashes of the study's own pair, and its type if that is not float32."""
         self.named_hashes: Mapping[str, str] = {
             name: "+".join(_security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
-        }
-        """Hashes of the security models that arms call by name."""
+        } | _anti_expert_hash([pair.pair for pair, _ in self._pairs.values()])
+        """Hashes of the security models that arms call by name, and of the anti-expert if an arm takes it."""
         for arm in arms:  # nothing is generated for a study that could not be finished
             self._check(arm)
 
@@ -144,3 +146,10 @@ def _security_hashes(pair: ModelPair) -> dict[str, str]:
     if pair.adapter is not None:
         found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
     return found
+
+
+def _anti_expert_hash(pairs: Sequence[ModelPair]) -> dict[str, str]:
+    from cosec.models.identity import file_sha256
+
+    used = [pair.anti_expert for pair in pairs if pair.anti_expert is not None]
+    return {"anti-expert": file_sha256(used[0].path / "adapter_model.safetensors")} if used else {}

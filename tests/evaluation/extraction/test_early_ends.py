@@ -1,14 +1,14 @@
+"""A completion that is stopped while it grows makes the same program as the whole text would."""
+
 from __future__ import annotations
 
 import json
 import tarfile
 from pathlib import Path
 
-import pytest
-
 from cosec.checking.patterns import Language
+from cosec.decoding.completion import CodeWatcher
 from cosec.evaluation.extraction.extract import extract
-from cosec.evaluation.extraction.function_end import FunctionEnd
 from cosec.evaluation.tasks.scenarios import Scenario, own_scenarios
 
 RECORDS = Path(__file__).parents[3] / "docs" / "results" / "decision" / "records.tar.xz"
@@ -17,42 +17,12 @@ SCENARIOS = {f"{one.id}@{one.depth}": one for one in own_scenarios()}
 
 def stopped(prompt: str, text: str, language: Language, step: int = 1) -> str:
     """The part of the text that is kept when it arrives in pieces of ``step`` characters."""
-    watch = FunctionEnd(prompt, language)
+    watch = CodeWatcher(prompt, language, function=True)
     for size in range(step, len(text) + step, step):
         place = watch.place(text[:size])
         if place is not None:
             return text[:place]
     return text
-
-
-@pytest.mark.parametrize(
-    ("prompt", "text", "kept"),
-    [
-        ("def f(a):", "\n    return a\n\nf(1)\nmore", "\n    return a\n\n"),
-        ("def f(a):", "\n    return a\n\nf(1)", "\n    return a\n\nf(1)"),  # the line may go on
-        ("def f(a):", "\n    x = '''\nf(1)\n'''\n    return x\n", "\n    x = '''\nf(1)\n'''\n    return x\n"),
-        ("def f(a):", "\n    g(a,\nb)\n# later\n\n    h()\n", "\n    g(a,\nb)\n# later\n\n    h()\n"),
-        ("class A:\n    def f(self):", "\n        return 1\n\n    x = 2\n", "\n        return 1\n\n"),
-        ("import os\n", "\nx = 1\ny = 2\n", "\nx = 1\ny = 2\n"),
-    ],
-)
-def test_python_ends_with_the_whole_line_that_leaves_the_function(prompt: str, text: str, kept: str) -> None:
-    assert stopped(prompt, text, "py") == kept
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        (" if (a) { b(); } return 1; } int g", " if (a) { b(); } return 1; }"),
-        (
-            " puts(\"}\"); /* } */ char c = '}'; // }\n return; }\n}",
-            " puts(\"}\"); /* } */ char c = '}'; // }\n return; }",
-        ),
-        (' puts("}', ' puts("}'),
-    ],
-)
-def test_c_ends_with_the_brace_that_closes_the_function(text: str, kept: str) -> None:
-    assert stopped("int f(int a) {", text, "c") == kept
 
 
 def same_program(scenario: Scenario, text: str, step: int = 1) -> bool:
@@ -69,6 +39,18 @@ def test_every_reference_with_more_code_behind_it_is_extracted_to_the_same_progr
     for scenario in own_scenarios():
         for one in scenario.references:
             assert same_program(scenario, one.code + more[scenario.language]), scenario.id
+
+
+def test_every_reference_with_a_fence_and_prose_behind_it_is_extracted_to_the_same_program() -> None:
+    prose = "\n```\n\nThis is how it works: `f` isn't called `twice`.\n\n```python\nf()\n```\n"
+    for scenario in own_scenarios():
+        for one in scenario.references[::4]:
+            assert same_program(scenario, one.code + prose, 5), scenario.id
+            plain, fenced = (
+                extract(scenario.prompt, text, language=scenario.language, sinks=scenario.sinks)
+                for text in (one.code, one.code + prose)
+            )
+            assert (fenced.normalised, fenced.engaged) == (plain.normalised, plain.engaged), scenario.id
 
 
 def test_recorded_completions_are_extracted_to_the_same_program() -> None:

@@ -1,0 +1,160 @@
+"""From a chat answer to a program: find its code block and join it with the code that it was asked to complete.
+
+A model repeats the code before its own, writes the function anew, or continues where the code stops; often it leaves
+out or changes lines on the way. In this order, the first that applies:
+
+1. The block starts with the prompt: what follows is the completion.
+2. The block defines the function that the prompt left open: that definition replaces the prompt's, and lines before it
+   are the prompt's.
+3. The block has the prompt's last line: what follows that line is the completion.
+4. Otherwise the block continues the prompt.
+
+Imports and includes of the block that the prompt lacks are added at the top in the cases 2 to 4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from cosec.checking.patterns import Language
+from cosec.decoding.completion.answer import code_block
+from cosec.decoding.completion.function_end import indentation
+
+_IMPORTS = {
+    "py": re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\s)(?!.*\($)"),
+    "c": re.compile(r"#\s*include\b"),
+}
+_FUNCTION = re.compile(r"\s*(?:async\s+)?def\s+\w+")
+_C_FUNCTION = re.compile(r"[A-Za-z_][\w\s*]*\b\w+\s*\([^;]*$")
+
+
+def program_of(prompt: str, answer: str, language: Language) -> tuple[str, str]:
+    """The parts of the program that an answer makes.
+
+    Args:
+        prompt: The code that the model was asked to complete.
+        answer: What it answered.
+        language: Of both.
+
+    Returns:
+        The given code and the model's own, as `extract` takes a prompt and its completion.
+    """
+    block = code_block(answer, language)
+    code = answer if block is None else block.code
+    given, written = prompt.split("\n"), code.rstrip().split("\n")
+    while written and not written[0].strip():
+        del written[0]
+    repeated = _after_repeated(prompt, given, written)
+    if repeated is not None:
+        return repeated
+    parts = _with_function(given, written, language) or _after_last_line(prompt, given, written)
+    return _with_imports(parts or (prompt, _continued(given, written)), given, written, language)
+
+
+def _after_repeated(prompt: str, given: Sequence[str], written: Sequence[str]) -> tuple[str, str] | None:
+    """The prompt and what follows it in a block that starts with it; blank lines and the ends of lines may differ."""
+    place = 0
+    for line in given[:-1]:
+        if not line.strip():
+            continue
+        while place < len(written) and not written[place].strip():
+            place += 1
+        if place >= len(written) or written[place].rstrip() != line.rstrip():
+            return None
+        place += 1
+    while place < len(written) and not written[place].strip():
+        place += 1
+    if place >= len(written) or not written[place].startswith(given[-1].rstrip()):
+        return None
+    rest = [written[place][len(given[-1].rstrip()) :], *written[place + 1 :]]
+    return prompt, "\n".join(rest) + "\n"
+
+
+def _with_function(given: Sequence[str], written: Sequence[str], language: Language) -> tuple[str, str] | None:
+    """The prompt up to the function that it left open, with the block's definition of that function."""
+    header = _open_function(given, language)
+    if header is None:
+        return None
+    name = _name(given[header])
+    found = next(
+        (row for row, line in enumerate(written) if _is_function(line, language) and _name(line) == name), None
+    )
+    if found is None:
+        return None
+    lines = _moved(written[found:], indentation(given[header]) - indentation(written[found]))
+    return "\n".join([*given[:header], lines[0]]), "\n" + "\n".join(lines[1:]) + "\n"
+
+
+def _after_last_line(prompt: str, given: Sequence[str], written: Sequence[str]) -> tuple[str, str] | None:
+    """The prompt and what follows its last line in the block."""
+    last = given[-1].strip()
+    found = next((row for row, line in enumerate(written) if len(last) > 3 and line.strip().startswith(last)), None)
+    if found is None:
+        return None
+    lines = _moved(written[found:], indentation(given[-1]) - indentation(written[found]))
+    return prompt, "\n".join([lines[0].strip()[len(last) :], *lines[1:]]) + "\n"
+
+
+def _continued(given: Sequence[str], written: Sequence[str]) -> str:
+    """The block as a continuation: of an unfinished line, or as new lines with the indentation that must follow."""
+    last = given[-1]
+    if not written:
+        return ""
+    if last.strip() and not last.rstrip().endswith((":", ";", "{", "}", '"""', "'''", "*/")):
+        return "\n".join([written[0].lstrip(), *written[1:]]) + "\n"
+    above = next((line for line in reversed(given) if line.strip()), "")
+    wanted = indentation(above) + (4 if above.rstrip().endswith((":", "{")) else 0)
+    lines = _moved(written, max(0, wanted - indentation(written[0])))
+    return ("\n" if last.strip() else "") + "\n".join(lines) + "\n"
+
+
+def _with_imports(
+    parts: tuple[str, str], given: Sequence[str], written: Sequence[str], language: Language
+) -> tuple[str, str]:
+    """The parts, with imports at the top that only the block has."""
+    known, body = {line.strip() for line in given}, set(parts[1].split("\n"))
+    missing = [
+        line for line in written if _IMPORTS[language].match(line) and line.strip() not in known and line not in body
+    ]
+    head = [line for line in given if line.startswith("from __future__")]
+    if not missing:
+        return parts
+    if head:
+        first, _, rest = parts[0].partition(head[-1] + "\n")
+        return first + "\n".join([head[-1], *missing]) + "\n" + rest, parts[1]
+    return "\n".join([*missing, parts[0]]), parts[1]
+
+
+def _open_function(given: Sequence[str], language: Language) -> int | None:
+    """Row of the definition of the outermost function that is open at the end of the prompt."""
+    found, column = None, 1 << 30
+    for row in range(len(given) - 1, -1, -1):
+        line = given[row]
+        if not line.strip():
+            continue
+        if language == "c":
+            if line.startswith("}"):
+                return None
+            if _is_function(line, language):
+                return row
+        elif indentation(line) < column:
+            column = indentation(line)
+            found = row if _is_function(line, language) else found
+    return found
+
+
+def _is_function(line: str, language: Language) -> bool:
+    return bool((_FUNCTION if language == "py" else _C_FUNCTION).match(line))
+
+
+def _name(line: str) -> str:
+    """Name of the function whose definition a line begins."""
+    return line.partition("(")[0].split()[-1].lstrip("*")
+
+
+def _moved(lines: Sequence[str], columns: int) -> list[str]:
+    """The lines, indented by more columns, or by fewer."""
+    if columns >= 0:
+        return [" " * columns + line if line.strip() else line for line in lines]
+    return [line[min(-columns, indentation(line)) :] for line in lines]
