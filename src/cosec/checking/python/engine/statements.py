@@ -8,7 +8,7 @@ from typing import Any
 
 from cosec.checking.python.engine import assignment, definitions, matching
 from cosec.checking.python.engine.domain.protocol import Analysis
-from cosec.checking.python.engine.domain.state import Frame, State, element_facts, item_facts, join_states
+from cosec.checking.python.engine.domain.state import EXCEPTION, Frame, State, element_facts, item_facts, join_states
 from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, join_all, outside
 from cosec.checking.python.engine.library import rows
 from cosec.checking.python.engine.library.attributes import element_of
@@ -184,6 +184,7 @@ class Interpreter:
         ends = [body_end]
         for handler in node.handlers:
             self._state.become(start)
+            self._state.names[EXCEPTION] = error
             if handler.name:
                 assignment.bind(self._analysis, handler.name, error)
             ends.append(self._branch(self._state.copy(), handler.body))

@@ -26,7 +26,7 @@ RANDOM = re.compile(r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[\w+/=-]{20,128}$", re.ASCI
 SEQUENCE = re.compile(r"abcd|bcde|wxyz|1234|2345|3456|6789|qwer")
 """Parts of alphabets, which are no part of a generated key."""
 
-SERVICE = re.compile(r"(Client|Api|API|Auth|Session|Service|SDK|Connection|Signer|Credentials?)$")
+SERVICE = re.compile(r"(Client|Api|API|AI|Auth|Session|Service|SDK|Connection|Signer|Credentials?)$")
 """Classes of libraries whose objects are made with a key."""
 
 PLACEHOLDER = re.compile(

@@ -155,6 +155,8 @@ def check(site: CallSite) -> None:
         and (site.names & TEMPLATES or site.within("django.template", "mako"))
     ):
         _template_text(site, site.argument(0, "source", "text"))
+    elif site.within("streamlit.") and (method == "html" or _allows_html(site)):
+        _report(site, site.argument(0, "body", "html"))
     elif method == "format_html":
         _report(site, site.argument(0, "format_string"))
     elif site.is_method and method in {"write", "finish"}:
@@ -165,6 +167,12 @@ def check(site: CallSite) -> None:
     ):
         site.analysis.frame.state.names["<content type>"] = site.argument(1, "value") or UNKNOWN
     _environment(site)
+
+
+def _allows_html(site: CallSite) -> bool:
+    """Tell whether streamlit is told to show markup as it is."""
+    allowed = site.argument(None, "unsafe_allow_html")
+    return allowed is not None and allowed.constant is True
 
 
 def _template_text(site: CallSite, template: Value | None) -> None:

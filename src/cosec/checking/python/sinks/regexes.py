@@ -46,6 +46,8 @@ def _of_queries(site: CallSite) -> list[Value]:
     found = [value for name, value in site.named.items() if name == "regex" or name.endswith(("__regex", "__iregex"))]
     if site.method in {"rlike", "regexp_match", "regexp_extract", "regexp_replace"} and site.is_method:
         found += site.positional[:1]
+    if site.method == "replace" and site.is_method and site.argument(None, "regex") is not None:
+        found += site.positional[:1] if site.named["regex"].constant is True else []
     column = site.node.func.value if isinstance(site.node.func, ast.Attribute) else None
     if isinstance(column, ast.Attribute) and column.attr == "str" and site.method in _TABLE_METHODS:
         flag, literal = site.argument(None, "regex"), site.argument(None, "literal")

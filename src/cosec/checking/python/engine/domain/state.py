@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from cosec.checking.python.engine.domain.program import Function, Module
 from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Value, join
 
+EXCEPTION = "<exception>"
+"""The name under which a state keeps the exception that a handler handles."""
+
 
 @dataclass(slots=True)
 class State:

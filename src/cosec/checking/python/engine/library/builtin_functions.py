@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cosec.checking.python.engine.assignment import store_attribute
 from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.state import EXCEPTION
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join_all
 from cosec.checking.python.engine.library import attributes
 
@@ -85,6 +86,11 @@ def _any_item(site: CallSite) -> Value:
     return join_all(each for held in _first(site).holds for each in held.items())
 
 
+def _handled(site: CallSite) -> Value:
+    """Return ``traceback.format_exc()``, which shows the exception."""
+    return Value(taints=site.analysis.look_up(EXCEPTION).all_taints())
+
+
 BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("locals", "vars"), _names),
     **dict.fromkeys(("__import__", "importlib.import_module"), _module),
@@ -95,6 +101,7 @@ BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
     "getattr": _getattr,
     "setattr": _setattr,
+    **dict.fromkeys(("traceback.format_exc", "sys.exc_info", "sys.exception"), _handled),
     **dict.fromkeys(("heapq.heappush", "bisect.insort", "bisect.insort_left", "bisect.insort_right"), _push),
     "random.shuffle": _push,
     "heapq.heappop": _any_item,

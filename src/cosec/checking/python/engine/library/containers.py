@@ -299,7 +299,7 @@ def _get_option(site: CallSite) -> Value:
 
 
 def _read_settings(site: CallSite) -> Value:
-    """Run ``read_string`` and ``read_dict``."""
+    """Run ``read_string``, ``read_file`` and ``read_dict``."""
     for held in site.receiver.holds:
         for one in site.first.holds:
             held.fields.update(one.fields)
@@ -312,7 +312,7 @@ _CONFIG_METHODS: dict[str, Callable[[CallSite], Value]] = {
     "set": _set_option,
     "get": _get_option,
     "items": lambda site: _items_of(site),
-    **dict.fromkeys(("read_string", "read_dict"), _read_settings),
+    **dict.fromkeys(("read_string", "read_dict", "read_file", "readfp"), _read_settings),
 }
 
 
