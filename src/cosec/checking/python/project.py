@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,9 @@ from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_vers
 
 MAX_BYTES = 200_000
 """Larger files are not followed."""
+
+MAX_SEARCHES = 60
+"""Modules of modules that are looked for, to see whether they read text from outside."""
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", ".git")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -39,6 +43,8 @@ class ProjectModules:
         """Paths of files whose content, or absence, decided something."""
 
         self._found: dict[tuple[str, Path], str | None] = {}
+        self._reads_input: dict[str, bool] = {}
+        self._searches = MAX_SEARCHES
 
     def find(self, name: str, importer: str) -> str | None:
         """Return the path of a module of the same project; None for others."""
@@ -53,40 +59,58 @@ class ProjectModules:
 
     def reads_input(self, path: str) -> bool:
         """Tell whether a file may read text from outside, by itself or by a module that it imports."""
-        text = self._text(path)
-        if _INPUT.search(text):
+        if path not in self._reads_input:
+            self._reads_input[path] = self._may_read(path)
+        return self._reads_input[path]
+
+    def _may_read(self, path: str) -> bool:
+        reads, imported = self._facts(path)
+        if reads:
             return True
-        names = (found[1] or found[2] for found in _IMPORT.finditer(text))
-        files = (self.find(name, path) for name in dict.fromkeys(names))
-        return any(_INPUT.search(self._text(each)) for each in files if each is not None)
+        names = imported[: self._searches]
+        self._searches -= len(names)
+        files = (self.find(name, path) for name in names)
+        return any(self._facts(each)[0] for each in files if each is not None)
 
     def tree(self, path: str) -> ast.Module | None:
         """Return the syntax tree of a file; None if it has none, or is too large."""
-        text = self._text(path)
-        return _tree(text) if text else None
+        version = self._version(path)
+        return None if version is None else _tree(path, *version)
 
-    def _text(self, path: str) -> str:
+    def _facts(self, path: str) -> tuple[bool, list[str]]:
+        version = self._version(path)
+        return (False, []) if version is None else _facts(path, *version)
+
+    def _version(self, path: str) -> tuple[int, int] | None:
+        """Return what tells one content of a file from another; None for a file that is not read."""
         self.looked_for.add(path)
         try:
             status = Path(path).stat()
-            return _text(path, status.st_mtime_ns, status.st_size) if status.st_size <= MAX_BYTES else ""
         except OSError:
-            return ""
+            return None
+        return (status.st_mtime_ns, status.st_size) if status.st_size <= MAX_BYTES else None
 
 
-@lru_cache(maxsize=64)
-def _text(path: str, changed: int, size: int) -> str:
-    """Return the text of a file as it is at one time; empty if it cannot be read."""
+def _text(path: str) -> str:
+    """Return the text of a file; empty if it cannot be read."""
     try:
         return decoded(Path(path).read_bytes())
     except (OSError, NotPythonError):
         return ""
 
 
+@lru_cache(maxsize=8192)
+def _facts(path: str, changed: int, size: int) -> tuple[bool, list[str]]:
+    """Tell whether a file may itself read text from outside, and which modules it imports."""
+    text = _text(path)
+    names = dict.fromkeys(found[1] or found[2] for found in _IMPORT.finditer(text))
+    return bool(_INPUT.search(text)), [name for name in names if name.split(".")[0] not in sys.stdlib_module_names]
+
+
 @lru_cache(maxsize=16)
-def _tree(text: str) -> ast.Module | None:
+def _tree(path: str, changed: int, size: int) -> ast.Module | None:
     try:
-        return parse_any_version(text)
+        return parse_any_version(_text(path))
     except (NotPythonError, RecursionError):
         return None
 

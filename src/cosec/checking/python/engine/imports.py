@@ -30,9 +30,8 @@ def target(site: CallSite) -> Value | None:
     """Return the function or class of another file that is called; None if there is none, or if it cannot matter."""
     if site.analysis.imports is None or len(site.analysis.outgoing) > _MAX_STEPS:
         return None
-    arguments = [*site.all_arguments(), site.receiver]
     try:
-        found = _found(site.analysis, site.names, any(each.untrusted() for each in arguments))
+        found = _found(site.analysis, site.names, lambda: any(each.untrusted() for each in _given(site)))
     except TooFarError:
         if site.analysis.outgoing:
             raise
@@ -45,7 +44,7 @@ def with_targets(analysis: Analysis, base: Value) -> Value:
     if analysis.imports is None or base.targets:
         return base
     try:
-        found = _found(analysis, base.names, False)
+        found = _found(analysis, base.names, lambda: False)
     except TooFarError:
         if analysis.outgoing:
             raise
@@ -58,8 +57,7 @@ def followed(site: CallSite, run: Callable[[], Value]) -> Value | None:
     analysis = site.analysis
     frames, depth, raised = len(analysis.frames), analysis.depth, len(analysis.raised)
     before = analysis.frame.state.copy()
-    given = [*site.all_arguments(), site.receiver]
-    sources = frozenset(taint.source for value in given for taint in value.all_taints())
+    sources = frozenset(taint.source for value in _given(site) for taint in value.all_taints())
     analysis.outgoing.append(Outgoing(site.node, sources))
     try:
         return run()
@@ -74,11 +72,17 @@ def followed(site: CallSite, run: Callable[[], Value]) -> Value | None:
         analysis.outgoing.pop()
 
 
-def _found(analysis: Analysis, names: frozenset[str], tainted: bool) -> Value | None:
-    """Return what one of the dotted names means in another file; None if that cannot matter or is not there."""
-    for name in sorted(names):
-        if "(" in name or "[" in name or "<" in name or not _is_imported(analysis.frame.module, name):
-            continue
+def _given(site: CallSite) -> list[Value]:
+    return [*site.all_arguments(), site.receiver]
+
+
+def _found(analysis: Analysis, names: frozenset[str], tainted: Callable[[], bool]) -> Value | None:
+    """Return what one of the dotted names means in another file; None if that cannot matter or is not there.
+
+    ``tainted`` tells whether text from outside goes there.
+    """
+    module = analysis.frame.module
+    for name in sorted(each for each in names if _is_imported(module, each)):
         value = _resolved(analysis, name, analysis.frame.module, tainted)
         if value is not None:
             return value
@@ -86,6 +90,8 @@ def _found(analysis: Analysis, names: frozenset[str], tainted: bool) -> Value | 
 
 
 def _is_imported(module: Module, name: str) -> bool:
+    if "(" in name or "[" in name:
+        return False
     if name.startswith("."):
         return True
     root, dot, _ = name.partition(".")
@@ -93,14 +99,14 @@ def _is_imported(module: Module, name: str) -> bool:
     return bool(dot) and root not in sys.stdlib_module_names and (root in module.program.imported or root in starred)
 
 
-def _resolved(analysis: Analysis, name: str, importer: Module, tainted: bool) -> Value | None:
+def _resolved(analysis: Analysis, name: str, importer: Module, tainted: Callable[[], bool]) -> Value | None:
     """Return the value of a dotted name, through files that import it from others."""
     assert analysis.imports is not None
     for _ in range(_MAX_STEPS):
         path, rest = _file_of(analysis, name, importer)
         if path is None or not rest:
             return None
-        if not tainted and not analysis.imports.reads_input(path):
+        if not analysis.imports.reads_input(path) and not tainted():
             return None
         module = _module(analysis, path)
         value = None if module is None else _value_in(analysis, module, rest)

@@ -26,3 +26,6 @@ NAMESPACES = words("types.SimpleNamespace argparse.Namespace threading.local")
 
 CONFIGS = words("configparser.ConfigParser configparser.RawConfigParser configparser.SafeConfigParser")
 """Sections of values by name."""
+
+CONTAINERS = LISTS | SETS | MAPPINGS | QUEUES | CELLS | NAMESPACES | CONFIGS | {"collections.defaultdict"}
+"""All of them."""

@@ -10,11 +10,22 @@ from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding, join, join_all, outside
 from cosec.checking.python.engine.library import attributes
 from cosec.checking.python.engine.library.lists import extend, ordered, remove_at, set_items
-from cosec.checking.python.knowledge.containers import CELLS, CONFIGS, LISTS, MAPPINGS, NAMESPACES, QUEUES, SETS
+from cosec.checking.python.knowledge.containers import (
+    CELLS,
+    CONFIGS,
+    CONTAINERS,
+    LISTS,
+    MAPPINGS,
+    NAMESPACES,
+    QUEUES,
+    SETS,
+)
 
 
 def made(site: CallSite) -> Value | None:
     """Return the new container that a call makes; None for other calls."""
+    if not site.names & CONTAINERS:
+        return None
     if site.names & QUEUES:
         return holding(Held("queue", depth=site.analysis.depth))
     if site.names & CELLS:
