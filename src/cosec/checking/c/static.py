@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.copies import buffers, lengths, terminators
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
-from cosec.checking.c.flow.summaries import summaries
+from cosec.checking.c.flow.summaries import ending_functions, summaries
 from cosec.checking.c.reading.sizes import array_sizes, field_sizes, sizes_of
 from cosec.checking.c.reading.syntax import Sizes, Unit, declarations, declared_name, parameters, read, unread
 from cosec.checking.c.reading.types import SharedTypes, Types
 from cosec.checking.c.texts import credentials, sinks
-from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.c.texts.sources import Texts
+from cosec.checking.finding import CheckReport, Finding, Severity, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.time_limit import OutOfTime
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _NAME = "c-static"
 _BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
 _ROUNDS = 3
+_LEVELS: tuple[Severity, ...] = ("error", "warning", "note")
+
+Weaknesses = dict[tuple[int, str], tuple["Severity", str]]
+"""Line and pattern -> level and message."""
 
 
 class CStaticChecker:
@@ -62,7 +67,7 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
     units = read(program)
     if not any(map(_is_program, units)):
         return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
-    wrong: dict[tuple[int, str], str] = {}
+    wrong: Weaknesses = {}
     reason: str | None = None
     try:
         for unit in units:
@@ -72,12 +77,16 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
     except OutOfTime:
         reason = "not fully judged: it takes too long"
     findings = [
-        _finding(str(path), line, asked, message)
-        for (line, pattern), message in sorted(wrong.items())
+        _finding(str(path), line, asked, message, level)
+        for (line, pattern), (level, message) in sorted(wrong.items())
         if (asked := _as_asked(pattern, patterns)) is not None
     ]
     unscored = () if reason is None else (Unscored(path=str(path), reason=reason),)
     return CheckReport(findings=tuple(findings), unscored=unscored)
+
+
+def _rank(found: tuple[Severity, str]) -> int:
+    return _LEVELS.index(found[0])
 
 
 def _is_program(unit: Unit) -> bool:
@@ -85,16 +94,18 @@ def _is_program(unit: Unit) -> bool:
     return bool(unit.functions) or 2 * unread(unit.root) <= len((unit.root.text or b"").split())
 
 
-def find_weaknesses(unit: Unit, found: dict[tuple[int, str], str]) -> None:
-    """Add the weaknesses of a file to ``found``: (line, pattern) -> message; the first message stays."""
+def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
+    """Add the weaknesses of a file to ``found``; of several at one place the surest stays."""
 
-    def report(node: Node, pattern: str, message: str) -> None:
-        found.setdefault((node.start_point[0] + 1, pattern), " ".join(message.split()))
+    def report(node: Node, pattern: str, message: str, level: Severity = "error") -> None:
+        place = node.start_point[0] + 1, pattern
+        said = level, " ".join(message.split())
+        found[place] = min(found.get(place, said), said, key=_rank)
 
-    unit.members = field_sizes(unit)
+    unit.members, unit.ending = field_sizes(unit), ending_functions(unit)
     shared = _global_sizes(unit, array_sizes(unit, unit.root))
     sizes = {name: sizes_of(unit, function, shared) for name, function in unit.functions.items()}
-    types, known = SharedTypes(unit), summaries(unit)
+    types, known, texts = SharedTypes(unit), summaries(unit), Texts(unit)
     outside: dict[tuple[str, int], Facts] = {}
     for _ in range(_ROUNDS):
         before = dict(outside)
@@ -106,10 +117,10 @@ def find_weaknesses(unit: Unit, found: dict[tuple[int, str], str]) -> None:
             break
     passed = buffers.passed_lengths(unit, sizes)
     for name, function in unit.functions.items():
-        buffers.look(unit, function, sizes[name], report, passed.get(name, {}))
+        buffers.look(unit, function, sizes[name], report, passed.get(name, {}), texts)
         lengths.look(unit, function, report)
         terminators.look(unit, function, sizes[name], report)
-    sinks.look(unit, report)
+    sinks.look(unit, texts, report)
     credentials.look(unit, report)
 
 
@@ -141,8 +152,6 @@ def _as_asked(pattern: str, patterns: Collection[str] | None) -> str | None:
     return next((one for one in _BOUNDS if one in patterns), None) if pattern in _BOUNDS else None
 
 
-def _finding(path: str, line: int, pattern: str, message: str) -> Finding:
+def _finding(path: str, line: int, pattern: str, message: str, level: Severity) -> Finding:
     known = PATTERNS[pattern]
-    return Finding(
-        path=path, line=line, pattern=pattern, cwe=known.cwe, message=message, severity=known.severity, checker=_NAME
-    )
+    return Finding(path=path, line=line, pattern=pattern, cwe=known.cwe, message=message, severity=level, checker=_NAME)

@@ -24,6 +24,9 @@ from cosec.checking.c.reading.syntax import (
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from cosec.checking.c.texts.sources import Texts
+    from cosec.checking.finding import Severity
+
 _CONVERSION = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+))?(hh|h|ll|l|z|j|t|L)?([a-zA-Z%\[])")
 _WIDTHS = {"d": 11, "i": 11, "u": 10, "x": 8, "X": 8, "o": 11, "c": 1, "p": 18, "%": 1}
 _LONG_WIDTHS = {"d": 20, "i": 20, "u": 20, "x": 16, "X": 16, "o": 22}
@@ -31,10 +34,17 @@ _FLOAT_DIGITS = 40
 """Sign, and digits before the decimal point, of the largest float."""
 _BOUNDED = {"snprintf": 1, "fgets": 1, "read": 2, "recv": 2, "strncpy": 2, "memcpy": 2, "memmove": 2, "memset": 2}
 _BUFFER = {"read": 1, "recv": 1}
+_SYSTEM_MEMBERS = {"sun_path": 108, "d_name": 256, "sysname": 65, "nodename": 65, "release": 65, "machine": 65}
+_SYSTEM_MEMBERS |= {"ifr_name": 16, "ut_user": 32, "ut_line": 32, "ut_host": 256, "ki_comm": 20, "ifrn_name": 16}
+"""Arrays in structs of the system's headers -> their bytes."""
+_SHORT_RESULTS = {"strerror": 100, "inet_ntoa": 15, "ctime": 25, "asctime": 25, "strsignal": 60}
+"""Functions that return short texts -> the longest."""
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 
 
-def look(unit: Unit, function: Node, sizes: SizesOf, report: Report, passed: dict[str, int]) -> None:
+def look(
+    unit: Unit, function: Node, sizes: SizesOf, report: Report, passed: dict[str, int], texts: Texts | None = None
+) -> None:
     """Look at every call of a function.
 
     Args:
@@ -43,8 +53,9 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report, passed: dic
         sizes: The sizes that are known in it.
         report: Takes what is found.
         passed: The parameters that are given texts of known lengths only, with the longest one.
+        texts: The texts that come from outside; a copy of any other text of unknown length is only plausible.
     """
-    room = _Room(unit, function, sizes, passed)
+    room = _Room(unit, function, sizes, passed, texts)
     for call in walk(function):
         if call.type in ("while_statement", "for_statement"):
             _backwards(function, call, report)
@@ -66,7 +77,10 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report, passed: dic
 class _Room:
     """Sizes of buffers and bounds of texts in one function."""
 
-    def __init__(self, unit: Unit, function: Node, sizes: SizesOf, passed: dict[str, int]) -> None:
+    def __init__(
+        self, unit: Unit, function: Node, sizes: SizesOf, passed: dict[str, int], texts: Texts | None = None
+    ) -> None:
+        self._function, self._texts = function, texts
         self.unit, self.sizes, self._known, self._passed = unit, sizes.arrays, sizes, passed
         self._measured = _measured(function)
         self._literals = {
@@ -82,6 +96,11 @@ class _Room:
             if node.type == "assignment_expression" and (left := node.child_by_field_name("left")) is not None
         }
 
+    def level(self, node: Node | None) -> Severity:
+        """Return how sure it is that a text of unknown length may be long."""
+        outside = node is not None and self._texts is not None and self._texts.of(node, self._function) is not None
+        return "error" if outside else "warning"
+
     def capacity(self, node: Node) -> int | None:
         known = self._known.items(node) if text(bare(node)) not in self._known.promised else None
         return known[0] * known[1] if known else None
@@ -95,8 +114,10 @@ class _Room:
         if inner.type == "conditional_expression":
             sides = [inner.child_by_field_name(name) for name in ("consequence", "alternative")]
             return self._longest_of([one for one in sides if one is not None], steps)
+        if called(inner) in _SHORT_RESULTS:
+            return _SHORT_RESULTS[called(inner)]
         if inner.type == "field_expression" or text(inner) in self.sizes:
-            room = self.capacity(node)
+            room = self.capacity(node) or _SYSTEM_MEMBERS.get(text(inner.child_by_field_name("field")))
             return room - 1 if room is not None else None
         if text(inner) in self._pointees and steps < 4:
             return self._longest_of(self._pointees[text(inner)], steps + 1)
@@ -131,7 +152,8 @@ def _copied(room: _Room, call: Node, name: str, given: list[Node], report: Repor
     if capacity is None or room.was_measured(given[1], call) or room.was_measured(given[0], call):
         return
     if longest is None:
-        report(call, _WRITE, f"{text(given[1])} may be longer than {text(given[0])} has room for.")
+        why = f"{text(given[1])} may be longer than {text(given[0])} has room for."
+        report(call, _WRITE, why, room.level(given[1]))
     elif longest + 1 > capacity and (literal(given[1]) is not None or name != "strcat"):
         report(call, _WRITE, f"{longest + 1} bytes may be written to {capacity}.")
 
@@ -154,7 +176,8 @@ def _printed(room: _Room, call: Node, given: list[Node], report: Report) -> None
             if longest is None:
                 if value is None or room.was_measured(value, call):
                     return
-                report(call, _WRITE, f"{text(value)} may be longer than {text(given[0])} has room for.")
+                why = f"{text(value)} may be longer than {text(given[0])} has room for."
+                report(call, _WRITE, why, room.level(value))
                 return
         elif kind in "fFeEgG":
             longest = (_FLOAT_DIGITS if kind in "fF" else 8) + 1 + (int(precision) if precision.isdigit() else 6)
@@ -162,7 +185,7 @@ def _printed(room: _Room, call: Node, given: list[Node], report: Report) -> None
             longest = (_LONG_WIDTHS if size in ("l", "ll", "z", "j", "t") else _WIDTHS).get(kind, 0)
         total += max(longest, int(width) if width.isdigit() else 0)
     if total > capacity and not _small_numbers_only(form, capacity):
-        report(call, _WRITE, f"Up to {total} bytes may be written to {capacity}.")
+        report(call, _WRITE, f"Up to {total} bytes may be written to {capacity}.", "warning")
 
 
 def _small_numbers_only(form: str, capacity: int) -> bool:
@@ -212,7 +235,8 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
         source = arguments(measured)[0]
         longest = room.longest(source)
         if (longest is None and not room.was_measured(source, call)) or (longest or 0) + 1 > capacity:
-            report(call, _WRITE, f"{text(source)} may be longer than {text(target)} has room for.")
+            why = f"{text(source)} may be longer than {text(target)} has room for."
+            report(call, _WRITE, why, room.level(source))
 
 
 def _backwards(function: Node, loop: Node, report: Report) -> None:
@@ -238,9 +262,10 @@ def _backwards(function: Node, loop: Node, report: Report) -> None:
             for one in walk(each)
         )
         if inside and not guarded:
-            report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.")
+            report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.", "warning")
             for written in _writes_at(function, text(inside[0].child_by_field_name("argument")), name):
-                report(written, _WRITE, f"Nothing stopped {name} at the start of what it walked down.")
+                if written.start_byte > loop.start_byte:
+                    report(written, _WRITE, f"Nothing stopped {name} at the start of what it walked down.", "warning")
 
 
 def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
@@ -257,7 +282,7 @@ def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
 def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:
     longest = room.longest(given[1])
     if (longest is None or longest >= number) and not room.is_terminated(given[0]):
-        report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.")
+        report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.", room.level(given[1]))
 
 
 def _measured(function: Node) -> dict[str, int]:

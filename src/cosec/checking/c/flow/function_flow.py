@@ -6,17 +6,19 @@ every loop twice. It knows no weakness: a subclass sees each expression with the
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.conditions import Conditions
 from cosec.checking.c.flow.facts import Facts, State, join
+from cosec.checking.c.flow.summaries import ENDS
 from cosec.checking.c.reading.syntax import Unit, arguments, called, text
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perror_exit", "longjmp", "quick_exit"})
-"""Functions that do not return."""
+_RETURNS = re.compile(r"(^|_)RETURN(_|$)|^Py_UNREACHABLE$")
+"""Macros of libraries that return from the function."""
 
 
 class FunctionFlow(Conditions):
@@ -66,7 +68,7 @@ class FunctionFlow(Conditions):
 
     def _seen(self, node: Node, state: dict[str, Facts]) -> State:
         self.see(node, state)
-        if called(node) in ENDS:
+        if called(node) in ENDS or called(node) in self.unit.ending:
             return None
         if "assert" in called(node).lower() and arguments(node) and "NDEBUG" not in self.unit.macros:
             return self.assume(arguments(node)[0], True, state)
@@ -93,7 +95,10 @@ class FunctionFlow(Conditions):
             return self._switch(node, state)
         if kind in ("return_statement", "goto_statement", "break_statement", "continue_statement"):
             return self._leave(node, state)
-        return self.evaluate(node, state)
+        state = self.evaluate(node, state)
+        first = node.named_children[0] if kind == "expression_statement" and node.named_children else None
+        returns = first is not None and _RETURNS.search(called(first) or text(first))
+        return None if returns else state
 
     def _if(self, node: Node, state: State) -> State:
         condition = node.child_by_field_name("condition")

@@ -17,6 +17,8 @@ from cosec.checking.c.reading.types import integer
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from cosec.checking.finding import Severity
+
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 _COUNT = {
     "memcpy": 2,
@@ -52,7 +54,8 @@ class IndexFlow(NumberFlow):
         if not wrong and facts.past and first_name(index) in self.parameters:
             wrong = f"may equal the length of {text(array)}"
         if wrong:
-            self.report(node, _WRITE if _is_written(node) else _READ, f"The index {text(index)} {wrong}.")
+            level: Severity = "error" if facts.outside or facts.high is not None else "warning"
+            self.report(node, _WRITE if _is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
         elif facts.message and not _is_written(node):
             self._past_message(node, array, facts, index, state)
 
@@ -71,7 +74,7 @@ class IndexFlow(NumberFlow):
         if target is not None and room is not None:
             wrong = self._past_target(facts, count, target, room)
         if wrong:
-            self.report(call, _WRITE, wrong)
+            self.report(call, _WRITE, wrong, "error" if facts.outside or facts.bounded else "warning")
             return
         if name in _SOURCE:
             source = given[_SOURCE[name]]
@@ -105,7 +108,8 @@ class IndexFlow(NumberFlow):
         least = state.get(size, Facts()).low if size is not None else None
         if facts.bounded and facts.high is not None and least is not None and least >= facts.high:
             return
-        self.report(node, _READ, f"The length {text(count)} in the message is not compared with the message's size.")
+        why = f"The length {text(count)} in the message is not compared with the message's size."
+        self.report(node, _READ, why, "warning")
 
     def _size_of(self, message: str) -> str | None:
         """Return the parameter that says how long the message in another parameter is."""
@@ -120,6 +124,8 @@ class IndexFlow(NumberFlow):
 
     def _is_signed_parameter(self, index: Node) -> bool:
         name = first_name(index)
+        if name in self.reassigned:
+            return False
         declared = self.types.declared.get(name, ("", 1))
         kind = integer(declared[0]) if declared[1] == 0 else None
         return name in self.parameters and kind is not None and kind.signed and kind.bits > 8
@@ -132,7 +138,7 @@ def _suspect(facts: Facts, items: int | None) -> str:
         return "may be negative"
     if facts.outside and not facts.bounded:
         return "is not compared with the length first"
-    if items is not None and facts.high is not None and facts.high >= items:
+    if items is not None and facts.bounded and facts.high is not None and facts.high >= items:
         return f"may be {facts.high}, past the end"
     if may_be_negative:
         return "may be negative"

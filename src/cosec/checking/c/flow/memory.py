@@ -129,7 +129,7 @@ class MemoryFlow(IndexFlow):
             state[name] = replace(facts, unchecked=False)  # said once
 
     def _may_be_null(self, node: Node, name: str) -> None:
-        self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.")
+        self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.", "warning")
 
     def _call(self, node: Node, state: dict[str, Facts]) -> None:
         name, given = called(node), arguments(node)
@@ -203,9 +203,7 @@ class MemoryFlow(IndexFlow):
             self._forget(name, state)
             state[name] = Facts(freed=before.freed, message=before.message)
             return
-        facts = self.facts(right, state)
-        if facts.outside and (kind := self.types.variable(name)) is not None and not kind.signed:
-            facts = replace(facts, low=max(0, facts.low or 0))
+        facts = self.assigned(name, right, self.facts(right, state))
         self.kept(node, name, right, state)
         moved = self._moved(bare(right), name, state)
         self._forget(name, state)

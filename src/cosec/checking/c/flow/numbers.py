@@ -19,6 +19,8 @@ from cosec.checking.c.reading.types import INT, Integer, SharedTypes, Types
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from cosec.checking.finding import Severity
+
 _OVERFLOW = "c/integer-overflow"
 _NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
 _RANDOM = frozenset({"rand", "random", "rand_r"})
@@ -45,6 +47,10 @@ class NumberFlow(FunctionFlow):
         self.parameters = tuple(one.name for one in parameters(function) if one.name)
         calls = [node for node in walk(function) if node.type == "call_expression"]
         self._guarded = _guarded(function)
+        self.reassigned = {
+            text(node.child_by_field_name("left")) for node in walk(function) if node.type == "assignment_expression"
+        }
+        """Variables that are assigned to."""
         self._sizes_of_blocks = {
             text(bare(argument))
             for call in calls
@@ -161,9 +167,11 @@ class NumberFlow(FunctionFlow):
         if operator not in ("+", "-", "*"):
             return
         sized = self._sizes_an_allocation(node)
-        kind = self.types.of(node) or INT
+        kind = self.types.of(node)
+        if kind is None:
+            return
         if operator == "*" and sized and all(self._may_be_large(side, state) for side in (left, right)):
-            self._overflows(node)
+            self._overflows(node, "warning")
             return
         counts = operator == "-" and self._is_count(node)
         if not (kind.signed or sized or counts):
@@ -171,7 +179,7 @@ class NumberFlow(FunctionFlow):
         for side, other in ((left, right),) if operator == "-" else ((left, right), (right, left)):
             suspect = self._is_suspect(side, other, operator, sized, state)
             if suspect and self._leaves(kind, side, other, operator, state):
-                self._overflows(node)
+                self._overflows(node, "error" if self.facts(side, state).outside else "warning")
                 return
 
     def _is_suspect(self, side: Node, other: Node, operator: str, sized: bool, state: dict[str, Facts]) -> bool:
@@ -182,6 +190,9 @@ class NumberFlow(FunctionFlow):
         if not chosen or text(bare(side)) in self._guarded:
             return False
         step = self.unit.constant(other, self.sizes())
+        kind = self.types.of(bare(side))
+        if operator == "-" and step is None and kind is not None and (kind.bits == 64 or not kind.signed):
+            return False
         if operator == "*" and step is None and not sized and not self.facts(other, state).outside:
             return False
         # One more byte is for the end of a string.
@@ -222,7 +233,7 @@ class NumberFlow(FunctionFlow):
         facts = self.facts(right, state)
         sized = name in self._sizes_of_blocks
         if sized and called(inner) == "strlen":
-            self._narrows(left, name, right)
+            self._narrows(left, name, right, "warning")
         operands = [inner.child_by_field_name(side) for side in ("left", "right")]
         operator = text(inner.child_by_field_name("operator"))
         if inner.type != "binary_expression" or operator not in ("+", "*", "-") or None in operands:
@@ -238,7 +249,7 @@ class NumberFlow(FunctionFlow):
         least = low + other_low if operator == "+" else low - other_high if operator == "-" else low * other_low
         most = high + other_high if operator == "+" else high - other_low if operator == "-" else high * other_high
         if most > kind.high or (least < kind.low and facts.outside):
-            self._narrows(left, name, right)
+            self._narrows(left, name, right, "error" if facts.outside else "warning")
 
     def _narrow_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
         facts, kind = self.facts(node, state), self.types.of(bare(node))
@@ -251,8 +262,8 @@ class NumberFlow(FunctionFlow):
             return None
         return (kind.low if facts.low is None else facts.low), (kind.high if facts.high is None else facts.high)
 
-    def _narrows(self, node: Node, name: str, value: Node) -> None:
-        self.report(node, _OVERFLOW, f"{text(value)} may not fit {name}; check the range before.")
+    def _narrows(self, node: Node, name: str, value: Node, level: Severity) -> None:
+        self.report(node, _OVERFLOW, f"{text(value)} may not fit {name}; check the range before.", level)
 
     def counted(self, node: Node, name: str, state: dict[str, Facts]) -> None:
         """Look at ``name++`` or ``name--``."""
@@ -266,8 +277,19 @@ class NumberFlow(FunctionFlow):
                 self._overflows(node)
         state[name] = replace(facts, high=None) if rises else replace(facts, low=None)
 
-    def _overflows(self, node: Node) -> None:
-        self.report(node, _OVERFLOW, f"{text(node)} may overflow: check the range before.")
+    def _overflows(self, node: Node, level: Severity = "error") -> None:
+        self.report(node, _OVERFLOW, f"{text(node)} may overflow: check the range before.", level)
+
+    def assigned(self, name: str, right: Node, facts: Facts) -> Facts:
+        """Return the facts of a variable that gets a value from outside: the value's type may be the smaller one."""
+        kind, own = self.types.variable(name), self.types.of(bare(right))
+        if not facts.outside or kind is None:
+            return facts
+        if own is not None and own.bits < kind.bits + (own.signed and not kind.signed):
+            low = own.low if facts.low is None else max(facts.low, own.low)
+            high = own.high if facts.high is None and not facts.bounded else facts.high
+            facts = replace(facts, low=low, high=high)
+        return facts if kind.signed else replace(facts, low=max(0, facts.low or 0))
 
     def _sizes_an_allocation(self, node: Node) -> bool:
         return self._goes_to(node, self._sizes_of_blocks, _ALLOCATORS)

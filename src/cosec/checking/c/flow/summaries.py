@@ -11,6 +11,9 @@ from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, liter
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perror_exit", "longjmp", "quick_exit"})
+"""Functions that do not return."""
+
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
@@ -42,6 +45,22 @@ class Summaries:
 def summaries(unit: Unit) -> Summaries:
     """Look at every function of a file."""
     return Summaries(_freed(unit), _nullable(unit), _unused(unit))
+
+
+def ending_functions(unit: Unit) -> frozenset[str]:
+    """Return the local functions that do not return: the last thing they do is to end the program."""
+    found: set[str] = set()
+    for _ in range(2):
+        for name, function in unit.functions.items():
+            body = function.child_by_field_name("body")
+            last = body.named_children[-1] if body is not None and body.named_children else None
+            call = next(iter(last.named_children), None) if last is not None else None
+            if call is None or last is None or last.type != "expression_statement":
+                continue
+            ends = called(call) in ENDS or called(call) in found
+            if ends and not any(one.type == "return_statement" for one in walk(function)):
+                found.add(name)
+    return frozenset(found)
 
 
 def _freed(unit: Unit) -> dict[str, set[int]]:

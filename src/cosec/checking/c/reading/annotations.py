@@ -24,7 +24,9 @@ _QUALIFIERS = _words(
     "const volatile static extern register inline restrict auto typedef _Noreturn __inline"
     " __inline__ __const __restrict __restrict__ __extension__ _Thread_local __thread __volatile__ __signed__"
 )
+_BLOCK = re.compile(r"Py_(BEGIN|END|UNBLOCK|BLOCK)_\w+$|[A-Z_]*(BEGIN|END)(_[A-Z_]+)?$")
 _TAGS = frozenset({"struct", "union", "enum"})
+_STATEMENTS = _words("if for while do switch return break continue goto")
 _OTHERS = _words(
     "return if else for while do switch case default break continue goto sizeof defined asm __asm__ __asm"
     " __attribute__ __attribute __declspec _Alignof _Static_assert typeof __typeof__"
@@ -98,7 +100,10 @@ def _runs(words: list[Word], blank: list[tuple[int, int]]) -> None:
         end = at
         while end < len(words) and (words[end][0] == "word" or words[end][1] == "*") and words[end][1] not in _OTHERS:
             end += 1
-        _run(words[at:end], _text(words, end), blank)
+        if _text(words, end) in _STATEMENTS:
+            blank += [(one[2], one[3]) for one in words[at:end] if one[1] not in _PRIMITIVE | _QUALIFIERS | _TAGS]
+        else:
+            _run(words[at:end], _text(words, end), blank)
         at = max(end, at + 1)
 
 
@@ -109,6 +114,9 @@ def _run(run: list[Word], following: str, blank: list[tuple[int, int]]) -> None:
     for number, word in enumerate(run):
         kind, text = word[0], word[1]
         if kind != "word":
+            continue
+        if _BLOCK.match(text) and number < len(run) - 1:
+            blank.append((word[2], word[3]))
             continue
         if text in _TAGS:
             tagged, types = True, types + 1

@@ -6,10 +6,10 @@ Knows nothing about weaknesses.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cosec.checking.c.reading.annotations import without_annotations
 from cosec.checking.c.reading.conditions import readings
@@ -17,11 +17,19 @@ from cosec.checking.c.reading.conditions import readings
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
+    from cosec.checking.finding import Severity
+
 Sizes = dict[str, tuple[int, int]]
 """Name of an array -> how many items it has, and the bytes of one."""
 
-Report = Callable[["Node", str, str], None]
-"""Takes a node, the id of a pattern, and one sentence."""
+
+class Report(Protocol):
+    """Takes a finding: a node, the id of a pattern, one sentence, and how sure it is."""
+
+    def __call__(self, node: Node, pattern: str, message: str, level: Severity = "error") -> None:
+        """Take one finding."""
+        ...
+
 
 _LIMITS = {"INT_MAX": 2**31 - 1, "INT_MIN": -(2**31), "UINT_MAX": 2**32 - 1, "SIZE_MAX": 2**64 - 1, "NULL": 0}
 _LIMITS |= {"LONG_MAX": 2**63 - 1, "RAND_MAX": 2**31 - 1, "UINT32_MAX": 2**32 - 1, "INT32_MAX": 2**31 - 1}
@@ -103,6 +111,8 @@ class Unit:
     """Values of enumerators, and of macros that were looked up."""
     members: Sizes = field(default_factory=dict)
     """Sizes of the array members of structs (`sizes.field_sizes`)."""
+    ending: frozenset[str] = frozenset()
+    """Local functions that do not return (`summaries.ending_functions`)."""
 
     def constant(self, node: Node, sizes: Sizes | None = None) -> int | None:
         """Return the value of a constant expression, given the sizes of arrays; None for other expressions."""

@@ -49,10 +49,13 @@ def look(unit: Unit, report: Report) -> None:
                 content = literal_of(given[_TAKES[function_name]])
                 if content and not _PLACEHOLDER.search(content):
                     report(
-                        call, "c/hardcoded-credentials", f"{function_name} is given a password of the program's text."
+                        call,
+                        "c/hardcoded-credentials",
+                        f"{function_name} is given a password of the program's text.",
+                        "warning",
                     )
             elif function_name in _CONNECTS and any(_DSN.search(literal_of(one) or "") for one in given):
-                report(call, "c/hardcoded-credentials", "A credential is written into the program.")
+                report(call, "c/hardcoded-credentials", "A credential is written into the program.", "warning")
     _kept(unit, report)
 
 
@@ -62,12 +65,15 @@ def _mode(unit: Unit, call: Node, given: list[Node], function: str, report: Repo
     if value is None:
         return
     if value & _OTHERS_MAY_WRITE:
-        report(call, "c/weak-file-permissions", f"The mode {text(mode)} lets others write.")
+        report(call, "c/weak-file-permissions", f"The mode {text(mode)} lets others write.", "warning")
     elif value & _OTHERS_MAY_READ and called(call) not in ("mkdir", "mkfifo"):
         words = " ".join([function, *(text(one) for one in given)]).replace("_", " _")
         if _PRIVATE.search(words.replace(" _", "_")):
             report(
-                call, "c/weak-file-permissions", f"The mode {text(mode)} lets others read a file that holds a secret."
+                call,
+                "c/weak-file-permissions",
+                f"The mode {text(mode)} lets others read a file that holds a secret.",
+                "warning",
             )
 
 
@@ -75,19 +81,19 @@ def _compared(call: Node, given: list[Node], report: Report) -> None:
     for one, other in (given[:2], given[1::-1]):
         content = literal_of(one)
         if content and len(content) >= 3 and not _PLACEHOLDER.search(content) and _is_secret(_last_name(other)):
-            report(call, "c/hardcoded-credentials", f"{text(other)} is compared with text in the program.")
+            report(call, "c/hardcoded-credentials", f"{text(other)} is compared with text in the program.", "warning")
 
 
 def _kept(unit: Unit, report: Report) -> None:
     for _, name, declarator, value in declarations(unit.root):
         content = literal(value) if value is not None else None
         if content and len(content) >= 4 and " " not in content and _is_secret(name) and "%" not in content:
-            report(declarator, "c/hardcoded-credentials", f"{name} is written into the program.")
+            report(declarator, "c/hardcoded-credentials", f"{name} is written into the program.", "warning")
     for node in walk(unit.root):
         if node.type != "preproc_def" or not _is_secret(text(node.child_by_field_name("name"))):
             continue
         if re.fullmatch(r'"[^"% ]{4,}"', text(node.child_by_field_name("value")).strip()):
-            report(node, "c/hardcoded-credentials", "A credential is written into the program.")
+            report(node, "c/hardcoded-credentials", "A credential is written into the program.", "warning")
 
 
 def _last_name(node: Node) -> str:

@@ -40,9 +40,8 @@ _SHELL = re.compile(
 _COMMAND_OPTION = re.compile(r"-[a-z]*c$|/[cC]$|-e$")
 
 
-def look(unit: Unit, report: Report) -> None:
+def look(unit: Unit, texts: Texts, report: Report) -> None:
     """Check a whole file."""
-    texts = Texts(unit)
     for function in unit.functions.values():
         for call in walk(function):
             name, given = called(call), arguments(call)
