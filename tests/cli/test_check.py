@@ -19,7 +19,15 @@ from flask import request
 def find(cursor: sqlite3.Cursor):
     cursor.execute("SELECT * FROM users WHERE name = '" + request.args["name"] + "'")
 """
-NOTHING = {"suppressed": [], "known": 0, "unscored": [], "other_languages": {}, "errors": [], "notes": []}
+NOTHING = {
+    "suppressed": [],
+    "known": 0,
+    "unscored": [],
+    "judged_in_part": [],
+    "other_languages": {},
+    "errors": [],
+    "notes": [],
+}
 SECURE = """from flask import request
 
 

@@ -68,6 +68,9 @@ class CheckReport:
     findings: tuple[Finding, ...] = ()
     unscored: tuple[Unscored, ...] = ()
 
+    partial: tuple[Unscored, ...] = ()
+    """Files that were judged but for some places, and what was left out of each."""
+
     also_read: tuple[str, ...] = ()
     """Paths of other files that the findings depend on; also of those that were looked for and do not exist."""
 
@@ -76,15 +79,18 @@ class CheckReport:
         """Merge and sort reports; of equal patterns at one line, the first finding stays."""
         findings: dict[tuple[str, int, str], Finding] = {}
         unscored: set[Unscored] = set()
+        partial: set[Unscored] = set()
         also_read: set[str] = set()
         for report in reports:
             for finding in report.findings:
                 findings.setdefault((finding.path, finding.line, finding.pattern), finding)
             unscored.update(report.unscored)
+            partial.update(report.partial)
             also_read.update(report.also_read)
         return cls(
             findings=tuple(sorted(findings.values())),
             unscored=tuple(sorted(unscored)),
+            partial=tuple(sorted(partial)),
             also_read=tuple(sorted(also_read)),
         )
 

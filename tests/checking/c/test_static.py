@@ -70,3 +70,40 @@ def test_what_was_found_before_a_time_limit_is_kept(tmp_path: Path, monkeypatch:
     report = CStaticChecker().check([path])
     assert [one.line for one in report.findings] == [5]
     assert [one.reason for one in report.unscored] == ["not fully judged: it takes too long"]
+
+
+def test_headers_of_declarations_and_macros_are_judged(tmp_path: Path) -> None:
+    path = tmp_path / "library.h"
+    path.write_text(
+        "#ifndef LIBRARY_H\n#define LIBRARY_H\nZEXTERN int ZEXPORT open_it OF((const char *name));\n"
+        "API_BEGIN\ntypedef struct node node;\nAPI(node *) first(void) NOTHROW;\nAPI_END\n#endif\n",
+        encoding="utf-8",
+    )
+    report = CStaticChecker().check([path])
+    assert (report.findings, report.unscored, report.partial) == ((), (), ())
+
+
+def test_functions_that_are_not_read_in_full_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "parts.c"
+    path.write_text(
+        "int good(void) { return 1; }\nint broken(int a)\n{\n    a ?+ @@ (;\n    return a;\n}\n", encoding="utf-8"
+    )
+    report = CStaticChecker().check([path])
+    assert report.unscored == ()
+    assert [one.reason for one in report.partial] == ["1 function with syntax errors (line 2)"]
+
+
+def test_levels_tell_what_is_proven_from_what_is_plausible(tmp_path: Path) -> None:
+    path = tmp_path / "levels.c"
+    path.write_text(
+        "#include <stdlib.h>\n#include <string.h>\nvoid one(const char *text)\n{\n    char small[4];\n"
+        '    strcpy(small, text);\n    strcpy(small, "longer");\n    strcpy(small, getenv("NAME"));\n}\n',
+        encoding="utf-8",
+    )
+    found = {(one.line, one.pattern): one.severity for one in CStaticChecker().check([path]).findings}
+    assert found == {
+        (6, "c/out-of-bounds-write"): "warning",
+        (7, "c/out-of-bounds-write"): "error",
+        (8, "c/out-of-bounds-write"): "error",
+        (8, "c/null-dereference"): "warning",
+    }

@@ -477,3 +477,29 @@ void set(void)
     strcpy(state, "stopped"); // expect: c/out-of-bounds-write
     state[LAST] = 0;
 }
+// case: number of an unknown type
+#include <stdlib.h>
+struct table { int most; };
+int fits(struct table *table, const char *text, unsigned count)
+{
+    table->most = atoi(text);
+    return (code_t)count > ((code_t)1 << table->most) - 1;
+}
+// case: number of a smaller type in a larger one
+#include <stdlib.h>
+char *room(const char *text)
+{
+    int wanted = strtol(text, NULL, 10);
+    if (wanted < 8)
+        return NULL;
+    unsigned size = (unsigned)wanted;
+    return malloc(size + 256);
+}
+// case: index from a table of 16 bits
+void count(unsigned short *counts, const unsigned short *lengths, unsigned codes)
+{
+    unsigned short seen[16] = {0};
+    for (unsigned i = 0; i < codes; i++)
+        seen[lengths[i]]++;
+    counts[0] = seen[0];
+}

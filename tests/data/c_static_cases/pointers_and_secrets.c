@@ -172,3 +172,56 @@ int keep(void) { return open("/etc/app/tls.key", O_CREAT | O_WRONLY | O_TRUNC, 0
 // case: file without a secret that others may read
 #include <fcntl.h>
 int keep(void) { return open("/var/log/app.log", O_CREAT | O_WRONLY | O_APPEND, 0644); }
+// case: macro of a library that returns
+#include <stdlib.h>
+int walk(char *text, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (text[i] == 0) {
+            free(text);
+            Py_RETURN_FALSE;
+        }
+    }
+    free(text);
+    Py_RETURN_TRUE;
+}
+// case: allocation checked by a function that ends the program
+#include <stdio.h>
+#include <stdlib.h>
+static void stop(const char *why)
+{
+    fputs(why, stderr);
+    exit(1);
+}
+int *zeros(int *given, int ready)
+{
+    int *made = malloc(8);
+    if (!ready || made == NULL)
+        stop("no memory");
+    made[0] = given[0];
+    return made;
+}
+// case: block macros of a library around an allocation
+#include <stdio.h>
+int first_letter(const char *path)
+{
+    FILE *file;
+    Py_BEGIN_ALLOW_THREADS
+    file = fopen(path, "r");
+    Py_END_ALLOW_THREADS
+    if (file == NULL) {
+        return -1;
+    }
+    return fgetc(file);
+}
+// case: name in a struct of the system
+#include <stdio.h>
+#include <sys/un.h>
+void show(const struct sockaddr_un *from)
+{
+    char path[128], short_path[64];
+    sprintf(path, "%s", from->sun_path);
+    puts(path);
+    sprintf(short_path, "%s", from->sun_path); // expect: c/out-of-bounds-write
+    puts(short_path);
+}

@@ -16,7 +16,16 @@ from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
 from cosec.checking.c.flow.summaries import ending_functions, summaries
 from cosec.checking.c.reading.sizes import array_sizes, field_sizes, sizes_of
-from cosec.checking.c.reading.syntax import Sizes, Unit, declarations, declared_name, parameters, read, unread
+from cosec.checking.c.reading.syntax import (
+    Sizes,
+    Unit,
+    broken_functions,
+    declarations,
+    declared_name,
+    parameters,
+    read,
+    unread,
+)
 from cosec.checking.c.reading.types import SharedTypes, Types
 from cosec.checking.c.texts import credentials, sinks
 from cosec.checking.c.texts.sources import Texts
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
 _NAME = "c-static"
 _BOUNDS = ("c/out-of-bounds-read", "c/out-of-bounds-write", "c/buffer-overflow")
 _ROUNDS = 3
+_SHOWN = 5
 _LEVELS: tuple[Severity, ...] = ("error", "warning", "note")
 
 Weaknesses = dict[tuple[int, str], tuple["Severity", str]]
@@ -64,12 +74,14 @@ def _check(path: Path, patterns: Collection[str] | None) -> CheckReport:
 
 
 def _check_program(path: Path, program: str, patterns: Collection[str] | None) -> CheckReport:
-    units = read(program)
-    if not any(map(_is_program, units)):
-        return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
     wrong: Weaknesses = {}
     reason: str | None = None
+    broken: set[int] = set()
     try:
+        units = read(program)
+        if not any(map(_is_program, units)):
+            return CheckReport(unscored=(Unscored(path=str(path), reason="does not parse as C"),))
+        broken = set.intersection(*(set(broken_functions(unit)) for unit in units))
         for unit in units:
             find_weaknesses(unit, wrong)
     except RecursionError:
@@ -82,7 +94,14 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
         if (asked := _as_asked(pattern, patterns)) is not None
     ]
     unscored = () if reason is None else (Unscored(path=str(path), reason=reason),)
-    return CheckReport(findings=tuple(findings), unscored=unscored)
+    partial = (Unscored(path=str(path), reason=_broken(sorted(broken))),) if broken else ()
+    return CheckReport(findings=tuple(findings), unscored=unscored, partial=partial)
+
+
+def _broken(lines: list[int]) -> str:
+    one = len(lines) == 1
+    shown = ", ".join(map(str, lines[:_SHOWN])) + (", …" if len(lines) > _SHOWN else "")
+    return f"{len(lines)} function{'' if one else 's'} with syntax errors (line{'' if one else 's'} {shown})"
 
 
 def _rank(found: tuple[Severity, str]) -> int:

@@ -131,13 +131,15 @@ def checkers_digest() -> str:
 
 def _record(report: CheckReport) -> dict[str, Any]:
     findings = [{name: value for name, value in one.to_record().items() if name != "path"} for one in report.findings]
-    return {"findings": findings, "unscored": [one.reason for one in report.unscored]}
+    partial = [one.reason for one in report.partial]
+    return {"findings": findings, "unscored": [one.reason for one in report.unscored], "partial": partial}
 
 
 def _report(record: dict[str, Any], path: str) -> CheckReport:
     return CheckReport(
         findings=tuple(Finding.from_record({**one, "path": path}) for one in record["findings"]),
         unscored=tuple(Unscored(path=path, reason=str(reason)) for reason in record["unscored"]),
+        partial=tuple(Unscored(path=path, reason=str(reason)) for reason in record["partial"]),
     )
 
 

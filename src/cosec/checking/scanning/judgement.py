@@ -39,6 +39,9 @@ class FileResult:
     unscored: tuple[Unscored, ...] = ()
     """Reasons why the file was not judged, or not by all of the wanted patterns."""
 
+    partial: tuple[Unscored, ...] = ()
+    """What was left out where the file was judged."""
+
 
 def file_result(file: SourceFile, judgements: Sequence[Judgement], *, unscored: Iterable[Unscored] = ()) -> FileResult:
     """Merge the answers of all checkers about a file.
@@ -54,6 +57,7 @@ def file_result(file: SourceFile, judgements: Sequence[Judgement], *, unscored: 
         file=file,
         findings=tuple(sorted(replace(one, path=file.shown) for one in merged.findings)),
         unscored=tuple(sorted(replace(one, path=file.shown) for one in merged.unscored)),
+        partial=tuple(sorted(replace(one, path=file.shown) for one in merged.partial)),
     )
 
 

@@ -148,7 +148,11 @@ class TreeScan:
         unscored = sorted({*self._found.unscored, *(reason for one in given for reason in one.unscored)})
         return Scan(
             files=len(self._found.files),
-            report=CheckReport(findings=tuple(findings), unscored=tuple(unscored)),
+            report=CheckReport(
+                findings=tuple(findings),
+                unscored=tuple(unscored),
+                partial=tuple(sorted(left for one in given for left in one.partial)),
+            ),
             errors=tuple(self._errors),
             other_languages=self._found.other_languages,
             unfinished=len(self._found.files) - len(self._complete & self._given.keys()),
@@ -253,6 +257,9 @@ class TreeScan:
         for left in report.unscored:
             place = files[left.path]
             reports[place] = replace(reports[place], unscored=(*reports[place].unscored, left))
+        for left in report.partial:
+            place = files[left.path]
+            reports[place] = replace(reports[place], partial=(*reports[place].partial, left))
         for place, one in reports.items():
             patterns = checker.patterns_for(self._found.files[place])
             self._judgements[place].append(Judgement(checker=checker.name, patterns=patterns, report=one))

@@ -26,6 +26,7 @@ def closing_lines(scanned: Scan, accepted: Accepted) -> str:
     """Describe what follows the findings: files that were not judged, and counts."""
     report = scanned.report
     left = "".join(f"{printable(f'{one.path}: unscored: {one.reason}')}\n" for one in report.unscored)
+    left += "".join(f"{printable(f'{one.path}: judged in part: {one.reason}')}\n" for one in report.partial)
     counts = [(scanned.files, "file"), (len(report.findings), "finding")]
     summary = [f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts]
     summary.append(f"{len(report.unscored)} unscored")
@@ -57,6 +58,7 @@ def as_json(scanned: Scan, accepted: Accepted) -> dict[str, Any]:
         ],
         "known": len(accepted.known),
         "unscored": [{"path": one.path, "reason": one.reason} for one in scanned.report.unscored],
+        "judged_in_part": [{"path": one.path, "reason": one.reason} for one in scanned.report.partial],
         "other_languages": dict(scanned.other_languages),
         "errors": list(scanned.errors),
         "notes": list(accepted.notes()),
@@ -70,7 +72,7 @@ def as_sarif(scanned: Scan, accepted: Accepted) -> str:
         scanned.report.unscored,
         scanned.errors,
         suppressed=accepted.suppressed,
-        notes=tuple(accepted.notes()),
+        notes=(*accepted.notes(), *(f"{one.path}: judged in part: {one.reason}" for one in scanned.report.partial)),
     )
     return json.dumps(report, indent=2) + "\n"
 

@@ -197,6 +197,19 @@ def unread(node: Node) -> int:
     return sum(unread(one) for one in node.children)
 
 
+def broken_functions(unit: Unit) -> list[int]:
+    """Return the lines of the functions that are not read in full: something in them is no C."""
+    found = [one.start_point[0] + 1 for one in unit.functions.values() if _holds_error(one)]
+    for node in unit.root.children:
+        if node.type == "ERROR" and any(one.type in ("{", "compound_statement") for one in walk(node)):
+            found.append(node.start_point[0] + 1)
+    return sorted(found)
+
+
+def _holds_error(node: Node) -> bool:
+    return node.has_error and (node.type == "ERROR" or any(_holds_error(one) for one in node.children))
+
+
 def parse(program: str) -> Unit:
     """Parse a text as it is; unreadable parts become error nodes of the tree."""
     unit = Unit(root=_parser().parse(program.encode()).root_node)
