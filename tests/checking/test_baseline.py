@@ -1,6 +1,7 @@
 """Which findings a baseline answers for, and which of its entries are reported."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,10 @@ def test_a_finding_that_a_comment_accepted_is_not_known_to_a_report() -> None:
     accepted = Suppressed(finding=finding("app/a.py", 1), line=1, reason="")
     lines("old.sarif", json.dumps(sarif_report([], suppressed=[accepted])))
     assert new([finding("app/a.py", 1)], "old.sarif") == [1]
+
+
+def test_a_file_name_that_is_no_text_is_kept() -> None:
+    name = os.fsdecode(b"app/\xff.py")
+    lines(name, "execute(x)\n")
+    write_baseline(Path("base.json"), [finding(name, 1)], scope(name))
+    assert new([finding(name, 1)]) == []

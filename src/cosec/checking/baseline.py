@@ -155,7 +155,7 @@ def write_baseline(path: Path, findings: Sequence[Finding], scope: Scope) -> int
     entries = [_entry(one, texts.fingerprint(one, _relative(one.path, folder)), folder) for one in findings]
     if path.exists():
         entries += _kept(path, findings, scope)
-    lines = ",\n".join(f"    {json.dumps(_record(entry), ensure_ascii=False)}" for entry in sorted(entries, key=_order))
+    lines = ",\n".join(f"    {json.dumps(_record(entry))}" for entry in sorted(entries, key=_order))
     text = f'{{"format": "{FORMAT}", "version": {_VERSION}, "findings": [\n{lines}\n]}}\n'
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from cosec.evaluation.report.audit import Question
     from cosec.evaluation.study import StudyFolder
 
-ASKED = r"Secure? \[y]es, \[n]o, \[u]nclear, \[q]uit; a reason may follow: "
+ASKED = r"Secure? \[y]es, \[n]o, \[u]nclear, \[b]ack, \[q]uit; a reason may follow: "
 """The question, in rich's markup."""
 
-_ANSWERS: dict[str, bool | None] = {"y": True, "yes": True, "n": False, "no": False, "u": None, "unclear": None}
+_ANSWERS: dict[str, bool | None] = {"yes": True, "no": False, "unclear": None}
+
+BACK, QUIT = ("back", ""), ("quit", "")
+"""What is said to ask again about the program before, and to stop."""
 
 
 def read_verdicts(
@@ -49,14 +52,19 @@ def read_verdicts(
             soft_wrap=True,
             highlight=False,
         )
-        for number, question in enumerate(left, start=1):
-            _show(question, console, f"{number} of {len(left)}")
-            answer = _ask(console)
-            if answer is None:
+        place = 0
+        while place < len(left):
+            _show(left[place], console, f"{place + 1} of {len(left)}")
+            said = _ask(console)
+            if said == BACK:
+                place = max(place - 1, 0)
+            elif said == QUIT:
                 console.print("Stopped; the same command continues.")
                 return
-            secure, reason = answer
-            log.add([place for place in question.places if place not in read], secure, reason)
+            else:
+                word, reason = said
+                log.add([one for one in left[place].places if one not in read], _ANSWERS[word], reason)
+                place += 1
 
 
 def _show(question: Question, console: Console, number: str) -> None:
@@ -77,15 +85,13 @@ def _show(question: Question, console: Console, number: str) -> None:
     )
 
 
-def _ask(console: Console) -> tuple[bool | None, str] | None:
-    """Ask until the answer is understood; None to stop."""
+def _ask(console: Console) -> tuple[str, str]:
+    """Ask until the answer is understood; return its word and the reason."""
     while True:
         try:
-            said = console.input(ASKED).strip()
+            word, _, reason = console.input(ASKED).strip().partition(" ")
         except EOFError:
-            return None
-        word, _, reason = said.partition(" ")
-        if word.lower() in ("q", "quit"):
-            return None
-        if word.lower() in _ANSWERS:
-            return _ANSWERS[word.lower()], reason.strip()
+            return QUIT
+        for known in (*_ANSWERS, *(command for command, _ in (BACK, QUIT))):
+            if word and known.startswith(word.lower()):
+                return known, reason.strip() if known in _ANSWERS else ""

@@ -132,6 +132,14 @@ def test_reading_stops_and_continues_with_what_is_left(folder, results, monkeypa
     assert json.loads(lines[-1])["secure"] is None
 
 
+def test_an_answer_can_be_taken_back(folder, results, monkeypatch) -> None:
+    questions = draw(folder, results.settings, results.verdicts, count=4, seed=0)
+    assert audited(folder, monkeypatch, ["b", "n a slip", "back", "yes", "q"]) == 0
+    answers = [(one.secure, one.reason) for one in readings_of(folder) if one.place == questions[0].places[0]]
+    assert answers == [(False, "a slip"), (True, "")]
+    assert {one.place for one in readings_of(folder)} == set(questions[0].places)
+
+
 def test_an_unread_study_has_the_same_report_as_before(results: Results) -> None:
     assert results.audits == {}
     assert "corrected" not in {row["metric"].split("_")[0] for row in csv.DictReader(io.StringIO(table_csv(results)))}
