@@ -41,14 +41,14 @@ class JudgementCache:
         self._folder = folder / _FOLDER / checkers_digest()
         self._writable = True
         self._used = False
-        self._digests: dict[Path, str | None] = {}
+        self._digests: dict[str, str] = {}
         """Of other files that judgements depend on, as they are in this scan."""
 
     def get(self, job: Job) -> tuple[Judgement, ...] | None:
         """Return the judgements of a job; None if they are not kept."""
         try:
             records = json.loads(self._place(job).read_text(encoding="utf-8"))
-            if not self._holds(Path(job.path).parent, records["also_read"]):
+            if self._combined(Path(job.path).parent, records["also_read"]) != records["also_read_digest"]:
                 return None
             judgements = tuple(
                 Judgement(checker=name, patterns=patterns, report=_report(records[name], job.path))
@@ -59,19 +59,20 @@ class JudgementCache:
         self._mark_used()
         return judgements
 
-    def _holds(self, folder: Path, also_read: dict[str, str | None]) -> bool:
-        """Tell whether the other files that a judgement depends on are the same; paths are relative to ``folder``."""
-        return all(self._digest(folder / name) == digest for name, digest in also_read.items())
+    def _combined(self, folder: Path, names: list[str]) -> str:
+        """Return a digest of the other files that a judgement depends on; names are relative to ``folder``."""
+        # No Path objects: a tree of thousands of files asks this a million times.
+        places = (os.path.normpath(f"{folder}/{name}") for name in names)
+        return hashlib.sha256("".join(map(self._digest, places)).encode()).hexdigest()
 
-    def _digest(self, path: Path) -> str | None:
-        """Return a digest of a file's content; None if it cannot be read."""
-        path = Path(os.path.normpath(path))
-        if path not in self._digests:
+    def _digest(self, place: str) -> str:
+        """Return a digest of a file's content; ``-`` if it cannot be read."""
+        if place not in self._digests:
             try:
-                self._digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+                self._digests[place] = hashlib.sha256(Path(place).read_bytes()).hexdigest()
             except OSError:
-                self._digests[path] = None
-        return self._digests[path]
+                self._digests[place] = "-"
+        return self._digests[place]
 
     def put(self, job: Job, judgements: tuple[Judgement, ...]) -> None:
         """Keep the judgements of a job; in a folder that cannot be written, do nothing."""
@@ -79,9 +80,9 @@ class JudgementCache:
             return
         place = self._place(job)
         folder = Path(job.path).parent
-        also_read = {os.path.relpath(path, folder) for one in judgements for path in one.report.also_read}
-        records = {one.checker: _record(one.report) for one in judgements}
-        records["also_read"] = {name: self._digest(folder / name) for name in sorted(also_read)}
+        names = sorted({os.path.relpath(path, folder) for one in judgements for path in one.report.also_read})
+        records: dict[str, Any] = {one.checker: _record(one.report) for one in judgements}
+        records |= {"also_read": names, "also_read_digest": self._combined(folder, names)}
         try:
             _write(place, json.dumps(records))
         except OSError:
