@@ -129,3 +129,16 @@ class FileChecker(Checker, Protocol):
             patterns: Ids of this checker's patterns.
         """
         ...
+
+
+@runtime_checkable
+class KeepableChecker(Checker, Protocol):
+    """A checker that gets many files in one call, but judges each of them from its content only."""
+
+    def version(self) -> str:
+        """Return what else its findings depend on, such as the version of an outside program."""
+        ...
+
+    def lasting(self, report: CheckReport) -> bool:
+        """Tell whether another run would report the same; not so where time ran out."""
+        ...

@@ -2,14 +2,15 @@
 
 import os
 import time
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from cosec.checking.finding import CheckReport, FileChecker
+from cosec.checking.finding import CheckReport, FileChecker, Unscored
 from cosec.checking.python.checker import FlowChecker
-from cosec.checking.scanning import JudgementCache, Scan, TreeScan, worker
+from cosec.checking.scanning import JudgementCache, Scan, TreeScan, assignment, worker
 from cosec.checking.scanning.worker import Job
 
 WEAK = "import os\n\n\ndef run(request):\n    os.system(request.args['a'])\n"
@@ -140,3 +141,40 @@ def test_what_a_time_limit_cut_short_is_not_kept(
 def _endless(self: FlowChecker, path: Path, content: bytes, *, patterns: object) -> None:
     while True:
         pass
+
+
+class Outside:
+    """A checker that gets all files at once, as semgrep does; it gives up on files named slow."""
+
+    name = "semgrep"
+    patterns = FlowChecker.patterns
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.installed = "1"
+
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        self.calls.append([path.name for path in paths])
+        slow = (str(path) for path in paths if path.stem == "slow")
+        return CheckReport(unscored=tuple(Unscored(path=path, reason="took too long") for path in slow))
+
+    def version(self) -> str:
+        return self.installed
+
+    def lasting(self, report: CheckReport) -> bool:
+        return report.unscored == ()
+
+
+def test_a_checker_of_many_files_gets_those_whose_judgement_is_not_kept(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "slow.py").write_text(WEAK, encoding="utf-8")
+    outside = Outside()
+    monkeypatch.setattr(assignment, "make_checker", lambda *_, **__: outside)
+    for _ in range(2):
+        tree = TreeScan([project], checkers=["semgrep"], cache=JudgementCache(tmp_path / "cache"))
+        list(tree.results())
+        assert [one.path for one in tree.summary().report.unscored] == ["slow.py"]
+    outside.installed = "2"
+    list(TreeScan([project], checkers=["semgrep"], cache=JudgementCache(tmp_path / "cache")).results())
+    assert outside.calls == [["one.py", "slow.py", "two.py"], ["slow.py"], ["one.py", "slow.py", "two.py"]]

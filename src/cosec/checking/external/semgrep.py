@@ -30,6 +30,9 @@ SECONDS_PER_FILE = 2.0
 """Additional time for each file."""
 
 _OPTIONS = ("--metrics", "off", "--disable-version-check", "--no-git-ignore", "--disable-nosem", "--quiet", "--json")
+_TOOK_TOO_LONG = "semgrep took too long on it"
+_NOT_SCANNED = "semgrep did not scan it"
+_CANNOT_BE_READ = "cannot be read"
 INSTALL = "run `make setup`, put semgrep on the PATH, or name the program in COSEC_SEMGREP"
 """The remedy if semgrep is missing."""
 
@@ -92,11 +95,24 @@ class SemgrepChecker:
                 try:
                     copy.write_bytes(path.read_bytes())
                 except OSError as error:
-                    unscored.append(Unscored(path=str(path), reason=f"cannot be read: {error.strerror}"))
+                    unscored.append(Unscored(path=str(path), reason=f"{_CANNOT_BE_READ}: {error.strerror}"))
                     continue
                 staged[copy.name] = path
             answer = self._run(folder, names, len(staged)) if staged else {}
         return _report(answer, staged, unscored, wanted)
+
+    def version(self) -> str:
+        """Return the place, size and time of the program; asking it for its version takes seconds."""
+        program = find_semgrep()
+        if program is None:
+            return ""
+        status = program.resolve().stat()
+        return f"{program.resolve()} {status.st_size} {status.st_mtime_ns}"
+
+    def lasting(self, report: CheckReport) -> bool:
+        """Tell whether another run would report the same."""
+        passing = (_TOOK_TOO_LONG, _NOT_SCANNED, _CANNOT_BE_READ)
+        return not any(one.reason.startswith(passing) for one in report.unscored)
 
     def _run(self, folder: Path, names: Sequence[str], count: int) -> Mapping[str, Any]:
         program = find_semgrep()
@@ -170,7 +186,7 @@ def _report(
         reasons.setdefault(Path(error["path"]).name, _reason(kind if isinstance(kind, str) else kind[0]))
     scanned = {Path(name).name for name in answer.get("paths", {}).get("scanned", ())}
     for name in staged.keys() - scanned:
-        reasons.setdefault(name, "semgrep did not scan it")
+        reasons.setdefault(name, _NOT_SCANNED)
     unscored = [Unscored(path=str(staged[name]), reason=reason) for name, reason in reasons.items()]
     return CheckReport(findings=tuple(sorted(findings)), unscored=tuple(sorted([*unreadable, *unscored])))
 
@@ -179,6 +195,6 @@ def _reason(kind: str) -> str:
     known = {
         "Syntax error": "semgrep could not parse it",
         "PartialParsing": "semgrep could parse only parts of it",
-        "Timeout": "semgrep took too long on it",
+        "Timeout": _TOOK_TOO_LONG,
     }
     return known.get(kind, f"semgrep: {kind}")

@@ -44,10 +44,18 @@ class JudgementCache:
         self._digests: dict[str, str] = {}
         """Of other files that judgements depend on, as they are in this scan."""
 
-    def get(self, job: Job) -> tuple[Judgement, ...] | None:
+    def place(self, job: Job) -> Path:
+        """Return the file of a job's judgements."""
+        asked = {name: sorted(patterns) for name, patterns in job.checkers}
+        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked, job.version]).encode())
+        digest.update(job.content)
+        name = digest.hexdigest()
+        return self._folder / name[:2] / f"{name[2:]}.json"
+
+    def get(self, place: Path, job: Job) -> tuple[Judgement, ...] | None:
         """Return the judgements of a job; None if they are not kept."""
         try:
-            records = json.loads(self._place(job).read_text(encoding="utf-8"))
+            records = json.loads(place.read_text(encoding="utf-8"))
             if self._combined(Path(job.path).parent, records["also_read"]) != records["also_read_digest"]:
                 return None
             judgements = tuple(
@@ -74,11 +82,10 @@ class JudgementCache:
                 self._digests[place] = "-"
         return self._digests[place]
 
-    def put(self, job: Job, judgements: tuple[Judgement, ...]) -> None:
+    def put(self, place: Path, job: Job, judgements: tuple[Judgement, ...]) -> None:
         """Keep the judgements of a job; in a folder that cannot be written, do nothing."""
         if not self._writable:
             return
-        place = self._place(job)
         folder = Path(job.path).parent
         names = sorted({os.path.relpath(path, folder) for one in judgements for path in one.report.also_read})
         records: dict[str, Any] = {one.checker: _record(one.report) for one in judgements}
@@ -88,13 +95,6 @@ class JudgementCache:
         except OSError:
             self._writable = False
         self._mark_used()
-
-    def _place(self, job: Job) -> Path:
-        asked = {name: sorted(patterns) for name, patterns in job.checkers}
-        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked]).encode())
-        digest.update(job.content)
-        name = digest.hexdigest()
-        return self._folder / name[:2] / f"{name[2:]}.json"
 
     def _mark_used(self) -> None:
         """Note the day of use, and delete the entries of checkers that were not used for long; once a scan."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cosec.checking.exclusion import Exclusion
-from cosec.checking.finding import CheckReport, FileChecker, Unscored
+from cosec.checking.finding import CheckReport, FileChecker, KeepableChecker, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.scanning.assignment import Assigned, assign
 from cosec.checking.scanning.cache import JudgementCache
 from cosec.checking.scanning.files import find_files
 from cosec.checking.scanning.judgement import FileResult, Judgement, file_result
-from cosec.checking.scanning.worker import Answer, Job
+from cosec.checking.scanning.worker import Job
 from cosec.checking.scanning.workers import OneProcess, Processes, Workers
 from cosec.errors import CheckerError, SandboxError
 
@@ -109,6 +109,8 @@ class TreeScan:
         self._readers = [self._assignment.readers(file) for file in found.files]
         self._judgements: dict[int, list[Judgement]] = defaultdict(list)
         """By the place of the file."""
+        self._entries: dict[int, tuple[Path, Job]] = {}
+        """Where judgements that are not there yet will be kept, by the place of the file."""
         self._unread: dict[int, Unscored] = {}
         self._complete: set[int] = set()
         self._given: dict[int, FileResult] = {}
@@ -180,11 +182,10 @@ class TreeScan:
     def _judge_one_by_one(self) -> Iterator[int]:
         """Judge each file by the checkers of single files, and iterate over the places of the files that are done."""
         workers = self._workers()
-        running: dict[int, Job] = {}
 
         def answered() -> int:
             place, answer = workers.wait()
-            self._keep(place, running.pop(place), answer)
+            self._keep(place, answer.judgements, lasting=answer.lasting)
             return place
 
         try:
@@ -195,7 +196,6 @@ class TreeScan:
                     continue
                 while workers.full:
                     yield self._count(answered())
-                running[place] = job
                 workers.submit(place, job)
             while workers.busy:
                 yield self._count(answered())
@@ -222,16 +222,25 @@ class TreeScan:
             return None
         checkers = tuple((one.name, one.patterns_for(file)) for one in readers)
         job = Job(path=str(file.path), content=content, checkers=checkers)
-        kept = self._cache.get(job) if self._cache is not None else None
-        if kept is None:
-            return job
-        self._judgements[place] += kept
-        return None
+        return None if self._is_kept(place, job) else job
 
-    def _keep(self, place: int, job: Job, answer: Answer) -> None:
-        self._judgements[place] += answer.judgements
-        if answer.lasting and self._cache is not None:
-            self._cache.put(job, answer.judgements)
+    def _is_kept(self, place: int, job: Job) -> bool:
+        """Take the judgements of a job from the cache, and tell whether they were there."""
+        if self._cache is None:
+            return False
+        entry = self._cache.place(job)
+        kept = self._cache.get(entry, job)
+        if kept is None:
+            self._entries[place] = entry, replace(job, content=b"")
+            return False
+        self._judgements[place] += kept
+        return True
+
+    def _keep(self, place: int, judgements: tuple[Judgement, ...], *, lasting: bool) -> None:
+        self._judgements[place] += judgements
+        entry, job = self._entries.pop(place, (None, None))
+        if lasting and entry is not None and job is not None and self._cache is not None:
+            self._cache.put(entry, job, judgements)
 
     def _count(self, place: int) -> int:
         self._progress.done_files += 1
@@ -244,7 +253,13 @@ class TreeScan:
     def _run(self, checker: Assigned, places: Sequence[int]) -> None:
         self._progress.checker = checker.name
         self._on_progress(self._progress)
+        kept = checker.checker if isinstance(checker.checker, KeepableChecker) else None
+        if kept is not None and self._cache is not None:
+            version = kept.version()
+            places = [place for place in places if not self._was_read(checker, place, version)]
         files = {str(self._found.files[place].path): place for place in places}
+        if not files:
+            return
         try:
             report = checker.checker.check([Path(path) for path in files], patterns=checker.patterns)
         except (CheckerError, SandboxError) as error:
@@ -262,7 +277,18 @@ class TreeScan:
             reports[place] = replace(reports[place], partial=(*reports[place].partial, left))
         for place, one in reports.items():
             patterns = checker.patterns_for(self._found.files[place])
-            self._judgements[place].append(Judgement(checker=checker.name, patterns=patterns, report=one))
+            judgement = Judgement(checker=checker.name, patterns=patterns, report=one)
+            self._keep(place, (judgement,), lasting=kept is not None and kept.lasting(one))
+
+    def _was_read(self, checker: Assigned, place: int, version: str) -> bool:
+        """Take the judgement of a checker about a file from the cache, and tell whether it was there."""
+        file = self._found.files[place]
+        try:
+            content = file.path.read_bytes()
+        except OSError:
+            return False
+        checkers = ((checker.name, checker.patterns_for(file)),)
+        return self._is_kept(place, Job(path=str(file.path), content=content, checkers=checkers, version=version))
 
 
 def scan(
