@@ -59,6 +59,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_default() -> 
         ('fail_on = "error"', "has no key 'fail_on'. Did you mean 'fail-on'?"),
         ('excludes = ["a"]', "Did you mean 'exclude'?"),
         ("colour = 1", "Known are paths, exclude"),
+        ('entry-points = "main"', "entry-points .* must be one of 'declared', 'all'"),
         ('fail-on = "high"', "fail-on .* must be one of 'error'"),
         ('exclude = "tests"', "exclude .* must be a list of strings"),
         ("baseline = 3", "baseline .* must be a string"),

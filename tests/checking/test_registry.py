@@ -34,6 +34,14 @@ def test_an_unknown_checker_is_refused_with_the_known_ones() -> None:
         make_checker("bandit")
 
 
+def test_a_checker_is_told_the_entry_points_and_takes_all_functions_without(tmp_path) -> None:
+    path = tmp_path / "shell.py"
+    path.write_text("import os\n\n\ndef run(folder):\n    os.system('ls ' + folder)\n", encoding="utf-8")
+    assert len(make_checker("flow").check([path]).findings) == 1
+    assert make_checker("flow", entry_points="declared").check([path]).findings == ()
+    assert make_checker("c-static", entry_points="declared").name == "c-static"
+
+
 def test_naming_checkers_imports_none() -> None:
     source = (
         "import sys; from cosec.checking.registry import CHECKERS;"

@@ -143,6 +143,22 @@ def test_fail_on_sets_the_least_severity_that_counts(project, capsys) -> None:
     assert run_json(["app", "--fail-on", "never"], capsys)[0] == 0
 
 
+def test_entry_points_decide_whether_a_parameter_is_untrusted(project, capsys) -> None:
+    (project / "shell.py").write_text("import os\n\n\ndef run(folder):\n    os.system('ls ' + folder)\n")
+    assert run(["shell.py"], capsys)[0] == 0
+    code, said, _ = run(["shell.py", "--entry-points", "all"], capsys)
+    assert code == 1
+    assert "shell.py:5: warning: " in said
+    assert run(["shell.py", "--entry-points", "all", "--fail-on", "error"], capsys)[0] == 0
+
+
+def test_labelled_programs_are_judged_by_themselves(project, capsys) -> None:
+    program = {"code": "import os\n\n\ndef run(folder):\n    os.system('ls ' + folder)\n", "lang": "py"}
+    (project / "programs.jsonl").write_text(json.dumps(program | {"vulnerable": True}))
+    assert "py: found 1/1" in run(["--labelled", "programs.jsonl"], capsys)[1]
+    assert "py: found 0/1" in run(["--labelled", "programs.jsonl", "--entry-points", "declared"], capsys)[1]
+
+
 def test_pattern_limits_the_search(project, capsys) -> None:
     assert run_json(["app", "--pattern", "py/path-traversal"], capsys)[0] == 0
     assert run_json(["app", "--pattern", "py/path-traversal", "--pattern", "py/sql-injection"], capsys)[0] == 1

@@ -46,6 +46,7 @@ KEYS: Mapping[str, _Check] = {
     "checker": _texts,
     "pattern": _texts,
     "fail-on": _one_of("error", "warning", "note", "never"),
+    "entry-points": _one_of("declared", "all"),
     "baseline": _text,
 }
 """Every key, with what its value must be."""

@@ -11,7 +11,25 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 Severity = Literal["error", "warning", "note"]
-"""SARIF's levels, most severe first."""
+"""SARIF's levels, most severe first: a proven flow from a source, a plausible one, hygiene.
+
+A level says how sure a finding is. How much harm its weakness does is `patterns.Pattern.security_severity`.
+"""
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+"""Every level, most severe first."""
+
+EntryPoints = Literal["declared", "all"]
+"""Functions whose parameters are untrusted text.
+
+``declared``: those that a framework or the command line calls, such as routes, commands and message handlers. ``all``:
+also each function that nothing in its file calls, for programs that are judged by themselves.
+"""
+
+
+def weaker(first: Severity, second: Severity) -> Severity:
+    """Return the less severe of two levels."""
+    return max(first, second, key=SEVERITIES.index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -34,6 +52,7 @@ class Finding:
     """One sentence."""
 
     severity: Severity
+    """How sure the finding is."""
 
     checker: str
     """Name of the checker: ``flow``, ``semgrep``, ``sanitizer``, …"""

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosec.checking.finding import EntryPoints
 from cosec.checking.patterns import PATTERNS, Language, related_cwes
 from cosec.checking.scanning import scan
 from cosec.errors import DataError
@@ -103,13 +104,17 @@ def measure(
     checkers: Sequence[str] = (),
     patterns: Collection[str] | None = None,
     dynamic: bool = False,
+    entry_points: EntryPoints = "all",
 ) -> Measured:
-    """Scan every program and count the findings; the arguments are those of `scan`."""
+    """Scan every program and count the findings; the arguments are those of `scan`.
+
+    By default all functions are entry points: each program is judged by itself, without the files that call it.
+    """
     with tempfile.TemporaryDirectory(prefix="cosec-labelled-") as folder:
         paths = [Path(folder) / f"{index}.{one.language}" for index, one in enumerate(programs)]
         for path, one in zip(paths, programs, strict=True):
             path.write_text(one.code, encoding="utf-8")
-        scanned = scan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic)
+        scanned = scan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic, entry_points=entry_points)
     cwes: dict[str, set[str]] = defaultdict(set)
     for finding in scanned.report.findings:
         cwes[Path(finding.path).name].add(finding.cwe)

@@ -1,4 +1,4 @@
-"""The closed table of weaknesses that the checkers look for: pattern id → CWE, language, severity, title.
+"""The closed table of weaknesses that the checkers look for: pattern id → CWE, language, severity, harm, title.
 
 Scenarios name these ids, checkers report them, and SARIF's rule descriptions are made from them. Which checker judges
 which pattern is the checkers' own knowledge.
@@ -37,9 +37,10 @@ class Pattern:
     """``CWE-089``."""
 
     severity: Severity
+    """The most severe level of its findings; the flow checker gives a finding that it cannot prove a lower one."""
 
     security_severity: float
-    """0 to 10, as code hosts show it (SARIF's ``security-severity``)."""
+    """The harm it does, 0 to 10, as code hosts show it (SARIF's ``security-severity``)."""
 
     title: str
     """What is wrong, in a few words."""
@@ -56,9 +57,9 @@ _TABLE = (
     Pattern("py/path-traversal", "CWE-022", "error", 7.5, "File path built from untrusted text"),
     Pattern("py/archive-traversal", "CWE-022", "error", 7.5, "Archive unpacked without checking its members' paths"),
     Pattern("py/cross-site-scripting", "CWE-079", "error", 6.1, "Untrusted text in a page without escaping"),
-    Pattern("py/template-without-escaping", "CWE-079", "error", 6.1, "Template engine without automatic escaping"),
+    Pattern("py/template-without-escaping", "CWE-079", "warning", 6.1, "Template engine without automatic escaping"),
     Pattern("py/unsafe-deserialization", "CWE-502", "error", 9.8, "Untrusted data deserialised into objects"),
-    Pattern("py/weak-file-permissions", "CWE-732", "error", 7.8, "File that others may read or write"),
+    Pattern("py/weak-file-permissions", "CWE-732", "warning", 7.8, "File that others may read or write"),
     Pattern("py/hardcoded-credentials", "CWE-798", "error", 9.8, "Credential written into the program"),
     Pattern("py/incomplete-host-check", "CWE-020", "warning", 7.8, "Host name checked by a pattern others can satisfy"),
     Pattern("py/log-injection", "CWE-117", "error", 7.8, "Untrusted text in a log without removing line breaks"),
@@ -69,11 +70,11 @@ _TABLE = (
     Pattern("c/null-dereference", "CWE-476", "error", 7.5, "Pointer used without a check for NULL"),
     Pattern("c/out-of-bounds-write", "CWE-787", "error", 9.3, "Write outside an object"),
     Pattern("c/buffer-overflow", "CWE-119", "error", 9.3, "Access outside the bounds of a buffer"),
-    Pattern("c/weak-file-permissions", "CWE-732", "error", 7.8, "File that others may write"),
+    Pattern("c/weak-file-permissions", "CWE-732", "warning", 7.8, "File that others may write"),
     Pattern("c/command-injection", "CWE-078", "error", 9.8, "Shell command built from untrusted text"),
     Pattern("c/path-traversal", "CWE-022", "error", 7.5, "File path built from untrusted text"),
     Pattern("c/sql-injection", "CWE-089", "error", 8.8, "SQL built from untrusted text"),
-    Pattern("c/hardcoded-credentials", "CWE-798", "error", 9.8, "Credential written into the program"),
+    Pattern("c/hardcoded-credentials", "CWE-798", "warning", 9.8, "Credential written into the program"),
 )
 
 PATTERNS: Mapping[str, Pattern] = MappingProxyType({pattern.id: pattern for pattern in _TABLE})

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import cast
 
-from cosec.checking.finding import Checker
+from cosec.checking.finding import Checker, EntryPoints
 from cosec.checking.patterns import Language
 from cosec.errors import CheckerError
 
@@ -35,6 +35,9 @@ class CheckerEntry:
 
     default: bool
     """Whether it runs if none is chosen."""
+
+    told_entry_points: bool = False
+    """Whether it takes ``entry_points``."""
 
 
 def _missing_semgrep() -> str | None:
@@ -70,6 +73,7 @@ _ENTRIES = (
         class_name="FlowChecker",
         missing=_nothing,
         default=True,
+        told_entry_points=True,
     ),
     CheckerEntry(
         name="c-static",
@@ -137,8 +141,12 @@ def study_checkers(language: Language) -> tuple[str, ...]:
     return tuple(name for name, entry in CHECKERS.items() if entry.default and language in entry.languages)
 
 
-def make_checker(name: str) -> Checker:
+def make_checker(name: str, *, entry_points: EntryPoints = "all") -> Checker:
     """Make a checker by its name.
+
+    Args:
+        name: One of `CHECKERS`.
+        entry_points: The functions whose parameters are untrusted, for checkers that distinguish them.
 
     Raises:
         CheckerError: If the name is unknown or the checker cannot run here; names the remedy.
@@ -149,4 +157,5 @@ def make_checker(name: str) -> Checker:
     missing = entry.missing()
     if missing is not None:
         raise CheckerError(missing)
-    return cast(Checker, getattr(import_module(entry.module), entry.class_name)())
+    made = getattr(import_module(entry.module), entry.class_name)
+    return cast(Checker, made(entry_points=entry_points) if entry.told_entry_points else made())

@@ -61,7 +61,8 @@ def check(
             semgrep for C.
         pattern: Look for this weakness only, such as py/sql-injection; repeatable. The former name --rule still works.
         dynamic: Also compile C files that have a main and run them under the sanitizers, isolated, on general inputs.
-        fail_on: Lowest severity that makes the exit code 1; note if neither this flag nor the project says.
+        fail_on: Lowest level that makes the exit code 1: error is a proven flow from a source, warning a plausible one,
+            note is hygiene. The default is note if the project does not say.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
             if known). Shows how many the checkers find, and how often they are wrong.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
@@ -69,19 +70,19 @@ def check(
         flags: How files and folders are scanned.
         project: What a project leaves out and has accepted.
     """
-    project = project or ProjectFlags()
+    flags, project = flags or ScanFlags(), project or ProjectFlags()
     if labelled is not None:
         _refuse_project(project)
         _choose_sandbox(sandbox, checker, dynamic=dynamic)
         _refuse_unknown(checker, pattern)
-        _measure(labelled, paths, format, checker, pattern, dynamic)
+        _measure(labelled, paths, format, checker, pattern, dynamic, flags)
         return
     settings = _settings(project, paths)
     checker, pattern = settings.choose("checker", checker, ()), settings.choose("pattern", pattern, ())
     _choose_sandbox(sandbox, checker, dynamic=dynamic)
     _refuse_unknown(checker, pattern)
     asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
-    where = {**_which(paths, project, settings), **_how(flags or ScanFlags())}
+    where = {**_which(paths, project, settings), **_how(flags, settings)}
     code = _scan(asked, where, project, _known(project, settings), format, settings.choose("fail-on", fail_on, "note"))
     if code:
         sys.exit(code)
@@ -166,7 +167,7 @@ def _which(paths: Sequence[Path], project: ProjectFlags, settings: Configuration
     return {"paths": named, "exclusion": exclusion}
 
 
-def _how(flags: ScanFlags) -> dict[str, Any]:
+def _how(flags: ScanFlags, settings: Configuration) -> dict[str, Any]:
     """Return the arguments of a `TreeScan` that flags stand for."""
     if flags.jobs is not None and flags.jobs < 1:
         raise SettingsError(f"--jobs must be at least 1, not {flags.jobs}.")
@@ -174,6 +175,7 @@ def _how(flags: ScanFlags) -> dict[str, Any]:
         "jobs": flags.jobs or _cores(),
         "cache": None if flags.no_cache else _cache(),
         "allow_empty": flags.allow_empty,
+        "entry_points": settings.choose("entry-points", flags.entry_points, "declared"),
     }
 
 
@@ -285,6 +287,7 @@ def _measure(
     checkers: Sequence[str],
     patterns: Sequence[str],
     dynamic: bool,
+    flags: ScanFlags,
 ) -> None:
     """Show recall, precision and false alarms on programs that are known to be weak or not."""
     from dataclasses import asdict
@@ -293,7 +296,13 @@ def _measure(
 
     if paths or format == "sarif":
         raise SettingsError("--labelled takes the place of paths and answers as text or json.")
-    measured = measure(read_labelled(labelled), checkers=checkers, patterns=patterns or None, dynamic=dynamic)
+    measured = measure(
+        read_labelled(labelled),
+        checkers=checkers,
+        patterns=patterns or None,
+        dynamic=dynamic,
+        entry_points=flags.entry_points or "all",
+    )
     if format == "json":
         groups = {
             name: {**asdict(one), "recall": one.recall, "precision": one.precision, "false_alarms": one.false_alarms}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -21,6 +21,11 @@ class ScanFlags:
 
     allow_empty: Annotated[bool, Parameter(negative=())] = False
     """A folder without Python or C files is no error."""
+
+    entry_points: Literal["declared", "all"] | None = None
+    """The Python functions whose parameters are untrusted. declared: those that a framework or the command line calls,
+    such as routes, commands and message handlers. all: also each function that nothing in its file calls; the default
+    for --labelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

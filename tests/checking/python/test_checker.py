@@ -128,9 +128,33 @@ def test_report_names_rule_weakness_line_and_source(tmp_path: Path) -> None:
     path.write_text("import os\n\n\ndef show(name):\n    os.system('cat ' + name)\n", encoding="utf-8")
     (finding,) = FlowChecker().check([path]).findings
     assert (finding.path, finding.line) == (str(path), 5)
-    assert (finding.pattern, finding.cwe, finding.severity) == ("py/command-injection", "CWE-078", "error")
+    assert (finding.pattern, finding.cwe, finding.severity) == ("py/command-injection", "CWE-078", "warning")
     assert finding.checker == "flow"
     assert "'name'" in finding.message
+
+
+LEVELS = {
+    "flow from a source": ("import os\nos.system('ls ' + input())\n", "error"),
+    "key of a known form": ("KEY = '-----BEGIN RSA PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA'\n", "error"),
+    "password by its name": ("PASSWORD = 'hunter22'\n", "warning"),
+    "archive of unknown origin": ("import tarfile\ntarfile.open(name).extractall('/srv')\n", "warning"),
+    "archive of a request": (
+        "import tarfile, flask\ntarfile.open(fileobj=flask.request.stream).extractall('/srv')\n",
+        "error",
+    ),
+    "file that others may write": ("import os\nos.chmod('a.txt', 0o666)\n", "warning"),
+    "file that others may read": ("import os\nos.chmod('a.txt', 0o644)\n", "note"),
+    "mode given to a shell": ("import os\nos.system('chmod 644 notes.txt')\n", "note"),
+    "templates without a web framework": ("import jinja2\nE = jinja2.Environment()\n", "note"),
+    "templates of a web application": ("import flask, jinja2\nE = jinja2.Environment()\n", "warning"),
+    "part of a host": ("def ours(url):\n    return 'example.com' in url\n", "warning"),
+}
+
+
+@pytest.mark.parametrize(("program", "level"), LEVELS.values(), ids=LEVELS)
+def test_the_level_says_how_sure_a_finding_is(program: str, level: str) -> None:
+    (finding,) = check_source(program, Path("program.py"), FlowChecker.patterns).findings
+    assert finding.severity == level
 
 
 def test_only_the_rules_asked_for_are_reported(tmp_path: Path) -> None:
@@ -267,3 +291,57 @@ def install(name, request):
     }
     assert len(found) == 1
     assert "py/archive-traversal" in found.pop()
+
+
+def test_a_test_file_gets_proven_flows_only_unless_all_functions_are_entry_points() -> None:
+    program = "import os, sys, pytest\nPASSWORD = 'hunter22'\nos.chmod('a', 0o777)\nos.system('ls ' + sys.argv[1])\n"
+    declared = check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="declared")
+    assert [(one.line, one.severity) for one in declared.findings] == [(4, "error")]
+    assert len(check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="all").findings) == 3
+    plain = program.replace("pytest", "json")
+    assert len(check_source(plain, Path("program.py"), FlowChecker.patterns, entry_points="declared").findings) == 3
+
+
+@pytest.mark.parametrize(
+    ("program", "alarms"),
+    [
+        ("def fetch(url):\n    if 'example.com' in url:\n        return mirror(url)\n", 0),
+        ("if url.startswith('https://www.example.com'):\n    parser = Special\n", 0),
+        ("def is_allowed(url):\n    return 'example.com' in url\n", 1),
+        ("def go(redirect_url):\n    if 'example.com' in redirect_url:\n        return 1\n", 1),
+        ("from flask import request\nif 'example.com' in request.args['u']:\n    go()\n", 1),
+    ],
+)
+def test_a_test_of_an_address_counts_if_it_decides_what_is_allowed(program: str, alarms: int) -> None:
+    assert (
+        len(check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="declared").findings) == alarms
+    )
+
+
+@pytest.mark.parametrize(
+    ("rest", "alarms"),
+    [("", 0), ("import flask\n", 1), ("NAME = 'report.html'\n", 1), ("HEAD = '<h1>Report</h1>'\n", 1)],
+)
+def test_a_template_engine_without_escaping_counts_in_files_about_pages(rest: str, alarms: int) -> None:
+    program = "import jinja2\nE = jinja2.Environment()\n" + rest
+    assert (
+        len(check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="declared").findings) == alarms
+    )
+    assert len(check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="all").findings) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "levels"),
+    [
+        ("os.path.join('/srv/pages', sys.argv[1])", ["warning"]),
+        ("'/srv/pages/' + sys.argv[1]", ["warning"]),
+        ("os.path.join(os.getcwd(), sys.argv[1])", []),
+        ("os.path.join(sys.argv[1], 'index.html')", []),
+        ("folder + sys.argv[1]", []),
+        ("os.path.join(os.getcwd(), flask.request.args['f'])", ["error"]),
+    ],
+)
+def test_who_starts_a_program_may_leave_all_folders_but_those_that_it_names(path: str, levels: list[str]) -> None:
+    program = f"import flask, os, sys\nfolder = os.environ['HOME']\nopen({path})\n"
+    report = check_source(program, Path("program.py"), FlowChecker.patterns, entry_points="declared")
+    assert [one.severity for one in report.findings] == levels

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def unscored(folder: Path, monkeypatch: pytest.MonkeyPatch, *, dynamic: bool = False, **checkers: Reader) -> list[str]:
     made = {name.replace("_", "-"): checker for name, checker in checkers.items()}
-    monkeypatch.setattr(assignment, "make_checker", made.__getitem__)
+    monkeypatch.setattr(assignment, "make_checker", lambda name, **_: made[name])
     found = scan([folder], checkers=[name for name in made if name != "sanitizer"], dynamic=dynamic)
     assert found.errors == ()
     return [Path(one.path).name for one in found.report.unscored]
@@ -74,6 +74,13 @@ def test_reading_does_not_replace_a_run_nor_a_run_reading(folder, monkeypatch) -
     fails, works = Reader(ALL_C, fails_on=["one.c"]), Reader(ALL_C)
     assert unscored(folder, monkeypatch, dynamic=True, c_static=works, sanitizer=fails) == ["one.c"]
     assert unscored(folder, monkeypatch, dynamic=True, c_static=fails, sanitizer=works) == ["one.c"]
+
+
+def test_a_scan_takes_declared_entry_points_only_unless_told_otherwise(tmp_path: Path) -> None:
+    program = "import os\n\n\ndef run(folder):\n    os.system('ls ' + folder)\n"
+    (tmp_path / "shell.py").write_text(program, encoding="utf-8")
+    assert scan([tmp_path]).report.findings == ()
+    assert [one.severity for one in scan([tmp_path], entry_points="all").report.findings] == ["warning"]
 
 
 @pytest.mark.skipif(find_semgrep() is None, reason="semgrep is not installed")

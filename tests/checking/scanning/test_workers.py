@@ -15,7 +15,7 @@ CHECKERS = (("flow", frozenset({"py/command-injection"})),)
 
 
 def job(content: bytes = WEAK) -> Job:
-    return Job(path="app.py", content=content, checkers=CHECKERS)
+    return Job(path="app.py", content=content, checkers=CHECKERS, entry_points="all")
 
 
 @pytest.fixture

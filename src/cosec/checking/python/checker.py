@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.finding import CheckReport, EntryPoints, Finding, Unscored, weaker
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.python.project import ProjectModules
 from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_version
@@ -21,10 +21,17 @@ PYTHON_PATTERNS = frozenset(name for name, pattern in PATTERNS.items() if patter
 
 
 class FlowChecker:
-    """Finds weaknesses in Python files by abstract interpretation."""
+    """Finds weaknesses in Python files by abstract interpretation.
+
+    Args:
+        entry_points: The functions whose parameters are untrusted.
+    """
 
     name = "flow"
     patterns = PYTHON_PATTERNS
+
+    def __init__(self, *, entry_points: EntryPoints = "all") -> None:
+        self._entry_points = entry_points
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
         """Look for ``patterns`` (default: all about Python) in ``paths``, each file by itself.
@@ -39,7 +46,7 @@ class FlowChecker:
             raise CheckerError(
                 f"the flow checker knows no pattern {foreign[0]!r}; its patterns are those that start with py/"
             )
-        return CheckReport.merged(check_file(path, wanted) for path in paths)
+        return CheckReport.merged(check_file(path, wanted, entry_points=self._entry_points) for path in paths)
 
     def check_content(self, path: Path, content: bytes, *, patterns: Collection[str]) -> CheckReport:
         """Look for ``patterns`` in the bytes of a file, whose encoding is found as Python does.
@@ -51,11 +58,11 @@ class FlowChecker:
         except NotPythonError as error:
             return _unscored(path, str(error))
         imports = ProjectModules()
-        report = check_source(source, path, patterns, imports)
+        report = check_source(source, path, patterns, imports, entry_points=self._entry_points)
         return replace(report, also_read=tuple(sorted(imports.looked_for)))
 
 
-def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
+def check_file(path: Path, patterns: Collection[str], *, entry_points: EntryPoints = "all") -> CheckReport:
     """Look for ``patterns`` in one file by itself."""
     try:
         source = decoded(path.read_bytes())
@@ -63,15 +70,21 @@ def check_file(path: Path, patterns: Collection[str]) -> CheckReport:
         return _unscored(path, f"cannot be read: {error.strerror}")
     except NotPythonError as error:
         return _unscored(path, str(error))
-    return check_source(source, path, patterns)
+    return check_source(source, path, patterns, entry_points=entry_points)
 
 
 def check_source(
-    source: str, path: Path, patterns: Collection[str], imports: ProjectModules | None = None
+    source: str,
+    path: Path,
+    patterns: Collection[str],
+    imports: ProjectModules | None = None,
+    *,
+    entry_points: EntryPoints = "all",
 ) -> CheckReport:
     """Look for ``patterns`` in a program's text; ``path`` is the name in findings.
 
-    ``imports`` finds other files whose functions it calls; without it the file is judged by itself.
+    ``imports`` finds other files whose functions it calls; without it the file is judged by itself. ``entry_points``
+    are the functions whose parameters are untrusted.
 
     Findings of a file that is too large, or takes too long, are those until then, and the file is unscored.
     """
@@ -82,7 +95,7 @@ def check_source(
     reason: str | None = None
     try:
         tree = parse_any_version(source)
-        analysis = FileAnalysis(tree, SinkObserver(), imports, str(path.absolute()))
+        analysis = FileAnalysis(tree, SinkObserver(), imports, str(path.absolute()), entry_points=entry_points)
         analysis.run()
     except NotPythonError as error:
         return _unscored(path, str(error))
@@ -95,6 +108,8 @@ def check_source(
     except Exception as error:  # a defect of the analysis must not pass for a clean file
         reason = f"the flow checker failed on it: {type(error).__name__}: {error}"
     found = {} if analysis is None else analysis.findings
+    # Passwords, modes and hosts of tests guard nothing.
+    only_proven = entry_points == "declared" and analysis is not None and analysis.program.tests
     return CheckReport(
         findings=tuple(
             Finding(
@@ -102,12 +117,12 @@ def check_source(
                 line=line,
                 pattern=pattern,
                 cwe=PATTERNS[pattern].cwe,
-                message=message,
-                severity=PATTERNS[pattern].severity,
+                message=reported.message,
+                severity=weaker(reported.severity, PATTERNS[pattern].severity),
                 checker=FlowChecker.name,
             )
-            for (line, pattern), message in sorted(found.items())
-            if pattern in patterns
+            for (line, pattern), reported in sorted(found.items())
+            if pattern in patterns and not (only_proven and reported.severity != "error")
         ),
         unscored=() if reason is None else (Unscored(path=str(path), reason=reason),),
     )

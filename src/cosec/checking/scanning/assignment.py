@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from cosec.checking.finding import Checker, FileChecker
+from cosec.checking.finding import Checker, EntryPoints, FileChecker
 from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.registry import CHECKERS, default_checkers, make_checker
 from cosec.checking.scanning.files import SourceFile
@@ -63,7 +63,12 @@ class Assignment:
 
 
 def assign(
-    files: Sequence[SourceFile], *, checkers: Sequence[str], patterns: Collection[str], dynamic: bool
+    files: Sequence[SourceFile],
+    *,
+    checkers: Sequence[str],
+    patterns: Collection[str],
+    dynamic: bool,
+    entry_points: EntryPoints,
 ) -> Assignment:
     """Make the chosen checkers.
 
@@ -72,6 +77,7 @@ def assign(
         checkers: Names of `registry.CHECKERS`; empty for the defaults of each language.
         patterns: The patterns to look for.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
+        entry_points: The functions whose parameters are untrusted.
     """
     wanted = frozenset(PATTERNS[pattern].language for pattern in patterns)
     asked = sorted(wanted & {file.language for file in files if file.language is not None})
@@ -83,7 +89,7 @@ def assign(
     assigned, errors = [], []
     for name in names:
         try:
-            checker = make_checker(name)
+            checker = make_checker(name, entry_points=entry_points)
         except (CheckerError, SandboxError) as error:
             errors.append(f"{name}: {error}")
             continue

@@ -47,7 +47,7 @@ class JudgementCache:
     def place(self, job: Job) -> Path:
         """Return the file of a job's judgements."""
         asked = {name: sorted(patterns) for name, patterns in job.checkers}
-        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked, job.version]).encode())
+        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked, job.entry_points, job.version]).encode())
         digest.update(job.content)
         name = digest.hexdigest()
         return self._folder / name[:2] / f"{name[2:]}.json"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cosec.checking.exclusion import Exclusion
-from cosec.checking.finding import CheckReport, FileChecker, KeepableChecker, Unscored
+from cosec.checking.finding import CheckReport, EntryPoints, FileChecker, KeepableChecker, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.scanning.assignment import Assigned, assign
 from cosec.checking.scanning.cache import JudgementCache
@@ -75,6 +75,7 @@ class TreeScan:
         checkers: Names of `registry.CHECKERS`; empty for the defaults of each language.
         patterns: Look for these ids of `patterns.PATTERNS` only.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
+        entry_points: The functions of Python files whose parameters are untrusted.
         jobs: Number of processes that judge files.
         cache: Keeps judgements of unchanged files; None to judge every file.
         exclusion: What is left out inside folders.
@@ -90,6 +91,7 @@ class TreeScan:
         checkers: Sequence[str] = (),
         patterns: Collection[str] | None = None,
         dynamic: bool = False,
+        entry_points: EntryPoints = "declared",
         jobs: int = 1,
         cache: JudgementCache | None = None,
         exclusion: Exclusion | None = None,
@@ -100,7 +102,10 @@ class TreeScan:
         found = find_files(paths, exclusion=exclusion, allow_empty=allow_empty)
         wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
         self._found = found
-        self._assignment = assign(found.files, checkers=checkers, patterns=wanted, dynamic=dynamic)
+        self._assignment = assign(
+            found.files, checkers=checkers, patterns=wanted, dynamic=dynamic, entry_points=entry_points
+        )
+        self._entry_points: EntryPoints = entry_points
         self._jobs = jobs if len(found.files) > FEW_FILES else 1
         self._cache = cache
         self._steps = steps
@@ -221,7 +226,7 @@ class TreeScan:
             self._readers[place] = ()
             return None
         checkers = tuple((one.name, one.patterns_for(file)) for one in readers)
-        job = Job(path=str(file.path), content=content, checkers=checkers)
+        job = Job(path=str(file.path), content=content, checkers=checkers, entry_points=self._entry_points)
         return None if self._is_kept(place, job) else job
 
     def _is_kept(self, place: int, job: Job) -> bool:
@@ -297,6 +302,7 @@ def scan(
     checkers: Sequence[str] = (),
     patterns: Collection[str] | None = None,
     dynamic: bool = False,
+    entry_points: EntryPoints = "declared",
     jobs: int = 1,
 ) -> Scan:
     """Look for weaknesses in files, and in the Python and C files of folders.
@@ -306,12 +312,13 @@ def scan(
         checkers: Names of `registry.CHECKERS`; empty for the defaults of each language.
         patterns: Look for these ids of `patterns.PATTERNS` only.
         dynamic: Also run C files that have a ``main`` under the sanitizers.
+        entry_points: The functions of Python files whose parameters are untrusted.
         jobs: Number of processes that judge files.
 
     Returns:
         Findings of all checkers. A file is unscored if no checker judged it by one of the patterns.
     """
-    tree = TreeScan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic, jobs=jobs)
+    tree = TreeScan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic, entry_points=entry_points, jobs=jobs)
     for _ in tree.results():
         pass
     return tree.summary()

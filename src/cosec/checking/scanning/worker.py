@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from cosec.checking.finding import CheckReport, FileChecker, Unscored
+from cosec.checking.finding import CheckReport, EntryPoints, FileChecker, Unscored
 from cosec.checking.scanning.judgement import Judgement
 from cosec.checking.time_limit import OutOfTime, time_limit
 
@@ -40,6 +40,9 @@ class Job:
     checkers: tuple[tuple[str, frozenset[str]], ...]
     """Names of checkers that judge each file by itself, each with the patterns to look for."""
 
+    entry_points: EntryPoints = "all"
+    """The functions whose parameters are untrusted."""
+
     version: str = ""
     """What else the findings depend on, such as the version of an outside program."""
 
@@ -61,7 +64,7 @@ def judge(job: Job, checkers: Sequence[FileChecker] | None = None) -> Answer:
         job: The file.
         checkers: Those that the job names; None to make them here.
     """
-    made = checkers if checkers is not None else [_checker(name) for name, _ in job.checkers]
+    made = checkers if checkers is not None else [_checker(name, job.entry_points) for name, _ in job.checkers]
     judgements, lasting = [], True
     for (name, patterns), checker in zip(job.checkers, made, strict=True):
         report, complete = _report(checker, job, patterns)
@@ -81,10 +84,10 @@ def _report(checker: FileChecker, job: Job, patterns: frozenset[str]) -> tuple[C
 
 
 @cache
-def _checker(name: str) -> FileChecker:
+def _checker(name: str, entry_points: EntryPoints) -> FileChecker:
     from cosec.checking.registry import make_checker
 
-    return cast(FileChecker, make_checker(name))
+    return cast(FileChecker, make_checker(name, entry_points=entry_points))
 
 
 def main() -> None:

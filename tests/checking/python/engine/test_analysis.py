@@ -3,7 +3,7 @@ import ast
 import pytest
 
 from cosec.checking.python.engine.analysis import MAX_STEPS, FileAnalysis, TooLargeError
-from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite, Reported
 from cosec.checking.python.engine.domain.values import Value
 
 
@@ -49,7 +49,19 @@ def test_an_observer_receives_the_events_of_a_run_in_order() -> None:
 def test_the_observer_decides_what_a_finding_is() -> None:
     source = "def work(name):\n    danger('constant')\n    danger(name)\n    harmless(name)\n"
     analysis, _ = run(source)
-    assert analysis.findings == {(3, "danger"): "Text from outside (parameter 'name' of work())"}
+    message = "Text from outside (parameter 'name' of work())"
+    assert analysis.findings == {(3, "danger"): Reported(message, "warning")}
+
+
+def test_of_two_findings_at_one_line_the_more_severe_stays() -> None:
+    source = "def work(name):\n    danger(name), danger(input()), danger(name)\n"
+    analysis, _ = run(source)
+    assert analysis.findings == {(2, "danger"): Reported("Text from outside (input())", "error")}
+
+
+def test_a_certain_source_is_named_before_an_uncertain_one() -> None:
+    analysis, _ = run("def work(name):\n    danger(name + input())\n")
+    assert analysis.findings == {(2, "danger"): Reported("Text from outside (input())", "error")}
 
 
 def test_a_file_that_takes_too_many_steps_is_given_up() -> None:

@@ -7,17 +7,18 @@ import builtins
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cosec.checking.finding import SEVERITIES, EntryPoints, Severity
 from cosec.checking.python.engine import calls, definitions, parameters
 from cosec.checking.python.engine.domain import alphabets
 from cosec.checking.python.engine.domain.program import Bound, Class, Function, Module, Program, forget_nodes
-from cosec.checking.python.engine.domain.protocol import CallSite, Imports, Observer, Outgoing
+from cosec.checking.python.engine.domain.protocol import CallSite, Imports, Observer, Outgoing, Reported
 from cosec.checking.python.engine.domain.state import Frame, State
 from cosec.checking.python.engine.domain.taints import forget_taints
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, join_all, outside
 from cosec.checking.python.engine.expressions import Evaluator
 from cosec.checking.python.engine.imports import TooFarError
-from cosec.checking.python.engine.library import sources
 from cosec.checking.python.engine.statements import Interpreter
+from cosec.checking.python.knowledge.sources import UNCERTAIN
 
 MAX_STEPS_ELSEWHERE = 20_000
 """Steps in functions of other files."""
@@ -40,12 +41,22 @@ class FileAnalysis:
         observer: Receives the events of the run and reports findings.
         imports: Finds the files that it imports; None to judge the file by itself.
         path: Where they are looked for.
+        entry_points: The functions whose parameters are untrusted.
     """
 
-    def __init__(self, tree: ast.Module, observer: Observer, imports: Imports | None = None, path: str = "") -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        observer: Observer,
+        imports: Imports | None = None,
+        path: str = "",
+        *,
+        entry_points: EntryPoints = "all",
+    ) -> None:
         forget_nodes()
         forget_taints()
         self.observer = observer
+        self.entry_points: EntryPoints = entry_points
         state = State()
         self.frames = [Frame(None, state, Module(Program.of(tree), state.names, path=path))]
         self.imports = imports
@@ -59,8 +70,8 @@ class FileAnalysis:
         self.raised: list[list[Value]] = []
         self.entered_nodes: set[ast.AST] = set()
         self.globals_changed = False
-        self.findings: dict[tuple[int, str], str] = {}
-        """(line, pattern) -> message."""
+        self.findings: dict[tuple[int, str], Reported] = {}
+        """By line and pattern."""
 
         self._interpreter = Interpreter(self)
         self._evaluator = Evaluator(self)
@@ -200,7 +211,7 @@ class FileAnalysis:
             and danger not in (held := taint.held_harmless(facts))
             and not _lacks(danger, taint.neutral | held)
         )
-        return sorted(found, key=lambda taint: taint.place)
+        return sorted(found, key=lambda taint: (taint.source.kind in UNCERTAIN, taint.place))
 
     def place(self, node: ast.expr | ast.stmt, source: Source | None) -> ast.expr | ast.stmt | None:
         """Return where a finding at ``node`` is reported in the judged file; None if it belongs to another file."""
@@ -209,8 +220,16 @@ class FileAnalysis:
         outgoing = self.outgoing[0]
         return outgoing.node if source in outgoing.sources else None
 
-    def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
-        """Add a finding; the first one of a pattern on a line stays.
+    def report(
+        self,
+        pattern: str,
+        node: ast.expr | ast.stmt,
+        message: str,
+        source: Source | None = None,
+        *,
+        severity: Severity | None = None,
+    ) -> None:
+        """Add a finding; of the most severe ones of a pattern on a line, the first stays.
 
         A finding inside a function of another file counts for the call, if the text goes there from here.
         """
@@ -222,7 +241,11 @@ class FileAnalysis:
             message = f"{message}, in {Path(self.frame.module.path).name}"
         if source is not None:
             message = f"{message} ({source.text})"
-        self.findings.setdefault((node.lineno, pattern), message)
+        if severity is None:
+            severity = "warning" if source is None or source.kind in UNCERTAIN else "error"
+        before = self.findings.get((node.lineno, pattern))
+        if before is None or SEVERITIES.index(severity) < SEVERITIES.index(before.severity):
+            self.findings[node.lineno, pattern] = Reported(message, severity)
 
     # Entry points
 
@@ -282,7 +305,7 @@ class FileAnalysis:
         """Return an object of a class, as code outside the file creates it."""
         names = frozenset(f"{name}()" for base in owner.bases for name in base.names)
         if owner.annotated_fields() and owner.member("__init__") is None:
-            incoming = sources.incoming("parameter", f"field of {owner.name}")
+            incoming = parameters.from_caller(self, f"field of {owner.name}")
             return parameters.instance_from_outside(self, owner, incoming).with_(names=names)
         held = Held("instance", owner=owner, depth=-1)
         made = Value(holds=(held,), names=names)

@@ -38,22 +38,10 @@ _FOLDED: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 _LARGEST = 10**12
 """Bound of the numbers that are computed."""
 
 _Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
-
-
-def _are_numbers(*values: Value) -> bool:
-    return all(type(value.constant) in {int, float} for value in values)
 
 
 class Evaluator:
@@ -226,16 +214,12 @@ class Evaluator:
         for place, (kind, each) in enumerate(zip(node.ops, node.comparators, strict=True)):
             right = self.evaluate(each)
             self._analysis.observer.on_comparison(self._analysis, node, left, kind, right)
+            known = conditions.constant_outcome(left.constant, kind, right.constant)
+            if known is not None and len(node.ops) == 1 and not self._is_set_up(node):
+                return constant(known)
             result = conditions.compare(left, kind, right)
             true |= result.when_true
             false = result.when_false if place == 0 else false & result.when_false
-            if (
-                len(node.ops) == 1
-                and type(kind) in _COMPARED
-                and _are_numbers(left, right)
-                and not self._is_set_up(node)
-            ):
-                return constant(_COMPARED[type(kind)](left.constant, right.constant))
             left = right
         return Value(when_true=true, when_false=false, flags=frozenset({"number"}))
 

@@ -25,6 +25,17 @@ def facts(subject: Value, pattern: ast.pattern) -> Facts:
     return NO_FACTS
 
 
+def outcome(subject: Value, pattern: ast.pattern) -> bool | None:
+    """Tell whether a known number or text equals a literal of ``pattern``; None if it or the pattern is another."""
+    if isinstance(pattern, ast.MatchOr):
+        found = [outcome(subject, each) for each in pattern.patterns]
+        return True if True in found else None if None in found else False
+    if not isinstance(pattern, ast.MatchValue) or not isinstance(pattern.value, ast.Constant):
+        return None
+    known, literal = subject.constant, pattern.value.value
+    return known == literal if type(known) is type(literal) and isinstance(known, int | float | str) else None
+
+
 def irrefutable(pattern: ast.pattern) -> bool:
     """Tell whether ``pattern`` matches anything."""
     if isinstance(pattern, ast.MatchOr):

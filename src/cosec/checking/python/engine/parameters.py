@@ -19,8 +19,14 @@ from cosec.checking.python.knowledge.frameworks import (
     HARMLESS_CONVERTERS,
     INFRASTRUCTURE,
     MACHINERY,
+    MESSAGE_CLASSES,
+    MESSAGE_METHODS,
+    MESSAGE_MODULES,
+    PARTS_OF_REQUESTS,
     REQUEST_TYPES,
     ROUTES,
+    TASKS,
+    TASKS_OF_THE_PROGRAM,
     TEXTUAL,
 )
 
@@ -28,12 +34,15 @@ from cosec.checking.python.knowledge.frameworks import (
 def handler_kind(analysis: Analysis, function: Function) -> str:
     """Return the framework whose requests the function answers; empty for any other function."""
     framework = next((each for each in FRAMEWORKS if each in analysis.program.imported), "")
-    routed = [each for each in function.decorators if last_name(each) in ROUTES]
-    if routed and any(isinstance(each, ast.Call | ast.Attribute) for each in routed):
+    if any(_is_route(analysis, each) for each in function.decorators):
         return framework or "flask"
     names = [each.arg for each in function.parameters]
     bases = set() if function.owner is None else function.owner.base_names()
-    if function.name in HANDLER_METHODS and any(base.endswith(HANDLER_CLASSES) for base in bases):
+    if (
+        function.name in HANDLER_METHODS
+        and any(base.endswith(HANDLER_CLASSES) for base in bases)
+        and sources.is_web(analysis)
+    ):
         return framework or "view"
     if function.name in {"lambda_handler", "handler"} and names[:1] == ["event"]:
         return "lambda"
@@ -45,7 +54,35 @@ def handler_kind(analysis: Analysis, function: Function) -> str:
         and framework in {"django", "aiohttp", "starlette"}
     ):
         return framework
-    return ""
+    return "message" if _takes_messages(analysis, function, names, bases) else ""
+
+
+def _is_route(analysis: Analysis, decorator: ast.expr) -> bool:
+    if last_name(decorator) not in ROUTES or not isinstance(decorator, ast.Call | ast.Attribute):
+        return False
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if last_name(decorator) == "patch" and (isinstance(called, ast.Name) or "mock" in ast.unparse(called)):
+        return False  # A test double.
+    if sources.is_web(analysis):
+        return True
+    first = decorator.args[0] if isinstance(decorator, ast.Call) and decorator.args else None
+    return isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.startswith("/")
+
+
+def _takes_messages(analysis: Analysis, function: Function, names: list[str], bases: set[str]) -> bool:
+    """Tell whether a queue, a socket or a remote call hands its messages to the function."""
+    imported = analysis.program.imported
+    if any(last_name(each) in TASKS for each in function.decorators):
+        return not TASKS_OF_THE_PROGRAM & imported
+    if function.owner is not None:
+        takes = function.name in MESSAGE_METHODS or names[1:] == ["request", "context"]
+        return takes and any(base.endswith(MESSAGE_CLASSES) for base in bases)
+    return any(module in imported and parameter in names for module, parameter in MESSAGE_MODULES.items())
+
+
+def from_caller(analysis: Analysis, text: str) -> Value:
+    """Return what a function's caller passes: untrusted if every function is an entry point, else unknown."""
+    return sources.incoming("parameter", text) if analysis.entry_points == "all" else UNKNOWN
 
 
 def parameter_values(analysis: Analysis, function: Function, kind: str) -> dict[str, Value]:
@@ -54,19 +91,31 @@ def parameter_values(analysis: Analysis, function: Function, kind: str) -> dict[
     arguments = function.node.args
     for extra, held in ((arguments.vararg, "tuple"), (arguments.kwarg, "dict")):
         if extra is not None:
-            names[extra.arg] = holding(Held(held, element=_incoming(function, extra.arg, kind)))
+            names[extra.arg] = holding(Held(held, element=_incoming(analysis, function, extra.arg, kind)))
     return names
 
 
-def _incoming(function: Function, name: str, kind: str) -> Value:
-    return sources.incoming("remote" if kind else "parameter", f"parameter {name!r} of {function.name}()")
+def _incoming(analysis: Analysis, function: Function, name: str, kind: str) -> Value:
+    text = f"parameter {name!r} of {function.name}()"
+    if kind:
+        return sources.incoming("remote", text)
+    if analysis.entry_points == "declared" and _from_command_line(function, name):
+        return sources.incoming("argv", text)
+    return from_caller(analysis, text)
+
+
+def _from_command_line(function: Function, name: str) -> bool:
+    """Tell whether the command line sets a parameter: ``main(argv)``, a management command's ``handle(**options)``."""
+    if function.owner is not None:
+        return function.name == "handle" and any(base.endswith("Command") for base in function.owner.base_names())
+    return function.name == "main" or name == "argv"
 
 
 def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, kind: str) -> Value:
     """Return the value of one parameter."""
     name, annotation = parameter.arg, parameter.annotation
     types = sources.type_names(annotation) if annotation is not None else set()
-    if types & REQUEST_TYPES or (name in {"request", "req"} and not types & TEXTUAL):
+    if _is_request(analysis, function, name, kind, types):
         return Value(flags=frozenset({"request"}))
     fixed = _known_value(analysis, function, parameter, kind, types)
     if fixed is not None:
@@ -82,10 +131,22 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
             return Value(names=frozenset({f"<{name}>"}))
         if default is not None and isinstance(default.constant, int | float):
             return default.with_(exact=False)
-    found = _incoming(function, name, kind)
+    found = _incoming(analysis, function, name, kind)
     if types & {"Path", "PurePath", "PathLike"}:
         found = found.with_(flags=frozenset({"path"}))
     return found.without(_pattern_of(annotation, _default_node(function, name)))
+
+
+def _is_request(analysis: Analysis, function: Function, name: str, kind: str, types: set[str]) -> bool:
+    if not types & REQUEST_TYPES and (name not in {"request", "req"} or types & TEXTUAL):
+        return False
+    # Clients and servers of other protocols have objects of these names too.
+    if types and not types & REQUEST_TYPES and analysis.entry_points == "declared":
+        return False
+    if bool(kind and kind != "message") or "HttpRequest" in types or sources.is_web(analysis):
+        return True
+    attributes = (each for each in ast.walk(function.node) if isinstance(each, ast.Attribute))
+    return any(each.attr in PARTS_OF_REQUESTS and ast.unparse(each.value) == name for each in attributes)
 
 
 def _known_value(
@@ -124,7 +185,7 @@ def _typed_value(
 ) -> Value | None:
     for owner in analysis.classes:
         if owner.name in types and types - {"list", "List", "Annotated", "Optional", "None"} == {owner.name}:
-            return instance_from_outside(analysis, owner, _incoming(function, parameter.arg, kind))
+            return instance_from_outside(analysis, owner, _incoming(analysis, function, parameter.arg, kind))
     if types and not types & TEXTUAL and not (kind and types - {"None", "Optional"} and not _external(types)):
         if kind in {"fastapi", "starlette"} and parameter.arg not in function.defaults:
             return None

@@ -154,13 +154,16 @@ class Interpreter:
         ends = []
         closed = False
         for case in node.cases:
+            known = matching.outcome(subject, case.pattern)
+            if closed or known is False:
+                continue
             self._state.become(before)
             self._state.facts |= matching.facts(subject, case.pattern)
             matching.bind(self._analysis, subject, case.pattern)
             test = UNKNOWN if case.guard is None else self._evaluate(case.guard)
             start = State(dict(self._state.names), self._state.facts | test.when_true)
             ends.append(self._branch(start, case.body))
-            closed = closed or (case.guard is None and matching.irrefutable(case.pattern))
+            closed = closed or (case.guard is None and (known is True or matching.irrefutable(case.pattern)))
         self._meet(ends if closed else [*ends, before])
 
     def _run_with(self, node: ast.With | ast.AsyncWith) -> None:
@@ -232,7 +235,8 @@ class Interpreter:
             end = self._branch(entered, node.body)
             breaks, continues = self._leave_loop()
             end = join_states([end, *continues])
-            endless = test.constant in {True} and not isinstance(node.test, ast.Compare)
+            # The outcome of a comparison may change with the next pass.
+            endless = isinstance(node.test, ast.Constant) and bool(node.test.value)
             self._state.become(join_states([end, start]))
             test = self._evaluate(node.test)
             self._state.facts |= test.when_false

@@ -103,6 +103,12 @@ SANITISER = re.compile(
 """Names of functions outside the file that clean their argument."""
 
 
+TRUTH = re.compile(
+    r"^(is|has|can|should|does)_|^(contains|exists|access|samefile|fnmatch|fnmatchcase|cmp|compare_digest|ratio|disk_usage|"
+    r"guess_type)$"
+)
+"""Names of functions and methods whose result is a truth value or a number, and not text of their arguments."""
+
 CHARACTER_TESTS = frozenset({"isalnum", "isalpha", "isdigit", "isdecimal", "isnumeric", "isidentifier"})
 """Methods that are true of letters and digits only."""
 

@@ -29,12 +29,42 @@ SEQUENCE = re.compile(r"abcd|bcde|wxyz|1234|2345|3456|6789|qwer")
 SERVICE = re.compile(r"(Client|Api|API|AI|Auth|Session|Service|SDK|Connection|Signer|Credentials?)$")
 """Classes of libraries whose objects are made with a key."""
 
-PLACEHOLDER = re.compile(
-    r"^<.*>$|^\$\{?\w|^\{.*\}$|^%\(|^\*+$|^x+$|^\.+$|your[_ -]|"
-    r"^(none|null|true|false|todo|string|str|placeholder|example)$|^env:|^vault:|^file:|^/|\s",
+AMBIGUOUS = re.compile(
+    r"(^|_)(?<!auth_)(?<!access_)(?<!api_)(?<!bearer_)(?<!refresh_)(?<!secret_)(?<!bot_)(?<!github_)(?<!gitlab_)"
+    r"(?<!slack_)(?<!session_)(?<!hf_)(?<!service_)(token|credentials?)$|(^|_)pass$",
     re.IGNORECASE,
 )
-"""Texts that stand in for a credential: ``<password>``, ``${TOKEN}``, a path, words."""
+"""Those of these names that mean other things too: a token of a grammar or a vocabulary, a pass over data."""
+
+MIXED = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w.+/=:~!@#$%^&*-]{8,}$|secret|passw", re.IGNORECASE)
+"""Texts that are a credential under an ambiguous name too: letters mixed with digits."""
+
+PLACEHOLDER = re.compile(
+    r"^<.*>$|^\[.*\]$|^\$\{?\w|^\{.*\}$|^%\(|^%\w$|^\*+$|^[xX*.-]+$|your[_ -]|"
+    r"^(none|null|true|false|todo|string|str|text|char|varchar|bool|placeholder|example|dummy|fake|foo|bar|foobar|sample|mock|"
+    r"empty|unused|redacted|hidden|masked|anonymous|include|omit|same-origin|optional|required|basic|bearer|digest)$|"
+    r"placeholder|example[_-]?(key|token|secret|password)|dummy|redacted|not[-_ ](needed|used|set)|"
+    r"^env:|^vault:|^file:|^/|^[a-z]+://|\s",
+    re.IGNORECASE,
+)
+"""Texts that stand in for a credential: ``<password>``, ``[MASK]``, ``${TOKEN}``, a path, an address, words."""
+
+LABEL = re.compile(
+    r"pass ?words?\b|passphrase|"
+    r"\b(enter|invalid|required|confirm|must|user ?name|the|for|is|of|to|your|new|old|a|an|in)\b",
+    re.IGNORECASE,
+)
+"""Words of a label, a message or a description, rather than of a pass phrase."""
+
+FIELD = re.compile(r"(^|_)(header|param|field|column|attr|conf|env|arg|claim)_", re.IGNORECASE)
+"""Names of constants that hold the name of a field, a header or a setting."""
+
+FIELD_WORDS = words(
+    "x http https header headers key keys token tokens auth authorization id ids type name field form user username"
+    " password passwd pwd pass api access refresh csrf xsrf bearer oauth oauth2 client grant basic session cookie value"
+    " param query body new old current confirm link url uri private public"
+)
+"""Words that names of fields, headers and parameters for credentials are made of."""
 
 UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
 """Names of variables of the environment, which are no passwords."""

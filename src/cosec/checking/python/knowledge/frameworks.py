@@ -13,6 +13,42 @@ ROUTES = words(
 HANDLER_METHODS = words("get post put delete patch head options prepare dispatch list create retrieve update")
 """Methods of a handler class that answer requests."""
 
+TASKS = words("task shared_task periodic_task actor subscriber")
+"""Decorators that make a function answer messages of a queue: Celery, dramatiq, FastStream."""
+
+TASKS_OF_THE_PROGRAM = words("airflow prefect invoke luigi doit pytest locust")
+"""Modules whose tasks get values of the program itself, under the same decorators."""
+
+MESSAGE_CLASSES = ("Consumer", "WebSocketHandler", "Protocol", "SMTPServer", "LineReceiver", "Servicer", "Controller")
+"""Ends of the names of classes whose methods answer messages."""
+
+MESSAGE_METHODS = words(
+    "on_message receive receive_json receive_text websocket_receive data_received datagram_received dataReceived"
+    " lineReceived stringReceived process_message handle_DATA"
+)
+"""Their methods that take a message."""
+
+MESSAGE_MODULES = {
+    "pika": "body",
+    "paho": "msg",
+    "websockets": "websocket",
+    "websocket": "message",
+    "stomp": "frame",
+    "nats": "msg",
+    "functions_framework": "cloud_event",
+}
+"""Modules of message queues and sockets, and the parameter of a callback by which it is recognised."""
+
+WEB_MODULES = words(
+    "fastapi flask quart django starlette bottle sanic aiohttp tornado cherrypy rest_framework flask_restful"
+    " flask_restx flask_classful flask_appbuilder webapp2 falcon pyramid litestar blacksheep ninja channels connexion"
+    " functions_framework azure werkzeug webob web pecan hug responder robyn"
+)
+"""Modules by which a file is known to answer requests."""
+
+TEST_MODULES = words("pytest _pytest unittest nose testtools hypothesis testfixtures")
+"""Modules that only tests import."""
+
 COMMANDS = frozenset({"command", "argument", "option", "group"})
 """Decorators of click and typer that make a function a command."""
 
@@ -43,6 +79,11 @@ TEXTUAL = words(
     " FieldStorage MutableMapping Collection HttpUrl EmailStr AnyUrl frozenset Text Message constr"
 )
 """Types of data from outside."""
+
+PARTS_OF_REQUESTS = words(
+    "args form GET POST FILES COOKIES META query_params query_string path_params match_info get_json view_args values"
+)
+"""Attributes that only the requests of web servers have."""
 
 REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
 """Types of a framework's request."""

@@ -13,6 +13,12 @@ A client or sender, the command line, standard input, a caller, an archive, anot
 environment, a row of a database.
 """
 
+UNCERTAIN = words("parameter archive environment stored")
+"""Kinds of origins that may well be the program itself: a flow from them is plausible, not proven."""
+
+LOCAL = words("argv input")
+"""Kinds that the person who starts the program controls, who has its rights to files and memory anyway."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallSource:

@@ -1,5 +1,6 @@
 """py/archive-traversal: members of an archive unpacked without a check of their paths."""
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import EACH, Value
 
@@ -22,7 +23,8 @@ def check(site: CallSite) -> None:
         name, kind = site.argument(0, "filename"), site.argument(2, "format")
         letters = name.letters() if name is not None else ""
         if not _filtered(site) and not (kind is not None and "zip" in kind.strings) and not letters.endswith(".zip"):
-            site.analysis.report(_PATTERN, site.node, _MESSAGE)
+            sent = next((taint.source for taint in site.analysis.harmful(site.first, "dots")), None)
+            site.analysis.report(_PATTERN, site.node, _MESSAGE, sent)
 
 
 def _is_zip(receiver: Value) -> bool:
@@ -47,4 +49,6 @@ def _report(site: CallSite, members: Value) -> None:
     analysis = site.analysis
     taints = [*analysis.harmful(members, "dots"), *analysis.harmful(members, "absolute")]
     if taints or (not members.all_taints() and not members.holds and not site.receiver.all_taints()):
-        analysis.report(_PATTERN, site.node, _MESSAGE, taints[0].source if taints else None)
+        # An archive of unknown origin may be the program's own.
+        level: Severity | None = "error" if "received" in site.receiver.flags else None
+        analysis.report(_PATTERN, site.node, _MESSAGE, taints[0].source if taints else None, severity=level)

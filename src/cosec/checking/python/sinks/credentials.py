@@ -9,13 +9,18 @@ import re
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value
 from cosec.checking.python.knowledge.credentials import (
+    AMBIGUOUS,
     AUTHORIZATION,
     CONNECTION_STRING,
     DSN,
+    FIELD,
+    FIELD_WORDS,
     HASH,
     KEY,
     KEY_LIKE,
     KEYED,
+    LABEL,
+    MIXED,
     NO_CREDENTIALS,
     PASSWORD,
     PASSWORD_SECOND,
@@ -91,7 +96,7 @@ def _address(analysis: Analysis, node: ast.expr, value: Value, dsn: bool) -> Non
         if not isinstance(each, str):
             continue
         if TOKEN.search(each):
-            analysis.report(_PATTERN, node, _MESSAGE)
+            analysis.report(_PATTERN, node, _MESSAGE, severity="error")
         found = URL_WITH_PASSWORD.search(each) or CONNECTION_STRING.search(each) or (DSN.search(each) if dsn else None)
         if found is not None and not PLACEHOLDER.search(found[found.lastindex or 0]):
             analysis.report(_PATTERN, node, _MESSAGE)
@@ -125,8 +130,30 @@ def _written(value: Value, name: str) -> bool:
             continue
         if KEY.search(name) and len(each) < 6:
             continue
+        if AMBIGUOUS.search(name) and not MIXED.search(each):
+            continue
         return True
     return False
+
+
+def _names_a_field(value: Value, name: str) -> bool:
+    """Tell whether a text names the field, header or parameter of a credential: ``"X-Access-Token"``, ``"apiKey"``."""
+    text = value.constant
+    if not isinstance(text, str):
+        return False
+    if text.lower().startswith("x-") or (FIELD.search(name) and not re.search(r"\d", text)):
+        return True
+    found, own = _words(text), _words(name)
+    if len(found) < 2:
+        named = bool(KEY.search(name) and FIELD_WORDS & set(found))
+        return named or "".join(found) == "".join(own) or found == own[-1:]
+    if own[-1:] == ["token"] and found[-len(own) :] == own:
+        return True
+    return set(found) <= FIELD_WORDS | set(own)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).lower())
 
 
 def _sentence(text: str, name: str) -> bool:
@@ -137,15 +164,16 @@ def _sentence(text: str, name: str) -> bool:
         and text[0].isalnum()
         and not text.rstrip().endswith((":", "?", "."))
         and len(text) < 40
+        and not LABEL.search(text)
     )
 
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``password = "…"`` and ``{"password": "…"}``."""
     if _is_credential_name(name) and _written(value, name):
-        if name.isupper() and str(value.constant).lower() == name.lower():
-            return  # The name of a field.
-        analysis.report(_PATTERN, node, _MESSAGE)
+        configures = isinstance(node, ast.Subscript | ast.Attribute)
+        if configures or not _names_a_field(value, name):
+            analysis.report(_PATTERN, node, _MESSAGE)
     elif KEY_LIKE.search(name) and _random(value):
         analysis.report(_PATTERN, node, _MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
@@ -165,9 +193,9 @@ def check_comparison(analysis: Analysis, node: ast.Compare, left: Value, kind: a
         return
     if isinstance(kind, ast.Eq | ast.NotEq):
         _compared(analysis, node, sides, [left, right])
-    elif isinstance(kind, ast.In | ast.NotIn) and _names_password(sides[0], left):
+    elif isinstance(kind, ast.In | ast.NotIn):
         items = [item for held in right.holds if held.kind != "dict" for item in held.items()]
-        if any(_written(item, "password") for item in items):
+        if any(_written(item, each) for each in _password_names(sides[0], left) for item in items):
             analysis.report(_PATTERN, node, _MESSAGE)
 
 
@@ -180,23 +208,28 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
             _compared(analysis, node, [one, two], [analysis.evaluate(one), analysis.evaluate(two)])
         return
     for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
-        if _names_password(side, value) and _written(other, "password"):
+        if any(_written(other, each) for each in _password_names(side, value)):
             analysis.report(_PATTERN, node, _MESSAGE)
         hashed = re.search(r"hash|digest|md5|sha\d|crypt", ast.unparse(side), re.IGNORECASE)
         if hashed and any(isinstance(each, str) and HASH.match(each) for each in other.constants):
             analysis.report(_PATTERN, node, _MESSAGE)
 
 
-def _names_password(side: ast.expr, value: Value) -> bool:
-    """Tell whether one side of a comparison is a submitted password or key, by its name or origin."""
+def _password_names(side: ast.expr, value: Value) -> list[str]:
+    """Return the names and origins by which one side of a comparison is a submitted password or key.
+
+    A name that means nothing else is returned as ``password``, as a key that is compared may have any length.
+    """
     if isinstance(side, ast.Constant):
-        return False
+        return []
     words = [side.id] if isinstance(side, ast.Name) else [side.attr] if isinstance(side, ast.Attribute) else []
     if isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr in {"strip", "encode"}:
-        return _names_password(side.func.value, value)
+        return _password_names(side.func.value, value)
     steps = [step.strip("[].") for taint in value.untrusted() for step in taint.lineage[-2:]]
     names = [*words, *steps, *(match for step in steps for match in re.findall(r"'(\w+)'", step))]
-    return any(
-        PASSWORD.search(each) or KEY.search(each) or re.search(r"api[-_]?key|auth[-_]?token", each, re.IGNORECASE)
+    found = [
+        each
         for each in names
-    )
+        if _is_credential_name(each) or re.search(r"api[-_]?key|auth[-_]?token", each, re.IGNORECASE)
+    ]
+    return [each if AMBIGUOUS.search(each) else "password" for each in found]

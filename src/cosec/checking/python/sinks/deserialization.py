@@ -1,9 +1,11 @@
 """py/unsafe-deserialization: untrusted data read in a format that can carry code."""
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.program import Class
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.knowledge.sinks import LOADERS, SAFE_LOADERS, YAML_LOADERS
+from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.sinks.rows import arguments, matching
 
 _PATTERN = "py/unsafe-deserialization"
@@ -44,5 +46,7 @@ def _safe_loader(loader: Value | None) -> bool:
 
 def _report(site: CallSite, data: Value | None) -> None:
     for taint in site.analysis.harmful(data, "deserialization", _KINDS) if data is not None else ():
-        site.analysis.report(_PATTERN, site.node, "Untrusted data can make the loader run code", taint.source)
+        level: Severity | None = "warning" if taint.source.kind in LOCAL else None
+        message = "Untrusted data can make the loader run code"
+        site.analysis.report(_PATTERN, site.node, message, taint.source, severity=level)
         return

@@ -27,7 +27,10 @@ _SUBJECT = re.compile(
 _ALLOWED = re.compile(r"host|domain|origin|site|base_?url|server|trusted|allow", re.IGNORECASE)
 """Names of settings that hold a host."""
 
+_FROM_OTHERS = re.compile(r"origin|refer|redirect|next_|callback|return_to|goto", re.IGNORECASE)
+_DECIDES = re.compile(r"safe|allow|valid|trust|permit|accept|verif|authori|whitelist|same_origin|ours\b", re.IGNORECASE)
 _HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
+_HOST_NAME = re.compile(r"host|netloc|domain|\.r?split\(")
 _EVIL = "evil.net"
 
 
@@ -122,7 +125,7 @@ def _try(
     domain = _DOMAIN.search(plain)
     if domain is None or text.startswith("@"):
         return
-    if not value.taints and not _SUBJECT.search(ast.unparse(subject)):
+    if not value.taints and not _guards(analysis, ast.unparse(subject)):
         return
     name = domain[0].lstrip(".-")
     words = set(re.findall(r"[a-z0-9]{2,}", plain.lower())) | {"www", "a"}
@@ -136,10 +139,18 @@ def _try(
         analysis.report(_PATTERN, node, _MESSAGE)
 
 
+def _guards(analysis: Analysis, subject: str) -> bool:
+    """Tell whether a test of text of unknown origin decides what is allowed, rather than what to do with an address."""
+    if analysis.entry_points == "all" or _FROM_OTHERS.search(subject):
+        return bool(_SUBJECT.search(subject))
+    function = analysis.frame.function
+    return bool(_SUBJECT.search(subject)) and function is not None and bool(_DECIDES.search(function.name))
+
+
 def _subject_kind(subject: ast.expr, value: Value) -> str:
     name = ast.unparse(subject).lower()
     steps = [step for taint in value.taints for step in taint.lineage]
-    if any(step in _HOST_STEPS or step == "split" for step in steps) or re.search(r"host|netloc|domain", name):
+    if any(step in _HOST_STEPS or step == "split" for step in steps) or _HOST_NAME.search(name):
         return "host"
     return "origin" if "origin" in name else "address"
 

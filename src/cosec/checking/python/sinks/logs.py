@@ -1,9 +1,11 @@
 """py/log-injection: untrusted text in a log with its line breaks."""
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import Held, Value, holding
 from cosec.checking.python.knowledge.logs import LOG_METHODS, LOGGERS, OUTSIDERS
+from cosec.checking.python.knowledge.sources import LOCAL
 
 _PATTERN = "py/log-injection"
 _KINDS = frozenset({"remote", "input", "parameter", "download"})
@@ -58,5 +60,7 @@ def _report(site: CallSite, text: Value | None) -> None:
     for taint in site.analysis.harmful(text, "log", _KINDS):
         if taint.source.kind == "parameter" and not OUTSIDERS.search(taint.source.text):
             continue  # Most functions log what they are given.
-        site.analysis.report(_PATTERN, site.node, "Untrusted text can forge lines of the log", taint.source)
+        level: Severity | None = "warning" if taint.source.kind in LOCAL else None
+        message = "Untrusted text can forge lines of the log"
+        site.analysis.report(_PATTERN, site.node, message, taint.source, severity=level)
         return

@@ -7,6 +7,7 @@ import ast
 from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
+from cosec.checking.python.knowledge.frameworks import WEB_MODULES
 from cosec.checking.python.knowledge.pages import (
     ENVIRONMENTS,
     HARMLESS_CONTENT,
@@ -106,7 +107,7 @@ def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
         return
     for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
         if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
-            analysis.report(_PATTERN, node, _MESSAGE, taint.source)
+            analysis.report(_PATTERN, node, _MESSAGE, taint.source, severity="warning")
             return
 
 
@@ -207,14 +208,27 @@ def _environment(site: CallSite) -> None:
         escape = site.argument(None, "autoescape")
         if escape is None and any(name.startswith("**") for name in site.named):
             return
-        if escape is None or (escape.exact and not any(escape.constants)):
-            site.analysis.report(_TEMPLATE_PATTERN, site.node, "A template engine is made without automatic escaping")
+        if (escape is None or (escape.exact and not any(escape.constants))) and _makes_pages(site.analysis):
+            site.analysis.report(
+                _TEMPLATE_PATTERN,
+                site.node,
+                "A template engine is made without automatic escaping",
+                severity="warning" if WEB_MODULES & site.analysis.program.imported else "note",
+            )
     elif site.method == "select_autoescape":
         default = site.argument(None, "default_for_string", "default")
         enabled = site.argument(0, "enabled_extensions")
         empty = enabled is not None and any(not held.items() for held in enabled.holds)
         if empty and (default is None or default.constant is False):
             site.analysis.report(_TEMPLATE_PATTERN, site.node, "Automatic escaping is switched on for no template")
+
+
+def _makes_pages(analysis: Analysis) -> bool:
+    """Tell whether the file is about pages, as templates also make configurations, programs and messages."""
+    if analysis.entry_points == "all" or WEB_MODULES & analysis.program.imported:
+        return True
+    texts = (node.value for node in ast.walk(analysis.program.tree) if isinstance(node, ast.Constant))
+    return any(isinstance(text, str) and (".htm" in text or TAG.search(text)) for text in texts)
 
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:

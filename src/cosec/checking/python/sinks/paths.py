@@ -2,9 +2,11 @@
 
 import re
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import LEADING, Taint, Value
 from cosec.checking.python.knowledge.sinks import CERTAIN_PATH_METHODS, PATH_METHODS, PATHS
+from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.sinks.rows import arguments, matching
 
 _PATTERN = "py/path-traversal"
@@ -52,10 +54,20 @@ def _report(site: CallSite, path: Value | None) -> None:
             continue
         if kind in LINES_OF_CALLERS and LEADING not in taint.neutral:
             continue
+        local = kind in LOCAL
+        if local and site.analysis.entry_points == "declared" and not _below_a_known_folder(path):
+            continue
         if kind == "parameter" and re.search(r"'(\w*(ext|extension|suffix|prefix|mode)\w*)'", taint.source.text):
             continue
-        site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of a file's path", taint.source)
+        level: Severity | None = "warning" if local else None
+        message = "Untrusted text becomes part of a file's path"
+        site.analysis.report(_PATTERN, site.node, message, taint.source, severity=level)
         return
+
+
+def _below_a_known_folder(path: Value) -> bool:
+    """Tell whether the path starts with a folder of the program, which who starts the program need not leave."""
+    return path.letters().lstrip("/")[:1] not in ("", "\0")
 
 
 def _is_upload(taint: Taint) -> bool:

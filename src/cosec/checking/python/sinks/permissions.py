@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import stat
+from collections.abc import Iterable
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value, constant
 
@@ -58,8 +60,16 @@ def _judge(site: CallSite, mode: Value | None, path: Value | None, *, mask: int 
     symbolic = _symbolic(mode)
     if symbolic is not None:
         modes.append(symbolic)
-    if any(weak(each & ~mask, _context(site, path)) for each in modes):
-        site.analysis.report(_PATTERN, site.node, "The file's mode lets others read or write it")
+    open_modes = [each & ~mask for each in modes if weak(each & ~mask, _context(site, path))]
+    if open_modes:
+        site.analysis.report(
+            _PATTERN, site.node, "The file's mode lets others read or write it", severity=_level(open_modes)
+        )
+
+
+def _level(modes: Iterable[int]) -> Severity:
+    """Return ``warning`` if others may write, ``note`` if they may only read."""
+    return "warning" if any(mode & _OTHERS_WRITE for mode in modes) else "note"
 
 
 def weak(mode: int, context: str) -> bool:
@@ -178,6 +188,7 @@ def _shell(site: CallSite) -> None:
     mode = found[2]
     if mode[0].isdigit():
         if weak(int(mode, 8), text + _context(site, None)):
-            site.analysis.report(_PATTERN, site.node, "The file's mode lets others read or write it")
+            level = _level([int(mode, 8)])
+            site.analysis.report(_PATTERN, site.node, "The file's mode lets others read or write it", severity=level)
     elif "w" in mode and not re.match(r"^u?[+=]", mode.replace("u", "", 1) if mode.startswith("u") else mode):
         site.analysis.report(_PATTERN, site.node, "The file's mode lets others write it")

@@ -3,9 +3,11 @@
 import ast
 import re
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.knowledge.sinks import PATTERNS
+from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.knowledge.words import words
 from cosec.checking.python.sinks.rows import arguments, matching
 
@@ -62,5 +64,6 @@ def _report(analysis: Analysis, node: ast.expr, pattern: Value) -> None:
     for taint in analysis.harmful(pattern, "regex", _KINDS):
         if taint.source.kind == "argv" and _ASKED_FOR.match(taint.source.text):
             continue
-        analysis.report(_PATTERN, node, _MESSAGE, taint.source)
+        level: Severity | None = "warning" if taint.source.kind in LOCAL else None
+        analysis.report(_PATTERN, node, _MESSAGE, taint.source, severity=level)
         return

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Self
 
 from cosec.checking.python.engine.domain.values import Target, Value
+from cosec.checking.python.knowledge.frameworks import TEST_MODULES
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 """The syntax of a function."""
@@ -234,6 +235,14 @@ def _names_used(node: ast.AST) -> Iterator[str]:
         yield node.attr
 
 
+def _is_test(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module is not None and bool({"test", "testcases"} & set(statement.module.split(".")))
+    if isinstance(statement, ast.ClassDef):
+        return any(last_name(base).endswith("TestCase") for base in statement.bases)
+    return isinstance(statement, ast.FunctionDef) and statement.name.startswith("test_")
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A parsed file, and what its syntax shows before it is run."""
@@ -253,12 +262,16 @@ class Program:
     demonstration; the real callers are in other files.
     """
 
+    tests: bool
+    """Whether it holds tests: it imports a test framework, or has functions or classes named like tests."""
+
     @classmethod
     def of(cls, tree: ast.Module) -> Self:
         """Gather the facts of a syntax tree."""
         gathered = _Gathered(tree)
         return cls(
             tree=tree,
+            tests=bool(gathered.imported & TEST_MODULES) or any(map(_is_test, tree.body)),
             imported=frozenset(gathered.imported),
             import_aliases=frozenset(gathered.import_aliases),
             called=frozenset(gathered.called),

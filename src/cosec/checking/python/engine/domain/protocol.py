@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cosec.checking.finding import EntryPoints, Severity
 from cosec.checking.python.engine.domain.program import Class, Function, Module, Program
 from cosec.checking.python.engine.domain.state import Frame
 from cosec.checking.python.engine.domain.values import UNKNOWN, Source, Taint, Value, join_all
@@ -53,6 +54,9 @@ class Analysis(Protocol):
 
     frames: list[Frame]
     """Function calls in progress, the module first."""
+
+    entry_points: EntryPoints
+    """The functions whose parameters are untrusted."""
 
     depth: int
     """Number of branches around the current statement."""
@@ -161,9 +165,34 @@ class Analysis(Protocol):
         """Return where a finding at ``node`` is reported in the judged file; None if it belongs to another file."""
         ...
 
-    def report(self, pattern: str, node: ast.expr | ast.stmt, message: str, source: Source | None = None) -> None:
-        """Add a finding."""
+    def report(
+        self,
+        pattern: str,
+        node: ast.expr | ast.stmt,
+        message: str,
+        source: Source | None = None,
+        *,
+        severity: Severity | None = None,
+    ) -> None:
+        """Add a finding.
+
+        Args:
+            pattern: Its pattern.
+            node: Its place.
+            message: One sentence.
+            source: Where the text comes from, if the finding is about a flow.
+            severity: How sure it is. The default is ``error`` for a flow from a certain source, else ``warning``.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What an observer reported at one line."""
+
+    message: str
+    severity: Severity
+    """How sure it is; the pattern may lower it."""
 
 
 @dataclass(slots=True, kw_only=True)

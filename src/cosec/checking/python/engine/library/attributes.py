@@ -59,7 +59,7 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     for target in value.targets:
         if isinstance(target, Class):
             found.append(_class_attribute(target, name))
-    from_source = sources.attribute(value, name, node)
+    from_source = sources.attribute(analysis, value, name, node)
     if from_source is not None:
         found.append(from_source)
         return join_all(found)
@@ -146,8 +146,9 @@ def item(analysis: Analysis, container: Value, key: Value) -> Value:
         return shared
     if container.taints:
         return item_of(container, only if known else "?")
-    if isinstance(container.constant, str | bytes | tuple) and isinstance(only, int):
-        return UNKNOWN
+    text = container.constant
+    if isinstance(text, str | bytes) and isinstance(only, int):
+        return constant(text[only : only + 1 or None]) if isinstance(text, str) else UNKNOWN
     return Value(names=frozenset(f"{each}[]" for each in container.names if len(each) < MAX_NAME))
 
 

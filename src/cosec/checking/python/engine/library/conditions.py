@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import operator as operators
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from cosec.checking.python.engine.domain import alphabets
 from cosec.checking.python.engine.domain.protocol import CallSite
@@ -15,6 +17,7 @@ from cosec.checking.python.engine.domain.values import (
     SURROUNDINGS,
     Facts,
     Lineage,
+    Scalar,
     Taint,
     Value,
     facts_for,
@@ -41,6 +44,24 @@ def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
     if isinstance(operator, ast.NotIn | ast.NotEq | ast.IsNot):
         true, false = false, true
     return Value(when_true=true, when_false=false, flags=frozenset({"number"}))
+
+
+_ORDERED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operators.lt,
+    ast.LtE: operators.le,
+    ast.Gt: operators.gt,
+    ast.GtE: operators.ge,
+    ast.Eq: operators.eq,
+    ast.NotEq: operators.ne,
+}
+
+
+def constant_outcome(left: Scalar, operator: ast.cmpop, right: Scalar) -> bool | None:
+    """Return the outcome of a comparison of two numbers or two texts that are known; None for any other."""
+    compared = _ORDERED.get(type(operator))
+    if compared is None or type(left) is not type(right) or not isinstance(left, int | float | str):
+        return None
+    return compared(left, right)
 
 
 def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:

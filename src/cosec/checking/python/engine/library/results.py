@@ -31,6 +31,7 @@ from cosec.checking.python.knowledge.cleaning import (
     SAME,
     SANITISER,
     TRUSTED_RECEIVER,
+    TRUTH,
 )
 from cosec.checking.python.knowledge.dangers import DANGERS, PATH
 from cosec.checking.python.knowledge.files import CONTENT_DANGERS, OPENERS, READERS, READING_METHODS
@@ -46,6 +47,8 @@ def result(site: CallSite) -> Value:
 
 
 def _special(site: CallSite) -> Value | None:
+    if TRUTH.search(site.method) or (site.method == "match" and _is_path(site.receiver)):
+        return Value(flags=frozenset({"number"}))
     for name in sorted(site.names & _SPECIAL.keys(), key=_PLACES.__getitem__):
         found = _SPECIAL[name](site)
         if found is not None:

@@ -8,6 +8,7 @@ from cosec.checking.python.engine.domain.program import Class, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, holding, join
 from cosec.checking.python.knowledge.dangers import DANGERS
+from cosec.checking.python.knowledge.frameworks import WEB_MODULES
 from cosec.checking.python.knowledge.sources import (
     ANNOTATIONS,
     ARCHIVES,
@@ -22,6 +23,7 @@ from cosec.checking.python.knowledge.sources import (
     HARMLESS_TYPES,
     REQUESTS,
     STREAMS,
+    UNCERTAIN,
     WEB_VARIABLES,
     WIDGET_STATE,
     CallSource,
@@ -50,7 +52,12 @@ def is_request(value: Value) -> bool:
     return "request" in value.flags or bool(value.names & REQUESTS)
 
 
-def attribute(value: Value, name: str, node: ast.expr) -> Value | None:
+def is_web(analysis: Analysis) -> bool:
+    """Tell whether names such as ``request``, ``get`` and ``View`` are those of a web framework."""
+    return analysis.entry_points == "all" or bool(WEB_MODULES & analysis.program.imported)
+
+
+def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value | None:
     """Return ``value.name`` if that is a source, else None."""
     if is_request(value):
         if name in CLEAN_OF_REQUEST:
@@ -64,18 +71,18 @@ def attribute(value: Value, name: str, node: ast.expr) -> Value | None:
             return incoming(kind, dotted)
     for held in value.held("instance"):
         bases = held.owner.base_names() if isinstance(held.owner, Class) else set[str]()
-        found = _handler_attribute(held, name, bases)
+        found = _handler_attribute(held, name, bases, web=is_web(analysis))
         if found is not None:
             return found
     return None
 
 
-def _handler_attribute(held: Held, name: str, bases: set[str]) -> Value | None:
+def _handler_attribute(held: Held, name: str, bases: set[str], *, web: bool) -> Value | None:
     for row in HANDLERS:
         stored = row.unless_stored and name in held.fields
         if name in row.attributes and not stored and any(base.endswith(row.base) for base in bases):
             return incoming("remote", f"self.{name}")
-    if name == "request" and name not in held.fields and bases:
+    if name == "request" and name not in held.fields and bases and web:
         return Value(flags=frozenset({"request"}))
     return None
 
@@ -106,6 +113,8 @@ def call(site: CallSite) -> Value | None:
         return _variable(site)
     if names := site.names & ARCHIVES:
         flags = frozenset({"archive", "zip" if "zipfile.ZipFile" in names else "tar"})
+        if any(taint.source.kind not in UNCERTAIN for taint in site.taints()):
+            flags |= {"received"}
         return archive(f"{_text(site.node)}:{site.node.lineno}", flags)
     return _command_line(site)
 
