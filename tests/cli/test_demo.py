@@ -32,5 +32,5 @@ def _shortened(prompt: object) -> object:
 
 @pytest.mark.embedded
 def test_the_embedded_model_runs_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--limit", "1", "--max-new-tokens", "8"]) == 0
+    assert main(["demo", "--target", "smollm2-135m", "--limit", "1", "--max-new-tokens", "8"]) == 0
     assert "In total" in capsys.readouterr().out

@@ -66,7 +66,7 @@ def test_the_rule_that_an_adapter_carries_is_told_or_refused(target: Path, tmp_p
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
     assert by_subject(examine(str(target), str(adapter), "auto"))["rule"].text == (
-        "rule steer, strength 1.5: the adapter's own"
+        "rule steer, strength 1.5, against base: the adapter's own"
     )
     (adapter / "rule.toml").write_text("")
     assert not by_subject(examine(str(target), str(adapter), "auto"))["rule"].good

@@ -69,5 +69,5 @@ def as_choice(rule: RuleSettings) -> dict[str, object]:
 
 
 def described_rule(rule: RuleSettings) -> str:
-    """A rule and its settings in one line, such as ``rule steer, strength 2.0``."""
+    """A rule and its settings in one line, such as ``rule steer, strength 2.0, against base``."""
     return ", ".join(f"{name} {value}" for name, value in as_choice(rule).items())
