@@ -55,15 +55,16 @@ class ProjectModules:
         self.looked_for: set[str] = set()
         """Paths of files whose content, or absence, decided something."""
 
-        self._found: dict[tuple[str, Path], str | None] = {}
+        self._found: dict[tuple[str, str], str | None] = {}
         self._reads_input: dict[str, bool] = {}
         self._searches = MAX_SEARCHES
 
     def find(self, name: str, importer: str) -> str | None:
         """Return the path of a module of the same project; None for others."""
-        key = (name, Path(importer).parent)
+        key = (name, importer)
         if key not in self._found:
-            self._found[key] = next((str(path) for path in _places(*key) if self._exists(path)), None)
+            places = _places(name, Path(importer).parent)
+            self._found[key] = next((str(path) for path in places if self._exists(path)), None)
         return self._found[key]
 
     def _exists(self, path: Path) -> bool:
