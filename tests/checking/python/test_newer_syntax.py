@@ -1,4 +1,5 @@
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,12 @@ def test_what_is_no_python_is_refused() -> None:
 )
 def test_python_2_is_told_apart(source: str, expected: bool) -> None:
     assert newer_syntax.is_python_2(newer_syntax.tree_of(source)) is expected
+
+
+@pytest.mark.parametrize("path", sorted(Path(newer_syntax.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_a_program_in_older_syntax_keeps_its_tree_and_its_lines(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    made, expected = parsed(source), ast.parse(source)
+    assert ast.dump(made) == ast.dump(expected)
+    lines = [[node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)] for tree in (made, expected)]
+    assert lines[0] == lines[1]
