@@ -281,3 +281,21 @@ def main():
 import os, shlex
 def main():
     os.system("tar xf " + shlex.quote(os.getenv("ARCHIVE")))
+# case: callbacks of message modules
+import os
+
+from google.cloud import pubsub_v1
+
+
+def convert(message):
+    os.system("convert " + message.data.decode())  # expect: py/command-injection
+    message.ack()
+
+
+def count(message):
+    os.system(f"echo {len(message.data)}")
+
+
+subscriber = pubsub_v1.SubscriberClient()
+subscriber.subscribe("projects/a/subscriptions/b", callback=convert)
+subscriber.subscribe("projects/a/subscriptions/c", callback=count)

@@ -10,7 +10,7 @@ from cosec.checking.python.engine.domain.program import Bound, Class, Function, 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
-from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, NEVER_RETURN, QUOTED_IN_ERRORS
+from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, MESSAGE_MODULES, NEVER_RETURN, QUOTED_IN_ERRORS
 from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST
 
 
@@ -105,7 +105,9 @@ def _call_outside(site: CallSite) -> Value:
 
 
 def _hand_on(site: CallSite) -> None:
-    """Run functions of the file that are passed to a function outside, with the other arguments."""
+    """Run functions of the file that are passed to a function outside, with the other arguments or with messages."""
+    if site.within(*MESSAGE_MODULES):
+        _answer_messages(site)
     if site.method not in CALLS_ARGUMENT:
         return
     for place, value in enumerate(site.positional):
@@ -115,6 +117,15 @@ def _hand_on(site: CallSite) -> None:
     if target is not None and target.targets:
         given = [item for held in (arguments or UNKNOWN).holds for item in held.items()]
         site.analysis.apply(target, given, site.node)
+
+
+def _answer_messages(site: CallSite) -> None:
+    message = sources.incoming("remote", f"message of {site.method}()")
+    for value in [*site.positional, *site.named.values()]:
+        for target in value.targets:
+            if isinstance(target, Function):
+                given = [message.step(parameter.arg) for parameter in target.positional]
+                site.analysis.call_function(target, given, {}, UNKNOWN)
 
 
 def _arguments(analysis: Analysis, node: ast.Call) -> tuple[list[Value], dict[str, Value], Value]:

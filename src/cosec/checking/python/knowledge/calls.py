@@ -10,6 +10,20 @@ CALLS_ARGUMENT = frozenset(
 )
 """Functions outside the file that call a function given to them with their other arguments."""
 
+MESSAGE_MODULES = (
+    "gradio.",
+    "pika.",
+    "aio_pika.",
+    "google.cloud.pubsub",
+    "redis.",
+    "nats.",
+    "paho.",
+    "azure.",
+    "stomp.",
+    "websockets.",
+)
+"""Starts of the names of functions that take a function of the file, and call it with messages or inputs of others."""
+
 QUOTED_IN_ERRORS = words(
     "int float complex strptime fromisoformat ip_address ip_network IPv4Address IPv6Address import_module ZoneInfo"
     " index open stat listdir scandir remove unlink rename mkdir rmdir read_text read_bytes"
