@@ -22,6 +22,7 @@ from cosec.checking.c.reading.syntax import (
     broken_functions,
     declarations,
     declared_name,
+    forget_nodes,
     parameters,
     read,
     unread,
@@ -77,6 +78,7 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
     wrong: Weaknesses = {}
     reason: str | None = None
     broken: set[int] = set()
+    forget_nodes()
     try:
         units = read(program)
         if not any(map(_is_program, units)):

@@ -318,7 +318,9 @@ def passed_lengths(unit: Unit, sizes: dict[str, SizesOf]) -> dict[str, dict[str,
             target = called(call)
             if target not in hidden or target in mentioned:
                 continue
-            room = rooms.setdefault(name, _Room(unit, function, sizes[name], {}))
+            if name not in rooms:
+                rooms[name] = _Room(unit, function, sizes[name], {})
+            room = rooms[name]
             for place, one in enumerate(arguments(call)):
                 found.setdefault((target, place), []).append(room.longest(one))
     passed: dict[str, dict[str, int]] = {}

@@ -71,5 +71,11 @@ def join(first: State, second: State) -> State:
     """Return the facts after two paths join."""
     if first is None or second is None:
         return second if first is None else first
-    names = first.keys() | second.keys()
-    return {name: first.get(name, Facts()).joined(second.get(name, Facts())) for name in names}
+    joined = {}
+    for name in first.keys() | second.keys():
+        one, other = first.get(name, _NOTHING), second.get(name, _NOTHING)
+        joined[name] = one if one is other or one == other else one.joined(other)
+    return joined
+
+
+_NOTHING = Facts()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.checking.c.reading.annotations import without_annotations
@@ -53,6 +53,21 @@ def text(node: Node | None) -> str:
 
 def walk(node: Node) -> Iterator[Node]:
     """Iterate over the node and its descendants in source order."""
+    return iter(_nodes(node)) if node.type == "function_definition" else _walk(node)
+
+
+def forget_nodes() -> None:
+    """Drop what is kept of the nodes of earlier files."""
+    _nodes.cache_clear()
+
+
+@lru_cache(maxsize=4096)
+def _nodes(function: Node) -> list[Node]:
+    """Return the nodes of a function, which are asked for many times and slow to make."""
+    return list(_walk(function))
+
+
+def _walk(node: Node) -> Iterator[Node]:
     waiting = [node]
     while waiting:
         one = waiting.pop()
