@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,15 +26,22 @@ from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> StudyFolder:
-    run(settings(write_scenarios(tmp_path / "scenarios"), seeds=(0,)), tmp_path / "out")
-    return StudyFolder(tmp_path / "out")
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("audit")
+    run(settings(write_scenarios(root / "scenarios"), seeds=(0,)), root / "out")
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def results(study: Path) -> Results:
+    return read_results(StudyFolder(study))
 
 
 @pytest.fixture
-def results(folder: StudyFolder) -> Results:
-    return read_results(folder)
+def folder(study: Path, tmp_path: Path) -> StudyFolder:
+    """A copy, so that readings of one test are not those of another."""
+    return StudyFolder(Path(shutil.copytree(study, tmp_path / "out")))
 
 
 def audited(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch, answers: Sequence[str], *arguments: str) -> int:
@@ -215,7 +223,9 @@ def test_flags_that_make_no_sense_are_refused(folder, capsys, arguments, hint: s
     assert hint in capsys.readouterr().err
 
 
-def test_without_the_scenarios_nothing_can_be_read(folder, tmp_path, capsys, monkeypatch) -> None:
+def test_without_the_scenarios_nothing_can_be_read(tmp_path, capsys, monkeypatch) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), seeds=(0,)), tmp_path / "out")
     (tmp_path / "scenarios").rename(tmp_path / "elsewhere")
+    folder = StudyFolder(tmp_path / "out")
     assert audited(folder, monkeypatch, []) == 2
     assert "scenarios" in capsys.readouterr().err
