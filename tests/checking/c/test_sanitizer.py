@@ -138,6 +138,25 @@ def test_what_cannot_be_exercised_is_unscored_with_the_reason(program: str, reas
     assert reason in verdict.unscored
 
 
+def test_a_program_that_forgets_headers_is_built_as_the_compiler_takes_it(tmp_path: Path) -> None:
+    forgets = 'int main(void) {\nchar *a = malloc(8); if (!a) return 1; strcpy(a, "abc"); printf("%s", a); free(a);\nreturn 0;\n}\n'
+    late = "int f(void) { char *a = malloc(3); return a != 0; }\n#include <stdlib.h>\nint main(void) { return f(); }\n"
+    own = "int main(void) { return strlen(1); }\nint strlen(int a) { return a - 1; }\n"
+    for number, program in enumerate((forgets, late, own)):
+        path = tmp_path / f"{number}.c"
+        path.write_text(program)
+        report = SanitizerChecker().check([path])
+        assert (report.findings, report.unscored) == ((), ())
+
+
+def test_an_error_names_the_file_that_it_is_in() -> None:
+    program = '#line 1 "grammar.y"\nint main(void) { return x; }\n'
+    verdict = SanitizerDriver().judge(program, DriverInputs(runs=(DriverRun(),)))
+    assert "grammar.y, line 1" in str(verdict.unscored)
+    harness = DriverInputs.model_validate({"runs": [{}], "extra_source": "int main(void) { return y; }"})
+    assert "the scenario's own source, line 1" in str(SanitizerDriver().judge("int a;", harness).unscored)
+
+
 def test_files_are_run_on_a_general_set_of_inputs(tmp_path: Path) -> None:
     weak, sound, other = tmp_path / "weak.c", tmp_path / "sound.c", tmp_path / "part.c"
     weak.write_text(main_with("char name[16]; if (argc > 1) strcpy(name, argv[1]);"))

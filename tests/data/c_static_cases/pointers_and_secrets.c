@@ -225,3 +225,39 @@ void show(const struct sockaddr_un *from)
     sprintf(short_path, "%s", from->sun_path); // expect: c/out-of-bounds-write
     puts(short_path);
 }
+// case: pattern of a password
+#define PASSWORD "([^@]*)"
+const char *pattern(void) { return PASSWORD; }
+// case: end of an array as an address
+int total(void)
+{
+    static int cells[31];
+    int sum = 0;
+    for (int *at = cells; at < &cells[31]; at++)
+        sum += *at;
+    return sum;
+}
+// case: counted down before it is used
+void clear(void)
+{
+    int cells[10];
+    int i;
+    for (i = 10; --i >= 0;)
+        cells[i] = 0;
+}
+// case: counted down after it is used
+void clear(void)
+{
+    int cells[10];
+    for (int i = 10; i >= 0; i--)
+        cells[i] = 0; // expect: c/out-of-bounds-write
+}
+// case: number that is not zero, less one
+#include <stdlib.h>
+int nth(const int *values, int count, const char *text)
+{
+    int at = atoi(text);
+    if (at < 0 || at > count)
+        return 0;
+    return at ? values[at - 1] : -1;
+}

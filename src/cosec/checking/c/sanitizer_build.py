@@ -5,6 +5,9 @@ the program go through the driver (``--wrap``). UndefinedBehaviorSanitizer repor
 leads to a write out of bounds shows both; AddressSanitizer stops at its first report. gcc knows no check of unsigned
 arithmetic, and most of it is meant to wrap; `wrapping.py` adds one where it is not. Programs are untrusted: the
 compiler, too, runs in the sandbox.
+
+With ``-fno-builtin``, which the sanitizers need, a function of the library without a declaration returns ``int``, and
+its pointers lose half their bits. A program that forgets a header is therefore built with that header.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import mkdtemp
 from weakref import finalize
 
@@ -30,7 +33,7 @@ HARNESS = "harness.c"
 """The name there of source that a scenario adds."""
 
 _SANITIZE = ("-fsanitize=address,undefined", "-fsanitize=bounds-strict,float-cast-overflow", "-fno-sanitize=alignment")
-_COMPILE = ("-std=gnu11", "-g", "-O0", "-w", "-fno-builtin", "-fmax-errors=1", "-Dmain=user_main")
+_COMPILE = ("-std=gnu11", "-g", "-O0", "-fno-builtin", "-fmax-errors=1", "-Dmain=user_main")
 _WRAPPED = (
     *("malloc", "calloc", "realloc", "reallocarray", "aligned_alloc", "strdup", "strndup"),
     *("rand", "rand_r", "random"),
@@ -45,6 +48,19 @@ _DECLARED = """\
 void *__real_malloc(size_t); void *__real_calloc(size_t, size_t);
 void *__real_realloc(void *, size_t); char *__real_strdup(const char *);
 """
+_UNDECLARED = re.compile(r"implicit declaration of function '(\w+)'")
+_HEADERS = {
+    "stdlib.h": "malloc calloc realloc free atoi atol atof strtol strtoul strtod exit abort abs rand srand getenv"
+    " system qsort bsearch",
+    "string.h": "strlen strcpy strncpy strcat strncat strcmp strncmp strchr strrchr strstr strdup strndup memcpy"
+    " memmove memset memcmp strtok strerror strspn strcspn strpbrk",
+    "stdio.h": "printf fprintf sprintf snprintf puts putchar getchar fopen fclose fgets fputs fread fwrite scanf sscanf"
+    " fscanf perror fgetc fputc getline popen pclose",
+    "ctype.h": "isalpha isdigit isalnum isspace isupper islower isxdigit isprint ispunct toupper tolower",
+    "unistd.h": "read write close unlink sleep getpid access getopt",
+    "math.h": "sqrt pow fabs floor ceil",
+}
+_HEADER_OF = {name: header for header, names in _HEADERS.items() for name in names.split()}
 _lock = threading.Lock()
 
 
@@ -58,6 +74,9 @@ class Build:
     problem: str = ""
     """The first error."""
 
+    forgotten: tuple[str, ...] = ()
+    """Headers of the library whose functions it calls without including them."""
+
 
 def build_program(program: str, extra_source: str, folder: Path) -> Build:
     """Compile and link ``program``, with ``extra_source`` after it, into ``folder``.
@@ -69,36 +88,44 @@ def build_program(program: str, extra_source: str, folder: Path) -> Build:
     """
     with _lock:
         driver = _driver_object()
-    checked = with_checked_sizes(program)
-    if checked != program:
-        built = _compile(checked, extra_source, folder, driver)
+    built = Build(executable=None)
+    for text in dict.fromkeys((with_checked_sizes(program), program)):
+        built = _compile(text, extra_source, folder, driver)
+        if built.forgotten:
+            complete = _compile(text, extra_source, folder, driver, headers=built.forgotten)
+            built = complete if complete.executable is not None else built
         if built.executable is not None:
             return built
-    return _compile(program, extra_source, folder, driver)
+    return built
 
 
-def _compile(program: str, extra_source: str, folder: Path, driver: Path) -> Build:
-    unit = f'{CHECKS}#include "{PROGRAM}"\n'
+def _compile(program: str, extra_source: str, folder: Path, driver: Path, *, headers: tuple[str, ...] = ()) -> Build:
+    included = "".join(f"#include <{name}>\n" for name in headers)
+    unit = f'{included}{CHECKS}#include "{PROGRAM}"\n'
     if extra_source.strip():
         unit += f'{_DECLARED}{_OWN_ALLOCATION}#line 1 "{HARNESS}"\n{extra_source}\n'
     outcome = run_sandboxed(
         ["gcc", *_COMPILE, *_SANITIZE, "unit.c", str(driver), "-o", "program", *_LINK],
         files={PROGRAM: program, "unit.c": unit},
+        env={"LC_ALL": "C"},
         limits=_LIMITS,
         read_only=[driver],
         work_folder=folder,
     )
+    messages = outcome.stderr.decode(errors="replace")
+    names = dict.fromkeys(_UNDECLARED.findall(messages))
+    forgotten = tuple(dict.fromkeys(_HEADER_OF[name] for name in names if name in _HEADER_OF))
     executable = folder / "program"
     if outcome.returncode == 0 and executable.is_file():
-        return Build(executable=executable)
-    if outcome.timed_out:
-        return Build(executable=None, problem="the compiler took too long")
-    return Build(executable=None, problem=_first_error(outcome.stderr.decode(errors="replace")))
+        return Build(executable=executable, forgotten=forgotten)
+    problem = "the compiler took too long" if outcome.timed_out else _first_error(messages)
+    return Build(executable=None, problem=problem, forgotten=forgotten)
 
 
 def _first_error(messages: str) -> str:
     if found := re.search(r"^(\S+?):(\d+)(?::\d+)?: (?:fatal )?error: (.*)", messages, re.MULTILINE):
-        place = "" if found[1] == PROGRAM else "the scenario's own source, "
+        places = {PROGRAM: "", "unit.c": "", HARNESS: "the scenario's own source, "}
+        place = places.get(found[1], f"{PurePath(found[1]).name}, ")
         return f"does not compile: {place}line {found[2]}: {found[3]}"
     if found := re.search(r"undefined reference to `(.*?)'|multiple definition of `(.*?)'", messages):
         name = (found[1] or found[2]).replace("user_main", "main")

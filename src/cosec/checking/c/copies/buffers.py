@@ -209,7 +209,8 @@ def _scanned(room: _Room, call: Node, given: list[Node], report: Report) -> None
             continue
         capacity = room.capacity(target)
         if found[2] is None:
-            report(call, _WRITE, f"A word of any length is read into {text(target)}.")
+            known = called(call) != "sscanf" or capacity is not None
+            report(call, _WRITE, f"A word of any length is read into {text(target)}.", "error" if known else "warning")
         elif capacity is not None and int(found[2]) + 1 > capacity:
             report(call, _WRITE, f"{int(found[2]) + 1} bytes may be written to {capacity}.")
 

@@ -56,13 +56,17 @@ class Conditions:
             relation = operator if truth else _NEGATED[operator]
             self._compare(left, relation, right, known)
             self._compare(right, _TURNED[relation], left, known)
+        name, seen = text(node), known.get(text(node))
+        if node.type in ("identifier", "field_expression") and seen is not None and seen.low == 0:
+            known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)
         for mention in self._checked(node):
             known[mention] = replace(known.get(mention, Facts()), unchecked=False)
         for call in (one for one in walk(node) if one.type == "call_expression"):
             if called(call) in self.unit.functions:
                 for argument in arguments(call):
                     # A function that takes the value in a condition has tested it.
-                    known[text(argument)] = Facts(freed=known.get(text(argument), Facts()).freed)
+                    seen = known.get(text(argument), Facts())
+                    known[text(argument)] = Facts(freed=seen.freed, freed_at=seen.freed_at)
         return known
 
     def _checked(self, node: Node) -> list[str]:
@@ -88,6 +92,8 @@ class Conditions:
         left = bare(left)
         if left.type == "assignment_expression":
             left = bare(left.child_by_field_name("left") or left)
+        elif left.type == "update_expression" and text(left).startswith(("++", "--")):
+            left = bare(left.child_by_field_name("argument") or left)
         value = self.unit.constant(right, self.sizes())
         if self.unit.constant(left, self.sizes()) is not None:
             return
@@ -103,6 +109,8 @@ class Conditions:
             facts = _below(facts, relation, right, value, known)
         if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
             facts = replace(facts, bounded=True, high=None)
+        if relation == "!=" and value == 0 == facts.low:
+            facts = replace(facts, low=1)
         if relation in (">", ">=", "=="):
             low = 0 if value is None else value + (relation == ">")
             facts = replace(facts, low=low if facts.low is None else max(low, facts.low))

@@ -14,6 +14,9 @@ class Facts:
 
     freed: bool = False
 
+    freed_at: int = 0
+    """Where it was freed: the place in the text."""
+
     outside: bool = False
     """A number from outside the program."""
 
@@ -50,6 +53,7 @@ class Facts:
         return Facts(
             unchecked=self.unchecked or other.unchecked,
             freed=self.freed or other.freed,
+            freed_at=self.freed_at if self.freed else other.freed_at,
             outside=self.outside or other.outside,
             low=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
             high=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),

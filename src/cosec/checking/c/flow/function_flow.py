@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.conditions import Conditions
 from cosec.checking.c.flow.facts import Facts, State, join
-from cosec.checking.c.flow.summaries import ENDS
+from cosec.checking.c.flow.summaries import ENDING_NAMES, ENDS
 from cosec.checking.c.reading.syntax import Unit, arguments, called, text
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ class FunctionFlow(Conditions):
 
     def _seen(self, node: Node, state: dict[str, Facts]) -> State:
         self.see(node, state)
-        if called(node) in ENDS or called(node) in self.unit.ending:
+        name = called(node)
+        if name in ENDS or name in self.unit.ending:
+            return None
+        if name and name not in self.unit.functions and ENDING_NAMES.search(name):
             return None
         if "assert" in called(node).lower() and arguments(node) and "NDEBUG" not in self.unit.macros:
             return self.assume(arguments(node)[0], True, state)

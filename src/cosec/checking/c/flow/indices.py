@@ -46,6 +46,8 @@ class IndexFlow(NumberFlow):
         array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
         if array is None or index is None:
             return
+        if node.parent is not None and node.parent.type == "pointer_expression" and text(node.parent).startswith("&"):
+            return  # only its address is taken, which may be that of the end
         facts = self.facts(index, state)
         known = self.room.items(array) if text(bare(array)) not in self.room.promised else None
         wrong = _suspect(facts, known[0] if known is not None else None)

@@ -20,6 +20,8 @@ from cosec.checking.c.reading.types import SharedTypes
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from cosec.checking.finding import Severity
+
 _ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "strdup", "strndup", "fopen", "fdopen", "popen", "tmpfile"})
 _ALLOCATORS |= {"reallocarray", "aligned_alloc", "fmemopen", "freopen"}
 _SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "bsearch", "getenv", "opendir", "strtok"})
@@ -123,10 +125,24 @@ class MemoryFlow(IndexFlow):
         if facts is None:
             return
         if facts.freed:
-            self.report(node, "c/use-after-free", f"{name} is used after it was freed.")
+            self._after_free(node, f"{name} is used after it was freed.", facts)
         elif facts.unchecked:
             self._may_be_null(node, name)
             state[name] = replace(facts, unchecked=False)  # said once
+
+    def _after_free(self, node: Node, message: str, facts: Facts) -> None:
+        """Report a use of memory that was freed.
+
+        Where it was freed in an earlier turn of a loop, and a condition decides about the use, both may exclude each
+        other.
+        """
+        guarded = False
+        at: Node | None = node
+        while at is not None and not at.start_byte <= facts.freed_at < at.end_byte:
+            guarded = guarded or (at.parent is not None and at.parent.type == "if_statement")
+            at = at.parent
+        level: Severity = "warning" if guarded and node.start_byte < facts.freed_at else "error"
+        self.report(node, "c/use-after-free", message, level)
 
     def _may_be_null(self, node: Node, name: str) -> None:
         self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.", "warning")
@@ -140,10 +156,10 @@ class MemoryFlow(IndexFlow):
             facts = state.get(key, Facts())
             if place in released and bare(argument).type in ("identifier", "field_expression"):
                 if facts.freed:
-                    self.report(node, "c/use-after-free", f"{key} is freed twice.")
-                self._release(key, name not in ("fclose", "pclose"), state)
+                    self._after_free(node, f"{key} is freed twice.", facts)
+                self._release(key, name not in ("fclose", "pclose"), node, state)
             elif facts.freed and not self._summaries.ignores(name, place, given):
-                self.report(node, "c/use-after-free", f"{key} is used after it was freed.")
+                self._after_free(node, f"{key} is used after it was freed.", facts)
             elif self._refuses_null(name, place, argument) and self.facts(argument, state).unchecked:
                 self._may_be_null(node, key)
             if local and (passed := self.facts(argument, state)).outside:
@@ -169,10 +185,10 @@ class MemoryFlow(IndexFlow):
             low = 0 if kind is not None and not kind.signed else None
             state[inner] = Facts(outside=outside, message=message, low=low)
 
-    def _release(self, key: str, freed: bool, state: dict[str, Facts]) -> None:
+    def _release(self, key: str, freed: bool, node: Node, state: dict[str, Facts]) -> None:
         for alias in self._same_as(key, state):
-            state[alias] = Facts(freed=freed)
-        state[key] = Facts(freed=freed)
+            state[alias] = Facts(freed=freed, freed_at=node.start_byte)
+        state[key] = Facts(freed=freed, freed_at=node.start_byte)
         self._forget(key, state)
 
     def _same_as(self, key: str, state: dict[str, Facts]) -> list[str]:
@@ -201,7 +217,7 @@ class MemoryFlow(IndexFlow):
             self.sum(node, left, right, state)
             before = state.get(name, Facts())
             self._forget(name, state)
-            state[name] = Facts(freed=before.freed, message=before.message)
+            state[name] = Facts(freed=before.freed, freed_at=before.freed_at, message=before.message)
             return
         facts = self.assigned(name, right, self.facts(right, state))
         self.kept(node, name, right, state)
@@ -221,10 +237,10 @@ class MemoryFlow(IndexFlow):
             return ""
         for one in self._same_as(old, state):
             if one != name:
-                state[one] = Facts(freed=True)
+                state[one] = Facts(freed=True, freed_at=call.start_byte)
         if old == name:
             return ""
-        state[old] = Facts(freed=True)
+        state[old] = Facts(freed=True, freed_at=call.start_byte)
         self._forget(old, state)
         return old
 

@@ -270,12 +270,16 @@ class NumberFlow(FunctionFlow):
         facts = state.get(name, Facts())
         rises = "++" in text(node)
         kind = self.types.variable(name)
-        if facts.outside and kind is not None and kind.signed and name not in self._guarded:
+        counts_down = not rises and (node.parent is None or node.parent.type != "expression_statement")
+        if facts.outside and kind is not None and kind.signed and name not in self._guarded and not counts_down:
             edge = facts.high if rises else facts.low
             unsafe = not facts.bounded if rises else facts.low is None or facts.low <= kind.low
             if unsafe and (edge is None or (edge >= kind.high if rises else edge <= kind.low)):
                 self._overflows(node)
-        state[name] = replace(facts, high=None) if rises else replace(facts, low=None)
+        if rises:
+            state[name] = replace(facts, high=None)
+        else:
+            state[name] = replace(facts, low=None, high=None if facts.high is None else facts.high - 1)
 
     def _overflows(self, node: Node, level: Severity = "error") -> None:
         self.report(node, _OVERFLOW, f"{text(node)} may overflow: check the range before.", level)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perror_exit", "longjmp", "quick_exit"})
 """Functions that do not return."""
 
+ENDING_NAMES = re.compile(r"(^|_)(die|fatal\w*|panic|croak|quit|bail|bailout|abort|usage|sh_error|error_exit)$")
+"""Names of functions of other files that usually do not return."""
+
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 

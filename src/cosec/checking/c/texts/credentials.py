@@ -92,7 +92,7 @@ def _kept(unit: Unit, report: Report) -> None:
     for node in walk(unit.root):
         if node.type != "preproc_def" or not _is_secret(text(node.child_by_field_name("name"))):
             continue
-        if re.fullmatch(r'"[^"% ]{4,}"', text(node.child_by_field_name("value")).strip()):
+        if re.fullmatch(r'"[^"% ()\[\]<>*$]{4,}"', text(node.child_by_field_name("value")).strip()):
             report(node, "c/hardcoded-credentials", "A credential is written into the program.", "warning")
 
 
