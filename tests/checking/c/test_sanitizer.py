@@ -139,7 +139,9 @@ def test_what_cannot_be_exercised_is_unscored_with_the_reason(program: str, reas
 
 
 def test_a_program_that_forgets_headers_is_built_as_the_compiler_takes_it(tmp_path: Path) -> None:
-    forgets = 'int main(void) {\nchar *a = malloc(8); if (!a) return 1; strcpy(a, "abc"); printf("%s", a); free(a);\nreturn 0;\n}\n'
+    forgets = (
+        'int main(void) {\nchar *a = malloc(8); if (!a) return 1;\nstrcpy(a, "abc"); puts(a); free(a); return 0;\n}\n'
+    )
     late = "int f(void) { char *a = malloc(3); return a != 0; }\n#include <stdlib.h>\nint main(void) { return f(); }\n"
     own = "int main(void) { return strlen(1); }\nint strlen(int a) { return a - 1; }\n"
     for number, program in enumerate((forgets, late, own)):
