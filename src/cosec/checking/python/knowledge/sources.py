@@ -73,9 +73,10 @@ CALLS = (
     ),
     CallSource(
         kind="remote",
-        modules=("redis.", "aioredis.", "<redis>", "google.cloud.pubsub", "azure."),
+        modules=("redis.", "aioredis.", "<redis>", "google.cloud.pubsub", "azure.", "boto3."),
         methods=words(
             "listen get_message blpop brpop xread xreadgroup pull receive_messages receive_message receive get_messages"
+            " get_records"
         ),
         on_value=True,
     ),
