@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import logging
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from cosec.serving.server import in_a_thread_that_ends
+from cosec.serving.server import WithoutCancellations, in_a_thread_that_ends
 
 
 def test_what_is_loaded_in_a_thread_of_its_own_is_returned_and_its_failure_raised() -> None:
@@ -21,7 +23,7 @@ def test_what_is_loaded_in_a_thread_of_its_own_is_returned_and_its_failure_raise
 def test_workers_of_the_loading_thread_do_not_outlive_it() -> None:
     program = """
 import os, time, torch
-from cosec.serving.server import in_a_thread_that_ends
+from cosec.serving.server import WithoutCancellations, in_a_thread_that_ends
 torch.set_num_threads(4)
 def compute(): return torch.randn(2_000_000).exp().sum()
 def threads(): return len(os.listdir("/proc/self/task"))
@@ -36,3 +38,12 @@ print(apart, threads() - before)
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert found.split() == ["0", "3"], "workers that the ended thread left, and those of one that lives on"
+
+
+def test_a_second_signal_ends_running_requests_without_a_traceback() -> None:
+    records = []
+    for error in (asyncio.CancelledError("graceful shutdown"), ValueError("a bug")):
+        record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
+        records.append(WithoutCancellations().filter(record))
+    plain = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "failed", (), None)
+    assert [*records, WithoutCancellations().filter(plain)] == [False, True, True]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -83,6 +85,17 @@ def build_service(
     )
 
 
+class WithoutCancellations(logging.Filter):
+    """Leaves out tracebacks of requests that are cancelled because a second signal stops the server."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log the record."""
+        return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
+_WITHOUT_CANCELLATIONS = WithoutCancellations()
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that shuts down gracefully.
 
@@ -118,6 +131,7 @@ class Server(uvicorn.Server):
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
         )
+        logging.getLogger("uvicorn.error").addFilter(_WITHOUT_CANCELLATIONS)
         super().__init__(config)
         self._service = service
         self._announce: Callable[[str], None] | None = None

@@ -130,7 +130,9 @@ class GenerationRequest(WireModel):
         given = without_foreign_fields(given, cls.model_fields)
         if isinstance(given, dict) and "n_predict" in given:  # llama.cpp's name
             limit = given.pop("n_predict")
-            if given.setdefault("max_tokens", limit) != limit:
+            if given.get("max_tokens") is None:
+                given["max_tokens"] = limit
+            elif given["max_tokens"] != limit:
                 raise invalid("max_tokens and n_predict disagree; give one of them.", "n_predict")
         return given
 

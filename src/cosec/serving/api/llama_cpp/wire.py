@@ -116,7 +116,7 @@ class InfillRequest(LlamaCppRequest):
     """Text that is already in the gap; it follows ``input_prefix``."""
 
     input_extra: Several[InfillExtra] = Field(default_factory=list)
-    """Parts of other files, for families with a token between files; they come before the prefix."""
+    """Parts of other files. Accepted, but not added to the prompt."""
 
 
 class TokenizeRequest(LlamaCppModel):
