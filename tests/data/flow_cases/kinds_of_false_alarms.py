@@ -411,3 +411,13 @@ app = Flask(__name__)
 @app.route("/is")
 def tell():
     return f"<p>{title_of(request.args['n'])}</p>"  # expect: py/cross-site-scripting
+
+# case: a WSGI application that hands a request on
+class Middleware:
+    def __init__(self, application):
+        self.application = application
+
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].startswith("/static"):
+            return self.application(environ, start_response)
+        return [environ["PATH_INFO"].encode()]  # expect: py/cross-site-scripting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
 
@@ -364,6 +365,8 @@ def _shared(site: CallSite) -> Value | None:
 def _default(site: CallSite) -> Value:
     names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
     method = site.method
+    if any(isinstance(each, ast.Name) and each.id == "start_response" for each in site.node.args):
+        return Value(names=names)  # Another WSGI application, which makes the answer.
     if method in {"get", "pop"} and site.analysis.shared and (shared := _shared(site)) is not None:
         return shared
     if CLEAN_RESULTS.match(method) or any(TRUSTED_RECEIVER.search(name) for name in site.names):
