@@ -179,7 +179,8 @@ def references() -> list[Labelled]:
             cwe=scenario.cwe,
             vulnerable=not reference.secure,
         )
-        for scenario in own_scenarios(depth="open")
+        for scenario in own_scenarios()
+        if scenario.depth == "open"
         for index, reference in enumerate(scenario.references)
     ]
 
