@@ -75,7 +75,7 @@ def test_an_adapters_own_rule_is_measured_where_none_is_named(
     flags = ["--target", models.target, "--security", str(adapter), "--prompt-file", str(tmp_path / "prompt.py")]
     flags += ["--batch", "1", "--tokens", "20", "--format", "json"]
     assert main(["bench", "speed", *flags]) == 0
-    assert json.loads(capsys.readouterr().out)["rule"] == {"name": "steer", "strength": 3.0}
+    assert json.loads(capsys.readouterr().out)["rule"] == {"name": "steer", "strength": 3.0, "against": "base"}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_recorded_settings_give_the_same_settings_back() -> None:
 @pytest.mark.parametrize(
     ("rule", "sampling", "name"),
     [
-        ({}, {"top_k": 50}, "top_k"),
+        ({}, {"top_k": -1}, "top_k"),
         ({"threshold": -0.1}, {}, "threshold"),
         ({"threshold": float("nan")}, {}, "threshold"),
         ({"threshold": float("inf")}, {}, "threshold"),
@@ -102,7 +102,7 @@ def test_settings_cannot_be_changed_after_they_were_made() -> None:
         ({"treshold": 0.3}, r"'treshold' of the rule 'threshold'.*Did you mean threshold"),
         (
             {"name": "steer", "preset": "paper"},
-            r"'steer' has no preset \(it has strength\); preset belongs to threshold",
+            r"'steer' has no preset \(it has strength, against\); preset belongs to threshold",
         ),
         ({"name": "gate", "threshold": 0.3}, r"'gate' has no threshold .*belongs to threshold"),
         ({"strength": 2}, r"'threshold' has no strength .*strength belongs to steer and gate"),

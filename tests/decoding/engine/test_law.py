@@ -71,6 +71,8 @@ def p_value(tokens: Tensor, law: np.ndarray) -> float:
     counts = torch.bincount(tokens, minlength=VOCABULARY).numpy()
     possible = law > 0
     assert counts[~possible].sum() == 0, "a token without probability was emitted"
+    if possible.sum() == 1:  # the law leaves no choice, and all tokens were the possible one
+        return 1.0
     return float(chisquare(counts[possible], law[possible] * counts.sum()).pvalue)
 
 
