@@ -45,7 +45,7 @@ def overhead(pair: PreparedPair, batch: int) -> dict[str, float]:
     ids = tuple(pair.tokenizer(demo_prompts()[0].text).input_ids)
     rule = GateRule(GateSettings(strength=0.1), settings.sampling)
     requests = [SequenceRequest(prompt_ids=ids, sample_index=index, max_new_tokens=512) for index in range(batch)]
-    run = Run(pair.lanes(1, base=True), rule, settings, requests)
+    run = Run(pair.lanes(1, "base"), rule, settings, requests)
     for _ in range(WARM_UP):
         run.step()
     seconds: dict[str, float] = defaultdict(float)

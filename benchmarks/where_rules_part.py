@@ -96,7 +96,7 @@ def parting(pair: PreparedPair, task: Task, arms: dict[str, Completion], judged:
     if place is None:
         return Parting(task=task.id, verdicts=judged)
     ids = [*pair.tokenizer(task.prompt).input_ids, *target[:place]]
-    lanes = pair.lanes(1, base=True).prefill([ids[:-1]])
+    lanes = pair.lanes(1, "base").prefill([ids[:-1]])
     scores = lanes.advance(torch.tensor(ids[-1:]), 1, lambda log_probs, _: log_probs.argmax(dim=-1))
     assert scores.security_log_probs is not None
     assert scores.base_log_probs is not None
