@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from cosec.files import write_atomically
 from cosec.models.loading.checks import read_tensors, weight_files
-from cosec.models.loading.store import cache_root, write_atomically
+from cosec.models.loading.store import cache_root
 
 CHUNK_BYTES = 1 << 24
 """Bytes of a file that are hashed at once."""

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import SettingsError, UnknownArchitecture
+from cosec.files import write_atomically
 from cosec.models.description import describe_model
 from cosec.models.identity import model_fingerprint
 from cosec.models.loading.quietness import quiet_transformers
 from cosec.models.loading.reading import read_weights
-from cosec.models.loading.store import new_folder, write_atomically
+from cosec.models.loading.store import new_folder
 
 if TYPE_CHECKING:
     from torch import nn

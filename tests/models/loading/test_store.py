@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.models.loading.store import cache_root, new_folder, write_atomically
+from cosec.models.loading.store import cache_root, new_folder
 
 
 def test_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -44,12 +44,3 @@ def test_the_quicker_process_wins(tmp_path: Path) -> None:
         (folder / "part").write_text("quick")
     assert (folder / "part").read_text() == "quick"
     assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_a_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
-    path = tmp_path / "entry"
-    write_atomically(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "\ud800")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

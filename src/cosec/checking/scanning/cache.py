@@ -2,8 +2,8 @@
 
 An entry is found by the content and name of a file, the checkers that judge it with their patterns, and everything of
 this package and its parsers that can change what they say. It holds as long as the other files that a checker read are
-the same. Each entry is a file of its own that is written at once, so
-several processes may share a folder. A folder that cannot be written is only read.
+the same. Each entry is a file of its own that is written at once, so several processes may share a folder. A folder
+that cannot be written is only read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from typing import Any
 from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.scanning.judgement import Judgement
 from cosec.checking.scanning.worker import Job
+from cosec.files import write_atomically
 
 UNUSED_DAYS = 30
 """Entries of other versions of the checkers are deleted after so many days without use."""
@@ -91,7 +91,7 @@ class JudgementCache:
         records: dict[str, Any] = {one.checker: _record(one.report) for one in judgements}
         records |= {"also_read": names, "also_read_digest": self._combined(folder, names)}
         try:
-            _write(place, json.dumps(records))
+            write_atomically(place, json.dumps(records))
         except OSError:
             self._writable = False
         self._mark_used()
@@ -142,16 +142,3 @@ def _report(record: dict[str, Any], path: str) -> CheckReport:
         unscored=tuple(Unscored(path=path, reason=str(reason)) for reason in record["unscored"]),
         partial=tuple(Unscored(path=path, reason=str(reason)) for reason in record["partial"]),
     )
-
-
-def _write(place: Path, text: str) -> None:
-    """Write a file at once: readers see all of it or nothing."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=".", dir=place.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(unfinished).replace(place)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise

@@ -165,7 +165,7 @@ def _refuse(stage: Stage, why: str) -> None:
 
 def record_stage(stage: Stage, state: StageState) -> None:
     """Record that a stage has begun or finished."""
-    from cosec.models.loading.store import write_atomically
+    from cosec.files import write_atomically
 
     record = {
         "state": state,

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import ModelError
+from cosec.files import write_atomically
 from cosec.models.loading.checks import SINGLE_WEIGHTS
 from cosec.models.loading.quietness import quiet_transformers
 from cosec.models.loading.reading import first_line
 from cosec.models.loading.safetensors_file import SafetensorsFile
-from cosec.models.loading.store import new_folder, write_atomically
+from cosec.models.loading.store import new_folder
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""The cache folder of converted models, and writing files and folders so that no incomplete one is ever seen."""
+"""The cache folder of converted models, and creating folders so that no incomplete one is ever seen."""
 
 from __future__ import annotations
 
@@ -46,16 +46,3 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file so that readers see either the old content or the new one, never a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(unfinished).replace(path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
