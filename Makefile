@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 # The demo prompts are unfinished files on purpose: data, not code to check.
 STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# One process a core; each runs its tensors on one thread (tests/conftest.py).
-TEST_WORKERS ?= auto
+# One process more than there are cores, as tests also wait; tensors run on one thread each (tests/conftest.py).
+TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SEMGREP := $(VENV)/semgrep
 # The model of the demo; the smallest is smollm2-135m.
 MODEL ?= smollm2-135m

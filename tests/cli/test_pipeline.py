@@ -1,11 +1,16 @@
-"""``cosec pipeline`` on tiny models; every stage is a program of its own."""
+"""``cosec pipeline`` on tiny models; its stages run in the test's process, which has torch imported already."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cosec.cli.launching.processes import ENTRY
 from cosec.cli.main import main
+from cosec.version import __version__
 from tests.tiny import save_tiny
 from tests.training.conftest import record
 
@@ -42,7 +47,29 @@ validation_share = 0
     return file
 
 
-def test_a_failing_stage_stops_the_pipeline_which_continues_there_and_repeats_no_stage(recipe, tmp_path, capfd) -> None:
+@pytest.fixture
+def stages_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.run
+
+    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
+        if command[:3] != [sys.executable, "-c", ENTRY]:
+            return start(command, **options)
+        try:
+            return subprocess.CompletedProcess(command, main(command[3:]))
+        except SystemExit as ended:
+            return subprocess.CompletedProcess(command, int(ended.code or 0))
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+def test_the_program_of_a_stage_is_the_command_line() -> None:
+    done = subprocess.run([sys.executable, "-c", ENTRY, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == __version__
+
+
+def test_a_failing_stage_stops_the_pipeline_which_continues_there_and_repeats_no_stage(
+    recipe, tmp_path, capfd, stages_run_here
+) -> None:
     data = tmp_path / "data.jsonl"
     good = data.read_text()
     data.write_text("not JSON\n")

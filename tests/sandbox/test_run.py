@@ -52,6 +52,15 @@ def alive(word: str) -> list[str]:
     return found
 
 
+@isolated
+@pytest.mark.skipif(not Path("/usr/lib/debug").is_dir(), reason="no debug information is installed")
+def test_a_program_finds_no_debug_information_of_the_systems_libraries_and_cannot_add_any() -> None:
+    source = "import os\nprint(os.listdir('/usr/lib/debug'))\nopen('/usr/lib/debug/a', 'w')"
+    outcome = run(source)
+    assert outcome.stdout == b"[]\n"
+    assert b"Read-only file system" in outcome.stderr
+
+
 def test_a_program_reads_its_files_and_its_input_and_its_output_comes_back(either: str) -> None:
     source = "import sys\nprint(open('data/numbers.txt').read() + input())\nsys.stderr.write('said')\nsys.exit(3)"
     files: dict[str, str | bytes] = {"main.py": source, "data/numbers.txt": b"12"}

@@ -1,34 +1,48 @@
-"""Filling in the middle as editors ask for it: a `cosec serve` process over a socket, models with FIM tokens."""
+"""Filling in the middle as editors ask for it, over a socket, once from a `cosec serve` process."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx2
 import pytest
-from benchmarks.serving_process import server_process
+from benchmarks.serving_process import ServerProcess, server_process
 
-from cosec.models.loading.load import load_pair
-from tests.decoding.pairs import shared_folders
+from tests.decoding.pairs import shared_folders, shared_pair
+from tests.serving.conftest import Served, serving
 
 BEFORE, TYPED, AFTER = "def read(path):\n", "    with", "    return data\n"
 
+Serving = Callable[[Path, str], AbstractContextManager[ServerProcess | Served]]
+
+
+def in_a_process(folder: Path, architecture: str) -> AbstractContextManager[ServerProcess]:
+    target, adapter = shared_folders(folder, architecture)
+    return server_process(folder, ["--target", str(target), "--security", str(adapter)])
+
+
+def in_a_thread(folder: Path, architecture: str) -> AbstractContextManager[Served]:
+    return serving(shared_pair(folder, architecture))
+
 
 @pytest.mark.parametrize(
-    ("architecture", "marks"),
+    ("architecture", "marks", "served"),
     [
-        ("gpt_bigcode", "<fim_prefix>{}<fim_suffix>{}<fim_middle>"),  # StarCoder's
-        ("qwen2", "<|fim_prefix|>{}<|fim_suffix|>{}<|fim_middle|>"),  # Qwen2.5-Coder's
+        ("gpt_bigcode", "<fim_prefix>{}<fim_suffix>{}<fim_middle>", in_a_thread),  # StarCoder's
+        ("qwen2", "<|fim_prefix|>{}<|fim_suffix|>{}<|fim_middle|>", in_a_process),  # Qwen2.5-Coder's
     ],
 )
 def test_infill_and_suffix_complete_what_a_client_with_the_families_tokens_would_send(
-    architecture: str, marks: str, tmp_path: Path
+    architecture: str,
+    marks: str,
+    served: Callable[[Path, str], AbstractContextManager[ServerProcess | Served]],
+    tmp_path: Path,
 ) -> None:
-    target, adapter = shared_folders(tmp_path, architecture)
-    assert load_pair(str(target), str(adapter)).target.family.fim is not None
     sampling = {"seed": 3, "temperature": 0.8, "top_p": 0.95}
     with (
-        server_process(tmp_path, ["--target", str(target), "--security", str(adapter)]) as server,
+        served(tmp_path, architecture) as server,
         httpx2.Client(base_url=server.url, timeout=60) as http,
     ):
         infill = {"input_prefix": BEFORE, "prompt": TYPED, "input_suffix": AFTER, "n_predict": 12, **sampling}
