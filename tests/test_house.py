@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import grimp
@@ -63,40 +64,50 @@ def test_the_package_is_where_these_tests_look() -> None:
     assert PACKAGE / "errors.py" in MODULES
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_id)
-def test_module_is_short_named_for_its_concept_and_says_what_it_is(path: Path) -> None:
-    source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    assert len(source.splitlines()) <= MAX_FILE_LINES
-    assert path.stem not in FORBIDDEN_NAMES
-    assert path.parent.name not in FORBIDDEN_NAMES
-    assert ast.get_docstring(tree), "the first line of a module says what the concept is"
+@cache
+def source_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_id)
-def test_no_function_is_longer_than_a_screen(path: Path) -> None:
-    for node in definitions(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef):
-            continue
-        assert node.end_lineno is not None
-        length = node.end_lineno - node.lineno + 1
-        assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(source_of(path))
+
+
+def test_modules_are_short_named_for_their_concepts_and_say_what_they_are() -> None:
+    assert not [module_id(path) for path in MODULES if len(source_of(path).splitlines()) > MAX_FILE_LINES]
+    assert not [module_id(path) for path in MODULES if {path.stem, path.parent.name} & FORBIDDEN_NAMES]
+    assert not [module_id(path) for path in MODULES if not ast.get_docstring(tree_of(path))]
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    functions = [
+        (path, node)
+        for path in MODULES
+        for node in definitions(tree_of(path))
+        if not isinstance(node, ast.ClassDef) and node.end_lineno is not None
+    ]
+    assert len(functions) > 1000
+    assert not [
+        f"{module_id(path)}: {node.name}"
+        for path, node in functions
+        if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
 
 
 def test_most_functions_are_much_shorter() -> None:
-    lengths = sorted(length for path in MODULES for length in function_lengths(path.read_text(encoding="utf-8")))
+    lengths = sorted(length for path in MODULES for length in function_lengths(source_of(path)))
     assert lengths[len(lengths) * 95 // 100] <= MAX_USUAL_FUNCTION_LINES
 
 
-@pytest.mark.parametrize("path", CODE, ids=module_id)
-def test_module_uses_no_private_name_of_another(path: Path) -> None:
-    if path not in INTERNALS:
-        assert not private_accesses(path.read_text(encoding="utf-8"))
+def test_modules_use_no_private_names_of_others() -> None:
+    reaches = {module_id(path): private_accesses(source_of(path)) for path in CODE if path not in INTERNALS}
+    assert not {name: found for name, found in reaches.items() if found}
 
 
-@pytest.mark.parametrize("path", CODE, ids=module_id)
-def test_public_names_are_documented(path: Path) -> None:
-    assert not undocumented_names(path.read_text(encoding="utf-8"))
+def test_public_names_are_documented() -> None:
+    undocumented = {module_id(path): undocumented_names(source_of(path)) for path in CODE}
+    assert not {name: found for name, found in undocumented.items() if found}
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:
@@ -117,7 +128,7 @@ def test_tracked_source_files_are_short() -> None:
 def test_names_of_probabilities_are_words() -> None:
     # Papers use p and q both ways round, so neither is a name here.
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             name = node.arg if isinstance(node, ast.arg) else node.id if isinstance(node, ast.Name) else ""
             assert name not in {"p", "q"}, f"{module_id(path)}:{getattr(node, 'lineno', 0)}"
 
