@@ -28,6 +28,8 @@ post "stream" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "stream": tru
 post "fields of vLLM" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "top_k": -1, "min_p": 0, "repetition_penalty": 1.0, "min_tokens": 0, "skip_special_tokens": true, "seed": -1}' '"text"'
 post "chat" /v1/chat/completions '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "tools": [], "tool_choice": "none"}' '"assistant"'
 post "chat that is continued" /v1/chat/completions '{"messages": [{"role": "user", "content": "Count"}, {"role": "assistant", "content": "1, 2,"}], "max_tokens": 4}' '"assistant"'
+post "chat, stream" /v1/chat/completions '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "stream": true}' '"delta":{"role":"assistant"'
+post "cosec" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "cosec": {"enabled": false}}' '"enabled":false'
 post "llama.cpp's completion" /completion '{"prompt": "x = ", "n_predict": 4, "n_probs": 2}' '"completion_probabilities"'
 post "tokenize" /tokenize '{"content": "é", "with_pieces": true}' '"piece":"é"'
 post "detokenize" /detokenize '{"tokens": [10, 11]}' '"content"'

@@ -24,5 +24,17 @@ for await (const chunk of await client.chat.completions.create({ ...chat, stream
 assert.equal(text, spoken.choices[0].message.content);
 console.log("chat, stream, neutral fields: ok");
 
+const begun = [...chat.messages, { role: "assistant", content: "1, 2," }];
+const continued = await client.chat.completions.create({ ...chat, messages: begun, logprobs: true, top_logprobs: 2 });
+const entries = continued.choices[0].logprobs.content;
+assert.equal(entries.map((entry) => entry.token).join(""), continued.choices[0].message.content);
+console.log("chat that is continued, logprobs: ok");
+
+const base = await client.completions.create({ ...asked, cosec: { enabled: false }, top_k: 40 });
+assert.equal(base.metrics.cosec.enabled, false);
+const rootless = new OpenAI({ baseURL: url, apiKey: "none", maxRetries: 0 });
+assert.equal((await rootless.completions.create(asked)).choices[0].text, whole.choices[0].text);
+console.log("cosec fields, base URL without /v1: ok");
+
 await assert.rejects(client.completions.create({ ...asked, presence_penalty: 1 }), { status: 400, param: "presence_penalty" });
 console.log("errors name the field: ok");

@@ -17,6 +17,8 @@ VLLM = {
     "prompt_logprobs": None, "guided_json": None, "truncate_prompt_tokens": None, "detokenize": True, "priority": 0,
     "spaces_between_special_tokens": True, "include_stop_str_in_output": False, "seed": -1, "max_tokens": -1,
     "logits_processors": None, "bad_words": [], "structured_outputs": None, "stream_options": {"include_usage": True},
+    "request_id": "1", "cache_salt": None, "mm_processor_kwargs": None, "a_field_of_next_year": None, "suffix": None,
+    "best_of": 1, "echo": False,
 }  # fmt: skip
 LLAMA_CPP = {
     "top_k": 0, "typical_p": 1.0, "cache_prompt": True, "samplers": "edkypmxt", "dynatemp_range": 0, "min_p": 0.05,
@@ -28,11 +30,12 @@ OPENAI_CHAT = {
     "tools": [], "tool_choice": "none", "functions": [], "response_format": {"type": "text"}, "service_tier": "auto",
     "parallel_tool_calls": True, "modalities": ["text"], "add_generation_prompt": True, "chat_template_kwargs": {},
     "logprobs": False, "top_logprobs": 0, "store": False, "prediction": None, "audio": None, "logit_bias": {},
-    "reasoning_effort": None, "prompt_cache_key": "x", "web_search_options": None,
+    "reasoning_effort": None, "prompt_cache_key": "x", "web_search_options": None, "continue_final_message": False,
+    "max_completion_tokens": None,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fields", [VLLM, LLAMA_CPP], ids=["vLLM", "llama.cpp"])
+@pytest.mark.parametrize("fields", [VLLM, LLAMA_CPP, {**OPENAI_CHAT, "max_tokens": -1}])
 def test_a_completion_takes_other_servers_defaults(fields: dict[str, object]) -> None:
     given = json.dumps({"prompt": "x", "logprobs": False, **fields})
     asked = CompletionRequest.model_validate_json(given)
@@ -41,8 +44,15 @@ def test_a_completion_takes_other_servers_defaults(fields: dict[str, object]) ->
 
 @pytest.mark.parametrize("fields", [VLLM, LLAMA_CPP, OPENAI_CHAT, dict.fromkeys(OPENAI_CHAT)])
 def test_a_chat_takes_other_servers_defaults(fields: dict[str, object]) -> None:
-    given = json.dumps({"messages": [{"role": "user", "content": "hi"}], **fields})
+    message = {"role": "user", "content": "hi", "tool_calls": None, "a_field_of_next_year": None}
+    given = json.dumps({"messages": [message], **fields})
     assert ChatRequest.model_validate_json(given).limit in (None, -1)
+
+
+def test_a_chat_takes_either_value_of_what_its_template_decides() -> None:
+    for value in (True, False):
+        body = {"messages": [{"role": "user", "content": "hi"}], "add_special_tokens": value}
+        assert ChatRequest.model_validate_json(json.dumps(body)).limit is None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +71,8 @@ def test_a_chat_takes_other_servers_defaults(fields: dict[str, object]) -> None:
         ("typical_p", 0.5, "temperature, min_p, top_k and top_p"),
         ("modalities", ["text", "audio"], "text only"),
         ("prompt_logprobs", 1, "echo"),
+        ("suffix", "x", "after the answer"),
+        ("best_of", 2, "n answers"),
     ],
 )
 def test_a_value_that_would_change_something_is_refused_with_its_reason(field: str, value: object, reason: str) -> None:

@@ -167,7 +167,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
     async def model(name: str) -> dict[str, Any]:
         return described(service.model(name))
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def root() -> Response:
         return RedirectResponse("playground/")  # relative, for a proxy that serves this under a path of its own
 

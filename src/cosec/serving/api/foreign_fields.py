@@ -34,16 +34,16 @@ class ForeignField:
     """Why other values are refused, as the end of a message."""
 
     neutral: tuple[object, ...] = ()
-    """Values that change nothing; null always does."""
+    """Values that change nothing, besides null."""
 
     any_value: bool = False
     """Whether every value changes nothing, as of the parameters of a sampler that is off."""
 
     def accepts(self, value: object) -> bool:
-        """Whether a value changes nothing. True and 1 are different values."""
-        if value is None or self.any_value:
-            return True
-        return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.neutral)
+        """Whether a value other than null changes nothing. True and 1 are different values."""
+        return self.any_value or any(
+            value == one and isinstance(value, bool) == isinstance(one, bool) for one in self.neutral
+        )
 
 
 def _off(reason: str, *neutral: object) -> ForeignField:
@@ -123,13 +123,20 @@ FOREIGN_FIELDS: Mapping[str, ForeignField] = MappingProxyType(
         "chat_template_kwargs": _off("the chat template takes no arguments", {}),
         "documents": _off("the chat template takes no documents", []),
         "modalities": _off(_MEDIA, ["text"]),
+        "mm_processor_kwargs": _off(_MEDIA, {}),
         "audio": _off(_MEDIA),
         "prediction": _off("a predicted answer is not used"),
         "reasoning_effort": _off("this server's models do not reason apart from their answer", "none"),
         "reasoning_format": _off("this server's models do not reason apart from their answer", "none", "auto"),
         "include_reasoning": _WITHOUT_EFFECT,
         "verbosity": _off("the model decides how much it says", "medium"),
+        # what the other of completions and chats has
         "echo": _off("a chat is not echoed", False),
+        "suffix": _off("a chat has no text after the answer", ""),
+        "best_of": _off("a chat has n answers", 1),
+        "top_logprobs": _off("a completion has its number of alternatives in logprobs", 0),
+        "max_completion_tokens": _off("a completion has max_tokens"),
+        **dict.fromkeys(("add_generation_prompt", "continue_final_message"), _WITHOUT_EFFECT),
         # what the answer contains
         "prompt_logprobs": _off("use echo with logprobs"),
         "n_probs": _off("use logprobs", 0),
@@ -142,7 +149,7 @@ FOREIGN_FIELDS: Mapping[str, ForeignField] = MappingProxyType(
         # operation
         **dict.fromkeys(("cache_prompt", "prompt_cache_key", "prompt_cache_retention"), _WITHOUT_EFFECT),
         "n_cache_reuse": _WITHOUT_EFFECT,
-        "safety_identifier": _WITHOUT_EFFECT,
+        **dict.fromkeys(("safety_identifier", "request_id", "cache_salt"), _WITHOUT_EFFECT),
         **dict.fromkeys(("id_slot", "slot_id"), _off("rows cannot be chosen", -1)),
         "priority": _off("clients take turns", 0),
         "service_tier": _off("all requests are served alike", "auto", "default"),
@@ -157,14 +164,14 @@ FOREIGN_FIELDS: Mapping[str, ForeignField] = MappingProxyType(
 
 
 def without_foreign_fields(given: object, known: Collection[str]) -> object:
-    """A request body without foreign fields that have a neutral value.
+    """A request body without foreign fields that have a neutral value, and without unknown fields that are null.
 
     Args:
         given: The body.
         known: Fields that the endpoint itself has; they are left alone.
 
     Returns:
-        The body, or what was given if it is no object. Unknown fields stay, for the model to refuse.
+        The body, or what was given if it is no object. Other unknown fields stay, for the model to refuse.
 
     Raises:
         ApiError: If a foreign field has a value that would change the answer.
@@ -172,13 +179,18 @@ def without_foreign_fields(given: object, known: Collection[str]) -> object:
     if not isinstance(given, Mapping):
         return given
     kept: dict[Any, object] = {}
-    for name, value in given.items():
+    for name, value in without_nulls(given, known).items():
         field = None if name in known or not isinstance(name, str) else FOREIGN_FIELDS.get(name)
         if field is None:
             kept[name] = value
         elif not field.accepts(value):
             raise invalid(_refusal(name, field), name, "unsupported_parameter")
     return kept
+
+
+def without_nulls(given: Mapping[Any, object], known: Collection[str]) -> dict[Any, object]:
+    """An object without unknown fields that are null: whatever they mean, they were not set."""
+    return {name: value for name, value in given.items() if value is not None or name in known}
 
 
 def _refusal(name: str, field: ForeignField) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosec.decoding.completion import CodeEnd
 from cosec.decoding.rules.choice import RuleChoice
-from cosec.serving.api.foreign_fields import without_foreign_fields
+from cosec.serving.api.foreign_fields import without_foreign_fields, without_nulls
 from cosec.serving.api_errors import invalid
 from cosec.serving.scheduler.request import Audit
 
@@ -233,8 +233,12 @@ class ChatMessage(WireModel):
     function_call: ToolFunction | None = None
     """Older form of ``tool_calls``."""
 
-    audio: None = None
     annotations: Several[dict[str, object]] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unknown_nulls(cls, given: object) -> object:
+        return without_nulls(given, cls.model_fields) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _refuse_missing_content(self) -> Self:
@@ -267,6 +271,9 @@ class ChatRequest(GenerationRequest):
 
     continue_final_message: bool | None = None
     """Whether the last message is continued. Default: if it is the assistant's, unless ``add_generation_prompt``."""
+
+    add_special_tokens: bool | None = None
+    """Has no effect: the template has the special tokens of a conversation."""
 
     max_tokens: Annotated[int, Field(ge=-1)] | None = None
     """Length limit, in tokens. Default and -1: what is left of the context."""
