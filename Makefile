@@ -10,13 +10,16 @@ TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SEMGREP := $(VENV)/semgrep
 # The model of the demo; the smallest is smollm2-135m.
 MODEL ?= smollm2-135m
+LLAMA := $(VENV)/.llama-done
+# llama.cpp without its support library for programs of its own, which is nearly half of its code.
+LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama-cpp-build.cmake
 
-.PHONY: setup demo test check docs clean help
+.PHONY: setup llama demo test check docs clean help
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
 
-setup: $(STAMP) ## Make .venv, install the package, fetch the embedded model (about 100 MB)
+setup: $(STAMP) $(LLAMA) ## Make .venv, install the package, build llama.cpp, fetch the embedded model (about 100 MB)
 	$(BIN)/cosec models pull smollm2-135m
 
 # Reinstalled only when what should be installed changes.
@@ -32,6 +35,16 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	  { apt-get install -y -qq bubblewrap >/dev/null || { apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; }; }; } || \
 	  echo "note: bubblewrap is not installed; generated programs run only with --sandbox limits" >&2
 	@touch $@
+
+llama: $(STAMP) ## Build llama.cpp for this processor, once; pip keeps the wheel
+	CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
+	@touch $(LLAMA)
+
+# Only GGUF files in their quantised form need it, so a machine without a compiler goes on.
+$(LLAMA): $(STAMP) llama-cpp-build.cmake
+	@echo "Building llama.cpp, once (a few minutes) ..." >&2
+	@$(MAKE) --no-print-directory llama || \
+	  { echo "note: llama.cpp was not built; GGUF files run in torch. With a C++ compiler: make llama" >&2; touch $@; }
 
 demo: $(STAMP) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)

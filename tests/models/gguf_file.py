@@ -1,4 +1,4 @@
-"""Write a tiny Llama model as a GGUF file, the way llama.cpp's converter does."""
+"""Write a tiny Llama or Qwen2 model as a GGUF file, the way llama.cpp's converter does."""
 
 from pathlib import Path
 
@@ -31,10 +31,12 @@ def write_gguf(
     pretokenizer: str = "smollm",
     quantisation: gguf.GGMLQuantizationType | None = None,
     left_out: str = "",
+    with_tokenizer: bool = True,
 ) -> Path:
     """Write ``model``, its matrices quantised where their rows allow it, without the tensor ``left_out``."""
     config = model.config
-    writer = gguf.GGUFWriter(path, "llama")
+    architecture = config.model_type
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -43,14 +45,18 @@ def write_gguf(
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    writer.add_rope_dimension_count(config.head_dim)
+    if architecture == "llama":
+        writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(config.vocab_size)
-    _add_tokenizer(writer, pretokenizer)
+    if with_tokenizer:
+        _add_tokenizer(writer, pretokenizer, architecture)
+    else:
+        writer.add_tokenizer_model("none")
     for name, tensor in model.state_dict().items():
         values = tensor.numpy()
-        if "q_proj" in name:
+        if "q_proj" in name and architecture == "llama":
             values = _interleave(values, config.num_attention_heads)
-        if "k_proj" in name:
+        if "k_proj" in name and architecture == "llama":
             values = _interleave(values, config.num_key_value_heads)
         if name == left_out:
             continue
@@ -66,10 +72,10 @@ def write_gguf(
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, pretokenizer: str) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, pretokenizer: str, architecture: str) -> None:
     import json
 
-    tokenizer = tiny_tokenizer("llama")
+    tokenizer = tiny_tokenizer(architecture)
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     special = {token["id"] for token in content["added_tokens"]}
     tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)
@@ -84,11 +90,11 @@ def _add_tokenizer(writer: gguf.GGUFWriter, pretokenizer: str) -> None:
 
 
 def _gguf_name(name: str) -> str:
-    parts = name.removesuffix(".weight")
+    parts, _, kind = name.rpartition(".")
     if parts.startswith("model.layers."):
         _, _, layer, rest = parts.split(".", 3)
-        return f"blk.{layer}.{NAMES[rest]}.weight"
-    return f"{NAMES[parts]}.weight"
+        return f"blk.{layer}.{NAMES[rest]}.{kind}"
+    return f"{NAMES[parts]}.{kind}"
 
 
 def _interleave(values: np.ndarray, heads: int) -> np.ndarray:

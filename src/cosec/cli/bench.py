@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from cosec.cli.runtime_flag import Runtime
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.schema import changed_rule
 from cosec.errors import SettingsError
@@ -32,6 +33,7 @@ def speed(
     format: Literal["text", "json"] = "text",
     dtype: str = "auto",
     device_map: str | None = None,
+    runtime: Runtime = "auto",
 ) -> None:
     """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
 
@@ -40,13 +42,14 @@ def speed(
         security: Its security model or adapter.
         prompt_file: The prompt to continue; the default is the longest of the demo prompts.
         batch: Sequences decoded at once; repeatable.
-        draft_length: Tokens drafted per verification; repeatable. Default: 1 with shared weights, else 1 and auto.
+        draft_length: Tokens drafted per verification; repeatable. Default: 1 if one pass can run both, else 1 and auto.
         rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
         format: Table or JSON.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers.
+        runtime: What runs the models.
     """
     if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
         raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
@@ -63,8 +66,8 @@ def speed(
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
     prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
     prompt = max(prompts, key=len)
-    pair = load_pair(target, security, dtype=dtype, device_map=device_map)
-    lengths = draft_length or ((1,) if pair.shared_weights else (1, "auto"))
+    pair = load_pair(target, security, dtype=dtype, device_map=device_map, runtime=runtime)
+    lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
     results = [
         measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)
         for rows in batch

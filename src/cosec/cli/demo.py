@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cosec.cli.runtime_flag import Runtime
 from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
@@ -30,6 +31,7 @@ def demo(
     threshold: float | None = None,
     seed: int = 0,
     dtype: str = "auto",
+    runtime: Runtime = "auto",
 ) -> None:
     """Complete the demo prompts with and without hardening, and show both with what the static checks find.
 
@@ -43,6 +45,7 @@ def demo(
         threshold: Use the paper's rule with this threshold. Default: the adapter's own rule, else the paper's with 0.3.
         seed: The same seed gives the same text.
         dtype: auto, float32, bfloat16 or float16.
+        runtime: What runs the models.
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
@@ -63,7 +66,7 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    pair = load_pair(target, security, dtype=dtype)
+    pair = load_pair(target, security, dtype=dtype, runtime=runtime)
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"

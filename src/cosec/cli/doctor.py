@@ -5,23 +5,31 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
+from cosec.cli.runtime_flag import Runtime
+
 
 def doctor(
-    target: str, security: str = "default", /, *, dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    target: str,
+    security: str = "default",
+    /,
+    *,
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+    runtime: Runtime = "auto",
 ) -> None:
     """Check that a target and a security model fit together; the exit code is 1 if they do not.
 
-    Compares families, vocabularies, the adapter and the memory need without loading weights, then runs the self-test of
-    the decoding law.
+    Compares families, vocabularies, the adapter and the memory need without loading weights (llama.cpp opens them and
+    scores a few tokens), then runs the self-test of the decoding law.
 
     Args:
         target: The model to harden.
         security: Its security model or adapter.
         dtype: Type in which the weights would be loaded; auto is float32, as on a CPU.
+        runtime: What would run the models.
     """
     from cosec.decoding.examination import examine
 
-    found = examine(target, security, dtype)
+    found = examine(target, security, dtype, runtime)
     for one in found:
         mark = "ok  " if one.good else "FAIL"
         print(f"{mark} {one.subject:<12}{one.text}", flush=True)  # noqa: T201 - plain lines

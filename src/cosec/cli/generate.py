@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from cosec.cli.runtime_flag import Runtime
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
@@ -50,6 +51,7 @@ def generate(
     trace: Path | None = None,
     dtype: str = "auto",
     device_map: str | None = None,
+    runtime: Runtime = "auto",
 ) -> None:
     """Complete prompts with a hardened model.
 
@@ -70,6 +72,7 @@ def generate(
         trace: File to write one JSON line per token to.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
+        runtime: What runs the models.
     """
     rule, sampling = rule or RuleChoice(), sampling or SamplingSettings()
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
@@ -78,7 +81,7 @@ def generate(
     from cosec import load_pair
 
     with _trace_file(trace) as trace_file:
-        pair = load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+        pair = load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map, runtime=runtime)
         arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
         completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
         _print(format, completed, prompts, pair, len(arms))

@@ -6,16 +6,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
     from cosec.models.description import ModelDescription
 
-models_app = App(name="models", help="Fetch, list, describe, remove and prune models.")
+models_app = App(name="models", help="Fetch, list, describe, remove, prune and export models.")
 """The verb ``cosec models`` with its subcommands."""
 
 
@@ -116,6 +116,26 @@ def prune(name: str, /, *, layers: str, out: Path) -> None:
 
     kept = prune_model(name, out, parse_layers(layers))
     _say(f"{out} has {len(kept)} layers of {name}: {', '.join(map(str, kept))}")
+
+
+@models_app.command
+def export(adapter: str, /, *, out: Path, gguf: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Write a security adapter in the format of another program; its base model must be on this machine.
+
+    Args:
+        adapter: An adapter's folder, or an embedded model for the adapter that ships for it.
+        out: The file to write.
+        gguf: Write a GGUF file, which llama.cpp takes with --lora and ``cosec`` with --security.
+    """
+    if not gguf:
+        raise SettingsError("Name the format to write: --gguf.")
+    from cosec.decoding.rules.rule_file import own_rule
+    from cosec.models.loading.bundled import shipped_adapter
+    from cosec.models.loading.quantised import export_adapter
+
+    folder = shipped_adapter(adapter) or Path(adapter)
+    export_adapter(folder, out, own_rule(folder))
+    _say(f"{out} holds the adapter {folder}")
 
 
 def parse_layers(text: str) -> int | list[int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
+from cosec.cli.runtime_flag import Runtime
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
@@ -58,6 +59,7 @@ def serve(
     limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
     dtype: str = "auto",
     device_map: str | None = None,
+    runtime: Runtime = "auto",
     sandbox: BackendName | None = None,
 ) -> None:
     """Serve a hardened model behind the OpenAI API, with a playground at /playground.
@@ -75,6 +77,7 @@ def serve(
         limits: What clients may ask for.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
+        runtime: What runs the models.
         sandbox: What isolates the checkers that read completions for the playground: bubblewrap (the default), or
             resource limits alone. Without either there are no verdicts.
     """
@@ -93,7 +96,9 @@ def serve(
     sockets = listening_sockets(host, port)
     service = build_service(
         in_a_thread_that_ends(
-            lambda: load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+            lambda: load_pair(
+                target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map, runtime=runtime
+            )
         ),
         tuple(model_name) or (target,),
         limits=limits,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
+from cosec.cli.runtime_flag import Runtime
 from cosec.sandbox import BackendName
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class WorkFlags(BaseModel):
 
     device_map: str | None = None
     """Passed to transformers, for example ``auto`` or ``cuda``."""
+
+    runtime: Runtime = "torch"
+    """What runs the models. A study belongs to one runtime: their texts differ where probabilities nearly tie."""
 
     generate_only: Annotated[bool, Parameter(negative=())] = False
     """Only generate; a later run of the same command judges, possibly on another machine."""
@@ -98,7 +102,9 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     console, work = Console(stderr=True), work or WorkFlags()
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
-    source = completion_source(settings, rows=work.batch_rows, dtype=work.dtype, device_map=work.device_map)
+    source = completion_source(
+        settings, rows=work.batch_rows, dtype=work.dtype, device_map=work.device_map, runtime=work.runtime
+    )
     folder = StudyFolder(out)
     up_to_date = open_study(
         folder,

@@ -24,6 +24,7 @@ from cosec.decoding.batch import Batch, CompletionRequest, batch_setup
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
+from cosec.models.loading.quantised import GgufPair
 
 _HONOURED_WARPERS = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
 _HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
@@ -83,7 +84,10 @@ class CoDecoding:
             SettingsError: If a requested processor, criterion or output cannot be honoured.
             PromptError: If a row holds padding alone or fills the models' context.
         """
-        if model is not self._pair.pair.target.model:
+        pair = self._pair.pair
+        if isinstance(pair, GgufPair):
+            raise SettingsError("llama.cpp runs this pair, and torch runs generate: load it with runtime='torch'.")
+        if model is not pair.target.model:
             raise SettingsError(
                 "CoDecoding was made for another target model: call generate on pair.pair.target.model."
             )

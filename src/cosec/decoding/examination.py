@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from cosec.errors import CosecError
 
 if TYPE_CHECKING:
+    from cosec.decoding.runtime_choice import RuntimeName
     from cosec.models.adapters import Adapter
     from cosec.models.description import ModelDescription
+    from cosec.models.loading.quantised import GgufModel, GgufPair
 
 _MIB = 1 << 20
 
@@ -21,7 +23,7 @@ class Examined:
     """What one examination found."""
 
     subject: str
-    """What was examined: target, security, adapter, rule, vocabulary, memory or law."""
+    """What was examined: runtime, target, security, adapter, rule, vocabulary, memory or law."""
 
     good: bool
     """False if the pair cannot be used as it is."""
@@ -30,17 +32,30 @@ class Examined:
     """What was found, in one line."""
 
 
-def examine(target: str, security: str, dtype: str) -> list[Examined]:
+def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto") -> list[Examined]:
     """Examine a target and its security model as far as that is possible without loading weights.
 
     Args:
         target: The model to harden.
         security: Its security model or adapter, as for ``load_pair``.
         dtype: The type that the weights would be loaded in.
+        runtime: What would run the models, as for ``load_pair``.
 
     Returns:
         One entry for each examination; problems that the user can solve are entries too.
     """
+    from cosec.decoding.runtime_choice import choose_runtime
+
+    try:
+        in_llama_cpp = choose_runtime(target, security, runtime=runtime, dtype=dtype) == "llama.cpp"
+    except CosecError as error:
+        return [Examined(subject="runtime", good=False, text=str(error)), _examine_law()]
+    examined = _examine_gguf(target, security) if in_llama_cpp else _examine_weights(target, security, dtype)
+    return [*examined, _examine_law()]
+
+
+def _examine_weights(target: str, security: str, dtype: str) -> list[Examined]:
+    """Examine what torch would run."""
     from cosec.models.description import describe_model
 
     examined = []
@@ -53,8 +68,44 @@ def examine(target: str, security: str, dtype: str) -> list[Examined]:
             examined.append(Examined(subject="security", good=False, text=str(error)))
     except CosecError as error:
         examined.append(Examined(subject="target", good=False, text=str(error)))
-    examined.append(_examine_law())
     return examined
+
+
+def _examine_gguf(target: str, security: str) -> list[Examined]:
+    """Examine what llama.cpp would run, on a few tokens: opening a file takes a second or two."""
+    import importlib.metadata
+
+    from cosec.decoding.pairing import PreparedPair
+    from cosec.models.loading.quantised import load_gguf_pair
+    from cosec.runtime import check_llama_cpp
+
+    try:
+        pair = load_gguf_pair(target, security)
+        examined = [_seen("target", pair.target)]
+        if pair.security is not None:
+            examined.append(_seen("security", pair.security))
+        prepared = PreparedPair(pair)
+        check_llama_cpp(prepared.target_model(), prepared.tokenizer("def read(path):").input_ids)
+    except CosecError as error:
+        return [Examined(subject="runtime", good=False, text=str(error))]
+    version = importlib.metadata.version("llama-cpp-python")
+    text = f"llama.cpp (llama-cpp-python {version}) scores a prompt alike, read at once, in pieces and after a rollback"
+    if pair.adapter is not None:
+        told = f"{pair.adapter.path} fits {(pair.security or pair.target).name}"
+        examined += [Examined(subject="adapter", good=True, text=told), _rule(prepared.own_rule)]
+    memory = _gguf_memory(pair, prepared.cache_bytes_per_token)
+    return [Examined(subject="runtime", good=True, text=text), *examined, memory]
+
+
+def _seen(subject: str, model: GgufModel) -> Examined:
+    family = model.family.name if model.family is not None else f"no known family, {model.config['model_type']}"
+    return Examined(subject=subject, good=True, text=f"{model.name} ({family}; context {model.context_length})")
+
+
+def _gguf_memory(pair: GgufPair, per_token: int | None) -> Examined:
+    files = {one.file: one.file.stat().st_size for one in (pair.target, pair.security) if one is not None}
+    text = f"weights {sum(files.values()) / _MIB:.0f} MiB, mapped from the files{_of_caches(per_token)}"
+    return Examined(subject="memory", good=True, text=text)
 
 
 def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list[Examined]:
@@ -96,14 +147,18 @@ def _examine_fit(adapter: Adapter, base: ModelDescription) -> Examined:
 
 def _examine_rule(folder: Path) -> Examined:
     """The rule that applies unless the user names another."""
-    from cosec.decoding.rules.choice import described_rule
     from cosec.decoding.rules.rule_file import own_rule
-    from cosec.decoding.settings import decoding_settings
 
     try:
-        carried = own_rule(folder)
+        return _rule(own_rule(folder))
     except CosecError as error:
         return Examined(subject="rule", good=False, text=str(error))
+
+
+def _rule(carried: Mapping[str, object]) -> Examined:
+    from cosec.decoding.rules.choice import described_rule
+    from cosec.decoding.settings import decoding_settings
+
     whose = "the adapter's own" if carried else "the paper's, as the adapter carries none"
     return Examined(subject="rule", good=True, text=f"{described_rule(decoding_settings(carried, {}).rule)}: {whose}")
 
@@ -141,11 +196,19 @@ def _memory(dtype: str, models: Sequence[ModelDescription], adapter: Adapter | N
     needs = [model.cache_bytes_per_token(dtype) for model in models]
     known = [need for need in needs if need is not None]
     if len(known) == len(needs):
-        per_token = rows * sum(known)
-        example = 25 * 1000 * per_token
-        text += f"; key-value caches {per_token / 1024:.0f} KiB per token of each completion"
-        text += f" (25 completions of 1000 tokens: {example / _MIB:.0f} MiB)"
+        text += _of_caches(rows * sum(known))
     return Examined(subject="memory", good=True, text=text)
+
+
+def _of_caches(per_token: int | None) -> str:
+    """What the key-value caches take, as the end of a sentence; empty if it is not known."""
+    if per_token is None:
+        return ""
+    example = 25 * 1000 * per_token
+    return (
+        f"; key-value caches {per_token / 1024:.0f} KiB per token of each completion"
+        f" (25 completions of 1000 tokens: {example / _MIB:.0f} MiB)"
+    )
 
 
 def _examine_law() -> Examined:

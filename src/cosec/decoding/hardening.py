@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.runtime_choice import RuntimeName, choose_runtime
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
 from cosec.models.loading import load
 from cosec.models.loading.embedded import DEFAULT_TARGET
+from cosec.models.loading.quantised import load_gguf_pair
 
 
 def load_pair(
@@ -19,6 +21,7 @@ def load_pair(
     anti_expert: str | None = None,
     dtype: str = "auto",
     device_map: str | None = None,
+    runtime: RuntimeName = "auto",
 ) -> PreparedPair:
     """Load a target model with its security model, ready to decode.
 
@@ -31,13 +34,20 @@ def load_pair(
         dtype: ``"auto"`` (float32 on a processor, else the checkpoint's), ``"float32"``, ``"bfloat16"`` or
             ``"float16"``.
         device_map: Passed to transformers, for example ``"auto"`` or ``"cuda"``.
+        runtime: What runs the models: ``"torch"``, ``"llama.cpp"``, or ``"auto"`` for llama.cpp if it is installed,
+            the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given.
 
     Raises:
         ModelError: If a model cannot be found, read or trusted.
         AdapterError: If an adapter is corrupt or was made for another base model.
         VocabularyMismatch: If the two models' tokens do not mean the same text.
-        SettingsError: If the adapter's ``rule.toml`` is not a rule.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule, or the runtime cannot run these models.
     """
+    chosen = choose_runtime(
+        target, security, runtime=runtime, anti_expert=anti_expert, dtype=dtype, device_map=device_map
+    )
+    if chosen == "llama.cpp":
+        return PreparedPair(load_gguf_pair(target, security))
     loaded = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
     return PreparedPair(loaded)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from transformers import PreTrainedTokenizerFast
 
-from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, ThreeModelLanes, TwoModelLanes
 from cosec.decoding.rules.rule_file import own_rule
 from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
 from cosec.models.adapters import is_adapter
-from cosec.models.description import cache_values_per_token
 from cosec.models.loading.load import ModelPair, resolve_model, resolve_security
+from cosec.models.loading.quantised import GgufPair, carried_by_gguf
 from cosec.models.vocabulary import shared_vocabulary
-from cosec.runtime import AdapterSwitch, TorchTokenModel, attach_adapter, prepare_for_decoding
+from cosec.runtime import LlamaPairModels, PairModels, TokenModel, TorchPairModels
 
 
 def carried_rule(target: str, security: str) -> Mapping[str, object]:
@@ -32,6 +33,9 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
         ModelError: If one of the models does not exist.
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
+    carried = carried_by_gguf(security)
+    if carried is not None:
+        return carried
     try:
         folder = resolve_security(target, security)
     except ModelError:
@@ -41,52 +45,53 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
 
 
 class PreparedPair:
-    """A pair of models whose vocabularies match, with the adapter attached and the weights packed.
+    """A pair of models whose vocabularies match, ready to run.
 
-    All batches of the pair share these weights, which can be used for inference only.
+    All batches of the pair share its weights, which can be used for inference only.
 
     Args:
-        pair: The loaded models.
+        pair: The loaded models, which torch runs, or GGUF files, which llama.cpp runs.
 
     Raises:
         VocabularyMismatch: If the two models' tokens do not mean the same.
-        SettingsError: If the adapter's ``rule.toml`` is not a rule.
+        SettingsError: If the adapter's ``rule.toml`` is not a rule, or llama.cpp is needed and not installed.
+        ModelError: If the runtime cannot run the models.
     """
 
-    def __init__(self, pair: ModelPair) -> None:
+    def __init__(self, pair: ModelPair | GgufPair) -> None:
         self.pair = pair
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        self.own_rule: Mapping[str, object] = {} if pair.adapter is None else own_rule(pair.adapter.path)
+        self.own_rule: Mapping[str, object] = {} if pair.adapter is None else _rule_at(pair.adapter.path)
         """Name and settings of the rule that the adapter carries; empty stands for the paper's rule."""
-        self._switch: AdapterSwitch | None = None
-        self._vocabulary_size = len(pair.target.tokenizer)
+        size = len(pair.target.tokenizer)
         if pair.security is not None:
-            self._vocabulary_size = shared_vocabulary(pair.target, pair.security).size
+            size = shared_vocabulary(pair.target, pair.security).size
             self.context_length = min(self.context_length, pair.security.context_length)
-        if pair.adapter is not None:
-            base = pair.target if pair.security is None else pair.security
-            anti = None if pair.anti_expert is None else (pair.anti_expert.weights, pair.anti_expert.scales)
-            self._switch = attach_adapter(base.model, pair.adapter.weights, pair.adapter.scales, anti)
-        for loaded in (pair.target, pair.security):
-            if loaded is not None:
-                prepare_for_decoding(loaded.model)
+        self._models: PairModels = (
+            TorchPairModels(pair, size) if isinstance(pair, ModelPair) else LlamaPairModels(pair, size)
+        )
 
     @property
     def shared_weights(self) -> bool:
         """Whether the security model is an adapter on the target's weights."""
-        return self._switch is not None and self.pair.security is None
+        return self.has_base and self.pair.security is None
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether one forward pass can run both models: they share their weights, in a runtime that can do that."""
+        return self.shared_weights and isinstance(self.pair, ModelPair)
 
     @property
     def has_security(self) -> bool:
         """Whether the pair has a security model."""
-        return self._switch is not None or self.pair.security is not None
+        return self.has_base or self.pair.security is not None
 
     @property
     def has_base(self) -> bool:
         """Whether the security model is an adapter; rules can then compare it with its own base."""
-        return self._switch is not None
+        return self.pair.adapter is not None
 
     @property
     def has_anti_expert(self) -> bool:
@@ -116,20 +121,16 @@ class PreparedPair:
 
         None if a model's configuration does not tell.
         """
-        loaded = [one for one in (self.pair.target, self.pair.security) if one is not None]
-        if self._switch is not None:  # the adapter's rows, beside those of its base
-            loaded += [loaded[-1]] * (2 if self.has_anti_expert and self.pair.security is None else 1)
-        total = 0
-        for one in loaded:
-            values = cache_values_per_token(one.model.config.to_dict())
-            if values is None:
-                return None
-            total += values * one.model.dtype.itemsize
-        return total
+        return self._models.cache_bytes_per_token
 
-    def target_model(self) -> TorchTokenModel:
+    @property
+    def most_sequences(self) -> int | None:
+        """Largest number of sequences at once, cached prompts included; None if memory alone limits it."""
+        return self._models.most_sequences
+
+    def target_model(self) -> TokenModel:
         """The target model, with its logits cut to the vocabulary that both models share."""
-        return TorchTokenModel(self.pair.target.model, self._vocabulary_size)
+        return self._models.target()
 
     def target_lane(self) -> TargetLane:
         """Lanes of the target alone."""
@@ -143,16 +144,13 @@ class PreparedPair:
         """
         if not self.has_security:
             raise SettingsError("There is no security model to run alone: name one with --security.")
-        loaded = self.pair.target if self.pair.security is None else self.pair.security
-        return TargetLane(
-            TorchTokenModel(loaded.model, self._vocabulary_size, self._switch, "on" if self._switch else "off")
-        )
+        return TargetLane(self._models.security())
 
     def lanes(self, draft_length: int | Literal["auto"], contrast: Contrast = "none") -> Lanes:
         """Lanes of both models.
 
-        With shared weights, a draft of one token takes one forward pass for both models; a longer draft runs the rows
-        with the adapter first.
+        Where one pass can run both models, a draft of one token takes one pass; a longer draft runs the rows with the
+        adapter first.
 
         Args:
             draft_length: The draft length of the settings.
@@ -161,26 +159,27 @@ class PreparedPair:
         Raises:
             SettingsError: If there is no security model to draft with, or nothing to compare it with.
         """
-        security, switch, size = self.pair.security, self._switch, self._vocabulary_size
-        if security is None and switch is None:
+        if not self.has_security:
             raise SettingsError(
                 "There is no security model: name one (--security, or the second argument of load_pair), "
                 "or use the target alone."
             )
         self.check_contrast(contrast)
         if contrast == "anti-expert":
-            weights = self.pair.target.model if security is None else security.model
-            both = TorchTokenModel(weights, size, switch, "two adapters")
+            return TwoModelLanes(self._models.opposed(), self.target_model(), "trailing half")
+        if self.shared_weights:
+            both = self._models.halves() if draft_length in ("auto", 1) else None
+            if both is not None:
+                return PairedLanes(both)
+            return TwoModelLanes(self._models.security(), self.target_model(), "target")
+        if contrast != "base":
+            return TwoModelLanes(self._models.security(), self.target_model())
+        both = self._models.halves()
+        if both is not None:
             return TwoModelLanes(both, self.target_model(), "trailing half")
-        if security is None:
-            weights = self.pair.target.model
-            if draft_length in ("auto", 1):
-                return PairedLanes(TorchTokenModel(weights, size, switch, "leading half"))
-            return TwoModelLanes(TorchTokenModel(weights, size, switch, "on"), self.target_model(), "target")
-        if switch is None:
-            return TwoModelLanes(TorchTokenModel(security.model, size), self.target_model())
-        if contrast == "base":
-            return TwoModelLanes(
-                TorchTokenModel(security.model, size, switch, "leading half"), self.target_model(), "trailing half"
-            )
-        return TwoModelLanes(TorchTokenModel(security.model, size, switch, "on"), self.target_model())
+        return ThreeModelLanes(self._models.security(), self.target_model(), self._models.base())
+
+
+def _rule_at(adapter: Path) -> Mapping[str, object]:
+    """The rule that an adapter carries, in its folder or in its GGUF file."""
+    return own_rule(adapter) if adapter.is_dir() else carried_by_gguf(str(adapter)) or {}

@@ -73,10 +73,12 @@ class PromptCache:
     Args:
         max_tokens: Maximum number of tokens over all entries; 0 keeps nothing.
         policy: What an entry may be reused for.
+        max_entries: Maximum number of entries; None for no limit but the tokens.
     """
 
-    def __init__(self, max_tokens: int, policy: ReusePolicy) -> None:
+    def __init__(self, max_tokens: int, policy: ReusePolicy, max_entries: int | None = None) -> None:
         self._max_tokens = max_tokens
+        self._max_entries = max_entries
         self._policy = policy
         self._entries: OrderedDict[tuple[Hashable, tuple[int, ...]], Lanes] = OrderedDict()
 
@@ -87,7 +89,7 @@ class PromptCache:
         It keeps nothing if a model's configuration does not tell the size of its key-value cache.
         """
         per_token = pair.cache_bytes_per_token
-        return cls(memory // per_token if per_token else 0, WholePrompts())
+        return cls(memory // per_token if per_token else 0, WholePrompts(), most_cached_prompts(pair))
 
     @property
     def tokens(self) -> int:
@@ -118,8 +120,8 @@ class PromptCache:
     def keep(self, kind: Hashable, prompt: Sequence[int], lanes: Lanes) -> None:
         """Keep a copy of lanes with one row that has been fed ``prompt``.
 
-        Drops the least recently used entries beyond ``max_tokens``. Does nothing if the prompt is known, or if the
-        policy would never reuse it, or if it alone exceeds ``max_tokens``.
+        Drops the least recently used entries beyond ``max_tokens`` and ``max_entries``. Does nothing if the prompt is
+        known, or if the policy would never reuse it, or if it alone exceeds ``max_tokens``.
         """
         read = tuple(prompt)
         if len(read) > self._max_tokens or not self._policy.usable(read, read) or (kind, read) in self._entries:
@@ -127,8 +129,13 @@ class PromptCache:
         for key in [key for key in self._entries if key[0] == kind and self._policy.replaces(read, key[1])]:
             del self._entries[key]
         self._entries[(kind, read)] = lanes.fork(len(read))
-        while self.tokens > self._max_tokens:
+        while self.tokens > self._max_tokens or len(self._entries) > (self._max_entries or len(self._entries)):
             self._entries.popitem(last=False)
+
+
+def most_cached_prompts(pair: PreparedPair) -> int | None:
+    """How many prompts a cache may hold beside running sequences; None if the runtime has no limit."""
+    return None if pair.most_sequences is None else pair.most_sequences // 4
 
 
 def common_length(one: tuple[int, ...], other: tuple[int, ...]) -> int:

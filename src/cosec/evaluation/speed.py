@@ -19,7 +19,7 @@ import torch
 
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
-from cosec.decoding.engine.lanes import Lanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.schema import AnyRule, ThresholdSettings
@@ -148,11 +148,12 @@ def measure_speed(
     target_seconds = median(run.seconds_per_20 for run in target_runs)
     hardened_seconds = median(run.seconds_per_20 for run in hardened_runs)
     one_step = target_seconds / 20
-    draft_step = (hardened_seconds / 20 - one_step) if pair.shared_weights else median(chooser.draft_steps)
+    one_pass = isinstance(hardened, PairedLanes)
+    draft_step = (hardened_seconds / 20 - one_step) if one_pass else median(chooser.draft_steps)
     judged = sum(run.judged for run in hardened_runs)
     return SpeedResult(
         batch=batch,
-        mode="shared" if pair.shared_weights else "two-models",
+        mode="shared" if one_pass else "two-models",
         target_seconds_per_20=target_seconds,
         hardened_seconds_per_20=hardened_seconds,
         ratio=median(h.seconds_per_20 / t.seconds_per_20 for h, t in zip(hardened_runs, target_runs, strict=True)),
@@ -200,7 +201,7 @@ def _verification_seconds(pair: PreparedPair, prompt_ids: tuple[int, ...], batch
     seconds: dict[int, list[float]] = {k: [] for k in _VERIFICATION_LENGTHS}
     for _ in range(6):
         for k, measured in seconds.items():
-            tokens = torch.tensor([list(prompt_ids[:1]) * k] * batch, device=pair.pair.target.model.device)
+            tokens = torch.tensor([list(prompt_ids[:1]) * k] * batch)
             started = _now()
             lane.advance(tokens)
             measured.append(_now() - started)

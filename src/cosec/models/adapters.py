@@ -59,13 +59,7 @@ def read_adapter(path: Path) -> Adapter:
     Raises:
         AdapterError: If a file is missing or corrupt, or the adapter is not plain LoRA.
     """
-    if not is_adapter(path):
-        raise AdapterError(f"{path} has no {_ADAPTER_CONFIG}, so it is not an adapter folder.")
-    try:
-        config = read_json(path / _ADAPTER_CONFIG)
-        manifest = read_json(path / _MANIFEST) if (path / _MANIFEST).is_file() else {}
-    except ModelError as error:
-        raise AdapterError(str(error)) from error
+    config, manifest = _read_records(path)
     _refuse_other_kinds(path, config)
     weights = _read_weights(path)
     if not any(value.any() for name, value in weights.items() if name.endswith(".lora_B")):
@@ -80,15 +74,43 @@ def read_adapter(path: Path) -> Adapter:
             CosecWarning,
             stacklevel=2,
         )
-    recorded = manifest.get("base_model")
-    base = recorded if isinstance(recorded, dict) else {}
+    base_name, base_sha256 = _recorded_base(config, manifest)
     return Adapter(
         path=path,
-        base_name=config.get("base_model_name_or_path") or base.get("name"),
-        base_sha256=base.get("sha256"),
+        base_name=base_name,
+        base_sha256=base_sha256,
         weights=weights,
         scales=_scales(path, config, weights),
     )
+
+
+def _read_records(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The adapter's configuration and its manifest, which is empty if there is none."""
+    if not is_adapter(path):
+        raise AdapterError(f"{path} has no {_ADAPTER_CONFIG}, so it is not an adapter folder.")
+    try:
+        manifest = read_json(path / _MANIFEST) if (path / _MANIFEST).is_file() else {}
+        return read_json(path / _ADAPTER_CONFIG), manifest
+    except ModelError as error:
+        raise AdapterError(str(error)) from error
+
+
+def recorded_base(path: Path) -> tuple[str | None, str | None]:
+    """The base that an adapter folder records; reads no weights.
+
+    Returns:
+        The base's name and the fingerprint of its weights; None for what is not recorded.
+
+    Raises:
+        AdapterError: If the folder is not an adapter, or its configuration is corrupt.
+    """
+    return _recorded_base(*_read_records(path))
+
+
+def _recorded_base(config: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    recorded = manifest.get("base_model")
+    base = recorded if isinstance(recorded, dict) else {}
+    return config.get("base_model_name_or_path") or base.get("name"), base.get("sha256")
 
 
 def check_fits(adapter: Adapter, model: nn.Module, base_name: str) -> None:

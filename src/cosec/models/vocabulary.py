@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from cosec.models.loading.load import LoadedModel
+    from cosec.models.loading.quantised import GgufModel
 
 _ADDED_TOKEN_ENTRIES = ("content", "single_word", "lstrip", "rstrip", "normalized")
 """Properties of an added token that decide where it is found in a text."""
@@ -50,7 +51,7 @@ class Vocabulary:
     """Number of logits, with padding."""
 
 
-def shared_vocabulary(target: LoadedModel, security: LoadedModel) -> SharedVocabulary:
+def shared_vocabulary(target: LoadedModel | GgufModel, security: LoadedModel | GgufModel) -> SharedVocabulary:
     """Check that the probabilities of two loaded models can be compared token by token.
 
     Raises:
@@ -80,7 +81,13 @@ def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
     return SharedVocabulary(size=size)
 
 
-def _vocabulary_of(loaded: LoadedModel) -> Vocabulary:
+def _vocabulary_of(loaded: LoadedModel | GgufModel) -> Vocabulary:
+    from cosec.models.loading.quantised import GgufModel
+
+    if isinstance(loaded, GgufModel):
+        return Vocabulary(
+            name=loaded.name, folder=loaded.path, tokenizer=loaded.tokenizer, head_width=loaded.head_width
+        )
     head = loaded.model.get_output_embeddings()  # type: ignore[no-untyped-call]
     # A head that was packed for decoding has no ``weight``.
     width = getattr(head, "out_features", loaded.model.config.vocab_size)

@@ -68,9 +68,14 @@ def build_service(
         The service.
 
     Raises:
-        SettingsError: If the rule's settings do not fit the rule or the models.
+        SettingsError: If the rule's settings do not fit the rule or the models, or the runtime cannot run the rows.
     """
     limits = limits or ServerSettings()
+    if pair.most_sequences is not None and limits.max_rows > pair.most_sequences // 2:
+        raise SettingsError(
+            f"--max-rows {limits.max_rows} is more than llama.cpp can run beside cached prompts: at most "
+            f"{pair.most_sequences // 2}, or choose --runtime torch."
+        )
     telemetry = Telemetry(enabled=metrics)
     batches = Batches(pair, draft_length, limits.prefix_cache_tokens)
     return Service(

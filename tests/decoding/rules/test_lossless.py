@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cosec.decoding.engine import Run, SequenceRequest
-from cosec.decoding.engine.lanes import Lanes, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, ThreeModelLanes, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.draft import Draft, Position
 from cosec.decoding.rules.gate import GateRule, divergence_of
@@ -23,10 +23,13 @@ from cosec.decoding.rules.steer import steered
 from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.decoding.trace import TokenRecord
+from cosec.runtime import TorchTokenModel
 from tests.decoding.engine.test_law import DRAWS, PROMPT, VOCABULARY, p_value
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
 from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
 from tests.devices import DEVICES
+from tests.models.lora import attached
+from tests.tiny import VOCABULARY_SIZE, tiny_model
 
 SECURITY = random_table(VOCABULARY, 2, seed=21)
 BASE = SECURITY + random_table(VOCABULARY, 2, seed=121, scale=0.3)
@@ -187,6 +190,37 @@ def test_temperature_zero_takes_the_most_likely_token_of_each_law() -> None:
             for record in text:
                 assert record.token_id == int(np.argmax(logits_after(table, prefix)))
                 prefix.append(record.token_id)
+
+
+@pytest.mark.parametrize("name", ["steer", "gate"])
+@pytest.mark.parametrize("draft_length", [1, 4])
+def test_a_base_with_a_pass_of_its_own_gives_the_same_texts(name: str, draft_length: int) -> None:
+    chosen = settings(RULES[name], draft_length=draft_length, max_new_tokens=9)
+    three = ThreeModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET), ScriptedModel(BASE))
+    assert decode(three, chosen, range(30)) == decode(lanes(), chosen, range(30))
+
+
+def test_a_base_with_a_pass_of_its_own_joins_forks_and_leaves_with_the_others() -> None:
+    def scores(batch: Lanes) -> Tensor:
+        scored = batch.advance(torch.tensor([3] * 3), 2, lambda log_probs, index: log_probs.argmax(dim=-1))
+        assert scored.base_log_probs is not None
+        return torch.stack([scored.target_log_probs, scored.base_log_probs])
+
+    model, switch, _ = attached("llama")
+    target = TorchTokenModel(tiny_model("llama", seed=7), VOCABULARY_SIZE)
+    security, base, both = (
+        TorchTokenModel(model, VOCABULARY_SIZE, switch, use) for use in ("on", "off", "leading half")
+    )
+    found = []
+    for empty in (ThreeModelLanes(security, target, base), TwoModelLanes(both, target, "trailing half")):
+        batch, other = empty.prefill([[1, 2], [4]]), empty.prefill([[5, 1, 2]])
+        other.feed([1])
+        batch.join([other, other.fork(2)])
+        batch.select([3, 0, 2])
+        first = scores(batch)
+        batch.rollback([1, 0, 2])
+        found.append((first, scores(batch)))
+    assert all(torch.allclose(*both, atol=1e-4) for both in zip(*found, strict=True))
 
 
 def test_records_name_the_decisions_and_how_strong_the_adapter_spoke() -> None:

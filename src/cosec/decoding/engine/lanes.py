@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -215,6 +216,71 @@ class TwoModelLanes:
     def fork(self, kept: int) -> TwoModelLanes:
         """A copy with only the first ``kept`` tokens of each row in both models."""
         return TwoModelLanes(self._security.fork(kept), self._target.fork(kept), self._base)
+
+
+class ThreeModelLanes:
+    """Two models, and the security model's own base as a third, for runtimes in which each model has its own pass.
+
+    The base scores the whole draft in one pass, as the target does.
+
+    Args:
+        security: The security model.
+        target: The target model.
+        base: The security model's own base.
+    """
+
+    longest_draft = TwoModelLanes.longest_draft
+
+    def __init__(self, security: TokenModel, target: TokenModel, base: TokenModel) -> None:
+        self._both = TwoModelLanes(security, target)
+        self._base = base
+
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> ThreeModelLanes:
+        """A new batch with one row for each prompt in all models."""
+        return self._with(self._both.prefill(prompts), self._base.prefill(prompts))
+
+    def _with(self, both: TwoModelLanes, base: TokenModel) -> ThreeModelLanes:
+        lanes = copy(self)
+        lanes._both, lanes._base = both, base
+        return lanes
+
+    def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
+        """Draft k tokens, then score them in one pass of the target and one of the base."""
+        inputs = [pending]
+
+        def noted(log_probs: Float[Tensor, "rows vocab"], index: int) -> Int[Tensor, "rows"]:
+            inputs.append(propose(log_probs, index))
+            return inputs[-1]
+
+        scores = self._both.advance(pending, k, noted)
+        started = time.perf_counter()
+        base = self._base.advance(torch.stack(inputs[:k], dim=1)).log_softmax(dim=-1)
+        seconds = scores.target_seconds + time.perf_counter() - started
+        return replace(scores, base_log_probs=base, target_seconds=seconds)
+
+    def rollback(self, dropped: Sequence[int]) -> None:
+        """Remove the last ``dropped[row]`` tokens of each row in all models."""
+        self._both.rollback(dropped)
+        self._base.rollback(dropped)
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows, in this order, in all models."""
+        self._both.select(rows)
+        self._base.select(rows)
+
+    def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
+        """Feed the same tokens to every row of all models."""
+        self._both.feed(token_ids, later=later)
+        self._base.feed(token_ids, later=later)
+
+    def join(self, newcomers: Sequence[ThreeModelLanes]) -> None:
+        """Append the rows of other batches of the same models."""
+        self._both.join([one._both for one in newcomers])
+        self._base.join([one._base for one in newcomers])
+
+    def fork(self, kept: int) -> ThreeModelLanes:
+        """A copy with only the first ``kept`` tokens of each row in all models."""
+        return self._with(self._both.fork(kept), self._base.fork(kept))
 
 
 class PairedLanes:

@@ -36,13 +36,14 @@ _CONTROL, _USER_DEFINED = 3, 4
 _UNWANTED_CONFIG = ("quantization_config", "_name_or_path", "_model_name_or_path", "transformers_version")
 
 
-def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
+def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str], weights: bool = True) -> None:
     """Dequantise a GGUF file into a new model folder, all at once or not at all.
 
     Args:
         gguf: The file; its architecture must be one that transformers can read from GGUF.
         folder: The folder to make; a folder that another process made in the meantime is left as it is.
         source: Where the file came from; recorded as ``source.json`` in the folder.
+        weights: Whether to write weights too, and not only configuration and tokenizer.
 
     Raises:
         ModelError: If the file is corrupt or of an architecture that cannot be converted.
@@ -57,7 +58,8 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str]) -> None:
                 outline.generation_config.save_pretrained(unfinished)
             tokenizer.save_pretrained(unfinished)
             _mend_tokenizer(unfinished / "tokenizer.json", reader)
-            _write_weights(gguf, reader, outline, unfinished / SINGLE_WEIGHTS)
+            if weights:
+                _write_weights(gguf, reader, outline, unfinished / SINGLE_WEIGHTS)
             write_atomically(unfinished / "source.json", json.dumps(source, indent=2) + "\n")
 
 

@@ -150,7 +150,7 @@ def load_pair(
             base_folder = resolve_base(adapter)
         except AdapterError as error:
             raise AdapterError(f"{error} The target is {target!r}.") from error
-        base_name = _name_of_base(adapter)
+        base_name = name_of_base(adapter)
         _require_full_attention(base_name, base_folder)
         require_memory({target: target_folder, base_name: base_folder}, dtype=dtype, device_map=device_map)
         loaded = _load(target, target_folder, dtype, device_map)
@@ -234,12 +234,17 @@ def _converted(file: Path) -> Path:
     if file.suffix != ".gguf":
         raise ModelNotFound(f"{file} is neither a model folder nor a .gguf file.")
     sha256 = file_sha256(file)
-    folder = cache_root() / "gguf" / sha256[:32]
+    folder = converted_folder(sha256)
     if not folder.is_dir():
         from cosec.models.loading.gguf import convert_gguf
 
         convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256})
     return folder
+
+
+def converted_folder(gguf_sha256: str) -> Path:
+    """Path of the conversion of a GGUF file with this SHA-256, whether or not it exists yet."""
+    return cache_root() / "gguf" / gguf_sha256[:32]
 
 
 def resolve_security(target: str, security: str) -> Path | None:
@@ -268,12 +273,22 @@ def resolve_security(target: str, security: str) -> Path | None:
     return shipped
 
 
-def _name_of_base(adapter: Adapter) -> str:
+def name_of_base(adapter: Adapter) -> str:
+    """The name by which an adapter's base can be loaded.
+
+    Raises:
+        AdapterError: If the adapter names no base.
+    """
     if adapter.base_name is None:
         raise AdapterError(f"The adapter {adapter.path} does not say which base model it belongs to.")
+    return loadable_name(adapter.base_name, adapter.base_sha256)
+
+
+def loadable_name(base_name: str, base_sha256: str | None) -> str:
+    """The name by which a base can be loaded, from what an adapter records about it."""
     by_hub_id = {bundled.hub_id: name for name, bundled in BUNDLED_MODELS.items()}
     # The embedded model is a quantised copy: it replaces the original only if the adapter records no hash.
-    return by_hub_id.get(adapter.base_name, adapter.base_name) if adapter.base_sha256 is None else adapter.base_name
+    return by_hub_id.get(base_name, base_name) if base_sha256 is None else base_name
 
 
 def resolve_base(adapter: Adapter) -> Path:
@@ -282,7 +297,7 @@ def resolve_base(adapter: Adapter) -> Path:
     Raises:
         AdapterError: If the base is not available, or its weights differ from those that the adapter records.
     """
-    base_name = _name_of_base(adapter)
+    base_name = name_of_base(adapter)
     try:
         folder = resolve_model(base_name)
     except ModelNotFound as error:
@@ -308,7 +323,7 @@ def _load(name: str, folder: Path, dtype: str, device_map: str | None) -> Loaded
     tokenizer = read_tokenizer(name, base_folder)
     model = read_weights(name, base_folder, dtype=dtype, device_map=device_map)
     if adapter is not None:
-        merge_adapter(model, adapter, _name_of_base(adapter))
+        merge_adapter(model, adapter, name_of_base(adapter))
     family = family_of(config["model_type"], tokenizer.get_vocab())
     return LoadedModel(
         name=name,

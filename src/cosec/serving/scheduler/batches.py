@@ -15,7 +15,7 @@ from typing import Literal
 
 from cosec.decoding.batch import Batch, PromptReading, batch_setup
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.prompt_cache import LongestBeginning, PromptCache
+from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
 from cosec.decoding.rules.schema import Contrast
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.serving.scheduler.prompt_scoring import PromptScoring
@@ -88,7 +88,7 @@ class Batches:
         self._pair = pair
         self._settings = DecodingSettings(sampling=SamplingSettings(draft_length=draft_length))
         self._running: dict[Arm, _Running] = {}
-        self._cache = PromptCache(prompt_cache_tokens, LongestBeginning())
+        self._cache = PromptCache(prompt_cache_tokens, LongestBeginning(), most_cached_prompts(pair))
 
     @property
     def active(self) -> int:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 from cosec.errors import SettingsError
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
+from cosec.models.identity import file_sha256, model_fingerprint
+from cosec.models.loading.quantised import GgufModel, GgufPair
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
     from cosec.decoding.prompt_cache import PromptCache
+    from cosec.decoding.runtime_choice import RuntimeName
     from cosec.evaluation.study.arms import DecodingArm
     from cosec.evaluation.study.generation.generator import Generator, LocalGenerator
     from cosec.evaluation.study.settings import StudySettings
-    from cosec.models.loading.load import ModelPair
+    from cosec.models.loading.load import LoadedModel, ModelPair
 
 
 class CompletionSource(Protocol):
@@ -33,7 +36,12 @@ class CompletionSource(Protocol):
 
 
 def completion_source(
-    settings: StudySettings, *, rows: int, dtype: str = "auto", device_map: str | None = None
+    settings: StudySettings,
+    *,
+    rows: int,
+    dtype: str = "auto",
+    device_map: str | None = None,
+    runtime: RuntimeName = "torch",
 ) -> CompletionSource:
     """Prepare what completes a study's tasks: its endpoint, or its models, loaded here.
 
@@ -42,13 +50,14 @@ def completion_source(
         rows: Completions decoded at once.
         dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
+        runtime: As for ``load_pair``.
 
     Raises:
         CosecError: If a model cannot be loaded or an arm's rule does not suit its security model.
     """
     if settings.endpoint is not None:
         return EndpointSource(settings.endpoint, settings.endpoint_model)
-    return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows)
+    return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=runtime)
 
 
 class EndpointSource:
@@ -70,7 +79,9 @@ class EndpointSource:
 class StudyModels:
     """Every pair a study needs, each loaded whole, so that no pair's adapter is in another's weights."""
 
-    def __init__(self, settings: StudySettings, *, dtype: str, device_map: str | None, rows: int) -> None:
+    def __init__(
+        self, settings: StudySettings, *, dtype: str, device_map: str | None, rows: int, runtime: RuntimeName = "torch"
+    ) -> None:
         """Load the study's own pair, and one for each security model that arms call by name.
 
         Args:
@@ -78,6 +89,7 @@ class StudyModels:
             dtype: As for ``load_pair``.
             device_map: As for ``load_pair``.
             rows: Completions decoded at once.
+            runtime: As for ``load_pair``.
 
         Raises:
             DataError: If a name stands for an environment variable that is not set.
@@ -98,11 +110,11 @@ class StudyModels:
         for name, security in wanted:
             opposed = any(arm.security == name and arm.contrast == "anti-expert" for arm in arms)
             anti = expand(settings.anti_expert) if opposed and settings.anti_expert is not None else None
-            pair = load_pair(target, security, anti_expert=anti, dtype=dtype, device_map=device_map)
+            pair = load_pair(target, security, anti_expert=anti, dtype=dtype, device_map=device_map, runtime=runtime)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
-        """Hashes of the study's own pair, and its type if that is not float32."""
+        """Hashes of the study's own pair, and its runtime and type if these are not torch and float32."""
         self.named_hashes: Mapping[str, str] = {
             name: "+".join(_security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
         } | _anti_expert_hash([pair.pair for pair, _ in self._pairs.values()])
@@ -127,24 +139,28 @@ class StudyModels:
         return LocalGenerator(pair, arm, rows=self._rows, cache=cache)
 
 
-def _hashes(pair: ModelPair) -> dict[str, str]:
-    from cosec.models.identity import model_fingerprint
+def _hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
+    # What is special comes first, as a refusal shows the beginning of what differs.
+    if isinstance(pair, GgufPair):
+        found = {"runtime": "llama.cpp"}
+    else:
+        dtype = str(pair.target.model.dtype).removeprefix("torch.")
+        found = {} if dtype == "float32" else {"dtype": dtype}
+    return {**found, "target": _model_hash(pair.target), **_security_hashes(pair)}
 
-    dtype = str(pair.target.model.dtype).removeprefix("torch.")
-    # First, as a refusal shows the beginning of what differs.
-    found = {} if dtype == "float32" else {"dtype": dtype}
-    return {**found, "target": model_fingerprint(pair.target.path), **_security_hashes(pair)}
+
+def _model_hash(model: LoadedModel | GgufModel) -> str:
+    return file_sha256(model.file) if isinstance(model, GgufModel) else model_fingerprint(model.path)
 
 
-def _security_hashes(pair: ModelPair) -> dict[str, str]:
+def _security_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
     """Hashes of a whole security model, or of an adapter and its base if that is not the target."""
-    from cosec.models.identity import file_sha256, model_fingerprint
-
     found = {}
     if pair.security is not None:
-        found["security"] = model_fingerprint(pair.security.path)
+        found["security"] = _model_hash(pair.security)
     if pair.adapter is not None:
-        found["adapter"] = file_sha256(pair.adapter.path / "adapter_model.safetensors")
+        path = pair.adapter.path
+        found["adapter"] = file_sha256(path / "adapter_model.safetensors" if path.is_dir() else path)
     return found
 
 

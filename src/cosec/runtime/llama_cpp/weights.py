@@ -1,0 +1,84 @@
+"""Weights of a GGUF file, mapped into memory once, and LoRA adapters on them.
+
+Several contexts share the weights. A file that is not a model, or not one that this runtime can roll back, is refused.
+"""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+from cosec.errors import AdapterError, UnknownArchitecture
+from cosec.runtime.llama_cpp.binding import failure, forget_messages, library
+
+
+class Weights:
+    """A GGUF model that llama.cpp has opened.
+
+    Args:
+        file: The GGUF file.
+        name: What messages call the model.
+
+    Raises:
+        ModelError: If llama.cpp cannot open the file.
+        UnknownArchitecture: If the model keeps anything but keys and values of all tokens.
+        SettingsError: If llama.cpp is not installed.
+    """
+
+    def __init__(self, file: Path, name: str) -> None:
+        functions = library()
+        self.name = name
+        """What messages call the model."""
+        params = functions.llama_model_default_params()
+        params.n_gpu_layers = 0
+        forget_messages()
+        handle = functions.llama_model_load_from_file(str(file).encode(), params)
+        if not handle:
+            raise failure(f"llama.cpp cannot open {file}")
+        self.handle: Any = handle
+        """llama.cpp's pointer to the model."""
+        self._finalizer = weakref.finalize(self, functions.llama_model_free, handle)
+        self._finalizer.atexit = False
+        self.head_width = int(functions.llama_vocab_n_tokens(functions.llama_model_get_vocab(handle)))
+        """Number of logits."""
+        self._require_full_attention()
+
+    def _require_full_attention(self) -> None:
+        functions = library()
+        if functions.llama_model_has_encoder(self.handle) or not functions.llama_model_has_decoder(self.handle):
+            raise UnknownArchitecture(f"{self.name!r} does not predict next tokens from earlier ones alone.")
+        recurrent = functions.llama_model_is_recurrent(self.handle) or functions.llama_model_is_hybrid(self.handle)
+        if recurrent or functions.llama_model_is_diffusion(self.handle):
+            raise UnknownArchitecture(
+                f"{self.name!r} keeps a state instead of keys and values; co-decoding rolls back key-value caches. "
+                "Choose a model of one of the families in `cosec models list`."
+            )
+        window = functions.llama_model_n_swa(self.handle)
+        if 0 < window < functions.llama_model_n_ctx_train(self.handle):
+            raise UnknownArchitecture(
+                f"{self.name!r} attends to its latest {window} tokens only; co-decoding rolls back key-value caches "
+                "and supports full attention only. Choose a model of one of the families in `cosec models list`."
+            )
+
+    def adapter(self, file: Path) -> LoraAdapter:
+        """Read a LoRA adapter from a GGUF file.
+
+        Raises:
+            AdapterError: If the file is not an adapter, or one for a model of another shape.
+        """
+        forget_messages()
+        handle = library().llama_adapter_lora_init(self.handle, str(file).encode())
+        if not handle:
+            raise AdapterError(str(failure(f"llama.cpp cannot put the adapter {file} on {self.name}")))
+        return LoraAdapter(self, handle)
+
+
+class LoraAdapter:
+    """A LoRA adapter in memory; llama.cpp frees it with the weights that it belongs to."""
+
+    def __init__(self, weights: Weights, handle: Any) -> None:
+        self.weights = weights
+        """The weights that it belongs to."""
+        self.handle = handle
+        """llama.cpp's pointer to the adapter."""

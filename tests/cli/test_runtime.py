@@ -1,0 +1,92 @@
+"""Every verb that decodes runs GGUF files in llama.cpp, and says what it cannot do in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from cosec.models.loading.gguf_header import read_header
+from cosec.runtime import llama_cpp_is_installed
+from tests.models.gguf_pair import GgufFiles, gguf_files
+
+PROMPT = "def read(path, name):\n    with open("
+needs_llama_cpp = pytest.mark.skipif(
+    not llama_cpp_is_installed(), reason="llama-cpp-python is not installed (cosec[llama])"
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> GgufFiles:
+    return gguf_files(tmp_path_factory.mktemp("files"))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 0, capsys.readouterr().err
+    return capsys.readouterr().out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+@needs_llama_cpp
+def test_generate_gives_nearly_the_same_texts_in_both_runtimes(
+    files: GgufFiles, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["generate", "--target", files.target, "--security", files.adapter, "--prompt", PROMPT, "--n", "4"]
+    texts = {}
+    for runtime in ("auto", "torch"):
+        out = printed(capsys, *common, "--max-new-tokens", "12", "--format", "json", "--runtime", runtime)
+        rows = sorted((json.loads(line) for line in out.splitlines()), key=lambda row: row["sample_index"])
+        texts[runtime] = [row["completion"] for row in rows]
+    assert sum(one == other for one, other in zip(*texts.values(), strict=True)) >= 3
+
+
+@needs_llama_cpp
+def test_doctor_examines_what_llama_cpp_would_run(files: GgufFiles, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "doctor", files.target, files.adapter)
+    subjects = [line.split()[1] for line in out.splitlines()]
+    assert subjects == ["runtime", "target", "adapter", "rule", "memory", "law"]
+    assert "read at once, in pieces and after a rollback" in out
+    assert all(line.startswith("ok") for line in out.splitlines())
+
+
+@needs_llama_cpp
+def test_doctor_tells_what_does_not_fit(files: GgufFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(Path(files.target).read_bytes()[:1000])
+    with pytest.raises(SystemExit):
+        main(["doctor", str(damaged), "none"])
+    assert "FAIL runtime     " in capsys.readouterr().out
+
+
+@needs_llama_cpp
+def test_speed_is_measured_with_two_passes(files: GgufFiles, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--target", files.target, "--security", files.adapter, "--batch", "2", "--tokens", "20"]
+    record = json.loads(printed(capsys, "bench", "speed", *flags, "--runtime", "llama.cpp", "--format", "json"))
+    assert [row["mode"] for row in record["pairs"]] == ["two-models", "two-models"]
+
+
+def test_export_writes_a_file_and_needs_a_format(
+    files: GgufFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "adapter.gguf"
+    assert main(["models", "export", files.adapter, "--gguf", "--out", str(out)]) == 0
+    assert read_header(out).is_adapter
+    capsys.readouterr()
+    assert "Name the format to write: --gguf" in refusal(capsys, "models", "export", files.adapter, "--out", str(out))
+    assert "is not an adapter folder" in refusal(capsys, "models", "export", "nothing", "--gguf", "--out", str(out))
+
+
+def test_what_a_runtime_cannot_do_is_refused(files: GgufFiles, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["generate", "--target", files.target, "--security", "none", "--prompt", "x", "--runtime", "llama.cpp"]
+    assert "--dtype and --device-map have no effect" in refusal(capsys, *common, "--dtype", "float32")
+    shape = str(Path(files.adapter).parent / "shape")
+    common[2] = shape
+    assert "choose --runtime torch" in refusal(capsys, *common)

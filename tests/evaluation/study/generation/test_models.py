@@ -1,0 +1,48 @@
+"""A study's identity names the runtime, and its models are those of that runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cosec.evaluation.study import study_settings
+from cosec.evaluation.study.generation.models import StudyModels
+from cosec.models.identity import file_sha256
+from cosec.runtime import llama_cpp_is_installed
+from tests.models.gguf_pair import GgufFiles, gguf_files
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> GgufFiles:
+    return gguf_files(tmp_path_factory.mktemp("files"))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+
+
+def models(files: GgufFiles, **runtime: str) -> StudyModels:
+    settings = study_settings(
+        {
+            "target": files.target,
+            "security": files.other_adapter,
+            "arms": ("origin", "gate"),
+            "benchmarks": ({"name": "security", "samples": 1, "max_new_tokens": 4},),
+        }
+    )
+    return StudyModels(settings, dtype="auto", device_map=None, rows=4, **runtime)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not llama_cpp_is_installed(), reason="llama-cpp-python is not installed (cosec[llama])")
+def test_a_study_in_llama_cpp_is_identified_by_its_files(files: GgufFiles) -> None:
+    hashes = models(files, runtime="llama.cpp").hashes
+    assert list(hashes) == ["runtime", "target", "security", "adapter"]
+    assert hashes["runtime"] == "llama.cpp"
+    assert hashes["target"] == file_sha256(Path(files.target))
+    assert hashes["adapter"] == file_sha256(Path(files.other_adapter) / "adapter_model.safetensors")
+
+
+def test_a_study_runs_in_torch_unless_it_is_told_otherwise(files: GgufFiles) -> None:
+    assert list(models(files).hashes) == ["target", "security", "adapter"]
