@@ -13,8 +13,10 @@ class PairModels(Protocol):
     Every method returns a model without rows, whose logits are cut to the vocabulary that both models share.
     """
 
-    cache_bytes_per_token: int | None
-    """Bytes that one token of a hardened completion takes in all key-value caches; None if that is not known."""
+    @property
+    def cache_bytes_per_token(self) -> int | None:
+        """Bytes that one token of a hardened completion takes in all key-value caches; None if that is not known."""
+        ...
 
     most_sequences: int | None
     """Largest number of rows, cached prompts included; None for no limit but memory."""

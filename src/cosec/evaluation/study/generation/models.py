@@ -164,8 +164,6 @@ def _security_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
     return found
 
 
-def _anti_expert_hash(pairs: Sequence[ModelPair]) -> dict[str, str]:
-    from cosec.models.identity import file_sha256
-
+def _anti_expert_hash(pairs: Sequence[ModelPair | GgufPair]) -> dict[str, str]:
     used = [pair.anti_expert for pair in pairs if pair.anti_expert is not None]
     return {"anti-expert": file_sha256(used[0].path / "adapter_model.safetensors")} if used else {}
