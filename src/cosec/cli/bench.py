@@ -74,12 +74,8 @@ def speed(
         for length in lengths
     ]
     if format == "json":
-        record = {
-            "pairs": [asdict(result) for result in results],
-            "rule": chosen.model_dump(mode="json"),
-            "environment": environment(),
-        }
-        print(json.dumps(record))  # noqa: T201 - the contract
+        record = {"pairs": [asdict(result) for result in results], "rule": chosen.model_dump(mode="json")}
+        print(json.dumps({**record, "environment": environment()}))  # noqa: T201 - the contract
         return
     _print_table(table(results))
 

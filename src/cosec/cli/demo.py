@@ -60,9 +60,8 @@ def demo(
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
     rule = {} if threshold is None else {"threshold": threshold}
-    settings = decoding_settings(
-        changed_rule(carried_rule(target, security), rule), {**sampling, "code_end": "function"}
-    )
+    chosen = changed_rule(carried_rule(target, security), rule)
+    settings = decoding_settings(chosen, {**sampling, "code_end": "function"})
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -78,8 +79,7 @@ def serve(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
-        sandbox: What isolates the checkers that read completions for the playground: bubblewrap (the default), or
-            resource limits alone. Without either there are no verdicts.
+        sandbox: What isolates the playground's checkers: bubblewrap (the default) or limits. Neither: no verdicts.
     """
     _check_ranges(port, draft_length)
     _require_packages()
@@ -94,12 +94,9 @@ def serve(
     checks_with = _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     sockets = listening_sockets(host, port)
+    loading = partial(load_pair, target, security, anti_expert=anti_expert, dtype=dtype)
     service = build_service(
-        in_a_thread_that_ends(
-            lambda: load_pair(
-                target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map, runtime=runtime
-            )
-        ),
+        in_a_thread_that_ends(partial(loading, device_map=device_map, runtime=runtime)),
         tuple(model_name) or (target,),
         limits=limits,
         rule=(rule or RuleChoice()).settings(),
