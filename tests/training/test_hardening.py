@@ -1,9 +1,10 @@
 import itertools
 import json
+import math
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from safetensors.torch import load_file
 from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingError
 from cosec.models.adapters import read_adapter
 from cosec.training import hardening
-from cosec.training.hardening import attach_adapter, harden
+from cosec.training.hardening import harden
 from cosec.training.loop import run_folder
 from cosec.training.loop.progress import LossMeans, SilentProgress
-from cosec.training.objective import HardeningObjective, ReferenceCache
+from cosec.training.objective import HardeningObjective
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES, tiny_model
 from tests.training.conftest import curve_points, record
@@ -302,91 +303,6 @@ def test_each_architecture_trains_only_lora_on_its_attention(data, tmp_path, arc
     assert_same_weights(before, after)
 
 
-def reference_objective(architecture: str, cache: ReferenceCache | None = None) -> HardeningObjective:
-    model = attach_adapter(tiny_base(architecture), HardeningSettings(**FAST), torch.device("cpu"))
-    return HardeningObjective(model, HardeningSettings(**FAST), cache)
-
-
-def examples(data: Path) -> Sequence[Any]:
-    from cosec.training.data.examples import tokenize_pairs
-    from cosec.training.data.security_pairs import load_pairs
-
-    pairs = load_pairs([data], validation_share=0, seed=0).training
-    return tokenize_pairs(pairs, tiny_base().tokenizer, max_tokens=64)
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_fused_loss_is_used_and_equals_the_one_from_full_logits(data, architecture: str) -> None:
-    fused, plain = reference_objective(architecture), reference_objective(architecture)
-    assert fused.fused
-    plain._fused = False
-    for example in examples(data)[:2]:
-        found, expected = (each.loss(example, training=False, cache_key="") for each in (fused, plain))
-        assert found.parts["security"].item() == pytest.approx(expected.parts["security"].item(), rel=1e-5)
-        assert found.parts["functional"].item() == pytest.approx(expected.parts["functional"].item(), abs=1e-6)
-
-
-def test_a_fresh_adapter_changes_nothing_so_the_functional_loss_begins_at_zero(data) -> None:
-    loss = reference_objective("llama").loss(examples(data)[0], training=False, cache_key="")
-    assert loss.parts["functional"].item() == pytest.approx(0, abs=1e-6)
-    assert loss.parts["security"].item() > 1
-
-
-def test_the_reference_is_computed_once_while_there_is_room(data, tmp_path, monkeypatch) -> None:
-    example = examples(data)[0]
-    for limit, expected_passes in ((2**20, 3), (10, 4)):
-        counted = reference_objective("llama", ReferenceCache(tmp_path / str(limit), limit_bytes=limit))
-        passes: list[int] = []
-        states = counted._states
-        monkeypatch.setattr(
-            counted, "_states", lambda ids, states=states, passes=passes: passes.append(1) or states(ids)
-        )
-        first, second = (counted.loss(example, training=False, cache_key="a").total.item() for _ in range(2))
-        assert first == second
-        assert len(passes) == expected_passes
-
-
-def test_dropout_is_on_in_training_and_off_in_validation(data) -> None:
-    loss = reference_objective("llama")
-    with torch.no_grad():
-        for name, value in loss._model.named_parameters():
-            if "lora_B" in name:
-                value.normal_()
-    example = examples(data)[0]
-    calm = {loss.loss(example, training=False, cache_key="").total.item() for _ in range(3)}
-    noisy = {loss.loss(example, training=True, cache_key="").total.item() for _ in range(3)}
-    assert (len(calm), len(noisy)) == (1, 3)
-
-
-def with_rejected(data: Path) -> Sequence[Any]:
-    from cosec.training.data.examples import tokenize_pairs
-    from cosec.training.data.security_pairs import load_pairs
-
-    pairs = load_pairs([data], validation_share=0, seed=0).training
-    return tokenize_pairs(pairs, tiny_base().tokenizer, max_tokens=64, with_rejected=True)
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("fused", [True, False])
-def test_examples_that_run_together_lose_what_they_lose_apart(data, architecture: str, fused: bool) -> None:
-    settings = HardeningSettings(**FAST, unlikelihood=0.5)
-    objective = HardeningObjective(attach_adapter(tiny_base(architecture), settings, torch.device("cpu")), settings)
-    objective._fused = fused
-    with torch.no_grad():
-        for name, value in objective._model.named_parameters():
-            if "lora_B" in name:
-                value.normal_(std=0.1)
-    chosen = [*with_rejected(data)[:3], examples(data)[3]]
-    chosen[0] = replace(chosen[0], token_ids=chosen[0].token_ids[:-5], changed=chosen[0].changed[:-5])
-    together = objective.losses(chosen, training=False, cache_keys=list("abcd"))
-    for example, found in zip(chosen, together, strict=True):
-        alone = objective.loss(example, training=False, cache_key="")
-        assert found.total.item() == pytest.approx(alone.total.item(), rel=1e-4)
-        assert found.parts.keys() == {"security", "functional", "unlikelihood"}
-    assert together[0].parts["unlikelihood"] > 0
-    assert together[3].parts["unlikelihood"] == 0
-
-
 def test_training_together_takes_the_steps_of_training_apart(data, tmp_path) -> None:
     for count in (1, 2):
         run(data, tmp_path / str(count), lora_dropout=0, unlikelihood=0.3, examples_per_pass=count)
@@ -396,6 +312,31 @@ def test_training_together_takes_the_steps_of_training_apart(data, tmp_path) -> 
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-4)
     (last,) = [point for point in curve_points(tmp_path / "2") if point["kind"] == "validation"][-1:]
     assert last["loss"] == pytest.approx(last["security"] + last["functional"] + 0.3 * last["unlikelihood"])
+
+
+def test_a_run_with_a_preference_learns_it_resumes_to_the_same_weights_and_records_it(data, tmp_path) -> None:
+    chosen = {"preference": 1.0, "unlikelihood": 0.1, "examples_per_pass": 2}
+    run(data, tmp_path / "whole", **chosen)
+    with pytest.raises(Killed):
+        run(data, tmp_path / "killed", progress=Dying(3), checkpoint_minutes=1e-9, **chosen)
+    run(data, tmp_path / "killed", resume=True, **chosen)
+    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "killed"))
+    points = [point for point in curve_points(tmp_path / "whole") if point["kind"] == "validation"]
+    assert points[0]["preference"] == pytest.approx(math.log(2), rel=1e-4)
+    assert points[-1]["preference"] < points[0]["preference"]
+    settings = json.loads((tmp_path / "whole" / "manifest.json").read_text())["settings"]
+    assert (settings["preference"], settings["preference_beta"]) == (1.0, 2.0)
+    with pytest.raises(TrainingError, match="preference"):
+        run(data, tmp_path / "whole", resume=True, **{**chosen, "preference": 0.5})
+
+
+def test_a_checkpoint_from_before_the_preference_loss_is_continued(data, tmp_path) -> None:
+    run(data, tmp_path / "out", progress=Watching(at_step=3))
+    (state,) = sorted((tmp_path / "out" / "checkpoints").glob("step-*/state.json"))[-1:]
+    record = json.loads(state.read_text())
+    record["identity"] = {name: value for name, value in record["identity"].items() if "preference" not in name}
+    state.write_text(json.dumps(record))
+    assert run(data, tmp_path / "out", resume=True).state.step == 8
 
 
 def test_an_anti_expert_learns_the_vulnerable_side(data, tmp_path) -> None:

@@ -9,7 +9,8 @@ def test_the_recipe_of_the_paper_says_what_the_defaults_say() -> None:
 
 
 def test_every_shipped_recipe_is_valid() -> None:
-    assert set(shipped_recipes()) == {"cosec-plus", "cosec", "lora", "qwen2.5-coder-0.5b", "smollm2-135m"}
+    qwen = {"qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-preference"}
+    assert set(shipped_recipes()) == {"cosec-plus", "cosec", "lora", *qwen, "smollm2-135m"}
     for name in shipped_recipes():
         make_settings(read_recipe(name))
 
@@ -28,6 +29,12 @@ def test_the_arms_differ_from_cosec_plus_only_where_the_paper_says() -> None:
     }
     assert differences("lora") == {"method": "lora"}
     assert differences("smollm2-135m") == {"max_tokens": 384, "learning_rate": 2e-4, "epochs": 3, "patience": 2}
+
+
+def test_the_recipe_with_a_preference_differs_from_its_model_in_nothing_else() -> None:
+    plain, preferring = (make_settings(read_recipe(f"qwen2.5-coder-0.5b{end}")) for end in ("", "-preference"))
+    assert preferring.preference > 0
+    assert preferring.model_copy(update={"preference": 0}) == plain
 
 
 def test_what_is_set_by_hand_wins() -> None:
@@ -54,7 +61,7 @@ def test_a_recipe_may_be_a_file(tmp_path) -> None:
 
 
 def test_a_missing_or_broken_recipe_is_an_error(tmp_path) -> None:
-    with pytest.raises(SettingsError, match=r"shipped are cosec, cosec-plus, lora, qwen2\.5-coder-0\.5b, smollm2-135m"):
+    with pytest.raises(SettingsError, match=r"shipped are cosec, cosec-plus, lora, qwen2\.5-coder-0\.5b, qwen"):
         read_recipe("nope")
     (tmp_path / "bad.toml").write_text("epochs = = 3\n")
     with pytest.raises(SettingsError, match="cannot read the recipe"):

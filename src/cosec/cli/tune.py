@@ -40,8 +40,8 @@ def tune(
         base: The model to train: an embedded name, a hub id, a folder or a GGUF file.
         pairs: Files or folders of vulnerability-fix pairs in SVEN's JSONL layout; repeatable. Default: the pairs that
             ship with the package.
-        recipe: A shipped recipe (cosec-plus, cosec, lora, qwen2.5-coder-0.5b, smollm2-135m) or a TOML file. Default:
-            the recipe with the name of --method. Flags override the recipe.
+        recipe: A shipped recipe (cosec-plus, cosec, lora, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
+            smollm2-135m) or a TOML file. Default: the recipe with the name of --method. Flags override the recipe.
         resume: Continue from the newest checkpoint in --out.
         processes: Number of processes that share each batch. Two with one thread each are faster than one with two.
         dtype: auto, float32, bfloat16 or float16.

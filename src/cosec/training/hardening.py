@@ -174,7 +174,11 @@ def prepare_examples(
         training_pairs = tuple(pair.reversed() for pair in training_pairs)
         validation_pairs = tuple(pair.reversed() for pair in validation_pairs)
     tokenized = partial(
-        tokenize_pairs, tokenizer=tokenizer, max_tokens=settings.max_tokens, with_rejected=settings.unlikelihood > 0
+        tokenize_pairs,
+        tokenizer=tokenizer,
+        max_tokens=settings.max_tokens,
+        with_rejected=settings.unlikelihood > 0,
+        with_compared=settings.preference > 0,
     )
     distinct = tokenized(training_pairs)
     training = balance(
@@ -210,7 +214,8 @@ def attach_adapter(base: BaseModel, settings: TrainingSettings, device: torch.de
 
 def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) -> dict[str, Any]:
     """Everything that must be equal for a run to continue another."""
-    chosen = settings.model_dump(mode="json", exclude=set(FREE_TO_CHANGE))
+    unused = set() if settings.preference else {"preference", "preference_beta"}  # older checkpoints lack them
+    chosen = settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *unused})
     return {"base model": base.sha256, "data": data_sha256, **chosen}
 
 

@@ -1,7 +1,7 @@
 """The loss of training examples of hardening.
 
-The reference model is the same weights with the adapter switched off. It never changes, so its hidden states are
-kept on disk after their first use.
+The reference model is the same weights with the adapter switched off. It never changes, so its hidden states and
+likelihoods are kept on disk after their first use.
 """
 
 import os
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from cosec.training.data.examples import RejectedFunction, TrainingExample
-from cosec.training.losses.fused_security import fused_losses, fused_unlikelihood
-from cosec.training.losses.security import functional_loss, security_loss, unlikelihood_loss
+from cosec.training.losses.fused_security import fused_losses, fused_security, fused_unlikelihood
+from cosec.training.losses.security import functional_loss, preference_loss, security_loss, unlikelihood_loss
 from cosec.training.settings import HardeningSettings
 
 
@@ -31,7 +31,7 @@ class ExampleLoss:
 
 
 class ReferenceCache:
-    """Hidden states of the reference model, one file per example; processes may share the folder."""
+    """What the reference model gives, one file per example; processes may share the folder."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
@@ -39,12 +39,12 @@ class ReferenceCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def get(self, key: str) -> Tensor | None:
-        """The stored states of ``key``, or None."""
+        """The tensor stored under ``key``, or None."""
         file = self._folder / f"{key}.safetensors"
         return load_file(file)["hidden"] if file.is_file() else None
 
     def put(self, key: str, hidden: Tensor) -> None:
-        """Store ``hidden`` unless the limit is reached; readers never see a partly written file."""
+        """Store a tensor unless the limit is reached; readers never see a partly written file."""
         self._room -= hidden.nbytes
         if self._room < 0:
             return
@@ -59,7 +59,7 @@ class HardeningObjective:
     Args:
         model: A ``peft.PeftModel`` around a causal language model.
         settings: Direction and reduction of the losses.
-        cache: Storage for the reference's hidden states; None computes them every time.
+        cache: Storage for what the reference gives; None computes it every time.
     """
 
     def __init__(self, model: Any, settings: HardeningSettings, cache: ReferenceCache | None = None) -> None:
@@ -70,10 +70,12 @@ class HardeningObjective:
         self._body, self._head = causal.base_model, causal.get_output_embeddings()
         self._dropouts = [module for name, module in model.named_modules() if "lora_dropout" in name]
         self._fused = self._head_is_plain()
+        weights = {"unlikelihood": settings.unlikelihood, "preference": settings.preference}
+        self._weights = {name: weight for name, weight in weights.items() if weight}
 
     def parts(self, *, training: bool) -> tuple[str, ...]:
         """Names of the losses; the same in training and validation."""
-        return ("security", "functional", *(("unlikelihood",) if self._settings.unlikelihood else ()))
+        return ("security", "functional", *self._weights)
 
     @property
     def fused(self) -> bool:
@@ -100,33 +102,62 @@ class HardeningObjective:
             training: False for validation.
             cache_keys: Name of each example in the cache.
         """
-        device = self._model.device
         self._model.eval()
         references = self._reference_states([example.token_ids for example in examples], cache_keys)
-        rejected = [example.rejected if self._settings.unlikelihood else None for example in examples]
+        baselines = self._baselines(examples, cache_keys)
         for module in self._dropouts:  # the frozen layers always run in evaluation mode
             module.train(training)
+        rejected = [example.rejected if self._weights else None for example in examples]
         rows = [example.token_ids for example in examples] + [one.token_ids for one in rejected if one is not None]
-        students = iter(self._states(rows))
-        found = [
-            self._pair_losses(next(students), reference.to(device), example.token_ids.to(device), example.changed)
-            for example, reference in zip(examples, references, strict=True)
+        states = self._states(rows)
+        of_rejected = iter(states[len(examples) :])
+        vulnerable = [None if one is None else next(of_rejected) for one in rejected]
+        return [
+            self._example_loss(*each)
+            for each in zip(examples, states[: len(examples)], references, vulnerable, baselines, strict=True)
         ]
-        unlikely = [None if one is None else self._unlikelihood(next(students), one) for one in rejected]
-        return [self._together(*pair, one) for pair, one in zip(found, unlikely, strict=True)]
 
-    def _together(self, security: Tensor, functional: Tensor, unlikelihood: Tensor | None) -> ExampleLoss:
-        total, parts = security + functional, {"security": security.detach(), "functional": functional.detach()}
-        if self._settings.unlikelihood:
-            added = torch.zeros_like(security) if unlikelihood is None else unlikelihood
-            total, parts["unlikelihood"] = total + self._settings.unlikelihood * added, added.detach()
-        return ExampleLoss(total=total, parts=parts)
+    def _example_loss(
+        self,
+        example: TrainingExample,
+        student: Tensor,
+        reference: Tensor,
+        vulnerable: Tensor | None,
+        baseline: Tensor | None,
+    ) -> ExampleLoss:
+        """The loss of one example from states.
 
-    def _pair_losses(
-        self, student: Tensor, reference: Tensor, token_ids: Tensor, changed: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        Args:
+            example: The example.
+            student: States of the model being trained on the fixed function.
+            reference: States of the reference model on the fixed function.
+            vulnerable: States of the model being trained on the vulnerable function, if that is used.
+            baseline: Negative log likelihood of the compared tokens under the reference model, if there are any.
+        """
+        reference = reference.to(student.device)
+        security, functional = self._pair_losses(student, reference, example)
+        added = dict.fromkeys(self._weights, torch.zeros_like(security))
+        if vulnerable is not None and example.rejected is not None:
+            rejected = example.rejected
+            if "unlikelihood" in added:
+                added["unlikelihood"] = self._unlikelihood(vulnerable, rejected)
+            if baseline is not None:
+                added["preference"] = preference_loss(
+                    security,
+                    self._likelihood(reference, example.token_ids, example.changed),
+                    self._likelihood(vulnerable, rejected.token_ids, rejected.compared),
+                    baseline.to(student.device),
+                    beta=self._settings.preference_beta,
+                )
+        total = security + functional
+        for name, value in added.items():
+            total = total + self._weights[name] * value
+        parts = {"security": security, "functional": functional, **added}
+        return ExampleLoss(total=total, parts={name: value.detach() for name, value in parts.items()})
+
+    def _pair_losses(self, student: Tensor, reference: Tensor, example: TrainingExample) -> tuple[Tensor, Tensor]:
         """Security and functional loss of one example."""
-        targets, changed = token_ids[1:], changed[1:].to(token_ids.device)
+        targets, changed = example.token_ids[1:].to(student.device), example.changed[1:].to(student.device)
         kl_direction, reduction = self._settings.kl_direction, self._settings.reduction
         if self._fused:
             return fused_losses(
@@ -158,6 +189,21 @@ class HardeningObjective:
             reduction=reduction,
         )
 
+    def _likelihood(self, states: Tensor, token_ids: Tensor, marked: Tensor) -> Tensor:
+        """Negative log likelihood of the marked tokens, reduced as the security loss is."""
+        targets, marked = token_ids[1:].to(states.device), marked[1:].to(states.device)
+        reduction = self._settings.reduction
+        if not self._fused:
+            return security_loss(states, targets, marked, reduction=reduction)
+        return fused_security(
+            states,
+            head_weight=self._head.weight,
+            head_bias=self._head.bias,
+            targets=targets,
+            changed=marked,
+            reduction=reduction,
+        )
+
     def _states(self, rows: Sequence[Tensor]) -> list[Tensor]:
         """Float[positions, width] of each row: hidden states if the loss is fused, else logits; one a predicted token.
 
@@ -183,6 +229,28 @@ class HardeningObjective:
                     cache.put(key, states)
             return computed
         return [states for states in stored if states is not None]
+
+    @torch.no_grad()
+    def _baselines(self, examples: Sequence[TrainingExample], cache_keys: Sequence[str]) -> list[Tensor | None]:
+        """Negative log likelihood of each example's compared tokens under the reference; None without a preference."""
+        found: list[Tensor | None] = [None] * len(examples)
+        missing: list[tuple[int, RejectedFunction]] = []
+        for index, example in enumerate(examples):
+            rejected = example.rejected if "preference" in self._weights else None
+            if rejected is None or not (rejected.compared[1:].any() and example.changed[1:].any()):
+                continue
+            found[index] = self._cache.get(f"{cache_keys[index]}-vulnerable") if self._cache else None
+            if found[index] is None:
+                missing.append((index, rejected))
+        if missing:
+            with self._model.disable_adapter():
+                states = self._states([rejected.token_ids for _, rejected in missing])
+            for (index, rejected), state in zip(missing, states, strict=True):
+                likelihood = self._likelihood(state, rejected.token_ids, rejected.compared)
+                found[index] = likelihood
+                if self._cache:
+                    self._cache.put(f"{cache_keys[index]}-vulnerable", likelihood)
+        return found
 
     @torch.no_grad()
     def _head_is_plain(self) -> bool:

@@ -114,6 +114,14 @@ class HardeningSettings(TrainingSettings):
     """Weight of a loss that makes the removed tokens of the vulnerable function unlikely (Welleck et al., 2020);
     0 leaves the vulnerable function out, as the paper does."""
 
+    preference: float = Field(default=0, ge=0)
+    """Weight of a preference loss that compares the changed tokens of both sides of a pair with the model before
+    training (DPO, Rafailov et al., 2023); 0 leaves it out, as the paper does."""
+
+    preference_beta: float = Field(default=2.0, gt=0)
+    """How soon the preference loss is satisfied: it multiplies the difference of the two sides, in nats. For
+    ``reduction = "sum"``, whose differences are longer, 0.1 is usual."""
+
     examples_per_pass: int = Field(default=1, ge=1)
     """Examples of a batch that go through the model together, padded to the longest; more is faster on a GPU."""
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from tokenizers.processors import TemplateProcessing
 
 from cosec.errors import ModelError
@@ -120,6 +121,28 @@ def test_a_fix_that_takes_nothing_away_has_no_rejected_tokens(write_pairs) -> No
     pairs = load_pairs([write_pairs("a.jsonl", [pair])], validation_share=0, seed=0).training
     (example,) = tokenize_pairs(pairs, tiny_tokenizer(), max_tokens=1000, with_rejected=True)
     assert example.rejected is None
+
+
+def test_a_fix_is_compared_with_what_it_removed_or_else_with_the_first_token_that_goes_on_without_it(
+    write_pairs,
+) -> None:
+    changes = {
+        "replaces": ("run('a' + name)\n", "run('a', name)\n"),
+        "adds": ("a = 1\n    b = 2\n    c = 3\n", "a = 1\n    check(a)\n    b = 2\n    c = 3\n"),
+        "goes on": ("a = 1\n", "a = 1\nb = 2\n"),
+    }
+    records = [record(0, func_src_before=before, func_src_after=after) for before, after in changes.values()]
+    pairs = load_pairs([write_pairs("a.jsonl", records)], validation_share=0, seed=0).training
+    tokenizer = tiny_tokenizer()
+    replaces, adds, goes_on = tokenize_pairs(pairs, tokenizer, max_tokens=1000, with_compared=True)
+    assert replaces.rejected is not None
+    assert torch.equal(replaces.rejected.compared, replaces.rejected.removed)
+    assert "+" in tokenizer.decode(replaces.rejected.token_ids[replaces.rejected.compared])
+    assert adds.rejected is not None
+    assert not adds.rejected.removed.any()
+    (index,) = adds.rejected.compared.nonzero().squeeze(-1).tolist()
+    assert tokenizer.decode(adds.rejected.token_ids[index:]).lstrip().startswith("b = 2")
+    assert goes_on.rejected is None
 
 
 CHAT = (

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cosec.training.losses import fused_security as fused_loss
-from cosec.training.losses.fused_security import fused_losses, fused_unlikelihood
+from cosec.training.losses.fused_security import fused_losses, fused_security, fused_unlikelihood
 from cosec.training.losses.security import functional_loss, security_loss, unlikelihood_loss
 
 POSITIONS, HIDDEN, VOCAB = 23, 12, 50
@@ -69,7 +69,8 @@ def test_a_head_without_bias_works_too() -> None:
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("marked", ["some", "none", "all"])
-def test_fused_unlikelihood_equals_the_plain_formula_in_value_and_gradient(reduction, marked) -> None:
+@pytest.mark.parametrize("kind", ["likelihood", "unlikelihood"])
+def test_fused_losses_of_marked_tokens_equal_the_plain_formulas_in_value_and_gradient(kind, reduction, marked) -> None:
     removed = {
         "some": torch.arange(POSITIONS) % 3 == 0,
         "none": torch.zeros(POSITIONS, dtype=torch.bool),
@@ -79,11 +80,14 @@ def test_fused_unlikelihood_equals_the_plain_formula_in_value_and_gradient(reduc
     weight, bias = torch.randn(VOCAB, HIDDEN), torch.randn(VOCAB)
     start, targets = torch.randn(POSITIONS, HIDDEN), torch.randint(0, VOCAB, (POSITIONS,))
     fused, plain = start.clone().requires_grad_(), start.clone().requires_grad_()
-    found = fused_unlikelihood(
-        fused, head_weight=weight, head_bias=bias, targets=targets, removed=removed, reduction=reduction
-    )
+    head = {"head_weight": weight, "head_bias": bias}
     logits = torch.nn.functional.linear(plain, weight, bias)
-    expected = unlikelihood_loss(logits, targets, removed, reduction=reduction)
+    if kind == "likelihood":
+        found = fused_security(fused, **head, targets=targets, changed=removed, reduction=reduction)
+        expected = security_loss(logits, targets, removed, reduction=reduction)
+    else:
+        found = fused_unlikelihood(fused, **head, targets=targets, removed=removed, reduction=reduction)
+        expected = unlikelihood_loss(logits, targets, removed, reduction=reduction)
     (2 * found).backward()
     (2 * expected).backward()
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

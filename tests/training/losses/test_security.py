@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from cosec.training.losses.security import functional_loss, position_weights, security_loss, unlikelihood_loss
+from cosec.training.losses.security import (
+    functional_loss,
+    position_weights,
+    preference_loss,
+    security_loss,
+    unlikelihood_loss,
+)
 
 STUDENT = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.2, 0.2]])
 REFERENCE = torch.tensor([[0.25, 0.25, 0.5], [0.3, 0.3, 0.4], [0.2, 0.2, 0.6]])
@@ -86,3 +92,28 @@ def test_unlikelihood_without_removed_tokens_is_zero_and_of_a_certain_token_fini
     assert loss.item() == pytest.approx(20 * math.log(2), rel=1e-3)
     assert certain.grad is not None
     assert certain.grad.isfinite().all()
+
+
+def test_a_preference_is_the_logistic_loss_of_what_training_gained_on_the_fix_over_the_vulnerable_side() -> None:
+    """Fix: 0.2 became 0.5. Vulnerable function: 0.4 became 0.1. The odds 2.5 : 0.25 are raised to beta."""
+    fixed, fixed_reference, vulnerable, vulnerable_reference = (-torch.tensor(p).log() for p in (0.5, 0.2, 0.1, 0.4))
+    for beta in (0.5, 1.0, 2.0):
+        loss = preference_loss(fixed, fixed_reference, vulnerable, vulnerable_reference, beta=beta)
+        assert loss.item() == pytest.approx(math.log(1 + (0.25 / 2.5) ** beta), rel=1e-5)
+
+
+def test_a_model_that_has_not_changed_has_no_preference() -> None:
+    same, other = torch.tensor(1.3), torch.tensor(0.2)
+    assert preference_loss(same, same, other, other, beta=3.0).item() == pytest.approx(math.log(2))
+
+
+def test_a_preference_pulls_both_sides_apart_and_less_the_further_they_are() -> None:
+    slopes = []
+    for gained in (0.0, 1.0, 4.0):
+        fixed, vulnerable = torch.tensor(-gained, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+        preference_loss(fixed, torch.tensor(0.0), vulnerable, torch.tensor(0.0), beta=2.0).backward()
+        assert fixed.grad is not None
+        assert vulnerable.grad is not None
+        assert fixed.grad.item() == -vulnerable.grad.item() == pytest.approx(2.0 / (1 + math.exp(2.0 * gained)))
+        slopes.append(fixed.grad.item())
+    assert slopes == sorted(slopes, reverse=True)

@@ -32,6 +32,10 @@ class RejectedFunction:
     removed: Tensor
     """bool[tokens]: the token overlaps a span that the fix took away."""
 
+    compared: Tensor
+    """bool[tokens]: the tokens that a preference for the fix is measured against. They are the removed ones or, where
+    the fix only adds, the first token that differs from the fix."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingExample:
@@ -51,7 +55,7 @@ class TrainingExample:
     """Index among the distinct examples of its split; repeats made by balancing keep it."""
 
     rejected: "RejectedFunction | None" = None
-    """What must become unlikely; None where it is not asked for, or the fix took nothing away."""
+    """The vulnerable side; None where it is not asked for, or has no token to mark."""
 
     @property
     def origin(self) -> str:
@@ -60,7 +64,12 @@ class TrainingExample:
 
 
 def tokenize_pairs(
-    pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, *, max_tokens: int, with_rejected: bool = False
+    pairs: Sequence[SecurityPair],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_tokens: int,
+    with_rejected: bool = False,
+    with_compared: bool = False,
 ) -> list[TrainingExample]:
     """Tokenize the fixed side of every pair, mark the changed tokens, and cut a window around them if it is too long.
 
@@ -68,7 +77,8 @@ def tokenize_pairs(
         pairs: The pairs of one split.
         tokenizer: A fast tokenizer. A beginning-of-text token that it adds by itself is kept before the window.
         max_tokens: The longest window, the beginning-of-text token included.
-        with_rejected: Whether the vulnerable side is tokenized too.
+        with_rejected: Whether the vulnerable side is tokenized too, where the fix took something away.
+        with_compared: Whether it is tokenized also where the fix only adds.
 
     Raises:
         ModelError: If the tokenizer cannot tell which characters a token covers.
@@ -81,10 +91,12 @@ def tokenize_pairs(
         text, spans = _as_answer(pair, pair.after, pair.spans, tokenizer, bool(prefix))
         token_ids, changed, total = _windowed(text, spans, tokenizer, prefix, max_tokens)
         rejected = None
-        if with_rejected and (removed_spans := pair.removed_spans):
-            text, spans = _as_answer(pair, pair.before, removed_spans, tokenizer, bool(prefix))
-            rejected_ids, removed, _ = _windowed(text, spans, tokenizer, prefix, max_tokens)
-            rejected = RejectedFunction(token_ids=rejected_ids, removed=removed)
+        removed_spans = pair.removed_spans if with_rejected or with_compared else ()
+        if spans_before := removed_spans or (pair.parting_spans if with_compared else ()):
+            text, spans = _as_answer(pair, pair.before, spans_before, tokenizer, bool(prefix))
+            rejected_ids, compared, _ = _windowed(text, spans, tokenizer, prefix, max_tokens)
+            removed = compared if removed_spans else torch.zeros_like(compared)
+            rejected = RejectedFunction(token_ids=rejected_ids, removed=removed, compared=compared)
         examples.append(
             TrainingExample(
                 pair=pair, token_ids=token_ids, changed=changed, function_tokens=total, key=key, rejected=rejected

@@ -70,6 +70,13 @@ class SecurityPair:
         """The spans of ``before`` that the fix took away; nothing when it only adds."""
         return tuple(span for span in changed_spans(self.after, self.before) if span[0] < span[1])
 
+    @property
+    def parting_spans(self) -> tuple[ChangedSpan, ...]:
+        """The first character of ``before`` that differs from ``after``; nothing if ``before`` begins ``after``."""
+        letters = enumerate(zip(self.before, self.after, strict=False))
+        start = next((index for index, (before, after) in letters if before != after), len(self.after))
+        return ((start, start + 1),) if start < len(self.before) else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairSet:

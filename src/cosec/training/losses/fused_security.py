@@ -1,4 +1,4 @@
-"""Both losses of security training from hidden states, a few positions at a time.
+"""The losses of security training from hidden states, a few positions at a time.
 
 The head of a small code model turns 400 positions into 400 x 49 152 logits; naive autograd keeps several such tables.
 The head is frozen, so the gradient with respect to the student's hidden states has a closed form that each chunk of
@@ -7,6 +7,7 @@ positions gives at once. Equal to ``losses`` up to rounding, in value and gradie
 Axes: positions = predicted tokens, hidden = width of the model, vocab = entries of the head.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -68,8 +69,8 @@ class _FusedLosses(torch.autograd.Function):
         return gradient * scale, None, None, None, None, None, None, None
 
 
-class _FusedUnlikelihood(torch.autograd.Function):
-    """Value of the unlikelihood loss, and its gradient with respect to the hidden states, in one pass."""
+class _FusedMarked(torch.autograd.Function):
+    """Value of a loss of the marked tokens, and its gradient with respect to the hidden states, in one pass."""
 
     @staticmethod
     def forward(
@@ -78,14 +79,17 @@ class _FusedUnlikelihood(torch.autograd.Function):
         head_weight: Tensor,
         head_bias: Tensor | None,
         targets: Tensor,
-        removed: Tensor,
+        marked: Tensor,
         weights: Tensor,
+        measure: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
     ) -> Tensor:
         gradient = torch.zeros_like(hidden)
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-        for rows in torch.split(removed.nonzero().squeeze(-1), _chunk(removed)):
-            values, slope = _unlikelihood_chunk(product(hidden[rows], head_weight, head_bias).float(), targets[rows])
+        for rows in torch.split(marked.nonzero().squeeze(-1), _chunk(marked)):
+            values, slope = measure(product(hidden[rows], head_weight, head_bias).float(), targets[rows])
             loss += (values * weights[rows]).sum()
+            if not ctx.needs_input_grad[0]:
+                continue
             slope = slope.mul_(weights[rows, None]).to(head_weight.dtype)
             gradient[rows] = product(slope, head_weight.t())
         ctx.save_for_backward(gradient)
@@ -94,7 +98,7 @@ class _FusedUnlikelihood(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream[0].to(gradient.dtype), None, None, None, None, None
+        return gradient * upstream[0].to(gradient.dtype), None, None, None, None, None, None
 
 
 def _chunk(positions: Tensor) -> int:
@@ -198,7 +202,36 @@ def fused_unlikelihood(
         A float32 scalar, as ``losses.unlikelihood_loss`` gives it.
     """
     weights = position_weights(removed, reduction=reduction)
-    loss: Tensor = _FusedUnlikelihood.apply(  # type: ignore[no-untyped-call]
-        hidden, head_weight, head_bias, targets, removed, weights
+    loss: Tensor = _FusedMarked.apply(  # type: ignore[no-untyped-call]
+        hidden, head_weight, head_bias, targets, removed, weights, _unlikelihood_chunk
+    )
+    return loss
+
+
+def fused_security(
+    hidden: Float[Tensor, "positions hidden"],
+    *,
+    head_weight: Float[Tensor, "vocab hidden"],
+    head_bias: Float[Tensor, "vocab"] | None,
+    targets: Int[Tensor, "positions"],
+    changed: Bool[Tensor, "positions"],
+    reduction: Reduction = "mean",
+) -> Float[Tensor, ""]:
+    """Negative log likelihood of the changed tokens, without ever holding all the logits.
+
+    Args:
+        hidden: Last hidden states of a model.
+        head_weight: Of the frozen head.
+        head_bias: Of the head, or None.
+        targets: The tokens that follow.
+        changed: True where the token that follows takes part.
+        reduction: ``mean`` or ``sum`` over these positions.
+
+    Returns:
+        A float32 scalar, as ``losses.security_loss`` gives it.
+    """
+    weights = position_weights(changed, reduction=reduction)
+    loss: Tensor = _FusedMarked.apply(  # type: ignore[no-untyped-call]
+        hidden, head_weight, head_bias, targets, changed, weights, _security_chunk
     )
     return loss

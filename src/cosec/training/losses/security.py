@@ -9,6 +9,7 @@ Axes: positions = predicted tokens, vocab = entries of the head.
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from cosec.training.settings import KlDirection, Reduction
 
@@ -85,6 +86,32 @@ def unlikelihood_loss(
     log_probs = student_logits[removed].float().log_softmax(-1)
     chosen = log_probs.gather(-1, targets[removed].unsqueeze(-1)).squeeze(-1)
     return _reduce(-torch.log1p(-chosen.exp().clamp(max=ALMOST_CERTAIN)), reduction)
+
+
+def preference_loss(
+    fixed: Float[Tensor, ""],
+    fixed_reference: Float[Tensor, ""],
+    vulnerable: Float[Tensor, ""],
+    vulnerable_reference: Float[Tensor, ""],
+    *,
+    beta: float,
+) -> Float[Tensor, ""]:
+    """Negative log probability of preferring the fix to the vulnerable function (DPO, Rafailov et al., 2023, Eq. 7).
+
+    The arguments are negative log likelihoods of the tokens in which the two functions differ, as ``security_loss``
+    gives them: means or sums, in nats.
+
+    Args:
+        fixed: Of the changed tokens under the model being trained.
+        fixed_reference: Of the same tokens under the model before training.
+        vulnerable: Of the compared tokens of the vulnerable function under the model being trained.
+        vulnerable_reference: Of the same tokens under the model before training.
+        beta: Multiplies the difference inside the logistic function.
+
+    Returns:
+        A scalar; log 2 for the model before training.
+    """
+    return -logsigmoid(beta * ((fixed_reference - fixed) - (vulnerable_reference - vulnerable)))
 
 
 def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
