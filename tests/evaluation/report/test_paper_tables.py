@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+from cosec.evaluation.judging.verdict import State
 from cosec.evaluation.report.formatting import percent
 from cosec.evaluation.report.paper_tables import OURS, TITLES, paper_lines, paper_numbers
 from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.report.results import Results
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings
@@ -34,9 +37,61 @@ def test_ours_stand_in_the_first_rows_where_they_were_measured(tmp_path: Path) -
     table = text.split("### Table V: ")[1].split("###")[0].splitlines()
     figure = results.estimate("tiny", "cosec-plus", "security", "CWE-089")
     assert figure is not None
-    rows = [line for line in table if line.startswith("| **smollm2-135m**")]
-    assert len(rows) == 2, "arms that were not measured have no row"
-    assert f"| CoSec+ | {percent(figure.interval)} | - |" in rows[1]
+    rows = [line for line in table if line.startswith("| **smollm2-135m** (tiny)")]
+    assert [row.split(" | ")[1] for row in rows] == ["Origin", "LoRA", "CoSec", "CoSec+"]
+    assert set(rows[2].split(" | ")[2:]) == {"not measured", "not measured |"}
+    assert f"| CoSec+ | {percent(figure.interval)} | not measured |" in rows[3]
     assert "| CodeGen-350M | Origin | 85.4 |" in "\n".join(table)
-    unseen = text.split("### Table VII")[1].split("###")[0]
-    assert "| **smollm2-135m** | CoSec+ | - |" in unseen
+    unseen = text.split("### Table VII: ")[1].split("###")[0]
+    assert "| **smollm2-135m** (tiny) | CoSec+ | not measured |" in unseen
+    function = text.split("### Table VI: ")[1].split("###")[0]
+    assert "| **smollm2-135m** | CoSec+ | not measured |" in function
+
+
+def test_validation_scenarios_are_no_row_and_a_total_averages_the_weaknesses_of_its_table(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, arms=("origin", "steer:strength=2"), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    (cwe,) = results.cwes("tiny")
+    assert cwe == "CWE-089"
+    (verdicts,) = (results.verdicts["tiny", "origin"],)
+    foreign = tuple(
+        replace(one, scenario=f"other/{one.scenario}", cwe="CWE-502", state=State.INSECURE) for one in verdicts
+    )
+    both = replace(results, verdicts={**results.verdicts, ("tiny", "origin"): (*verdicts, *foreign)})
+    lines = list(paper_lines(both))
+    row = next(line for line in lines if line.startswith("| **smollm2-135m** (tiny) | Origin"))
+    assert row.split(" | ")[-1] == f"{row.split(' | ')[2]} |", "the only trained weakness is the total"
+    assert any(line.startswith("| **smollm2-135m** (tiny) | `steer:strength=2`") for line in lines)
+    benchmark = results.settings.benchmarks[0].model_copy(update={"split": ("validation",)})
+    only = replace(results, settings=results.settings.model_copy(update={"benchmarks": (benchmark,)}))
+    assert not any("(tiny)" in line for line in paper_lines(only))
+
+
+def test_the_papers_rows_of_the_same_family_stand_right_below_ours(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    qwen = replace(results, settings=results.settings.model_copy(update={"target": "qwen2.5-coder-0.5b"}))
+    for table, of_family in (("V", 4), ("VI", 4), ("VII", 0)):
+        text = "\n".join(paper_lines(qwen)).split(f"### Table {table}: ")[1].split("###")[0]
+        theirs = [line for line in text.splitlines()[4:] if line.startswith("| ") and "**" not in line]
+        assert [line.startswith("| Qwen2.5-Coder-14B |") for line in theirs[:5]] == [
+            index < of_family for index in range(5)
+        ]
+
+
+def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin", "lora"), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    identity = {**results.manifest["identity"], "models": {"target": "a", "security": "b"}}
+    own = replace(results, manifest={**results.manifest, "identity": identity})
+
+    def cells(shown: str, found: Results) -> str:
+        table = "\n".join(paper_lines(found)).split("### Table V: ")[1].split("###")[0]
+        return "".join(line for line in table.splitlines() if line.startswith(f"| **smollm2-135m** (tiny) | {shown} |"))
+
+    measured = cells("LoRA", results)
+    assert "not measured | not" in measured
+    assert measured.split(" | ")[2] != "not measured"
+    assert cells("LoRA", own).split(" | ")[2] == "not measured"
+    assert cells("Security Model", own).split(" | ")[2:] == measured.split(" | ")[2:]

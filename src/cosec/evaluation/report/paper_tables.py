@@ -7,14 +7,15 @@ one per line. They were measured with other models, checkers and machines than a
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from cosec.evaluation.report.estimates import ALL
 from cosec.evaluation.report.formatting import markdown_table, percent
 from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import mean_of_groups
+from cosec.evaluation.report.statistics.metrics import arm_of, security_ratio
 from cosec.evaluation.study.arms import LORA, ORIGIN
 
 TITLES: Mapping[str, str] = {
@@ -29,15 +30,28 @@ TITLES: Mapping[str, str] = {
 }
 """Titles of the paper's tables, by number."""
 
-OURS: Mapping[str, Mapping[str, str]] = {
+SECURITY = "security_ratio_percent"
+"""First word of the paper's metrics of security."""
+
+NOT_MEASURED = "not measured"
+"""Takes the place of a figure that the study does not have."""
+
+_BOTH = {"Origin": ORIGIN, "LoRA": LORA, "CoSec": "cosec", "CoSec+": "cosec-plus"}
+
+OURS: Mapping[str, Mapping[str, str | None]] = {
     "I": {"Origin": ORIGIN, "Security Model": LORA, "CoSec": "cosec"},
     "II": {"Security Model": LORA, "CoSec": "cosec"},
-    "V": {"Origin": ORIGIN, "LoRA": LORA, "CoSec": "cosec", "CoSec+": "cosec-plus"},
-    "VI": {"Origin": ORIGIN, "LoRA": LORA, "CoSec": "cosec", "CoSec+": "cosec-plus"},
+    "V": _BOTH,
+    "VI": _BOTH,
     "VII": {"Origin": ORIGIN, "CoSec+": "cosec-plus"},
-    "VIII": {"Cosec+": "cosec-plus"},
+    "VIII": {"Cosec+": "cosec-plus", "without KD": None, "without Oversampling": None, "replace rKLD as KLD": None},
+    "IX": {"Origin": ORIGIN, "KLD": None, "rKLD": None},
 }
-"""Arm of a study by table and by the paper's name of it. Tables IX and X do not come from a study's completions."""
+"""Arm of a study by table and by the paper's name of it; None for what no arm of a study is. Table X is not among them:
+`cosec bench speed` measures it."""
+
+WITH_OTHER_ARMS = ("V", "VI", "VII")
+"""Tables that also list the study's arms that the paper does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,13 @@ def paper_numbers() -> tuple[PaperNumber, ...]:
 
 def paper_lines(results: Results) -> Iterator[str]:
     """The tables as Markdown, with first rows for what the study measured."""
+    target = results.settings.target
     yield "## Beside the paper"
     yield ""
     yield (
-        f"First rows: {results.settings.target}, measured here. Other rows: the paper's models, checked with CodeQL."
-        " Target, security model, checker and sampling differ, so only the direction of differences is comparable."
+        f"First rows: {target}, measured here; then the paper's models of the same family, if it has any, and its other"
+        " models, checked with CodeQL. Target, security model, checker and sampling differ, so only the direction of"
+        " differences is comparable. Security is Eq. 2, and a total is the mean over the table's weaknesses."
     )
     for table, title in TITLES.items():
         numbers = [one for one in paper_numbers() if one.table == table]
@@ -73,35 +89,82 @@ def paper_lines(results: Results) -> Iterator[str]:
         yield ""
         yield f"### {title}"
         yield ""
-        ours = [
-            [f"**{results.settings.target}**", arm, *(_ours(results, name, metric) for metric in metrics)]
-            for arm, name in OURS.get(table, {}).items()
-        ]
         theirs: dict[tuple[str, str, str], dict[str, str]] = {}
-        for one in numbers:
+        for one in sorted(numbers, key=lambda one: not is_of_family(one.target, target)):
             theirs.setdefault((one.target, one.security_model, one.arm), {})[one.metric] = one.value
+        rows = [
+            [model + (f" + {security}" if security else ""), arm, *(values.get(metric, "-") for metric in metrics)]
+            for (model, security, arm), values in theirs.items()
+        ]
         yield from markdown_table(
-            ["target", "arm", *(_short(metric) for metric in metrics)],
-            [row for row in ours if any(cell != "-" for cell in row[2:])]
-            + [
-                [target + (f" + {security}" if security else ""), arm, *(values.get(metric, "-") for metric in metrics)]
-                for (target, security, arm), values in theirs.items()
-            ],
+            ["target", "arm", *map(_short, metrics)], [*_our_rows(results, table, metrics), *rows]
         )
+
+
+def _weaknesses(table: str) -> set[str]:
+    """The weaknesses that a table's total averages; a table without columns for them has those of Table V."""
+    named = {
+        one.metric.removeprefix(f"{SECURITY} ").upper()
+        for one in paper_numbers()
+        if one.table == table and one.metric.startswith(f"{SECURITY} cwe-")
+    }
+    return named or _weaknesses("V")
+
+
+def is_of_family(paper_target: str, target: str) -> bool:
+    """Whether a model of the paper, such as ``Qwen2.5-Coder-14B``, is of the family of a study's target."""
+    return paper_target.rpartition("-")[0].casefold() in target.casefold()
+
+
+def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[list[str]]:
+    """The study's rows of one table, for each benchmark that can fill its columns."""
+    arms = dict(OURS.get(table, {}))
+    if not arms:
+        return
+    if LORA in arms.values() and "LoRA" in arms and not _shares_weights(results):
+        arms = {**arms, "LoRA": None, "Security Model": LORA}
+    if table == "IX" and not _shares_weights(results):
+        arms["Origin"] = None
+    if table in WITH_OTHER_ARMS:
+        arms.update({f"`{arm}`": arm for arm in results.settings.arms if arm not in arms.values()})
+    benchmarks = results.settings.benchmarks
+    problems = next((one.name for one in benchmarks if one.problems == "humaneval"), None)
+    tested = [one.name for one in benchmarks if one.scenarios is not None and one.split != ("validation",)]
+    shows_security = any(metric.startswith(SECURITY) for metric in metrics)
+    for scenarios in tested if shows_security and tested else [None]:
+        name = f"**{results.settings.target}**" + (f" ({scenarios})" if scenarios is not None else "")
+        for shown, arm in arms.items():
+            cells = (
+                _function(results, problems, arm, metric)
+                if metric.startswith("pass@")
+                else _security(results, scenarios, arm, metric.removeprefix(f"{SECURITY} "), _weaknesses(table))
+                for metric in metrics
+            )
+            yield [name, shown, *cells]
+
+
+def _shares_weights(results: Results) -> bool:
+    """Whether the security model is the target with an adapter, so that its arm alone is the paper's LoRA."""
+    return "security" not in results.manifest["identity"].get("models", {})
 
 
 def _short(metric: str) -> str:
     """A short column heading: ``089`` for a weakness, ``pass@1`` for a rate of HumanEval."""
-    name = metric.removeprefix("security_ratio_percent ").removeprefix("cwe-")
+    name = metric.removeprefix(f"{SECURITY} ").removeprefix("cwe-")
     return name.removesuffix(" percent HumanEval")
 
 
-def _ours(results: Results, arm: str, metric: str) -> str:
-    """The study's value of the paper's metric, or a dash. Security is Eq. 2 on the first benchmark that has it."""
-    kind, _, what = metric.partition(" ")
-    name, cwe = (kind, ALL) if kind.startswith("pass@") else ("security", what.upper() if what != "total" else ALL)
-    for benchmark in results.benchmarks():
-        estimate = results.estimate(benchmark, arm, name, cwe)
-        if estimate is not None:
-            return percent(estimate.interval)
-    return "-"
+def _function(results: Results, benchmark: str | None, arm: str | None, metric: str) -> str:
+    """The study's pass@k in one cell."""
+    found = None if benchmark is None or arm is None else results.interval(benchmark, arm, metric.partition(" ")[0])
+    return NOT_MEASURED if found is None else percent(found)
+
+
+def _security(results: Results, benchmark: str | None, arm: str | None, what: str, weaknesses: Collection[str]) -> str:
+    """The study's security ratio (Eq. 2) in one cell: of a weakness, or the mean over ``weaknesses``."""
+    if benchmark is None or arm is None or (benchmark, arm) not in results.verdicts:
+        return NOT_MEASURED
+    measured = arm_of(results.verdicts[benchmark, arm])
+    wanted = weaknesses if what == "total" else {what.upper()}
+    tables = [measured.table(security_ratio, cwe) for cwe in sorted(set(measured.cwes) & set(wanted))]
+    return percent(mean_of_groups(tables)) if tables else NOT_MEASURED

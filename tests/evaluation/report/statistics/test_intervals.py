@@ -8,6 +8,7 @@ from cosec.evaluation.report.statistics.intervals import (
     Interval,
     in_words,
     mean_interval,
+    mean_of_groups,
     paired_difference,
 )
 
@@ -95,3 +96,21 @@ def test_seeds_are_resampled_among_the_defined_ones() -> None:
 )
 def test_a_difference_is_put_into_words(low: float | None, high: float | None, words: str) -> None:
     assert in_words(Interval(value=0.03, low=low, high=high, units=9, undefined=0)) == words
+
+
+def test_a_mean_of_groups_weighs_groups_alike_and_leaves_out_those_without_a_value() -> None:
+    groups = [np.array([[0.0], [0.0], [0.0], [0.0]]), np.array([[1.0], [1.0], [np.nan]]), np.array([[np.nan]])]
+    interval = mean_of_groups(groups)
+    assert (interval.value, interval.units, interval.undefined) == (0.5, 6, 2)
+    assert (interval.low, interval.high) == (0.5, 0.5), "groups are resampled by themselves"
+    assert mean_of_groups([]).value is None
+
+
+def test_a_mean_of_groups_has_the_interval_of_its_units() -> None:
+    generator = np.random.default_rng(0)
+    whole = generator.random((40, 1))
+    groups, table = mean_of_groups([whole[:20], whole[20:]]), mean_interval(whole)
+    assert groups.value == pytest.approx(table.value)
+    assert groups.low == pytest.approx(table.low, abs=0.02)
+    assert groups.high == pytest.approx(table.high, abs=0.02)
+    assert mean_of_groups([whole[:20], whole[:1]]).low is None, "one unit does not say how far units spread"

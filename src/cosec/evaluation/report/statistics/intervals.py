@@ -9,6 +9,7 @@ Axes of arrays: units are scenarios or problems, seeds are repetitions of the wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +111,30 @@ def bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draw
     sums = np.where(used, values[units[..., None], picks], 0.0).sum(axis=2)
     means: ndarray = (sums / counts[units]).mean(axis=1)
     return means
+
+
+def mean_of_groups(tables: Sequence[Table], *, seed: int = 0, draws: int = DRAWS) -> Interval:
+    """The mean over groups of units of each group's mean, with every group resampled by itself.
+
+    Args:
+        tables: A table for each group, as for ``mean_interval``; a group that defines no value is left out.
+        seed: Of the bootstrap.
+        draws: Bootstrap draws.
+
+    Returns:
+        The mean. Without an interval where a group has a single unit, whose spread nobody knows.
+    """
+    groups = [table[np.isfinite(table).any(axis=1)] for table in tables]
+    undefined = sum(map(len, tables)) - sum(map(len, groups))
+    groups = [group for group in groups if len(group)]
+    if not groups:
+        return Interval(value=None, low=None, high=None, units=0, undefined=undefined)
+    low, high = None, None
+    if all(len(group) > 1 for group in groups):
+        means = np.mean([bootstrap_means(group, seed + index, draws) for index, group in enumerate(groups)], axis=0)
+        low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    value = float(np.mean([np.nanmean(group, axis=1).mean() for group in groups]))
+    return Interval(value=value, low=low, high=high, units=sum(map(len, groups)), undefined=undefined)
 
 
 def in_words(difference: Interval) -> str:
