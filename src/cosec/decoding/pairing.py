@@ -69,6 +69,8 @@ class PreparedPair:
         if pair.security is not None:
             size = shared_vocabulary(pair.target, pair.security).size
             self.context_length = min(self.context_length, pair.security.context_length)
+        self.vocabulary_size = size
+        """Number of tokens that the models' logits are cut to."""
         self._models: PairModels = (
             TorchPairModels(pair, size) if isinstance(pair, ModelPair) else LlamaPairModels(pair, size)
         )
@@ -145,6 +147,18 @@ class PreparedPair:
         if not self.has_security:
             raise SettingsError("There is no security model to run alone: name one with --security.")
         return TargetLane(self._models.security())
+
+    def security_and_base(self) -> TokenModel:
+        """The security model in the leading half of the rows and its base in the other half, in one pass.
+
+        Raises:
+            SettingsError: If the security model is no adapter, or the runtime has no such pass.
+        """
+        self.check_contrast("base")
+        both = self._models.halves()
+        if both is None:
+            raise SettingsError("This needs the security model and its base in one pass: load them with torch.")
+        return both
 
     def lanes(self, draft_length: int | Literal["auto"], contrast: Contrast = "none") -> Lanes:
         """Lanes of both models.

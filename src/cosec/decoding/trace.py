@@ -36,8 +36,8 @@ class TokenRecord:
     changed: bool
     """Whether it differs from the target's most likely token at this position."""
 
-    target_log_prob: float
-    """Raw log-probability of the emitted token under the target."""
+    target_log_prob: float | None
+    """Raw log-probability of the emitted token under the target; None if only the target's text is known."""
 
     security_log_prob: float | None = None
     """Raw log-probability of the emitted token under the security model; None when the target runs alone."""

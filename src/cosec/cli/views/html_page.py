@@ -89,7 +89,9 @@ def _token(span: Span) -> str:
     overruled = record.proposed_id is not None and record.origin is TokenOrigin.TARGET
     marks = (("decision", bool(record.gated)), ("changed", record.changed and not record.gated), ("target", overruled))
     classes = " ".join(name for name, on in marks if on)
-    facts = [f"chosen by: {record.origin}", f"target: {math.exp(record.target_log_prob):.4f}"]
+    facts = [f"chosen by: {record.origin}"]
+    if record.target_log_prob is not None:
+        facts.append(f"target: {math.exp(record.target_log_prob):.4f}")
     if record.security_log_prob is not None:
         facts.append(f"security model: {math.exp(record.security_log_prob):.4f}")
     if record.acceptance_ratio is not None:

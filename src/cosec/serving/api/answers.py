@@ -275,7 +275,7 @@ class Answer:
         return {**found, self._tokens.name(token_id): finite(log_prob)}
 
     def _chat_entry(self, record: TokenRecord) -> Json:
-        def entry(token_id: int, value: float) -> Json:
+        def entry(token_id: int, value: float | None) -> Json:
             name, spelling = self._tokens.name(token_id), self._tokens.bytes_of(token_id)
             return {"token": name, "logprob": finite(value), "bytes": list(spelling)}
 

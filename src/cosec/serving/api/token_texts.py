@@ -67,8 +67,9 @@ class TokenPlaces:
         return place
 
 
-def finite(log_prob: float) -> float:
-    """A log-probability that JSON can represent."""
+def finite(log_prob: float | None) -> float:
+    """A log-probability that JSON can represent. It must be known; requests for unknown ones are refused."""
+    assert log_prob is not None
     return max(log_prob, _LEAST_LOG_PROB)
 
 

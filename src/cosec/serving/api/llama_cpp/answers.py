@@ -141,7 +141,7 @@ class LlamaCppAnswer(Answer):
             ]
         }
 
-    def _entry(self, token_id: int, log_prob: float) -> Json:
+    def _entry(self, token_id: int, log_prob: float | None) -> Json:
         spelling = self._names.bytes_of(token_id)
         text = spelling.decode(errors="replace")
         return {"id": token_id, "token": text, "bytes": list(spelling), "logprob": finite(log_prob)}

@@ -1,0 +1,15 @@
+"""Hardening a target of which only the text is known: a server behind HTTP, or a model with another tokenizer.
+
+The target proposes text. The security model and its base read it in their own tokenizer, and the gate's decisions
+replace what the target wrote there.
+
+- `target`: the interface of a target that gives text, and its failures.
+- `openai_server`: a target behind the OpenAI API.
+- `local_target`: a model in this process.
+- `text_tokens`: text as tokens of the security model, with the bytes at which they begin.
+- `reading`: the security model and its base on one completion, and the gate's verdict on it.
+- `gated_text`: one completion: ask, check, intervene, ask again.
+- `growing_text`: where a completion ends, and what of it may be shown.
+- `completer`: prompts in, completions out.
+- `text_rule`: the rules that such a target allows.
+"""

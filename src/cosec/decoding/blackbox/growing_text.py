@@ -1,0 +1,62 @@
+"""The checked text of one completion: where it ends, and what of it may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cosec.decoding.completion import MakeWatcher
+
+
+class GrowingText:
+    """Text that grows by checked pieces, and ends at a stop text or where its code ends.
+
+    The target is never told the stop texts, so that a cut inside of one changes nothing: they are found here.
+
+    Args:
+        stop: Stop texts. The one that is complete first ends the text, which is cut before it.
+        watcher: Makes what ends the text where its code ends; None to go on.
+    """
+
+    def __init__(self, stop: Sequence[str], watcher: MakeWatcher | None) -> None:
+        self._stop = tuple(stop)
+        self._watcher = watcher and watcher()
+        self._released = 0
+        self.text = ""
+        """The text so far, cut where it ended."""
+        self.stop_text: str | None = None
+        """The stop text that ended it, if one did."""
+        self.ended = False
+        """Whether a stop text or the end of the code was found."""
+
+    def add(self, piece: str) -> None:
+        """Add text; once the text has ended, nothing is added."""
+        if self.ended or not piece:
+            return
+        before = len(self.text)
+        self.text += piece
+        found = [
+            (place + len(stop), place, stop)
+            for stop in self._stop
+            if (place := self.text.find(stop, max(0, before - len(stop) + 1))) >= 0
+        ]
+        if found:
+            _, place, self.stop_text = min(found)
+            self.text, self.ended = self.text[:place], True
+        place_of_end = None if self._watcher is None else self._watcher.place(self.text)
+        if place_of_end is not None:
+            self.text, self.ended = self.text[:place_of_end], True
+
+    def release(self, *, final: bool) -> str:
+        """The text that was not released yet and cannot be cut off any more.
+
+        Args:
+            final: Whether nothing follows, so that all of it is released.
+        """
+        end = len(self.text)
+        if not (final or self.ended):
+            held = [size for stop in self._stop for size in range(1, len(stop)) if self.text.endswith(stop[:size])]
+            if self._watcher is not None:
+                held.append(self._watcher.held_back(self.text))
+            end -= max(held, default=0)
+        released, self._released = self.text[self._released : end], max(self._released, end)
+        return released

@@ -1,0 +1,237 @@
+"""A target behind the OpenAI API: ``/v1/completions``, and ``/v1/chat/completions`` for conversations.
+
+A conversation is continued by a last message of the assistant, with ``continue_final_message`` and without
+``add_generation_prompt``: vLLM, llama.cpp's server and ``cosec serve`` continue it; a server that does not would start
+the answer again. Every request is streamed, so that the target can be stopped where a decision changes its text.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from cosec.decoding.blackbox.target import Ask, Proposal, TargetFailure
+from cosec.errors import EndpointError, SettingsError
+
+_LONGEST_EVENT = 2**20
+"""Most bytes of one event of a stream."""
+
+_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""HTTP statuses after which another try may succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAddress:
+    """Where a target server is, and how to ask it."""
+
+    url: str
+    """Base URL, up to and including ``/v1``."""
+
+    model: str | None = None
+    """Name of the model there; None for the first one that the server lists."""
+
+    key: str | None = None
+    """Sent as the bearer token; None for none."""
+
+    seconds: float = 120.0
+    """Most seconds without a byte from the server, the wait for the first token included."""
+
+
+def is_url(target: str) -> bool:
+    """Whether the name of a target is the address of a server."""
+    return target.startswith(("http://", "https://"))
+
+
+def read_key(path: Path) -> str:
+    """Read the key of a target server from the first line of a file.
+
+    Raises:
+        SettingsError: If the file cannot be read or has no key.
+    """
+    try:
+        key = path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"Cannot read the key of the target from {str(path)!r}; name a text file.") from error
+    if not key or not key.isascii() or not key.isprintable():
+        raise SettingsError(f"The first line of {str(path)!r} is no key; write the target's API key there.")
+    return key
+
+
+class OpenAiServer:
+    """A model at an OpenAI-compatible server. Used from one event loop.
+
+    Args:
+        address: Where it is.
+    """
+
+    def __init__(self, address: ServerAddress) -> None:
+        self._address = address
+        self._model = address.model
+        headers = {"Accept-Encoding": "identity"}
+        if address.key is not None:
+            headers["Authorization"] = f"Bearer {address.key}"
+        self._client = httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(address.seconds, connect=10.0, pool=None),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def model(self) -> str:
+        """Name of the model; asks the server for it if none was given.
+
+        Raises:
+            EndpointError: If the server does not answer, or lists no model.
+        """
+        if self._model is None:
+            try:
+                answer = await self._client.get(self._url("models"))
+                self._model = str(answer.raise_for_status().json()["data"][0]["id"])
+            except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
+                raise EndpointError(
+                    f"{self._address.url} does not list its models ({error}); see whether the server runs and the URL "
+                    "ends with /v1, or name the model with --target-model."
+                ) from error
+        return self._model
+
+    async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
+        """Continue a text; see :class:`~cosec.decoding.blackbox.target.TextTarget`."""
+        chat = ask.prompt.messages is not None
+        body = {**_body(ask), "model": await self.model()}
+        url = self._url("chat/completions" if chat else "completions")
+        try:
+            async with self._client.stream("POST", url, json=body) as response:
+                if response.status_code != 200:
+                    raise await self._refusal(response)
+                if response.headers.get("content-type", "").startswith("application/json"):
+                    yield _whole(await response.aread(), chat=chat)
+                    return
+                async for event in _events(response):
+                    proposal = _proposal(_parsed(event), chat=chat)
+                    if proposal is not None:
+                        yield proposal
+                    if proposal is not None and proposal.finish_reason is not None:
+                        return
+        except httpx2.HTTPError as error:
+            raise TargetFailure(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error
+        raise TargetFailure("its stream ended before its text")
+
+    def _url(self, path: str) -> str:
+        return f"{self._address.url.rstrip('/')}/{path}"
+
+    async def _refusal(self, response: httpx2.Response) -> Exception:
+        """What an answer with an error means: a failure to be tried again, or a refusal."""
+        said = (await response.aread())[:400].decode(errors="replace").strip()
+        message = f"HTTP {response.status_code}: {said}"
+        if response.status_code in _RETRIED:
+            return TargetFailure(message, _retry_after(response.headers.get("retry-after")))
+        return EndpointError(f"The target at {self._address.url} refuses the request, {message}")
+
+
+def _body(ask: Ask) -> dict[str, Any]:
+    """The request in the fields of the API; those of other servers only where they change something."""
+    sampling, prompt = ask.sampling, ask.prompt
+    body: dict[str, Any] = {
+        "max_tokens": ask.max_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": ask.seed,
+        "stream": True,
+    }
+    if sampling.top_k:
+        body["top_k"] = sampling.top_k
+    if sampling.min_p:
+        body["min_p"] = sampling.min_p
+    if prompt.messages is None:
+        body["prompt"] = prompt.text + ask.written
+        if prompt.suffix is not None:
+            body["suffix"] = prompt.suffix
+        return body
+    messages = [dict(message) for message in prompt.messages]
+    if prompt.continues:
+        messages[-1]["content"] = f"{messages[-1]['content']}{ask.written}"
+    elif ask.written:
+        messages.append({"role": "assistant", "content": ask.written})
+    if prompt.continues or ask.written:
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
+    return {**body, "messages": messages}
+
+
+async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The data of each server-sent event, up to the one that says that there are no more."""
+    waiting = b""
+    async for part in response.aiter_bytes():
+        *lines, waiting = (waiting + part).split(b"\n")
+        if len(waiting) > _LONGEST_EVENT:
+            raise TargetFailure("an event of its stream is too long")
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                if data == b"[DONE]":
+                    return
+                yield data
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise TargetFailure("it sent something that is no JSON in UTF-8") from error
+
+
+def _whole(body: bytes, *, chat: bool) -> Proposal:
+    """The answer of a server that does not stream."""
+    found = _proposal(_parsed(body), chat=chat)
+    if found is None or found.finish_reason is None:
+        raise TargetFailure("its answer has no completion")
+    return found
+
+
+def _proposal(event: Any, *, chat: bool) -> Proposal | None:
+    """The text of an event; None for an event without a choice, such as the token counts."""
+    if not isinstance(event, dict) or event.get("error"):
+        said = event.get("error") if isinstance(event, dict) else event
+        raise TargetFailure(f"it sent an error: {str(said)[:400]}")
+    choices = event.get("choices")
+    if not choices:
+        return None
+    try:
+        choice = choices[0]
+        held = (choice.get("delta") or choice.get("message") or {}) if chat else choice
+        text, finish = held.get("content" if chat else "text"), choice.get("finish_reason")
+    except (LookupError, TypeError, AttributeError) as error:
+        raise TargetFailure("it sent a choice of another form") from error
+    if finish not in (None, "stop", "length"):
+        raise EndpointError(f"The target ended its text with {finish!r}, which cannot be continued.")
+    if not isinstance(text, str | None) or not _is_unicode(text or ""):
+        raise TargetFailure("it sent no text")
+    return Proposal(text or "", finish)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text from JSON has no half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks to wait; None if it says nothing."""
+    if header is None:
+        return None
+    try:
+        return (
+            max(0.0, float(header))
+            if header.strip().isdecimal()
+            else max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        )
+    except ValueError:
+        return None

@@ -1,0 +1,225 @@
+"""The security model and its base on one completion: how far they agree, and what is written where they do not.
+
+Both read the prompt and the checked text in the security model's tokens, as two rows of one batch, in one pass. The
+first position with a divergence above the gate's threshold is a decision: its token is drawn from the security model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cosec.decoding.blackbox.text_tokens import TextTokens, segments
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.rules.gate import divergence_of
+from cosec.decoding.rules.schema import GateSettings
+from cosec.decoding.sampling import Warping
+from cosec.decoding.sampling.randomness import Role, sequence_key, uniforms
+from cosec.decoding.settings import DecodingSettings
+from cosec.decoding.trace import TokenOrigin, TokenRecord
+from cosec.errors import ModelError, PromptError
+from cosec.runtime import TokenModel
+
+_BLOCK = 32
+"""Tokens that are scored in one pass, rounded up to a whole segment; bounds the memory of the scores."""
+
+
+class ContextFull(PromptError):  # noqa: N818 - it says what happened
+    """The prompt and the text are longer than the security model's context."""
+
+
+class SecurityReader:
+    """Opens completions for reading. Not thread-safe: one thread uses a reader and everything that it opens.
+
+    Args:
+        pair: The security model's own base as target, and the security adapter.
+
+    Raises:
+        SettingsError: If the security model is no adapter, so that it has no base to be compared with.
+    """
+
+    def __init__(self, pair: PreparedPair) -> None:
+        pair.check_contrast("base")
+        self.pair = pair
+        """The base and the adapter."""
+        self.tokens = TextTokens(pair.tokenizer)
+        """Encodes text in the security model's tokens."""
+        self.written_by_decisions = _whole_tokens(pair, self.tokens)
+        """Which tokens a decision may write: those of whole characters, and stop tokens."""
+        self._model = pair.security_and_base()
+        self._prompt: tuple[tuple[int, ...], TokenModel] | None = None
+
+    def open(self, prompt_ids: Sequence[int], sample: int, settings: DecodingSettings) -> Reading:
+        """Read a prompt; samples of the prompt that was read last share the work.
+
+        Args:
+            prompt_ids: The prompt in the security model's tokens, at least one.
+            sample: Index of the sample, for random numbers.
+            settings: The gate, temperature, cuts and the seed.
+
+        Raises:
+            ContextFull: If the prompt is longer than the security model's context.
+        """
+        prompt = tuple(prompt_ids)
+        if len(prompt) >= self.pair.context_length:
+            raise ContextFull(
+                f"The prompt has {len(prompt)} tokens, but the security model's context holds "
+                f"{self.pair.context_length}: shorten it."
+            )
+        if self._prompt is None or self._prompt[0] != prompt:
+            self._prompt = prompt, self._model.prefill([prompt[:-1], prompt[:-1]])
+        return Reading(self, self._prompt[1].fork(len(prompt) - 1), prompt, sample, settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The verdict on proposed text."""
+
+    content: bytes
+    """What is added to the completion: the proposal up to a decision that changes it, and that decision."""
+
+    taken: int
+    """Characters of the proposal that were checked; without meaning if ``changed``."""
+
+    records: tuple[TokenRecord, ...]
+    """One record for each token of ``content``, and one for a stop token."""
+
+    changed: bool = False
+    """Whether a decision replaces the rest of the proposal, so that the target must be asked again."""
+
+    ended: bool = False
+    """Whether the completion ends here."""
+
+
+class Reading:
+    """One completion as the security model and its base read it.
+
+    Args:
+        reader: Its models.
+        rows: Two rows, which were fed the prompt without its last token.
+        prompt: The prompt.
+        sample: Index of the sample.
+        settings: The gate, temperature, cuts and the seed.
+    """
+
+    def __init__(
+        self, reader: SecurityReader, rows: TokenModel, prompt: tuple[int, ...], sample: int, settings: DecodingSettings
+    ) -> None:
+        assert isinstance(settings.rule, GateSettings), "text is hardened by the gate only"
+        self._reader, self._rows, self._gate = reader, rows, settings.rule
+        self._warped = Warping.of(settings.sampling)
+        self._key = sequence_key(settings.sampling.seed, prompt, sample)
+        self._room = reader.pair.context_length - len(prompt)
+        self._unfed = prompt[-1]
+        self.length = 0
+        """Number of tokens of the completion that were checked."""
+
+    def check(self, proposed: str, *, final: bool, target_ended: bool = False) -> Checked:
+        """Check text that follows what was checked before, as far as one pass goes.
+
+        Args:
+            proposed: The text. Its last segment is left for later unless it is final.
+            final: Whether nothing follows the text.
+            target_ended: Whether the target ended the completion after it, which is then a proposal too.
+
+        Raises:
+            ContextFull: If the text is longer than the security model's context.
+            ModelError: If a model's scores are not finite.
+        """
+        parts = segments(proposed)
+        tokens: list[tuple[int, bytes]] = []
+        taken = 0
+        for part in parts if final else parts[:-1]:
+            if len(tokens) >= _BLOCK:
+                break
+            tokens += self._reader.tokens.encode(part)
+            taken += len(part)
+        at_end = target_ended and taken == len(proposed)
+        if not tokens and not at_end:
+            return Checked(content=b"", taken=0, records=())
+        if self.length + len(tokens) >= self._room:
+            raise ContextFull("The text is longer than the security model's context; ask for fewer tokens.")
+        return self._checked(tokens, taken, at_end=at_end)
+
+    @torch.inference_mode()
+    def _checked(self, tokens: Sequence[tuple[int, bytes]], taken: int, *, at_end: bool) -> Checked:
+        ids = [token for token, _ in tokens]
+        fed = [self._unfed, *(ids if at_end else ids[:-1])]
+        scores = self._rows.advance(torch.tensor([fed, fed])).log_softmax(dim=-1)
+        divergences = divergence_of(scores[0], scores[1], self._gate.divergence).tolist()
+        if not all(map(isfinite, divergences)):
+            raise ModelError("The security model's scores are not finite; load it in float32 with --dtype.")
+        content, records = b"", list[TokenRecord]()
+        for place in range(len(fed)):
+            token = ids[place] if place < len(ids) else None
+            gated = divergences[place] > self._gate.strength and _is_text(content)
+            decided = self._decided(scores[0, place]) if gated else None
+            ends = decided in self._reader.pair.stop_token_ids
+            replaced = decided is not None and decided != token and not (ends and token is None)
+            if token is None and not replaced:
+                break
+            chosen = decided if decided is not None and replaced else token
+            assert chosen is not None
+            log_prob = float(scores[0, place, chosen])
+            records.append(self._record(chosen, decided, divergences[place], gated, replaced, log_prob))
+            self.length += 1
+            if replaced:
+                self._rows.rollback([len(fed) - 1 - place] * 2)
+                self._unfed = chosen
+                added = b"" if ends else self._reader.tokens.bytes.spelling(chosen)
+                return Checked(
+                    content=content + added, taken=taken, records=tuple(records), changed=not ends, ended=ends
+                )
+            content += tokens[place][1]
+        self._unfed = ids[-1] if ids else self._unfed
+        return Checked(content=content, taken=taken, records=tuple(records), ended=at_end)
+
+    def _decided(self, security_log_probs: Float[Tensor, "vocab"]) -> int | None:
+        """The token that the security model writes here; None if it has none of whole characters."""
+        allowed = self._reader.written_by_decisions.to(security_log_probs.device)
+        limited, possible = self._warped(security_log_probs.unsqueeze(0)).limited_to(allowed.unsqueeze(0))
+        if not bool(possible):
+            return None
+        return int(limited.sample(uniforms([self._key], [self.length], Role.PROPOSAL)))
+
+    def _record(
+        self, token: int, decided: int | None, divergence: float, gated: bool, changed: bool, log_prob: float
+    ) -> TokenRecord:
+        return TokenRecord(
+            position=self.length,
+            token_id=token,
+            origin=TokenOrigin.TARGET if decided is None else TokenOrigin.SECURITY,
+            changed=changed,
+            target_log_prob=None,
+            security_log_prob=log_prob,
+            proposed_id=decided,
+            divergence=divergence,
+            gated=gated,
+        )
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether bytes end between two characters."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _whole_tokens(pair: PreparedPair, tokens: TextTokens) -> Bool[Tensor, "vocab"]:
+    added = {token for token, one in pair.tokenizer.added_tokens_decoder.items() if one.content.strip()}
+    size = pair.vocabulary_size
+
+    def is_whole(token: int) -> bool:
+        if token in pair.stop_token_ids:
+            return True
+        spelled = tokens.bytes.spelling(token)
+        return bool(spelled) and token not in added and _is_text(spelled)
+
+    return torch.tensor([is_whole(token) for token in range(size)])

@@ -1,0 +1,93 @@
+"""The interface of a target that gives text and nothing else, and what can go wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from cosec.decoding.settings import SamplingSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPrompt:
+    """What the target continues: a text, a text with a gap, or a conversation."""
+
+    text: str = ""
+    """The text to continue; without effect in a conversation."""
+
+    suffix: str | None = None
+    """The text after the gap that the target fills; None if there is no gap."""
+
+    messages: Sequence[Mapping[str, object]] | None = None
+    """A conversation as the API takes it; None for a text."""
+
+    continues: bool = False
+    """Whether the last message of the conversation is continued, instead of a new one begun."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request to the target: continue the prompt and the text so far."""
+
+    prompt: TargetPrompt
+    """The prompt."""
+
+    written: str = ""
+    """The completion so far, which the target continues."""
+
+    max_tokens: int
+    """Length limit of the continuation, in the target's tokens."""
+
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    """Temperature and cuts; the limits, stop texts and seed in it are not used."""
+
+    seed: int = 0
+    """Seed of this request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A piece of the target's continuation."""
+
+    text: str
+    """New text, possibly empty."""
+
+    finish_reason: Literal["stop", "length"] | None = None
+    """Set with the last piece: the target ended the text, or the limit was reached."""
+
+
+class TargetFailure(Exception):  # noqa: N818 - it says what happened
+    """The target failed to answer, or answered with something unusable; another try may succeed.
+
+    Args:
+        message: What happened.
+        retry_after: Seconds that the target asks to wait; None if it does not say.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TextTarget(Protocol):
+    """A target that continues text."""
+
+    def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
+        """Continue a text; the caller may stop reading at any time, which cancels the request.
+
+        Args:
+            ask: What to continue.
+
+        Yields:
+            The continuation in pieces. The last one has a finish reason.
+
+        Raises:
+            TargetFailure: If another try may succeed.
+            EndpointError: If the target refuses the request.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections or memory."""
+        ...

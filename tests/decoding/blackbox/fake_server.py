@@ -1,0 +1,182 @@
+"""A target server for tests: it continues text by a function, speaks the OpenAI API, and fails where it is told to.
+
+It is an application of its own behind a real socket, so that the client's connections, time-outs and parsing are real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Continue = Callable[[str], str]
+"""Gives the whole rest of a text; the text ends after it."""
+
+FAULTS = ("drop", "drop in an event", "429", "500", "truncated", "invalid utf-8", "early end", "error event", "slow")
+"""What can go wrong with an answer; the place is random."""
+
+
+@dataclass
+class FakeServer:
+    """A server with a text for every prompt."""
+
+    rest: Continue
+    """The model."""
+
+    fault_rate: float = 0.0
+    """Share of the requests that get a random fault."""
+
+    faults: tuple[str, ...] = FAULTS
+    """Which faults."""
+
+    streams: bool = True
+    """Whether it streams."""
+
+    chunk: int = 3
+    """Characters of an event."""
+
+    seed: int = 0
+    """Of the faults."""
+
+    url: str = ""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """Bodies of all requests."""
+    heads: list[str] = field(default_factory=list)
+    """First lines and headers of all requests."""
+    injected: dict[str, int] = field(default_factory=dict)
+    """How often each fault occurred."""
+    connections: int = 0
+    cancelled: int = 0
+    """Answers that the client did not read to the end."""
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.cancelled += 1
+        finally:
+            writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; False if the connection ends."""
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        except asyncio.IncompleteReadError:
+            return False
+        self.heads.append(head)
+        length = next((int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0)
+        if head.startswith("GET"):
+            _send(writer, 200, json.dumps({"data": [{"id": "fake"}]}).encode())
+            return True
+        body = json.loads(await reader.readexactly(length))
+        self.bodies.append(body)
+        fault = self._random.choice(self.faults) if self._random.random() < self.fault_rate else None
+        if fault is not None:
+            self.injected[fault] = self.injected.get(fault, 0) + 1
+        if fault in ("429", "500"):
+            _send(writer, int(fault), b'{"error": "busy"}', "Retry-After: 0\r\n")
+            return True
+        return await self._answer(body, fault, writer)
+
+    async def _answer(self, body: dict[str, Any], fault: str | None, writer: asyncio.StreamWriter) -> bool:
+        chat = "messages" in body
+        text = _as_text(body["messages"]) if chat else body["prompt"]
+        rest = self.rest(text)
+        limited = rest[: body["max_tokens"]]  # a token is a character
+        finish = "stop" if limited == rest else "length"
+        if not self.streams:
+            choice = {"message": {"content": limited}} if chat else {"text": limited}
+            _send(writer, 200, json.dumps({"choices": [{**choice, "finish_reason": finish}]}).encode())
+            return True
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        pieces = [limited[start : start + self.chunk] for start in range(0, len(limited), self.chunk)]
+        place = self._random.randrange(len(pieces) + 1) if fault else -1
+        for index, piece in enumerate([*pieces, ""]):
+            event = _event(piece, finish if index == len(pieces) else None, chat=chat)
+            if index == place and fault == "slow":
+                await asyncio.sleep(0.005)
+            elif index == place:
+                return _fail(writer, str(fault), event)
+            _chunk(writer, event)
+            await writer.drain()
+        _chunk(writer, b"data: [DONE]\n\n")
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+
+def _fail(writer: asyncio.StreamWriter, fault: str, event: bytes) -> bool:
+    broken = {
+        "drop in an event": event[: len(event) // 2],
+        "truncated": event[: len(event) // 2] + b"\n\n",
+        "invalid utf-8": event.replace(b'"text": "', b'"text": "\xff\xfe').replace(
+            b'"content": "', b'"content": "\xff'
+        ),
+        "early end": b"data: [DONE]\n\n",
+        "error event": b'data: {"error": {"message": "out of memory"}}\n\n',
+    }
+    if fault in broken:
+        _chunk(writer, broken[fault])
+    if fault not in ("drop", "drop in an event"):
+        writer.write(b"0\r\n\r\n")
+        return True
+    return False
+
+
+def _event(text: str, finish: str | None, *, chat: bool) -> bytes:
+    choice: dict[str, Any] = {"delta": {"content": text}} if chat else {"text": text}
+    found = {"choices": [{"index": 0, **choice, "finish_reason": finish}]}
+    return f"data: {json.dumps(found, ensure_ascii=False)}\n\n".encode()
+
+
+def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+def _send(writer: asyncio.StreamWriter, status: int, body: bytes, headers: str = "") -> None:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+    writer.write(head.encode() + body)
+
+
+def _as_text(messages: list[dict[str, str]]) -> str:
+    """A conversation as the fake model reads it; a last message of the assistant is continued."""
+    turns = [f"<{one['role']}>{one['content']}" for one in messages]
+    return "".join(turns) + ("" if messages[-1]["role"] == "assistant" else "<assistant>")
+
+
+@contextmanager
+def running(server: FakeServer) -> Iterator[FakeServer]:
+    """The server on a port of its own, in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(server.connected, "127.0.0.1", 0)
+
+    async def stop() -> None:
+        listening.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    listening = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

@@ -1,0 +1,197 @@
+"""Completions of a target that gives text: what it writes, where decisions intervene, and how it fails."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
+from cosec.decoding.blackbox.gated_text import Patience
+from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.settings import decoding_settings
+from cosec.errors import EndpointError
+from tests.decoding.blackbox.fake_server import FAULTS, FakeServer, running
+
+NEVER = 1e9
+"""A threshold that no divergence exceeds."""
+
+LENGTH = 60
+QUICK = Patience(tries=40, pause=0.0)
+
+
+def written(text: str) -> str:
+    """A deterministic model: the next characters depend on all text before, and it ends after 60."""
+    start = text.rfind("\n:") + 2  # the completion begins after this mark
+    made = text[start:]
+    alphabet = "abc def(x)\n    é= \N{PILE OF POO}\"'"
+    while len(made) < LENGTH:
+        digest = hashlib.blake2b(f"{text[:start]}{made}".encode(), digest_size=2).digest()
+        made += alphabet[int.from_bytes(digest, "little") % len(alphabet)]
+    return made[len(text) - start :]
+
+
+def completed(
+    server: FakeServer,
+    reader: SecurityReader,
+    prompts: list[str],
+    *,
+    n: int = 1,
+    strength: float = NEVER,
+    **changes: Any,
+) -> list[TextCompletion]:
+    sampling = {"temperature": 0.0, "max_new_tokens": 80, "code_end": "none", **changes.pop("sampling", {})}
+    settings = decoding_settings({"name": "gate", "strength": strength, "plausibility_floor": 0.0}, sampling)
+    completer = TextCompleter(
+        lambda _: OpenAiServer(ServerAddress(url=server.url, seconds=10)),
+        reader,
+        settings,
+        patience=changes.pop("patience", QUICK),
+        **changes,
+    )
+    return sorted(completer.complete(prompts, n=n), key=lambda one: (one.prompt_index, one.sample_index))
+
+
+def prompt(number: int) -> str:
+    return f"def f{number}():\n:"
+
+
+def test_without_decisions_the_text_is_the_servers_own_byte_for_byte_in_one_request(reader: SecurityReader) -> None:
+    prompts = [prompt(number) for number in range(20)]
+    with running(FakeServer(written)) as server:
+        found = completed(server, reader, prompts)
+    assert [one.text for one in found] == [written(one) for one in prompts]
+    assert {one.finish_reason for one in found} == {"stop"}
+    assert {one.requests for one in found} == {1}
+    assert all(record.divergence is not None for one in found for record in one.records)
+    spelled = [b"".join(reader.tokens.bytes.spelling(record.token_id) for record in one.records) for one in found]
+    assert spelled == [one.text.encode() for one in found]  # every byte was read by the security model
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, 1000])
+def test_how_the_text_arrives_changes_nothing(reader: SecurityReader, chunk: int) -> None:
+    prompts = [prompt(number) for number in range(6)]
+    sampling = {"temperature": 0.8, "seed": 3}
+    texts = []
+    for server in (FakeServer(written, chunk=chunk), FakeServer(written, streams=False)):
+        with running(server):
+            texts.append([one.text for one in completed(server, reader, prompts, strength=0.3, sampling=sampling)])
+    assert texts[0] == texts[1]
+    assert texts[0] != [written(one) for one in prompts]
+
+
+def test_text_before_a_decision_is_the_targets_and_the_target_continues_after_it(reader: SecurityReader) -> None:
+    with running(FakeServer(written)) as server:
+        (found,) = completed(server, reader, [prompt(0)], strength=0.3)
+    changed = [index for index, one in enumerate(found.records) if one.changed]
+    assert changed
+    assert found.requests == 1 + len(changed)
+    assert all(found.records[index].gated for index in changed)
+    assert server.bodies[0]["prompt"] == prompt(0)
+    so_far = ""
+    for index, record in enumerate(found.records):
+        so_far += reader.tokens.bytes.spelling(record.token_id).decode()
+        if index in changed and index + 1 < len(found.records):
+            assert prompt(0) + so_far in [body["prompt"] for body in server.bodies]
+        elif index not in changed:  # at every other place the text is what the server writes after what is before
+            token = reader.tokens.bytes.spelling(record.token_id).decode()
+            before = so_far[: len(so_far) - len(token)]
+            assert written(prompt(0) + before).startswith(token)
+
+
+def test_a_seed_repeats_the_interventions(reader: SecurityReader) -> None:
+    def texts(seed: int) -> list[str]:
+        sampling = {"temperature": 1.0, "seed": seed}
+        with running(FakeServer(written)) as server:
+            return [one.text for one in completed(server, reader, [prompt(1)], n=4, strength=0.3, sampling=sampling)]
+
+    assert texts(5) == texts(5)
+    assert len(set(texts(5))) == 4
+    assert texts(5) != texts(6)
+
+
+def test_a_stop_text_ends_the_text_wherever_it_was_cut(reader: SecurityReader) -> None:
+    whole = written(prompt(2))
+    for stop in (whole[10:14], whole[20:27], whole[-3:]):
+        with running(FakeServer(written, chunk=2)) as server:
+            (found,) = completed(server, reader, [prompt(2)], sampling={"stop": (stop,)})
+        assert found.text == whole[: whole.index(stop)]
+        assert found.finish_reason == "stop"
+        assert "stop" not in server.bodies[0]
+
+
+def test_the_limit_is_the_servers(reader: SecurityReader) -> None:
+    with running(FakeServer(written)) as server:
+        (found,) = completed(server, reader, [prompt(2)], sampling={"max_new_tokens": 17})
+    assert (found.text, found.finish_reason) == (written(prompt(2))[:17], "length")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_survived_without_a_trace_in_the_text(reader: SecurityReader, fault: str) -> None:
+    prompts = [prompt(number) for number in range(4)]
+    with running(FakeServer(written, fault_rate=0.5, faults=(fault,), seed=1)) as server:
+        found = completed(server, reader, prompts)
+    assert server.injected[fault]
+    assert [one.text for one in found] == [written(one) for one in prompts]
+
+
+def with_faults(reader: SecurityReader, requests: int) -> None:
+    """Complete prompts at a server that fails: none is lost, mixed up or unchecked."""
+    prompts = [prompt(number) for number in range(requests)]
+    with running(FakeServer(written, fault_rate=0.4)) as server:
+        found = completed(server, reader, prompts, rows=16, sampling={"max_new_tokens": 30})
+    assert [one.text for one in found] == [written(one)[:30] for one in prompts]
+    assert [one.prompt_index for one in found] == list(range(requests))
+    assert set(server.injected) == set(FAULTS)
+    for one in found:
+        assert b"".join(reader.tokens.bytes.spelling(each.token_id) for each in one.records) == one.text.encode()
+
+
+def test_300_requests_with_faults(reader: SecurityReader) -> None:
+    with_faults(reader, 300)
+
+
+@pytest.mark.slow
+def test_10_000_requests_with_faults(reader: SecurityReader) -> None:
+    with_faults(reader, 10_000)
+
+
+def test_a_target_that_keeps_failing_fails_the_request(reader: SecurityReader) -> None:
+    with (
+        running(FakeServer(written, fault_rate=1.0, faults=("500",))) as server,
+        pytest.raises(EndpointError, match="3 times in a row"),
+    ):
+        completed(server, reader, [prompt(0)], patience=Patience(tries=3, pause=0.0))
+    assert len(server.bodies) == 3
+
+
+def test_a_text_that_cannot_be_checked_is_not_returned(reader: SecurityReader) -> None:
+    def endless(text: str) -> str:
+        return "a b " * 500
+
+    with running(FakeServer(endless)) as server:
+        with pytest.raises(Exception, match="longer than the security model's context"):
+            completed(server, reader, [prompt(0)], sampling={"max_new_tokens": 1000})
+        (found,) = completed(server, reader, [prompt(0)], sampling={"max_new_tokens": 1000}, on_failure="pass-through")
+    assert found.text == endless("")[:1000]
+    assert found.unchecked_from is not None
+    assert 0 < found.unchecked_from < 1000
+
+
+def test_connections_are_kept(reader: SecurityReader) -> None:
+    with running(FakeServer(written)) as server:
+        completed(server, reader, [prompt(number) for number in range(12)], rows=2)
+    assert server.connections == 2
+
+
+def test_the_key_is_sent_and_a_refusal_is_not_tried_again(reader: SecurityReader) -> None:
+    with running(FakeServer(written)) as server:
+        address = ServerAddress(url=server.url, model="named", key="secret")
+        completer = TextCompleter(
+            lambda _: OpenAiServer(address), reader, decoding_settings({"name": "gate", "plausibility_floor": 0.0}, {})
+        )
+        list(completer.complete([prompt(0)]))
+        assert {body["model"] for body in server.bodies} == {"named"}
+        assert all("Bearer secret" in head for head in server.heads)
