@@ -18,12 +18,15 @@ from tests.decoding.blackbox.fake_server import FAULTS, FakeServer, running
 NEVER = 1e9
 """A threshold that no divergence exceeds."""
 
-LENGTH = 60
+OFTEN = 0.75
+"""A threshold that the tiny adapter exceeds at one position in ten or so."""
+
+LENGTH = 40
 QUICK = Patience(tries=40, pause=0.0)
 
 
 def written(text: str) -> str:
-    """A deterministic model: the next characters depend on all text before, and it ends after 60."""
+    """A deterministic model: the next characters depend on all text before, and it ends after 40."""
     start = text.rfind("\n:") + 2  # the completion begins after this mark
     made = text[start:]
     alphabet = "abc def(x)\n    é= \N{PILE OF POO}\"'"
@@ -42,7 +45,7 @@ def completed(
     strength: float = NEVER,
     **changes: Any,
 ) -> list[TextCompletion]:
-    sampling = {"temperature": 0.0, "max_new_tokens": 80, "code_end": "none", **changes.pop("sampling", {})}
+    sampling = {"temperature": 0.0, "max_new_tokens": 100, "code_end": "none", **changes.pop("sampling", {})}
     settings = decoding_settings({"name": "gate", "strength": strength, "plausibility_floor": 0.0}, sampling)
     completer = TextCompleter(
         lambda _: OpenAiServer(ServerAddress(url=server.url, seconds=10)),
@@ -70,42 +73,44 @@ def test_without_decisions_the_text_is_the_servers_own_byte_for_byte_in_one_requ
     assert spelled == [one.text.encode() for one in found]  # every byte was read by the security model
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 7, 1000])
+@pytest.mark.parametrize("chunk", [1, 7])
 def test_how_the_text_arrives_changes_nothing(reader: SecurityReader, chunk: int) -> None:
-    prompts = [prompt(number) for number in range(6)]
+    prompts = [prompt(number) for number in range(3)]
     sampling = {"temperature": 0.8, "seed": 3}
     texts = []
     for server in (FakeServer(written, chunk=chunk), FakeServer(written, streams=False)):
         with running(server):
-            texts.append([one.text for one in completed(server, reader, prompts, strength=0.3, sampling=sampling)])
+            texts.append([one.text for one in completed(server, reader, prompts, strength=OFTEN, sampling=sampling)])
     assert texts[0] == texts[1]
     assert texts[0] != [written(one) for one in prompts]
 
 
 def test_text_before_a_decision_is_the_targets_and_the_target_continues_after_it(reader: SecurityReader) -> None:
     with running(FakeServer(written)) as server:
-        (found,) = completed(server, reader, [prompt(0)], strength=0.3)
+        (found,) = completed(server, reader, [prompt(0)], strength=OFTEN)
     changed = [index for index, one in enumerate(found.records) if one.changed]
     assert changed
     assert found.requests == 1 + len(changed)
     assert all(found.records[index].gated for index in changed)
     assert server.bodies[0]["prompt"] == prompt(0)
-    so_far = ""
+    before = b""
+    asked = [body["prompt"].encode() for body in server.bodies]
     for index, record in enumerate(found.records):
-        so_far += reader.tokens.bytes.spelling(record.token_id).decode()
+        token = reader.tokens.bytes.spelling(record.token_id)
+        if index not in changed:  # here the text is what the server writes after what is before
+            cut = before.decode(errors="ignore")
+            rest = written(prompt(0) + cut).encode()
+            assert (cut.encode() + rest).startswith(before + token)
+        before += token
         if index in changed and index + 1 < len(found.records):
-            assert prompt(0) + so_far in [body["prompt"] for body in server.bodies]
-        elif index not in changed:  # at every other place the text is what the server writes after what is before
-            token = reader.tokens.bytes.spelling(record.token_id).decode()
-            before = so_far[: len(so_far) - len(token)]
-            assert written(prompt(0) + before).startswith(token)
+            assert prompt(0).encode() + before in asked
 
 
 def test_a_seed_repeats_the_interventions(reader: SecurityReader) -> None:
     def texts(seed: int) -> list[str]:
         sampling = {"temperature": 1.0, "seed": seed}
         with running(FakeServer(written)) as server:
-            return [one.text for one in completed(server, reader, [prompt(1)], n=4, strength=0.3, sampling=sampling)]
+            return [one.text for one in completed(server, reader, [prompt(1)], n=4, strength=OFTEN, sampling=sampling)]
 
     assert texts(5) == texts(5)
     assert len(set(texts(5))) == 4
@@ -114,7 +119,7 @@ def test_a_seed_repeats_the_interventions(reader: SecurityReader) -> None:
 
 def test_a_stop_text_ends_the_text_wherever_it_was_cut(reader: SecurityReader) -> None:
     whole = written(prompt(2))
-    for stop in (whole[10:14], whole[20:27], whole[-3:]):
+    for stop in (whole[10:14], whole[20:27]):
         with running(FakeServer(written, chunk=2)) as server:
             (found,) = completed(server, reader, [prompt(2)], sampling={"stop": (stop,)})
         assert found.text == whole[: whole.index(stop)]
@@ -141,16 +146,16 @@ def with_faults(reader: SecurityReader, requests: int) -> None:
     """Complete prompts at a server that fails: none is lost, mixed up or unchecked."""
     prompts = [prompt(number) for number in range(requests)]
     with running(FakeServer(written, fault_rate=0.4)) as server:
-        found = completed(server, reader, prompts, rows=16, sampling={"max_new_tokens": 30})
-    assert [one.text for one in found] == [written(one)[:30] for one in prompts]
+        found = completed(server, reader, prompts, rows=16)
+    assert [one.text for one in found] == [written(one) for one in prompts]
     assert [one.prompt_index for one in found] == list(range(requests))
     assert set(server.injected) == set(FAULTS)
     for one in found:
         assert b"".join(reader.tokens.bytes.spelling(each.token_id) for each in one.records) == one.text.encode()
 
 
-def test_300_requests_with_faults(reader: SecurityReader) -> None:
-    with_faults(reader, 300)
+def test_200_requests_with_faults(reader: SecurityReader) -> None:
+    with_faults(reader, 200)
 
 
 @pytest.mark.slow

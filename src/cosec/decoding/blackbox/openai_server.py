@@ -109,6 +109,7 @@ class OpenAiServer:
         chat = ask.prompt.messages is not None
         body = {**_body(ask), "model": await self.model()}
         url = self._url("chat/completions" if chat else "completions")
+        last: Proposal | None = None
         try:
             async with self._client.stream("POST", url, json=body) as response:
                 if response.status_code != 200:
@@ -118,13 +119,19 @@ class OpenAiServer:
                     return
                 async for event in _events(response):
                     proposal = _proposal(_parsed(event), chat=chat)
-                    if proposal is not None:
+                    if proposal is None or last is not None:
+                        continue
+                    if proposal.finish_reason is None:
                         yield proposal
-                    if proposal is not None and proposal.finish_reason is not None:
-                        return
+                    else:
+                        last = proposal  # the stream is read to its end, so that its connection can be used again
         except httpx2.HTTPError as error:
-            raise TargetFailure(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error
-        raise TargetFailure("its stream ended before its text")
+            if last is None:
+                name = type(error).__name__
+                raise TargetFailure(f"{name}: {error}" if str(error) else name) from error
+        if last is None:
+            raise TargetFailure("its stream ended before its text")
+        yield last
 
     def _url(self, path: str) -> str:
         return f"{self._address.url.rstrip('/')}/{path}"
@@ -169,17 +176,19 @@ def _body(ask: Ask) -> dict[str, Any]:
 
 async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
     """The data of each server-sent event, up to the one that says that there are no more."""
-    waiting = b""
+    waiting, done = b"", False
     async for part in response.aiter_bytes():
+        if done:
+            continue
         *lines, waiting = (waiting + part).split(b"\n")
         if len(waiting) > _LONGEST_EVENT:
             raise TargetFailure("an event of its stream is too long")
         for line in lines:
             if line.startswith(b"data:"):
                 data = line[5:].strip()
-                if data == b"[DONE]":
-                    return
-                yield data
+                done = done or data == b"[DONE]"
+                if not done:
+                    yield data
 
 
 def _parsed(data: bytes) -> Any:
