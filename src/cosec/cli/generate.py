@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from cosec.cli.runtime_flag import Runtime
+from cosec.cli.text_target import (
+    TargetFlags,
+    is_security_adapter,
+    is_url,
+    refuse_without_url,
+    target_maker,
+    text_completions,
+    text_settings,
+)
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
-from cosec.errors import PromptError, SettingsError
+from cosec.errors import PromptError, SettingsError, VocabularyMismatch
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -40,6 +51,7 @@ def generate(
     prompt: Annotated[Sequence[str], Parameter(negative=(), allow_leading_hyphen=True)] = (),
     target: str = DEFAULT_TARGET,
     security: str = "default",
+    server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
     anti_expert: str | None = None,
     sampling: Annotated[SamplingSettings | None, Parameter(name="*")] = None,
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
@@ -59,8 +71,9 @@ def generate(
         source: ``-`` reads one prompt from standard input.
         prompt_file: A file whose whole text is a prompt; repeatable.
         prompt: A prompt; repeatable.
-        target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
+        target: The model to harden: an embedded name, a hub id, a folder, a GGUF file or the URL of a server (/v1).
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
+        server: How a target at a URL is asked.
         anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         sampling: How tokens are drawn.
         rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
@@ -74,17 +87,78 @@ def generate(
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
     """
-    rule, sampling = rule or RuleChoice(), sampling or SamplingSettings()
+    rule, sampling, server = rule or RuleChoice(), sampling or SamplingSettings(), server or TargetFlags()
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
-    settings = _settings(rule, recipe, sampling, target, security)
+    refuse_without_url(target, server)
     prompts = read_prompts(source, prompt_file, prompt)
-    from cosec import load_pair
-
+    arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
+    run = _Run(prompts, arms, n, batch_rows, {"dtype": dtype, "device_map": device_map, "runtime": runtime})
+    of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
+    settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
     with _trace_file(trace) as trace_file:
-        pair = load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map, runtime=runtime)
-        arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
-        completed = _completed(pair, settings, prompts, arms, n, batch_rows, trace_file)
-        _print(format, completed, prompts, pair, len(arms))
+        try:
+            pair, completed = of_text() if settings is None else run.of_pair(target, security, anti_expert, settings)
+        except VocabularyMismatch as error:
+            if not is_security_adapter(security):
+                raise
+            print(f"cosec: {error} The target is hardened as text.", file=sys.stderr)  # noqa: T201 - a message
+            pair, completed = of_text()
+        _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is completed, and how."""
+
+    prompts: Sequence[str]
+    arms: Sequence[Arm]
+    n: int
+    rows: int
+    load: Mapping[str, Any]
+    """How the models are loaded."""
+
+    def of_pair(
+        self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings
+    ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
+        """The models, and the completions of a pair with one vocabulary."""
+        from cosec import load_pair
+
+        pair = load_pair(target, security, anti_expert=anti_expert, **self.load)
+        return pair, _completed(pair, settings, self.prompts, self.arms, self.n, self.rows)
+
+    def of_text(
+        self,
+        target: str,
+        security: str,
+        server: TargetFlags,
+        rule: RuleChoice,
+        recipe: Path | None,
+        sampling: SamplingSettings,
+    ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
+        """The security model with its base, and the completions of a target that gives text."""
+        from cosec.decoding.blackbox.loading import load_reader
+
+        security = "default" if security == "none" else security
+        given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
+        settings = text_settings(security, given, sampling.model_dump())
+        reader = load_reader(security, dtype=self.load["dtype"], device_map=self.load["device_map"])
+        make = target_maker(target, server, **self.load)
+
+        def completed() -> Iterator[tuple[Arm, Completion]]:
+            for arm in self.arms:
+                for one in text_completions(
+                    make,
+                    reader,
+                    settings,
+                    self.prompts,
+                    n=self.n,
+                    rows=self.rows,
+                    hardened=arm == "hardened",
+                    on_failure=server.passing,
+                ):
+                    yield arm, one
+
+        return reader.pair, completed()
 
 
 def _refuse_without_effect(
@@ -169,18 +243,25 @@ def _completed(
     arms: Sequence[Arm],
     n: int,
     batch_rows: int,
-    trace_file: IO[str] | None,
 ) -> Iterator[tuple[Arm, Completion]]:
-    """Yield each completion when it is finished and its trace is written."""
+    """Yield each completion when it is finished."""
     from cosec.decoding.completer import Completer
 
     for arm in arms:
         completer = Completer(pair, settings, alone="target" if arm == "origin" else None, rows=batch_rows)
         for piece in completer.stream(prompts, n=n):
             if piece.completion is not None:
-                if trace_file is not None:
-                    _write_trace(trace_file, arm, piece.completion, pair)
                 yield arm, piece.completion
+
+
+def _traced(
+    completed: Iterator[tuple[Arm, Completion]], trace_file: IO[str] | None, pair: PreparedPair
+) -> Iterator[tuple[Arm, Completion]]:
+    """The completions, each after its trace is written."""
+    for arm, completion in completed:
+        if trace_file is not None:
+            _write_trace(trace_file, arm, completion, pair)
+        yield arm, completion
 
 
 def _row(arm: Arm, completion: Completion) -> dict[str, object]:
@@ -196,7 +277,15 @@ def _row(arm: Arm, completion: Completion) -> dict[str, object]:
         "drafted": totals.drafted,
         "changed": totals.changed,
         "seconds": round(completion.seconds, 4),
+        **_of_text(completion),
     }
+
+
+def _of_text(completion: Completion) -> dict[str, object]:
+    """What only a completion of a target that gives text has."""
+    requests, unchecked = getattr(completion, "requests", None), getattr(completion, "unchecked_from", None)
+    found = {"decisions": completion.totals.decisions, "requests": requests, "unchecked_from": unchecked}
+    return {} if requests is None else {name: value for name, value in found.items() if value is not None}
 
 
 def _write_trace(file: IO[str], arm: Arm, completion: Completion, pair: PreparedPair) -> None:

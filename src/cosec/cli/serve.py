@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.runtime_flag import Runtime
+from cosec.cli.text_target import TargetFlags, is_url, refuse_without_url, target_maker
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
@@ -23,6 +23,7 @@ from cosec.serving.settings import ServerSettings
 if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
     from cosec.serving.access.keys import KeyRing
+    from cosec.serving.api.service import Service
 
 
 class AccessFlags(BaseModel):
@@ -50,6 +51,7 @@ def serve(
     *,
     target: str = DEFAULT_TARGET,
     security: str = "default",
+    server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
     anti_expert: str | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -66,8 +68,10 @@ def serve(
     """Serve a hardened model behind the OpenAI API, with a playground at /playground.
 
     Args:
-        target: The model to harden: an embedded name, a hub id, a folder or a GGUF file.
+        target: The model to harden: an embedded name, a hub id, a folder, a GGUF file, or the URL of an
+            OpenAI-compatible server, up to /v1, in front of which this one is a hardening proxy.
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
+        server: How a target at a URL is asked.
         anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         host: Address to listen on; one that other machines can reach needs --api-key-file.
         port: Port to listen on; 0 takes a free one.
@@ -88,24 +92,40 @@ def serve(
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
-    access = access or AccessFlags()
-    keys = _keys(access, host)
-    log = _audit_log(access)
-    checks_with = _checks_with(sandbox)
+    access, server = access or AccessFlags(), server or TargetFlags()
+    refuse_without_url(target, server)
+    keys, log, checks_with = _keys(access, host), _audit_log(access), _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    sockets = listening_sockets(host, port)
-    loading = partial(load_pair, target, security, anti_expert=anti_expert, dtype=dtype)
-    service = build_service(
-        in_a_thread_that_ends(partial(loading, device_map=device_map, runtime=runtime)),
-        tuple(model_name) or (target,),
-        limits=limits,
-        rule=(rule or RuleChoice()).settings(),
-        draft_length=draft_length,
-        audit_log=log,
-        checks_with=checks_with,
-    )
-    server = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
-    server.serve_until_stopped(lambda url: _announce(target, url), sockets)
+    sockets, given = listening_sockets(host, port), (rule or RuleChoice()).settings()
+    options: dict[str, Any] = {"limits": limits, "rule": given, "audit_log": log, "checks_with": checks_with}
+    load: dict[str, Any] = {"dtype": dtype, "device_map": device_map}
+    if is_url(target):
+        names = tuple(model_name) or (server.target_model or target,)
+        service = _proxy(target, security, server, load, names, **options)
+    else:
+        pair = in_a_thread_that_ends(
+            lambda: load_pair(target, security, anti_expert=anti_expert, runtime=runtime, **load)
+        )
+        service = build_service(pair, tuple(model_name) or (target,), draft_length=draft_length, **options)
+    running = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
+    running.serve_until_stopped(lambda url: _announce(target, url), sockets)
+
+
+def _proxy(
+    url: str,
+    security: str,
+    server: TargetFlags,
+    load: Mapping[str, Any],
+    models: tuple[str, ...],
+    **options: Any,
+) -> Service:
+    """The service of a hardening proxy in front of a server; ``options`` are those of ``build_proxy``."""
+    from cosec.decoding.blackbox.loading import load_reader
+    from cosec.serving.server import build_proxy, in_a_thread_that_ends
+
+    make_target = target_maker(url, server)
+    reader = in_a_thread_that_ends(lambda: load_reader(security, **load))
+    return build_proxy(make_target, reader, models, on_failure=server.passing, **options)
 
 
 def _keys(access: AccessFlags, host: str) -> KeyRing | None:

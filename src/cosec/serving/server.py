@@ -13,6 +13,9 @@ from typing import Literal, TypeVar
 
 import uvicorn
 
+from cosec.decoding.blackbox.gated_text import InReaderThread, OnFailure
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.target import TextTarget
 from cosec.decoding.pairing import PreparedPair
 from cosec.errors import SettingsError
 from cosec.serving.access.audit_log import AuditLog
@@ -20,9 +23,11 @@ from cosec.serving.access.keys import KeyRing
 from cosec.serving.access.network import check_bind, check_proxies, why_not_bound
 from cosec.serving.api.app import create_app
 from cosec.serving.api.service import Service
+from cosec.serving.api.target_translation import TargetTranslator
 from cosec.serving.api.translation import Translator
 from cosec.serving.scheduler.batches import Batches
 from cosec.serving.scheduler.scheduler import Scheduler
+from cosec.serving.scheduler.target_scheduler import TargetScheduler
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
@@ -84,6 +89,46 @@ def build_service(
         limits=limits,
         translator=Translator(pair, limits, rule or {}),
         scheduler=Scheduler(batches, limits, telemetry),
+        telemetry=telemetry,
+        audit_log=audit_log,
+        judge=None if checks_with is None else Judge(checks_with),
+    )
+
+
+def build_proxy(
+    make_target: Callable[[InReaderThread], TextTarget],
+    reader: SecurityReader,
+    models: tuple[str, ...],
+    *,
+    limits: ServerSettings | None = None,
+    rule: Mapping[str, object] | None = None,
+    audit_log: AuditLog | None = None,
+    on_failure: OnFailure = "fail",
+    checks_with: Sequence[str] | None = None,
+) -> Service:
+    """Build the service of a hardening proxy; its scheduler is not started yet.
+
+    Args:
+        make_target: Makes the target, with what runs a function in the thread of the models.
+        reader: The security model.
+        models: Names by which clients may call the hardened target.
+        limits: What clients may ask for.
+        rule: Settings of the gate for requests that name none.
+        audit_log: Where requests are logged.
+        on_failure: What happens if the security model cannot check a text.
+        checks_with: The program that judges completions, with its arguments; None for no verdicts.
+
+    Raises:
+        SettingsError: If the rule needs the target's probabilities.
+    """
+    limits = limits or ServerSettings()
+    telemetry = Telemetry()
+    return Service(
+        pair=reader.pair,
+        models=models,
+        limits=limits,
+        translator=TargetTranslator(reader.pair, limits, rule or {}),
+        scheduler=TargetScheduler(make_target, reader, limits, telemetry, on_failure),
         telemetry=telemetry,
         audit_log=audit_log,
         judge=None if checks_with is None else Judge(checks_with),

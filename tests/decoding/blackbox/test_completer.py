@@ -183,6 +183,8 @@ def test_a_text_that_cannot_be_checked_is_not_returned(reader: SecurityReader) -
     assert found.text == endless("")[:1000]
     assert found.unchecked_from is not None
     assert 0 < found.unchecked_from < 1000
+    assert [record.position for record in found.records] == list(range(len(found.records)))
+    assert found.records[-1].divergence is None
 
 
 def test_connections_are_kept(reader: SecurityReader) -> None:

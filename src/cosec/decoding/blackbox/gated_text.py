@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -97,7 +97,7 @@ class Patience:
 
     def before_try(self, failures: int, retry_after: float | None) -> float:
         """Seconds to wait after so many failures in a row."""
-        return min(_LONGEST_PAUSE, max(retry_after or 0.0, self.pause * 2 ** (failures - 1)))
+        return min(_LONGEST_PAUSE, max(retry_after or 0.0, self.pause * 2.0 ** (failures - 1)))
 
 
 class GatedText:
@@ -105,7 +105,7 @@ class GatedText:
 
     Args:
         target: Proposes text.
-        reader: The security model; None only if the request is not hardened.
+        reader: The security model; None only if the request is not hardened and its tokens need no records.
         request: What is asked for.
         in_reader_thread: Runs a function in the thread that owns the security model.
         pace: How much text is checked at once; shared by completions.
@@ -136,12 +136,14 @@ class GatedText:
         self._records: list[TokenRecord] = []
         """Records that were not handed out yet."""
         self._unchecked_from: int | None = None
+        self._position = 0
+        """Number of tokens so far, once nothing is checked any more."""
         self._received = 0
         """Number of pieces with text that an unchecked target sent; servers send about one for each token."""
         self.requests = 0
         """Number of requests to the target."""
 
-    async def write(self) -> AsyncIterator[TextGrowth]:
+    async def write(self) -> AsyncGenerator[TextGrowth, None]:
         """Write the completion.
 
         Yields:
@@ -184,7 +186,7 @@ class GatedText:
         except (ContextFull, ModelError):
             self._pass_through_or_raise()
 
-    async def _one_request(self) -> AsyncIterator[TextGrowth]:
+    async def _one_request(self) -> AsyncGenerator[TextGrowth, None]:
         """Ask the target once, until it ends or fails, or a decision changes its text."""
         left = self._request.max_new_tokens - self._length
         if left < 1:
@@ -241,6 +243,10 @@ class GatedText:
                 return "ended" if checked.ended else "changed"
             if not checked.taken or not self._pending or self._text.ended:
                 return "open"
+        if self._reader is not None and self._pending:
+            records = self._reader.unchecked(self._pending, self._position)
+            self._records += records
+            self._position += len(records)
         self._add(self._pending)
         self._pending = ""
         return "ended" if finish == "stop" else "open"
@@ -253,6 +259,7 @@ class GatedText:
         """Go on without checks if that was asked for; called while the reason is being handled."""
         if self._on_failure == "fail":
             raise
+        self._position = 0 if self._reading is None else self._reading.length
         self._reading, self._unchecked_from = None, len(self._text.text)
 
     def _growth(self, finish: FinishReason | None) -> TextGrowth:

@@ -75,6 +75,20 @@ class SecurityReader:
             self._prompt = prompt, self._model.prefill([prompt[:-1], prompt[:-1]])
         return Reading(self, self._prompt[1].fork(len(prompt) - 1), prompt, sample, settings)
 
+    def unchecked(self, text: str, position: int) -> list[TokenRecord]:
+        """Records of text that nothing checked, from this position on."""
+        tokens = [token for part in segments(text) for token, _ in self.tokens.encode(part)]
+        return [
+            TokenRecord(
+                position=position + place,
+                token_id=token,
+                origin=TokenOrigin.TARGET,
+                changed=False,
+                target_log_prob=None,
+            )
+            for place, token in enumerate(tokens)
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:

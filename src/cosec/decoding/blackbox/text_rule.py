@@ -31,18 +31,12 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object]) -> dict[st
         SettingsError: If the user gave another rule, or a setting that needs the target's probabilities.
     """
     fits = rule_name(own) == "gate" and own.get("decision", "security") == "security"
-    chosen = changed_rule(
-        {**own, "plausibility_floor": 0.0} if fits else {"name": "gate", "plausibility_floor": 0.0}, given
-    )
+    chosen = changed_rule({**(own if fits else {}), "name": "gate", "plausibility_floor": 0.0}, given)
     if chosen["name"] != "gate":
         raise SettingsError(f"The rule {chosen['name']!r} cannot be used here, as {WHY_GATE_ONLY}. Use --rule gate.")
     chosen.setdefault("plausibility_floor", 0.0)
     if chosen["plausibility_floor"] != 0.0:
-        raise SettingsError(
-            "A plausibility floor needs the target's probabilities, which are not known here: set it to 0."
-        )
+        raise SettingsError(f"The plausibility floor must be 0 here, as {WHY_GATE_ONLY}.")
     if chosen.get("decision", "security") != "security":
-        raise SettingsError(
-            "Steered decisions need the target's probabilities, which are not known here: use decision=security."
-        )
+        raise SettingsError(f"Decisions cannot be steered here, as {WHY_GATE_ONLY}. Use --decision security.")
     return chosen

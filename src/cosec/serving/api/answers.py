@@ -44,6 +44,9 @@ class Choice:
     offsets: list[int] = field(default_factory=list)
     """Where each token begins in the returned text."""
 
+    unchecked_from: int | None = None
+    """Character from which on nothing was checked; None if all of it was."""
+
     told: int = 0
     """Number of tokens whose log-probabilities a stream has sent."""
 
@@ -55,6 +58,7 @@ class Choice:
         self.offsets.extend(self.places.place(record.token_id) for record in progress.records)
         self.finish_reason = progress.finish_reason or self.finish_reason
         self.stop_text, self.incomplete = progress.stop_text, progress.incomplete
+        self.unchecked_from = progress.unchecked_from
 
     def untold(self) -> range:
         """The tokens whose log-probabilities can be sent and were not yet; they count as sent from now on.
@@ -137,6 +141,21 @@ class Answer:
         if self._asked.notes:
             found["warnings"] = list(self._asked.notes)
         return {"cosec": found}
+
+    def interventions(self, *, with_text: bool) -> list[Json]:
+        """Every token that a decision put in place of the target's text, for the audit log.
+
+        Args:
+            with_text: Whether the texts of the tokens are told.
+        """
+        found = []
+        for index, choice in enumerate(self.choices):
+            for record, offset in zip(choice.records, choice.offsets, strict=True):
+                if record.gated and record.changed:
+                    entry: Json = {"choice": index, "token": record.position, "character": offset}
+                    entry["divergence"] = None if record.divergence is None else round(record.divergence, 6)
+                    found.append({**entry, "text": self._text(record.token_id)} if with_text else entry)
+        return found
 
     def take(self, event: Progress | PromptScores) -> None:
         """Add the progress of a completion, or the scores of a prompt."""
@@ -221,6 +240,8 @@ class Answer:
         found: Json = {}
         if self._asked.audit == "tokens" and records:
             found["tokens"] = [self._audited(record) for record in records]
+        if choice.unchecked_from is not None:
+            found["unchecked_from"] = choice.unchecked_from
         if choice.incomplete:
             found["incomplete_bytes"] = list(choice.incomplete)
         if found:

@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from cosec.decoding.rules.schema import rule_schemas
 from cosec.serving.access.keys import KeyRing
 from cosec.serving.access.middleware import AccessMiddleware
 from cosec.serving.api.answers import Answer
@@ -152,7 +151,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
             "owned_by": "cosec",
             "max_model_len": service.pair.context_length,
             "cosec": service.translator.defaults,
-            "rules": rule_schemas(),
+            "rules": service.translator.rules,
             "checks": service.judge is not None,
         }
 

@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 
 from cosec.serving.api_errors import ApiError, invalid, of_validation
 from cosec.serving.asgi import until_disconnected
+from cosec.serving.scheduler.interface import CompletionScheduler
 from cosec.serving.scheduler.request import DecodingRequest
-from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.scheduler.tickets import Event, Progress, PromptScores, Ticket
 from cosec.serving.settings import ServerSettings
 
@@ -29,7 +29,7 @@ class ClientGone(Exception):  # noqa: N818 - it says what happened
 class Exchange:
     """The events of one request, passed from the scheduler's thread to the event loop."""
 
-    def __init__(self, scheduler: Scheduler, asked: DecodingRequest, client: str) -> None:
+    def __init__(self, scheduler: CompletionScheduler, asked: DecodingRequest, client: str) -> None:
         """Submit a request.
 
         Args:

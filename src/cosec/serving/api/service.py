@@ -16,8 +16,8 @@ from cosec.serving.api.event_stream import CLIENT_GONE, EventStream, events_of
 from cosec.serving.api.exchange import ClientGone, Exchange, unless_client_gone
 from cosec.serving.api.translation import Translator
 from cosec.serving.api_errors import ApiError
+from cosec.serving.scheduler.interface import CompletionScheduler
 from cosec.serving.scheduler.request import DecodingRequest
-from cosec.serving.scheduler.scheduler import Scheduler
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
@@ -53,7 +53,7 @@ class Service:
 
     limits: ServerSettings
     translator: Translator
-    scheduler: Scheduler
+    scheduler: CompletionScheduler
     telemetry: Telemetry
     audit_log: AuditLog | None = None
     judge: Judge | None = None
@@ -173,6 +173,11 @@ class Service:
             "finish_reasons": [choice.finish_reason for choice in answer.choices],
             **(answer.metrics or {}),
         }
+        if asked.target_prompts:
+            entry["interventions"] = answer.interventions(with_text=self.audit_log.with_text)
+            unchecked = [choice.unchecked_from for choice in answer.choices]
+            if any(one is not None for one in unchecked):
+                entry["unchecked_from"] = unchecked
         if self.audit_log.with_text:
             entry["prompt"] = origin.prompt
             entry["completions"] = [choice.text for choice in answer.choices]

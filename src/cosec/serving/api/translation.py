@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pydantic import ValidationError
 
 from cosec.decoding.completion import MakeWatcher, code_watcher
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.choice import as_choice
-from cosec.decoding.rules.schema import changed_rule, current_names
+from cosec.decoding.rules.schema import changed_rule, current_names, rule_schemas
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.serving.api.llama_cpp.wire import InfillRequest, LlamaCppCompletionRequest, LlamaCppRequest
@@ -53,6 +54,11 @@ class Translator:
             pair.check_contrast(default.rule.contrast)
         elif self._rule:
             raise SettingsError("A rule has no effect without a security model; name one with --security.")
+
+    @property
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """The rules that requests may name; see :func:`~cosec.decoding.rules.schema.rule_schemas`."""
+        return rule_schemas()
 
     @property
     def defaults(self) -> dict[str, object]:

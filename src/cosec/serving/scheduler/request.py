@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cosec.decoding.blackbox.target import TargetPrompt
 from cosec.decoding.completion import MakeWatcher
 from cosec.decoding.settings import DecodingSettings
 
@@ -51,3 +52,6 @@ class DecodingRequest:
 
     scores_prompts: bool = False
     """Whether the answer has the target's log-probabilities of the prompts' tokens."""
+
+    target_prompts: tuple[TargetPrompt, ...] = ()
+    """What a target server continues for each prompt; empty if the target is in this process."""

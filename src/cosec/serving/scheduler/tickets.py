@@ -36,6 +36,9 @@ class Progress:
     incomplete: bytes = b""
     """The bytes of the character that the end of the completion cut, with its last piece."""
 
+    unchecked_from: int | None = None
+    """Character of the completion from which on nothing was checked; None if all of it was."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptScores:

@@ -1,0 +1,139 @@
+"""Targets that give text, on the command line: a server's URL, or a model with another tokenizer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cosec.decoding.runtime_choice import RuntimeName
+from cosec.decoding.settings import DecodingSettings
+from cosec.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cosec.decoding.blackbox.completer import TextCompletion
+    from cosec.decoding.blackbox.gated_text import InReaderThread, OnFailure
+    from cosec.decoding.blackbox.openai_server import ServerAddress
+    from cosec.decoding.blackbox.reading import SecurityReader
+    from cosec.decoding.blackbox.target import TextTarget
+
+
+class TargetFlags(BaseModel):
+    """How a target at a URL is asked, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    target_model: str | None = None
+    """With a URL as --target: the model's name there. Default: the first one that the server lists."""
+
+    target_key_file: Path | None = None
+    """With a URL as --target: a file whose first line is the API key of that server."""
+
+    target_seconds: float = Field(default=120.0, gt=0)
+    """With a URL as --target: most seconds without a byte from the server, the wait for the first token included."""
+
+    on_failure: str = Field(default="fail", pattern="^(fail|pass-through)$")
+    """With a URL as --target: what happens to a text that the security model cannot check. ``fail``: the request
+    fails. ``pass-through``: the text goes on unchecked, and the answer says from where on.
+    """
+
+    def address(self, url: str) -> ServerAddress:
+        """Where the target is.
+
+        Raises:
+            SettingsError: If the key cannot be read.
+        """
+        from cosec.decoding.blackbox.openai_server import ServerAddress, read_key
+
+        key = None if self.target_key_file is None else read_key(self.target_key_file)
+        return ServerAddress(url=url, model=self.target_model, key=key, seconds=self.target_seconds)
+
+    @property
+    def passing(self) -> OnFailure:
+        """``on_failure``, checked."""
+        return "pass-through" if self.on_failure == "pass-through" else "fail"
+
+
+def is_url(target: str) -> bool:
+    """Whether a target is named by the URL of a server."""
+    return target.startswith(("http://", "https://"))
+
+
+def refuse_without_url(target: str, flags: TargetFlags) -> None:
+    """Refuse flags that only a target at a URL has.
+
+    Raises:
+        SettingsError: If one was given for another target.
+    """
+    if not is_url(target) and flags.model_fields_set:
+        name = sorted(flags.model_fields_set)[0].replace("_", "-")
+        raise SettingsError(f"--{name} has an effect only with a URL as --target.")
+
+
+def text_settings(security: str, given: Mapping[str, object], sampling: Mapping[str, object]) -> DecodingSettings:
+    """The gate for a target that gives text, and the sampling settings.
+
+    Raises:
+        SettingsError: If the rule needs the target's probabilities, or the security model is no adapter.
+    """
+    from cosec.decoding.blackbox.loading import security_rule
+    from cosec.decoding.blackbox.text_rule import text_rule
+    from cosec.decoding.settings import decoding_settings
+
+    return decoding_settings(text_rule(security_rule(security), given), sampling)
+
+
+def is_security_adapter(security: str) -> bool:
+    """Whether a security model that exists is an adapter, and so can be compared with its own base."""
+    from cosec.models.adapters import is_adapter
+    from cosec.models.loading.load import resolve_model
+
+    return security == "default" or is_adapter(resolve_model(security))
+
+
+def target_maker(
+    target: str,
+    flags: TargetFlags,
+    *,
+    dtype: str = "auto",
+    device_map: str | None = None,
+    runtime: RuntimeName = "auto",
+) -> Callable[[InReaderThread], TextTarget]:
+    """What makes the target of a run: a client of the server at a URL, or a model in this process."""
+    from cosec.decoding.blackbox.local_target import LocalTarget
+    from cosec.decoding.blackbox.openai_server import OpenAiServer
+    from cosec.decoding.hardening import load_pair
+
+    if is_url(target):
+        address = flags.address(target)
+        return lambda _: OpenAiServer(address)
+    loaded = load_pair(target, "none", dtype=dtype, device_map=device_map, runtime=runtime)
+    return lambda run: LocalTarget(loaded, run)
+
+
+def text_completions(
+    make_target: Callable[[InReaderThread], TextTarget],
+    reader: SecurityReader,
+    settings: DecodingSettings,
+    prompts: Sequence[str],
+    *,
+    n: int,
+    rows: int,
+    hardened: bool,
+    on_failure: OnFailure,
+) -> Iterator[TextCompletion]:
+    """Complete prompts, and warn on standard error about text that was not checked."""
+    from cosec.decoding.blackbox.completer import TextCompleter
+
+    completer = TextCompleter(make_target, reader, settings, hardened=hardened, rows=rows, on_failure=on_failure)
+    for one in completer.complete(prompts, n=n):
+        if one.unchecked_from is not None:
+            print(  # noqa: T201 - a message
+                f"cosec: prompt {one.prompt_index}, sample {one.sample_index}: NOT CHECKED from character "
+                f"{one.unchecked_from} on",
+                file=sys.stderr,
+            )
+        yield one

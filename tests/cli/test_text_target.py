@@ -1,0 +1,98 @@
+"""Targets that give text, on the command line: a URL, and a model with another tokenizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cosec.cli.main import main
+from tests.cli.conftest import Models
+from tests.decoding.blackbox.fake_server import FakeServer, running
+from tests.decoding.blackbox.test_completer import OFTEN, prompt, written
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeServer]:
+    with running(FakeServer(written)) as found:
+        yield found
+
+
+def generate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[list[dict[str, object]], str]:
+    assert main(["generate", "--format", "json", *arguments]) == 0
+    captured = capsys.readouterr()
+    return [json.loads(line) for line in captured.out.splitlines()], captured.err
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["generate", *arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_generate_hardens_a_server(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    key, trace = tmp_path / "key", tmp_path / "trace.jsonl"
+    key.write_text("sk-1\n")
+    common = ["--target", server.url, "--security", models.adapter, "--prompt", prompt(0), "--max-new-tokens", "100"]
+    rule = ["--strength", str(OFTEN), "--temperature", "0", "--code-end", "none"]
+    found, _ = generate(
+        capsys, *common, *rule, "--compare", "--trace", str(trace), "--target-key-file", str(key), "--target-model", "m"
+    )
+    by_arm = {row["arm"]: row for row in found}
+    assert by_arm["origin"]["completion"] == written(prompt(0))
+    assert by_arm["hardened"]["decisions"]
+    assert by_arm["hardened"]["completion"] != written(prompt(0))
+    assert "Bearer sk-1" in server.heads[-1]
+    assert server.bodies[-1]["model"] == "m"
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    hardened = [line for line in lines if line["arm"] == "hardened"]
+    assert any(line["gated"] and line["changed"] for line in hardened)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--rule", "steer"], "Use --rule gate"),
+        (["--plausibility-floor", "0.1"], "must be 0"),
+        (["--target-key-file", "/nowhere/key"], "Cannot read the key"),
+        (["--on-failure", "ignore"], "on-failure"),
+    ],
+)
+def test_what_a_server_does_not_allow_is_refused(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str], given: list[str], said: str
+) -> None:
+    assert said in refusal(capsys, "--target", server.url, "--security", models.adapter, "--prompt", "x", *given)
+
+
+def test_a_server_needs_an_adapter_and_server_flags_need_a_server(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "LoRA adapter" in refusal(capsys, "--target", server.url, "--security", models.security, "--prompt", "x")
+    said = refusal(capsys, "--target", models.target, "--target-model", "m", "--prompt", "x")
+    assert "--target-model has an effect only with a URL" in said
+
+
+def test_a_server_that_is_not_there_is_named(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    url = "http://127.0.0.1:9/v1"
+    assert "does not list its models" in refusal(capsys, "--target", url, "--security", models.adapter, "--prompt", "x")
+
+
+def test_a_target_with_another_tokenizer_is_hardened_as_text(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rows(strength: float, *more: str) -> list[dict[str, object]]:
+        common = ["--target", models.stranger, "--security", models.adapter, "--prompt", "def read(path):\n    x"]
+        rule = ["--rule", "gate", "--strength", str(strength), "--max-new-tokens", "16", "--temperature", "0"]
+        found, said = generate(capsys, *common, *rule, "--plausibility-floor", "0", *more)
+        assert "hardened as text" in said
+        return found
+
+    alone, plain = rows(1e9, "--compare")
+    assert alone["completion"] == plain["completion"]
+    assert plain["decisions"] == 0
+    (hardened,) = rows(OFTEN)
+    assert hardened["decisions"]
+    assert hardened["completion"] != plain["completion"]

@@ -1,0 +1,181 @@
+"""The hardening proxy: a real server in front of a fake target, asked by the official client."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from openai import APIStatusError, OpenAI
+
+from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.pairing import PreparedPair
+from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.server import Server, build_proxy
+from tests.decoding.blackbox.fake_server import FakeServer, running
+from tests.decoding.blackbox.test_completer import NEVER, OFTEN, prompt, written
+
+PLAIN = {"enabled": True, "rule": "gate", "strength": NEVER}
+
+
+@contextmanager
+def proxy(pair: PreparedPair, target: FakeServer, audit_log: AuditLog | None = None) -> Iterator[str]:
+    address = ServerAddress(url=target.url, seconds=20)
+    service = build_proxy(
+        lambda _: OpenAiServer(address),
+        SecurityReader(pair),
+        ("hardened",),
+        rule={"strength": OFTEN},
+        audit_log=audit_log,
+    )
+    server = Server(service, None, "127.0.0.1", 0)
+    service.scheduler.start()
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        service.scheduler.stop()
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[FakeServer]:
+    with running(FakeServer(written)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(tiny_pair: PreparedPair, target: FakeServer) -> Iterator[OpenAI]:
+    with proxy(tiny_pair, target) as url, OpenAI(base_url=url, api_key="none", max_retries=0) as found:
+        yield found
+
+
+def test_the_texts_are_the_targets_where_nothing_is_decided(client: OpenAI) -> None:
+    prompts = [prompt(number) for number in range(3)]
+    answer = client.completions.create(
+        model="hardened", prompt=prompts, n=2, temperature=0, max_tokens=100, extra_body={"cosec": PLAIN}
+    )
+    assert [one.text for one in answer.choices] == [written(one) for one in prompts for _ in range(2)]
+    assert {one.finish_reason for one in answer.choices} == {"stop"}
+    assert answer.model_extra["metrics"]["cosec"]["decisions"] == 0
+
+
+def test_a_stream_has_the_text_of_the_whole_answer(client: OpenAI) -> None:
+    asked = {"model": "hardened", "prompt": prompt(1), "temperature": 0.7, "seed": 4, "max_tokens": 40}
+    whole = client.completions.create(**asked)
+    streamed = "".join(one.choices[0].text for one in client.completions.create(**asked, stream=True) if one.choices)
+    assert streamed == whole.choices[0].text
+    assert whole.model_extra["metrics"]["cosec"]["decisions"] > 0
+
+
+def test_chats_are_continued_as_the_assistants_message(client: OpenAI, target: FakeServer) -> None:
+    messages = [{"role": "user", "content": "write f\n:"}]
+    target.bodies.clear()
+    answer = client.chat.completions.create(model="hardened", messages=messages, max_tokens=40, seed=1, temperature=0)
+    first, *others = target.bodies
+    assert first["messages"] == messages
+    assert "continue_final_message" not in first
+    text = answer.choices[0].message.content
+    assert others
+    for body in others:
+        assert body["continue_final_message"] is True
+        assert body["messages"][:-1] == messages
+        assert text.startswith(body["messages"][-1]["content"])
+
+
+def test_a_gap_is_filled_by_the_target_with_its_suffix(client: OpenAI, target: FakeServer) -> None:
+    target.bodies.clear()
+    client.completions.create(
+        model="hardened", prompt=prompt(0), suffix="return x", max_tokens=30, extra_body={"cosec": PLAIN}
+    )
+    assert [(body["prompt"], body["suffix"]) for body in target.bodies] == [(prompt(0), "return x")]
+
+
+def test_switched_off_the_target_answers_alone(client: OpenAI) -> None:
+    answer = client.completions.create(
+        model="hardened", prompt=prompt(5), max_tokens=100, temperature=0, extra_body={"cosec": {"enabled": False}}
+    )
+    assert answer.choices[0].text == written(prompt(5))
+    assert answer.model_extra["metrics"]["cosec"]["enabled"] is False
+
+
+def test_stop_texts_and_limits(client: OpenAI) -> None:
+    whole = written(prompt(2))
+    common = {"model": "hardened", "prompt": prompt(2), "temperature": 0, "extra_body": {"cosec": PLAIN}}
+    stopped = client.completions.create(**common, max_tokens=100, stop=whole[10:14]).choices[0]
+    assert (stopped.text, stopped.finish_reason) == (whole[: whole.index(whole[10:14])], "stop")
+    limited = client.completions.create(**common, max_tokens=9).choices[0]
+    assert (limited.text, limited.finish_reason) == (whole[:9], "length")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"cosec": {"rule": "threshold"}}, "Use --rule gate"),
+        ({"cosec": {"rule": "steer"}}, "Use --rule gate"),
+        ({"cosec": {"plausibility_floor": 0.1}}, "plausibility floor must be 0"),
+        ({"cosec": {"decision": "steered"}}, "Decisions cannot be steered"),
+        ({"logprobs": 2}, "probabilities"),
+        ({"ignore_eos": True}, "tokens"),
+    ],
+)
+def test_what_needs_the_targets_probabilities_is_refused(client: OpenAI, given: dict[str, object], said: str) -> None:
+    with pytest.raises(APIStatusError, match=said) as error:
+        client.completions.create(model="hardened", prompt="x", max_tokens=4, extra_body=given)
+    assert error.value.status_code == 400
+
+
+def test_token_ids_are_refused_and_models_tell_the_rule(client: OpenAI) -> None:
+    with pytest.raises(APIStatusError, match="not token ids"):
+        client.completions.create(model="hardened", prompt=[1, 2, 3], max_tokens=4)
+    (model,) = client.models.list().data
+    assert model.id == "hardened"
+    assert set(model.model_extra["rules"]) == {"gate"}
+    assert model.model_extra["cosec"]["strength"] == OFTEN
+
+
+def test_the_audit_log_names_every_intervention(tiny_pair: PreparedPair, target: FakeServer, tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl", with_text=True)
+    with proxy(tiny_pair, target, log) as url:
+        body = {"prompt": prompt(1), "max_tokens": 40, "seed": 2, "cosec": {"audit": "tokens"}}
+        choice = httpx2.post(f"{url}/completions", json=body, timeout=60).json()["choices"][0]
+    (line,) = map(json.loads, (tmp_path / "audit.jsonl").read_text().splitlines())
+    changed = [one for one in choice["cosec"]["tokens"] if one["changed"]]
+    assert changed
+    assert [(one["token"], one["text"]) for one in line["interventions"]] == [
+        (one["position"], one["text"]) for one in changed
+    ]
+
+
+def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosec.decoding.blackbox.gated_text.Patience.before_try", lambda *_: 0.0)
+    with (
+        running(FakeServer(written, fault_rate=1.0, faults=("early end",), chunk=1000)) as broken,
+        proxy(tiny_pair, broken) as url,
+    ):
+        answer = httpx2.post(f"{url}/completions", json={"prompt": prompt(0)}, timeout=60)
+        assert answer.status_code == 502
+        assert "nothing unchecked was returned" in answer.json()["error"]["message"]
+
+
+def test_a_client_that_leaves_ends_what_the_target_writes(tiny_pair: PreparedPair) -> None:
+    with running(FakeServer(lambda _: "a b " * 20000, chunk=4)) as endless, proxy(tiny_pair, endless) as url:
+        body = {"prompt": "x", "max_tokens": 100, "stream": True, "cosec": PLAIN}
+        with httpx2.stream("POST", f"{url}/completions", json=body, timeout=60) as response:
+            next(response.iter_lines())
+        deadline = time.monotonic() + 30
+        metrics = url.removesuffix("v1") + "metrics"
+        while 'status="499"' not in httpx2.get(metrics).text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
