@@ -16,9 +16,9 @@ from cyclopts import Parameter
 from cosec.cli.runtime_flag import Runtime
 from cosec.cli.text_target import (
     TargetFlags,
+    checked_flags,
     is_security_adapter,
     is_url,
-    refuse_without_url,
     target_maker,
     text_completions,
     text_settings,
@@ -87,9 +87,8 @@ def generate(
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
     """
-    rule, sampling, server = rule or RuleChoice(), sampling or SamplingSettings(), server or TargetFlags()
+    rule, sampling, server = rule or RuleChoice(), sampling or SamplingSettings(), checked_flags(target, server)
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
-    refuse_without_url(target, server)
     prompts = read_prompts(source, prompt_file, prompt)
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
     run = _Run(prompts, arms, n, batch_rows, {"dtype": dtype, "device_map": device_map, "runtime": runtime})

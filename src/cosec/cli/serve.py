@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.runtime_flag import Runtime
-from cosec.cli.text_target import TargetFlags, is_url, refuse_without_url, target_maker
+from cosec.cli.text_target import TargetFlags, checked_flags, is_url, target_maker
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
@@ -68,8 +68,7 @@ def serve(
     """Serve a hardened model behind the OpenAI API, with a playground at /playground.
 
     Args:
-        target: The model to harden: an embedded name, a hub id, a folder, a GGUF file, or the URL of an
-            OpenAI-compatible server, up to /v1, in front of which this one is a hardening proxy.
+        target: The model to harden: a name, a folder, a GGUF file, or a server's URL (/v1), which is then proxied.
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
         server: How a target at a URL is asked.
         anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
@@ -92,21 +91,20 @@ def serve(
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
-    access, server = access or AccessFlags(), server or TargetFlags()
-    refuse_without_url(target, server)
+    access, server = access or AccessFlags(), checked_flags(target, server)
     keys, log, checks_with = _keys(access, host), _audit_log(access), _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     sockets, given = listening_sockets(host, port), (rule or RuleChoice()).settings()
     options: dict[str, Any] = {"limits": limits, "rule": given, "audit_log": log, "checks_with": checks_with}
     load: dict[str, Any] = {"dtype": dtype, "device_map": device_map}
+    names = tuple(model_name) or (server.target_model or target,)
     if is_url(target):
-        names = tuple(model_name) or (server.target_model or target,)
         service = _proxy(target, security, server, load, names, **options)
     else:
         pair = in_a_thread_that_ends(
             lambda: load_pair(target, security, anti_expert=anti_expert, runtime=runtime, **load)
         )
-        service = build_service(pair, tuple(model_name) or (target,), draft_length=draft_length, **options)
+        service = build_service(pair, names, draft_length=draft_length, **options)
     running = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 

@@ -62,15 +62,17 @@ def is_url(target: str) -> bool:
     return target.startswith(("http://", "https://"))
 
 
-def refuse_without_url(target: str, flags: TargetFlags) -> None:
-    """Refuse flags that only a target at a URL has.
+def checked_flags(target: str, given: TargetFlags | None) -> TargetFlags:
+    """The flags of a target at a URL, or the defaults.
 
     Raises:
         SettingsError: If one was given for another target.
     """
+    flags = given or TargetFlags()
     if not is_url(target) and flags.model_fields_set:
         name = sorted(flags.model_fields_set)[0].replace("_", "-")
         raise SettingsError(f"--{name} has an effect only with a URL as --target.")
+    return flags
 
 
 def text_settings(security: str, given: Mapping[str, object], sampling: Mapping[str, object]) -> DecodingSettings:
