@@ -1,8 +1,8 @@
 """Record what the checkers find in many files, and compare two records: `benchmarks/same_findings.py OUT PATH...`.
 
 A path is a file, a folder, whose Python and C files are taken, or a labelled set as `cosec check --labelled` reads it.
-``--sample N`` takes N of the files, the same ones in every run. Each file is judged by itself, and its processor time
-is recorded.
+``--sample N`` takes N of the files, the same ones in every run. Each file is judged by itself with all parameters
+untrusted, as studies do, or with ``--as-tree`` as `cosec check` does. Its processor time is recorded.
 
 To see whether a change of the engine changes a finding, run this with both versions on PYTHONPATH and compare::
 
@@ -44,13 +44,17 @@ def files(paths: Sequence[Path], scratch: Path) -> Iterator[tuple[str, Path]]:
             yield path.name, path
 
 
-def judged(name: str, place: Path) -> dict[str, Any]:
+def judged(name: str, place: Path, *, as_tree: bool) -> dict[str, Any]:
     """Judge one file."""
+    from cosec.checking.finding import FileChecker
     from cosec.checking.registry import make_checker
 
-    checker = make_checker(SUFFIXES[place.suffix])
+    checker = make_checker(SUFFIXES[place.suffix], entry_points="declared" if as_tree else "all")
     started = time.process_time()
-    report = checker.check([place])
+    if as_tree and isinstance(checker, FileChecker):
+        report = checker.check_content(place, place.read_bytes(), patterns=checker.patterns)
+    else:
+        report = checker.check([place])
     seconds = time.process_time() - started
     return {
         "name": name,
@@ -60,14 +64,14 @@ def judged(name: str, place: Path) -> dict[str, Any]:
     }
 
 
-def record(out: Path, paths: Sequence[Path], sample: int | None) -> None:
+def record(out: Path, paths: Sequence[Path], sample: int | None, *, as_tree: bool) -> None:
     """Judge the files and write a line for each."""
     with tempfile.TemporaryDirectory() as scratch, out.open("w", encoding="utf-8") as lines:
         found = list(files(paths, Path(scratch)))
         if sample is not None:
             found = sorted(found, key=lambda one: hashlib.sha256(one[0].encode()).digest())[:sample]
         for name, place in found:
-            lines.write(json.dumps(judged(name, place)) + "\n")
+            lines.write(json.dumps(judged(name, place, as_tree=as_tree)) + "\n")
             lines.flush()
     summarise(out)
 
@@ -110,11 +114,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("paths", type=Path, nargs="*")
     parser.add_argument("--sample", type=int)
+    parser.add_argument("--as-tree", action="store_true")
     parser.add_argument("--compare", action="store_true")
     asked = parser.parse_args()
     if asked.compare:
         sys.exit(compare(asked.out, asked.paths[0]))
-    record(asked.out, asked.paths, asked.sample)
+    record(asked.out, asked.paths, asked.sample, as_tree=asked.as_tree)
 
 
 if __name__ == "__main__":

@@ -158,3 +158,28 @@ def test_absent_files_are_named_as_read(tmp_path: Path) -> None:
     findings, also_read = judged(tmp_path / "views.py")
     assert findings == []
     assert "helpers.py" in also_read
+
+
+def test_only_names_that_read_are_followed(tmp_path: Path) -> None:
+    table = "\n\ndef table():\n    return open('tables.txt').read()\n"
+    helpers = f"{REQUEST}{table}\n\nclass Rows:\n    def first(self):\n        return name()\n"
+    write(tmp_path, helpers=helpers, again="from helpers import Rows, name, table\n")
+    modules = ProjectModules()
+    path = str(tmp_path / "helpers.py")
+    assert modules.reads_input(path, "name")
+    assert modules.reads_input(path, "Rows")
+    assert not modules.reads_input(path, "table")
+    assert modules.reads_input(path, "anything_else")
+    again = str(tmp_path / "again.py")
+    assert modules.reads_input(again, "Rows")
+    assert not modules.reads_input(again, "table")
+
+
+def test_a_module_that_a_name_uses_counts_as_a_whole(tmp_path: Path) -> None:
+    write(
+        tmp_path, helpers=REQUEST, uses="import helpers\n\n\ndef a():\n    return helpers\n\n\ndef b():\n    return 1\n"
+    )
+    modules = ProjectModules()
+    path = str(tmp_path / "uses.py")
+    assert modules.reads_input(path, "a")
+    assert not modules.reads_input(path, "b")

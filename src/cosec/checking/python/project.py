@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from cosec.checking.python.definitions import Definitions, has_source
 from cosec.checking.python.syntax import NotPythonError, decoded, parse_any_version
 
 MAX_BYTES = 200_000
@@ -24,27 +25,6 @@ MAX_SEARCHES = 60
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", ".git")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _MAX_FOLDERS = 12
-_INPUT = (
-    (
-        "request",
-        r"\brequest\s*\.\s*(args|form|values|json|data|files|cookies|headers|GET|POST|query|params|get_json|get_data|body|"
-        r"match_info|path_params|query_params|stream|url|path|full_path)\b",
-    ),
-    ("self.request", r"\bself\.request\b"),
-    ("sys.argv", r"\bsys\.argv\b"),
-    ("input(", r"\binput\("),
-    ("stdin", r"\bstdin\b"),
-    (".recv", r"\.recv\w*\("),
-    ("parse_args(", r"\bparse_args\("),
-    ("argument(", r"\bget_\w*argument\("),
-    ("text_input(", r"\btext_input\("),
-    ("receive_message", r"\breceive_messages?\("),
-    ("Consumer(", r"Consumer\("),
-    ("FieldStorage(", r"FieldStorage\("),
-    ("message_from_", r"\bmessage_from_\w+\("),
-)
-"""Text of a file that may read something from outside; the letters before each pattern rule it out quickly."""
-
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
 
 
@@ -56,7 +36,8 @@ class ProjectModules:
         """Paths of files whose content, or absence, decided something."""
 
         self._found: dict[tuple[str, str], str | None] = {}
-        self._reads_input: dict[str, bool] = {}
+        self._files_reading: dict[str, bool] = {}
+        self._reads_input: dict[tuple[str, str], bool] = {}
         self._searches = MAX_SEARCHES
 
     def find(self, name: str, importer: str) -> str | None:
@@ -71,25 +52,53 @@ class ProjectModules:
         self.looked_for.add(str(path))
         return path.is_file()
 
-    def reads_input(self, path: str) -> bool:
-        """Tell whether a file may read text from outside, by itself or by a module that it imports."""
-        if path not in self._reads_input:
-            self._reads_input[path] = self._may_read(path)
-        return self._reads_input[path]
+    def reads_input(self, path: str, name: str) -> bool:
+        """Tell whether a name of a file may read text from outside, by that file's code or that of its imports."""
+        key = (path, name)
+        if key not in self._reads_input:
+            self._reads_input[key] = self._file_reads(path) and self._name_reads(path, name)
+        return self._reads_input[key]
 
-    def _may_read(self, path: str) -> bool:
-        reads, imported = self._facts(path)
-        if reads:
-            return True
-        names = imported[: self._searches]
-        self._searches -= len(names)
-        files = (self.find(name, path) for name in names)
-        return any(self._facts(each)[0] for each in files if each is not None)
+    def _file_reads(self, path: str) -> bool:
+        """Tell whether any code of a file, or of the modules that it imports, may read."""
+        if path not in self._files_reading:
+            reads, imported = self._facts(path)
+            if not reads:
+                names = imported[: self._searches]
+                self._searches -= len(names)
+                files = (self.find(name, path) for name in names)
+                reads = any(self._facts(each)[0] for each in files if each is not None)
+            self._files_reading[path] = reads
+        return self._files_reading[path]
+
+    def _name_reads(self, path: str, name: str) -> bool:
+        definitions = self._definitions(path)
+        reach = None if definitions is None else definitions.reach(name)
+        return reach is None or reach.reads or any(self._import_reads(path, *each) for each in sorted(reach.imports))
+
+    def _import_reads(self, importer: str, module: str, name: str) -> bool:
+        """Tell whether what a file imports may read by its own code."""
+        if module.split(".")[0] in sys.stdlib_module_names:
+            return False
+        separator = "" if module.endswith(".") else "."
+        whole = self.find(f"{module}{separator}{name}" if name else module, importer)
+        if whole is not None or not name:
+            return whole is not None and self._facts(whole)[0]
+        path = self.find(module, importer)
+        if path is None or not self._facts(path)[0]:
+            return False
+        definitions = self._definitions(path)
+        reach = None if definitions is None else definitions.reach(name)
+        return reach is None or reach.reads
 
     def tree(self, path: str) -> ast.Module | None:
         """Return the syntax tree of a file; None if it has none, or is too large."""
         version = self._version(path)
         return None if version is None else _tree(path, *version)
+
+    def _definitions(self, path: str) -> Definitions | None:
+        version = self._version(path)
+        return None if version is None else _definitions(path, *version)
 
     def _facts(self, path: str) -> tuple[bool, list[str]]:
         version = self._version(path)
@@ -118,8 +127,13 @@ def _facts(path: str, changed: int, size: int) -> tuple[bool, list[str]]:
     """Tell whether a file may itself read text from outside, and which modules it imports."""
     text = _text(path)
     names = dict.fromkeys(found[1] or found[2] for found in _IMPORT.finditer(text))
-    reads = any(letters in text and re.search(pattern, text) for letters, pattern in _INPUT)
-    return reads, [name for name in names if name.split(".")[0] not in sys.stdlib_module_names]
+    return has_source(text), [name for name in names if name.split(".")[0] not in sys.stdlib_module_names]
+
+
+@lru_cache(maxsize=512)
+def _definitions(path: str, changed: int, size: int) -> Definitions | None:
+    tree = _tree(path, changed, size)
+    return None if tree is None else Definitions.of(tree, _text(path))
 
 
 @lru_cache(maxsize=16)

@@ -67,3 +67,17 @@ def test_a_certain_source_is_named_before_an_uncertain_one() -> None:
 def test_a_file_that_takes_too_many_steps_is_given_up() -> None:
     with pytest.raises(TooLargeError):
         run("x = 1\n" * MAX_STEPS)
+
+
+def test_methods_run_again_only_after_one_of_them_stored_something() -> None:
+    source = "class Page:\n    def first(self):\n        start()\n    def second(self):\n        {}\n"
+    for stored, calls in (("pass", 1), ("local = 1", 1), ("self.size = 2", 2)):
+        _, recorder = run(source.format(stored))
+        assert recorder.events.count("call start") == calls, stored
+
+
+def test_a_method_sees_what_a_later_one_stored() -> None:
+    second = "    def second(self, text):\n        self.text = text\n"
+    source = f"class Page:\n    def first(self):\n        danger(self.text)\n{second}"
+    analysis, _ = run(source)
+    assert list(analysis.findings) == [(3, "danger")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from cosec.checking.finding import SEVERITIES, EntryPoints, Severity
 from cosec.checking.python.engine import calls, definitions, parameters
 from cosec.checking.python.engine.domain import alphabets
+from cosec.checking.python.engine.domain.memory import content
 from cosec.checking.python.engine.domain.program import Bound, Class, Function, Module, Program, forget_nodes
 from cosec.checking.python.engine.domain.protocol import CallSite, Imports, Observer, Outgoing, Reported
 from cosec.checking.python.engine.domain.state import Frame, State
@@ -282,6 +283,7 @@ class FileAnalysis:
         functions = [target for member in owner.members.values() for target in member.targets]
         methods = [each for each in functions if isinstance(each, Function) and each.owner is owner]
         for _ in range(2):
+            before = self._memory(instance)
             for method in methods:
                 kind = parameters.handler_kind(self, method)
                 private = method.name.startswith("_") and not method.name.startswith("__")
@@ -292,6 +294,14 @@ class FileAnalysis:
                     continue
                 first = None if method.decorated("staticmethod") else instance
                 self._run_entry(method, kind, first)
+            if self._memory(instance) == before:
+                return  # No method would see anything new.
+
+    def _memory(self, instance: Value) -> tuple[object, ...]:
+        """Return all that a method of ``instance`` can see of what other methods stored."""
+        modules = [self.frames[0].module, *self.modules.values()]
+        stored = (dict(self.shared), dict(self.options), len(self.stored_texts), len(self.classes), len(modules))
+        return stored, content([module.names for module in modules], [instance])
 
     def _run_the_rest(self) -> None:
         """Run the functions whose names occur in calls, but that no call reached."""

@@ -106,7 +106,7 @@ def _resolved(analysis: Analysis, name: str, importer: Module, tainted: Callable
         path, rest = _file_of(analysis, name, importer)
         if path is None or not rest:
             return None
-        if not analysis.imports.reads_input(path) and not tainted():
+        if not analysis.imports.reads_input(path, rest[0]) and not tainted():
             return None
         module = _module(analysis, path)
         value = None if module is None else _value_in(analysis, module, rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 import re
+from functools import lru_cache
 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value
@@ -45,7 +46,7 @@ def check(site: CallSite) -> None:
     if site.method in NO_CREDENTIALS and not (site.method == "get" and site.within("requests", "httpx")):
         return
     for name, value in site.named.items():
-        if (_is_credential_name(name) and _written(value, name)) or (KEY_LIKE.search(name) and _random(value)):
+        if (_is_credential_name(name) and _written(value, name)) or (_may_name_a_key(name) and _random(value)):
             _report(site)
         if name == "auth":
             _pair(site, value)
@@ -73,7 +74,7 @@ def _check_places(site: CallSite) -> None:
         key = site.argument(place, "key", "secret_key") if name in site.names else None
         if key is not None and _written(key, "secret_key"):
             _report(site)
-    if SERVICE.search(site.method) and any(_random(value) for value in site.positional):
+    if any(_random(value) for value in site.positional) and SERVICE.search(site.method):
         _report(site)
 
 
@@ -116,6 +117,7 @@ def _random(value: Value) -> bool:
     return False
 
 
+@lru_cache(maxsize=4096)
 def _is_credential_name(name: str) -> bool:
     return bool(PASSWORD.search(name) or KEY.search(name))
 
@@ -134,6 +136,11 @@ def _written(value: Value, name: str) -> bool:
             continue
         return True
     return False
+
+
+@lru_cache(maxsize=4096)
+def _may_name_a_key(name: str) -> bool:
+    return KEY_LIKE.search(name) is not None
 
 
 def _names_a_field(value: Value, name: str) -> bool:
@@ -174,7 +181,7 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
         configures = isinstance(node, ast.Subscript | ast.Attribute)
         if configures or not _names_a_field(value, name):
             analysis.report(_PATTERN, node, _MESSAGE)
-    elif KEY_LIKE.search(name) and _random(value):
+    elif _may_name_a_key(name) and _random(value):
         analysis.report(_PATTERN, node, _MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
         for each in value.constants:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.taints import any_taint
 from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.sinks import (
     archives,
@@ -20,19 +21,11 @@ from cosec.checking.python.sinks import (
     sql,
 )
 
-_CHECKS = (
-    sql.check,
-    commands.check,
-    paths.check,
-    archives.check,
-    deserialization.check,
-    permissions.check,
-    credentials.check,
-    hosts.check,
-    logs.check,
-    regexes.check,
-)
-"""Stateless checks of calls."""
+_FLOWS = (sql.check, commands.check, paths.check, deserialization.check, logs.check, regexes.check)
+"""Checks of calls that report text from outside, and nothing else."""
+
+_CHECKS = (archives.check, permissions.check, credentials.check, hosts.check)
+"""Other checks of calls."""
 
 
 class SinkObserver:
@@ -43,7 +36,7 @@ class SinkObserver:
 
     def on_call(self, site: CallSite) -> None:
         """Look at a call."""
-        for check in _CHECKS:
+        for check in (*_FLOWS, *_CHECKS) if any_taint() else _CHECKS:
             check(site)
         pages.check(site)
 

@@ -29,8 +29,8 @@ class Imports(Protocol):
         """
         ...
 
-    def reads_input(self, path: str) -> bool:
-        """Tell whether a file may read text from outside, by itself or by a module that it imports."""
+    def reads_input(self, path: str, name: str) -> bool:
+        """Tell whether a name of a file may read text from outside, by that file's code or that of its imports."""
         ...
 
     def tree(self, path: str) -> ast.Module | None:

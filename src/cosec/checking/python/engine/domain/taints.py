@@ -192,10 +192,25 @@ def _grouped(facts: Facts) -> _Group:
     return _groups[id(facts)][1]
 
 
+_origins: set[Source] = set()
+
+
+def first_taint(source: Source) -> Taint:
+    """Return the taint of a text that comes in; all others derive from such a one."""
+    _origins.add(source)
+    return Taint(source, (f"{source.kind}:{source.text}",))
+
+
+def any_taint() -> bool:
+    """Tell whether any text came in so far. Until then, no value has taints and no check shows facts."""
+    return bool(_origins)
+
+
 def forget_taints() -> None:
     """Drop what is kept of earlier taints and facts, which another file does not need."""
     _interned.clear()
     _groups.clear()
+    _origins.clear()
 
 
 def limited(taints: frozenset[Taint]) -> frozenset[Taint]:

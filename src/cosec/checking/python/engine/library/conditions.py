@@ -10,6 +10,7 @@ from typing import Any
 
 from cosec.checking.python.engine.domain import alphabets
 from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.taints import any_taint
 from cosec.checking.python.engine.domain.values import (
     EACH,
     MAC,
@@ -33,6 +34,8 @@ _REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
 def compare(left: Value, operator: ast.cmpop, right: Value) -> Value:
     """Return the outcome of ``left operator right``."""
+    if not any_taint():
+        return Value(flags=frozenset({"number"}))
     if isinstance(operator, ast.In | ast.NotIn):
         true, false = _membership(left, right)
     elif isinstance(operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot):
@@ -187,6 +190,8 @@ def _absence(left: Value, right: Value) -> Facts:
 
 def of_call(site: CallSite) -> tuple[Facts, Facts]:
     """Return the facts after a call returned something true, and something false."""
+    if not any_taint():
+        return NO_FACTS, NO_FACTS
     method, receiver = site.method, site.receiver
     first = site.positional[0] if site.positional else None
     if site.called_last({"compare_digest", "constant_time_compare", "safe_str_cmp", "verify", "check_hash"}):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from cosec.checking.python.engine.domain import alphabets, texts
 from cosec.checking.python.engine.domain.program import Bound
 from cosec.checking.python.engine.domain.protocol import CallSite
+from cosec.checking.python.engine.domain.taints import any_taint
 from cosec.checking.python.engine.domain.values import (
     MAC,
     UNKNOWN,
@@ -47,8 +49,13 @@ def result(site: CallSite) -> Value:
     return _default(site)
 
 
+@lru_cache(maxsize=4096)
+def _is_truth(method: str) -> bool:
+    return TRUTH.search(method) is not None
+
+
 def _special(site: CallSite) -> Value | None:
-    if TRUTH.search(site.method) or (site.method == "match" and _is_path(site.receiver)):
+    if _is_truth(site.method) or (site.method == "match" and _is_path(site.receiver)):
         return Value(flags=frozenset({"number"}))
     for name in sorted(site.names & _SPECIAL.keys(), key=_PLACES.__getitem__):
         found = _SPECIAL[name](site)
@@ -369,6 +376,8 @@ def _default(site: CallSite) -> Value:
         return Value(names=names)  # Another WSGI application, which makes the answer.
     if method in {"get", "pop"} and site.analysis.shared and (shared := _shared(site)) is not None:
         return shared
+    if not any_taint() and method not in {"get", "pop"}:
+        return Value(names=names)
     if CLEAN_RESULTS.match(method) or any(TRUSTED_RECEIVER.search(name) for name in site.names):
         return Value(names=names)
     gathered = Value(taints=site.taints() | site.receiver.taints)

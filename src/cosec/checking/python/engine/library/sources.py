@@ -6,7 +6,8 @@ import ast
 
 from cosec.checking.python.engine.domain.program import Class, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
-from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Taint, Value, holding, join
+from cosec.checking.python.engine.domain.taints import first_taint
+from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Value, holding, join
 from cosec.checking.python.knowledge.dangers import DANGERS
 from cosec.checking.python.knowledge.frameworks import WEB_MODULES
 from cosec.checking.python.knowledge.sources import (
@@ -33,7 +34,7 @@ from cosec.checking.python.knowledge.sources import (
 
 def incoming(kind: SourceKind, text: str, *, flags: frozenset[str] = frozenset()) -> Value:
     """Return text from outside; ``text`` names the source."""
-    return Value(taints=frozenset({Taint(Source(kind, text), (f"{kind}:{text}",))}), flags=flags)
+    return Value(taints=frozenset({first_taint(Source(kind, text))}), flags=flags)
 
 
 def environment(text: str) -> Value:
@@ -102,7 +103,7 @@ def call(site: CallSite) -> Value | None:
     """Return the result of a call that lets text in, else None."""
     if is_request(site.receiver) and site.method not in CLEAN_OF_REQUEST:
         return UNKNOWN if site.method.startswith("is_") else incoming("remote", _text(site.node))
-    for row in CALLS:
+    for row in CALLS if _may_fit(site) else ():
         if _fits(row, site):
             found = incoming(row.kind, _text(site.node))
             if site.within("streamlit."):
@@ -138,6 +139,15 @@ def _note_widget(site: CallSite, found: Value) -> None:
 def _text(node: ast.expr) -> str:
     """Return the start of an expression's source, which names it as a source."""
     return text_of(node)[:80]
+
+
+_FUNCTIONS = frozenset[str]().union(*(row.functions for row in CALLS))
+_METHODS = frozenset[str]().union(*(row.methods for row in CALLS))
+
+
+def _may_fit(site: CallSite) -> bool:
+    """Tell whether any row of `CALLS` may fit; most calls fit none."""
+    return site.called_last(_METHODS) or not site.names.isdisjoint(_FUNCTIONS)
 
 
 def _fits(row: CallSource, site: CallSite) -> bool:
