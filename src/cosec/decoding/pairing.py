@@ -16,7 +16,7 @@ from cosec.models.adapters import is_adapter
 from cosec.models.loading.load import ModelPair, resolve_model, resolve_security
 from cosec.models.loading.quantised import GgufPair, carried_by_gguf
 from cosec.models.vocabulary import shared_vocabulary
-from cosec.runtime import LlamaPairModels, PairModels, TokenModel, TorchPairModels
+from cosec.runtime import LlamaPairModels, PairModels, TokenModel
 
 
 def carried_rule(target: str, security: str) -> Mapping[str, object]:
@@ -71,9 +71,7 @@ class PreparedPair:
             self.context_length = min(self.context_length, pair.security.context_length)
         self.vocabulary_size = size
         """Number of tokens that the models' logits are cut to."""
-        self._models: PairModels = (
-            TorchPairModels(pair, size) if isinstance(pair, ModelPair) else LlamaPairModels(pair, size)
-        )
+        self._models: PairModels = _models_of(pair, size)
 
     @property
     def shared_weights(self) -> bool:
@@ -197,3 +195,12 @@ class PreparedPair:
 def _rule_at(adapter: Path) -> Mapping[str, object]:
     """The rule that an adapter carries, in its folder or in its GGUF file."""
     return own_rule(adapter) if adapter.is_dir() else carried_by_gguf(str(adapter)) or {}
+
+
+def _models_of(pair: ModelPair | GgufPair, vocabulary_size: int) -> PairModels:
+    """The models in the runtime that runs them."""
+    if isinstance(pair, GgufPair):
+        return LlamaPairModels(pair, vocabulary_size)
+    from cosec.runtime import TorchPairModels  # transformers' models take seconds to import
+
+    return TorchPairModels(pair, vocabulary_size)

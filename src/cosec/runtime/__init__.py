@@ -2,17 +2,24 @@
 
 ``TokenModel`` is the interface that decoding uses, and ``PairModels`` gives the models of a pair.
 ``cosec.runtime.torch`` implements both with PyTorch and transformers, ``cosec.runtime.llama_cpp`` with llama.cpp.
+The names of torch's implementation are imported at their first use, as transformers' models take seconds.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from cosec.runtime.llama_cpp.binding import is_installed as llama_cpp_is_installed
 from cosec.runtime.llama_cpp.pair_models import LlamaPairModels
 from cosec.runtime.llama_cpp.probe import check_llama_cpp
+from cosec.runtime.llama_cpp.quantisation import quantise
 from cosec.runtime.pair_models import PairModels
 from cosec.runtime.token_model import TokenModel
-from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
-from cosec.runtime.torch.pair_models import TorchPairModels
-from cosec.runtime.torch.preparation import prepare_for_decoding
-from cosec.runtime.torch.token_model import AdapterUse, TorchTokenModel
+
+if TYPE_CHECKING:
+    from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
+    from cosec.runtime.torch.pair_models import TorchPairModels
+    from cosec.runtime.torch.preparation import prepare_for_decoding
+    from cosec.runtime.torch.token_model import AdapterUse, TorchTokenModel
 
 __all__ = [
     "AdapterSwitch",
@@ -26,4 +33,21 @@ __all__ = [
     "check_llama_cpp",
     "llama_cpp_is_installed",
     "prepare_for_decoding",
+    "quantise",
 ]
+
+_OF_TORCH = {
+    "AdapterSwitch": "lora_rows",
+    "AdapterUse": "token_model",
+    "TorchPairModels": "pair_models",
+    "TorchTokenModel": "token_model",
+    "attach_adapter": "lora_rows",
+    "prepare_for_decoding": "preparation",
+}
+"""Names of torch's implementation, and the modules that define them."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OF_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"cosec.runtime.torch.{_OF_TORCH[name]}"), name)

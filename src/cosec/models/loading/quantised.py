@@ -150,18 +150,31 @@ def load_gguf(name: str) -> GgufModel:
 
 
 def _header(name: str) -> GgufHeader:
+    return read_header(require_gguf_file(name))
+
+
+def require_gguf_file(name: str) -> Path:
+    """The GGUF file that a name stands for.
+
+    Args:
+        name: A GGUF file or a pulled embedded model.
+
+    Raises:
+        ModelNotFound: If an embedded model has not been pulled.
+        SettingsError: If the name does not stand for a GGUF file.
+    """
     file = gguf_file(name)
-    if file is None:
-        if name in BUNDLED_MODELS:
-            resolve_model(name)  # if it has not been pulled, that is the message to show
-            raise SettingsError(
-                f"The GGUF file of {name} is no longer there, only its conversion: remove and pull it again (cosec "
-                f"models remove {name}; cosec models pull {name}), or choose --runtime torch."
-            )
+    if file is not None:
+        return file
+    if name in BUNDLED_MODELS:
+        resolve_model(name)  # if it has not been pulled, that is the message to show
         raise SettingsError(
-            f"llama.cpp runs GGUF files and pulled embedded models, and {name!r} is neither: choose --runtime torch."
+            f"The GGUF file of {name} is no longer there, only its conversion: remove and pull it again (cosec "
+            f"models remove {name}; cosec models pull {name}), or choose --runtime torch."
         )
-    return read_header(file)
+    raise SettingsError(
+        f"llama.cpp runs GGUF files and pulled embedded models, and {name!r} is neither: choose --runtime torch."
+    )
 
 
 def _head_width(header: GgufHeader) -> int:

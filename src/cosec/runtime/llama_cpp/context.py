@@ -208,9 +208,6 @@ class Context:
         params.n_seq_max, params.n_outputs_max = sequences, _MOST_SCORED
         params.n_threads = params.n_threads_batch = self._threads
         params.kv_unified = True
-        # llama.cpp's flash attention rounds keys and values to 16 bits, whatever their type in the store.
-        params.flash_attn_type = functions.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.type_k = params.type_v = functions.GGML_TYPE_F32
         params.no_perf = True
         forget_messages()
         handle = functions.llama_init_from_model(self._weights.handle, params)

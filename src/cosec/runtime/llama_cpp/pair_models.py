@@ -15,8 +15,8 @@ from cosec.runtime.llama_cpp.context import MOST_SEQUENCES, Context
 from cosec.runtime.llama_cpp.token_model import LlamaTokenModel
 from cosec.runtime.llama_cpp.weights import Weights
 
-_BYTES_PER_VALUE = 4
-"""Keys and values have 32 bits."""
+_BYTES_PER_VALUE = 2
+"""Keys and values have 16 bits, llama.cpp's default."""
 
 
 class LlamaPairModels:

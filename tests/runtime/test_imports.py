@@ -1,0 +1,12 @@
+"""Naming the runtimes is quick: transformers' models are imported only where torch runs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_a_pair_can_be_prepared_for_llama_cpp_without_the_models_of_transformers() -> None:
+    program = "import sys, cosec.decoding.hardening; print('transformers.modeling_utils' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
