@@ -149,3 +149,28 @@ def save_tiny_adapter(
                 torch.nn.init.normal_(parameter, std=0.2)
     adapted.save_pretrained(folder)
     return folder
+
+
+def save_tiny_prefix(base_folder: Path, folder: Path, *, seed: int = 2, tokens: int = 3) -> Path:
+    """Write a prefix of peft with random keys and values for the model in ``base_folder`` and return its folder."""
+    from peft import PrefixTuningConfig, get_peft_model
+
+    from cosec.models.cache_shape import cache_shape
+
+    model = AutoModelForCausalLM.from_pretrained(base_folder)
+    shape = cache_shape(model.config.to_dict())
+    assert shape is not None
+    config = PrefixTuningConfig(
+        task_type="CAUSAL_LM",
+        num_virtual_tokens=tokens,
+        num_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        token_dim=shape.heads * shape.width,
+    )
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft asks transformers for a property by its old name.
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.manual_seed(seed)
+        prefixed = get_peft_model(model, config)
+    prefixed.save_pretrained(folder)
+    return folder

@@ -85,6 +85,8 @@ def test_a_finished_run_is_resumed_but_not_overwritten(tiny, pairs, tmp_path, ca
         (["--pairs", "nowhere"], "no pairs at nowhere"),
         (["--base", "nowhere"], "nowhere"),
         (["--max-tokens", "4096"], "longer than the context"),
+        (["--method", "prefix", "--max-tokens", "125"], "behind a prefix of 8 is longer than the context"),
+        (["--method", "prefix", "--lora-rank", "4"], "the method prefix has no lora_rank"),
         (["--lora-targets", "missing_proj"], "missing_proj"),
         (["--processes", "3"], "between 1 and --batch-size (2)"),
     ],

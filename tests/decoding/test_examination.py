@@ -8,7 +8,7 @@ import pytest
 from cosec.decoding import selftest
 from cosec.decoding.examination import Examined, examine
 from cosec.models.identity import model_fingerprint
-from tests.tiny import save_tiny, save_tiny_adapter
+from tests.tiny import save_tiny, save_tiny_adapter, save_tiny_prefix
 
 REAL_LAW_SELFTEST = selftest.law_selftest
 
@@ -56,6 +56,24 @@ def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: P
     # 2 layers x (keys and values) x 2 heads x 8 numbers x 4 bytes = 256 bytes a token; 25 x 1000 tokens = 6.1 MiB.
     assert "(25 completions of 1000 tokens: 6 MiB)" in alone["memory"].text
     assert "(25 completions of 1000 tokens: 12 MiB)" in found["memory"].text
+
+
+def test_a_prefix_of_the_target_shares_weights_and_has_a_cache_of_its_own(target: Path, tmp_path: Path) -> None:
+    found = by_subject(examine(str(target), str(save_tiny_prefix(target, tmp_path / "prefix")), "auto"))
+    assert list(found) == ["target", "security", "memory", "law"]
+    assert "a prefix of 3 virtual tokens, fits the keys and values of" in found["security"].text
+    assert "(25 completions of 1000 tokens: 12 MiB)" in found["memory"].text
+    assert all(finding.good for finding in found.values())
+
+
+def test_a_prefix_that_does_not_fit_fails(target: Path, tmp_path: Path) -> None:
+    wide = save_tiny("llama", tmp_path / "wide", hidden=64)
+    folder = save_tiny_prefix(wide, tmp_path / "prefix")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": str(target)}))
+    found = by_subject(examine(str(target), str(folder), "auto"))
+    assert not found["security"].good
+    assert "does not fit" in found["security"].text
 
 
 def test_half_the_width_takes_half_the_cache(target: Path) -> None:

@@ -70,7 +70,7 @@ def test_the_reference_is_computed_once_while_there_is_room(data, tmp_path, monk
         passes: list[int] = []
         states = counted._states
         monkeypatch.setattr(
-            counted, "_states", lambda ids, states=states, passes=passes: passes.append(1) or states(ids)
+            counted, "_states", lambda ids, states=states, passes=passes, **how: passes.append(1) or states(ids, **how)
         )
         first, second = (counted.loss(example, training=False, cache_key="a").total.item() for _ in range(2))
         assert first == second
@@ -157,7 +157,7 @@ def test_the_reference_of_a_preference_is_computed_once_and_read_back(data, tmp_
     objective = noisy_objective("llama", settings, ReferenceCache(tmp_path / "cache", limit_bytes=2**20))
     passes: list[int] = []
     states = objective._states
-    monkeypatch.setattr(objective, "_states", lambda rows: passes.append(len(rows)) or states(rows))
+    monkeypatch.setattr(objective, "_states", lambda rows, **how: passes.append(len(rows)) or states(rows, **how))
     first, second = (objective.loss(with_rejected(data)[0], training=False, cache_key="a") for _ in range(2))
     assert passes == [1, 1, 2, 2]
     assert first.parts["preference"] == second.parts["preference"]

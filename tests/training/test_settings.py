@@ -10,7 +10,7 @@ def test_the_recipe_of_the_paper_says_what_the_defaults_say() -> None:
 
 def test_every_shipped_recipe_is_valid() -> None:
     qwen = {"qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-preference"}
-    assert set(shipped_recipes()) == {"cosec-plus", "cosec", "lora", *qwen, "smollm2-135m"}
+    assert set(shipped_recipes()) == {"cosec-plus", "cosec", "lora", "prefix", *qwen, "smollm2-135m"}
     for name in shipped_recipes():
         make_settings(read_recipe(name))
 
@@ -61,7 +61,7 @@ def test_a_recipe_may_be_a_file(tmp_path) -> None:
 
 
 def test_a_missing_or_broken_recipe_is_an_error(tmp_path) -> None:
-    with pytest.raises(SettingsError, match=r"shipped are cosec, cosec-plus, lora, qwen2\.5-coder-0\.5b, qwen"):
+    with pytest.raises(SettingsError, match=r"shipped are cosec, cosec-plus, lora, prefix, qwen2\.5-coder-0\.5b, qwen"):
         read_recipe("nope")
     (tmp_path / "bad.toml").write_text("epochs = = 3\n")
     with pytest.raises(SettingsError, match="cannot read the recipe"):

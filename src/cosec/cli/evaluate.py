@@ -32,7 +32,8 @@ class MeasureFlags(WorkFlags):
         default=("origin", "cosec-plus"),
         description=(
             "origin (the target alone), cue (the same, told in its prompt to write secure code), lora (the security "
-            "model alone), the paper's arms cosec-plus, cosec, release and warped, or a rule: "
+            "model alone), prefix (the target after a trained prefix), the paper's arms cosec-plus, cosec, release and "
+            "warped, or a rule: "
             f"{', '.join(RULES)}; with settings as in gate:strength=0.1. Repeatable."
         ),
     )

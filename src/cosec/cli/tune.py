@@ -30,7 +30,7 @@ def tune(
     dtype: str = "auto",
     settings: Annotated[HardeningSettings | None, Parameter(name="*")] = None,
 ) -> None:
-    """Train a LoRA adapter that makes a model prefer fixed code over vulnerable code.
+    """Train a LoRA adapter, or a prefix, that makes a model prefer fixed code over vulnerable code.
 
     The output folder is a peft adapter, the one with the lowest validation loss so far, with manifest.json,
     curves.jsonl and curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
@@ -40,7 +40,7 @@ def tune(
         base: The model to train: an embedded name, a hub id, a folder or a GGUF file.
         pairs: Files or folders of vulnerability-fix pairs in SVEN's JSONL layout; repeatable. Default: the pairs that
             ship with the package.
-        recipe: A shipped recipe (cosec-plus, cosec, lora, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
+        recipe: A shipped recipe (cosec-plus, cosec, lora, prefix, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
             smollm2-135m) or a TOML file. Default: the recipe with the name of --method. Flags override the recipe.
         resume: Continue from the newest checkpoint in --out.
         processes: Number of processes that share each batch. Two with one thread each are faster than one with two.

@@ -112,6 +112,7 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     from cosec.models.adapters import is_adapter, read_adapter
     from cosec.models.description import describe_model
     from cosec.models.loading.load import belongs_to, resolve_base, resolve_security
+    from cosec.models.prefixes import is_prefix
 
     folder = resolve_security(ours.name, security)
     if folder is None:
@@ -121,6 +122,8 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
         theirs = describe_model(security)
         seen = Examined(subject="security", good=True, text=_one_line(theirs))
         return [seen, _examine_vocabulary(ours, theirs), _memory(dtype, [ours, theirs])]
+    if is_prefix(folder):
+        return _examine_prefix(ours, folder, dtype)
     adapter = read_adapter(folder)
     if belongs_to(adapter, ours.name, ours.path):
         vocabulary = Examined(subject="vocabulary", good=True, text=f"{ours.vocabulary} tokens, the target's own")
@@ -130,6 +133,24 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     seen = Examined(subject="security", good=True, text=text)
     fits = [_examine_fit(adapter, theirs), _examine_rule(folder), _examine_vocabulary(ours, theirs)]
     return [seen, *fits, _memory(dtype, [ours, theirs])]
+
+
+def _examine_prefix(ours: ModelDescription, folder: Path, dtype: str) -> list[Examined]:
+    """A prefix of the target, or of another model that is loaded beside it."""
+    from cosec.models.description import describe_model
+    from cosec.models.loading.load import belongs_to, resolve_base
+    from cosec.models.prefixes import read_prefix
+
+    prefix = read_prefix(folder)
+    own = belongs_to(prefix, ours.name, ours.path)
+    base = ours if own else describe_model(str(resolve_base(prefix)))
+    good = base.cache_values_per_token == prefix.embeddings.shape[1]
+    fits = "fits" if good else "does not fit"
+    text = f"{folder}, a prefix of {prefix.tokens} virtual tokens, {fits} the keys and values of {base.name}"
+    seen = Examined(subject="security", good=good, text=text)
+    if own:
+        return [seen, _memory(dtype, [ours], rows=2)]
+    return [seen, _examine_vocabulary(ours, base), _memory(dtype, [ours, base])]
 
 
 def _examine_fit(adapter: Adapter, base: ModelDescription) -> Examined:
@@ -184,11 +205,19 @@ def _examine_vocabulary(ours: ModelDescription, theirs: ModelDescription) -> Exa
     return Examined(subject="vocabulary", good=True, text=f"{shared.size} tokens agree one by one ({widths})")
 
 
-def _memory(dtype: str, models: Sequence[ModelDescription], adapter: Adapter | None = None) -> Examined:
-    """Memory of weights and caches; with an adapter, a completion takes two rows of the one model's cache."""
+def _memory(
+    dtype: str, models: Sequence[ModelDescription], adapter: Adapter | None = None, *, rows: int = 1
+) -> Examined:
+    """Memory of weights and caches.
+
+    Args:
+        dtype: Of the weights.
+        models: The models that are loaded.
+        adapter: An adapter on the one model; a completion then takes two rows of its cache.
+        rows: Rows that a completion takes in each model's cache without an adapter.
+    """
     weights = sum(model.weight_bytes(dtype) for model in models)
     text = f"weights {weights / _MIB:.0f} MiB"
-    rows = 1
     if adapter is not None:
         rows = 2
         held = sum(tensor.numel() * tensor.element_size() for tensor in adapter.weights.values())

@@ -21,8 +21,12 @@ from cosec.models.loading.checks import PICKLE_SUFFIXES, read_json, read_tensors
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_ADAPTER_CONFIG = "adapter_config.json"
-_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+"""peft's name of an adapter's configuration."""
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+"""peft's name of an adapter's weights."""
+
 _MANIFEST = "manifest.json"
 _UPDATE_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _UNSUPPORTED_SETTINGS = ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices")
@@ -50,7 +54,7 @@ class Adapter:
 
 def is_adapter(folder: Path) -> bool:
     """Tell whether a folder holds the configuration of a peft adapter."""
-    return (folder / _ADAPTER_CONFIG).is_file()
+    return (folder / ADAPTER_CONFIG).is_file()
 
 
 def read_adapter(path: Path) -> Adapter:
@@ -59,7 +63,7 @@ def read_adapter(path: Path) -> Adapter:
     Raises:
         AdapterError: If a file is missing or corrupt, or the adapter is not plain LoRA.
     """
-    config, manifest = _read_records(path)
+    config, manifest = read_records(path)
     _refuse_other_kinds(path, config)
     weights = _read_weights(path)
     if not any(value.any() for name, value in weights.items() if name.endswith(".lora_B")):
@@ -67,13 +71,7 @@ def read_adapter(path: Path) -> Adapter:
             f"The adapter {path} is untrained: it changes no weight of its base. Its training stopped before "
             "the end of the first epoch, or no epoch lowered the validation loss. Continue it with cosec tune --resume."
         )
-    if manifest.get("finished") is False:
-        warnings.warn(
-            f"The adapter {path} comes from an unfinished training run (best epoch so far: "
-            f"{manifest.get('best_epoch')}); continue it with cosec tune --resume.",
-            CosecWarning,
-            stacklevel=2,
-        )
+    warn_if_unfinished(path, manifest)
     base_name, base_sha256 = _recorded_base(config, manifest)
     return Adapter(
         path=path,
@@ -84,13 +82,28 @@ def read_adapter(path: Path) -> Adapter:
     )
 
 
-def _read_records(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The adapter's configuration and its manifest, which is empty if there is none."""
+def warn_if_unfinished(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Warn that the training run of an adapter has not reached its end."""
+    if manifest.get("finished") is False:
+        warnings.warn(
+            f"The adapter {path} comes from an unfinished training run (best epoch so far: "
+            f"{manifest.get('best_epoch')}); continue it with cosec tune --resume.",
+            CosecWarning,
+            stacklevel=3,
+        )
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read an adapter's configuration and its manifest, which is empty if there is none; reads no weights.
+
+    Raises:
+        AdapterError: If the folder is not an adapter, or one of the files is corrupt.
+    """
     if not is_adapter(path):
-        raise AdapterError(f"{path} has no {_ADAPTER_CONFIG}, so it is not an adapter folder.")
+        raise AdapterError(f"{path} has no {ADAPTER_CONFIG}, so it is not an adapter folder.")
     try:
         manifest = read_json(path / _MANIFEST) if (path / _MANIFEST).is_file() else {}
-        return read_json(path / _ADAPTER_CONFIG), manifest
+        return read_json(path / ADAPTER_CONFIG), manifest
     except ModelError as error:
         raise AdapterError(str(error)) from error
 
@@ -104,7 +117,7 @@ def recorded_base(path: Path) -> tuple[str | None, str | None]:
     Raises:
         AdapterError: If the folder is not an adapter, or its configuration is corrupt.
     """
-    return _recorded_base(*_read_records(path))
+    return _recorded_base(*read_records(path))
 
 
 def _recorded_base(config: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -185,11 +198,11 @@ def _refuse_other_kinds(path: Path, config: Mapping[str, Any]) -> None:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    file = path / _ADAPTER_WEIGHTS
+    file = path / ADAPTER_WEIGHTS
     if not file.is_file():
         pickled = [other.name for other in path.iterdir() if other.suffix in PICKLE_SUFFIXES]
         reason = f"only {pickled[0]}, a pickle that could run code" if pickled else "no weights"
-        raise AdapterError(f"{path} holds {reason}; save the adapter again as {_ADAPTER_WEIGHTS}.")
+        raise AdapterError(f"{path} holds {reason}; save the adapter again as {ADAPTER_WEIGHTS}.")
     try:
         read_tensors(file)
     except ModelError as error:
@@ -232,5 +245,5 @@ def _alpha(path: Path, config: Mapping[str, Any], module: str) -> float:
             alpha = value
             break
     if not isinstance(alpha, int | float):
-        raise AdapterError(f"{path / _ADAPTER_CONFIG} gives no usable lora_alpha ({json.dumps(alpha)}).")
+        raise AdapterError(f"{path / ADAPTER_CONFIG} gives no usable lora_alpha ({json.dumps(alpha)}).")
     return float(alpha)

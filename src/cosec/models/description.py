@@ -10,6 +10,7 @@ from typing import Any
 
 from cosec.errors import AdapterError, ModelError
 from cosec.models.adapters import is_adapter
+from cosec.models.cache_shape import cache_shape
 from cosec.models.families import Family, family_of
 from cosec.models.loading.checks import StoredTensor, read_config, read_tensors, weight_files
 from cosec.models.loading.load import resolve_model
@@ -122,11 +123,5 @@ def cache_values_per_token(config: Mapping[str, Any]) -> int | None:
     Returns:
         The number, or None if the configuration does not tell.
     """
-    layers = config.get("num_hidden_layers", config.get("n_layer"))
-    heads = config.get("num_attention_heads", config.get("n_head"))
-    hidden = config.get("hidden_size", config.get("n_embd"))
-    if not (isinstance(layers, int) and isinstance(heads, int) and isinstance(hidden, int)):
-        return None
-    key_value_heads = 1 if config.get("multi_query") else config.get("num_key_value_heads") or heads
-    head_width = config.get("head_dim") or hidden // heads
-    return int(2 * layers * key_value_heads * head_width)
+    shape = cache_shape(config)
+    return None if shape is None else 2 * shape.layers * shape.heads * shape.width

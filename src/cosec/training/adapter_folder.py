@@ -19,7 +19,8 @@ def write_adapter(model: Any, base_name: str, folder: Path) -> None:
     config = copy.copy(model.peft_config["default"])
     config.base_model_name_or_path = base_name
     config.inference_mode = True
-    config.target_modules = sorted(config.target_modules)
+    if hasattr(config, "target_modules"):  # a prefix has none
+        config.target_modules = sorted(config.target_modules)
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     config.save_pretrained(folder)
     tensors = {name: value.cpu().contiguous() for name, value in weights.items()}

@@ -26,9 +26,12 @@ def load_base(name: str, settings: HardeningSettings, *, dtype: str = "auto") ->
     if is_adapter(resolve_model(name)):
         raise SettingsError(f"{name} is an adapter; --base needs a full model (the adapter's own base, for example)")
     loaded = load_model(name, dtype=dtype)
-    if settings.max_tokens > loaded.context_length:
+    prefix = settings.prefix_tokens if settings.method == "prefix" else 0
+    if settings.max_tokens + prefix > loaded.context_length:
+        behind = f" behind a prefix of {prefix}" if prefix else ""
         raise SettingsError(
-            f"--max-tokens {settings.max_tokens} is longer than the context of {name} ({loaded.context_length} tokens)"
+            f"--max-tokens {settings.max_tokens}{behind} is longer than the context of {name} "
+            f"({loaded.context_length} tokens)"
         )
     return BaseModel(
         model=loaded.model,

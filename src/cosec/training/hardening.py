@@ -1,4 +1,4 @@
-"""Hardening, phase 2 of the method: train a LoRA adapter on vulnerability-fix pairs.
+"""Hardening, phase 2 of the method: train a LoRA adapter, or a prefix, on vulnerability-fix pairs.
 
 After the first validation the output folder is a peft adapter at any time: the best one so far, with
 ``manifest.json``, ``curves.jsonl`` and ``curves.png``. ``checkpoints/`` holds what ``--resume`` needs. Until the end of
@@ -7,7 +7,8 @@ the first epoch the adapter is untrained, and loading it is an error.
 
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from cosec.training.loop.manifest import describe_data
 from cosec.training.loop.progress import Progress, SilentProgress
 from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_folder
 from cosec.training.objective import HardeningObjective, ReferenceCache
+from cosec.training.prefix import attach_prefix
 from cosec.training.settings import FREE_TO_CHANGE, HardeningSettings, TrainingSettings
 
 CACHE_FOLDER = "reference-cache"
@@ -112,7 +114,7 @@ def harden(
     if not resume:
         _remove_cache(out, accelerator)
     accelerator.wait_for_everyone()
-    model = attach_adapter(base, settings, accelerator.device)
+    model = _attach(base, settings, accelerator.device)
     speed_up(model)
     objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     run_folder = RunFolder(
@@ -142,6 +144,13 @@ def harden(
     if not outcome.interrupted:
         _remove_cache(out, accelerator)
     return _result(out, outcome)
+
+
+def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device) -> Any:
+    if settings.method != "prefix":
+        return attach_adapter(base, settings, device)
+    with _quiet_peft():
+        return attach_prefix(base.model, base.tokenizer, settings.prefix_tokens).to(device)
 
 
 def _result(out: Path, outcome: LoopOutcome) -> HardeningResult:
@@ -206,15 +215,22 @@ def attach_adapter(base: BaseModel, settings: TrainingSettings, device: torch.de
         target_modules=list(settings.lora_targets or base.lora_targets),
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():
-        # peft asks transformers 5 for an attribute by its old name
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+    with _quiet_peft():
         return get_peft_model(base.model, config).to(device)
+
+
+@contextmanager
+def _quiet_peft() -> Iterator[None]:
+    """Ignore that peft asks transformers 5 for an attribute by its old name."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) -> dict[str, Any]:
     """Everything that must be equal for a run to continue another."""
-    unused = set() if settings.preference else {"preference", "preference_beta"}  # older checkpoints lack them
+    unused = set() if settings.preference else {"preference", "preference_beta"}  # older checkpoints lack these
+    unused |= set() if settings.method == "prefix" else {"prefix_tokens"}
     chosen = settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *unused})
     return {"base model": base.sha256, "data": data_sha256, **chosen}
 

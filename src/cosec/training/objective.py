@@ -1,11 +1,12 @@
 """The loss of training examples of hardening.
 
-The reference model is the same weights with the adapter switched off. It never changes, so its hidden states and
-likelihoods are kept on disk after their first use.
+The reference model is the same weights with the adapter or prefix switched off. It never changes, so its hidden states
+and likelihoods are kept on disk after their first use.
 """
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class ReferenceCache:
 
 
 class HardeningObjective:
-    """Security loss plus functional loss of one example (paper Eq. 8) for a causal model with a peft adapter.
+    """Security loss plus functional loss of one example (paper Eq. 8) for a causal model with a peft adapter or prefix.
 
     Args:
         model: A ``peft.PeftModel`` around a causal language model.
@@ -66,8 +67,9 @@ class HardeningObjective:
         self._model = model
         self._settings = settings
         self._cache = cache
-        causal = model.get_base_model()
-        self._body, self._head = causal.base_model, causal.get_output_embeddings()
+        self._causal = model.get_base_model()
+        self._body, self._head = self._causal.base_model, self._causal.get_output_embeddings()
+        self._has_prefix: bool = model.active_peft_config.is_prompt_learning
         self._dropouts = [module for name, module in model.named_modules() if "lora_dropout" in name]
         self._fused = self._head_is_plain()
         weights = {"unlikelihood": settings.unlikelihood, "preference": settings.preference}
@@ -204,16 +206,23 @@ class HardeningObjective:
             reduction=reduction,
         )
 
-    def _states(self, rows: Sequence[Tensor]) -> list[Tensor]:
+    def _states(self, rows: Sequence[Tensor], *, trained: bool = True) -> list[Tensor]:
         """Float[positions, width] of each row: hidden states if the loss is fused, else logits; one a predicted token.
 
         Rows are padded on the right, which no causal model sees at the positions before.
+
+        Args:
+            rows: The tokens of each row.
+            trained: False for the reference model.
         """
-        padded = pad_sequence(list(rows), batch_first=True).to(self._model.device)
-        if self._fused:
-            states = self._body(input_ids=padded, use_cache=False).last_hidden_state
-        else:
-            states = self._model(input_ids=padded, use_cache=False).logits
+        inputs: dict[str, Any] = {
+            "input_ids": pad_sequence(list(rows), batch_first=True).to(self._model.device),
+            "use_cache": False,
+        }
+        if trained and self._has_prefix:
+            inputs["past_key_values"] = self._model.get_prompt(len(rows))
+        with nullcontext() if trained else self._model.disable_adapter():
+            states = self._body(**inputs).last_hidden_state if self._fused else self._causal(**inputs).logits
         return [state[: len(row) - 1] for state, row in zip(states, rows, strict=True)]
 
     @torch.no_grad()
@@ -222,8 +231,7 @@ class HardeningObjective:
         cache = self._cache if self._fused else None
         stored = [None if cache is None else cache.get(key) for key in cache_keys]
         if any(states is None for states in stored):
-            with self._model.disable_adapter():
-                computed = self._states(rows)
+            computed = self._states(rows, trained=False)
             for key, states, known in zip(cache_keys, computed, stored, strict=True):
                 if cache is not None and known is None:
                     cache.put(key, states)
@@ -243,8 +251,7 @@ class HardeningObjective:
             if found[index] is None:
                 missing.append((index, rejected))
         if missing:
-            with self._model.disable_adapter():
-                states = self._states([rejected.token_ids for _, rejected in missing])
+            states = self._states([rejected.token_ids for _, rejected in missing], trained=False)
             for (index, rejected), state in zip(missing, states, strict=True):
                 likelihood = self._likelihood(state, rejected.token_ids, rejected.compared)
                 found[index] = likelihood

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cosec.errors import SettingsError
 
-Method = Literal["cosec-plus", "cosec", "lora"]
-"""How a security model is trained: by CoSec+, by CoSec, or by LoRA on the target itself."""
+Method = Literal["cosec-plus", "cosec", "lora", "prefix"]
+"""How a security model is trained: by CoSec+, by CoSec, by LoRA on the target itself, or by a prefix, as in SVEN."""
 
 KlDirection = Literal["reverse", "forward"]
 """``reverse``: the student's probabilities weigh the difference (CoSec+). ``forward``: the reference's do (CoSec)."""
@@ -99,7 +99,10 @@ class HardeningSettings(TrainingSettings):
     """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does.
     The recipe of the same name holds its settings: cosec-plus (reverse KL, balanced), cosec (forward KL, not
     balanced), lora (like cosec-plus, but --base is the target model itself, which is then used alone, without
-    co-decoding)."""
+    co-decoding), prefix (beyond the paper: virtual tokens are trained in place of an adapter, as in SVEN)."""
+
+    prefix_tokens: int = Field(default=8, ge=1)
+    """Virtual tokens of a prefix, for ``prefix`` alone; they take as much of the model's context."""
 
     kl_direction: KlDirection = "reverse"
     """Divergence that keeps the unchanged tokens as they were: reverse is KL(student || reference)."""
@@ -186,10 +189,15 @@ def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None
     """Build the settings of security training from a recipe and from what was set by hand, which wins.
 
     Raises:
-        SettingsError: If a setting is unknown or out of range; says which and, for a misspelt one, what was probably
-            meant.
+        SettingsError: If a setting is unknown, out of range or not one of the method; says which and, for a misspelt
+            one, what was probably meant.
     """
-    return validate_settings(HardeningSettings, {**recipe, **(overrides or {})})
+    entries = {**recipe, **(overrides or {})}
+    settings = validate_settings(HardeningSettings, entries)
+    unused = [name for name in entries if name.startswith("lora_" if settings.method == "prefix" else "prefix_")]
+    if unused:
+        raise SettingsError(f"the method {settings.method} has no {', '.join(unused)}; leave it out")
+    return settings
 
 
 def validate_settings(kind: type[SomeSettings], entries: Mapping[str, Any]) -> SomeSettings:

@@ -32,11 +32,14 @@ ORIGIN = "origin"
 LORA = "lora"
 """The security model alone."""
 
+PREFIX = "prefix"
+"""The target after a prefix that was trained to secure it, alone."""
+
 CUE = "cue"
 """The target alone, told in its prompt to write secure code (`tasks.chat_prompts`)."""
 
 ALONE: Mapping[str, Literal["target", "security"]] = MappingProxyType(
-    {ORIGIN: "target", CUE: "target", LORA: "security"}
+    {ORIGIN: "target", CUE: "target", LORA: "security", PREFIX: "security"}
 )
 """Arms in which one model runs alone, with that model."""
 
@@ -59,6 +62,9 @@ class DecodingArm:
 
     security: str | None = None
     """Name of one of the study's ``security_models``; None for its ``security``."""
+
+    needs_prefix: bool = False
+    """Whether the security model must be a prefix."""
 
     cue: bool = False
     """Whether the prompt tells the model to write secure code."""
@@ -90,7 +96,13 @@ def parse_arm(text: str) -> DecodingArm:
     if name in ALONE:
         if given:
             raise SettingsError(f"The arm {name!r} runs one model alone and has no settings; write only {head!r}.")
-        return DecodingArm(name=written, alone=ALONE[name], security=security or None, cue=name == CUE)
+        return DecodingArm(
+            name=written,
+            alone=ALONE[name],
+            security=security or None,
+            needs_prefix=name == PREFIX,
+            cue=name == CUE,
+        )
     rule = with_current_names({**_RULE_OF_ARM[name], **given})
     arm = DecodingArm(name=written, alone=None, rule=rule, security=security or None)
     arm.settings(SamplingSettings())  # raises if a setting does not belong to the rule

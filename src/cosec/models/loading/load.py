@@ -1,13 +1,14 @@
 """Load models: from a name to a model in memory, and from two names to the pair that co-decodes.
 
 A name is an embedded model, a local folder, a GGUF file or a hub id. A folder may hold a LoRA adapter, which is loaded
-merged into its base. Only safetensors and GGUF weights are read, and no code of a checkpoint is run.
+merged into its base, or a prefix, which is loaded with its base. Only safetensors and GGUF weights are read, and no
+code of a checkpoint is run.
 """
 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from cosec.models.loading.hub import HUB_NAME, download
 from cosec.models.loading.memory_check import require_memory
 from cosec.models.loading.reading import context_length, read_architecture, read_tokenizer, read_weights, stop_token_ids
 from cosec.models.loading.store import cache_root
+from cosec.models.prefixes import Prefix, is_prefix, prefix_layers, read_prefix
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -42,7 +44,7 @@ class LoadedModel:
     """The name by which the user asked for it."""
 
     path: Path
-    """The folder of its weights; for a merged adapter, that of the base."""
+    """The folder of its weights; for a merged adapter or a prefix, that of the base."""
 
     model: PreTrainedModel
     """The weights, in evaluation mode and without gradients."""
@@ -56,6 +58,9 @@ class LoadedModel:
 
     context_length: int
     """Largest number of tokens in a prompt and its completion."""
+
+    prefix: Prefix | None = None
+    """A trained prefix that every sequence begins with; None without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ def load_pair(
     target_folder = resolve_model(target)
     security_folder = resolve_security(target, security)
     _require_full_attention(target, target_folder)
-    if security_folder is not None and is_adapter(security_folder):
+    if security_folder is not None and is_adapter(security_folder) and not is_prefix(security_folder):
         adapter = read_adapter(security_folder)
         opposed = None if anti_expert is None else read_adapter(resolve_model(anti_expert))
         if belongs_to(adapter, target, target_folder):
@@ -160,13 +165,36 @@ def load_pair(
         return ModelPair(target=loaded, security=base, adapter=adapter, anti_expert=opposed)
     if anti_expert is not None:
         raise AdapterError("An anti-expert works beside a security adapter, and --security names none.")
-    folders = {target: target_folder}
-    if security_folder is not None:
-        _require_full_attention(security, security_folder)
-        folders[security] = security_folder
+    return _load_whole_pair((target, target_folder), (security, security_folder), dtype, device_map)
+
+
+def _load_whole_pair(
+    target: tuple[str, Path], security: tuple[str, Path | None], dtype: str, device_map: str | None
+) -> ModelPair:
+    """Load a target and a security model that is no LoRA adapter; a prefix of the target shares its weights.
+
+    Args:
+        target: Name and folder.
+        security: Name and folder; None without one.
+        dtype: As for ``load_pair``.
+        device_map: As for ``load_pair``.
+    """
+    name, folder = security
+    prefix = read_prefix(folder) if folder is not None and is_prefix(folder) else None
+    own = prefix is not None and belongs_to(prefix, *target)
+    folders = dict([target])
+    if prefix is not None and not own:
+        folders[name_of_base(prefix)] = resolve_base(prefix)
+    elif folder is not None and not own:
+        folders[name] = folder
+    for one, place in folders.items():
+        _require_full_attention(one, place)
     require_memory(folders, dtype=dtype, device_map=device_map)
-    loaded = _load(target, target_folder, dtype, device_map)
-    other = None if security_folder is None else _load(security, security_folder, dtype, device_map)
+    loaded = _load(*target, dtype, device_map)
+    if prefix is not None and own:
+        other: LoadedModel | None = _with_prefix(name, prefix, loaded)
+    else:
+        other = None if folder is None else _load(name, folder, dtype, device_map)
     return ModelPair(target=loaded, security=other, adapter=None)
 
 
@@ -187,7 +215,7 @@ def _require_full_attention(name: str, folder: Path) -> None:
         require_full_attention(read_architecture(name, folder), repr(name))
 
 
-def belongs_to(adapter: Adapter, name: str, folder: Path) -> bool:
+def belongs_to(adapter: Adapter | Prefix, name: str, folder: Path) -> bool:
     """Tell whether an adapter was made for the model ``name`` in ``folder``.
 
     The fingerprint of the base decides, if the adapter records one. Otherwise the names of the base and of the model,
@@ -273,7 +301,7 @@ def resolve_security(target: str, security: str) -> Path | None:
     return shipped
 
 
-def name_of_base(adapter: Adapter) -> str:
+def name_of_base(adapter: Adapter | Prefix) -> str:
     """The name by which an adapter's base can be loaded.
 
     Raises:
@@ -291,7 +319,7 @@ def loadable_name(base_name: str, base_sha256: str | None) -> str:
     return by_hub_id.get(base_name, base_name) if base_sha256 is None else base_name
 
 
-def resolve_base(adapter: Adapter) -> Path:
+def resolve_base(adapter: Adapter | Prefix) -> Path:
     """Find the folder of the base model that an adapter was made for.
 
     Raises:
@@ -315,17 +343,19 @@ def resolve_base(adapter: Adapter) -> Path:
 
 
 def _load(name: str, folder: Path, dtype: str, device_map: str | None) -> LoadedModel:
-    """Load a folder that ``resolve_model`` returned; an adapter is merged into its base."""
-    adapter = read_adapter(folder) if is_adapter(folder) else None
+    """Load a folder that ``resolve_model`` returned; an adapter is merged into its base, a prefix comes with it."""
+    adapter: Adapter | Prefix | None = None
+    if is_adapter(folder):
+        adapter = read_prefix(folder) if is_prefix(folder) else read_adapter(folder)
     base_folder = folder if adapter is None else resolve_base(adapter)
     config = read_config(base_folder)
     length = context_length(name, config)
     tokenizer = read_tokenizer(name, base_folder)
     model = read_weights(name, base_folder, dtype=dtype, device_map=device_map)
-    if adapter is not None:
+    if isinstance(adapter, Adapter):
         merge_adapter(model, adapter, name_of_base(adapter))
     family = family_of(config["model_type"], tokenizer.get_vocab())
-    return LoadedModel(
+    loaded = LoadedModel(
         name=name,
         path=base_folder,
         model=model,
@@ -334,3 +364,14 @@ def _load(name: str, folder: Path, dtype: str, device_map: str | None) -> Loaded
         stop_token_ids=stop_token_ids(base_folder, config, tokenizer, family),
         context_length=length,
     )
+    return _with_prefix(name, adapter, loaded) if isinstance(adapter, Prefix) else loaded
+
+
+def _with_prefix(name: str, prefix: Prefix, base: LoadedModel) -> LoadedModel:
+    """A model on the weights of its base, whose sequences begin with the prefix.
+
+    Raises:
+        AdapterError: If the prefix does not fit the base.
+    """
+    prefix_layers(prefix, base.model, base.name)
+    return replace(base, name=name, prefix=prefix, context_length=base.context_length - prefix.tokens)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cosec.models.description import cache_values_per_token
 from cosec.models.loading.load import LoadedModel, ModelPair
+from cosec.models.prefixes import prefix_layers
 from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
 from cosec.runtime.torch.preparation import prepare_for_decoding
 from cosec.runtime.torch.token_model import AdapterUse, TorchTokenModel
@@ -51,11 +52,11 @@ class TorchPairModels:
 
     def target(self) -> TorchTokenModel:
         """The target model."""
-        return TorchTokenModel(self._pair.target.model, self._vocabulary_size)
+        return self._without_adapter(self._pair.target)
 
     def security(self) -> TorchTokenModel:
-        """The security model, through its adapter if it is one."""
-        return self._with_adapter("off" if self._switch is None else "on")
+        """The security model, through its adapter or after its prefix if it has one."""
+        return self._without_adapter(self._base()) if self._switch is None else self._with_adapter("on")
 
     def base(self) -> TorchTokenModel:
         """The security model's own base."""
@@ -71,6 +72,10 @@ class TorchPairModels:
 
     def _base(self) -> LoadedModel:
         return self._pair.target if self._pair.security is None else self._pair.security
+
+    def _without_adapter(self, loaded: LoadedModel) -> TorchTokenModel:
+        prefix = () if loaded.prefix is None else prefix_layers(loaded.prefix, loaded.model, loaded.name)
+        return TorchTokenModel(loaded.model, self._vocabulary_size, prefix=prefix)
 
     def _with_adapter(self, use: AdapterUse) -> TorchTokenModel:
         return TorchTokenModel(self._base().model, self._vocabulary_size, self._switch, use)

@@ -46,6 +46,9 @@ class TorchTokenModel:
     cache: KeyValueCache | None = None
     """Keys and values of what the rows were fed; None before ``prefill``."""
 
+    prefix: Sequence[tuple[Tensor, Tensor]] = ()
+    """Keys and values of virtual tokens that every row begins with, for each layer (heads, tokens, width)."""
+
     unfed: tuple[int, ...] = ()
     """Tokens that every row is still to be fed, with its next ones."""
 
@@ -74,11 +77,21 @@ class TorchTokenModel:
         cache = KeyValueCache.joined(parts)
         if half and len(parts) > 1:
             cache.select([*range(0, len(prompts), 2), *range(1, len(prompts), 2)])
-        return TorchTokenModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+        return self._with(cache)
+
+    def _with(self, cache: KeyValueCache) -> TorchTokenModel:
+        """A batch of the same model with another cache."""
+        return TorchTokenModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache, self.prefix)
+
+    @property
+    def _prefix_tokens(self) -> int:
+        return self.prefix[0][0].shape[1] if self.prefix else 0
 
     def _prefilled(self, prompt: Sequence[int], rows: int) -> KeyValueCache:
         layers = self.model.config.num_hidden_layers
         cache = KeyValueCache(layers, rows, self.model.device, shares_prefixes=reads_prefixes(self.model))
+        if self.prefix:
+            cache.begin_with(self.prefix, [-1 - token for token in range(self._prefix_tokens)])
         if prompt:
             tokens = torch.tensor(list(prompt), device=self.model.device).expand(rows, -1)
             self._forward(self.model.base_model, tokens, cache, prompt)
@@ -132,8 +145,8 @@ class TorchTokenModel:
         assert self.cache is not None, "prefill first"
         self.feed(())
         with torch.inference_mode():
-            cache = self.cache.prefix(kept)
-        return TorchTokenModel(self.model, self.vocabulary_size, self.switch, self.adapter, cache)
+            cache = self.cache.prefix(self._prefix_tokens + kept)
+        return self._with(cache)
 
     def _forward(
         self, module: torch.nn.Module, tokens: Tensor, cache: KeyValueCache, alike: Sequence[int] = (), **scored: int

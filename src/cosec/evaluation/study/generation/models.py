@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from cosec.errors import SettingsError
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
+from cosec.models.adapters import ADAPTER_WEIGHTS
 from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading.quantised import GgufModel, GgufPair
 
@@ -126,8 +127,13 @@ class StudyModels:
         from cosec.decoding.batch import batch_setup
         from cosec.decoding.settings import SamplingSettings
 
+        pair = self._pairs[arm.security][0]
+        if arm.needs_prefix and getattr(pair.pair.security, "prefix", None) is None:
+            raise SettingsError(
+                f"The arm {arm.name!r} needs a prefix as its security model: train one with cosec tune --method prefix."
+            )
         try:
-            batch_setup(self._pairs[arm.security][0], arm.settings(SamplingSettings()), arm.alone)
+            batch_setup(pair, arm.settings(SamplingSettings()), arm.alone)
         except SettingsError as error:
             raise SettingsError(f"The arm {arm.name!r}: {error}") from error
 
@@ -150,7 +156,10 @@ def _hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
 
 
 def _model_hash(model: LoadedModel | GgufModel) -> str:
-    return file_sha256(model.file) if isinstance(model, GgufModel) else model_fingerprint(model.path)
+    if isinstance(model, GgufModel):
+        return file_sha256(model.file)
+    weights = model_fingerprint(model.path)
+    return weights if model.prefix is None else f"{weights}+{file_sha256(model.prefix.path / ADAPTER_WEIGHTS)}"
 
 
 def _security_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:

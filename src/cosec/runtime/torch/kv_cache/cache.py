@@ -110,6 +110,18 @@ class KeyValueCache:
             past_key_values=self._storage.cache,
         )
 
+    def begin_with(self, layers: Sequence[tuple[Tensor, Tensor]], names: Sequence[int]) -> None:
+        """Put the same keys and values into the first slots of every row; the cache must be empty.
+
+        Args:
+            layers: Keys and values of each layer, shape (heads, tokens, width).
+            names: A number for each token, which no token that is fed has; rows with equal numbers share them.
+        """
+        self.extend(len(names), names)
+        for layer, (keys, values) in zip(self._storage.layers, layers, strict=True):
+            layer.update(keys.expand(self.rows, -1, -1, -1), values.expand(self.rows, -1, -1, -1))
+        self.check_filled()
+
     def check_filled(self) -> None:
         """Check that a forward stored the new tokens in every layer and read the shared prompts.
 
