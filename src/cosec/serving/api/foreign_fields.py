@@ -125,7 +125,7 @@ FOREIGN_FIELDS: Mapping[str, ForeignField] = MappingProxyType(
         "modalities": _off(_MEDIA, ["text"]),
         "mm_processor_kwargs": _off(_MEDIA, {}),
         "audio": _off(_MEDIA),
-        "prediction": _off("a predicted answer is not used"),
+        "prediction": _WITHOUT_EFFECT,  # of the API: it changes how fast an answer comes, not the answer
         "reasoning_effort": _off("this server's models do not reason apart from their answer", "none"),
         "reasoning_format": _off("this server's models do not reason apart from their answer", "none", "auto"),
         "include_reasoning": _WITHOUT_EFFECT,
