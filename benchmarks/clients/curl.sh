@@ -33,4 +33,6 @@ post "cosec" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "cosec": {"ena
 post "llama.cpp's completion" /completion '{"prompt": "x = ", "n_predict": 4, "n_probs": 2}' '"completion_probabilities"'
 post "tokenize" /tokenize '{"content": "é", "with_pieces": true}' '"piece":"é"'
 post "detokenize" /detokenize '{"tokens": [10, 11]}' '"content"'
+refused=$(curl -s "$url/v1/completions" -H 'Content-Type: application/json' -d '{"prompt": "x", "presence_penalty": 1}')
+case $refused in *'"param":"presence_penalty"'*) echo "errors name the field: ok" ;; *) echo "errors: $refused"; exit 1 ;; esac
 echo "$model: all ok"

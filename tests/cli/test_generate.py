@@ -278,8 +278,9 @@ def test_a_corrupt_adapter_is_refused(models: Models, capsys: pytest.CaptureFixt
     assert "corrupt" in refusal(capsys, "--prompt", PROMPT, *pair(models, str(broken)))
 
 
+@pytest.mark.parametrize("form", ["json", "html", "text"])
 def test_what_was_finished_is_printed_before_an_interruption(
-    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
     from cosec.decoding.engine import Run
 
@@ -292,6 +293,8 @@ def test_what_was_finished_is_printed_before_an_interruption(
         return original(self)
 
     monkeypatch.setattr(Run, "step", interrupted)
-    flags = ["--prompt", PROMPT, "--prompt", "import os\n", "--batch-rows", "1", "--format", "json"]
+    flags = ["--prompt", PROMPT, "--prompt", "import os\n", "--batch-rows", "1", "--format", form]
     assert main(["generate", *flags, *pair(models)]) == 130
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    printed = capsys.readouterr()
+    assert printed.out.count({"json": "prompt_index", "html": "<footer>", "text": "hardened"}[form]) == 1
+    assert printed.err.strip() == "cosec: stopped"

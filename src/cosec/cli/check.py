@@ -265,10 +265,9 @@ def _cache() -> JudgementCache | None:
     from cosec.models.loading.store import cache_root
 
     try:
-        folder = cache_root()
-    except RuntimeError:
+        return JudgementCache(cache_root())
+    except SettingsError:
         return None
-    return JudgementCache(folder) if folder.is_absolute() else None
 
 
 def _choose_sandbox(sandbox: BackendName | None, checkers: Sequence[str], *, dynamic: bool) -> None:

@@ -195,7 +195,7 @@ def _print(
         for arm, completion in completed:
             print(json.dumps(_row(arm, completion), ensure_ascii=False), flush=True)  # noqa: T201 - the contract
     elif format == "html":
-        _print_html(list(completed), prompts, pair)
+        _print_html(completed, prompts, pair)
     else:
         _print_text(completed, prompts, pair, arms)
 
@@ -324,17 +324,21 @@ def _print_text(
             waiting[key] = view
 
 
-def _print_html(completed: Sequence[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair) -> None:
+def _print_html(completed: Iterator[tuple[Arm, Completion]], prompts: Sequence[str], pair: PreparedPair) -> None:
+    """Print one page, at the end or when the user interrupts."""
     from cosec.cli.views.html_page import Shown, html_page
     from cosec.decoding.completion.spans import spans_of
 
-    shown = [
-        Shown(
-            prompt_index=completion.prompt_index,
-            title=f"{arm}, sample {completion.sample_index}",
-            prompt=prompts[completion.prompt_index],
-            spans=spans_of(completion, pair.tokenizer),
-        )
-        for arm, completion in completed
-    ]
-    sys.stdout.write(html_page("CoSec completions", shown))
+    shown: list[Shown] = []
+    try:
+        for arm, completion in completed:
+            one = Shown(
+                prompt_index=completion.prompt_index,
+                title=f"{arm}, sample {completion.sample_index}",
+                prompt=prompts[completion.prompt_index],
+                spans=spans_of(completion, pair.tokenizer),
+            )
+            shown.append(one)
+    finally:
+        if shown:
+            sys.stdout.write(html_page("CoSec completions", shown))

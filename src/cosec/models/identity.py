@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from cosec.errors import SettingsError
 from cosec.files import write_atomically
 from cosec.models.loading.checks import read_tensors, weight_files
 from cosec.models.loading.store import cache_root
@@ -67,13 +68,12 @@ def _remembered(kind: str, files: Sequence[Path], compute: Callable[[], str]) ->
     """Look up the hash of unchanged files, or compute and store it."""
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     key = hashlib.sha256(json.dumps([kind, stamps]).encode()).hexdigest()
-    entry = cache_root() / "fingerprints" / key
-    with suppress(OSError):
-        kept = entry.read_text(encoding="ascii").strip()
+    with suppress(OSError, SettingsError):
+        kept = (cache_root() / "fingerprints" / key).read_text(encoding="ascii").strip()
         if len(kept) == len(key):
             return kept
     computed = compute()
-    # Without a writable cache, the hash is computed again next time.
-    with suppress(OSError):
-        write_atomically(entry, computed + "\n")
+    # Without a cache that can be written, the hash is computed again next time.
+    with suppress(OSError, SettingsError):
+        write_atomically(cache_root() / "fingerprints" / key, computed + "\n")
     return computed

@@ -1,10 +1,15 @@
 """The cache never holds anything half-made."""
 
+import errno
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from cosec.models.loading.store import cache_root, new_folder
+from cosec.errors import ModelError, SettingsError
+from cosec.models.identity import file_sha256
+from cosec.models.loading.store import cache_root, new_folder, writing_to_the_cache
 
 
 def test_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -12,6 +17,36 @@ def test_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, 
     assert cache_root() == tmp_path / "elsewhere"
     monkeypatch.delenv("COSEC_CACHE")
     assert cache_root().name == "cosec"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems ask elsewhere")
+@pytest.mark.parametrize("chosen", ["", "~/cache"])
+def test_without_a_home_folder_the_remedy_is_named_and_hashes_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: str
+) -> None:
+    monkeypatch.setenv("COSEC_CACHE", chosen)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # a user without an entry, as in many containers
+    with pytest.raises(SettingsError, match="COSEC_CACHE"):
+        cache_root()
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.write_bytes(b"content")
+    assert file_sha256(file) == hashlib.sha256(b"content").hexdigest()
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path))
+    for number, expected in ((errno.EROFS, ModelError), (errno.EACCES, ModelError), (errno.ENOSPC, OSError)):
+        with (
+            pytest.raises(expected, match="COSEC_CACHE" if expected is ModelError else "space"),
+            writing_to_the_cache(),
+        ):
+            raise OSError(number, os.strerror(number))
 
 
 def test_a_new_folder_appears_whole(tmp_path: Path) -> None:

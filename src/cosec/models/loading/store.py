@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,17 +10,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cosec.errors import ModelError, SettingsError
+
 _CACHE_VARIABLE = "COSEC_CACHE"
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def cache_root() -> Path:
-    """Return the folder for files that can be made again: ``$COSEC_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get(_CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
+    """Return the folder for files that can be made again: ``$COSEC_CACHE``, or the user's cache folder.
+
+    Raises:
+        SettingsError: If there is none, because the user has no home folder.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("cosec")
+    chosen = os.environ.get(_CACHE_VARIABLE)
+    try:
+        folder = Path(chosen).expanduser() if chosen else user_cache_path("cosec")
+    except RuntimeError:
+        folder = Path("~")
+    if folder.parts[:1] == ("~",):
+        raise SettingsError(
+            f"There is no home folder for the cache; name a folder with the environment variable {_CACHE_VARIABLE}."
+        )
+    return folder
+
+
+@contextmanager
+def writing_to_the_cache() -> Iterator[None]:
+    """Name the remedy if the block may not write to the cache folder.
+
+    Raises:
+        ModelError: If the folder is read-only or belongs to somebody else.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
+            raise
+        raise ModelError(
+            f"Cannot write to the cache folder {cache_root()}: {error.strerror}. Name another folder with the "
+            f"environment variable {_CACHE_VARIABLE}."
+        ) from error
 
 
 @contextmanager
