@@ -183,3 +183,17 @@ def test_a_module_that_a_name_uses_counts_as_a_whole(tmp_path: Path) -> None:
     path = str(tmp_path / "uses.py")
     assert modules.reads_input(path, "a")
     assert not modules.reads_input(path, "b")
+
+
+def test_findings_inside_other_files_are_at_lines_of_the_judged_one(tmp_path: Path) -> None:
+    base = (
+        "import logging\nimport os\n\n\n\n\n\n\n\nclass Base:\n"
+        "    def read(self, sock):\n        logging.error(sock.recv(10))\n\n"
+        "    def run(self, name):\n        os.system('ls ' + name)\n"
+    )
+    judged_text = (
+        "import sys\nfrom base import Base\n\n\nclass Tool(Base):\n    pass\n\n\n"
+        "tool = Tool()\ntool.read(tool.sock)\ntool.run(sys.argv[1])\n"
+    )
+    write(tmp_path, base=base, tool=judged_text)
+    assert judged(tmp_path / "tool.py")[0] == [(11, "py/command-injection")]

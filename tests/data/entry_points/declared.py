@@ -190,3 +190,13 @@ import os
 
 def show(request):
     os.system('ls ' + request.args['d'])
+
+# case: text of a route that is named like an exception
+import os
+from flask import Flask
+app = Flask('a')
+
+
+@app.route('/<error>')
+def a(error):
+    os.system('ls ' + error)

@@ -96,3 +96,12 @@ import tornado.httpclient
 
 def send(request: tornado.httpclient.HTTPRequest):
     os.system('ls ' + request.url)
+
+# case: error handler that logs the exception
+import logging
+from django.http import HttpResponse
+
+
+def answer(request, exc):
+    logging.getLogger('requests').error(str(exc))
+    return HttpResponse(status=400)

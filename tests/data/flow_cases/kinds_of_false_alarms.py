@@ -421,3 +421,15 @@ class Middleware:
         if environ["PATH_INFO"].startswith("/static"):
             return self.application(environ, start_response)
         return [environ["PATH_INFO"].encode()]  # expect: py/cross-site-scripting
+
+# case: name of a table of the database between double quotes
+import sqlite3
+def purge(connection):
+    for owner, name in connection.execute("select owner, object_name from dba_recyclebin"):
+        connection.execute(f'purge table {owner}."{name}"')
+
+# case: stored text between double quotes in a condition
+import sqlite3
+def count(connection):
+    for (name,) in connection.execute("select name from users"):
+        connection.execute(f'select count(*) from posts where author = "{name}"')  # expect: py/sql-injection

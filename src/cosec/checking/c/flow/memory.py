@@ -14,7 +14,7 @@ from cosec.checking.c.flow.indices import IndexFlow
 from cosec.checking.c.flow.numbers import READS
 from cosec.checking.c.flow.summaries import Summaries
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, text
+from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, text, walk
 from cosec.checking.c.reading.types import SharedTypes
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class MemoryFlow(IndexFlow):
             self._call(node, state)
         elif node.type in ("assignment_expression", "init_declarator"):
             self._assign(node, state)
+        elif node.type == "declaration":
+            self._begin(node, state)
         elif node.type == "binary_expression":
             self._binary(node, state)
         elif node.type == "update_expression":
@@ -134,8 +136,10 @@ class MemoryFlow(IndexFlow):
         """Report a use of memory that was freed.
 
         Where it was freed in an earlier turn of a loop, and a condition decides about the use, both may exclude each
-        other.
+        other. They do if the condition tests what is cleared after the memory was freed.
         """
+        if node.start_byte <= facts.freed_at and self._cleared_after(facts.freed_at) & self._conditions_of(node):
+            return
         guarded = False
         at: Node | None = node
         while at is not None and not at.start_byte <= facts.freed_at < at.end_byte:
@@ -143,6 +147,29 @@ class MemoryFlow(IndexFlow):
             at = at.parent
         level: Severity = "warning" if guarded and node.start_byte < facts.freed_at else "error"
         self.report(node, "c/use-after-free", message, level)
+
+    def _cleared_after(self, place: int) -> set[str]:
+        """Return the variables that the block around a place sets to 0 after it."""
+        block = self.function.descendant_for_byte_range(place, place)
+        while block is not None and block.type != "compound_statement":
+            block = block.parent
+        return {
+            text(one.child_by_field_name("left"))
+            for one in (walk(block) if block is not None else ())
+            if one.type == "assignment_expression"
+            and one.start_byte > place
+            and text(bare(one.named_children[-1])) in ("NULL", "0", "false", "FALSE")
+        }
+
+    def _conditions_of(self, node: Node) -> set[str]:
+        """Return the variables in the conditions of the ``if`` statements around an expression."""
+        conditions = []
+        at: Node | None = node
+        while at is not None and at != self.function:
+            condition = at.child_by_field_name("condition") if at.type == "if_statement" else None
+            conditions += [condition] if condition is not None else []
+            at = at.parent
+        return {text(one) for condition in conditions for one in walk(condition)}
 
     def _may_be_null(self, node: Node, name: str) -> None:
         self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.", "warning")
@@ -210,9 +237,10 @@ class MemoryFlow(IndexFlow):
         right = node.child_by_field_name("right") or node.child_by_field_name("value")
         if left is None or right is None:
             return
-        name = text(bare(left)).lstrip("* ")
         if node.type == "assignment_expression" and text(bare(left)).startswith("*"):
+            self._assign_behind(bare(left).child_by_field_name("argument"), state)
             return
+        name = declared_name(left) if left.type == "pointer_declarator" else text(bare(left))
         if text(node.child_by_field_name("operator")) not in ("", "="):
             self.sum(node, left, right, state)
             before = state.get(name, Facts())
@@ -226,6 +254,28 @@ class MemoryFlow(IndexFlow):
         same = text(bare(right)) if bare(right).type == "identifier" and text(bare(right)) != name else ""
         same = state.get(same, Facts()).same or same
         state[name] = replace(facts, moved=moved, same=same)
+
+    def _assign_behind(self, pointer: Node | None, state: dict[str, Facts]) -> None:
+        """Take in ``*pointer = …``: what was known of the object is void; ``*(T **)&name = …`` is a new ``name``."""
+        pointer = bare(pointer) if pointer is not None else None
+        name = text(pointer)
+        if name.startswith("&") and pointer is not None:
+            name = text(pointer.child_by_field_name("argument"))
+            self._forget(name, state)
+            state.pop(name, None)
+            return
+        for other in [one for one in state if re.match(rf"(\(\*)?{re.escape(name)}\)?(->|\.|\[)", one)]:
+            del state[other]
+
+    def _begin(self, node: Node, state: dict[str, Facts]) -> None:
+        """Take in a declaration: a variable without a value is a new one in each turn of a loop."""
+        if text(node).startswith(("static", "extern")):
+            return
+        for one in node.children_by_field_name("declarator"):
+            if one.type in ("identifier", "pointer_declarator", "array_declarator"):
+                name = declared_name(one)
+                self._forget(name, state)
+                state.pop(name, None)
 
     def _moved(self, call: Node, name: str, state: dict[str, Facts]) -> str:
         """Take in ``name = realloc(old, n)``; return the old pointer, which is freed if the call succeeds."""

@@ -217,7 +217,7 @@ class FileAnalysis:
     def place(self, node: ast.expr | ast.stmt, source: Source | None) -> ast.expr | ast.stmt | None:
         """Return where a finding at ``node`` is reported in the judged file; None if it belongs to another file."""
         if not self.outgoing:
-            return node
+            return None if self.frame.module.imported else node
         outgoing = self.outgoing[0]
         return outgoing.node if source in outgoing.sources else None
 

@@ -58,6 +58,9 @@ def dispatch(site: CallSite, callee: Value) -> Value:
 
 def _call_target(site: CallSite, target: Target) -> Value:
     analysis = site.analysis
+    if not analysis.outgoing and _is_elsewhere(target):
+        followed = imports.followed(site, lambda: _call_target(site, target))
+        return _call_outside(site) if followed is None else followed
     if isinstance(target, Function):
         return definitions.call_function(analysis, target, site.positional, site.named, site.rest)
     if isinstance(target, Class):
@@ -76,6 +79,14 @@ def _call_target(site: CallSite, target: Target) -> Value:
         rest=site.rest,
     )
     return dispatch(inner, target.callee)
+
+
+def _is_elsewhere(target: Target) -> bool:
+    """Tell whether a call runs code of another file."""
+    if isinstance(target, Function):
+        return target.module.imported
+    initialiser = target.member("__init__") if isinstance(target, Class) else None
+    return initialiser is not None and any(_is_elsewhere(each) for each in initialiser.targets)
 
 
 def _call_outside(site: CallSite) -> Value:

@@ -13,6 +13,7 @@ from cosec.checking.python.engine.library import sources
 from cosec.checking.python.knowledge.frameworks import (
     COMMANDS,
     CONVERTER,
+    EXCEPTIONS,
     FRAMEWORKS,
     HANDLER_CLASSES,
     HANDLER_METHODS,
@@ -159,6 +160,8 @@ def _known_value(
         return _command_value(function, name, harmless)
     if types & {"TarFile", "ZipFile"}:
         return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
+    if analysis.entry_points == "declared" and name in EXCEPTIONS and kind and not function.decorators:
+        return UNKNOWN
     dependency = _dependency(analysis, _default_node(function, name), annotation)
     if dependency is not None:
         return dependency

@@ -85,6 +85,9 @@ PARTS_OF_REQUESTS = words(
 )
 """Attributes that only the requests of web servers have."""
 
+EXCEPTIONS = frozenset({"exc", "exception", "err", "error"})
+"""Parameters of functions beside the handlers that take the exception that a handler raised."""
+
 REQUEST_TYPES = frozenset({"Request", "HttpRequest", "HTTPConnection", "WSGIRequest", "WebSocket"})
 """Types of a framework's request."""
 

@@ -29,13 +29,17 @@ def check(site: CallSite) -> None:
         _check_all(site, [each for each in clauses if each is not None])
 
 
+_OPEN_QUOTE = re.compile(r"'%?$|([=<>(,]|\blike)\s*\"$", re.IGNORECASE)
+"""Text before a value. Double quotes elsewhere stand around the name of a table: ``purge table "name"``."""
+
+
 def _is_quoted(statement: Value, taint: Taint) -> bool:
     """Tell whether a text stands between quotes in a statement."""
     before = ""
     for part in statement.parts:
         if isinstance(part, str):
             before = part
-        elif taint in part and before.endswith(("'", '"', "'%")):
+        elif taint in part and _OPEN_QUOTE.search(before):
             return True
     return False
 
