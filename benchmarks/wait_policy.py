@@ -3,7 +3,7 @@
     python benchmarks/wait_policy.py docs/results/wait-policy.json
 
 Each measurement is a process of its own, because OpenMP reads its variables once. The policies alternate, so that a
-change of the machine's load meets all of them. Units: milliseconds a step of one sequence that is hardened by `steer`,
+change of the machine's load meets all of them. Units: milliseconds a step of sequences that are hardened by `steer`,
 SmolLM2-135M with its default adapter, float32.
 """
 
@@ -21,17 +21,19 @@ from pathlib import Path
 
 ROUNDS = 3
 WARM_UP, STEPS = 10, 40
+CASES = [("idle", 1), ("beside a busy process", 1), ("idle", 25)]
+"""What else the machine does, and the number of sequences."""
 POLICIES: dict[str, dict[str, str]] = {
     "library's default (spin)": {},
     "GOMP_SPINCOUNT=1000": {"GOMP_SPINCOUNT": "1000"},
+    "GOMP_SPINCOUNT=2000": {"GOMP_SPINCOUNT": "2000"},
+    "GOMP_SPINCOUNT=4000": {"GOMP_SPINCOUNT": "4000"},
     "GOMP_SPINCOUNT=10000": {"GOMP_SPINCOUNT": "10000"},
-    "GOMP_SPINCOUNT=100000": {"GOMP_SPINCOUNT": "100000"},
-    "GOMP_SPINCOUNT=0 (sleep)": {"GOMP_SPINCOUNT": "0"},
 }
 
 
-def measure() -> float:
-    """The median time of a hardened decoding step in this process, in milliseconds."""
+def measure(rows: int) -> float:
+    """The median time of a hardened decoding step of ``rows`` sequences in this process, in milliseconds."""
     import torch
 
     from cosec import load_pair
@@ -44,8 +46,8 @@ def measure() -> float:
     length = WARM_UP + STEPS + 8
     settings = DecodingSettings(rule=SteerSettings(), sampling=SamplingSettings(max_new_tokens=length))
     request = SequenceRequest(prompt_ids=tuple(range(10, 70)), max_new_tokens=length)
-    lanes = load_pair("smollm2-135m", "default").lanes(1, "base")
-    run = Run(lanes, rule_for(settings), settings, [request])
+    lanes = load_pair("smollm2-135m", "default").lanes(rows, "base")
+    run = Run(lanes, rule_for(settings), settings, [request] * rows)
     seconds = []
     for _ in range(WARM_UP + STEPS):
         began = time.perf_counter()
@@ -54,12 +56,12 @@ def measure() -> float:
     return statistics.median(seconds[WARM_UP:]) * 1e3
 
 
-def measured(policy: dict[str, str]) -> float:
+def measured(policy: dict[str, str], rows: int) -> float:
     """The same in a process of its own, under a policy."""
     chosen = {"OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
     environment = {name: value for name, value in os.environ.items() if name not in chosen}
     run = subprocess.run(
-        [sys.executable, __file__, "--measure"],
+        [sys.executable, __file__, "--measure", str(rows)],
         env={**environment, **policy},
         stdout=subprocess.PIPE,
         text=True,
@@ -85,12 +87,13 @@ def busy_process(wanted: bool) -> Iterator[None]:
 def main(out: Path) -> None:
     """Measure every policy in both cases and write the record."""
     times: dict[str, dict[str, list[float]]] = {}
-    for case in ("idle", "beside a busy process"):
+    for load, rows in CASES:
+        case = f"{load}, {rows} sequences" if rows > 1 else load
         times[case] = {name: [] for name in POLICIES}
-        with busy_process(case != "idle"):
+        with busy_process(load != "idle"):
             for _ in range(ROUNDS):
                 for name, policy in POLICIES.items():
-                    times[case][name].append(round(measured(policy), 2))
+                    times[case][name].append(round(measured(policy, rows), 2))
                     print(case, name, times[case][name][-1], flush=True)  # noqa: T201
     record = {
         "command": "python benchmarks/wait_policy.py OUT",
@@ -104,7 +107,7 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--measure"]:
-        print(measure())  # noqa: T201
+    if sys.argv[1] == "--measure":
+        print(measure(int(sys.argv[2])))  # noqa: T201
     else:
         main(Path(sys.argv[1]))
