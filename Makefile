@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 SEMGREP := $(VENV)/semgrep
 # The model of the demo; the smallest is smollm2-135m.
-MODEL ?= smollm2-135m
+MODEL ?= qwen2.5-coder-1.5b
 LLAMA := $(VENV)/.llama-done
 # llama.cpp without its support library for programs of its own, which is nearly half of its code.
 LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama-cpp-build.cmake
@@ -46,7 +46,7 @@ $(LLAMA): $(STAMP) llama-cpp-build.cmake
 	@$(MAKE) --no-print-directory llama || \
 	  { echo "note: llama.cpp was not built; GGUF files run in torch. With a C++ compiler: make llama" >&2; touch $@; }
 
-demo: $(STAMP) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
+demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)
 	$(BIN)/cosec demo --target $(MODEL)
 

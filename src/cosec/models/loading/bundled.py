@@ -26,7 +26,10 @@ def bundled_folder(name: str) -> Path:
     """
     bundled = BUNDLED_MODELS[name]
     if not bundled.is_pulled:
-        raise ModelNotFound(f"The embedded model {name} is not on this machine; run: cosec models pull {name}")
+        smaller = "" if name == SMALLEST_TARGET else f" (or take a small one: --target {SMALLEST_TARGET})"
+        raise ModelNotFound(
+            f"The embedded model {name} is not on this machine; run: cosec models pull {name}{smaller}"
+        )
     return bundled.folder
 
 

@@ -198,7 +198,7 @@ _QWEN2_5_CODER_1_5B = BundledModel(
 BUNDLED_MODELS = {each.name: each for each in (_SMOLLM2_135M, _QWEN2_5_CODER_0_5B, _QWEN2_5_CODER_1_5B)}
 """The embedded models by name."""
 
-DEFAULT_TARGET = "smollm2-135m"
+DEFAULT_TARGET = "qwen2.5-coder-1.5b"
 """The target of ``cosec demo``, ``generate``, ``serve`` and ``load_pair`` if none is named."""
 
 SMALLEST_TARGET = "smollm2-135m"
