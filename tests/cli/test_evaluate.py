@@ -9,6 +9,7 @@ from cosec.cli.main import main
 from cosec.sandbox import SANDBOX_VARIABLE
 from cosec.sandbox.backends import Bubblewrap
 from tests.cli.conftest import Models
+from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import judges, write_scenarios
 
@@ -228,3 +229,28 @@ def test_bad_usage_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert expected in refusal(capsys, *arguments)
+
+
+def test_a_server_is_measured_alone_and_hardened(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    problems, out = tmp_path / "problems.jsonl", tmp_path / "out"
+    problems.write_text("".join(PROBLEM % index for index in range(2)), encoding="utf-8")
+
+    def rest(text: str) -> str:
+        return "    return 1\n" if "\n    return" not in text else ""
+
+    command = ["evaluate", "function", "--problems", str(problems), "--security", models.adapter, "--out", str(out)]
+    command += ["--samples", "2", "--max-new-tokens", "20", "--arm", "origin", "--arm", "gate:strength=0.75"]
+    with running(FakeServer(rest)) as server:
+        assert main([*command, "--target", server.url, "--arm", "cue"]) == 0
+        assert "12 of 12 completions" in capsys.readouterr().err
+        asked = len(server.bodies)
+        assert main([*command, "--target", server.url, "--arm", "cue"]) == 0
+        assert len(server.bodies) == asked  # everything is recorded
+        said = refusal(capsys, *command, "--target", server.url, "--arm", "cosec-plus")
+        assert "The arm 'cosec-plus'" in said
+    records = [json.loads(line) for file in out.glob("completions/*.jsonl") for line in file.read_text().splitlines()]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["identity"]["models"]["target"].startswith(server.url)
+    assert len(records) == 12

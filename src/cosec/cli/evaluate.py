@@ -63,7 +63,10 @@ class MeasureFlags(WorkFlags):
     """Keep the most likely tokens that together reach this probability."""
 
     target: str = "smollm2-135m"
-    """The model to harden."""
+    """The model to harden, or the URL of a server (up to /v1) that is hardened as text; see ``cosec serve``."""
+
+    target_model: str | None = None
+    """With a URL as --target: the model's name there. Default: the first one that the server lists."""
 
     security_model: Annotated[str, Parameter(name="--security")] = "default"
     """Its security model or adapter."""
@@ -141,7 +144,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "security": flags.security_model,
             "anti_expert": flags.anti_expert,
             "endpoint": flags.endpoint,
-            "endpoint_model": flags.endpoint_model,
+            "endpoint_model": flags.endpoint_model or flags.target_model,
             "arms": ("endpoint",) if flags.endpoint else tuple(flags.arm),
             "seeds": tuple(flags.seeds),
             "temperature": flags.temperature,

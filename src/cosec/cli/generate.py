@@ -18,11 +18,11 @@ from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
     is_security_adapter,
-    is_url,
     target_maker,
     text_completions,
     text_settings,
 )
+from cosec.decoding.blackbox.target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name

@@ -13,7 +13,8 @@ from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.runtime_flag import Runtime
-from cosec.cli.text_target import TargetFlags, checked_flags, is_url, target_maker
+from cosec.cli.text_target import TargetFlags, checked_flags, target_maker
+from cosec.decoding.blackbox.target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET

@@ -40,6 +40,9 @@ class WorkFlags(BaseModel):
     runtime: Runtime = "torch"
     """What runs the models. A study belongs to one runtime: their texts differ where probabilities nearly tie."""
 
+    target_key_file: Path | None = None
+    """With a URL as the target: a file whose first line is the API key of that server."""
+
     generate_only: Annotated[bool, Parameter(negative=())] = False
     """Only generate; a later run of the same command judges, possibly on another machine."""
 
@@ -103,7 +106,12 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
     source = completion_source(
-        settings, rows=work.batch_rows, dtype=work.dtype, device_map=work.device_map, runtime=work.runtime
+        settings,
+        rows=work.batch_rows,
+        dtype=work.dtype,
+        device_map=work.device_map,
+        runtime=work.runtime,
+        target_key_file=work.target_key_file,
     )
     folder = StudyFolder(out)
     up_to_date = open_study(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cosec.decoding.blackbox.target import is_url
 from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
@@ -55,11 +56,6 @@ class TargetFlags(BaseModel):
     def passing(self) -> OnFailure:
         """``on_failure``, checked."""
         return "pass-through" if self.on_failure == "pass-through" else "fail"
-
-
-def is_url(target: str) -> bool:
-    """Whether a target is named by the URL of a server."""
-    return target.startswith(("http://", "https://"))
 
 
 def checked_flags(target: str, given: TargetFlags | None) -> TargetFlags:

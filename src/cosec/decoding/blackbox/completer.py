@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cosec.decoding.blackbox.gated_text import GatedText, InReaderThread, OnFailure, Patience, TextRequest
 from cosec.decoding.blackbox.pace import Pace
@@ -73,17 +73,44 @@ class TextCompleter:
             PromptError: If a prompt is empty or too long for the security model.
             EndpointError: If the target fails.
         """
+        sampling, tokenizer = self._settings.sampling, self._reader.pair.tokenizer
+        requests = []
         for index, prompt in enumerate(prompts):
             if not prompt.strip():
                 raise PromptError(f"Prompt {index} is empty; give the code to continue.")
+            request = TextRequest(
+                prompt=TargetPrompt(text=prompt),
+                prompt_ids=tuple(tokenizer(prompt).input_ids),
+                settings=self._settings,
+                hardened=self._hardened,
+                max_new_tokens=sampling.max_new_tokens,
+                watcher=code_watcher(prompt, sampling.code_end),
+            )
+            requests += [(index, replace(request, sample=sample)) for sample in range(n)]
+        yield from self.complete_requests(requests)
+
+    def complete_requests(self, requests: Sequence[tuple[int, TextRequest]]) -> Iterator[TextCompletion]:
+        """Write completions that may differ in their settings.
+
+        Args:
+            requests: What is asked for, each with the index of its prompt.
+
+        Yields:
+            The completions as they finish.
+
+        Raises:
+            PromptError: If a prompt is too long for the security model.
+            EndpointError: If the target fails.
+        """
         with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
             loop = runner.get_loop()
-            target = self._make_target(lambda run: loop.run_in_executor(pool, run))
-            turns = asyncio.Semaphore(self._rows)
-            tasks: set[asyncio.Task[TextCompletion]] = {
-                loop.create_task(self._one(target, turns, prompt, index, sample, pool))
-                for index, prompt in enumerate(prompts)
-                for sample in range(n)
+
+            async def in_thread(run: Callable[[], object]) -> object:
+                return await loop.run_in_executor(pool, run)
+
+            target, turns = self._make_target(in_thread), asyncio.Semaphore(self._rows)
+            tasks = {
+                loop.create_task(self._one(target, turns, in_thread, index, request)) for index, request in requests
             }
             try:
                 while tasks:
@@ -99,29 +126,17 @@ class TextCompleter:
         self,
         target: TextTarget,
         turns: asyncio.Semaphore,
-        prompt: str,
+        in_thread: InReaderThread,
         index: int,
-        sample: int,
-        pool: ThreadPoolExecutor,
+        request: TextRequest,
     ) -> TextCompletion:
-        sampling = self._settings.sampling
-        request = TextRequest(
-            prompt=TargetPrompt(text=prompt),
-            prompt_ids=tuple(self._reader.pair.tokenizer(prompt).input_ids),
-            sample=sample,
-            settings=self._settings,
-            hardened=self._hardened,
-            max_new_tokens=sampling.max_new_tokens,
-            watcher=code_watcher(prompt, sampling.code_end),
-        )
-        loop = asyncio.get_running_loop()
         async with turns:
             started = time.perf_counter()
             writer = GatedText(
                 target,
                 self._reader,
                 request,
-                lambda run: loop.run_in_executor(pool, run),
+                in_thread,
                 pace=self._pace,
                 patience=self._patience,
                 on_failure=self._on_failure,
@@ -134,7 +149,7 @@ class TextCompleter:
             reason: FinishReason = finish or "length"
             return TextCompletion(
                 prompt_index=index,
-                sample_index=sample,
+                sample_index=request.sample,
                 text=text,
                 finish_reason=reason,
                 records=tuple(records),

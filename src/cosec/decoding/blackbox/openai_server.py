@@ -44,11 +44,6 @@ class ServerAddress:
     """Most seconds without a byte from the server, the wait for the first token included."""
 
 
-def is_url(target: str) -> bool:
-    """Whether the name of a target is the address of a server."""
-    return target.startswith(("http://", "https://"))
-
-
 def read_key(path: Path) -> str:
     """Read the key of a target server from the first line of a file.
 

@@ -9,6 +9,11 @@ from typing import Literal, Protocol
 from cosec.decoding.settings import SamplingSettings
 
 
+def is_url(target: str) -> bool:
+    """Whether the name of a target is the address of a server."""
+    return target.startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPrompt:
     """What the target continues: a text, a text with a gap, or a conversation."""

@@ -25,7 +25,9 @@ class StudySettings(BaseModel):
     """Title of the report."""
 
     target: str = "smollm2-135m"
-    """An embedded name, a hub id or a folder. ``$NAME`` stands for an environment variable, here and below."""
+    """An embedded name, a hub id, a folder or the URL of a server, up to /v1. ``$NAME`` stands for an environment
+    variable, here and below.
+    """
 
     security: str = "default"
     """The security model or adapter of arms that name none."""
@@ -41,7 +43,7 @@ class StudySettings(BaseModel):
     """Base URL of a served model to measure instead. The only arm is then ``endpoint``."""
 
     endpoint_model: str | None = None
-    """Name of the model at the endpoint; the first that it lists if None."""
+    """Name of the model at the endpoint, or at a target's URL; the first that it lists if None."""
 
     arms: tuple[str, ...] = ("origin", "cosec-plus")
     """See `cosec.evaluation.study.arms`."""

@@ -109,7 +109,7 @@ class FullBatch:
             samples=tuple(range(samples)),
             max_new_tokens=min(self._pair.context_length - len(prompt_ids), self._sampling.max_new_tokens),
             stop=task.stop,
-            watcher=lambda: _watcher(task),
+            watcher=lambda: task_watcher(task),
         )
 
     def _prompt_ids(self, task: Task) -> tuple[int, ...]:
@@ -151,8 +151,8 @@ class FullBatch:
             row.seconds += seconds / len(rows)
 
 
-def _watcher(task: Task) -> Watcher:
-    """Ends a completion where extraction would cut it anyway."""
+def task_watcher(task: Task) -> Watcher:
+    """What ends a completion of a task where extraction would cut it anyway."""
     if task.format == "chat":
         return AnswerWatcher(task.language)
     return CodeWatcher(task.prompt, task.language, function=True)

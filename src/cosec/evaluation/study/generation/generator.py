@@ -44,23 +44,25 @@ class LocalGenerator:
 
         batch = FullBatch(self._pair, self._arm, sampling, rows=self._rows, cache=self._cache)
         for task, completions in batch.complete(tasks, samples=samples):
-            yield [self._sample(task, one) for one in completions]
+            yield [sample_of(task, one, self._pair.tokenizer) for one in completions]
 
-    def _sample(self, task: Task, completion: Completion) -> Sample:
-        totals = completion.totals
-        return Sample(
-            task=task.id,
-            sample=completion.sample_index,
-            text=completion.text,
-            finish_reason=completion.finish_reason,
-            tokens=totals.tokens,
-            drafted=totals.drafted,
-            accepted=totals.accepted,
-            changed=totals.changed,
-            decisions=totals.decisions,
-            marks=_marks(completion, self._pair.tokenizer),
-            seconds=round(completion.seconds, 4),
-        )
+
+def sample_of(task: Task, completion: Completion, tokenizer: PreTrainedTokenizerFast) -> Sample:
+    """A completion of a task, as a study records it; the tokenizer is that of the completion's records."""
+    totals = completion.totals
+    return Sample(
+        task=task.id,
+        sample=completion.sample_index,
+        text=completion.text,
+        finish_reason=completion.finish_reason,
+        tokens=totals.tokens,
+        drafted=totals.drafted,
+        accepted=totals.accepted,
+        changed=totals.changed,
+        decisions=totals.decisions,
+        marks=_marks(completion, tokenizer),
+        seconds=round(completion.seconds, 4),
+    )
 
 
 def _marks(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> tuple[tuple[int, int], ...]:

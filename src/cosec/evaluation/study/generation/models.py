@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from cosec.decoding.blackbox.target import is_url
 from cosec.errors import SettingsError
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
@@ -43,8 +45,9 @@ def completion_source(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: RuntimeName = "torch",
+    target_key_file: Path | None = None,
 ) -> CompletionSource:
-    """Prepare what completes a study's tasks: its endpoint, or its models, loaded here.
+    """Prepare what completes a study's tasks: its endpoint, its target server, or its models, loaded here.
 
     Args:
         settings: What the study computes.
@@ -52,12 +55,17 @@ def completion_source(
         dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
         runtime: As for ``load_pair``.
+        target_key_file: File with the key of a target at a URL; None for none.
 
     Raises:
         CosecError: If a model cannot be loaded or an arm's rule does not suit its security model.
     """
     if settings.endpoint is not None:
         return EndpointSource(settings.endpoint, settings.endpoint_model)
+    if is_url(settings.target):
+        from cosec.evaluation.study.generation.text_target import TextTargetSource
+
+        return TextTargetSource(settings, rows=rows, dtype=dtype, device_map=device_map, key_file=target_key_file)
     return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=runtime)
 
 

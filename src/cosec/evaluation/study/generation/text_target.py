@@ -1,0 +1,151 @@
+"""Completions of a target server, alone and hardened by a security model in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
+from cosec.decoding.blackbox.gated_text import TextRequest
+from cosec.decoding.blackbox.loading import load_reader
+from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress, read_key
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.target import TargetPrompt
+from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
+from cosec.errors import SettingsError
+from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.study.generation.full_batch import task_watcher
+from cosec.evaluation.study.generation.generator import sample_of
+from cosec.evaluation.study.settings import StudySettings
+from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
+from cosec.evaluation.tasks.samples import Sample
+from cosec.evaluation.tasks.tasks import Task, expand
+from cosec.models.identity import file_sha256
+
+SettingsOf = Callable[[DecodingArm, SamplingSettings], DecodingSettings]
+"""Gives the settings of an arm with sampling settings."""
+
+
+class TextTargetSource:
+    """A target server with each security model that some arm takes.
+
+    Args:
+        settings: What the study computes; its target is the URL of a server.
+        rows: Completions written at the same time.
+        dtype: As for ``load_pair``.
+        device_map: As for ``load_pair``.
+        key_file: File with the key of the server; None for none.
+
+    Raises:
+        SettingsError: If an arm's rule needs the target's probabilities, or a security model is no adapter.
+        ModelError: If a security model cannot be found, read or trusted.
+    """
+
+    def __init__(
+        self, settings: StudySettings, *, rows: int, dtype: str, device_map: str | None, key_file: Path | None
+    ) -> None:
+        arms = settings.decoding_arms()
+        for arm in arms:
+            self._settings_of(arm, SamplingSettings())
+        key = None if key_file is None else read_key(key_file)
+        self._address = ServerAddress(url=settings.target, model=settings.endpoint_model, key=key)
+        self._rows = rows
+        names: dict[str | None, str] = {None: settings.security, **settings.security_models}
+        called = dict.fromkeys([None, *(arm.security for arm in arms)])
+        self._readers: dict[str | None, SecurityReader] = {
+            name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map) for name in called
+        }
+        hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
+        model = settings.endpoint_model or "its first"
+        self.hashes: Mapping[str, str] = {"target": f"{settings.target} {model}", "adapter": hashes[None]}
+        """The address stands for the target, which cannot be hashed."""
+        self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
+        """Hashes of the security models that arms call by name."""
+
+    def generator(self, arm: DecodingArm) -> TextTargetGenerator:
+        """A generator of the arm's completions."""
+        return TextTargetGenerator(self._address, self._readers[arm.security], arm, self._settings_of, self._rows)
+
+    @staticmethod
+    def _settings_of(arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
+        """The arm's settings for a target of which only the text is known."""
+        if arm.alone == "security":
+            raise SettingsError(f"The arm {arm.name!r} runs the security model alone; measure it as a target here.")
+        try:
+            return decoding_settings(text_rule({}, arm.rule), sampling.model_dump())
+        except SettingsError as error:
+            raise SettingsError(f"The arm {arm.name!r}: {error}") from error
+
+
+class TextTargetGenerator:
+    """Generates with one arm.
+
+    Args:
+        address: Where the target is.
+        reader: The security model.
+        arm: What is measured.
+        settings_of: The settings of an arm with sampling settings.
+        rows: Completions written at the same time.
+    """
+
+    def __init__(
+        self, address: ServerAddress, reader: SecurityReader, arm: DecodingArm, settings_of: SettingsOf, rows: int
+    ) -> None:
+        self._address, self._reader, self._arm, self._rows = address, reader, arm, rows
+        self._settings_of = settings_of
+
+    def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
+        """Complete the tasks, as many at a time as there are rows for; see `Generator`."""
+        settings = self._settings_of(self._arm, sampling)
+        completer = TextCompleter(lambda _: OpenAiServer(self._address), self._reader, settings, rows=self._rows)
+        left = iter(tasks)
+        while some := list(islice(left, max(1, self._rows // samples))):
+            asked = [
+                (index, self._request(task, sample, settings))
+                for index, task in enumerate(some)
+                for sample in range(samples)
+            ]
+            waiting: dict[int, list[TextCompletion]] = {}
+            for one in completer.complete_requests(asked):
+                found = waiting.setdefault(one.prompt_index, [])
+                found.append(one)
+                if len(found) == samples:
+                    found.sort(key=lambda each: each.sample_index)
+                    task = some[one.prompt_index]
+                    yield [sample_of(task, each, self._reader.pair.tokenizer) for each in found]
+
+    def _request(self, task: Task, sample: int, settings: DecodingSettings) -> TextRequest:
+        tokenizer = self._reader.pair.tokenizer
+        if task.format == "chat":
+            messages = chat_messages(task, cue=self._arm.cue)
+            prompt = TargetPrompt(messages=messages)
+            ids = self._conversation(messages)
+        else:
+            prompt = TargetPrompt(text=prompt_text(task, cue=self._arm.cue))
+            ids = tuple(tokenizer(prompt.text).input_ids)
+        sampling = settings.sampling.model_copy(update={"stop": task.stop})
+        return TextRequest(
+            prompt=prompt,
+            prompt_ids=ids,
+            sample=sample,
+            settings=settings.model_copy(update={"sampling": sampling}),
+            hardened=self._arm.alone is None,
+            max_new_tokens=min(sampling.max_new_tokens, self._reader.pair.context_length - len(ids) - 1),
+            watcher=lambda: task_watcher(task),
+        )
+
+    def _conversation(self, messages: Iterable[Mapping[str, object]]) -> tuple[int, ...]:
+        """A conversation for the security model, in its own template or as plain text."""
+        tokenizer = self._reader.pair.tokenizer
+        if not tokenizer.chat_template:
+            return tuple(tokenizer("\n\n".join(str(one["content"]) for one in messages) + "\n\n").input_ids)
+        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
+
+
+def _adapter_hash(reader: SecurityReader) -> str:
+    adapter = reader.pair.pair.adapter
+    assert adapter is not None, "a reader has an adapter"
+    return file_sha256(adapter.path / "adapter_model.safetensors" if adapter.path.is_dir() else adapter.path)
