@@ -248,6 +248,7 @@ def test_a_server_is_measured_alone_and_hardened(
         asked = len(server.bodies)
         assert main([*command, "--target", server.url, "--arm", "cue"]) == 0
         assert len(server.bodies) == asked  # everything is recorded
+        capsys.readouterr()
         said = refusal(capsys, *command, "--target", server.url, "--arm", "cosec-plus")
         assert "The arm 'cosec-plus'" in said
     records = [json.loads(line) for file in out.glob("completions/*.jsonl") for line in file.read_text().splitlines()]

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from cosec.decoding import selftest
-from cosec.decoding.examination import Examined, examine
+from cosec.decoding.examination import examine
+from cosec.decoding.examined import Examined
 from cosec.models.identity import model_fingerprint
+from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.tiny import save_tiny, save_tiny_adapter, save_tiny_prefix
 
 REAL_LAW_SELFTEST = selftest.law_selftest
@@ -35,7 +37,7 @@ def by_subject(findings: list[Examined]) -> dict[str, Examined]:
 def test_a_pair_of_models_is_examined(target: Path, tmp_path: Path) -> None:
     security = save_tiny("llama", tmp_path / "security", seed=4, layers=1, head_width=336)
     found = by_subject(examine(str(target), str(security), "auto"))
-    assert list(found) == ["target", "security", "vocabulary", "memory", "law"]
+    assert list(found) == ["target", "security", "rules", "vocabulary", "memory", "law"]
     assert all(finding.good for finding in found.values())
     assert "deepseek-coder" in found["target"].text
     assert "context 128" in found["target"].text
@@ -47,7 +49,7 @@ def test_an_adapter_of_the_target_shares_weights_and_doubles_the_cache(target: P
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     alone = by_subject(examine(str(target), "none", "auto"))
     found = by_subject(examine(str(target), str(adapter), "auto"))
-    assert list(found) == ["target", "adapter", "rule", "vocabulary", "memory", "law"]
+    assert list(found) == ["target", "adapter", "rules", "rule", "vocabulary", "memory", "law"]
     assert "threshold 0.3" in found["rule"].text
     assert "the paper's" in found["rule"].text
     assert "changes 8 linear maps and fits" in found["adapter"].text
@@ -140,3 +142,23 @@ def test_the_real_law_holds_here(target: Path, monkeypatch: pytest.MonkeyPatch) 
     law = by_subject(examine(str(target), "none", "auto"))["law"]
     assert law.good
     assert "closed form" in law.text
+
+
+def test_an_adapter_of_another_vocabulary_hardens_the_target_as_text(target: Path, tmp_path: Path) -> None:
+    stranger = save_tiny("llama", tmp_path / "stranger", corpus="an entirely different corpus of words\n" * 9)
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    found = {one.subject: one for one in examine(str(stranger), str(adapter), "float32", "torch")}
+    assert all(one.good for one in found.values())
+    assert "hardens the target as text" in found["vocabulary"].text
+    assert found["rules"].text.startswith("gate alone, as only the target's text is known")
+    assert "plausibility_floor 0.0" in found["rule"].text
+
+
+def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    with running(FakeServer(lambda _: "")) as server:
+        found = {one.subject: one for one in examine(server.url, str(adapter), "float32")}
+    assert found["target"].text == f"fake at {server.url}"
+    assert found["rules"].text.startswith("gate alone")
+    gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}
+    assert [subject for subject, one in gone.items() if not one.good] == ["target", "security"]

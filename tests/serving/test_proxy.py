@@ -13,8 +13,8 @@ import httpx2
 import pytest
 from openai import APIStatusError, OpenAI
 
-from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.server import Server, build_proxy

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
 
 from cosec.cli.runtime_flag import Runtime
+from cosec.cli.text_target import TargetFlags, checked_flags, target_maker, text_completions, text_settings
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cosec.decoding.completer import Completer, Completion
+    from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
+    from cosec.decoding.runtime_choice import RuntimeName
+    from cosec.decoding.settings import DecodingSettings
     from cosec.evaluation.judging.prompt_verdict import PromptVerdict
     from cosec.evaluation.tasks.demo_prompts import DemoPrompt
 
@@ -24,6 +30,7 @@ def demo(
     *,
     target: str = DEFAULT_TARGET,
     security: str = "default",
+    server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
     limit: int | None = None,
     max_new_tokens: int = 96,
     temperature: float = 0.4,
@@ -36,8 +43,9 @@ def demo(
     """Complete the demo prompts with and without hardening, and show both with what the static checks find.
 
     Args:
-        target: The model to harden.
+        target: The model to harden, or the URL of a server (/v1).
         security: Its security model or adapter.
+        server: How a target at a URL is asked.
         limit: Number of prompts; all by default.
         max_new_tokens: Maximum length of a completion, in tokens. It ends earlier where its function ends.
         temperature: Divides the logits, for both completions.
@@ -49,37 +57,88 @@ def demo(
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
-    from cosec import load_pair
+    flags = checked_flags(target, server)
     from cosec.cli.views.side_by_side import terminal
-    from cosec.decoding.completer import Completer
-    from cosec.decoding.pairing import carried_rule
     from cosec.decoding.rules.choice import described_rule
-    from cosec.decoding.rules.schema import changed_rule
-    from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
     sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
+    sampling["code_end"] = "function"
     rule = {} if threshold is None else {"threshold": threshold}
-    chosen = changed_rule(carried_rule(target, security), rule)
-    settings = decoding_settings(chosen, {**sampling, "code_end": "function"})
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    pair = load_pair(target, security, dtype=dtype, runtime=runtime)
+    if is_url(target):
+        pair, settings, *completers = _of_server(target, security, flags, rule, sampling, dtype)
+    else:
+        pair, settings, *completers = _of_pair(target, security, rule, sampling, dtype, runtime)
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )
     arms = [
-        _completed(console, "alone", Completer(pair, settings, alone="target"), prompts),
-        _completed(console, "hardened", Completer(pair, settings), prompts),
+        _completed(console, name, complete, prompts)
+        for name, complete in zip(("alone", "hardened"), completers, strict=True)
     ]
     shown = [
         _show(console, prompt, both, pair)
         for prompt, *both in zip(prompts, *(arm.completions for arm in arms), strict=True)
     ]
     _show_totals(console, arms, shown)
+
+
+Complete = Callable[[Sequence[str]], list["Completion"]]
+"""Completes prompts, in their order."""
+
+_Opened = tuple["PreparedPair", "DecodingSettings", Complete, Complete]
+"""The models that the marks are read with, the settings, and both ways to complete: alone and hardened."""
+
+
+def _of_pair(
+    target: str,
+    security: str,
+    rule: Mapping[str, object],
+    sampling: Mapping[str, object],
+    dtype: str,
+    runtime: RuntimeName,
+) -> _Opened:
+    """Load both models."""
+    from cosec import load_pair
+    from cosec.decoding.completer import Completer
+    from cosec.decoding.pairing import carried_rule
+    from cosec.decoding.rules.schema import changed_rule
+    from cosec.decoding.settings import decoding_settings
+
+    settings = decoding_settings(changed_rule(carried_rule(target, security), rule), sampling)
+    pair = load_pair(target, security, dtype=dtype, runtime=runtime)
+    return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
+
+
+def _of_server(
+    url: str,
+    security: str,
+    flags: TargetFlags,
+    rule: Mapping[str, object],
+    sampling: Mapping[str, object],
+    dtype: str,
+) -> _Opened:
+    """Load the security model, for a target at a server."""
+    from cosec.decoding.blackbox.loading import load_reader
+
+    settings = text_settings(security, rule, sampling)
+    reader, make = load_reader(security, dtype=dtype), target_maker(url, flags)
+
+    def completes(hardened: bool) -> Complete:
+        def complete(prompts: Sequence[str]) -> list[Completion]:
+            found = text_completions(
+                make, reader, settings, prompts, n=1, rows=8, hardened=hardened, on_failure=flags.passing
+            )
+            return sorted(found, key=lambda one: one.prompt_index)
+
+        return complete
+
+    return reader.pair, settings, completes(False), completes(True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +153,11 @@ class _Arm:
         return sum(one.totals.tokens for one in self.completions)
 
 
-def _completed(console: Console, name: str, completer: Completer, prompts: Sequence[DemoPrompt]) -> _Arm:
+def _completed(console: Console, name: str, complete: Complete, prompts: Sequence[DemoPrompt]) -> _Arm:
     """Complete all prompts in one batch."""
     console.print(f"Completing {len(prompts)} prompts, {name} …")
     started = time.perf_counter()
-    completions = completer.complete([prompt.text for prompt in prompts])
+    completions = complete([prompt.text for prompt in prompts])
     return _Arm(completions, time.perf_counter() - started)
 
 
@@ -135,11 +194,17 @@ def _show_totals(console: Console, arms: Sequence[_Arm], shown: Sequence[tuple[P
     per_token = [arm.seconds / max(1, arm.tokens) for arm in arms]
     totals = [one.totals for one in arms[1].completions]
     drafted, accepted = sum(one.drafted for one in totals), sum(one.accepted for one in totals)
+    said = f"Security model's proposals accepted by the target: {accepted} of {drafted}"
+    if any(hasattr(one, "requests") for one in arms[1].completions):  # a target of which only the text is known
+        changed = sum(one.changed for one in totals)
+        said = f"Security decisions: {sum(one.decisions for one in totals)}, of which {changed} changed the text"
+    elif drafted:
+        said += f" ({accepted / drafted:.1%})"
     console.rule("In total", align="left")
     console.print(
         f"{len(shown)} prompts. The checks find the weakness in {found[0]} completions of the model alone and in "
         f"{found[1]} hardened ones; in {secure} cases both sides are secure.\n"
-        f"Security model's proposals accepted by the target: {accepted} of {drafted} ({accepted / drafted:.1%}).\n"
+        f"{said}.\n"
         f"Time per token: {per_token[0] * 1000:.0f} ms alone, {per_token[1] * 1000:.0f} ms hardened, "
         f"ratio {per_token[1] / per_token[0]:.2f} ({len(shown)} prompts at once, prefill included)."
     )

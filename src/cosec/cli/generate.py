@@ -22,7 +22,7 @@ from cosec.cli.text_target import (
     text_completions,
     text_settings,
 )
-from cosec.decoding.blackbox.target import is_url
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name

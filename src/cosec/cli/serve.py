@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.runtime_flag import Runtime
 from cosec.cli.text_target import TargetFlags, checked_flags, target_maker
-from cosec.decoding.blackbox.target import is_url
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET

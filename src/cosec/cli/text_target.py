@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cosec.decoding.blackbox.target import is_url
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
     from cosec.decoding.blackbox.completer import TextCompletion
-    from cosec.decoding.blackbox.gated_text import InReaderThread, OnFailure
-    from cosec.decoding.blackbox.openai_server import ServerAddress
+    from cosec.decoding.blackbox.gated_text import OnFailure
     from cosec.decoding.blackbox.reading import SecurityReader
-    from cosec.decoding.blackbox.target import TextTarget
+    from cosec.decoding.blackbox.targets.openai_server import ServerAddress
+    from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
 
 
 class TargetFlags(BaseModel):
@@ -47,7 +47,7 @@ class TargetFlags(BaseModel):
         Raises:
             SettingsError: If the key cannot be read.
         """
-        from cosec.decoding.blackbox.openai_server import ServerAddress, read_key
+        from cosec.decoding.blackbox.targets.openai_server import ServerAddress, read_key
 
         key = None if self.target_key_file is None else read_key(self.target_key_file)
         return ServerAddress(url=url, model=self.target_model, key=key, seconds=self.target_seconds)
@@ -101,8 +101,8 @@ def target_maker(
     runtime: RuntimeName = "auto",
 ) -> Callable[[InReaderThread], TextTarget]:
     """What makes the target of a run: a client of the server at a URL, or a model in this process."""
-    from cosec.decoding.blackbox.local_target import LocalTarget
-    from cosec.decoding.blackbox.openai_server import OpenAiServer
+    from cosec.decoding.blackbox.targets.local_target import LocalTarget
+    from cosec.decoding.blackbox.targets.openai_server import OpenAiServer
     from cosec.decoding.hardening import load_pair
 
     if is_url(target):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from cosec.decoding.batch import Batch, BatchSetup, CompletionRequest, Progress, PromptReading, batch_setup
     from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion, Piece
     from cosec.decoding.custom_generate import CoDecoding
-    from cosec.decoding.examination import Examined, examine
+    from cosec.decoding.examination import examine
+    from cosec.decoding.examined import Examined
     from cosec.decoding.hardening import harden, load_pair
     from cosec.decoding.pairing import PreparedPair, carried_rule
     from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, ReusePolicy, WholePrompts
@@ -69,7 +70,7 @@ _MODULES = {
     "CompletionRequest": "batch",
     "DEFAULT_ROWS": "completer",
     "DecodingSettings": "settings",
-    "Examined": "examination",
+    "Examined": "examined",
     "LongestBeginning": "prompt_cache",
     "Piece": "completer",
     "PreparedPair": "pairing",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosec.decoding.examined import Examined
 from cosec.errors import CosecError
 
 if TYPE_CHECKING:
@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from cosec.models.loading.quantised import GgufModel, GgufPair
 
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """What one examination found."""
-
-    subject: str
-    """What was examined: runtime, target, security, adapter, rule, vocabulary, memory or law."""
-
-    good: bool
-    """False if the pair cannot be used as it is."""
-
-    text: str
-    """What was found, in one line."""
 
 
 def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto") -> list[Examined]:
@@ -44,8 +30,13 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
     Returns:
         One entry for each examination; problems that the user can solve are entries too.
     """
+    from cosec.decoding.blackbox.targets.text_target import is_url
     from cosec.decoding.runtime_choice import choose_runtime
 
+    if is_url(target):
+        from cosec.decoding.blackbox.examination import examine_server
+
+        return [*examine_server(target, security), _examine_law()]
     try:
         in_llama_cpp = choose_runtime(target, security, runtime=runtime, dtype=dtype) == "llama.cpp"
     except CosecError as error:
@@ -121,18 +112,36 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     if not is_adapter(folder):
         theirs = describe_model(security)
         seen = Examined(subject="security", good=True, text=_one_line(theirs))
-        return [seen, _examine_vocabulary(ours, theirs), _memory(dtype, [ours, theirs])]
+        vocabulary = _examine_vocabulary(ours, theirs)
+        rules = [_rules(has_base=False)] if vocabulary.good else []
+        return [seen, *rules, vocabulary, _memory(dtype, [ours, theirs])]
     if is_prefix(folder):
         return _examine_prefix(ours, folder, dtype)
     adapter = read_adapter(folder)
     if belongs_to(adapter, ours.name, ours.path):
         vocabulary = Examined(subject="vocabulary", good=True, text=f"{ours.vocabulary} tokens, the target's own")
-        return [_examine_fit(adapter, ours), _examine_rule(folder), vocabulary, _memory(dtype, [ours], adapter)]
+        fits = [_examine_fit(adapter, ours), _rules(has_base=True), _examine_rule(folder), vocabulary]
+        return [*fits, _memory(dtype, [ours], adapter)]
     theirs = describe_model(str(resolve_base(adapter)))
     text = f"adapter of another base, to be merged into {adapter.base_name}: {_one_line(theirs)}"
     seen = Examined(subject="security", good=True, text=text)
-    fits = [_examine_fit(adapter, theirs), _examine_rule(folder), _examine_vocabulary(ours, theirs)]
-    return [seen, *fits, _memory(dtype, [ours, theirs])]
+    vocabulary, memory = _examine_vocabulary(ours, theirs), _memory(dtype, [ours, theirs])
+    if not vocabulary.good:
+        from cosec.decoding.blackbox.examination import examine_text_rules
+
+        told = f"{vocabulary.text} `cosec generate` hardens the target as text"
+        differ = Examined(subject="vocabulary", good=True, text=told)
+        return [seen, _examine_fit(adapter, theirs), differ, *examine_text_rules(folder), memory]
+    return [seen, _examine_fit(adapter, theirs), _rules(has_base=True), _examine_rule(folder), vocabulary, memory]
+
+
+def _rules(*, has_base: bool) -> Examined:
+    """The rules that a pair of one vocabulary allows, and why."""
+    from cosec.decoding.rules.schema import RULES
+
+    allowed = ", ".join(name for name, kind in RULES.items() if has_base or not kind.needs_base)
+    why = "the adapter can be compared with its base" if has_base else "steer and gate compare an adapter with its base"
+    return Examined(subject="rules", good=True, text=f"{allowed}: {why}")
 
 
 def _examine_prefix(ours: ModelDescription, folder: Path, dtype: str) -> list[Examined]:

@@ -13,9 +13,9 @@ from typing import Literal, TypeVar
 
 import uvicorn
 
-from cosec.decoding.blackbox.gated_text import InReaderThread, OnFailure
+from cosec.decoding.blackbox.gated_text import OnFailure
 from cosec.decoding.blackbox.reading import SecurityReader
-from cosec.decoding.blackbox.target import TextTarget
+from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
 from cosec.decoding.pairing import PreparedPair
 from cosec.errors import SettingsError
 from cosec.serving.access.audit_log import AuditLog

@@ -9,8 +9,8 @@ import pytest
 
 from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
 from cosec.decoding.blackbox.gated_text import Patience
-from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import EndpointError
 from tests.decoding.blackbox.fake_server import FAULTS, FakeServer, running

@@ -15,9 +15,9 @@ import torch
 from scipy import stats
 
 from cosec.decoding.blackbox.gated_text import GatedText, Patience, TextRequest
-from cosec.decoding.blackbox.local_target import LocalTarget
 from cosec.decoding.blackbox.reading import SecurityReader
-from cosec.decoding.blackbox.target import Ask, Proposal, TargetFailure, TargetPrompt
+from cosec.decoding.blackbox.targets.local_target import LocalTarget
+from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TargetPrompt
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings, decoding_settings

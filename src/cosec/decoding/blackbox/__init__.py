@@ -3,13 +3,13 @@
 The target proposes text. The security model and its base read it in their own tokenizer, and the gate's decisions
 replace what the target wrote there.
 
-- `target`: the interface of a target that gives text, and its failures.
-- `openai_server`: a target behind the OpenAI API.
-- `local_target`: a model in this process.
+- `targets`: what gives text: a server behind the OpenAI API, or a model in this process.
 - `text_tokens`: text as tokens of the security model, with the bytes at which they begin.
 - `reading`: the security model and its base on one completion, and the gate's verdict on it.
 - `gated_text`: one completion: ask, check, intervene, ask again.
 - `growing_text`: where a completion ends, and what of it may be shown.
 - `completer`: prompts in, completions out.
+- `pace`: how much text is checked at once.
 - `text_rule`: the rules that such a target allows.
+- `loading`, `examination`: load the security model; examine what would be loaded.
 """

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from cosec.decoding.blackbox.gated_text import GatedText, InReaderThread, OnFailure, Patience, TextRequest
+from cosec.decoding.blackbox.gated_text import GatedText, OnFailure, Patience, TextRequest
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import SecurityReader
-from cosec.decoding.blackbox.target import TargetPrompt, TextTarget
+from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
 from cosec.decoding.completer import Completion
 from cosec.decoding.completion import FinishReason, code_watcher
 from cosec.decoding.settings import DecodingSettings

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -18,9 +18,9 @@ from typing import Literal
 
 from cosec.decoding.blackbox.growing_text import GrowingText
 from cosec.decoding.blackbox.pace import Pace
-from cosec.decoding.blackbox.proposal_stream import ProposalStream
 from cosec.decoding.blackbox.reading import Checked, ContextFull, Reading, SecurityReader
-from cosec.decoding.blackbox.target import Ask, TargetFailure, TargetPrompt, TextTarget
+from cosec.decoding.blackbox.targets.proposal_stream import ProposalStream
+from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, TargetFailure, TargetPrompt, TextTarget
 from cosec.decoding.completion import FinishReason, MakeWatcher
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
@@ -34,9 +34,6 @@ LARGEST_SEED = 2**31 - 1
 
 _LONGEST_PAUSE = 30.0
 """Most seconds between two tries, also if the target asks for more."""
-
-InReaderThread = Callable[[Callable[[], object]], Awaitable[object]]
-"""Runs a function in the thread that owns the security model, and returns its result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cosec.decoding.blackbox.target import TargetPrompt
+from cosec.decoding.blackbox.targets.text_target import TargetPrompt
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.schema import rule_schemas

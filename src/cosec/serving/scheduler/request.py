@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cosec.decoding.blackbox.target import TargetPrompt
+from cosec.decoding.blackbox.targets.text_target import TargetPrompt
 from cosec.decoding.completion import MakeWatcher
 from cosec.decoding.settings import DecodingSettings
 

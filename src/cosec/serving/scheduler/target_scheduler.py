@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from cosec.decoding.blackbox.gated_text import GatedText, InReaderThread, OnFailure, TextGrowth, TextRequest
+from cosec.decoding.blackbox.gated_text import GatedText, OnFailure, TextGrowth, TextRequest
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
-from cosec.decoding.blackbox.target import TextTarget
+from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
 from cosec.errors import EndpointError
 from cosec.serving import api_errors
 from cosec.serving.api_errors import ApiError

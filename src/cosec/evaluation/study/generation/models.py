@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from cosec.decoding.blackbox.target import is_url
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand

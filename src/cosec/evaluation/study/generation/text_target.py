@@ -9,9 +9,9 @@ from pathlib import Path
 from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
 from cosec.decoding.blackbox.gated_text import TextRequest
 from cosec.decoding.blackbox.loading import load_reader
-from cosec.decoding.blackbox.openai_server import OpenAiServer, ServerAddress, read_key
 from cosec.decoding.blackbox.reading import SecurityReader
-from cosec.decoding.blackbox.target import TargetPrompt
+from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress, read_key
+from cosec.decoding.blackbox.targets.text_target import TargetPrompt
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError

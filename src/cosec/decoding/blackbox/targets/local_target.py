@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-from cosec.decoding.blackbox.gated_text import InReaderThread
-from cosec.decoding.blackbox.target import Ask, Proposal
+from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal
 from cosec.decoding.completer import Completer, Piece
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import DecodingSettings
@@ -25,7 +24,7 @@ class LocalTarget:
         self._in_reader_thread = in_reader_thread
 
     async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
-        """Continue a text; see :class:`~cosec.decoding.blackbox.target.TextTarget`."""
+        """Continue a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         if ask.prompt.messages is not None or ask.prompt.suffix is not None:
             raise PromptError("A model in this process continues texts only; serve it to use chats and infills.")
         sampling = ask.sampling.model_copy(

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-from cosec.decoding.blackbox.target import Ask, Proposal, TargetFailure
+from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure
 from cosec.errors import EndpointError, SettingsError
 
 _LONGEST_EVENT = 2**20
@@ -100,7 +100,7 @@ class OpenAiServer:
         return self._model
 
     async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
-        """Continue a text; see :class:`~cosec.decoding.blackbox.target.TextTarget`."""
+        """Continue a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         chat = ask.prompt.messages is not None
         body = {**_body(ask), "model": await self.model()}
         url = self._url("chat/completions" if chat else "completions")

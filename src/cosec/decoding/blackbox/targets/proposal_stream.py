@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import cast
 
-from cosec.decoding.blackbox.target import Proposal, TargetFailure
+from cosec.decoding.blackbox.targets.text_target import Proposal, TargetFailure
 
 
 class ProposalStream:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cosec.decoding.settings import SamplingSettings
+
+InReaderThread = Callable[[Callable[[], object]], Awaitable[object]]
+"""Runs a function in the thread that owns the models, and returns its result."""
 
 
 def is_url(target: str) -> bool:
