@@ -251,7 +251,9 @@ def test_a_server_is_measured_alone_and_hardened(
         capsys.readouterr()
         said = refusal(capsys, *command, "--target", server.url, "--arm", "cosec-plus")
         assert "The arm 'cosec-plus'" in said
-    records = [json.loads(line) for file in out.glob("completions/*.jsonl") for line in file.read_text().splitlines()]
+    records = [
+        json.loads(line) for file in (out / "completions").rglob("*.jsonl") for line in file.read_text().splitlines()
+    ]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["identity"]["models"]["target"].startswith(server.url)
     assert len(records) == 12
