@@ -62,8 +62,8 @@ def demo(
     from cosec.decoding.rules.choice import described_rule
     from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
-    sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens, "seed": seed}
-    sampling["code_end"] = "function"
+    sampling: dict[str, object] = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+    sampling |= {"seed": seed, "code_end": "function"}
     rule = {} if threshold is None else {"threshold": threshold}
     prompts = demo_prompts()[:limit]
     console = terminal()

@@ -52,7 +52,8 @@ class TextTargetSource:
         key = None if key_file is None else read_key(key_file)
         self._address = ServerAddress(url=settings.target, model=settings.endpoint_model, key=key)
         self._rows = rows
-        names: dict[str | None, str] = {None: settings.security, **settings.security_models}
+        names: dict[str | None, str] = {None: settings.security}
+        names.update(settings.security_models.items())
         called = dict.fromkeys([None, *(arm.security for arm in arms)])
         self._readers: dict[str | None, SecurityReader] = {
             name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map) for name in called
@@ -136,12 +137,12 @@ class TextTargetGenerator:
             watcher=lambda: task_watcher(task),
         )
 
-    def _conversation(self, messages: Iterable[Mapping[str, object]]) -> tuple[int, ...]:
+    def _conversation(self, messages: list[dict[str, str]]) -> tuple[int, ...]:
         """A conversation for the security model, in its own template or as plain text."""
         tokenizer = self._reader.pair.tokenizer
         if not tokenizer.chat_template:
-            return tuple(tokenizer("\n\n".join(str(one["content"]) for one in messages) + "\n\n").input_ids)
-        text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+            return tuple(tokenizer("\n\n".join(one["content"] for one in messages) + "\n\n").input_ids)
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
 
 
