@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
@@ -105,14 +105,8 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     console, work = Console(stderr=True), work or WorkFlags()
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
-    source = completion_source(
-        settings,
-        rows=work.batch_rows,
-        dtype=work.dtype,
-        device_map=work.device_map,
-        runtime=work.runtime,
-        target_key_file=work.target_key_file,
-    )
+    load: dict[str, Any] = {"dtype": work.dtype, "device_map": work.device_map, "runtime": work.runtime}
+    source = completion_source(settings, rows=work.batch_rows, target_key_file=work.target_key_file, **load)
     folder = StudyFolder(out)
     up_to_date = open_study(
         folder,
