@@ -1,13 +1,14 @@
-"""What hardening costs over llama.cpp: `benchmarks/llama_cpp.py TARGET SECURITY OUT [BATCH ...]`.
+"""What hardening costs over llama.cpp: `benchmarks/gguf_speed.py TARGET SECURITY OUT [--batch 1 4 16] [...]`.
 
 Two GGUF models (or pulled embedded ones, or an adapter). In one sitting and in alternation: llama.cpp's own loop with
-its own greedy sampler, our engine with the target alone, and hardened under each rule, for each batch (1, 4 and 16) and
-draft length (1, 4 and auto). Writes one JSON file with medians, alpha, c and v(k), memory, and the load before and
-after. Run it on an idle machine; it takes about ten minutes for 1.5B beside 0.5B.
+its own greedy sampler, our engine with the target alone, and hardened, for each batch, rule and draft length. Writes
+one JSON file with medians, alpha, c and v(k), memory, and the load. With `--runtime torch` the same models
+run in torch, without llama.cpp's loop. Run it on an idle machine; a batch of one takes about a minute for 1.5B.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -30,7 +31,7 @@ from cosec.models.loading.quantised import GgufPair
 from cosec.runtime.llama_cpp.binding import library
 from cosec.runtime.llama_cpp.weights import Weights
 
-ROUNDS, WARM_UP, TOKENS = 5, 4, 32
+WARM_UP = 4
 RULES: dict[str, dict[str, object]] = {
     "threshold": {"name": "threshold"},
     "speculative": {"name": "speculative"},
@@ -51,6 +52,7 @@ class LibraryLoop:
         self._sampler = self._c.llama_sampler_init_greedy()
         self._batch = self._c.llama_batch_init(max(batch, len(prompt)), 0, 1)
         self._prompt, self._rows = prompt, batch
+        self._weights = weights  # freed with the loop, not before it
 
     def _decode(self, tokens: list[tuple[int, int, int, bool]]) -> None:
         self._batch.n_tokens = len(tokens)
@@ -60,8 +62,8 @@ class LibraryLoop:
             self._batch.logits[index] = wanted
         assert self._c.llama_decode(self._context, self._batch) == 0
 
-    def seconds_per_token(self) -> float:
-        """Seconds of one token of every row, over the timed tokens."""
+    def seconds_per_token(self, tokens: int) -> float:
+        """Seconds of one token of every row, over so many tokens."""
         memory = self._c.llama_get_memory(self._context)
         self._c.llama_memory_clear(memory, False)
         *read, last = self._prompt
@@ -69,19 +71,19 @@ class LibraryLoop:
         for row in range(1, self._rows):
             self._c.llama_memory_seq_cp(memory, 0, row, -1, -1)
         pending, position, begun = [last] * self._rows, len(read), 0.0
-        for step in range(WARM_UP + TOKENS):
+        for step in range(WARM_UP + tokens):
             if step == WARM_UP:
                 begun = time.perf_counter()
             self._decode([(token, position + step, row, True) for row, token in enumerate(pending)])
             pending = [self._c.llama_sampler_sample(self._sampler, self._context, row) for row in range(self._rows)]
-        return (time.perf_counter() - begun) / TOKENS
+        return (time.perf_counter() - begun) / tokens
 
     def close(self) -> None:
         """Free the context."""
         self._c.llama_free(self._context)
 
 
-def engine_seconds_per_token(pair: PreparedPair, prompt: tuple[int, ...], batch: int) -> float:
+def engine_seconds_per_token(pair: PreparedPair, prompt: tuple[int, ...], batch: int, tokens: int) -> float:
     """The same for our engine with the target alone, sampling at temperature 0."""
     settings = decoding_settings({}, {"temperature": 0.0, "max_new_tokens": 512}).for_one_model()
     requests = [SequenceRequest(prompt_ids=prompt, sample_index=row, max_new_tokens=512) for row in range(batch)]
@@ -89,51 +91,77 @@ def engine_seconds_per_token(pair: PreparedPair, prompt: tuple[int, ...], batch:
     for _ in range(WARM_UP):
         run.step()
     begun = time.perf_counter()
-    for _ in range(TOKENS):
+    for _ in range(tokens):
         run.step()
-    return (time.perf_counter() - begun) / TOKENS
+    return (time.perf_counter() - begun) / tokens
 
 
-def against_the_library(pair: PreparedPair, prompt: tuple[int, ...], batch: int, threads: int) -> dict[str, float]:
+def against_the_library(
+    pair: PreparedPair, prompt: tuple[int, ...], batch: int, chosen: argparse.Namespace
+) -> dict[str, float]:
     """Milliseconds of a token in llama.cpp's own loop and in our engine, in alternation, and their ratio."""
     assert isinstance(pair.pair, GgufPair)
     target = pair.pair.target
-    loop = LibraryLoop(Weights(target.file, target.name), prompt, batch, threads)
-    rounds = [(loop.seconds_per_token(), engine_seconds_per_token(pair, prompt, batch)) for _ in range(ROUNDS + 1)][1:]
+    loop = LibraryLoop(Weights(target.file, target.name), prompt, batch, torch.get_num_threads())
+    rounds = [
+        (loop.seconds_per_token(chosen.tokens), engine_seconds_per_token(pair, prompt, batch, chosen.tokens))
+        for _ in range(chosen.rounds + 1)
+    ][1:]
     loop.close()
     theirs, ours = (1000 * median(times) for times in zip(*rounds, strict=True))
     return {"library_ms": theirs, "engine_ms": ours, "ratio": median(two / one for one, two in rounds)}
 
 
-def hardened(pair: PreparedPair, text: str, batch: int) -> list[dict[str, Any]]:
-    """Every rule that the pair allows, with each draft length."""
+def hardened(pair: PreparedPair, text: str, batch: int, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every rule that was asked for and that the pair allows, with each draft length."""
     rows = []
-    for name, rule in RULES.items():
-        chosen = decoding_settings(rule, {}).rule
-        if chosen.contrast == "base" and not pair.has_base:
+    for name in chosen.rule:
+        rule = decoding_settings(RULES[name], {}).rule
+        if rule.contrast == "base" and not pair.has_base:
             continue
-        for draft_length in (1, 4, "auto"):
+        for asked in chosen.draft_length:
+            length = "auto" if asked == "auto" else int(asked)
             result = measure_speed(
-                pair, text, batch=batch, draft_length=draft_length, rounds=ROUNDS, tokens=TOKENS, rule=chosen
+                pair, text, batch=batch, draft_length=length, rounds=chosen.rounds, tokens=chosen.tokens, rule=rule
             )
-            rows.append({"rule": name, "asked_draft_length": draft_length, **asdict(result)})
-            sys.stderr.write(f"batch {batch} {name} k={draft_length}: ratio {result.ratio:.2f}\n")
+            rows.append({"rule": name, "asked_draft_length": asked, **asdict(result)})
+            sys.stderr.write(
+                f"batch {batch} {name} k={asked}: ratio {result.ratio:.2f}, alpha {result.alpha:.2f}, "
+                f"c {result.c:.2f}, k {result.draft_length}, {result.peak_mib:.0f} MiB\n"
+            )
     return rows
 
 
-def main(target: str, security: str, out: Path, batches: list[int]) -> None:
+def main(chosen: argparse.Namespace) -> None:
     """Measure every batch, and write what is known after each."""
-    pair = load_pair(target, security, runtime="llama.cpp")
+    pair = load_pair(chosen.target, chosen.security, runtime=chosen.runtime)
     text = max((one.text for one in demo_prompts()), key=len)
     prompt = tuple(pair.tokenizer(text).input_ids)
-    record: dict[str, Any] = {"target": target, "security": security, "load_before": os.getloadavg(), "batches": []}
-    for batch in batches:
-        alone = against_the_library(pair, prompt, batch, torch.get_num_threads())
-        sys.stderr.write(f"batch {batch}: engine/library {alone['ratio']:.3f}\n")
-        record["batches"].append({"batch": batch, "alone": alone, "hardened": hardened(pair, text, batch)})
+    record: dict[str, Any] = {**vars(chosen), "out": chosen.out.name, "load_before": os.getloadavg(), "batches": []}
+    for batch in chosen.batch:
+        row: dict[str, Any] = {"batch": batch}
+        if chosen.runtime == "llama.cpp":
+            row["alone"] = alone = against_the_library(pair, prompt, batch, chosen)
+            sys.stderr.write(f"batch {batch}: engine/library {alone['ratio']:.3f} of {alone['library_ms']:.1f} ms\n")
+        record["batches"].append({**row, "hardened": hardened(pair, text, batch, chosen)})
         record |= {"load_after": os.getloadavg(), "environment": environment()}
-        out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        chosen.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("target")
+    parser.add_argument("security")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--rule", nargs="+", choices=RULES, default=list(RULES))
+    parser.add_argument("--draft-length", nargs="+", default=["1", "4", "auto"])
+    parser.add_argument("--runtime", choices=("llama.cpp", "torch"), default="llama.cpp")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=32)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), [int(one) for one in sys.argv[4:]] or [1, 4, 16])
+    main(arguments())
