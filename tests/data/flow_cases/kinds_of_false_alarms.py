@@ -433,3 +433,21 @@ import sqlite3
 def count(connection):
     for (name,) in connection.execute("select name from users"):
         connection.execute(f'select count(*) from posts where author = "{name}"')  # expect: py/sql-injection
+
+# case: compiled expression, or none
+import os
+import re
+from flask import Flask, request
+app = Flask("a")
+WORDS = re.compile("[a-z]+")
+
+
+@app.route("/")
+def first(chosen=False):
+    pattern = None
+    if chosen:
+        pattern = re.compile("[a-z]+")
+    if pattern.search(request.args["q"]):
+        os.system("ls " + pattern.sub("", request.args["q"]))  # expect: py/command-injection
+    os.system("ls " + WORDS.sub("", request.args["q"]))  # expect: py/command-injection
+    return {}

@@ -6,6 +6,7 @@ import re
 from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import Value
+from cosec.checking.python.engine.library.conditions import is_compiled
 from cosec.checking.python.knowledge.sinks import PATTERNS
 from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.knowledge.words import words
@@ -27,12 +28,12 @@ def check(site: CallSite) -> None:
     for pattern in _of_queries(site):
         _report(site.analysis, site.node, pattern)
     row = matching(site, PATTERNS)
-    if row is None or "regex" in site.receiver.flags:
+    if row is None or is_compiled(site.receiver):
         return
     if not site.within("re.") and "regex" not in site.analysis.program.imported:
         return
     for pattern in arguments(site, row):
-        if "regex" in pattern.flags:
+        if is_compiled(pattern):
             return
         _report(site.analysis, site.node, pattern)
 

@@ -313,9 +313,14 @@ def absent(forbidden: frozenset[str]) -> frozenset[str]:
     return frozenset(harmless | lacking)
 
 
+def is_compiled(value: Value) -> bool:
+    """Tell whether it may be a compiled regular expression."""
+    return "regex" in value.flags or "re.compile()" in value.names
+
+
 def regex_parts(site: CallSite) -> tuple[Value | None, Value | None, int]:
     """Return pattern, text and flags of a call of a regular expression, compiled or not."""
-    if "regex" in site.receiver.flags:
+    if is_compiled(site.receiver):
         return site.receiver, site.argument(0, "string"), _flags(site.receiver)
     if site.within("re.", "regex."):
         return site.argument(0, "pattern"), site.argument(1, "string"), _flags(site.argument(2, "flags"))

@@ -121,7 +121,7 @@ def _of_path(site: CallSite) -> Value | None:
 def _of_regex(site: CallSite) -> Value | None:
     if site.method in {"sub", "subn"}:
         by_function = bool(site.positional) and bool(site.positional[0].targets)
-        if by_function or site.within("re.", "regex.") or "regex" in site.receiver.flags:
+        if by_function or site.within("re.", "regex.") or conditions.is_compiled(site.receiver):
             return _substituted(site)
     if site.method in {"match", "fullmatch", "search", "findall", "finditer"}:
         return _matched(site)
@@ -145,7 +145,7 @@ def _with_name(site: CallSite) -> Value:
 
 def _substituted(site: CallSite) -> Value:
     """Return ``re.sub(pattern, replacement, text)``."""
-    compiled = not site.within("re.", "regex.")
+    compiled = conditions.is_compiled(site.receiver) or not site.within("re.", "regex.")
     pattern = site.receiver if compiled else site.argument(0, "pattern")
     replacement = site.argument(0 if compiled else 1, "repl")
     text = site.argument(1 if compiled else 2, "string")
