@@ -409,7 +409,7 @@ def test_a_folder_without_python_or_c_is_an_error_unless_that_is_allowed(project
     (project / "web" / "page.js").write_text("let x;\n")
     code, said, complaint = run(["web"], capsys)
     assert (code, said) == (2, "0 files, 0 findings, 0 unscored\n")
-    assert "no Python or C file in the folder 'web'. Not looked at: 1 JavaScript file." in complaint
+    assert "no Python or C file in the folder 'web'. Not looked at: 1 JavaScript file. --allow-empty" in complaint
     assert run(["web", "--allow-empty"], capsys)[0] == 0
 
 

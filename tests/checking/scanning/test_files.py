@@ -40,7 +40,7 @@ def test_a_folder_without_anything_to_check_says_what_was_left_out(folder: Path)
     (error,) = find_files([Path("web"), Path("src")]).errors
     assert error == (
         "There is no Python or C file in the folder 'web'. "
-        "Not looked at: 1 JavaScript file, 2 hidden or generated folders."
+        "Not looked at: 1 JavaScript file, 2 hidden or generated folders. --allow-empty accepts that."
     )
     assert find_files([Path("web")], allow_empty=True).errors == ()
 

@@ -162,7 +162,7 @@ class _Search:
             left_out.append(f"{self._excluded} excluded by patterns")
         named = ", ".join(filter(None, left_out))
         skipped = f" Not looked at: {named}." if named else ""
-        return f"There is no Python or C file in the folder {str(self._folder)!r}.{skipped}"
+        return f"There is no Python or C file in the folder {str(self._folder)!r}.{skipped} --allow-empty accepts that."
 
 
 def described(other_languages: Mapping[str, int]) -> str:

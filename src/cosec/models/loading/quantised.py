@@ -31,7 +31,7 @@ from cosec.models.loading.load import (
     resolve_security,
 )
 from cosec.models.loading.reading import context_length, read_outline, read_tokenizer, stop_token_ids
-from cosec.models.loading.store import cache_root
+from cosec.models.loading.store import cache_root, writing_to_the_cache
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -276,11 +276,13 @@ def adapter_file(adapter: Adapter, base: GgufModel) -> Path:
 
     Raises:
         AdapterError: If it cannot be converted.
+        ModelError: If the cache cannot be written.
     """
     parts = (file_sha256(adapter.path / name)[:20] for name in ("adapter_model.safetensors", "adapter_config.json"))
     file = cache_root() / "gguf" / "adapters" / f"{'-'.join(parts)}-{base.config['model_type']}.gguf"
     if not file.is_file():
-        write_gguf_adapter(adapter, base.config, file, base_gguf_sha256=file_sha256(base.file))
+        with writing_to_the_cache():
+            write_gguf_adapter(adapter, base.config, file, base_gguf_sha256=file_sha256(base.file))
     return file
 
 
