@@ -55,7 +55,7 @@ def tune(
 
     console = Console()
     result = _harden(base, pairs, chosen, out, resume=resume, dtype=dtype, console=console)
-    show_result(console, "adapter", result)
+    show_result(console, "prefix" if chosen.method == "prefix" else "adapter", result)
     if result.interrupted:
         sys.exit(130)
 

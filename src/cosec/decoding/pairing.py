@@ -106,7 +106,8 @@ class PreparedPair:
         """
         if contrast == "base" and not self.has_base:
             raise SettingsError(
-                "This rule compares the security model with its own base, and the security model is a whole model: "
+                "This rule compares the security model with its own base, and the security model is a whole model or "
+                "has a prefix: "
                 f"give a LoRA adapter with --security, or choose --rule {rules_without_base()}."
             )
         if contrast == "anti-expert" and not self.has_anti_expert:

@@ -110,7 +110,7 @@ def show_result(console: Console, product: str, result: AlignmentResult | Harden
 
     Args:
         console: Where to print.
-        product: What the run makes: ``student`` or ``adapter``.
+        product: What the run makes: ``student``, ``adapter`` or ``prefix``.
         result: How it ended.
     """
     if not is_first():
