@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from cosec.evaluation.judging.verdict import State
+from cosec.evaluation.report.estimates import ALL, Estimate
 from cosec.evaluation.report.formatting import percent
 from cosec.evaluation.report.paper_tables import OURS, TITLES, paper_lines, paper_numbers
 from cosec.evaluation.report.read_results import read_results
 from cosec.evaluation.report.results import Results
+from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.tasks.tasks import Benchmark
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings
 
@@ -95,3 +98,27 @@ def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(tmp_pa
     assert measured.split(" | ")[2] != "not measured"
     assert cells("LoRA", own).split(" | ")[2] == "not measured"
     assert cells("Security Model", own).split(" | ")[2:] == measured.split(" | ")[2:]
+
+
+def test_a_part_of_humaneval_is_named_and_its_shortest_problems_are_no_row(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    measured = Estimate(
+        benchmark="humaneval",
+        arm="origin",
+        cwe=ALL,
+        metric="pass@1",
+        interval=Interval(value=0.25, low=0.2, high=0.3, units=82, undefined=0),
+    )
+
+    def row(**part: int) -> str:
+        benchmarks = (*results.settings.benchmarks, Benchmark(name="humaneval", problems="humaneval", **part))
+        chosen = results.settings.model_copy(update={"benchmarks": benchmarks})
+        lines = paper_lines(replace(results, settings=chosen, estimates=(*results.estimates, measured)))
+        table = "\n".join(lines).split("### Table VI: ")[1].split("###")[0].splitlines()
+        return next(line for line in table if line.startswith("| **"))
+
+    figure = "25.0 [20.0, 30.0]"
+    assert row() == f"| **smollm2-135m** | Origin | {figure} | not measured | not measured |"
+    assert row(limit=82).startswith(f"| **smollm2-135m** (82 of 164 problems) | Origin | {figure} |")
+    assert figure not in row(shortest=20)

@@ -128,11 +128,14 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
     if table in WITH_OTHER_ARMS:
         arms.update({f"`{arm}`": arm for arm in results.settings.arms if arm not in arms.values()})
     benchmarks = results.settings.benchmarks
-    problems = next((one.name for one in benchmarks if one.problems == "humaneval"), None)
+    humaneval = next((one for one in benchmarks if one.problems == "humaneval" and one.shortest is None), None)
+    problems = None if humaneval is None else humaneval.name
+    some = humaneval.limit if humaneval is not None and any(one.startswith("pass@") for one in metrics) else None
     tested = [one.name for one in benchmarks if one.scenarios is not None and one.split != ("validation",)]
     shows_security = any(metric.startswith(SECURITY) for metric in metrics)
     for scenarios in tested if shows_security and tested else [None]:
-        name = f"**{results.settings.target}**" + (f" ({scenarios})" if scenarios is not None else "")
+        told = [*([scenarios] if scenarios is not None else []), *([f"{some} of 164 problems"] if some else [])]
+        name = f"**{results.settings.target}**" + (f" ({', '.join(told)})" if told else "")
         for shown, arm in arms.items():
             cells = (
                 _function(results, problems, arm, metric)
