@@ -397,6 +397,6 @@ def test_a_base_url_without_v1_works_and_the_root_leads_to_the_playground(served
 
 
 def test_head_is_answered_like_get_without_a_body(http: httpx2.Client) -> None:
-    for path in ("/health", "/v1/models", "/"):
+    for path in ("/health", "/v1/health", "/models", "/v1/models", "/"):
         answer = http.head(path, follow_redirects=True)
         assert (answer.status_code, answer.content) == (200, b"")

@@ -155,7 +155,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
             "checks": service.judge is not None,
         }
 
-    @app.get("/models", include_in_schema=False)
+    @app.api_route("/models", methods=["GET", "HEAD"], include_in_schema=False)
     @app.head("/v1/models", include_in_schema=False)
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _add_about(app: FastAPI, service: Service) -> None:
         return RedirectResponse("playground/")  # relative, for a proxy that serves this under a path of its own
 
     @app.head("/health", include_in_schema=False)
-    @app.get("/v1/health", include_in_schema=False)
+    @app.api_route("/v1/health", methods=["GET", "HEAD"], include_in_schema=False)
     @app.get("/health")
     async def health() -> Response:
         if not service.scheduler.alive:
