@@ -451,3 +451,16 @@ def first(chosen=False):
         os.system("ls " + pattern.sub("", request.args["q"]))  # expect: py/command-injection
     os.system("ls " + WORDS.sub("", request.args["q"]))  # expect: py/command-injection
     return {}
+
+# case: file named by an archive's member, read and written
+import os
+import tarfile
+
+
+def compare(path, folder):
+    with tarfile.open(path) as archive:
+        for member in archive.getmembers():
+            with open(os.path.join(folder, member.name), "rb") as kept:
+                print(len(kept.read()))
+            with open(os.path.join(folder, member.name), "wb") as made:  # expect: py/archive-traversal
+                made.write(archive.extractfile(member).read())

@@ -48,7 +48,7 @@ def _report(site: CallSite, path: Value | None) -> None:
             continue
         kind = taint.source.kind
         if kind == "archive":
-            if len(taint.lineage) > 1:
+            if len(taint.lineage) > 1 and not _only_reads(site):
                 site.analysis.report(_ARCHIVE_PATTERN, site.node, "An archive's member chooses the path", taint.source)
                 return
             continue
@@ -68,6 +68,14 @@ def _report(site: CallSite, path: Value | None) -> None:
 def _below_a_known_folder(path: Value) -> bool:
     """Tell whether the path starts with a folder of the program, which who starts the program need not leave."""
     return path.letters().lstrip("/")[:1] not in ("", "\0")
+
+
+def _only_reads(site: CallSite) -> bool:
+    """Tell whether a file is opened to be read: an archive does harm where it is unpacked."""
+    mode = site.argument(1, "mode")
+    if not site.called("open", "io.open"):
+        return False
+    return mode is None or (bool(mode.strings) and not any(set(each) & set("wax+") for each in mode.strings))
 
 
 def _is_upload(taint: Taint) -> bool:
