@@ -14,10 +14,10 @@ LLAMA := $(VENV)/.llama-done
 # llama.cpp without its support library for programs of its own, which is nearly half of its code.
 LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama-cpp-build.cmake
 
-.PHONY: setup llama demo test check docs clean help
+.PHONY: setup llama demo test check docs clean help proxy-demo
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
 
 setup: $(STAMP) $(LLAMA) ## Make .venv, install the package, build llama.cpp, fetch the embedded model (about 100 MB)
 	$(BIN)/cosec models pull smollm2-135m --convert
@@ -49,6 +49,12 @@ $(LLAMA): $(STAMP) llama-cpp-build.cmake
 demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)
 	$(BIN)/cosec demo --target $(MODEL)
+
+proxy-demo: $(STAMP) ## Serve MODEL alone, and a hardening proxy with its playground in front of it
+	$(BIN)/cosec models pull $(MODEL)
+	$(BIN)/cosec models pull smollm2-135m
+	$(BIN)/cosec serve --target $(MODEL) --security none --port 8001 & target=$$!; trap "kill $$target" EXIT; \
+	  $(BIN)/cosec serve --target http://127.0.0.1:8001/v1 --security smollm2-135m --port 8000 --model-name hardened
 
 test: setup ## Run the tests, those that need the embedded model included
 	$(BIN)/pytest -m "not slow and not gpu" -n $(TEST_WORKERS) --dist loadfile

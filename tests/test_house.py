@@ -157,7 +157,7 @@ def test_constraints_cover_every_declared_dependency() -> None:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def test_every_make_command_that_the_documents_name_exists() -> None:
@@ -165,8 +165,8 @@ def test_every_make_command_that_the_documents_name_exists() -> None:
     assert {"setup", "demo", "test", "check", "clean"} <= targets
     for document in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
         text = document.read_text(encoding="utf-8")
-        named = set(re.findall(r"`make ([a-z]+)", text)) | set(
-            re.findall(r"^(?:\$ )?make ([a-z]+)", text, flags=re.MULTILINE)
+        named = set(re.findall(r"`make ([a-z-]+)", text)) | set(
+            re.findall(r"^(?:\$ )?make ([a-z-]+)", text, flags=re.MULTILINE)
         )
         assert named <= targets, f"{document.name} names make {sorted(named - targets)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from cosec.decoding.blackbox.loading import security_rule
+from cosec.decoding.blackbox.loading import security_adapter
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.text_rule import WHY_GATE_ONLY, text_rule
 from cosec.decoding.examined import Examined
@@ -14,8 +14,6 @@ from cosec.decoding.rules.rule_file import own_rule
 from cosec.decoding.rules.schema import rule_name
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import CosecError
-from cosec.models.loading.embedded import DEFAULT_TARGET
-from cosec.models.loading.load import resolve_security
 
 
 def examine_server(url: str, security: str) -> list[Examined]:
@@ -65,9 +63,7 @@ def _examine_url(url: str) -> Examined:
 
 def _examine_adapter(security: str) -> list[Examined]:
     try:
-        security_rule(security)
-        folder = resolve_security(DEFAULT_TARGET, security)
+        folder = security_adapter(security)
     except CosecError as error:
         return [Examined(subject="security", good=False, text=str(error))]
-    assert folder is not None, "security_rule refuses none"
     return [Examined(subject="security", good=True, text=f"the adapter {folder}"), *examine_text_rules(folder)]

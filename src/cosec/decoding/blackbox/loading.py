@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.hardening import load_pair
 from cosec.decoding.rules.rule_file import own_rule
 from cosec.errors import SettingsError
 from cosec.models.adapters import is_adapter, read_adapter
+from cosec.models.loading.bundled import shipped_adapter
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.models.loading.load import name_of_base, resolve_security
+
+
+def security_adapter(security: str) -> Path:
+    """Find the folder of a security adapter.
+
+    Args:
+        security: A LoRA adapter; an embedded model, for the adapter that ships for it; or ``"default"``, for the one
+            of the default model.
+
+    Raises:
+        ModelError: If there is no such adapter.
+        SettingsError: If the security model is no adapter.
+    """
+    embedded = DEFAULT_TARGET if security == DEFAULT_SECURITY else security
+    folder = shipped_adapter(embedded) or resolve_security(embedded, security)
+    if folder is None or not is_adapter(folder):
+        raise SettingsError(
+            "A target of which only the text is known is hardened by a LoRA adapter, which is compared with its own "
+            "base: name one with --security."
+        )
+    return folder
 
 
 def security_rule(security: str) -> Mapping[str, object]:
     """Read the rule that a security adapter carries, before any weights are loaded.
 
     Args:
-        security: A LoRA adapter, or ``"default"`` for the one that ships for the embedded model.
+        security: As for :func:`security_adapter`.
 
     Returns:
         The rule's name and settings; empty if it carries none.
@@ -26,29 +49,22 @@ def security_rule(security: str) -> Mapping[str, object]:
         ModelError: If there is no such adapter.
         SettingsError: If the security model is no adapter, or its ``rule.toml`` is not a rule.
     """
-    folder = resolve_security(DEFAULT_TARGET, security)
-    if folder is None or not is_adapter(folder):
-        raise SettingsError(
-            "A target of which only the text is known is hardened by a LoRA adapter, which is compared with its own "
-            "base: name one with --security."
-        )
-    return own_rule(folder)
+    return own_rule(security_adapter(security))
 
 
 def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = None) -> SecurityReader:
     """Load a security adapter with its base, to check texts of a target.
 
     Args:
-        security: As for :func:`security_rule`.
+        security: As for :func:`security_adapter`.
         dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
 
     Raises:
         ModelError: If the adapter or its base cannot be found, read or trusted.
-        SettingsError: As for :func:`security_rule`.
+        SettingsError: If the security model is no adapter.
     """
-    security_rule(security)
-    folder = resolve_security(DEFAULT_TARGET, security)
-    assert folder is not None
-    base = name_of_base(read_adapter(folder))
+    embedded = DEFAULT_TARGET if security == DEFAULT_SECURITY else security
+    folder = security_adapter(security)
+    base = embedded if shipped_adapter(embedded) is not None else name_of_base(read_adapter(folder))
     return SecurityReader(load_pair(base, str(folder), dtype=dtype, device_map=device_map, runtime="torch"))

@@ -273,8 +273,8 @@ function showDetails(element) {
   const rows = [
     ["token", JSON.stringify(token.text)],
     ["chosen by", token.origin === "security" ? "security model" : "target"],
-    ["probability, target", percent(token.target_prob)],
   ];
+  if (token.target_prob !== undefined) rows.push(["probability, target", percent(token.target_prob)]);
   if (token.security_prob !== undefined) rows.push(["probability, security", percent(token.security_prob)]);
   if (token.acceptance_ratio !== undefined) rows.push(["acceptance ratio", token.acceptance_ratio.toFixed(3)]);
   if (token.divergence !== undefined) rows.push(["divergence", `${token.divergence.toFixed(4)} nats`]);

@@ -1,0 +1,114 @@
+"""What hardening a server as text costs, and whether its text stays its own.
+
+Asks the target for completions of the demo prompts at temperature 0, in turns: alone, checked with a threshold that no
+divergence exceeds, and hardened. Then cuts texts at random characters and asks again, which shows what tokenizing the
+text anew changes.
+
+    cosec serve --target qwen2.5-coder-1.5b --security none --port 8001 &
+    python benchmarks/proxy_overhead.py http://127.0.0.1:8001/v1 --security ADAPTER --prompts 14 --tokens 96
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Sequence
+
+from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
+from cosec.decoding.blackbox.loading import load_reader, security_rule
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
+from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.settings import decoding_settings
+from cosec.evaluation.tasks.demo_prompts import demo_prompts
+
+NEVER = 1e9
+"""A threshold that no divergence exceeds."""
+
+
+class Bench:
+    """A target, a security model, and the sampling settings that all measurements share."""
+
+    def __init__(self, address: ServerAddress, reader: SecurityReader, rule: dict[str, object], tokens: int) -> None:
+        self._address, self._reader, self._rule = address, reader, rule
+        self._sampling = {"temperature": 0.0, "max_new_tokens": tokens, "code_end": "none"}
+
+    def complete(self, prompts: Sequence[str], arm: str) -> tuple[list[TextCompletion], float]:
+        """Complete the prompts one after the other; the completions, and the seconds for all of them."""
+        rule = {**self._rule, "strength": NEVER} if arm == "checked" else self._rule
+        completer = TextCompleter(
+            lambda _: OpenAiServer(self._address),
+            self._reader,
+            decoding_settings(rule, self._sampling),
+            hardened=arm != "alone",
+            rows=1,
+        )
+        started = time.perf_counter()
+        found = sorted(completer.complete(prompts), key=lambda one: one.prompt_index)
+        return found, time.perf_counter() - started
+
+
+def differing_continuations(bench: Bench, prompts: Sequence[str], texts: Sequence[str], cuts: int) -> dict[str, float]:
+    """Cut each text at random characters, and count the continuations that differ from the rest of the text."""
+    draws = random.Random(0)
+    long = [index for index, text in enumerate(texts) if len(text) > 1] * cuts
+    cut = [(draws.randrange(1, len(texts[index])), index) for index in long]
+    asked = [prompts[index] + texts[index][:place] for place, index in cut]
+    found, _ = bench.complete(asked, "alone")
+    rests = [texts[index][place:] for place, index in cut]
+    differ = [
+        not (one.text.startswith(rest) or rest.startswith(one.text)) for one, rest in zip(found, rests, strict=True)
+    ]
+    return {"cuts": len(cut), "differ": sum(differ), "share": sum(differ) / max(1, len(differ))}
+
+
+def main() -> None:
+    """Measure, and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="base URL of the target server, up to /v1")
+    parser.add_argument("--model", help="the model's name there")
+    parser.add_argument("--security", default="default")
+    parser.add_argument("--strength", type=float, help="threshold of the gate; default: the adapter's")
+    parser.add_argument("--prompts", type=int, default=14)
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cuts", type=int, default=3, help="cuts of each text")
+    given = parser.parse_args()
+    rule = text_rule(security_rule(given.security), {} if given.strength is None else {"strength": given.strength})
+    address = ServerAddress(url=given.url, model=given.model, seconds=600)
+    bench = Bench(address, load_reader(given.security), rule, given.tokens)
+    prompts = [one.text for one in demo_prompts()]
+    prompts = [prompts[index % len(prompts)] for index in range(given.prompts)]
+    bench.complete(prompts[:1], "hardened")  # warms all models up
+    arms = ("alone", "checked", "hardened")
+    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
+    latest: dict[str, list[TextCompletion]] = {}
+    for turn in range(given.rounds):
+        for arm in (*arms[turn % 3 :], *arms[: turn % 3]):
+            latest[arm], spent = bench.complete(prompts, arm)
+            seconds[arm].append(1000 * spent / max(1, sum(len(one.text) for one in latest[arm])))
+    each = {arm: statistics.median(values) for arm, values in seconds.items()}
+    texts = [one.text for one in latest["alone"]]
+    hardened = [one.totals for one in latest["hardened"]]
+    tokens, changed = sum(one.tokens for one in hardened), sum(one.changed for one in hardened)
+    requests = sum(one.requests for one in latest["hardened"])
+    report = {
+        "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
+        "checked_over_alone": round(each["checked"] / each["alone"], 3),
+        "hardened_over_alone": round(each["hardened"] / each["alone"], 3),
+        "equal_texts": sum(one.text == text for one, text in zip(latest["checked"], texts, strict=True)),
+        "prompts": len(prompts),
+        "decisions_per_token": round(sum(one.decisions for one in hardened) / max(1, tokens), 4),
+        "changes_per_token": round(changed / max(1, tokens), 4),
+        "requests_per_decision": round((requests - len(prompts)) / max(1, sum(one.decisions for one in hardened)), 3),
+        "rule": rule,
+        "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
+    }
+    print(json.dumps(report, indent=1))  # noqa: T201 - the measurement
+
+
+if __name__ == "__main__":
+    main()
