@@ -12,7 +12,7 @@ from cosec.errors import SettingsError
 from cosec.models.adapters import is_adapter, read_adapter
 from cosec.models.loading.bundled import shipped_adapter
 from cosec.models.loading.embedded import DEFAULT_TARGET
-from cosec.models.loading.load import name_of_base, resolve_security
+from cosec.models.loading.load import DEFAULT_SECURITY, name_of_base, resolve_security
 
 
 def security_adapter(security: str) -> Path:
@@ -64,7 +64,6 @@ def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = 
         ModelError: If the adapter or its base cannot be found, read or trusted.
         SettingsError: If the security model is no adapter.
     """
-    embedded = DEFAULT_TARGET if security == DEFAULT_SECURITY else security
     folder = security_adapter(security)
-    base = embedded if shipped_adapter(embedded) is not None else name_of_base(read_adapter(folder))
+    base = name_of_base(read_adapter(folder))
     return SecurityReader(load_pair(base, str(folder), dtype=dtype, device_map=device_map, runtime="torch"))
