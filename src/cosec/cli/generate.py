@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from cosec.cli.launching.collector import without_garbage_collection
 from cosec.cli.runtime_flag import Runtime
 from cosec.cli.text_target import (
     TargetFlags,
@@ -120,9 +121,10 @@ class _Run:
         self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings
     ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
         """The models, and the completions of a pair with one vocabulary."""
-        from cosec import load_pair
+        with without_garbage_collection():
+            from cosec import load_pair
 
-        pair = load_pair(target, security, anti_expert=anti_expert, **self.load)
+            pair = load_pair(target, security, anti_expert=anti_expert, **self.load)
         return pair, _completed(pair, settings, self.prompts, self.arms, self.n, self.rows)
 
     def of_text(
@@ -171,6 +173,7 @@ def _refuse_without_effect(
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
 
 
+@without_garbage_collection()  # the adapter's rule is read with modules that import torch
 def _settings(
     rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, target: str, security: str
 ) -> DecodingSettings:
