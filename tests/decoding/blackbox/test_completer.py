@@ -191,7 +191,7 @@ def test_a_text_that_cannot_be_checked_is_not_returned(reader: SecurityReader) -
 def test_connections_are_kept(reader: SecurityReader) -> None:
     with running(FakeServer(written)) as server:
         completed(server, reader, [prompt(number) for number in range(12)], rows=2)
-    assert server.connections == 2
+    assert 1 <= server.connections <= 2, "one for each row, and fewer where a row is done before the next begins"
 
 
 def test_the_key_is_sent_and_a_refusal_is_not_tried_again(reader: SecurityReader) -> None:

@@ -21,7 +21,7 @@ from tests.decoding.scripted import ScriptedModel, random_table
 from tests.devices import DEVICES
 
 VOCABULARY = 6
-DRAWS = [25_000, pytest.param(100_000, marks=pytest.mark.slow)]
+DRAWS = [10_000, pytest.param(100_000, marks=pytest.mark.slow)]
 """Draws of the law tests. The deliberately wrong rules below are noticed at 20 000."""
 PROMPT = [1, 2]
 SECURITY = random_table(VOCABULARY, 2, seed=11)

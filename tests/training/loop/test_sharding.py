@@ -21,7 +21,6 @@ from cosec.training.data.packing import Piece, pack
 from cosec.training.loop import run_folder
 from cosec.training.loop.run_folder import make_accelerator
 from cosec.training.loop.sharding import is_sharded, make_mesh, slice_like, whole
-from tests.tiny import ARCHITECTURES
 from tests.training.alignment.test_align import weights
 from tests.training.conftest import curve_points
 from tests.training.test_hardening import Watching, assert_same_weights
@@ -81,11 +80,19 @@ def assert_close_curves(first: Path, second: Path) -> None:
 @pytest.mark.parametrize(
     ("architecture", "more"),
     [
-        *((architecture, {}) for architecture in ARCHITECTURES),
-        ("llama", {"train": "lora"}),
+        ("llama", {}),
+        ("gpt_bigcode", {}),
         ("codegen", {"train": "lora"}),
         ("qwen2", {"gradient_checkpointing": True, "precision": "bfloat16"}),
-        ("llama", {"divergence": "none"}),
+        *(
+            pytest.param(architecture, more, marks=pytest.mark.slow)
+            for architecture, more in (
+                ("codegen", {}),
+                ("qwen2", {}),
+                ("llama", {"train": "lora"}),
+                ("llama", {"divergence": "none"}),
+            )
+        ),
     ],
 )
 def test_divided_weights_train_the_same_student_as_whole_ones(
