@@ -161,7 +161,7 @@ def test_the_audit_log_names_every_intervention(tiny_pair: PreparedPair, target:
 def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cosec.decoding.blackbox.gated_text.Patience.before_try", lambda *_: 0.0)
     with (
-        running(FakeServer(written, fault_rate=1.0, faults=("early end",), chunk=1000)) as broken,
+        running(FakeServer(written, fault_rate=1.0, faults=("500",))) as broken,
         proxy(tiny_pair, broken) as url,
     ):
         answer = httpx2.post(f"{url}/completions", json={"prompt": prompt(0)}, timeout=60)
