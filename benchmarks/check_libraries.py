@@ -21,7 +21,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from cosec.checking import CHECKER_VERSION, Finding, scan
+from cosec.checking import CHECKER_VERSION, Finding
+from cosec.scanning import scan
 
 PACKAGES = {"Django": "5.1.4", "SQLAlchemy": "2.0.36", "celery": "5.4.0", "ansible-core": "2.17.7", "pandas": "2.2.3"}
 """A web framework, a library for databases, a task queue, a program with commands, and a library for data."""

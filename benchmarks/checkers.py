@@ -23,9 +23,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cosec.checking.labelled import ALL, Labelled, measure, read_labelled
 from cosec.checking.registry import available_checkers
 from cosec.evaluation.tasks.scenarios import own_scenarios
+from cosec.scanning.labelled import ALL, Labelled, measure, read_labelled
 
 SECONDS = 120.0
 BOUNDS = frozenset({118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 129, 131, 786, 787, 788, 805})

@@ -50,8 +50,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "cosec.training.alignment.settings.AlignmentSettings",
     ),
     "Checking": (
-        "cosec.checking.scanning.tree_scan.scan",
-        "cosec.checking.scanning.tree_scan.Scan",
+        "cosec.scanning.tree_scan.scan",
+        "cosec.scanning.tree_scan.Scan",
         "cosec.checking.finding.Finding",
     ),
     "Errors": ("cosec.errors",),

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -108,6 +109,13 @@ def test_modules_use_no_private_names_of_others() -> None:
 def test_public_names_are_documented() -> None:
     undocumented = {module_id(path): undocumented_names(source_of(path)) for path in CODE}
     assert not {name: found for name, found in undocumented.items() if found}
+
+
+def test_no_room_holds_more_than_three_tenths_of_the_code() -> None:
+    lines = Counter[str]()
+    for path in CODE:
+        lines[path.relative_to(PACKAGE).parts[0]] += len(source_of(path).splitlines())
+    assert max(lines.values()) <= 0.3 * lines.total(), lines.most_common(2)
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:

@@ -1,4 +1,4 @@
-"""Find weaknesses in source files: checkers for Python and C, and scans of files and folders with them.
+"""Find weaknesses in source files: checkers for Python and C, which scans run over files and folders.
 
 Needs no model, and imports nothing of evaluation. The checkers' dependencies are imported when a checker is made.
 """
@@ -6,7 +6,6 @@ Needs no model, and imports nothing of evaluation. The checkers' dependencies ar
 from cosec.checking.finding import Checker, CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS, Language, Pattern
 from cosec.checking.registry import CHECKERS, available_checkers, default_checkers, make_checker, study_checkers
-from cosec.checking.scanning import Scan, scan
 from cosec.checking.version import CHECKER_VERSION
 
 __all__ = [
@@ -18,11 +17,9 @@ __all__ = [
     "Finding",
     "Language",
     "Pattern",
-    "Scan",
     "Unscored",
     "available_checkers",
     "default_checkers",
     "make_checker",
-    "scan",
     "study_checkers",
 ]

@@ -18,12 +18,12 @@ from cosec.errors import SettingsError
 from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
-    from cosec.checking.acceptance import Acceptance, Accepted
-    from cosec.checking.baseline import Baseline
-    from cosec.checking.configuration import Configuration
     from cosec.checking.finding import Finding
-    from cosec.checking.scanning import FileResult, JudgementCache, Scan, Step, TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
+    from cosec.scanning import FileResult, JudgementCache, Scan, Step, TreeScan
+    from cosec.scanning.adoption.acceptance import Acceptance, Accepted
+    from cosec.scanning.adoption.baseline import Baseline
+    from cosec.scanning.adoption.configuration import Configuration
 
 EXIT_FINDINGS = 1
 """Exit status when findings reach the level of ``--fail-on``."""
@@ -106,9 +106,9 @@ def _scan(
         format: Lines, JSON or SARIF.
         fail_on: Lowest severity that makes the exit code 1.
     """
-    from cosec.checking.acceptance import Acceptance
-    from cosec.checking.scanning import TreeScan
     from cosec.cli.views.scan_progress import ScanProgress
+    from cosec.scanning import TreeScan
+    from cosec.scanning.adoption.acceptance import Acceptance
 
     acceptance, progress = Acceptance(**asked, baseline=known), ScanProgress()
     tree = TreeScan(**where, **asked, steps=[_accept(acceptance)], on_progress=progress.update)
@@ -130,7 +130,7 @@ def _refuse_project(project: ProjectFlags) -> None:
 
 def _settings(project: ProjectFlags, paths: Sequence[Path]) -> Configuration:
     """Return the settings of the project; say on the standard error where they are from."""
-    from cosec.checking.configuration import Configuration, find_configuration, read_configuration
+    from cosec.scanning.adoption.configuration import Configuration, find_configuration, read_configuration
 
     if project.isolated:
         if project.config is not None:
@@ -144,7 +144,7 @@ def _settings(project: ProjectFlags, paths: Sequence[Path]) -> Configuration:
 
 def _known(project: ProjectFlags, settings: Configuration) -> Baseline | None:
     """Return the known findings. A baseline that is about to be written first may not exist yet."""
-    from cosec.checking.baseline import Baseline
+    from cosec.scanning.adoption.baseline import Baseline
 
     file = project.baseline or settings.baseline()
     is_new = file is not None and project.write_baseline is not None and not file.exists()
@@ -153,7 +153,7 @@ def _known(project: ProjectFlags, settings: Configuration) -> Baseline | None:
 
 def _which(paths: Sequence[Path], project: ProjectFlags, settings: Configuration) -> dict[str, Any]:
     """Return the arguments of a `TreeScan` that say which files are scanned."""
-    from cosec.checking.exclusion import Exclusion
+    from cosec.scanning.adoption.exclusion import Exclusion
 
     named = paths or settings.paths()
     if not named:
@@ -204,7 +204,7 @@ def _accept(acceptance: Acceptance) -> Step:
 
 
 def _write_baseline(file: Path, findings: Sequence[Finding], acceptance: Acceptance) -> None:
-    from cosec.checking.baseline import write_baseline
+    from cosec.scanning.adoption.baseline import write_baseline
 
     count = write_baseline(file, findings, acceptance.scope(failed=False))
     print(f"cosec: {count} known finding{'' if count == 1 else 's'} in {file}", file=sys.stderr)  # noqa: T201
@@ -261,8 +261,8 @@ def _cores() -> int:
 
 def _cache() -> JudgementCache | None:
     """Return the kept judgements of earlier runs; None if there is no folder for them, as without a home folder."""
-    from cosec.checking.scanning import JudgementCache
     from cosec.models.loading.store import cache_root
+    from cosec.scanning import JudgementCache
 
     try:
         return JudgementCache(cache_root())
@@ -291,7 +291,7 @@ def _measure(
     """Show recall, precision and false alarms on programs that are known to be weak or not."""
     from dataclasses import asdict
 
-    from cosec.checking.labelled import measure, read_labelled
+    from cosec.scanning.labelled import measure, read_labelled
 
     if paths or format == "sarif":
         raise SettingsError("--labelled takes the place of paths and answers as text or json.")

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from cosec.checking.scanning import Progress
 from cosec.cli.views.scan_progress import ScanProgress, progress_line
+from cosec.scanning import Progress
 
 
 def test_the_time_left_follows_from_the_sizes() -> None:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from cosec.checking.acceptance import Accepted
 from cosec.checking.finding import Finding
-from cosec.checking.sarif import sarif_report
-from cosec.checking.scanning import Scan, described
+from cosec.scanning import Scan, described
+from cosec.scanning.adoption.acceptance import Accepted
+from cosec.scanning.sarif import sarif_report
 
 
 def finding_lines(findings: Iterable[Finding]) -> str:

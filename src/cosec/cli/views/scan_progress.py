@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from cosec.checking.scanning import Progress
+from cosec.scanning import Progress
 
 _CLEAR = "\r\x1b[2K"
 _SECONDS = 0.2

@@ -1,5 +1,0 @@
-"""Suppression comments: people mark a finding as accepted in the source, next to the statement that it is about."""
-
-from cosec.checking.suppression.suppress import Suppressed, Suppression, Unused, suppress
-
-__all__ = ["Suppressed", "Suppression", "Unused", "suppress"]
