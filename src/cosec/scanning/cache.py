@@ -124,10 +124,10 @@ def checkers_digest() -> str:
             digest.update(version(package).encode())
         except PackageNotFoundError:
             digest.update(b"none")
-    package = Path(__file__).parents[1]
-    for path in sorted(path for room in ("checking", "scanning") for path in (package / room).rglob("*")):
+    root = Path(__file__).parents[1]
+    for path in sorted(path for room in ("checking", "scanning") for path in (root / room).rglob("*")):
         if path.suffix in {".py", ".yaml", ".c"}:
-            digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
