@@ -5,7 +5,7 @@ and likelihoods are kept on disk after their first use.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,15 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from cosec.training.data.examples import RejectedFunction, TrainingExample
-from cosec.training.losses.fused_security import fused_losses, fused_security, fused_unlikelihood
+from cosec.training.losses.fused_security import MarkedLoss, fused_losses, fused_marked_loss
 from cosec.training.losses.security import functional_loss, preference_loss, security_loss, unlikelihood_loss
 from cosec.training.settings import HardeningSettings
+
+_MARKED_LOSSES: Mapping[MarkedLoss, Callable[..., Tensor]] = {
+    "security": security_loss,
+    "unlikelihood": unlikelihood_loss,
+}
+"""The plain formulas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +148,14 @@ class HardeningObjective:
         if vulnerable is not None and example.rejected is not None:
             rejected = example.rejected
             if "unlikelihood" in added:
-                added["unlikelihood"] = self._unlikelihood(vulnerable, rejected)
+                added["unlikelihood"] = self._marked_loss(
+                    "unlikelihood", vulnerable, rejected.token_ids, rejected.removed
+                )
             if baseline is not None:
                 added["preference"] = preference_loss(
                     security,
-                    self._likelihood(reference, example.token_ids, example.changed),
-                    self._likelihood(vulnerable, rejected.token_ids, rejected.compared),
+                    self._marked_loss("security", reference, example.token_ids, example.changed),
+                    self._marked_loss("security", vulnerable, rejected.token_ids, rejected.compared),
                     baseline.to(student.device),
                     beta=self._settings.preference_beta,
                 )
@@ -177,32 +185,19 @@ class HardeningObjective:
             functional_loss(student, reference, changed, direction=kl_direction, reduction=reduction),
         )
 
-    def _unlikelihood(self, student: Tensor, rejected: RejectedFunction) -> Tensor:
-        targets, removed = rejected.token_ids[1:].to(student.device), rejected.removed[1:].to(student.device)
-        reduction = self._settings.reduction
-        if not self._fused:
-            return unlikelihood_loss(student, targets, removed, reduction=reduction)
-        return fused_unlikelihood(
-            student,
-            head_weight=self._head.weight,
-            head_bias=self._head.bias,
-            targets=targets,
-            removed=removed,
-            reduction=reduction,
-        )
-
-    def _likelihood(self, states: Tensor, token_ids: Tensor, marked: Tensor) -> Tensor:
-        """Negative log likelihood of the marked tokens, reduced as the security loss is."""
+    def _marked_loss(self, kind: MarkedLoss, states: Tensor, token_ids: Tensor, marked: Tensor) -> Tensor:
+        """A loss of the marked tokens; ``security`` is their negative log likelihood."""
         targets, marked = token_ids[1:].to(states.device), marked[1:].to(states.device)
         reduction = self._settings.reduction
         if not self._fused:
-            return security_loss(states, targets, marked, reduction=reduction)
-        return fused_security(
+            return _MARKED_LOSSES[kind](states, targets, marked, reduction=reduction)
+        return fused_marked_loss(
+            kind,
             states,
             head_weight=self._head.weight,
             head_bias=self._head.bias,
             targets=targets,
-            changed=marked,
+            marked=marked,
             reduction=reduction,
         )
 
@@ -253,7 +248,7 @@ class HardeningObjective:
         if missing:
             states = self._states([rejected.token_ids for _, rejected in missing], trained=False)
             for (index, rejected), state in zip(missing, states, strict=True):
-                likelihood = self._likelihood(state, rejected.token_ids, rejected.compared)
+                likelihood = self._marked_loss("security", state, rejected.token_ids, rejected.compared)
                 found[index] = likelihood
                 if self._cache:
                     self._cache.put(f"{cache_keys[index]}-vulnerable", likelihood)

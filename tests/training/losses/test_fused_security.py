@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cosec.training.losses import fused_security as fused_loss
-from cosec.training.losses.fused_security import fused_losses, fused_security, fused_unlikelihood
+from cosec.training.losses.fused_security import fused_losses, fused_marked_loss
 from cosec.training.losses.security import functional_loss, security_loss, unlikelihood_loss
 
 POSITIONS, HIDDEN, VOCAB = 23, 12, 50
@@ -83,10 +83,10 @@ def test_fused_losses_of_marked_tokens_equal_the_plain_formulas_in_value_and_gra
     head = {"head_weight": weight, "head_bias": bias}
     logits = torch.nn.functional.linear(plain, weight, bias)
     if kind == "likelihood":
-        found = fused_security(fused, **head, targets=targets, changed=removed, reduction=reduction)
+        found = fused_marked_loss("security", fused, **head, targets=targets, marked=removed, reduction=reduction)
         expected = security_loss(logits, targets, removed, reduction=reduction)
     else:
-        found = fused_unlikelihood(fused, **head, targets=targets, removed=removed, reduction=reduction)
+        found = fused_marked_loss("unlikelihood", fused, **head, targets=targets, marked=removed, reduction=reduction)
         expected = unlikelihood_loss(logits, targets, removed, reduction=reduction)
     (2 * found).backward()
     (2 * expected).backward()

@@ -7,8 +7,8 @@ positions gives at once. Equal to ``losses`` up to rounding, in value and gradie
 Axes: positions = predicted tokens, hidden = width of the model, vocab = entries of the head.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,9 @@ from torch import Tensor
 from cosec.training.loop.fast_linear import product
 from cosec.training.losses.security import ALMOST_CERTAIN, position_weights
 from cosec.training.settings import KlDirection, Reduction
+
+MarkedLoss = Literal["security", "unlikelihood"]
+"""Names of the losses of marked tokens."""
 
 CHUNK = 128
 """Positions worked on at once: small enough for the processor's cache, large enough for full matrix speed."""
@@ -146,6 +149,12 @@ def _functional_chunk(student: Tensor, reference: Tensor, direction: KlDirection
     return values, probs.sub_(reference_probs)
 
 
+_MARKED_CHUNKS: Mapping[MarkedLoss, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+    "security": _security_chunk,
+    "unlikelihood": _unlikelihood_chunk,
+}
+
+
 def fused_losses(
     student_hidden: Float[Tensor, "positions hidden"],
     reference_hidden: Float[Tensor, "positions hidden"],
@@ -179,59 +188,33 @@ def fused_losses(
     return losses
 
 
-def fused_unlikelihood(
+def fused_marked_loss(
+    kind: MarkedLoss,
     hidden: Float[Tensor, "positions hidden"],
     *,
     head_weight: Float[Tensor, "vocab hidden"],
     head_bias: Float[Tensor, "vocab"] | None,
     targets: Int[Tensor, "positions"],
-    removed: Bool[Tensor, "positions"],
+    marked: Bool[Tensor, "positions"],
     reduction: Reduction = "mean",
 ) -> Float[Tensor, ""]:
-    """Unlikelihood loss of the removed tokens of one vulnerable function, without ever holding all the logits.
+    """A loss of the marked tokens of one function, without ever holding all the logits.
 
     Args:
-        hidden: Last hidden states of the model being trained.
-        head_weight: Of the frozen head.
-        head_bias: Of the head, or None.
-        targets: The tokens that follow.
-        removed: True where the token that follows was taken away by the fix.
-        reduction: ``mean`` or ``sum`` over the removed positions.
-
-    Returns:
-        A float32 scalar, as ``losses.unlikelihood_loss`` gives it.
-    """
-    weights = position_weights(removed, reduction=reduction)
-    loss: Tensor = _FusedMarked.apply(  # type: ignore[no-untyped-call]
-        hidden, head_weight, head_bias, targets, removed, weights, _unlikelihood_chunk
-    )
-    return loss
-
-
-def fused_security(
-    hidden: Float[Tensor, "positions hidden"],
-    *,
-    head_weight: Float[Tensor, "vocab hidden"],
-    head_bias: Float[Tensor, "vocab"] | None,
-    targets: Int[Tensor, "positions"],
-    changed: Bool[Tensor, "positions"],
-    reduction: Reduction = "mean",
-) -> Float[Tensor, ""]:
-    """Negative log likelihood of the changed tokens, without ever holding all the logits.
-
-    Args:
+        kind: ``security``, the negative log likelihood as ``losses.security_loss`` gives it, or ``unlikelihood``, as
+            ``losses.unlikelihood_loss`` does.
         hidden: Last hidden states of a model.
         head_weight: Of the frozen head.
         head_bias: Of the head, or None.
         targets: The tokens that follow.
-        changed: True where the token that follows takes part.
+        marked: True where the token that follows takes part.
         reduction: ``mean`` or ``sum`` over these positions.
 
     Returns:
-        A float32 scalar, as ``losses.security_loss`` gives it.
+        A float32 scalar.
     """
-    weights = position_weights(changed, reduction=reduction)
+    weights = position_weights(marked, reduction=reduction)
     loss: Tensor = _FusedMarked.apply(  # type: ignore[no-untyped-call]
-        hidden, head_weight, head_bias, targets, changed, weights, _security_chunk
+        hidden, head_weight, head_bias, targets, marked, weights, _MARKED_CHUNKS[kind]
     )
     return loss
