@@ -197,3 +197,26 @@ def test_findings_inside_other_files_are_at_lines_of_the_judged_one(tmp_path: Pa
     )
     write(tmp_path, base=base, tool=judged_text)
     assert judged(tmp_path / "tool.py")[0] == [(11, "py/command-injection")]
+
+
+def test_a_handler_of_another_module_reports_what_it_does_itself(tmp_path: Path) -> None:
+    base = (
+        "import logging\nfrom django.views import View\n\nlogger = logging.getLogger(__name__)\n\n\n"
+        "class Base(View):\n    def get(self, request, *args):\n        logger.warning('refused: %s', {})\n"
+    )
+    views = (
+        "from django.views import View\nfrom base import Base\n\n\nclass Page(Base):\n"
+        "    def get(self, request, *args):\n        return super().get(request, *args)\n"
+    )
+    write(tmp_path, base=base.format("request.path"), views=views)
+    assert judged(tmp_path / "base.py")[0] == [(9, "py/log-injection")]
+    assert judged(tmp_path / "views.py")[0] == []
+
+
+def test_a_library_that_lies_in_the_project_is_known_by_its_name(tmp_path: Path) -> None:
+    joined = "import os\n\n\ndef safe_join(base, name):\n    return os.path.join(base, name)\n"
+    call = "from {} import safe_join\nfrom flask import request\n\nopen(safe_join('/srv', request.args['n']))\n"
+    write(tmp_path, **{"werkzeug/security": joined, "paths": joined})
+    write(tmp_path, own=call.format("paths"), library=call.format("werkzeug.security"))
+    assert judged(tmp_path / "own.py")[0] == [(4, "py/path-traversal")]
+    assert judged(tmp_path / "library.py")[0] == []

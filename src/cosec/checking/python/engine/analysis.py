@@ -229,6 +229,7 @@ class FileAnalysis:
         source: Source | None = None,
         *,
         severity: Severity | None = None,
+        literals: tuple[str, ...] = (),
     ) -> None:
         """Add a finding; of the most severe ones of a pattern on a line, the first stays.
 
@@ -246,7 +247,8 @@ class FileAnalysis:
             severity = "warning" if source is None or source.kind in UNCERTAIN else "error"
         before = self.findings.get((node.lineno, pattern))
         if before is None or SEVERITIES.index(severity) < SEVERITIES.index(before.severity):
-            self.findings[node.lineno, pattern] = Reported(message, severity)
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+            self.findings[node.lineno, pattern] = Reported(message, severity, literals, lines)
 
     # Entry points
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import sys
 
-from cosec.checking.python.engine import definitions, imports
+from cosec.checking.python.engine import definitions, imports, parameters
 from cosec.checking.python.engine.domain.program import Bound, Class, Function, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, join, join_all
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
 from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, MESSAGE_MODULES, NEVER_RETURN, QUOTED_IN_ERRORS
-from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST
+from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST, KNOWN_GUARDS
 
 
 def call(analysis: Analysis, node: ast.Call) -> Value:
@@ -59,6 +59,8 @@ def dispatch(site: CallSite, callee: Value) -> Value:
 def _call_target(site: CallSite, target: Target) -> Value:
     analysis = site.analysis
     if not analysis.outgoing and _is_elsewhere(target):
+        if isinstance(target, Function) and target.owner is not None and parameters.handler_kind(analysis, target):
+            return _call_outside(site)  # It answers requests itself: what it does is reported in its own file.
         followed = imports.followed(site, lambda: _call_target(site, target))
         return _call_outside(site) if followed is None else followed
     if isinstance(target, Function):
@@ -100,7 +102,7 @@ def _call_outside(site: CallSite) -> Value:
     if site.called_last(QUOTED_IN_ERRORS):
         attributes.note_error(site.analysis, site.first)
     found = sources.call(site) or site.analysis.observer.result_of(site)
-    if found is None and (target := imports.target(site)) is not None:
+    if found is None and not site.called(*KNOWN_GUARDS) and (target := imports.target(site)) is not None:
         followed = imports.followed(site, lambda: dispatch(site, target))
         if followed is not None:
             return followed

@@ -34,16 +34,16 @@ from cosec.checking.python.knowledge.frameworks import (
 
 def handler_kind(analysis: Analysis, function: Function) -> str:
     """Return the framework whose requests the function answers; empty for any other function."""
-    framework = next((each for each in FRAMEWORKS if each in analysis.program.imported), "")
-    if any(_is_route(analysis, each) for each in function.decorators):
+    program = function.module.program
+    framework = next((each for each in FRAMEWORKS if each in program.imported), "")
+    web = sources.is_web(analysis, program)
+    if any(_is_route(each, web) for each in function.decorators):
         return framework or "flask"
     names = [each.arg for each in function.parameters]
     bases = set() if function.owner is None else function.owner.base_names()
-    if (
-        function.name in HANDLER_METHODS
-        and any(base.endswith(HANDLER_CLASSES) for base in bases)
-        and sources.is_web(analysis)
-    ):
+    if function.owner is not None and function.owner.name in HANDLER_CLASSES:
+        bases.add(function.owner.name)  # The framework's own class.
+    if function.name in HANDLER_METHODS and any(base.endswith(HANDLER_CLASSES) for base in bases) and web:
         return framework or "view"
     if function.name in {"lambda_handler", "handler"} and names[:1] == ["event"]:
         return "lambda"
@@ -55,24 +55,24 @@ def handler_kind(analysis: Analysis, function: Function) -> str:
         and framework in {"django", "aiohttp", "starlette"}
     ):
         return framework
-    return "message" if _takes_messages(analysis, function, names, bases) else ""
+    return "message" if _takes_messages(function, names, bases) else ""
 
 
-def _is_route(analysis: Analysis, decorator: ast.expr) -> bool:
+def _is_route(decorator: ast.expr, web: bool) -> bool:
     if last_name(decorator) not in ROUTES or not isinstance(decorator, ast.Call | ast.Attribute):
         return False
     called = decorator.func if isinstance(decorator, ast.Call) else decorator
     if last_name(decorator) == "patch" and (isinstance(called, ast.Name) or "mock" in ast.unparse(called)):
         return False  # A test double.
-    if sources.is_web(analysis):
+    if web:
         return True
     first = decorator.args[0] if isinstance(decorator, ast.Call) and decorator.args else None
     return isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.startswith("/")
 
 
-def _takes_messages(analysis: Analysis, function: Function, names: list[str], bases: set[str]) -> bool:
+def _takes_messages(function: Function, names: list[str], bases: set[str]) -> bool:
     """Tell whether a queue, a socket or a remote call hands its messages to the function."""
-    imported = analysis.program.imported
+    imported = function.module.program.imported
     if any(last_name(each) in TASKS for each in function.decorators):
         return not TASKS_OF_THE_PROGRAM & imported
     if function.owner is not None:

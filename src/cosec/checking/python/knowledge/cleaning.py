@@ -54,6 +54,12 @@ REMOVES: dict[str, frozenset[str]] = {
 }
 """Last part of the name -> dangers that its result does not carry."""
 
+KNOWN_GUARDS = words(
+    "django.utils._os.safe_join werkzeug.security.safe_join werkzeug.utils.safe_join flask.safe_join"
+    " flask.helpers.safe_join"
+)
+"""Functions of libraries that `REMOVES` describes; their own code is not followed, even if it lies in the project."""
+
 NORMALISERS = frozenset({"realpath", "abspath", "normpath", "resolve", "absolute"})
 """Functions and methods that resolve ``..`` in a path."""
 

@@ -56,6 +56,20 @@ LABEL = re.compile(
 )
 """Words of a label, a message or a description, rather than of a pass phrase."""
 
+ACTION = re.compile(
+    r"^(update|reset|change|set|require|ask|prompt|forgot|forget|force|show|hide|store|save|remember|check|verify|validate|"
+    r"needs?|has|is|no|use|allow|lock|expire|generate|send|clear|delete|remove|enter|create|rotate)"
+    r"[-_ ]?(the[-_ ])?(password|passwd|pwd|passphrase|token|secret|credentials?)",
+    re.IGNORECASE,
+)
+"""What is done with a credential: ``update_password`` is a setting, and ``"set-password"`` a page or a command."""
+
+CHOICE = re.compile(r"^[a-z]+([-_][a-z]+)*$")
+"""Words that name a choice: ``always``, ``on_create``."""
+
+PASSWORD_WORDS = words("password passwd pwd pass pw passphrase")
+"""Names of a password's field."""
+
 FIELD = re.compile(r"(^|_)(header|param|field|column|attr|conf|env|arg|claim)_", re.IGNORECASE)
 """Names of constants that hold the name of a field, a header or a setting."""
 
@@ -103,6 +117,9 @@ NO_CREDENTIALS = words(
 
 PASSWORD_THIRD = frozenset({"connect", "Connection", "connection", "Connect", "FTP", "FTP_TLS", "create_connection"})
 """Functions that take a password as their third argument."""
+
+OPENS_ACCOUNT = PASSWORD_THIRD | {"create_pool", "create_engine", "login"}
+"""Functions that use the password that they are given, rather than hand it on as a setting."""
 
 PASSWORD_SECOND = frozenset({"login", "HTTPBasicAuth", "HTTPDigestAuth", "BasicAuth"})
 """Functions that take a password as their second argument."""

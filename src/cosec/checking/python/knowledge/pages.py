@@ -23,11 +23,10 @@ ENVIRONMENTS = frozenset(
         "jinja2.sandbox.SandboxedEnvironment",
         "jinja2.sandbox.ImmutableSandboxedEnvironment",
         "SandboxedEnvironment",
-        "jinja2.nativetypes.NativeEnvironment",
         "jinja2.Environment.overlay",
     }
 )
-"""Template engines that do not escape by default."""
+"""Template engines that do not escape by default; ``NativeEnvironment`` makes Python objects, never pages."""
 
 TEMPLATES = frozenset({"jinja2.Template", "jinja2.environment.Template"})
 """Single templates of such an engine."""

@@ -7,11 +7,13 @@ import itertools
 import re
 from functools import lru_cache
 
-from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
+from cosec.checking.python.engine.domain.protocol import Analysis, CallSite, Reported
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value
 from cosec.checking.python.knowledge.credentials import (
+    ACTION,
     AMBIGUOUS,
     AUTHORIZATION,
+    CHOICE,
     CONNECTION_STRING,
     DSN,
     FIELD,
@@ -23,9 +25,11 @@ from cosec.checking.python.knowledge.credentials import (
     LABEL,
     MIXED,
     NO_CREDENTIALS,
+    OPENS_ACCOUNT,
     PASSWORD,
     PASSWORD_SECOND,
     PASSWORD_THIRD,
+    PASSWORD_WORDS,
     PLACEHOLDER,
     RANDOM,
     SEQUENCE,
@@ -45,17 +49,30 @@ def check(site: CallSite) -> None:
     """Look at one call."""
     if site.method in NO_CREDENTIALS and not (site.method == "get" and site.within("requests", "httpx")):
         return
-    for name, value in site.named.items():
-        if (_is_credential_name(name) and _written(value, name)) or (_may_name_a_key(name) and _random(value)):
-            _report(site)
-        if name == "auth":
-            _pair(site, value)
+    _check_named(site)
     _check_places(site)
     if site.called_last({"compare_digest"}) and len(site.positional) == 2 and len(site.node.args) == 2:
         _compared(site.analysis, site.node, site.node.args, site.positional)
         _digested(site)
     for value in [*site.positional, *site.named.values()]:
         _address(site.analysis, site.node, value, site.method in {"connect", "create_engine", "create_pool"})
+
+
+def _check_named(site: CallSite) -> None:
+    """Check arguments by their names; those of a ``**mapping`` are looked at where the mapping is written."""
+    given = {each.arg for each in site.node.keywords}
+    for name, value in site.named.items():
+        opens = site.method in OPENS_ACCOUNT
+        if name not in given and not opens:
+            continue
+        if _is_credential_name(name):
+            named = _names_a_field(value, name) if site.method == "dict" else not opens and _is_password_word(value)
+            if not named and (texts := _written(value, name)):
+                _report(site, texts)
+        elif _may_name_a_key(name) and _random(value):
+            _report(site)
+        if name == "auth":
+            _pair(site, value)
 
 
 def _digested(site: CallSite) -> None:
@@ -82,8 +99,8 @@ def _database(site: CallSite) -> bool:
     return not site.within("sqlite3.", "socket.")
 
 
-def _report(site: CallSite) -> None:
-    site.analysis.report(_PATTERN, site.node, _MESSAGE)
+def _report(site: CallSite, texts: tuple[str, ...] = ()) -> None:
+    site.analysis.report(_PATTERN, site.node, _MESSAGE, literals=texts)
 
 
 def _pair(site: CallSite, value: Value) -> None:
@@ -122,20 +139,22 @@ def _is_credential_name(name: str) -> bool:
     return bool(PASSWORD.search(name) or KEY.search(name))
 
 
-def _written(value: Value, name: str) -> bool:
-    """Tell whether a value may be a credential in the program's source."""
+def _written(value: Value, name: str) -> tuple[str, ...]:
+    """Return the texts in the program's source that a value may be and that may be a credential."""
     texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
-    for each in texts:
-        if not isinstance(each, str) or not each or UPPER_NAME.search(each):
-            continue
-        if PLACEHOLDER.search(each) and not _sentence(each, name):
-            continue
-        if KEY.search(name) and len(each) < 6:
-            continue
-        if AMBIGUOUS.search(name) and not MIXED.search(each):
-            continue
-        return True
-    return False
+    return tuple(each for each in texts if isinstance(each, str) and _may_be_credential(each, name))
+
+
+def _may_be_credential(text: str, name: str) -> bool:
+    if not text or UPPER_NAME.search(text) or ACTION.fullmatch(text):
+        return False
+    if PLACEHOLDER.search(text) and not _sentence(text, name):
+        return False
+    if KEY.search(name) and len(text) < 6:
+        return False
+    if ACTION.match(name) and PASSWORD.search(name) and CHOICE.match(text):
+        return False
+    return not AMBIGUOUS.search(name) or bool(MIXED.search(text))
 
 
 @lru_cache(maxsize=4096)
@@ -151,12 +170,20 @@ def _names_a_field(value: Value, name: str) -> bool:
     if text.lower().startswith("x-") or (FIELD.search(name) and not re.search(r"\d", text)):
         return True
     found, own = _words(text), _words(name)
+    if set(found) <= PASSWORD_WORDS and set(own[-1:]) <= PASSWORD_WORDS:
+        return True
     if len(found) < 2:
         named = bool(KEY.search(name) and FIELD_WORDS & set(found))
         return named or "".join(found) == "".join(own) or found == own[-1:]
     if own[-1:] == ["token"] and found[-len(own) :] == own:
         return True
     return set(found) <= FIELD_WORDS | set(own)
+
+
+def _is_password_word(value: Value) -> bool:
+    """Tell whether a text is a name of passwords: it stands in for one, or names its field."""
+    texts = [each for each in value.constants if isinstance(each, str)]
+    return bool(texts) and all(each.lower() in PASSWORD_WORDS for each in texts)
 
 
 def _words(text: str) -> list[str]:
@@ -177,10 +204,10 @@ def _sentence(text: str, name: str) -> bool:
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``password = "…"`` and ``{"password": "…"}``."""
-    if _is_credential_name(name) and _written(value, name):
+    if _is_credential_name(name) and (texts := _written(value, name)):
         configures = isinstance(node, ast.Subscript | ast.Attribute)
-        if configures or not _names_a_field(value, name):
-            analysis.report(_PATTERN, node, _MESSAGE)
+        if not (_is_password_word(value) if configures else _names_a_field(value, name)):
+            analysis.report(_PATTERN, node, _MESSAGE, literals=texts)
     elif _may_name_a_key(name) and _random(value):
         analysis.report(_PATTERN, node, _MESSAGE)
     elif name.lower() in {"authorization", "x-api-key", "x-auth-token"}:
@@ -215,8 +242,9 @@ def _compared(analysis: Analysis, node: ast.expr, sides: list[ast.expr], values:
             _compared(analysis, node, [one, two], [analysis.evaluate(one), analysis.evaluate(two)])
         return
     for (side, value), other in zip(zip(sides, values, strict=True), reversed(values), strict=True):
-        if any(_written(other, each) for each in _password_names(side, value)):
-            analysis.report(_PATTERN, node, _MESSAGE)
+        for each in _password_names(side, value):
+            if texts := _written(other, each):
+                analysis.report(_PATTERN, node, _MESSAGE, literals=texts)
         hashed = re.search(r"hash|digest|md5|sha\d|crypt", ast.unparse(side), re.IGNORECASE)
         if hashed and any(isinstance(each, str) and HASH.match(each) for each in other.constants):
             analysis.report(_PATTERN, node, _MESSAGE)
@@ -239,4 +267,23 @@ def _password_names(side: ast.expr, value: Value) -> list[str]:
         for each in names
         if _is_credential_name(each) or re.search(r"api[-_]?key|auth[-_]?token", each, re.IGNORECASE)
     ]
-    return [each if AMBIGUOUS.search(each) else "password" for each in found]
+    return [each if AMBIGUOUS.search(each) or ACTION.match(each) else "password" for each in found]
+
+
+def finish(analysis: Analysis) -> None:
+    """Keep one finding for each credential: where it is written, rather than where it is handed on."""
+    texts = {text for reported in analysis.findings.values() for text in reported.literals}
+    lines: dict[str, set[int]] = {text: set() for text in texts}
+    for node in ast.walk(analysis.program.tree) if texts else ():
+        if isinstance(node, ast.Constant) and node.value in texts:
+            lines[node.value].add(node.lineno)
+    places = {place: _holds(reported, lines) for place, reported in analysis.findings.items() if reported.literals}
+    written = {text for found in places.values() for text in found}
+    for place, found in places.items():
+        if not found and written.issuperset(analysis.findings[place].literals):
+            del analysis.findings[place]
+
+
+def _holds(reported: Reported, lines: dict[str, set[int]]) -> set[str]:
+    """Return the credentials of a finding that stand in its own lines."""
+    return {text for text in reported.literals if any(each in reported.lines for each in lines[text])}

@@ -60,5 +60,6 @@ class SinkObserver:
         pages.check_return(analysis, value, node)
 
     def on_end(self, analysis: Analysis) -> None:
-        """Judge the responses, whose headers are all known now."""
+        """Judge what needs the whole run: responses, whose headers are all known now, and repeated credentials."""
         self._pages.finish(analysis)
+        credentials.finish(analysis)

@@ -91,6 +91,9 @@ class Analysis(Protocol):
     globals_changed: bool
     """Whether a function stored a global name."""
 
+    findings: dict[tuple[int, str], Reported]
+    """What was reported so far, by line and pattern."""
+
     @property
     def frame(self) -> Frame:
         """The function call that runs."""
@@ -173,6 +176,7 @@ class Analysis(Protocol):
         source: Source | None = None,
         *,
         severity: Severity | None = None,
+        literals: tuple[str, ...] = (),
     ) -> None:
         """Add a finding.
 
@@ -182,6 +186,7 @@ class Analysis(Protocol):
             message: One sentence.
             source: Where the text comes from, if the finding is about a flow.
             severity: How sure it is. The default is ``error`` for a flow from a certain source, else ``warning``.
+            literals: The texts of the program that it is about, if it is about such texts.
         """
         ...
 
@@ -193,6 +198,12 @@ class Reported:
     message: str
     severity: Severity
     """How sure it is; the pattern may lower it."""
+
+    literals: tuple[str, ...] = ()
+    """Texts of the program that it is about."""
+
+    lines: range = range(0)
+    """The lines of its place."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,7 @@ all values that refer to them, as in Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -176,23 +176,14 @@ class Value(NamedTuple):
         if depth == 0 or not self.holds:
             return self.taints
         gathered = [self.taints]
-        for held in self.holds:
-            if held.kind in CLOSED:
-                continue
-            gathered += [each.all_taints(depth - 1) for each in held.fields.values()]
-            if held.element is not None:
-                gathered.append(held.element.all_taints(depth - 1))
+        gathered += [each.taints for each in _contents(self.holds, depth, CLOSED) if each.taints]
         return limited(frozenset().union(*gathered))
 
     def tainted(self, depth: int = MAX_DEPTH) -> bool:
         """Tell whether `all_taints` are any."""
         if self.taints or depth == 0 or not self.holds:
             return bool(self.taints)
-        return any(
-            each.tainted(depth - 1)
-            for held in self.holds
-            for each in (*held.fields.values(), *(() if held.element is None else (held.element,)))
-        )
+        return any(each.taints for each in _contents(self.holds, depth))
 
     def with_(self, **changes: object) -> Value:
         """Return a copy with ``changes``."""
@@ -235,6 +226,27 @@ Part = str | frozenset[Taint]
 
 UNKNOWN = Value()
 """A value of which nothing is known; it is taken to be harmless."""
+
+
+def _contents(holds: Iterable[Held], depth: int, closed: frozenset[str] = frozenset()) -> Iterator[Value]:
+    """Yield the values in containers, down to ``depth`` of them inside each other.
+
+    Each container is read once, at its smallest depth: there are more ways to a container than containers.
+    """
+    seen: set[Held] = set()
+    for _ in range(depth):
+        deeper: list[Held] = []
+        for held in holds:
+            if held in seen or held.kind in closed:
+                continue
+            seen.add(held)
+            for each in held.fields.values():
+                yield each
+                deeper += each.holds
+            if held.element is not None:
+                yield held.element
+                deeper += held.element.holds
+        holds = deeper
 
 
 def _mapped_held(held: Held, change: Callable[[Taint], Taint], depth: int) -> Held:

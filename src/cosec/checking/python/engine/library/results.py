@@ -21,7 +21,7 @@ from cosec.checking.python.engine.domain.values import (
     holding,
     join_all,
 )
-from cosec.checking.python.engine.library import attributes, codes, conditions, containers, methods, rows
+from cosec.checking.python.engine.library import attributes, codes, conditions, containers, markup, methods, rows
 from cosec.checking.python.engine.library.builtin_functions import BUILTINS
 from cosec.checking.python.knowledge.cleaning import (
     CLEAN_RESULTS,
@@ -173,30 +173,6 @@ def _matched(site: CallSite) -> Value | None:
     return text.step(step).without(harmless).with_(flags=frozenset({"matched"}))
 
 
-def _escaped(site: CallSite) -> Value | None:
-    value = site.first
-    if site.within("re.", "regex."):
-        return value.step("escape").without({"regex"})
-    if site.within("glob.", "fnmatch."):
-        return value
-    made = value.step("escape").without({"xss"})
-    markup = site.within("markupsafe.", "flask.", "django.", "jinja2.")
-    return made.with_(flags=frozenset({"markup"}) if markup else frozenset())
-
-
-def _format_html(site: CallSite) -> Value:
-    arguments = [each.without({"xss"}) for each in site.positional[1:]]
-    named = {name: each.without({"xss"}) for name, each in site.named.items()}
-    made = texts.brace_format(site.first, arguments, named, UNKNOWN) or UNKNOWN
-    return made.with_(flags=frozenset({"markup"}))
-
-
-def _markup(site: CallSite) -> Value:
-    # The sink has reported it already.
-    made = site.first.without({"xss"})
-    return made.with_(flags=made.flags | {"markup"})
-
-
 def _mac(site: CallSite) -> Value:
     values = site.all_arguments()
     taints = frozenset(taint.step(MAC) for value in values for taint in value.all_taints())
@@ -247,6 +223,7 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("functools.partial", "partial"), _partial),
     **dict.fromkeys(("codecs.encode", "codecs.decode"), codes.by_codec),
     **dict.fromkeys(("json.loads", "simplejson.loads", "orjson.loads", "ujson.loads"), codes.loaded_json),
+    **dict.fromkeys(("docutils.core.publish_parts", "docutils.core.publish_string"), markup.restructured),
     "shlex.join": _quoted_words,
     "shlex.split": _split_words,
     **dict.fromkeys(("os.path.relpath",), _relative),
@@ -255,12 +232,14 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
         ("urllib.parse.urlparse", "urllib.parse.urlsplit", "urlparse", "urlparse.urlparse", "urlsplit"), _parsed_url
     ),
     **dict.fromkeys(
-        ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"), _markup
+        ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"),
+        markup.declared_safe,
     ),
     **dict.fromkeys(
-        ("django.utils.safestring.mark_safe", "mark_safe", "SafeString", "django.utils.safestring.SafeString"), _markup
+        ("django.utils.safestring.mark_safe", "mark_safe", "SafeString", "django.utils.safestring.SafeString"),
+        markup.declared_safe,
     ),
-    **dict.fromkeys(("django.utils.html.format_html", "format_html"), _format_html),
+    **dict.fromkeys(("django.utils.html.format_html", "format_html"), markup.format_html),
 }
 
 
@@ -272,7 +251,7 @@ def _by_name(site: CallSite) -> Value | None:
     method = site.method
     values = [*([site.receiver] if site.is_method else []), *site.positional, *site.named.values()]
     if method == "escape" and not (site.is_method and site.receiver.names & {"pathlib.Path()"}):
-        return _escaped(site)
+        return markup.escaped(site)
     if method == "relative_to" and site.positional:
         return _relative_to(site)
     if method in {"hexdigest", "digest"} and "mac" in site.receiver.flags:

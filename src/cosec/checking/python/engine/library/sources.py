@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from cosec.checking.python.engine.domain.program import Class, text_of
+from cosec.checking.python.engine.domain.program import Class, Program, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.taints import first_taint
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Source, Value, holding, join
@@ -53,9 +53,12 @@ def is_request(value: Value) -> bool:
     return "request" in value.flags or bool(value.names & REQUESTS)
 
 
-def is_web(analysis: Analysis) -> bool:
-    """Tell whether names such as ``request``, ``get`` and ``View`` are those of a web framework."""
-    return analysis.entry_points == "all" or bool(WEB_MODULES & analysis.program.imported)
+def is_web(analysis: Analysis, program: Program | None = None) -> bool:
+    """Tell whether names such as ``request``, ``get`` and ``View`` are those of a web framework in a file.
+
+    ``program`` is the file; None for the one whose code runs.
+    """
+    return analysis.entry_points == "all" or bool(WEB_MODULES & (program or analysis.program).imported)
 
 
 def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Value | None:

@@ -1,0 +1,96 @@
+# Kinds of false alarms in libraries, each beside the weakness that it resembles.
+
+# case: whether a password is updated is a choice
+class User:
+    def __init__(self, module):
+        self.password = module.params["password"]
+        self.update_password = module.params["update_password"]
+        self.reset_password = "on-first-login"
+
+    def modify(self, info):
+        if self.update_password == "always" and self.password is not None and info[1] != self.password:
+            return ["-p", self.password]
+        if self.password == "always":  # expect: py/hardcoded-credentials
+            return []
+        return None
+
+
+reset_password = "Spring-2024"  # expect: py/hardcoded-credentials
+# case: a page that sets a password is named by a verb
+class ConfirmView:
+    reset_url_token = "set-password"
+    invite_token = "secret-passage"  # expect: py/hardcoded-credentials
+
+    def dispatch(self, token):
+        return token == self.reset_url_token
+# case: names of a driver's arguments
+def create_connect_args(url, names=None):
+    if names is None:
+        names = dict(database="db", username="user", password="passwd")
+    columns = {"password": "pwd", "login": "user"}
+    return url.translate_connect_args(**names), columns
+
+
+def connect(driver):
+    settings = {"user": "root", "password": "pwd"}
+    driver.connect(**settings)  # expect: py/hardcoded-credentials
+    return driver.connect(user="root", password="pass")  # expect: py/hardcoded-credentials
+# case: an account that stands in for one
+class Connection:
+    def __init__(self, user, password):
+        self.user = user
+        self.password = password
+
+
+def connection(explain, answer):
+    if explain:
+        return Connection(user="root", password="password")
+    return Connection(user=answer["user"], password=answer["password"])
+# case: a credential is reported where it is written, once
+class Account:
+    def __init__(self, user, password):
+        self.user = user
+        self.password = password
+
+
+PASSWORD = "hunter22"  # expect: py/hardcoded-credentials
+account = Account(user="root", password=PASSWORD)
+client = make_client(
+    user="root",
+    password=PASSWORD,
+)
+
+
+def check(password):
+    return password == PASSWORD
+# case: a credential whose own place does not say what it is
+class Account:
+    def __init__(self, user, password):
+        self.user = user
+        self.password = password  # expect: py/hardcoded-credentials
+
+
+account = Account("root", "hunter22")
+# case: an engine for Python objects makes no page
+from jinja2 import Environment
+from jinja2.nativetypes import NativeEnvironment
+from flask import Flask
+
+values = NativeEnvironment().from_string("{{ 1 + 1 }}")
+pages = Environment()  # expect: py/template-without-escaping
+# case: docutils escapes what it is given unless raw HTML is allowed
+import docutils.core
+from django.utils.safestring import mark_safe
+from flask import request
+
+
+def shown():
+    text = request.args["text"]
+    settings = {"raw_enabled": False, "file_insertion_enabled": False}
+    parts = docutils.core.publish_parts(text, source_path=text, settings_overrides=settings)
+    return mark_safe(parts["fragment"])
+
+
+def shown_raw():
+    parts = docutils.core.publish_parts(request.args["text"], writer_name="html")
+    return mark_safe(parts["fragment"])  # expect: py/cross-site-scripting
