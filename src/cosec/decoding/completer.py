@@ -15,6 +15,7 @@ from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
 from cosec.errors import PromptError
+from cosec.models.loading.quick_tokenizer import token_ids
 
 DEFAULT_ROWS = 32
 """Default number of sequences decoded at once."""
@@ -178,7 +179,7 @@ class Completer:
 
     def _requests(self, index: int, prompt: str, n: int) -> list[tuple[tuple[int, range], CompletionRequest]]:
         """The prompt's samples, in requests of at most as many as are decoded at once; each with index and samples."""
-        prompt_ids = tuple(self._pair.tokenizer(prompt).input_ids)
+        prompt_ids = token_ids(self._pair.tokenizer, prompt)
         if not prompt.strip() or not prompt_ids:
             raise PromptError(f"Prompt {index} is empty; give the code to continue.")
         room = self._pair.context_length - len(prompt_ids)

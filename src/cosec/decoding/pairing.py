@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, ThreeModelLanes, TwoModelLanes
 from cosec.decoding.rules.rule_file import own_rule
@@ -17,6 +15,9 @@ from cosec.models.loading.load import ModelPair, resolve_model, resolve_security
 from cosec.models.loading.quantised import GgufPair, carried_by_gguf
 from cosec.models.vocabulary import shared_vocabulary
 from cosec.runtime import LlamaPairModels, PairModels, TokenModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def carried_rule(target: str, security: str) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ module knows nothing about files or weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from cosec.errors import UnknownArchitecture
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +125,27 @@ _ATTENTION_BLOCK_NAMES = ("attn", "self_attn", "attention", "self_attention")
 """Names of the module with the attention projections, which differ by architecture."""
 
 
-def family_of(model_type: str, token_ids: Mapping[str, int] | None = None) -> Family | None:
+def family_of(model_type: str, tokens: Container[str] | None = None) -> Family | None:
     """Recognise a family by its architecture and the tokens of its tokenizer.
 
     Args:
         model_type: What ``config.json`` says under that name.
-        token_ids: The tokenizer's vocabulary, token to id. Without it, a family is recognised only if it is the
-            only one of its architecture.
+        tokens: The tokenizer's vocabulary, or those marks of families that are in it. Without it, a family is
+            recognised only if it is the only one of its architecture.
 
     Returns:
         The family, or None if it is not a known one.
     """
     candidates = [family for family in FAMILIES if family.model_type == model_type]
-    if token_ids is None:
+    if tokens is None:
         return candidates[0] if len(candidates) == 1 else None
-    return next((family for family in candidates if all(mark in token_ids for mark in family.marks)), None)
+    return next((family for family in candidates if all(mark in tokens for mark in family.marks)), None)
+
+
+def known_marks(tokenizer: PreTrainedTokenizerFast) -> frozenset[str]:
+    """The marks of families that a tokenizer knows, looked up without listing its vocabulary."""
+    find = tokenizer.backend_tokenizer.token_to_id
+    return frozenset(mark for family in FAMILIES for mark in family.marks if find(mark) is not None)
 
 
 def lora_targets(model: nn.Module, named: Sequence[str] | None = None) -> tuple[str, ...]:

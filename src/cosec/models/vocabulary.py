@@ -83,11 +83,12 @@ def compare(target: Vocabulary, security: Vocabulary) -> SharedVocabulary:
 
 def _vocabulary_of(loaded: LoadedModel | GgufModel) -> Vocabulary:
     from cosec.models.loading.quantised import GgufModel
+    from cosec.models.loading.quick_tokenizer import QuickTokenizer
 
     if isinstance(loaded, GgufModel):
-        return Vocabulary(
-            name=loaded.name, folder=loaded.path, tokenizer=loaded.tokenizer, head_width=loaded.head_width
-        )
+        tokenizer = loaded.tokenizer
+        folder = tokenizer.kept if isinstance(tokenizer, QuickTokenizer) else loaded.path
+        return Vocabulary(name=loaded.name, folder=folder, tokenizer=tokenizer, head_width=loaded.head_width)
     head = loaded.model.get_output_embeddings()  # type: ignore[no-untyped-call]
     # A head that was packed for decoding has no ``weight``.
     width = getattr(head, "out_features", loaded.model.config.vocab_size)

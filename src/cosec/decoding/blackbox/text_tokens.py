@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING
 
 from cosec.decoding.completion.token_bytes import TokenBytes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 _BOUNDARY = re.compile(r"(?<=\S)(?=[ \t])|(?<=\n)(?=\S)")
 LONGEST_SEGMENT = 128

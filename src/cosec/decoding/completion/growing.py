@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.completion.text import TextStream
 from cosec.decoding.completion.watching import MakeWatcher
 from cosec.decoding.trace import TokenRecord
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 FinishReason = Literal["stop", "length", "cancelled"]
 """Why a completion ended; see the module's docstring."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cosec.errors import AdapterError, ModelError, SettingsError
 from cosec.models.adapters import Adapter, check_fits, is_adapter, read_adapter, recorded_base
 from cosec.models.description import cache_values_per_token
-from cosec.models.families import Family, family_of
+from cosec.models.families import Family, family_of, known_marks
 from cosec.models.gguf_adapter import base_of, rule_of, write_gguf_adapter
 from cosec.models.identity import file_sha256
 from cosec.models.loading.checks import read_config, read_json
@@ -30,7 +30,8 @@ from cosec.models.loading.load import (
     resolve_model,
     resolve_security,
 )
-from cosec.models.loading.reading import context_length, read_outline, read_tokenizer, stop_token_ids
+from cosec.models.loading.quick_tokenizer import read_quick_tokenizer
+from cosec.models.loading.reading import context_length, read_outline, stop_token_ids
 from cosec.models.loading.store import cache_root, writing_to_the_cache
 
 if TYPE_CHECKING:
@@ -135,8 +136,8 @@ def load_gguf(name: str) -> GgufModel:
     folder = BUNDLED_MODELS[name].folder if converted else _outline(header.file)
     config = read_config(folder)
     length = context_length(name, config)
-    tokenizer = read_tokenizer(name, folder)
-    family = family_of(config["model_type"], tokenizer.get_vocab())
+    tokenizer = read_quick_tokenizer(name, folder)
+    family = family_of(config["model_type"], known_marks(tokenizer))
     return GgufModel(
         name=name,
         file=header.file,

@@ -179,8 +179,8 @@ def stop_token_ids(
     if isinstance(tokenizer.eos_token_id, int):
         found.add(tokenizer.eos_token_id)
     if family is not None:
-        token_ids = tokenizer.get_vocab()
-        found.update(token_ids[token] for token in family.extra_stop_tokens if token in token_ids)
+        ids = map(tokenizer.backend_tokenizer.token_to_id, family.extra_stop_tokens)
+        found.update(token_id for token_id in ids if token_id is not None)
     return frozenset(found)
 
 

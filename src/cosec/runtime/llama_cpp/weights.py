@@ -11,6 +11,7 @@ from typing import Any
 
 from cosec.errors import AdapterError, UnknownArchitecture
 from cosec.runtime.llama_cpp.binding import failure, forget_messages, library
+from cosec.runtime.mapped_pages import drop_file
 
 
 class Weights:
@@ -36,6 +37,8 @@ class Weights:
         handle = functions.llama_model_load_from_file(str(file).encode(), params)
         if not handle:
             raise failure(f"llama.cpp cannot open {file}")
+        # Matrices that llama.cpp rearranged are in memory twice now, and loading has read the file's copy too.
+        drop_file(file)
         self.handle: Any = handle
         """llama.cpp's pointer to the model."""
         self._finalizer = weakref.finalize(self, functions.llama_model_free, handle)

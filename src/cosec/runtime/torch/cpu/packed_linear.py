@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cosec.models.internals import onednn_product, pack_weight
 from cosec.models.loading.host_memory import give_back_free_memory
-from cosec.runtime.torch.cpu.mapped_pages import drop_pages, mapped_ranges
+from cosec.runtime.mapped_pages import drop_pages, mapped_ranges
 from cosec.runtime.torch.lora_rows import LoraRows
 
 _ROWS = 256

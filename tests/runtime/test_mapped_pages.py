@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cosec.runtime.torch.cpu.mapped_pages import drop_pages, mapped_ranges
+from cosec.runtime.mapped_pages import drop_file, drop_pages, mapped_ranges
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -38,6 +39,18 @@ def test_the_memory_of_a_mapped_weight_is_released_and_its_values_stay_readable(
     drop_pages(weight, mapped_ranges())
     assert resident_kib(weight.data_ptr()) < before / 2
     assert torch.equal(weight, expected)
+
+
+def test_the_memory_of_a_whole_file_is_released(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(bytes(range(256)) * 4096)
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        assert sum(content[::1024]) == 0
+        address = mapped_ranges(str(file))[0][0]
+        before = resident_kib(address)
+        drop_file(file)
+        assert resident_kib(address) < before / 2
+        assert content[:256] == bytes(range(256))
 
 
 def test_memory_that_is_not_mapped_from_a_file_is_left_alone() -> None:

@@ -1,8 +1,8 @@
 """Release the memory of weights that were read from a mapped file and are not needed for now.
 
-Loading maps safetensors files into memory. Every weight that was read stays resident, a second copy beside the packed
-one. Dropping the pages of a file mapping loses nothing: the next read brings them back from the file. Linux only;
-elsewhere nothing happens.
+Loading maps files of weights into memory. Every weight that was read stays resident, a second copy beside one that was
+rearranged. Dropping the pages of a file mapping loses nothing: the next read brings them back from the file. Linux
+only; elsewhere nothing happens.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 import mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _DROP = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -39,6 +41,20 @@ def drop_pages(tensor: Tensor, ranges: list[tuple[int, int]]) -> None:
     page = mmap.PAGESIZE
     start = -(-tensor.data_ptr() // page) * page
     end = (tensor.data_ptr() + tensor.nbytes) // page * page
-    inside = any(low <= start and end <= high for low, high in ranges)
-    if _DROP is not None and inside and end > start:
+    if end > start and any(low <= start and end <= high for low, high in ranges):
+        _drop(start, end)
+
+
+def drop_file(file: Path) -> None:
+    """Release all pages that are mapped from a file; those that are still needed come back when they are read.
+
+    Args:
+        file: A file that is mapped for reading only.
+    """
+    for start, end in mapped_ranges(str(file.resolve())):
+        _drop(start, end)
+
+
+def _drop(start: int, end: int) -> None:
+    if _DROP is not None:
         ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), ctypes.c_int(_DROP))
