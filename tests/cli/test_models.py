@@ -10,7 +10,7 @@ import pytest
 
 from cosec.cli import models as models_module
 from cosec.cli.main import main
-from cosec.models.loading import bundled
+from cosec.models.loading import bundled, quantised
 from tests.tiny import save_tiny, save_tiny_adapter
 
 Command = Callable[..., tuple[int, str, str]]
@@ -107,11 +107,14 @@ def test_pull_keeps_standard_output_for_results(
         report(f"Fetching {name} ...")
         return tmp_path / ("folder" if convert else "file")
 
+    read: list[str] = []
     monkeypatch.setattr(bundled, "pull", pull)
-    for flag, kind in (("--convert", "folder"), ("--no-convert", "file")):
+    monkeypatch.setattr(quantised, "load_gguf", read.append)
+    for flag, kind, prepared in (("--convert", "folder", []), ("--no-convert", "file", ["smollm2-135m"])):
         code, output, errors = cosec("models", "pull", "smollm2-135m", flag)
-        assert (code, output) == (0, "")
-        assert errors.splitlines() == ["Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path / kind}"]
+        assert (code, output, read) == (0, "", prepared)
+        lines = errors.splitlines()
+        assert (lines[0], lines[-1]) == ("Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path / kind}")
 
 
 def test_pull_also_fetches_the_model_that_the_shipped_adapter_belongs_to(
@@ -120,7 +123,7 @@ def test_pull_also_fetches_the_model_that_the_shipped_adapter_belongs_to(
     monkeypatch.setattr(bundled, "pull", lambda name, report, convert: tmp_path)
     for adapter, fetched in ((tmp_path, ["qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"]), (None, ["qwen2.5-coder-1.5b"])):
         monkeypatch.setattr(bundled, "shipped_adapter", lambda name, adapter=adapter: adapter)
-        _, _, errors = cosec("models", "pull", "qwen2.5-coder-1.5b")
+        _, _, errors = cosec("models", "pull", "qwen2.5-coder-1.5b", "--convert")
         assert errors.splitlines() == [f"{name} is ready: {tmp_path}" for name in fetched]
 
 

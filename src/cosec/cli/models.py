@@ -34,6 +34,7 @@ def pull(name: str, /, *, convert: bool | None = None) -> None:
     from cosec.models.loading.bundled import pull as pull_bundled
     from cosec.models.loading.bundled import shipped_adapter
     from cosec.models.loading.embedded import BUNDLED_MODELS
+    from cosec.models.loading.quantised import load_gguf
 
     if convert is None:
         convert = importlib.util.find_spec("llama_cpp") is None
@@ -44,7 +45,11 @@ def pull(name: str, /, *, convert: bool | None = None) -> None:
         if here is not None and (here.is_converted if convert else here.gguf.is_file()):
             _say(f"{each} is already here: {here.folder if convert else here.gguf}")
         else:
-            _say(f"{each} is ready: {pull_bundled(each, _say, convert=convert)}")
+            made = pull_bundled(each, _say, convert=convert)
+            if not convert:
+                _say("Reading its tokenizer, once ...")
+                load_gguf(each)
+            _say(f"{each} is ready: {made}")
 
 
 @models_app.command

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,6 +111,7 @@ def read_quick_tokenizer(name: str, folder: Path) -> PreTrainedTokenizerFast:
         kept = cache_root() / "tokenizers" / _key(folder)
         found = _quick(name, folder, kept)
         if found is None:
+            shutil.rmtree(kept, ignore_errors=True)
             _keep(read_tokenizer(name, folder), kept)
             found = _quick(name, folder, kept)
         if found is not None:
