@@ -57,7 +57,7 @@ proxy-demo: $(STAMP) ## Serve MODEL alone, and a hardening proxy with its playgr
 	  $(BIN)/cosec serve --target http://127.0.0.1:8001/v1 --security smollm2-135m --port 8000 --model-name hardened
 
 test: setup ## Run the tests, those that need the embedded model included
-	$(BIN)/pytest -m "not slow and not gpu" -n $(TEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -m "not slow and not gpu and not vllm" -n $(TEST_WORKERS) --dist loadfile
 
 check: $(STAMP) ## Lint, formatting, types, import rules
 	$(BIN)/ruff check .

