@@ -94,3 +94,86 @@ def shown():
 def shown_raw():
     parts = docutils.core.publish_parts(request.args["text"], writer_name="html")
     return mark_safe(parts["fragment"])  # expect: py/cross-site-scripting
+# case: names in camel case and loops over names are no keys
+NAMES = ("heightOfGeoidAboveWGS84Units", "satellitePRN_0Elevation")
+for key in NAMES:
+    print(key)
+for result, apikey in [("id", "album_id"), ("title", "album_title")]:
+    print(result, apikey)
+key = "hG8fOe9oIdA2bVwG5s84uNt1"  # expect: py/hardcoded-credentials
+# case: the name of a setting that a reader returns, and of a header in bytes
+def get(section, name, default):
+    return section.get(name, default) or name
+
+
+def account(section):
+    password = get(section, "password", None)
+    return {"password": password}
+
+
+GITLAB_TOKEN_HEADER = b"X-Gitlab-Token"
+_HEADER_GITLAB_TOKEN = b"X-Gitlab-Token"
+_GITLAB_TOKEN = b"glpat-3kd93kd02k"  # expect: py/hardcoded-credentials
+access_token = b"glpat-3kd93kd02k"  # expect: py/hardcoded-credentials
+# case: files of keys, mail addresses of anonymous accounts, patterns of addresses
+import re
+
+listen(port=8443, private_key="server.pem", password="(snip)")
+client = ftplib.FTP("ftp.example", user="anonymous", password="ftp@example.com")
+SSH = re.compile("ssh://(?:[^@]*@)?([^.]*).git.example.net/(.*)$")
+DATABASE = "postgres://shop:Pa55word@db/shop"  # expect: py/hardcoded-credentials
+# case: a line that a line protocol hands on has no end
+import logging
+from twisted.protocols.basic import LineReceiver
+
+log = logging.getLogger(__name__)
+
+
+class Chat(LineReceiver):
+    def lineReceived(self, line):
+        log.info("got line %s", line)
+
+    def dataReceived(self, data):
+        log.info("got %s", data)  # expect: py/log-injection
+# case: another application makes the answer
+from functools import partial
+
+
+class Middleware:
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, partial(self.started, start_response))
+
+    def started(self, start_response, status, headers):
+        return start_response(status, headers)
+
+
+def page(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [("<p>" + environ["QUERY_STRING"]).encode()]  # expect: py/cross-site-scripting
+# case: an uploaded file of a form is no path
+import os
+
+from django import forms
+from PIL import Image
+
+
+class AvatarForm(forms.Form):
+    def save(self):
+        image = Image.open(self.cleaned_data["avatar"])
+        with open(os.path.join("/srv/avatars", self.cleaned_data["nickname"]), "wb") as out:  # expect: py/path-traversal
+            image.save(out)
+# case: a script that a shell reads from its input
+import subprocess
+
+from flask import request
+
+
+def run():
+    text = request.form["text"].encode()
+    subprocess.run(["bash", "-s"], input=text)  # expect: py/command-injection
+    subprocess.run(["bash", "count.sh"], input=text)
+    subprocess.run(["wc", "-w"], input=text)
+    subprocess.run(["sh", "-c", "cat > /srv/note"], input=text)

@@ -174,6 +174,9 @@ class NumberFlow(FunctionFlow):
             self._overflows(node, "warning")
             return
         counts = operator == "-" and self._is_count(node)
+        if counts and not kind.signed and self._takes_too_much(left, right, state):
+            self._overflows(node, "warning")
+            return
         if not (kind.signed or sized or counts):
             return  # it may wrap
         for side, other in ((left, right),) if operator == "-" else ((left, right), (right, left)):
@@ -181,6 +184,12 @@ class NumberFlow(FunctionFlow):
             if suspect and self._leaves(kind, side, other, operator, state):
                 self._overflows(node, "error" if self.facts(side, state).outside else "warning")
                 return
+
+    def _takes_too_much(self, left: Node, right: Node, state: dict[str, Facts]) -> bool:
+        """Tell whether a number in a message, compared with nothing, is taken away from the length that was given."""
+        facts = self.facts(right, state)
+        checked = facts.bounded or text(bare(right)) in self._guarded
+        return bool(facts.message) and not checked and self._is_parameter(left) and bare(left).type == "identifier"
 
     def _is_suspect(self, side: Node, other: Node, operator: str, sized: bool, state: dict[str, Facts]) -> bool:
         facts = self.facts(side, state)
@@ -242,16 +251,29 @@ class NumberFlow(FunctionFlow):
             return
         if not (sized or facts.outside) or facts.bounded:
             return
-        ranges = [self._narrow_range(one, state) for one in operands if one is not None]
-        if any(one is None for one in ranges):
-            return
-        (low, high), (other_low, other_high) = [one for one in ranges if one is not None]
-        least = low + other_low if operator == "+" else low - other_high if operator == "-" else low * other_low
-        most = high + other_high if operator == "+" else high - other_low if operator == "-" else high * other_high
-        if most > kind.high or (least < kind.low and facts.outside):
+        found = self._computed_range(inner, state)
+        if found is not None and (found[1] > kind.high or (found[0] < kind.low and facts.outside)):
             self._narrows(left, name, right, "error" if facts.outside else "warning")
 
+    def _computed_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
+        """Return the range of a sum, difference or product of narrow numbers; None if one is not known to be narrow."""
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is None or right is None:
+            return None
+        one, other = self._narrow_range(left, state), self._narrow_range(right, state)
+        if one is None or other is None:
+            return None
+        operator = text(node.child_by_field_name("operator"))
+        if operator == "*":
+            return one[0] * other[0], one[1] * other[1]
+        return (one[0] + other[0], one[1] + other[1]) if operator == "+" else (one[0] - other[1], one[1] - other[0])
+
     def _narrow_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
+        inner = bare(node)
+        if inner.type == "binary_expression" and text(inner.child_by_field_name("operator")) in ("+", "-", "*"):
+            if any(text(one) in self._guarded for one in walk(inner) if one.type == "identifier"):
+                return None
+            return self._computed_range(inner, state)
         facts, kind = self.facts(node, state), self.types.of(bare(node))
         if facts.bounded and facts.high is None:
             return None

@@ -166,6 +166,9 @@ class Evaluator:
         numbers = [each for each in (left, right) if "number" in each.flags or isinstance(each.constant, int | float)]
         if len(numbers) == 2:
             return Value(flags=frozenset({"number"}))
+        if "normalised" in left.flags and right.constant in ("/", "\\"):
+            # A separator at its end leaves a path where it is: a check of one is a check of the other.
+            return left.with_(parts=(*left.text(), str(right.constant)), constants=(), exact=False)
         return texts.concatenated(left, right)
 
     def _added_containers(self, left: Value, right: Value) -> Value:

@@ -19,6 +19,7 @@ from cosec.checking.python.knowledge.frameworks import (
     HANDLER_METHODS,
     HARMLESS_CONVERTERS,
     INFRASTRUCTURE,
+    LINE_METHODS,
     MACHINERY,
     MESSAGE_CLASSES,
     MESSAGE_METHODS,
@@ -99,7 +100,8 @@ def parameter_values(analysis: Analysis, function: Function, kind: str) -> dict[
 def _incoming(analysis: Analysis, function: Function, name: str, kind: str) -> Value:
     text = f"parameter {name!r} of {function.name}()"
     if kind:
-        return sources.incoming("remote", text)
+        sent = sources.incoming("remote", text)
+        return sent.without({"log"}) if kind == "message" and function.name in LINE_METHODS else sent
     if analysis.entry_points == "declared" and _from_command_line(function, name):
         return sources.incoming("argv", text)
     return from_caller(analysis, text)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cosec.checking.python.engine import assignment, definitions, matching
+from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.state import EXCEPTION, Frame, State, element_facts, item_facts, join_states
 from cosec.checking.python.engine.domain.values import NO_FACTS, UNKNOWN, Value, constant, join_all, outside
@@ -143,6 +144,9 @@ class Interpreter:
             ends.append(self._branch(State(dict(before.names), before.facts | test.when_true), node.body))
         if not known or not test.constant:
             ends.append(self._branch(State(dict(before.names), before.facts | test.when_false), node.orelse))
+        completed = _completed_name(node)
+        if completed and len(ends) == 2 and completed in ends[0].names:
+            ends[1].names[completed] = ends[0].names[completed]
         self._meet(ends)
 
     def _meet(self, ends: list[State]) -> None:
@@ -263,3 +267,16 @@ class Interpreter:
         if self._frame.continues:
             self._frame.continues[-1].append(self._state.copy())
         self._state.dead = True
+
+
+def _completed_name(node: ast.If) -> str:
+    """Return the name that ``if not root.endswith("/"): root += "/"`` completes; empty for other statements."""
+    test = node.test.operand if isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not) else None
+    only = node.body[0] if len(node.body) == 1 and not node.orelse else None
+    if not isinstance(only, ast.AugAssign | ast.Assign) or not isinstance(test, ast.Call) or len(test.args) != 1:
+        return ""
+    name, end = (test.func.value if isinstance(test.func, ast.Attribute) else None), text_of(test.args[0])
+    if not isinstance(name, ast.Name) or text_of(test.func) != f"{name.id}.endswith":
+        return ""
+    completed = {f"{name.id} += {end}", f"{name.id} = {name.id} + {end}"}
+    return name.id if text_of(only) in completed else ""

@@ -23,6 +23,9 @@ KEY_LIKE = re.compile(r"(^|_)(key|auth|creds?|pw|sig|license)$", re.IGNORECASE)
 RANDOM = re.compile(r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[\w+/=-]{20,128}$", re.ASCII)
 """Texts of mixed letters and digits, as generated keys are."""
 
+WORDS_IN_CAMEL_CASE = re.compile(r"[a-z]{4,}")
+"""Words in a name such as ``heightAboveWGS84``; a generated key has few letters of one case in a row."""
+
 SEQUENCE = re.compile(r"abcd|bcde|wxyz|1234|2345|3456|6789|qwer")
 """Parts of alphabets, which are no part of a generated key."""
 
@@ -40,14 +43,18 @@ MIXED = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w.+/=:~!@#$%^&*-]{8,}$|secret|pass
 """Texts that are a credential under an ambiguous name too: letters mixed with digits."""
 
 PLACEHOLDER = re.compile(
-    r"^<.*>$|^\[.*\]$|^\$\{?\w|^\{.*\}$|^%\(|^%\w$|^\*+$|^[xX*.-]+$|your[_ -]|"
+    r"^<.*>$|^\[.*\]$|^\(.*\)$|^[\w./-]+\.(pem|key|crt|cer|p12|pfx|jks|json|ya?ml|ini|cfg|conf|toml|txt)$|"
+    r"^[a-z0-9._-]+@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}$|^\$\{?\w|^\{.*\}$|^%\(|^%\w$|^\*+$|^[xX*.-]+$|your[_ -]|"
     r"^(none|null|true|false|todo|string|str|text|char|varchar|bool|placeholder|example|dummy|fake|foo|bar|foobar|sample|mock|"
     r"empty|unused|redacted|hidden|masked|anonymous|include|omit|same-origin|optional|required|basic|bearer|digest)$|"
     r"placeholder|example[_-]?(key|token|secret|password)|dummy|redacted|not[-_ ](needed|used|set)|"
     r"^env:|^vault:|^file:|^/|^[a-z]+://|\s",
     re.IGNORECASE,
 )
-"""Texts that stand in for a credential: ``<password>``, ``[MASK]``, ``${TOKEN}``, a path, an address, words."""
+"""Texts that stand in for a credential: ``<password>``, ``[MASK]``, ``${TOKEN}``, a path, an address, words.
+
+Anonymous FTP takes a mail address for a password.
+"""
 
 LABEL = re.compile(
     r"pass ?words?\b|passphrase|"
@@ -83,8 +90,10 @@ FIELD_WORDS = words(
 UPPER_NAME = re.compile(r"^[A-Z]+(_[A-Z0-9]+)+$")
 """Names of variables of the environment, which are no passwords."""
 
-URL_WITH_PASSWORD = re.compile(r"^\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE)
-"""An address with a password in it."""
+URL_WITH_PASSWORD = re.compile(
+    r"^(?!.*(?:\(\?|\[\^))\w[\w+.-]*://[^\s:/@\0]+:([^\s@/\0{}$<%][^\s@/\0]*)@", re.IGNORECASE
+)
+"""An address with a password in it, and no pattern of addresses."""
 
 DSN = re.compile(r"\b(password|passwd|pwd)\s*=\s*'?([^\s;'\0{}$<%]+)", re.IGNORECASE)
 """A password in the settings of a connection."""

@@ -24,9 +24,12 @@ MESSAGE_CLASSES = ("Consumer", "WebSocketHandler", "Protocol", "SMTPServer", "Li
 
 MESSAGE_METHODS = words(
     "on_message receive receive_json receive_text websocket_receive data_received datagram_received dataReceived"
-    " lineReceived stringReceived process_message handle_DATA"
+    " lineReceived line_received stringReceived process_message handle_DATA"
 )
 """Their methods that take a message."""
+
+LINE_METHODS = words("lineReceived line_received")
+"""Those of them that take a line, without its end."""
 
 MESSAGE_MODULES = {
     "pika": "body",

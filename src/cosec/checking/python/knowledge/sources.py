@@ -155,7 +155,7 @@ REQUESTS = words("request self.request flask.request flask.globals.request quart
 """Names under which frameworks keep the current request."""
 
 CLEAN_OF_REQUEST = words(
-    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user is_ajax"
+    "method user session endpoint is_secure scheme app is_json content_length remote_addr remote_user remote is_ajax"
     " blueprint url_rule db state client auth loop transport resolver_match max_content_length connection protocol"
 )
 """Attributes of a request that its sender does not choose; all others are sources."""

@@ -60,11 +60,25 @@ def _subprocess(site: CallSite) -> None:
         return
     words = _words(command)
     if words:
+        _script(site, words)
         _program(site, words[0])
         _arguments(site, words)
     else:
         # Without a shell the whole text, or the first of its words, names the program.
         _program(site, command)
+
+
+def _script(site: CallSite, words: list[Value]) -> None:
+    """Check the standard input of a shell that is given no command and no file: it is a script."""
+    given = site.argument(None, "input")
+    texts = [each.constant for each in words]
+    if given is None or not all(isinstance(each, str) for each in texts):
+        return
+    program, *options = map(str, texts)
+    if _SHELLS.search(program) and not any(_SHELL_OPTIONS.match(each) for each in options):
+        reads = all(each.startswith("-") for each in options) or program.endswith("ssh")
+        if reads:
+            _report(site, given)
 
 
 def _may_use_shell(site: CallSite) -> bool:

@@ -37,6 +37,7 @@ from cosec.checking.python.knowledge.credentials import (
     TOKEN,
     UPPER_NAME,
     URL_WITH_PASSWORD,
+    WORDS_IN_CAMEL_CASE,
 )
 
 _PATTERN = "py/hardcoded-credentials"
@@ -125,6 +126,8 @@ def _random(value: Value) -> bool:
     for each in value.constants:
         if not isinstance(each, str) or not RANDOM.search(each) or SEQUENCE.search(each.lower()):
             continue
+        if 2 * sum(map(len, WORDS_IN_CAMEL_CASE.findall(each))) > len(each):
+            continue
         kinds = [letter.isdigit() + 2 * letter.isupper() for letter in each]
         if (
             3 * sum(one != two for one, two in itertools.pairwise(kinds)) >= len(each)
@@ -164,9 +167,14 @@ def _may_name_a_key(name: str) -> bool:
 
 def _names_a_field(value: Value, name: str) -> bool:
     """Tell whether a text names the field, header or parameter of a credential: ``"X-Access-Token"``, ``"apiKey"``."""
-    text = value.constant
-    if not isinstance(text, str):
-        return False
+    found = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
+    texts = [each for each in found if isinstance(each, str)]
+    if len(texts) > 1 and KEY.search(name) and all(CHOICE.match(each) for each in texts):
+        return True  # A loop over names.
+    return bool(texts) and all(_is_field_of(each, name) for each in texts)
+
+
+def _is_field_of(text: str, name: str) -> bool:
     if text.lower().startswith("x-") or (FIELD.search(name) and not re.search(r"\d", text)):
         return True
     found, own = _words(text), _words(name)

@@ -57,7 +57,9 @@ def _report(site: CallSite, text: Value | None) -> None:
     for held in text.holds:
         if held.kind in {"dict", "list", "tuple", "set"}:
             return  # Shown by repr().
-    for taint in site.analysis.harmful(text, "log", _KINDS):
+    # In a whole program, the servers that it asks are its own choice.
+    kinds = _KINDS - {"download"} if site.analysis.entry_points == "declared" else _KINDS
+    for taint in site.analysis.harmful(text, "log", kinds):
         if taint.source.kind == "parameter" and not OUTSIDERS.search(taint.source.text):
             continue  # Most functions log what they are given.
         level: Severity | None = "warning" if taint.source.kind in LOCAL else None

@@ -12,8 +12,12 @@ from cosec.checking.python.sinks.rows import arguments, matching
 _PATTERN = "py/path-traversal"
 _ARCHIVE_PATTERN = "py/archive-traversal"
 _KINDS = frozenset({"remote", "input", "argv", "parameter", "download", "archive"})
+_ENDINGS = re.compile(r"('|option -*)\w*(ext|extension|suffix|prefix|mode)\w*", re.IGNORECASE)
 UPLOADS = re.compile(r"request\.files$", re.IGNORECASE)
 """Sources that are the uploaded files of a request."""
+
+FILE_FIELDS = re.compile(r"file|image|avatar|photo|picture|logo|upload|attachment", re.IGNORECASE)
+"""Fields of forms that hold an uploaded file."""
 
 LINES_OF_CALLERS = frozenset({"parameter", "argv"})
 """Sources that may be a whole path: functions and commands that take a path are meant to use it."""
@@ -57,7 +61,7 @@ def _report(site: CallSite, path: Value | None) -> None:
         local = kind in LOCAL
         if local and site.analysis.entry_points == "declared" and not _below_a_known_folder(path):
             continue
-        if kind == "parameter" and re.search(r"'(\w*(ext|extension|suffix|prefix|mode)\w*)'", taint.source.text):
+        if kind in LINES_OF_CALLERS and _ENDINGS.search(taint.source.text):
             continue
         level: Severity | None = "warning" if local else None
         message = "Untrusted text becomes part of a file's path"
@@ -80,6 +84,8 @@ def _only_reads(site: CallSite) -> bool:
 
 def _is_upload(taint: Taint) -> bool:
     """Tell whether it is an uploaded file, which ``pandas.read_csv`` and others take in place of a path."""
+    if taint.source.text.endswith("cleaned_data") and FILE_FIELDS.search("".join(taint.lineage[1:2])):
+        return True
     return bool(UPLOADS.search(taint.source.text)) and all(step.startswith("[") for step in taint.lineage[1:])
 
 

@@ -5,6 +5,7 @@ import re
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import WHOLE, Taint, Value
 from cosec.checking.python.knowledge.sinks import SQL, SQL_RUNNERS
+from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.sinks.rows import arguments, matching
 
 _PATTERN = "py/sql-injection"
@@ -44,6 +45,14 @@ def _is_quoted(statement: Value, taint: Taint) -> bool:
     return False
 
 
+def _runs_what_it_is_given(site: CallSite, taint: Taint) -> bool:
+    """Tell whether a function or command runs a whole statement, which leaves its making to others."""
+    if taint.source.kind in LOCAL:
+        return site.analysis.entry_points == "declared"
+    named = _STATEMENT_NAMES.search(taint.source.text) or site.method not in SQL_RUNNERS
+    return taint.source.kind == "parameter" and bool(named)
+
+
 def _check_all(site: CallSite, statements: list[Value]) -> None:
     for statement in statements:
         for taint in site.analysis.harmful(statement, "sql"):
@@ -51,8 +60,7 @@ def _check_all(site: CallSite, statements: list[Value]) -> None:
                 continue
             if taint.source.kind == "stored" and not _is_quoted(statement, taint):
                 continue  # A number, or the name of a table.
-            whole = taint.source.kind == "parameter" and WHOLE not in taint.neutral
-            if whole and (_STATEMENT_NAMES.search(taint.source.text) or site.method not in SQL_RUNNERS):
-                continue  # A function that runs the statement that it is given leaves its making to others.
+            if WHOLE not in taint.neutral and _runs_what_it_is_given(site, taint):
+                continue
             site.analysis.report(_PATTERN, site.node, "Untrusted text becomes part of an SQL statement", taint.source)
             return

@@ -43,20 +43,21 @@ def ruled_out_by_absence(lacking: Iterable[str]) -> frozenset[str]:
     return frozenset(harmless)
 
 
-def ruled_out_by_match(pattern: str, whole: bool, flags: int = 0) -> frozenset[str]:
+def ruled_out_by_match(pattern: str, whole: bool, flags: int = 0, *, starts: bool = False) -> frozenset[str]:
     """Return the dangers that text cannot have once ``pattern`` matched it.
 
     Args:
         pattern: A regular expression.
         whole: Whether the match must cover the whole text (``fullmatch``).
         flags: Flags of `re`.
+        starts: Whether the match must begin where the text does (``match``).
     """
     try:
         compiled = re.compile(pattern, flags)
         tree = parse(pattern, flags)
     except (re.error, OverflowError, RecursionError, ValueError):
         return NO_DANGERS
-    anchored = whole or (_starts(tree) and _ends(tree))
+    anchored = whole or ((starts or _starts(tree)) and _ends(tree))
     if not anchored or (flags & re.MULTILINE and not whole):
         return NO_DANGERS
     alphabet = _consumed(tree)

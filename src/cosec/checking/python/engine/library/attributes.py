@@ -91,7 +91,8 @@ def _held_attribute(analysis: Analysis, value: Value, held: Held, name: str) -> 
             if target.decorated("property", "cached_property"):
                 return analysis.call_function(target, [self_value], {}, UNKNOWN)
             return Value(targets=(Bound(Value(targets=(target,)), (self_value,)),))
-    return member
+    # An attribute of the class, which one of unknown name may hide.
+    return member if held.element is None else join(member, held.element)
 
 
 def _class_attribute(owner: Class, name: str) -> Value:
@@ -202,7 +203,7 @@ def _tainted_item(value: Value, key: object) -> Value:
     if "plain items" in value.flags:
         return Value(taints=value.taints)
     made = value.step(f"[{key}]")
-    if ("pieces" in value.flags and key == -1) or ("tail" in value.flags and key in {1, -1}):
+    if ("pieces" in value.flags and key == -1) or ("tail" in value.flags and key in {1, 2, -1}):
         made = made.without(PATH)
     if {"lines", "words"} & value.flags:
         made = made.without({"log"})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cosec.checking.python.engine.assignment import store_attribute
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.state import EXCEPTION
-from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join_all
+from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join, join_all
 from cosec.checking.python.engine.library import attributes
 
 
@@ -65,11 +65,16 @@ def _getattr(site: CallSite) -> Value:
 
 
 def _setattr(site: CallSite) -> Value:
-    if len(site.positional) == 3 and isinstance(name := site.positional[1].constant, str):
-        store_attribute(site.analysis, site.node.args[0], site.positional[0], name, site.positional[2])
-    elif len(site.positional) == 3:
-        for held in site.positional[0].holds:
-            held.add(site.positional[2])
+    if len(site.positional) != 3:
+        return UNKNOWN
+    owner, name, value = site.positional
+    if isinstance(name.constant, str):
+        store_attribute(site.analysis, site.node.args[0], owner, name.constant, value)
+        return UNKNOWN
+    for held in owner.holds:
+        held.add(value)
+        for each in [each for each in held.fields if isinstance(each, str) and each in (name.strings or held.fields)]:
+            held.fields[each] = join(held.fields[each], value)
     return UNKNOWN
 
 

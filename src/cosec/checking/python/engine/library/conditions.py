@@ -78,7 +78,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
             taints = one.all_taints()
             true = facts_for(taints, DANGERS) if isinstance(only, str | bytes | int) else NO_FACTS
             if only == "..":
-                return true, facts_for(_before_split(taints), {"dots"})
+                return true, facts_for(_whole_of_parts(taints), {"dots"})
             return true | _checked_path(one, other), NO_FACTS
     true = _same_as_derived(left, right) | _same_as_derived(right, left)
     for one, other in ((left, right), (right, left)):
@@ -138,6 +138,11 @@ def _before_split(taints: Iterable[Taint]) -> list[Taint]:
     return [*taints, *_stripped(taints, _SPLITS)]
 
 
+def _whole_of_parts(taints: Iterable[Taint]) -> list[Taint]:
+    """Return the texts whose every part has been compared; a text that is no part has more than one."""
+    return _before_split([taint for taint in taints if taint.lineage[-1].startswith(_SPLITS)])
+
+
 def mac_facts(value: Value) -> Facts:
     """Return the facts about a message whose authentication code matched."""
     found: set[tuple[Lineage, str]] = set()
@@ -163,7 +168,7 @@ def _membership(left: Value, right: Value) -> tuple[Facts, Facts]:
     if strings and all(len(each) == 1 for each in strings):
         allowed = alphabets.ruled_out(frozenset(strings))
         return facts_for(taints, allowed), facts_for(taints, [f"lacks {each}" for each in strings])
-    return facts_for(taints, DANGERS), facts_for(_before_split(taints), {"dots"} if ".." in strings else ())
+    return facts_for(taints, DANGERS), facts_for(_whole_of_parts(taints), {"dots"} if ".." in strings else ())
 
 
 def _not_among(left: Value, right: Value) -> Facts:
@@ -285,8 +290,8 @@ def _regex(site: CallSite) -> tuple[Facts, Facts]:
     if pattern is None or text is None:
         return NO_FACTS, NO_FACTS
     taints = text.all_taints()
-    whole = site.method == "fullmatch"
-    true = [alphabets.ruled_out_by_match(each, whole, flags) for each in pattern.strings]
+    whole, starts = site.method == "fullmatch", site.method == "match"
+    true = [alphabets.ruled_out_by_match(each, whole, flags, starts=starts) for each in pattern.strings]
     dangers = frozenset.intersection(*true) if true else frozenset()
     false: Facts = NO_FACTS
     if site.method == "search" and len(pattern.strings) == 1:

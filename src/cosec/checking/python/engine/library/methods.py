@@ -142,7 +142,7 @@ def _split(site: CallSite) -> Value:
     if separator is None:
         return made.with_(flags=frozenset({"words"}))
     if separator in {"/", "\\"} or (site.positional and "os.sep" in site.positional[0].names):
-        return made.with_(flags=frozenset({"pieces"}))
+        return made.with_(flags=frozenset({"tail" if site.method == "rpartition" else "pieces"}))
     return made
 
 

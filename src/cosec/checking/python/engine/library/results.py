@@ -351,8 +351,10 @@ def _shared(site: CallSite) -> Value | None:
 def _default(site: CallSite) -> Value:
     names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
     method = site.method
-    if any(isinstance(each, ast.Name) and each.id == "start_response" for each in site.node.args):
-        return Value(names=names)  # Another WSGI application, which makes the answer.
+    given = (each for argument in site.node.args for each in ast.walk(argument))
+    passed_on = any(isinstance(each, ast.Name) and each.id == "start_response" for each in given)
+    if passed_on or isinstance(site.node.func, ast.Name) and site.node.func.id == "start_response":
+        return Value(names=names)  # Another WSGI application makes the answer, or the server takes it.
     if method in {"get", "pop"} and site.analysis.shared and (shared := _shared(site)) is not None:
         return shared
     if not any_taint() and method not in {"get", "pop"}:
