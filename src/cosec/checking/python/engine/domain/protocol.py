@@ -202,7 +202,7 @@ class Reported:
     literals: tuple[str, ...] = ()
     """Texts of the program that it is about."""
 
-    lines: range = range(0)
+    lines: range = field(default=range(0), compare=False)
     """The lines of its place."""
 
 

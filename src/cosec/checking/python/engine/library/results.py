@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
 from functools import lru_cache
 
 from cosec.checking.python.engine.domain import alphabets, texts
-from cosec.checking.python.engine.domain.program import Bound
+from cosec.checking.python.engine.domain.program import Bound, text_of
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.taints import any_taint
 from cosec.checking.python.engine.domain.values import (
@@ -351,10 +350,8 @@ def _shared(site: CallSite) -> Value | None:
 def _default(site: CallSite) -> Value:
     names = frozenset(f"{name}()" for name in site.names if len(name) < attributes.MAX_NAME)
     method = site.method
-    given = (each for argument in site.node.args for each in ast.walk(argument))
-    passed_on = any(isinstance(each, ast.Name) and each.id == "start_response" for each in given)
-    if passed_on or isinstance(site.node.func, ast.Name) and site.node.func.id == "start_response":
-        return Value(names=names)  # Another WSGI application makes the answer, or the server takes it.
+    if "start_response" in site.analysis.frame.state.names and "start_response" in text_of(site.node):
+        return Value(names=names)  # Another WSGI application makes the answer, or the server takes its headers.
     if method in {"get", "pop"} and site.analysis.shared and (shared := _shared(site)) is not None:
         return shared
     if not any_taint() and method not in {"get", "pop"}:
