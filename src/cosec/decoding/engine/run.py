@@ -10,6 +10,7 @@ Axes: rows = sequences, k = drafted tokens, vocab = entries that both models sha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -264,7 +265,6 @@ class Run:
             return tokens
         places = [accepted[row] for row in rejected]
         positions = [self._rows[row].emitted + place for row, place in zip(rejected, places, strict=True)]
-        emitted = tokens.clone()
         numbers = uniforms([keys[row] for row in rejected], positions, Role.FALLBACK)
         law = None if block.verdict is None else block.verdict.law
         at = replace(
@@ -272,7 +272,11 @@ class Run:
             law=law and law.of_rows([row * k + place for row, place in zip(rejected, places, strict=True)]),
             proposal=proposals and proposals.of_rows(rejected),
         )
-        emitted[rejected, places] = self._rules.fallback(rejected, at, numbers)
+        fallbacks = self._rules.fallback(rejected, at, numbers)
+        if k == 1 and len(rejected) == len(accepted):
+            return fallbacks.unsqueeze(1)
+        emitted = tokens.clone()
+        emitted[rejected, places] = fallbacks
         return emitted
 
     def _emit(self, block: Block, k: int) -> list[Emission]:
@@ -321,7 +325,7 @@ def _position(scores: Scores, rows: list[int], places: list[int]) -> Position:
 
 def _refuse_nan(which: str, log_probs: Float[Tensor, "... vocab"]) -> None:
     """Check the first entry of each distribution: log-softmax turns a whole row into NaN for one non-finite logit."""
-    if bool(log_probs[..., 0].isnan().any()):
+    if math.isnan(float(log_probs[..., 0].sum())):  # log-probabilities are not infinite with both signs
         raise ModelError(
             f"The {which} model produced scores that are not finite. Its weights are damaged, or its number format "
             "overflows: load it with --dtype float32 or bfloat16."

@@ -40,6 +40,8 @@ class TokenDistribution:
 
     def sample(self, uniforms: Float[Tensor, "rows"]) -> Int[Tensor, "rows"]:
         """Draw a token for each row: the first whose cumulative probability exceeds the row's number in [0, 1)."""
+        if self.token_ids is not None and self.probs.shape[-1] == 1:
+            return self.token_ids.squeeze(-1)
         cumulative = self.probs.double().cumsum(dim=-1)
         targets = uniforms.to(cumulative.device).unsqueeze(-1) * cumulative[:, -1:]
         index = torch.searchsorted(cumulative, targets, right=True)

@@ -13,7 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence as Rows
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -57,6 +57,42 @@ class Sequence:
         self._released.append(self.number)
 
 
+class _Fed(NamedTuple):
+    """Tokens for llama.cpp, with one entry for each in every array."""
+
+    tokens: Int[np.ndarray, "tokens"]
+    positions: Int[np.ndarray, "tokens"]
+    numbers: Int[np.ndarray, "tokens"]
+    """The sequence of each."""
+    wanted: Int[np.ndarray, "tokens"]
+    """Whether the logits after it are wanted."""
+
+
+class _Batch:
+    """llama.cpp's batch, whose arrays are made once: a pass of one token takes longer to describe than to copy."""
+
+    def __init__(self) -> None:
+        self._tokens, self._positions, self._numbers = (np.zeros(_PASS, dtype=np.int32) for _ in range(3))
+        self._wanted, self._ones = np.zeros(_PASS, dtype=np.int8), np.ones(_PASS, dtype=np.int32)
+        # Where the numbers of each token's sequences begin.
+        self._places = self._numbers.ctypes.data + 4 * np.arange(_PASS, dtype=np.uint64)
+        self._struct = library().llama_batch(
+            token=_pointer(self._tokens, ctypes.c_int32),
+            pos=_pointer(self._positions, ctypes.c_int32),
+            n_seq_id=_pointer(self._ones, ctypes.c_int32),
+            seq_id=_pointer(self._places, ctypes.POINTER(ctypes.c_int32)),
+            logits=_pointer(self._wanted, ctypes.c_int8),
+        )
+
+    def filled(self, fed: _Fed, part: slice) -> Any:
+        """The structure with a part of these tokens; valid until the next call."""
+        count = part.stop - part.start
+        self._tokens[:count], self._positions[:count] = fed.tokens[part], fed.positions[part]
+        self._numbers[:count], self._wanted[:count] = fed.numbers[part], fed.wanted[part]
+        self._struct.n_tokens = count
+        return self._struct
+
+
 class Context:
     """Keys and values of sequences of one model, with an adapter or without.
 
@@ -84,6 +120,8 @@ class Context:
         self._released: deque[int] = deque()
         self._free: list[int] = []
         self._cells, self._sequences = 0, 0
+        self._batch = _Batch()
+        self._view, self._viewed = torch.empty(0), (0, 0)
         self._handle: Any = None
         self._finalizer: weakref.finalize[[Any], Context] | None = None
         self._enlarge(_FIRST_CELLS, _FIRST_SEQUENCES)
@@ -142,48 +180,46 @@ class Context:
         """
         rows, new = tokens.shape
         self._collect()
-        flat = np.ascontiguousarray(tokens, dtype=np.int32).reshape(-1)
         starts = np.array([sequence.length for sequence in sequences], dtype=np.int32)
-        positions = (starts[:, None] + np.arange(new, dtype=np.int32)).reshape(-1)
-        numbers = np.repeat(np.array([sequence.number for sequence in sequences], dtype=np.int32), new)
-        wanted = np.tile(np.arange(new) >= new - scored, rows).astype(np.int8)
-        parts = []
-        for part in _passes(wanted):
-            logits = self._pass(flat[part], positions[part], numbers[part], wanted[part])
-            parts.append(logits if part.stop - part.start == flat.size else logits.clone())
+        steps = np.arange(new, dtype=np.int32)
+        wanted = np.zeros((rows, new), dtype=np.int8)
+        wanted[:, new - scored :] = 1
+        fed = _Fed(
+            tokens=tokens.reshape(-1),
+            positions=(starts[:, None] + steps).reshape(-1),
+            numbers=np.array([sequence.number for sequence in sequences], dtype=np.int32).repeat(new),
+            wanted=wanted.reshape(-1),
+        )
+        if rows * new <= _PASS and rows * scored <= _MOST_SCORED:
+            found = self._pass(fed, slice(0, rows * new), rows * scored)
+        else:
+            found = torch.cat(
+                [self._pass(fed, part, int(fed.wanted[part].sum())).clone() for part in _passes(fed.wanted)]
+            )
         for sequence in sequences:
             sequence.length += new
-        return (parts[0] if len(parts) == 1 else torch.cat(parts)).view(rows, scored, self._weights.head_width)
+        return found.view(rows, scored, self._weights.head_width)
 
-    def _pass(
-        self,
-        tokens: Int[np.ndarray, "tokens"],
-        positions: Int[np.ndarray, "tokens"],
-        numbers: Int[np.ndarray, "tokens"],
-        wanted: Int[np.ndarray, "tokens"],
-    ) -> Float[Tensor, "wanted head"]:
+    def _pass(self, fed: _Fed, part: slice, wanted: int) -> Float[Tensor, "wanted head"]:
         """One call of llama.cpp; the store grows until the tokens fit."""
         functions = library()
-        ones = np.ones_like(tokens)
-        places = numbers.ctypes.data + numbers.itemsize * np.arange(numbers.size, dtype=np.uint64)
-        batch = functions.llama_batch(
-            n_tokens=tokens.size,
-            token=_pointer(tokens, ctypes.c_int32),
-            pos=_pointer(positions, ctypes.c_int32),
-            n_seq_id=_pointer(ones, ctypes.c_int32),
-            seq_id=_pointer(places, ctypes.POINTER(ctypes.c_int32)),
-            logits=_pointer(wanted, ctypes.c_int8),
-        )
+        batch = self._batch.filled(fed, part)
         forget_messages()
         while (answer := functions.llama_decode(self._handle, batch)) == _STORE_IS_FULL:
             self._enlarge(2 * self._cells, self._sequences)
         if answer != 0:
-            raise failure(f"llama.cpp failed to run {self._weights.name} on {tokens.size} tokens (code {answer})")
-        count = int(wanted.sum())
-        if not count:
-            return torch.empty(0, self._weights.head_width)
-        found = np.ctypeslib.as_array(functions.llama_get_logits(self._handle), (count, self._weights.head_width))
-        return torch.from_numpy(found)
+            raise failure(f"llama.cpp failed to run {self._weights.name} on {batch.n_tokens} tokens (code {answer})")
+        return self._logits(wanted) if wanted else torch.empty(0, self._weights.head_width)
+
+    def _logits(self, count: int) -> Float[Tensor, "wanted head"]:
+        """A view of the buffer with the latest logits, which llama.cpp seldom moves."""
+        address = ctypes.cast(library().llama_get_logits(self._handle), ctypes.c_void_p).value or 0
+        if self._viewed != (address, count):
+            width = self._weights.head_width
+            buffer = (ctypes.c_float * (count * width)).from_address(address)
+            self._view = torch.frombuffer(buffer, dtype=torch.float32).view(count, width)
+            self._viewed = address, count
+        return self._view
 
     def _collect(self) -> None:
         """Free the cells of sequences that are no longer used."""
