@@ -43,6 +43,11 @@ def test_a_cheap_drafter_that_is_nearly_always_accepted_drafts_long() -> None:
     assert observe(AutoDraftLength(), acceptance=0.97, draft_step=0.05)[-1] >= 6
 
 
+def test_one_row_drafts_longer_than_a_batch() -> None:
+    assert observe(AutoDraftLength(), acceptance=1.0, draft_step=1.0, per_token=0.3)[-1] == 16
+    assert observe(AutoDraftLength(), acceptance=1.0, draft_step=1.0, per_token=0.3, rows=4)[-1] == 8
+
+
 def test_a_drafter_as_costly_as_the_target_with_low_acceptance_drafts_one() -> None:
     assert set(observe(AutoDraftLength(), acceptance=0.3, draft_step=1.0)[-20:]) == {1}
 

@@ -14,7 +14,9 @@ from typing import Literal, Protocol, runtime_checkable
 _WARM_UP_BLOCKS = 2
 _PROBES = (1, 1, 1, 4, 4, 4)
 """Draft lengths tried after the warm-up blocks, to measure d, t(1) and t(4)."""
-_LONGEST = 8
+_LONGEST, _LONGEST_OF_BATCH = 16, 8
+"""Longest drafts of one or two rows, and of more; the scores of a whole draft are in memory at once."""
+_FEW_ROWS = 2
 _MEMORY = 16
 """Number of times kept for each draft length."""
 _LEAST_GAIN = 1.05
@@ -113,7 +115,7 @@ class AutoDraftLength:
         # The time of a pass over k tokens: as measured, or interpolated on the flattest line through a longer one.
         slope = max(0.0, min((passes[k] - alone) / (k - 1) for k in longer))
         speeds = {}
-        for k in range(1, _LONGEST + 1):
+        for k in range(1, (_LONGEST if self._rows <= _FEW_ROWS else _LONGEST_OF_BATCH) + 1):
             expected = sum(self.acceptance**index for index in range(k))
             seconds = k * step + passes.get(k, alone + slope * (k - 1))
             speeds[k] = expected / max(seconds, _LEAST_SECONDS)
