@@ -150,20 +150,28 @@ def export(adapter: str, /, *, out: Path, gguf: Annotated[bool, Parameter(negati
 
 
 @models_app.command
-def quantise(name: str, /, *, out: Path) -> None:
+def quantise(name: str, /, *, out: Path, adapter: str | None = None) -> None:
     """Write a copy of a GGUF model with 4 bits a weight (Q4_0), which drafts faster; it is another model.
 
     Args:
         name: A GGUF file or a pulled embedded model.
         out: The file to write.
+        adapter: An adapter for this model that is added to the copy's weights, with its rule: a folder, a GGUF file, or
+            ``default`` for what ships.
     """
     import os
 
-    from cosec.models.loading.quantised import require_gguf_file
+    from cosec.models.loading.quantised import adapter_for, require_gguf_file
     from cosec.runtime import quantise as write_copy
 
-    file = require_gguf_file(name)
-    write_copy(file, out, threads=os.cpu_count() or 1)
+    file, threads = require_gguf_file(name), os.cpu_count() or 1
+    if adapter is None:
+        write_copy(file, out, threads=threads)
+    else:
+        from cosec.decoding.pairing import carried_rule
+
+        rule = carried_rule(name, adapter)
+        write_copy(file, out, threads=threads, adapter=adapter_for(name, adapter), rule=rule)
     _say(f"{out} has {out.stat().st_size / 1e6:.0f} MB, {file} has {file.stat().st_size / 1e6:.0f} MB")
 
 

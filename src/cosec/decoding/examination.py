@@ -84,6 +84,8 @@ def _examine_gguf(target: str, security: str) -> list[Examined]:
     if pair.adapter is not None:
         told = f"{pair.adapter.path} fits {(pair.security or pair.target).name}"
         examined += [Examined(subject="adapter", good=True, text=told), _rule(prepared.own_rule)]
+    elif pair.target_is_base:
+        examined.append(_rule(prepared.own_rule))
     memory = _gguf_memory(pair, prepared.cache_bytes_per_token)
     return [Examined(subject="runtime", good=True, text=text), *examined, memory]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, ThreeModelLanes, TwoModelLanes
@@ -34,7 +33,7 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
         ModelError: If one of the models does not exist.
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
-    carried = carried_by_gguf(security)
+    carried = carried_by_gguf(target, security)
     if carried is not None:
         return carried
     try:
@@ -64,7 +63,7 @@ class PreparedPair:
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        self.own_rule: Mapping[str, object] = {} if pair.adapter is None else _rule_at(pair.adapter.path)
+        self.own_rule: Mapping[str, object] = _rule_of(pair)
         """Name and settings of the rule that the adapter carries; empty stands for the paper's rule."""
         size = len(pair.target.tokenizer)
         if pair.security is not None:
@@ -91,8 +90,15 @@ class PreparedPair:
 
     @property
     def has_base(self) -> bool:
-        """Whether the security model is an adapter; rules can then compare it with its own base."""
-        return self.pair.adapter is not None
+        """Whether rules can compare the security model with its own base.
+
+        They can if it is an adapter, or a copy of the target with an adapter added to its weights.
+        """
+        return self.pair.adapter is not None or self._target_is_base
+
+    @property
+    def _target_is_base(self) -> bool:
+        return isinstance(self.pair, GgufPair) and self.pair.target_is_base
 
     @property
     def has_anti_expert(self) -> bool:
@@ -188,15 +194,22 @@ class PreparedPair:
             return TwoModelLanes(self._models.security(), self.target_model(), "target")
         if contrast != "base":
             return TwoModelLanes(self._models.security(), self.target_model())
+        if self._target_is_base:
+            return TwoModelLanes(self._models.security(), self.target_model(), "target")
         both = self._models.halves()
         if both is not None:
             return TwoModelLanes(both, self.target_model(), "trailing half")
         return ThreeModelLanes(self._models.security(), self.target_model(), self._models.base())
 
 
-def _rule_at(adapter: Path) -> Mapping[str, object]:
-    """The rule that an adapter carries, in its folder or in its GGUF file."""
-    return own_rule(adapter) if adapter.is_dir() else carried_by_gguf(str(adapter)) or {}
+def _rule_of(pair: ModelPair | GgufPair) -> Mapping[str, object]:
+    """The rule that a pair's adapter carries: in its folder, in its GGUF file, or in the copy that it was added to."""
+    if pair.adapter is not None and pair.adapter.path.is_dir():
+        return own_rule(pair.adapter.path)
+    if not isinstance(pair, GgufPair):
+        return {}
+    file = pair.adapter.path if pair.adapter is not None else None if pair.security is None else pair.security.file
+    return {} if file is None else carried_by_gguf(str(pair.target.file), str(file)) or {}
 
 
 def _models_of(pair: ModelPair | GgufPair, vocabulary_size: int) -> PairModels:

@@ -1,7 +1,8 @@
 """LoRA adapters as GGUF files, the form in which llama.cpp reads them.
 
 The file holds the tensors of peft's folder, with the names and the row order of the base's own GGUF file. It also
-records the base and the adapter's decoding rule, which llama.cpp ignores.
+records the base and the adapter's decoding rule, which llama.cpp ignores. A copy of the base with the adapter added to
+its weights records the same.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cosec.models.adapters import Adapter
 from cosec.models.loading.gguf_header import GgufHeader
 
 if TYPE_CHECKING:
-    from gguf import TensorNameMap
+    from gguf import GGUFWriter, TensorNameMap
 
 _ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
 """GGUF's name of an architecture, by transformers' name."""
@@ -79,15 +80,7 @@ def write_gguf_adapter(
         writer.add_type("adapter")
         writer.add_string("adapter.type", "lora")
         writer.add_float32("adapter.lora.alpha", alpha)
-        facts = {
-            _BASE_NAME: adapter.base_name,
-            _BASE_SHA256: adapter.base_sha256,
-            _BASE_GGUF_SHA256: base_gguf_sha256,
-            _RULE: json.dumps(dict(rule)) if rule else None,
-        }
-        for key, fact in facts.items():
-            if fact:
-                writer.add_string(key, fact)
+        _add_facts(writer, adapter.base_name, adapter.base_sha256, base_gguf_sha256, rule)
         for module in sorted(adapter.scales):
             name = _gguf_name(names, adapter, module)
             for side, values in _matrices(adapter, module, alpha, config, architecture).items():
@@ -97,6 +90,72 @@ def write_gguf_adapter(
         writer.write_tensors_to_file()
         writer.close()
         unfinished.replace(file)
+
+
+def _add_facts(
+    writer: GGUFWriter,
+    base_name: str | None,
+    base_sha256: str | None,
+    base_gguf_sha256: str | None,
+    rule: Mapping[str, object] | None,
+) -> None:
+    facts = {
+        _BASE_NAME: base_name,
+        _BASE_SHA256: base_sha256,
+        _BASE_GGUF_SHA256: base_gguf_sha256,
+        _RULE: json.dumps(dict(rule)) if rule else None,
+    }
+    for key, fact in facts.items():
+        if fact:
+            writer.add_string(key, fact)
+
+
+def merge_gguf_adapter(
+    base: Path, adapter: Path, file: Path, *, base_gguf_sha256: str, rule: Mapping[str, object] | None = None
+) -> None:
+    """Write a copy of a GGUF model with an adapter added to its weights.
+
+    The changed matrices have 16 bits a weight; all others are copied as they are.
+
+    Args:
+        base: The GGUF file of the adapter's base.
+        adapter: The adapter as a GGUF file.
+        file: The file to write, which must not exist.
+        base_gguf_sha256: SHA-256 of ``base``, which the copy records.
+        rule: Name and settings of the decoding rule that the adapter carries; None or empty for none.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
+
+    reader, updates = GGUFReader(base), GGUFReader(adapter)
+    changes = {tensor.name: tensor.data for tensor in updates.tensors}
+    alpha = float(updates.fields["adapter.lora.alpha"].contents())
+    writer = GGUFWriter(file, reader.fields["general.architecture"].contents())
+    for key, field in reader.fields.items():
+        if key != "general.architecture" and not key.startswith("GGUF."):
+            kind, inner = field.types[0], field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(key, field.contents(), kind, sub_type=inner)
+    _add_facts(writer, None, None, base_gguf_sha256, rule)
+    for tensor in reader.tensors:
+        if f"{tensor.name}.lora_a" in changes:
+            shape = tuple(int(size) for size in reversed(tensor.shape))
+            writer.add_tensor_info(tensor.name, shape, np.dtype(np.float16), 2 * tensor.n_elements)
+        else:
+            data = tensor.data
+            writer.add_tensor_info(tensor.name, data.shape, data.dtype, data.nbytes, tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for tensor in reader.tensors:
+        first, second = (changes.get(f"{tensor.name}.lora_{side}") for side in "ab")
+        if first is None or second is None:
+            writer.write_tensor_data(tensor.data)
+        else:
+            weights = dequantize(tensor.data, tensor.tensor_type)
+            writer.write_tensor_data((weights + alpha / first.shape[0] * (second @ first)).astype(np.float16))
+    writer.close()
 
 
 def _gguf_name(names: TensorNameMap, adapter: Adapter, module: str) -> str:
@@ -122,7 +181,7 @@ def _matrices(
 
 
 def base_of(header: GgufHeader) -> tuple[str | None, str | None, str | None]:
-    """The base that an adapter file records.
+    """The base that an adapter file, or a copy with an adapter added to its weights, records.
 
     Returns:
         Its name, the fingerprint of its weights, and the SHA-256 of its GGUF file; None for what is not recorded.
@@ -136,7 +195,7 @@ def base_of(header: GgufHeader) -> tuple[str | None, str | None, str | None]:
 
 
 def rule_of(header: GgufHeader) -> dict[str, object]:
-    """Name and settings of the decoding rule that an adapter file carries; empty if it carries none.
+    """Name and settings of the decoding rule that a file carries; empty if it carries none.
 
     Raises:
         AdapterError: If the entry is not a JSON object.

@@ -1,4 +1,4 @@
-"""A copy with 4 bits a weight is smaller, and has the weights that the format prescribes."""
+"""A copy with 4 bits a weight has the weights that the format prescribes, and may have an adapter in them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ import gguf
 import pytest
 import torch
 
+from cosec.decoding.pairing import PreparedPair, carried_rule
 from cosec.errors import AdapterError, ModelError, SettingsError
-from cosec.models.loading.quantised import export_adapter
+from cosec.models.gguf_adapter import merge_gguf_adapter
+from cosec.models.loading.quantised import adapter_for, export_adapter, load_gguf_pair
 from cosec.runtime.llama_cpp.context import Context
 from cosec.runtime.llama_cpp.quantisation import quantise
 from cosec.runtime.llama_cpp.token_model import LlamaTokenModel
 from cosec.runtime.llama_cpp.weights import Weights
 from tests.models.gguf_file import write_gguf
-from tests.models.gguf_pair import gguf_files
+from tests.models.gguf_pair import GgufFiles, gguf_files
 from tests.tiny import VOCABULARY_SIZE, tiny_model
 
 
 @pytest.fixture(scope="module")
 def original(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_gguf(tiny_model("llama", hidden=64), tmp_path_factory.mktemp("original") / "model.gguf")
+
+
+@pytest.fixture
+def exported(installed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GgufFiles, Path]:
+    """Tiny models and an adapter of the target, as a GGUF file."""
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+    files, adapter = gguf_files(tmp_path), tmp_path / "adapter.gguf"
+    export_adapter(Path(files.adapter), adapter, {})
+    return files, adapter
 
 
 def probabilities(file: Path) -> torch.Tensor:
@@ -52,9 +63,44 @@ def test_a_damaged_file_is_refused(original: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.gguf").exists()
 
 
-def test_an_adapter_is_refused(installed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
-    adapter = tmp_path / "adapter.gguf"
-    export_adapter(Path(gguf_files(tmp_path).adapter), adapter, {})
+def test_an_adapter_that_is_added_to_the_weights_gives_the_probabilities_of_the_adapter(
+    original: Path, exported: tuple[GgufFiles, Path], tmp_path: Path
+) -> None:
+    files, adapter = exported
+    merged, base = tmp_path / "merged.gguf", Path(files.target)
+    merge_gguf_adapter(base, adapter, merged, base_gguf_sha256="0" * 64)
+    weights = Weights(base, "tiny")
+    model = LlamaTokenModel(Context(weights, weights.adapter(adapter)), VOCABULARY_SIZE)
+    expected = model.prefill([()]).advance(torch.tensor([[5, 6, 7, 8, 9]]))[0].softmax(dim=-1)
+    torch.testing.assert_close(probabilities(merged), expected, rtol=0, atol=0.001)
+    assert (probabilities(base) - expected).abs().max() > 0.01
+
+
+def test_a_copy_with_an_adapter_steers_the_model_that_it_was_made_from(
+    exported: tuple[GgufFiles, Path], tmp_path: Path
+) -> None:
+    files, adapter = exported
+    copied = tmp_path / "copied.gguf"
+    quantise(Path(files.target), copied, threads=1, adapter=adapter, rule={"name": "steer", "strength": 1.0})
+    pair = PreparedPair(load_gguf_pair(files.target, str(copied)))
+    assert (pair.has_base, pair.shared_weights, pair.own_rule) == (True, False, {"name": "steer", "strength": 1.0})
+    assert carried_rule(files.target, str(copied)) == pair.own_rule
+    lanes = pair.lanes(2, "base").prefill([(5, 6)])
+    scores = lanes.advance(torch.tensor([7]), 2, lambda log_probs, index: log_probs.argmax(dim=-1))
+    assert scores.base_log_probs is scores.target_log_probs
+    beside = PreparedPair(load_gguf_pair(files.security, str(copied)))
+    assert (beside.has_base, beside.own_rule) == (False, {})
+
+
+def test_an_adapter_for_another_model_is_not_added(exported: tuple[GgufFiles, Path]) -> None:
+    files, adapter = exported
+    assert adapter_for(files.target, str(adapter)) == adapter
+    with pytest.raises(AdapterError, match=r"was made for .*so it cannot be added to"):
+        adapter_for(files.security, str(adapter))
+    with pytest.raises(AdapterError, match="is not an adapter"):
+        adapter_for(files.target, files.security)
+
+
+def test_an_adapter_is_refused(exported: tuple[GgufFiles, Path], tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="is an adapter"):
-        quantise(adapter, tmp_path / "out.gguf", threads=1)
+        quantise(exported[1], tmp_path / "out.gguf", threads=1)

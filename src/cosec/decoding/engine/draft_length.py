@@ -14,9 +14,10 @@ from typing import Literal, Protocol, runtime_checkable
 _WARM_UP_BLOCKS = 2
 _PROBES = (1, 1, 1, 4, 4, 4)
 """Draft lengths tried after the warm-up blocks, to measure d, t(1) and t(4)."""
-_LONGEST, _LONGEST_OF_BATCH = 16, 8
-"""Longest drafts of one or two rows, and of more; the scores of a whole draft are in memory at once."""
-_FEW_ROWS = 2
+_LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""Draft lengths to choose from: each is measured when it first looks fastest, so there are few."""
+_LONGEST_OF_BATCH, _FEW_ROWS = 8, 2
+"""Longest draft of more than a few rows; the scores of a whole draft are in memory at once."""
 _MEMORY = 16
 """Number of times kept for each draft length."""
 _LEAST_GAIN = 1.05
@@ -115,7 +116,9 @@ class AutoDraftLength:
         # The time of a pass over k tokens: as measured, or interpolated on the flattest line through a longer one.
         slope = max(0.0, min((passes[k] - alone) / (k - 1) for k in longer))
         speeds = {}
-        for k in range(1, (_LONGEST if self._rows <= _FEW_ROWS else _LONGEST_OF_BATCH) + 1):
+        for k in _LENGTHS:
+            if k > _LONGEST_OF_BATCH and self._rows > _FEW_ROWS:
+                break
             expected = sum(self.acceptance**index for index in range(k))
             seconds = k * step + passes.get(k, alone + slope * (k - 1))
             speeds[k] = expected / max(seconds, _LEAST_SECONDS)

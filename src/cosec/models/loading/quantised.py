@@ -95,6 +95,9 @@ class GgufPair:
     adapter: GgufAdapter | None
     """An adapter on ``security``, or on the target if that is None; None if the security model is a whole model."""
 
+    target_is_base: bool = False
+    """Whether the security model is a copy of the target's file with an adapter added to its weights."""
+
     anti_expert: None = None
     """Anti-experts run in torch only."""
 
@@ -108,15 +111,26 @@ def gguf_file(name: str) -> Path | None:
     return path if path.suffix == ".gguf" and path.is_file() else None
 
 
-def carried_by_gguf(security: str) -> dict[str, object] | None:
-    """Name and settings of the rule in a GGUF adapter; None if ``security`` does not name a GGUF adapter.
+def carried_by_gguf(target: str, security: str) -> dict[str, object] | None:
+    """Name and settings of the rule in a GGUF adapter, or in a copy of the target with an adapter added.
+
+    Returns:
+        None if ``security`` names neither.
 
     Raises:
         ModelError: If the file is damaged.
     """
     file = None if security in BUNDLED_MODELS else gguf_file(security)
     header = None if file is None else read_header(file)
-    return rule_of(header) if header is not None and header.is_adapter else None
+    if header is None or not (header.is_adapter or _is_copy_of(gguf_file(target), header)):
+        return None
+    return rule_of(header)
+
+
+def _is_copy_of(target: Path | None, header: GgufHeader) -> bool:
+    """Whether a model is a copy of a target's file with an adapter added to its weights."""
+    sha256 = base_of(header)[2]
+    return target is not None and sha256 is not None and sha256 == file_sha256(target)
 
 
 def load_gguf(name: str) -> GgufModel:
@@ -219,7 +233,8 @@ def load_gguf_pair(target: str, security: str) -> GgufPair:
     if file is not None:
         header = read_header(file)
         if not header.is_adapter:
-            return GgufPair(target=ours, security=load_gguf(security), adapter=None)
+            copied = _is_copy_of(ours.file, header)
+            return GgufPair(target=ours, security=load_gguf(security), adapter=None, target_is_base=copied)
         base = _base_of_file(header, ours)
         return GgufPair(target=ours, security=base, adapter=GgufAdapter(path=file, file=file))
     folder = resolve_security(target, security)
@@ -232,6 +247,25 @@ def load_gguf_pair(target: str, security: str) -> GgufPair:
     other = _base_of_folder(adapter, ours)
     written = adapter_file(adapter, other or ours)
     return GgufPair(target=ours, security=other, adapter=GgufAdapter(path=folder, file=written))
+
+
+def adapter_for(name: str, adapter: str) -> Path:
+    """An adapter as a GGUF file, if it was made for a GGUF model.
+
+    Args:
+        name: A GGUF file or a pulled embedded model.
+        adapter: An adapter as a folder or a GGUF file, or ``"default"``.
+
+    Raises:
+        AdapterError: If it is no adapter, or was made for another model.
+        ModelError: If one of them cannot be found, read or trusted.
+        SettingsError: If one of them is not a GGUF model.
+    """
+    pair = load_gguf_pair(name, adapter)
+    if pair.adapter is None or pair.security is not None:
+        made = f"was made for {pair.security.name}" if pair.adapter and pair.security else "is not an adapter"
+        raise AdapterError(f"{adapter!r} {made}, so it cannot be added to {name!r}.")
+    return pair.adapter.file
 
 
 def _base_of_folder(adapter: Adapter, target: GgufModel) -> GgufModel | None:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from cosec.errors import AdapterError, SettingsError
+from cosec.models.gguf_adapter import merge_gguf_adapter
+from cosec.models.identity import file_sha256
 from cosec.models.loading.gguf_header import read_header
 from cosec.runtime.llama_cpp.binding import failure, forget_messages, library
 
 
-def quantise(file: Path, out: Path, *, threads: int) -> None:
+def quantise(
+    file: Path, out: Path, *, threads: int, adapter: Path | None = None, rule: Mapping[str, object] | None = None
+) -> None:
     """Write a copy of a model with 4 bits a weight, all at once.
 
     The copy is another model: its probabilities differ from those of the original.
@@ -23,6 +28,8 @@ def quantise(file: Path, out: Path, *, threads: int) -> None:
         file: A GGUF model, quantised or not.
         out: The file to write.
         threads: Number of threads.
+        adapter: An adapter for this model as a GGUF file, which is added to the copy's weights; None for none.
+        rule: Name and settings of the decoding rule that the adapter carries.
 
     Raises:
         ModelError: If the file is damaged, or llama.cpp cannot read it.
@@ -41,6 +48,10 @@ def quantise(file: Path, out: Path, *, threads: int) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as workplace:
         unfinished = Path(workplace) / "model.gguf"
+        if adapter is not None:
+            merged = Path(workplace) / "merged.gguf"
+            merge_gguf_adapter(file, adapter, merged, base_gguf_sha256=file_sha256(file), rule=rule)
+            file = merged
         forget_messages()
         if functions.llama_model_quantize(str(file).encode(), str(unfinished).encode(), ctypes.byref(params)) != 0:
             raise failure(f"llama.cpp cannot quantise {file}")
