@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.cli.runtime_flag import Runtime
 from cosec.cli.text_target import TargetFlags, checked_flags, target_maker
+from cosec.cli.vllm_engine import Engine, VllmFlags, serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
@@ -28,9 +31,15 @@ if TYPE_CHECKING:
 
 
 class AccessFlags(BaseModel):
-    """Who may use the server, and what is logged, as flags."""
+    """Where the server listens, who may use it, and what is logged, as flags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on; one that other machines can reach needs --api-key-file."""
+
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
 
     api_key_file: Path | None = None
     """File with the hashes of the keys that may use the server; ``cosec serve-key`` creates them."""
@@ -48,65 +57,126 @@ class AccessFlags(BaseModel):
     """Size at which the audit log is rotated."""
 
 
+class LoadFlags(BaseModel):
+    """How the models are loaded, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    dtype: str = "auto"
+    """auto, float32, bfloat16 or float16."""
+
+    device_map: str | None = None
+    """Passed to transformers, for example ``auto`` or ``cuda``."""
+
+    runtime: Runtime = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What every engine is told."""
+
+    target: str
+    security: str
+    names: tuple[str, ...]
+    rule: Mapping[str, object]
+    draft_length: int | Literal["auto"]
+    access: AccessFlags
+    load: LoadFlags
+
+
 def serve(
-    *,
+    *vllm_options: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     target: str = DEFAULT_TARGET,
     security: str = "default",
     server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
     anti_expert: str | None = None,
-    host: str = "127.0.0.1",
-    port: int = 8000,
     access: Annotated[AccessFlags | None, Parameter(name="*")] = None,
     model_name: Annotated[Sequence[str], Parameter(negative=())] = (),
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     draft_length: int | Literal["auto"] = "auto",
     limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
-    dtype: str = "auto",
-    device_map: str | None = None,
-    runtime: Runtime = "auto",
+    load: Annotated[LoadFlags | None, Parameter(name="*")] = None,
     sandbox: BackendName | None = None,
+    engine: Engine = "cosec",
+    vllm: Annotated[VllmFlags | None, Parameter(name="*")] = None,
 ) -> None:
     """Serve a hardened model behind the OpenAI API, with a playground at /playground.
 
     Args:
+        vllm_options: With --engine vllm: options of vLLM's server, which are passed on to it.
         target: The model to harden: a name, a folder, a GGUF file, or a server's URL (/v1), which is then proxied.
         security: Its security model or adapter. ``none``: the target alone; ``default``: what ships for the target.
         server: How a target at a URL is asked.
         anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
-        host: Address to listen on; one that other machines can reach needs --api-key-file.
-        port: Port to listen on; 0 takes a free one.
-        access: Who may use the server, and what is logged.
+        access: Where the server listens, who may use it, and what is logged.
         model_name: A name by which clients may call the model; repeatable. Default: the target's name.
         rule: The rule and its settings for requests that name none. Default: the adapter's own rule, else the paper's.
         draft_length: Tokens proposed before one verification; changes the speed and never the text.
         limits: What clients may ask for.
-        dtype: auto, float32, bfloat16 or float16.
-        device_map: Passed to transformers, for example ``auto`` or ``cuda``.
-        runtime: What runs the models.
+        load: How the models are loaded.
         sandbox: What isolates the playground's checkers: bubblewrap (the default) or limits. Neither: no verdicts.
+        engine: ``cosec``: this process. ``vllm``: vLLM's own server with our rule; options of vLLM may follow.
+        vllm: How vLLM is found.
     """
-    _check_ranges(port, draft_length)
+    asked = _Asked(
+        target=target,
+        security=security,
+        names=tuple(model_name),
+        rule=(rule or RuleChoice()).settings(),
+        draft_length=draft_length,
+        access=access or AccessFlags(),
+        load=load or LoadFlags(),
+    )
+    _check_ranges(asked.access.port, draft_length)
+    if engine == "cosec":
+        _refuse_options_of_vllm(vllm_options, vllm)
+        _serve_here(asked, server, anti_expert, limits, sandbox)
+        return
+    _refuse_flags_without_vllm(*(asked.access, asked.load, server, limits), anti_expert=anti_expert, sandbox=sandbox)
+    serve_with_vllm(
+        target,
+        security,
+        asked.rule,
+        flags=vllm or VllmFlags(),
+        host=asked.access.host,
+        port=asked.access.port,
+        names=asked.names or (target,),
+        draft_length=draft_length,
+        dtype=asked.load.dtype,
+        passed_on=vllm_options,
+    )
+
+
+def _serve_here(
+    asked: _Asked,
+    server: TargetFlags | None,
+    anti_expert: str | None,
+    limits: ServerSettings | None,
+    sandbox: BackendName | None,
+) -> None:
+    """Serve with the engine of this process until the server is stopped."""
     _require_packages()
     from cosec import load_pair
     from cosec.serving.access.network import listening_sockets
     from cosec.serving.server import Server, build_service, in_a_thread_that_ends
 
     # What can fail quickly fails before the models are loaded.
-    access, server = access or AccessFlags(), checked_flags(target, server)
-    keys, log, checks_with = _keys(access, host), _audit_log(access), _checks_with(sandbox)
+    target, access, server = asked.target, asked.access, checked_flags(asked.target, server)
+    keys, log, checks_with = _keys(access, access.host), _audit_log(access), _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    sockets, given = listening_sockets(host, port), (rule or RuleChoice()).settings()
-    options: dict[str, Any] = {"limits": limits, "rule": given, "audit_log": log, "checks_with": checks_with}
-    load: dict[str, Any] = {"dtype": dtype, "device_map": device_map}
-    names = tuple(model_name) or (server.target_model or target,)
+    sockets = listening_sockets(access.host, access.port)
+    options: dict[str, Any] = {"limits": limits, "rule": asked.rule, "audit_log": log, "checks_with": checks_with}
+    load: dict[str, Any] = {"dtype": asked.load.dtype, "device_map": asked.load.device_map}
+    names = asked.names or (server.target_model or target,)
     if is_url(target):
-        service = _proxy(target, security, server, load, names, **options)
+        service = _proxy(target, asked.security, server, load, names, **options)
     else:
+        runtime = asked.load.runtime
         pair = in_a_thread_that_ends(
-            lambda: load_pair(target, security, anti_expert=anti_expert, runtime=runtime, **load)
+            lambda: load_pair(target, asked.security, anti_expert=anti_expert, runtime=runtime, **load)
         )
-        service = build_service(pair, names, draft_length=draft_length, **options)
-    running = Server(service, keys, host, port, trusted_proxies=access.trusted_proxy)
+        service = build_service(pair, names, draft_length=asked.draft_length, **options)
+    running = Server(service, keys, access.host, access.port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 
 
@@ -151,6 +221,39 @@ def _check_ranges(port: int, draft_length: int | Literal["auto"]) -> None:
         raise SettingsError("--port must be 0 to 65535.")
     if draft_length != "auto" and not 1 <= draft_length <= 64:
         raise SettingsError("--draft-length must be auto or 1 to 64.")
+
+
+def _refuse_options_of_vllm(options: Sequence[str], vllm: VllmFlags | None) -> None:
+    """Refuse what only ``--engine vllm`` takes, and unknown options, which look the same.
+
+    Raises:
+        SettingsError: If there is any.
+    """
+    if vllm is not None:
+        raise SettingsError("--vllm-python has an effect only with --engine vllm.")
+    if not options:
+        return
+    arguments = App(default_command=serve).assemble_argument_collection()
+    known = [name for argument in arguments for name in argument.names if name.startswith("--")]
+    written = options[0].partition("=")[0]
+    near = difflib.get_close_matches(written, known, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise SettingsError(f"Unknown option: {written}.{hint} Options of vLLM need --engine vllm. Try: cosec serve --help")
+
+
+def _refuse_flags_without_vllm(
+    access: AccessFlags, load: LoadFlags, *groups: BaseModel | None, **flags: object
+) -> None:
+    """Refuse flags that only our own engine has.
+
+    Raises:
+        SettingsError: If one was given.
+    """
+    given = [name for name, value in flags.items() if value is not None]
+    given += sorted(access.model_fields_set - {"host", "port"}) + sorted(load.model_fields_set - {"dtype"})
+    given += [name for group in groups if group is not None for name in sorted(group.model_fields_set)]
+    if given:
+        raise SettingsError(f"--{given[0].replace('_', '-')} has no effect with --engine vllm.")
 
 
 def _checks_with(sandbox: BackendName | None) -> list[str] | None:

@@ -85,13 +85,12 @@ def with_head_width(model: PreTrainedModel, width: int) -> None:
     """
     import torch
 
-    before = model.get_input_embeddings().weight.shape[0]  # type: ignore[no-untyped-call, union-attr]
+    before = int(model.config.vocab_size)
     if width == before:
         return
     model.resize_token_embeddings(width, mean_resizing=False)
-    heads = (model.get_input_embeddings(), model.get_output_embeddings())  # type: ignore[no-untyped-call]
     with torch.no_grad():
-        for module in heads:
+        for module in (model.get_input_embeddings(), model.get_output_embeddings()):  # type: ignore[no-untyped-call]
             for values in module.parameters():
                 values[before:] = 0
     model.requires_grad_(False)
