@@ -1,0 +1,96 @@
+"""The models of the engine tests: the embedded SmolLM2-135M, and copies of it that a little noise has changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.engine.lanes import Lanes, ThreeModelLanes, TwoModelLanes
+from cosec.decoding.rules import rule_for
+from cosec.decoding.settings import DecodingSettings
+from cosec.models.loading.bundled import bundled_folder
+from cosec.runtime import TorchTokenModel
+
+NOISE = {"mild": 0.06, "strong": 0.24, "base": 0.03}
+"""Standard deviation of the noise, as a share of that of the weights it is added to."""
+
+FOLDER = Path(os.environ.get("COSEC_VLLM_MODELS", "/tmp/cosec-vllm-models"))
+"""Where the changed copies are kept between runs; half a gigabyte each."""
+
+
+def model_folder(name: str) -> str:
+    """The target's folder, or that of one of its changed copies."""
+    target = bundled_folder("smollm2-135m")
+    return str(target if name == "target" else _perturbed(target, FOLDER / name, NOISE[name]))
+
+
+def _perturbed(target: Path, folder: Path, noise: float) -> Path:
+    """A copy of the target with noise on the projections that write to the residual stream."""
+    if (folder / "model.safetensors").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in target.iterdir():
+        if path.suffix != ".safetensors" and path.name != "source.json":
+            shutil.copy(path, folder)
+    weights = load_file(target / "model.safetensors")
+    generator = torch.Generator().manual_seed(7)
+    for name in sorted(weights):
+        if "mlp.down_proj" in name or "self_attn.o_proj" in name:
+            drawn = torch.randn(weights[name].shape, generator=generator)
+            weights[name] = weights[name] + (noise * weights[name].float().std() * drawn).to(weights[name].dtype)
+    save_file(weights, folder / "unfinished", metadata={"format": "pt"})
+    (folder / "unfinished").rename(folder / "model.safetensors")
+    return folder
+
+
+@dataclass
+class Reference:
+    """The same models in transformers: what the engine should have done, by CoSec's own loop and in closed form."""
+
+    security: str
+    base: str | None = None
+
+    @cached_property
+    def models(self) -> dict[str, Any]:
+        from transformers import AutoModelForCausalLM
+
+        names = {"target": "target", "security": self.security, **({"base": self.base} if self.base else {})}
+        return {
+            role: AutoModelForCausalLM.from_pretrained(model_folder(name), dtype=torch.float32).eval()
+            for role, name in names.items()
+        }
+
+    @torch.inference_mode()
+    def logits(self, role: str, prefixes: Sequence[Sequence[int]]) -> Tensor:
+        """A model's logits after each of several prefixes of the same length."""
+        return self.models[role](torch.tensor(prefixes)).logits[:, -1].double()
+
+    def lanes(self) -> Lanes:
+        vocabulary = self.models["target"].config.vocab_size
+        token_models = {role: TorchTokenModel(model, vocabulary) for role, model in self.models.items()}
+        if self.base:
+            return ThreeModelLanes(token_models["security"], token_models["target"], token_models["base"])
+        return TwoModelLanes(token_models["security"], token_models["target"], "target")
+
+    def texts(self, prompts: Sequence[Sequence[int]], settings: Sequence[DecodingSettings]) -> list[list[int]]:
+        """The tokens that CoSec's own engine writes after each prompt, each by its own settings."""
+        requests = [
+            SequenceRequest(prompt_ids=tuple(prompt), max_new_tokens=one.sampling.max_new_tokens, settings=one)
+            for prompt, one in zip(prompts, settings, strict=True)
+        ]
+        run = Run(self.lanes(), rule_for(settings[0]), settings[0], requests)
+        texts: list[list[int]] = [[] for _ in requests]
+        while emissions := run.step():
+            for emission in emissions:
+                texts[emission.sequence].extend(record.token_id for record in emission.records)
+        return texts
