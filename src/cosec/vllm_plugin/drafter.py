@@ -24,6 +24,7 @@ from cosec.vllm_plugin.decision import propose
 from cosec.vllm_plugin.drafts import DraftStep, DraftStore
 from cosec.vllm_plugin.requests import random_key, request_settings
 from cosec.vllm_plugin.requirements import required_settings
+from cosec.vllm_plugin.self_check import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class SecurityDrafter(DraftModelProposer):  # type: ignore[misc] # vLLM is not i
         self.runner = runner
         self.drafts = DraftStore()
         self.requests: dict[str, RequestState] = {}
+        self.watch: Watch | None = None
         self._rules: dict[tuple[object, Warping], Rule] = {}
         self._first: list[int] = []
         self._steps: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []

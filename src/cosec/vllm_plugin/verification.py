@@ -36,7 +36,10 @@ def verified(runner: Any, logits: Float[Tensor, "scored logits"], metadata: Any)
     if not rows:
         return SamplerOutput(sampled_token_ids=sampled, logprobs_tensors=None)
     target = _target_log_probs(runner.drafter, logits, metadata, [lengths[row] for row in rows])
-    decided = decide(_drafted(runner, metadata, rows), target)
+    drafted = _drafted(runner, metadata, rows)
+    decided = decide(drafted, target)
+    if runner.drafter.watch is not None:
+        runner.drafter.watch.note(drafted, target, decided)
     sampled[rows, : decided.shape[1]] = decided.int()
     wanted = runner.input_batch.sampling_metadata.max_num_logprobs
     return SamplerOutput(

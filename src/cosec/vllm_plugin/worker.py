@@ -7,6 +7,7 @@ from typing import Any
 from cosec.errors import SettingsError
 from cosec.vllm_plugin.drafter import SecurityDrafter
 from cosec.vllm_plugin.installation import install
+from cosec.vllm_plugin.self_check import Watch
 
 install()
 
@@ -24,4 +25,23 @@ class WorkerExtension:
         """
         if not getattr(type(self.model_runner), "cosec_installed", False):
             raise SettingsError("A worker runs vLLM's own rule instead of CoSec's.")
-        return isinstance(getattr(self.model_runner, "drafter", None), SecurityDrafter)
+        return self._drafter is not None
+
+    def cosec_watch(self) -> None:
+        """Begin to note what is verified."""
+        if self._drafter is not None:
+            self._drafter.watch = Watch()
+
+    def cosec_seen(self) -> dict[str, Any]:
+        """Stop noting; returns the number of tokens, the scores of a first position, and which data-parallel rank."""
+        drafter = self._drafter
+        watch = drafter.watch if drafter is not None and drafter.watch is not None else Watch()
+        if drafter is not None:
+            drafter.watch = None
+        rank = 0 if drafter is None else drafter.vllm_config.parallel_config.data_parallel_rank
+        return {"tokens": watch.tokens, "scores": watch.scores, "rank": rank}
+
+    @property
+    def _drafter(self) -> SecurityDrafter | None:
+        drafter = getattr(self.model_runner, "drafter", None)
+        return drafter if isinstance(drafter, SecurityDrafter) else None

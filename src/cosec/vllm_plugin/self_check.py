@@ -1,0 +1,145 @@
+"""The start-up check through the whole engine: do emitted tokens follow the law in closed form?
+
+A worker is watched while the engine draws many first tokens after one prompt. The check compares what a client receives
+with the closed form, computed here from the raw scores that the worker saw, and not by the rules under test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from cosec.errors import CosecError
+from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows
+
+DRAWS = 256
+"""Number of samples that are drawn for each rule."""
+
+_THRESHOLD, _STRENGTH = 0.3, 2.0
+_LEAST_P_VALUE = 1e-6
+_RARE = 5.0
+_LOGPROB_TOLERANCE = 0.25
+"""Half-precision scores of the same place differ between batches, in nats."""
+
+
+class LawBroken(CosecError):  # noqa: N818 - reads as what happened
+    """The start-up check found that the engine does not follow our rules; it must not serve."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a worker notes of the drafts it verifies."""
+
+    tokens: int = 0
+    """Number of tokens that were emitted."""
+
+    scores: dict[str, list[float]] | None = None
+    """Raw log-probabilities at the first output position of one request: ``target``, ``security`` and ``base``."""
+
+    def note(
+        self, rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"], decided: Int[Tensor, "rows k"]
+    ) -> None:
+        """Note one step."""
+        self.tokens += int((decided != NO_TOKEN).sum())
+        if self.scores is None and 0 in rows.first:
+            row = list(rows.first).index(0)
+            base = target_log_probs if rows.base_log_probs is None else rows.base_log_probs
+            both = {"target": target_log_probs, "security": rows.security_log_probs, "base": base}
+            self.scores = {name: one[row, 0].tolist() for name, one in both.items()}
+
+
+class Engine(Protocol):
+    """What the check asks of an engine."""
+
+    async def call_workers(self, method: str) -> list[Any]:
+        """Call a method of every worker."""
+        ...
+
+    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
+        """Draw short samples at temperature 1 after a prompt; returns their tokens, and the prompt."""
+        ...
+
+    async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
+        """The target's log-probability of a token after a prompt, read as a prompt."""
+        ...
+
+
+async def check_law(engine: Engine, *, with_base: bool) -> str:
+    """Check an engine before it serves.
+
+    Args:
+        engine: The engine.
+        with_base: Whether it has the security model's base.
+
+    Returns:
+        One line on what was found.
+
+    Raises:
+        LawBroken: If no worker drafts by our rules, a token was not screened, or the tokens do not follow the law.
+    """
+    if not any(await engine.call_workers("cosec_active")):
+        raise LawBroken("No worker of this engine drafts with the security model.")
+    rules: list[dict[str, Any]] = [{"cosec_rule": "threshold", "cosec_preset": "paper", "cosec_threshold": _THRESHOLD}]
+    if with_base:
+        rules.append({"cosec_rule": "steer", "cosec_strength": _STRENGTH})
+    found = [f"{rule['cosec_rule']} {await _p_value(engine, rule):.2g}" for rule in rules]
+    return f"{DRAWS} first tokens follow the law (p-value: {', '.join(found)})"
+
+
+async def _p_value(engine: Engine, rule: dict[str, Any]) -> float:
+    """The p-value of first tokens against the closed form, after the other checks."""
+    await engine.call_workers("cosec_watch")
+    samples, prompt = await engine.first_tokens(rule, DRAWS)
+    seen = [one for one in await engine.call_workers("cosec_seen") if one["tokens"]]
+    received = sum(map(len, samples))
+    decided = sum(one["tokens"] for one in {one["rank"]: one for one in seen}.values())
+    if decided < received:
+        raise LawBroken(f"The client received {received} tokens, of which the rules had decided {decided}.")
+    scores = next((one["scores"] for one in seen if one["scores"]), None)
+    if scores is None:
+        raise LawBroken("No worker verified the first token of a request.")
+    counts = Counter(sample[0] for sample in samples)
+    common = counts.most_common(1)[0][0]
+    gap = abs(await engine.logprob_after(prompt, common) - scores["target"][common])
+    if gap > _LOGPROB_TOLERANCE:
+        raise LawBroken(f"The target's log-probability of a first token differs by {gap:.2f} from that of a prompt.")
+    value = p_value(counts, closed_form(rule, {name: torch.tensor(one).double() for name, one in scores.items()}))
+    if value < _LEAST_P_VALUE:
+        raise LawBroken(f"First tokens under {rule} do not follow the rule's law (p-value {value:.1g}).")
+    return value
+
+
+def closed_form(rule: dict[str, Any], scores: dict[str, Tensor]) -> Float[Tensor, "vocab"]:
+    """The law of one position at temperature 1 without cuts: the paper's formula, or the steered target."""
+    target, security = scores["target"], scores["security"]
+    if rule["cosec_rule"] == "steer":
+        return (target + float(rule["cosec_strength"]) * (security - scores["base"])).softmax(dim=-1)
+    proposed = security.exp()
+    stands = (target - security).exp().clamp(max=1.0) > float(rule["cosec_threshold"])
+    return torch.where(stands, proposed, 0.0) + proposed[~stands].sum() * target.exp()
+
+
+def p_value(counts: Counter[int], law: Float[Tensor, "vocab"]) -> float:
+    """Pearson's test, with rare tokens counted together; 0 if a token without probability was drawn."""
+    draws = sum(counts.values())
+    expected = law / law.sum() * draws
+    if any(float(expected[token]) <= 0.0 for token in counts):
+        return 0.0
+    frequent = (expected >= _RARE).nonzero().flatten().tolist()
+    pairs = [(counts[token], float(expected[token])) for token in frequent]
+    rest = draws - sum(wanted for _, wanted in pairs)
+    pairs.append((draws - sum(seen for seen, _ in pairs), max(rest, 1e-9)))
+    if rest < _RARE and len(pairs) > 1:
+        (seen, wanted), (more_seen, more_wanted) = pairs.pop(), pairs.pop()
+        pairs.append((seen + more_seen, wanted + more_wanted))
+    statistic = sum((seen - wanted) ** 2 / wanted for seen, wanted in pairs)
+    freedom = len(pairs) - 1
+    if not freedom:
+        return 1.0
+    return float(torch.special.gammaincc(torch.tensor(freedom / 2.0).double(), torch.tensor(statistic / 2.0).double()))

@@ -1,0 +1,90 @@
+"""vLLM's OpenAI server with the plugin: ``python -m cosec.vllm_plugin.server`` takes the flags of vLLM's own.
+
+The engine is checked after it has started and before it listens; on any failure the server ends with an error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from cosec.errors import SettingsError
+from cosec.vllm_plugin.installation import install
+from cosec.vllm_plugin.requirements import required_settings
+from cosec.vllm_plugin.self_check import check_law
+
+_logger = logging.getLogger("vllm.cosec")
+_PROMPT = "def read_file(path):\n"
+
+
+class ServedEngine:
+    """The engine behind vLLM's server, as the check sees it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._prompt = client.get_tokenizer().encode(_PROMPT)
+
+    async def call_workers(self, method: str) -> list[Any]:
+        """Call a method of every worker."""
+        found: list[Any] = await self._client.collective_rpc(method)
+        return found
+
+    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
+        """Draw samples of two tokens at temperature 1."""
+        from vllm import SamplingParams
+
+        params = SamplingParams(n=count, temperature=1.0, max_tokens=2, seed=0, ignore_eos=True, extra_args=rule)
+        output = await self._last(self._prompt, params)
+        return [list(sample.token_ids) for sample in output.outputs], self._prompt
+
+    async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
+        """The target's log-probability of a token after a prompt."""
+        from vllm import SamplingParams
+
+        output = await self._last([*prompt, token], SamplingParams(max_tokens=1, prompt_logprobs=0))
+        return float(output.prompt_logprobs[-1][token].logprob)
+
+    async def _last(self, prompt: Sequence[int], params: Any) -> Any:
+        """The last output of a request, which holds all of its tokens."""
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        params.output_kind = RequestOutputKind.FINAL_ONLY
+        asked = tokens_input(prompt_token_ids=list(prompt))
+        outputs = [one async for one in self._client.generate(asked, params, f"cosec-check-{uuid.uuid4().hex}")]
+        return outputs[-1]
+
+
+async def check_engine(client: Any) -> None:
+    """Check a started engine.
+
+    Raises:
+        SettingsError: If it is not configured for the plugin.
+        LawBroken: If it does not follow our rules.
+    """
+    settings = required_settings(client.vllm_config)
+    _logger.info("CoSec: %s", await check_law(ServedEngine(client), with_base=settings.base is not None))
+
+
+def main() -> None:
+    """Run vLLM's server, which begins to listen after the check."""
+    if os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0") != "0":
+        raise SettingsError("CoSec's rules run in vLLM's V1 model runner: set VLLM_USE_V2_MODEL_RUNNER=0.")
+    install()
+    from vllm.entrypoints.launchers.api_server import entry
+
+    serve = entry.build_and_serve
+
+    async def checked(engine_client: Any, *args: Any, **kwargs: Any) -> Any:
+        await check_engine(engine_client)
+        return await serve(engine_client, *args, **kwargs)
+
+    entry.build_and_serve = checked
+    entry.main()
+
+
+if __name__ == "__main__":
+    main()

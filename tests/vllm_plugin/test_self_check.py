@@ -1,0 +1,82 @@
+"""The start-up check with an engine that is right, and with engines that are wrong in one way each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from cosec.vllm_plugin.self_check import LawBroken, Watch, check_law, closed_form
+from tests.vllm_plugin.test_decision import drafted, target_scores
+
+VOCABULARY = 12
+GENERATOR = torch.Generator().manual_seed(4)
+SCORES = {
+    name: (1.5 * torch.randn(VOCABULARY, generator=GENERATOR)).log_softmax(-1).double()
+    for name in ("target", "security", "base")
+}
+
+
+class ScriptedEngine:
+    """Draws from the laws in closed form, unless told to be wrong."""
+
+    def __init__(self, wrong: str = "") -> None:
+        self.wrong = wrong
+        self.rules: list[str] = []
+
+    async def call_workers(self, method: str) -> list[Any]:
+        if method == "cosec_active":
+            return [self.wrong != "not active"]
+        if method == "cosec_watch":
+            return [None]
+        tokens = 100 if self.wrong == "unscreened tokens" else 512
+        scores = None if self.wrong == "first token undrafted" else {name: one.tolist() for name, one in SCORES.items()}
+        return [{"tokens": tokens, "scores": scores, "rank": 0}]
+
+    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
+        self.rules.append(rule["cosec_rule"])
+        law = SCORES["target"].exp() if self.wrong == "stock rule" else closed_form(rule, SCORES)
+        drawn = torch.multinomial(law, count, replacement=True, generator=torch.Generator().manual_seed(1))
+        return [[token, 0] for token in drawn.tolist()], [1, 2]
+
+    async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
+        return float(SCORES["target"][token]) + (1.0 if self.wrong == "another target" else 0.0)
+
+
+def test_an_engine_that_follows_the_laws_passes() -> None:
+    engine = ScriptedEngine()
+    assert "p-value" in asyncio.run(check_law(engine, with_base=True))
+    assert engine.rules == ["threshold", "steer"]
+
+
+def test_rules_with_a_base_are_checked_only_if_there_is_one() -> None:
+    engine = ScriptedEngine()
+    asyncio.run(check_law(engine, with_base=False))
+    assert engine.rules == ["threshold"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("not active", "No worker"),
+        ("unscreened tokens", "received 512 tokens, of which the rules had decided 100"),
+        ("first token undrafted", "first token"),
+        ("another target", "differs by 1.00"),
+        ("stock rule", "do not follow"),
+    ],
+)
+def test_an_engine_that_is_wrong_is_refused(wrong: str, said: str) -> None:
+    with pytest.raises(LawBroken, match=said):
+        asyncio.run(check_law(ScriptedEngine(wrong), with_base=True))
+
+
+def test_a_watch_counts_tokens_and_keeps_the_scores_of_a_first_position() -> None:
+    rows, watch = drafted({"threshold": 0.6}, 2, 3), Watch()
+    watch.note(rows, target_scores(2, 3), torch.tensor([[1, -1], [2, 3], [4, -1]]))
+    assert watch.tokens == 4
+    assert watch.scores is not None
+    assert watch.scores["target"] == target_scores(2, 3)[0, 0].tolist()
+    assert watch.scores["base"] != watch.scores["security"]
