@@ -35,11 +35,14 @@ def test_drafts_of_several_steps_are_taken_together() -> None:
     assert torch.equal(taken.security_log_probs[1], later.security_log_probs[0])
 
 
-def test_bases_are_given_only_if_each_draft_has_one() -> None:
-    store = DraftStore()
-    store.keep(step(["a"], [0], [[1]], base=False))
-    store.keep(step(["b"], [0], [[2]]))
-    assert store.take(["a", "b"], [0, 0], [[1], [2]]).base_log_probs is None
+def test_a_draft_without_a_base_does_not_take_that_of_others_away() -> None:
+    store, without, with_base = DraftStore(), step(["a"], [0], [[1]], base=False), step(["b"], [0], [[2]])
+    store.keep(without)
+    assert store.take(["a"], [0], [[1]]).base_log_probs is None
+    store.keep(with_base)
+    taken = store.take(["a", "b"], [0, 0], [[1], [2]]).base_log_probs
+    assert taken is not None
+    assert torch.equal(taken[1], with_base.security_log_probs[0] - 1)
 
 
 def test_the_beginning_of_a_draft_is_enough() -> None:

@@ -118,7 +118,7 @@ class DraftStore:
                 if step.base_log_probs is None
                 else (step.base_log_probs if whole else step.base_log_probs[rows, :k]),
             )
-        with_base = all(place.step.base_log_probs is not None for place in places)
+        with_base = any(place.step.base_log_probs is not None for place in places)
         return KeptDrafts(
             token_ids=torch.stack([place.step.token_ids[place.row, :k] for place in places]),
             proposal_probs=torch.stack([place.step.proposal_probs[place.row, :k] for place in places]),
@@ -137,5 +137,7 @@ class DraftStore:
 
 
 def _base(place: _Place, k: int) -> Tensor:
-    assert place.step.base_log_probs is not None
-    return place.step.base_log_probs[place.row, :k]
+    """The base's scores; the security model's own where the base was not run, since that request's rule needs none."""
+    step = place.step
+    scores = step.security_log_probs if step.base_log_probs is None else step.base_log_probs
+    return scores[place.row, :k]

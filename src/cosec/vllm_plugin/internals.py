@@ -14,6 +14,7 @@ from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.outputs import SamplerOutput
 from vllm.v1.sample import rejection_sampler
 from vllm.v1.spec_decode.draft_model import DraftModelProposer
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
@@ -22,7 +23,7 @@ from cosec.errors import CosecError
 from cosec.vllm_plugin.drafter import SecurityDrafter
 from cosec.vllm_plugin.requests import request_settings
 from cosec.vllm_plugin.requirements import longest_sequence, plugin_settings, required_settings
-from cosec.vllm_plugin.verification import refuse_undrafted, verified
+from cosec.vllm_plugin.verification import Step, verify
 
 SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "GPUModelRunner.__init__": (GPUModelRunner.__init__, "self, vllm_config, device"),
@@ -110,10 +111,7 @@ def install_in_worker() -> None:
             return stock_sample(self, logits, spec_decode_metadata)
         # Our random numbers are hashes. vLLM rewinds its generators of unfinished prompts, which fails on CPUs.
         self.input_batch.generators.clear()
-        if spec_decode_metadata is None:
-            refuse_undrafted(self, range(self.input_batch.num_reqs))
-            return stock_sample(self, logits, None)  # what the prompts' middles are given is discarded
-        return verified(self, logits, spec_decode_metadata)
+        return _sampled(self, logits, spec_decode_metadata)
 
     def initialised(self: Any, vllm_config: Any, device: Any) -> None:
         stock_init(self, vllm_config, device)
@@ -126,6 +124,29 @@ def install_in_worker() -> None:
     GPUModelRunner._sample = sample
     GPUModelRunner.cosec_installed = True
     rejection_sampler.expand_batch_to_tokens = expand_batch_to_tokens
+
+
+def _sampled(runner: Any, logits: Any, metadata: Any) -> SamplerOutput:
+    """The tokens of a step of the V1 model runner."""
+    batch = runner.input_batch
+    due = [not discarded for discarded in runner.discard_request_mask.np[: batch.num_reqs].tolist()]
+    lengths = [0] * batch.num_reqs if metadata is None else metadata.num_draft_tokens
+    drafted: list[list[int]] = [[]] * batch.num_reqs
+    if any(lengths):
+        drafted = [part.tolist() for part in metadata.draft_token_ids.split(lengths)]
+    first = [len(runner.requests[one].output_token_ids) for one in batch.req_ids]
+    wanted = batch.sampling_metadata.max_num_logprobs
+    verified = verify(
+        Step(request_ids=batch.req_ids, first=first, drafted=drafted, due=due),
+        runner.drafter.drafting,
+        logits,
+        with_scores=wanted is not None,
+    )
+    logprobs = None
+    if verified.target_log_probs is not None:
+        tokens = verified.token_ids.clamp(min=0).flatten()
+        logprobs = runner.sampler.gather_logprobs(verified.target_log_probs.flatten(0, 1), wanted, tokens)
+    return SamplerOutput(sampled_token_ids=verified.token_ids.int(), logprobs_tensors=logprobs)
 
 
 def expand_batch_to_tokens(

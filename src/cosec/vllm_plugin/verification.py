@@ -1,4 +1,7 @@
-"""Verifies drafts inside vLLM's model runner, in place of its rejection sampling and of its bonus token.
+"""Verifies the drafts of one step, in place of vLLM's rejection sampling and of its bonus token.
+
+Both of vLLM's model runners lay out the target's scores alike: for each request, one row for every drafted token and
+one more, from which vLLM would draw the bonus token.
 
 Axes: batch = requests of a step, rows = those with a draft, k = longest draft, vocab = entries both models share.
 """
@@ -6,110 +9,109 @@ Axes: batch = requests of a step, rows = those with a draft, k = longest draft, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from vllm.v1.outputs import LogprobsTensors, SamplerOutput
 
 from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows, decide
-from cosec.vllm_plugin.drafter import SecurityDrafter
+from cosec.vllm_plugin.drafting import Drafting
 from cosec.vllm_plugin.drafts import UnscreenedTokenError
 
 
-def verified(runner: Any, logits: Float[Tensor, "scored logits"], metadata: Any) -> SamplerOutput:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What a model runner verifies in one step."""
+
+    request_ids: Sequence[str]
+    """The requests of the batch."""
+
+    first: Sequence[int]
+    """For each request, the number of output tokens it has."""
+
+    drafted: Sequence[Sequence[int]]
+    """For each request, the drafted tokens that were scheduled; empty in the middle of a prompt."""
+
+    due: Sequence[bool]
+    """For each request, whether a token that is sampled now would be emitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The tokens of one step."""
+
+    token_ids: Int[Tensor, "batch places"]
+    """The tokens of each request, one place more than the longest draft; ``NO_TOKEN`` where there is none."""
+
+    target_log_probs: Float[Tensor, "batch places vocab"] | None
+    """The target's raw log-probabilities at these places, 0 where there is no token; only if they were asked for."""
+
+
+def verify(step: Step, drafting: Drafting, logits: Float[Tensor, "scored logits"], *, with_scores: bool) -> Verified:
     """The tokens of a step: what the rules make of each request's draft, and nothing else.
 
     Args:
-        runner: vLLM's model runner.
-        logits: The target's scores of every drafted position, and of one more for each request.
-        metadata: vLLM's ``SpecDecodeMetadata``, which says where each draft is.
+        step: The requests and their drafts.
+        drafting: What is known of the requests, and their kept drafts.
+        logits: The target's scores; for each request in order, a row for each drafted token and one more.
+        with_scores: Whether the target's log-probabilities are wanted.
 
     Raises:
-        UnscreenedTokenError: If a request would emit a token without a draft of the security model.
+        UnscreenedTokenError: If a request would emit a token without a draft of the security model, or if the scheduled
+            tokens are not those that it drafted.
     """
-    lengths: list[int] = metadata.num_draft_tokens
-    refuse_undrafted(runner, [row for row, length in enumerate(lengths) if not length])
-    sampled = torch.full((len(lengths), metadata.max_spec_len + 1), NO_TOKEN, dtype=torch.int32, device=logits.device)
-    rows = [row for row, length in enumerate(lengths) if length]
+    for request_id, draft, due in zip(step.request_ids, step.drafted, step.due, strict=True):
+        if due and not draft:
+            raise UnscreenedTokenError(
+                f"Request {request_id} was scheduled to emit a token without a draft of the security model. The plugin "
+                "and this vLLM do not fit; please report it."
+            )
+    k = max(map(len, step.drafted))
+    tokens = torch.full((len(step.drafted), k + 1), NO_TOKEN, dtype=torch.long, device=logits.device)
+    rows = [row for row, draft in enumerate(step.drafted) if draft]
     if not rows:
-        return SamplerOutput(sampled_token_ids=sampled, logprobs_tensors=None)
-    target = _target_log_probs(runner.drafter, logits, metadata, [lengths[row] for row in rows])
-    drafted = _drafted(runner, metadata, rows)
+        return Verified(token_ids=tokens, target_log_probs=None)
+    target = drafting.log_probs(logits[_scored(step.drafted, rows, k, logits.device)].flatten(0, 1))
+    target = target.reshape(len(rows), k, -1)
+    drafted = _drafted(step, drafting, rows, target)
     decided = decide(drafted, target)
-    if runner.drafter.watch is not None:
-        runner.drafter.watch.note(drafted, target, decided)
-    sampled[rows, : decided.shape[1]] = decided.int()
-    wanted = runner.input_batch.sampling_metadata.max_num_logprobs
-    return SamplerOutput(
-        sampled_token_ids=sampled,
-        logprobs_tensors=None if wanted is None else _logprobs(runner.sampler, target, rows, sampled, wanted),
-    )
+    if drafting.watch is not None:
+        drafting.watch.note(drafted, target, decided)
+    tokens[rows, :k] = decided
+    scores = None
+    if with_scores:
+        scores = target.new_zeros(*tokens.shape, target.shape[-1])
+        scores[rows, :k] = target
+    return Verified(token_ids=tokens, target_log_probs=scores)
 
 
-def refuse_undrafted(runner: Any, rows: Sequence[int]) -> None:
-    """Check that these rows of the batch are in the middle of their prompt, so that no token of theirs is used.
-
-    Raises:
-        UnscreenedTokenError: If one is not.
-    """
-    due = [row for row in rows if not runner.discard_request_mask.np[row]]
-    if due:
-        raise UnscreenedTokenError(
-            f"Request {runner.input_batch.req_ids[due[0]]} was scheduled to emit a token without a draft of the "
-            "security model. The plugin and this vLLM do not fit; please report it."
-        )
+def _scored(
+    drafted: Sequence[Sequence[int]], rows: Sequence[int], k: int, device: torch.device
+) -> Int[Tensor, "rows k"]:
+    """Where the target's scores of each drafted token are; padding repeats the row after a request's draft."""
+    starts = [0]
+    for draft in drafted:
+        starts.append(starts[-1] + len(draft) + 1)
+    places = [[starts[row] + min(place, len(drafted[row])) for place in range(k)] for row in rows]
+    return torch.tensor(places, device=device)
 
 
-def _drafted(runner: Any, metadata: Any, rows: list[int]) -> DraftedRows:
+def _drafted(
+    step: Step, drafting: Drafting, rows: Sequence[int], target_log_probs: Float[Tensor, "rows k vocab"]
+) -> DraftedRows:
     """The kept drafts of these rows, checked against the tokens that were scheduled."""
-    drafter: SecurityDrafter = runner.drafter
-    ids = [runner.input_batch.req_ids[row] for row in rows]
-    states = [drafter.state(one) for one in ids]
-    first = [len(runner.requests[one].output_token_ids) for one in ids]
-    lengths = [metadata.num_draft_tokens[row] for row in rows]
-    tokens: list[list[int]] = [part.tolist() for part in metadata.draft_token_ids.split(lengths)]
-    kept = drafter.drafts.take(ids, first, tokens)
+    ids, first = [step.request_ids[row] for row in rows], [step.first[row] for row in rows]
+    drafted = [step.drafted[row] for row in rows]
+    states = [drafting.state(one) for one in ids]
+    kept = drafting.drafts.take(ids, first, drafted)
     return DraftedRows(
         rules=[state.rule for state in states],
         keys=[state.key for state in states],
         first=first,
-        lengths=lengths,
+        lengths=[len(draft) for draft in drafted],
         token_ids=kept.token_ids,
         proposal_probs=kept.proposal_probs,
         security_log_probs=kept.security_log_probs,
-        base_log_probs=kept.base_log_probs,
+        base_log_probs=target_log_probs if drafting.settings.base == "target" else kept.base_log_probs,
     )
-
-
-def _target_log_probs(
-    drafter: SecurityDrafter, logits: Tensor, metadata: Any, lengths: list[int]
-) -> Float[Tensor, "rows k vocab"]:
-    """The target's raw log-probabilities at each drafted position; padding repeats a request's last position."""
-    k = max(lengths)
-    scored = drafter.log_probs(logits[metadata.target_logits_indices])
-    if min(lengths) == k:
-        return scored.reshape(len(lengths), k, -1)
-    starts = [sum(lengths[:row]) for row in range(len(lengths))]
-    places = [
-        [start + min(place, length - 1) for place in range(k)] for start, length in zip(starts, lengths, strict=True)
-    ]
-    return scored[torch.tensor(places, device=scored.device)]
-
-
-def _logprobs(
-    sampler: Any,
-    target: Float[Tensor, "rows k vocab"],
-    rows: list[int],
-    sampled: Int[Tensor, "batch places"],
-    count: int,
-) -> LogprobsTensors:
-    """The target's log-probabilities of the emitted tokens and of alternatives, for every place of ``sampled``."""
-    batch, places = sampled.shape
-    k = target.shape[1]
-    whole = target.new_zeros(batch, places, target.shape[-1])
-    whole[rows, :k] = target
-    tokens = sampled.clamp(min=0).long().flatten()
-    gathered: LogprobsTensors = sampler.gather_logprobs(whole.flatten(0, 1), count, tokens)
-    return gathered

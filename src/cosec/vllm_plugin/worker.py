@@ -30,15 +30,14 @@ class WorkerExtension:
     def cosec_watch(self) -> None:
         """Begin to note what is verified."""
         if self._drafter is not None:
-            self._drafter.watch = Watch()
+            self._drafter.drafting.watch = Watch()
 
     def cosec_seen(self) -> dict[str, Any]:
         """Stop noting; returns the number of tokens, the scores of a first position, and which data-parallel rank."""
-        drafter = self._drafter
-        watch = drafter.watch if drafter is not None and drafter.watch is not None else Watch()
+        drafter, watch, rank = self._drafter, Watch(), 0
         if drafter is not None:
-            drafter.watch = None
-        rank = 0 if drafter is None else drafter.vllm_config.parallel_config.data_parallel_rank
+            watch, drafter.drafting.watch = drafter.drafting.watch or watch, None
+            rank = drafter.vllm_config.parallel_config.data_parallel_rank
         return {"tokens": watch.tokens, "scores": watch.scores, "rank": rank}
 
     @property

@@ -1,0 +1,105 @@
+"""Engines in which the law could not hold do not start, and one that breaks it does not pass the start-up check."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from cosec.errors import SettingsError
+from cosec.vllm_plugin import PluginSettings, installation
+from cosec.vllm_plugin.self_check import LawBroken, check_law
+from cosec.vllm_plugin.settings import CONFIG_KEY
+from tests.vllm_plugin.engine.engines import engine
+from tests.vllm_plugin.engine.models import model_folder
+from tests.vllm_plugin.engine.prompts import prompt_ids
+
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
+
+
+def drafting(**changed: Any) -> dict[str, Any]:
+    options = {"model": model_folder("mild"), "method": "draft_model", "num_speculative_tokens": 2}
+    return {"speculative_config": {**options, "draft_sample_method": "probabilistic", **changed}}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (drafting(draft_sample_method="greedy"), "probabilistic"),
+        ({"worker_extension_cls": ""}, "worker_extension_cls"),
+        ({"scheduler_cls": None}, "scheduler_cls"),
+        ({"additional_config": {}}, "no settings"),
+        ({"additional_config": {CONFIG_KEY: {"rule": {"name": "gate"}}}}, "base"),
+        ({"additional_config": {CONFIG_KEY: {"rules": {}}}}, "rules"),
+        ({"logprobs_mode": "processed_logprobs"}, "raw_logprobs"),
+        ({"max_num_batched_tokens": 512, "max_num_seqs": 128}, "max_num_batched_tokens"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_engine_in_which_the_law_could_not_hold_does_not_start(options: dict[str, Any], said: str) -> None:
+    with pytest.raises((SettingsError, ValueError), match=said), engine("mild", 2, **options):
+        pass
+
+
+def test_another_version_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "vllm_version", lambda: "0.33.0")
+    with pytest.raises(SettingsError, match=r"this is 0\.33\.0"):
+        installation.install()
+
+
+def test_a_changed_function_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosec.vllm_plugin import internals
+
+    changed = {"Scheduler.update_from_output": (lambda self, output: None, "self, scheduler_output, output")}
+    monkeypatch.setattr(internals, "SIGNATURES", changed)
+    with pytest.raises(SettingsError, match=r"Scheduler\.update_from_output"):
+        installation.install()
+
+
+class LocalEngine:
+    """The engine of this process as the check sees it."""
+
+    def __init__(self, llm: Any) -> None:
+        self.llm = llm
+
+    async def call_workers(self, method: str) -> list[Any]:
+        found: list[Any] = self.llm.collective_rpc(method)
+        return found
+
+    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
+        from vllm import SamplingParams
+
+        prompt = prompt_ids(1)[0]
+        params = SamplingParams(n=count, max_tokens=2, seed=0, ignore_eos=True, extra_args=rule)
+        (output,) = self.llm.generate([{"prompt_token_ids": prompt}], params, use_tqdm=False)
+        return [list(sample.token_ids) for sample in output.outputs], prompt
+
+    async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
+        from vllm import SamplingParams
+
+        asked = SamplingParams(max_tokens=1, prompt_logprobs=0)
+        (output,) = self.llm.generate([{"prompt_token_ids": [*prompt, token]}], asked, use_tqdm=False)
+        return float(output.prompt_logprobs[-1][token].logprob)
+
+
+def test_the_check_passes_and_notices_a_rule_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosec.vllm_plugin import internals
+
+    with engine("strong", 2, PluginSettings(base="target")) as llm:
+        asyncio.run(check_law(LocalEngine(llm), with_base=True))
+        verified = internals.verified
+
+        def target_alone(runner: Any, logits: Any, metadata: Any) -> Any:
+            output = verified(runner, logits, metadata)
+            drawn = logits[metadata.target_logits_indices].float().softmax(-1).multinomial(1)[:, 0]
+            rows = [row for row, length in enumerate(metadata.num_draft_tokens) for _ in range(length)]
+            for row, token in reversed(list(zip(rows, drawn.tolist(), strict=True))):
+                output.sampled_token_ids[row, 0] = token
+                output.sampled_token_ids[row, 1:] = -1
+            return output
+
+        monkeypatch.setattr(internals, "verified", target_alone)
+        with pytest.raises(LawBroken, match="do not follow"):
+            asyncio.run(check_law(LocalEngine(llm), with_base=False))
