@@ -1,9 +1,10 @@
 """Findings of `cosec check` on random files of popular packages: `benchmarks/check_libraries.py --seed 1 --out FILE`.
 
 Downloads the wheels of `PACKAGES` with pip, draws `FILES` Python files of each with the seed, and scans them with the
-defaults of the command. The record holds the drawn files, every finding with the text of its line, and what a reader
-said of it: ``true`` (the finding says what is so, and its weakness is one here) or ``false``, with a reason. A new run
-with the same ``--out`` keeps the readings of findings that it makes again. Prints the table of `docs/check.md`.
+defaults of the command, in place: the other files of the packages lie beside them, as in an installation. The record
+holds the drawn files, every finding with the text of its line, and what a reader said of it: ``true`` (the finding says
+what is so, and its weakness is one here) or ``false``, with a reason. A new run with the same ``--out`` keeps the
+readings of findings that it makes again. Prints the table of `docs/check.md`.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def main() -> None:
             sources.append({"package": package, "version": version, "wheel": archive.name, "sha256": digest})
             chosen = drawn(archive, asked.seed, asked.files)
             with zipfile.ZipFile(archive) as opened:
-                opened.extractall(root, chosen)
+                opened.extractall(root)
             names += chosen
         started = time.perf_counter()
         scanned = scan([root / name for name in names])

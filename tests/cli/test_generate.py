@@ -234,11 +234,16 @@ def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pyt
     assert page.count("<article>") == 2
 
 
+def test_a_new_file_may_begin_with_a_line_end(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = run(capsys, "--prompt", "\n", "--max-new-tokens", "3", "--format", "json", *pair(models)).splitlines()
+    assert len(rows) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         ([], "No prompt given"),
-        (["--prompt", " \n"], "Prompt 0 is empty"),
+        (["--prompt", ""], "Prompt 0 is empty"),
         (["--prompt-file", "missing.py"], "missing.py"),
         (["--prompt", "x", "--temprature", "1"], "Did you mean --temperature?"),
         (["--prompt", "x", "--top-p", "2"], "--top-p"),

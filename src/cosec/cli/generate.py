@@ -222,7 +222,7 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
         prompts.append(sys.stdin.read())
     if not prompts:
         raise PromptError("No prompt given: use --prompt-file FILE, --prompt TEXT, or - for standard input.")
-    empty = next((index for index, text in enumerate(prompts) if not text.strip()), None)
+    empty = next((index for index, text in enumerate(prompts) if not text), None)
     if empty is not None:
         raise PromptError(f"Prompt {empty} is empty; give the code to continue.")
     return prompts

@@ -180,7 +180,7 @@ class Completer:
     def _requests(self, index: int, prompt: str, n: int) -> list[tuple[tuple[int, range], CompletionRequest]]:
         """The prompt's samples, in requests of at most as many as are decoded at once; each with index and samples."""
         prompt_ids = token_ids(self._pair.tokenizer, prompt)
-        if not prompt.strip() or not prompt_ids:
+        if not prompt or not prompt_ids:
             raise PromptError(f"Prompt {index} is empty; give the code to continue.")
         room = self._pair.context_length - len(prompt_ids)
         if room < 1:

@@ -331,6 +331,24 @@ def test_a_template_engine_without_escaping_counts_in_files_about_pages(rest: st
 
 
 @pytest.mark.parametrize(
+    ("program", "levels"),
+    [
+        ("import pickle, sys\npickle.load(sys.stdin.buffer)\n", []),
+        ("import sys\neval(sys.stdin.read())\n", ["warning"]),
+        ("import pickle, sys\npickle.load(open(sys.argv[1], 'rb'))\n", ["warning"]),
+        ("import sys, sqlite3\nsqlite3.connect('a').execute(sys.argv[1])\n", []),
+        ("import sys, sqlite3\nsqlite3.connect('a').execute('SELECT ' + sys.argv[1])\n", ["error"]),
+        ("import requests, logging\nlogging.debug('got %s', requests.get('https://a.example').text)\n", []),
+    ],
+)
+def test_a_program_trusts_who_starts_it_and_the_servers_that_it_asks(program: str, levels: list[str]) -> None:
+    for entry_points, expected in (("declared", levels), ("all", None)):
+        report = check_source(program, Path("program.py"), FlowChecker.patterns, entry_points=entry_points)  # type: ignore[arg-type]
+        assert expected is None or [one.severity for one in report.findings] == expected
+        assert expected is not None or len(report.findings) == 1
+
+
+@pytest.mark.parametrize(
     ("path", "levels"),
     [
         ("os.path.join('/srv/pages', sys.argv[1])", ["warning"]),

@@ -220,3 +220,21 @@ def test_a_library_that_lies_in_the_project_is_known_by_its_name(tmp_path: Path)
     write(tmp_path, own=call.format("paths"), library=call.format("werkzeug.security"))
     assert judged(tmp_path / "own.py")[0] == [(4, "py/path-traversal")]
     assert judged(tmp_path / "library.py")[0] == []
+
+
+def test_a_file_in_a_package_of_tests_gets_proven_flows_only(tmp_path: Path) -> None:
+    program = "import os, sys\nPASSWORD = 'hunter22'\nos.system('ls ' + sys.argv[1])\n"
+    names = ["__init__", "tests/__init__", "tests/data/__init__", "tests/data/shop", "contest/__init__", "contest/shop"]
+    write(tmp_path / "app", **dict.fromkeys(names, ""))
+    for folder, lines in {
+        "app/tests": [3],
+        "app/tests/data": [3],
+        "app/contest": [2, 3],
+        "tests/scripts": [2, 3],
+    }.items():
+        write(tmp_path / folder, shop=program)
+        path = tmp_path / folder / "shop.py"
+        checker = FlowChecker(entry_points="declared")
+        report = checker.check_content(path, path.read_bytes(), patterns=FlowChecker.patterns)
+        assert [one.line for one in report.findings] == lines, folder
+    assert str(tmp_path / "tests" / "scripts" / "__init__.py") in report.also_read

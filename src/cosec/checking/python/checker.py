@@ -109,7 +109,9 @@ def check_source(
         reason = f"the flow checker failed on it: {type(error).__name__}: {error}"
     found = {} if analysis is None else analysis.findings
     # Passwords, modes and hosts of tests guard nothing.
-    only_proven = entry_points == "declared" and analysis is not None and analysis.program.tests
+    in_tests = analysis is not None and analysis.program.tests
+    in_tests = in_tests or (imports is not None and imports.in_tests(str(path.absolute())))
+    only_proven = entry_points == "declared" and in_tests
     return CheckReport(
         findings=tuple(
             Finding(

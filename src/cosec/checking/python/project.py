@@ -23,6 +23,7 @@ MAX_SEARCHES = 60
 """Modules of modules that are looked for, to see whether they read text from outside."""
 
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", ".git")
+_TESTS = re.compile(r"(^|_)(tests?|testing)$")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _MAX_FOLDERS = 12
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
@@ -47,6 +48,15 @@ class ProjectModules:
             places = _places(name, Path(importer).parent)
             self._found[key] = next((str(path) for path in places if self._exists(path)), None)
         return self._found[key]
+
+    def in_tests(self, path: str) -> bool:
+        """Tell whether a file lies in a package of tests, such as ``shop.tests`` or ``shop_test.data``."""
+        for folder in Path(path).parents[:_MAX_FOLDERS]:
+            if not self._exists(folder / "__init__.py"):
+                return False
+            if _TESTS.search(folder.name):
+                return True
+        return False
 
     def _exists(self, path: Path) -> bool:
         self.looked_for.add(str(path))

@@ -3,7 +3,7 @@
 from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.program import Class
 from cosec.checking.python.engine.domain.protocol import CallSite
-from cosec.checking.python.engine.domain.values import Value
+from cosec.checking.python.engine.domain.values import Taint, Value
 from cosec.checking.python.knowledge.sinks import LOADERS, SAFE_LOADERS, YAML_LOADERS
 from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.sinks.rows import arguments, matching
@@ -44,8 +44,19 @@ def _safe_loader(loader: Value | None) -> bool:
     return any(isinstance(target, Class) and target.base_names() & SAFE_LOADERS for target in loader.targets)
 
 
+def _from_starting_program(site: CallSite, taint: Taint) -> bool:
+    """Tell whether a program reads objects from its standard input: the program that starts it sends them."""
+    return (
+        site.analysis.entry_points == "declared"
+        and taint.source.text.startswith("sys.stdin")
+        and not site.called("eval")
+    )
+
+
 def _report(site: CallSite, data: Value | None) -> None:
     for taint in site.analysis.harmful(data, "deserialization", _KINDS) if data is not None else ():
+        if _from_starting_program(site, taint):
+            continue
         level: Severity | None = "warning" if taint.source.kind in LOCAL else None
         message = "Untrusted data can make the loader run code"
         site.analysis.report(_PATTERN, site.node, message, taint.source, severity=level)
