@@ -334,6 +334,10 @@ def test_a_template_engine_without_escaping_counts_in_files_about_pages(rest: st
     ("program", "levels"),
     [
         ("import pickle, sys\npickle.load(sys.stdin.buffer)\n", []),
+        ("import os\nos.open('a.txt', os.O_CREAT | os.O_WRONLY, 0o666)\n", []),
+        ("import os\nos.open('a.key', os.O_CREAT | os.O_WRONLY, 0o666)\n", ["warning"]),
+        ("import os\nos.mkdir('uploads', 0o777)\n", []),
+        ("import os\nos.umask(0)\n", ["warning"]),
         ("import sys\neval(sys.stdin.read())\n", ["warning"]),
         ("import pickle, sys\npickle.load(open(sys.argv[1], 'rb'))\n", ["warning"]),
         ("import sys, sqlite3\nsqlite3.connect('a').execute(sys.argv[1])\n", []),
@@ -353,6 +357,9 @@ def test_a_program_trusts_who_starts_it_and_the_servers_that_it_asks(program: st
     [
         ("os.path.join('/srv/pages', sys.argv[1])", ["warning"]),
         ("'/srv/pages/' + sys.argv[1]", ["warning"]),
+        ("'/tmp/pages/' + sys.argv[1]", []),
+        ("os.path.join('pages', sys.argv[1])", []),
+        ("os.path.join(os.path.expanduser('~/.pages'), sys.argv[1])", []),
         ("os.path.join(os.getcwd(), sys.argv[1])", []),
         ("os.path.join(sys.argv[1], 'index.html')", []),
         ("folder + sys.argv[1]", []),

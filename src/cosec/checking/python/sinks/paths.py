@@ -70,8 +70,11 @@ def _report(site: CallSite, path: Value | None) -> None:
 
 
 def _below_a_known_folder(path: Value) -> bool:
-    """Tell whether the path starts with a folder of the program, which who starts the program need not leave."""
-    return path.letters().lstrip("/")[:1] not in ("", "\0")
+    """Tell whether the path starts with a folder of the system, which who starts the program need not leave.
+
+    Folders below the working folder or a home belong to that person.
+    """
+    return re.match(r"/(?!home/|tmp/)\w[\w.-]*/", path.letters()) is not None
 
 
 def _only_reads(site: CallSite) -> bool:

@@ -121,22 +121,31 @@ def _discarded(site: CallSite) -> bool:
     return any(isinstance(node, ast.Expr) and node.value is site.node for node in ast.walk(site.analysis.program.tree))
 
 
+def _usual(site: CallSite, path: Value | None) -> bool:
+    """Tell whether a default mode is given to what holds no secret: who starts the program sets the mask."""
+    declared = site.analysis.entry_points == "declared"
+    return declared and _umask_now(site) is None and not _SECRET.search(_context(site, path))
+
+
 def _opened(site: CallSite) -> None:
     flags = site.argument(1, "flags")
     creates = flags is not None and any("O_CREAT" in name or "O_TMPFILE" in name for name in flags.names)
     if not creates:
         return
-    mode = site.argument(2, "mode")
+    mode, path = site.argument(2, "mode"), site.argument(0, "path")
     if mode is None and _restricted_later(site):
         return
-    _judge(site, mode or constant(_DEFAULT_FOLDER), site.argument(0, "path"), mask=_umask_now(site) or 0)
+    if (mode is None or mode.constant == _DEFAULT_FILE) and _usual(site, path):
+        return
+    _judge(site, mode or constant(_DEFAULT_FOLDER), path, mask=_umask_now(site) or 0)
 
 
 def _made(site: CallSite) -> None:
     mode = site.argument(0 if site.is_method and not site.within("os.") else 1, "mode")
     mask = _umask_now(site)
-    if mode is not None:
-        _judge(site, mode, site.argument(0, "path", "name"), mask=mask or 0)
+    path = site.argument(0, "path", "name")
+    if mode is not None and not (mode.constant == _DEFAULT_FOLDER and _usual(site, path)):
+        _judge(site, mode, path, mask=mask or 0)
     elif mask is not None and (mask & _OTHERS_WRITE) != _OTHERS_WRITE:
         site.analysis.report(_PATTERN, site.node, "It is made while the mask lets others write it")
 
