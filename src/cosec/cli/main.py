@@ -13,13 +13,15 @@ from typing import TextIO
 from cyclopts import App
 from cyclopts.exceptions import CoercionError, CycloptsError
 
-from cosec.cli.start import EXIT_INTERRUPTED as EXIT_INTERRUPTED
 from cosec.cli.threads import limit_spinning
 from cosec.errors import CosecError, CosecWarning
 from cosec.version import __version__
 
 EXIT_USAGE = 2
 """Exit status of a wrong command line, and of any error that the user can act on."""
+
+EXIT_INTERRUPTED = 130
+"""Exit status after Ctrl-C: 128 + SIGINT."""
 
 EXIT_BROKEN_PIPE = 141
 """Exit status when the reader of the output has gone: 128 + SIGPIPE."""

@@ -1,9 +1,7 @@
 """The start of the command ``cosec``: nothing is imported before Ctrl-C is handled."""
 
+import signal
 import sys
-
-EXIT_INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 + SIGINT."""
 
 
 def start() -> int:
@@ -14,4 +12,4 @@ def start() -> int:
         return main()
     except KeyboardInterrupt:
         print("\ncosec: stopped", file=sys.stderr)  # noqa: T201 - a message
-        return EXIT_INTERRUPTED
+        return 128 + signal.SIGINT
