@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingError
 from cosec.models.adapters import read_adapter
 from cosec.training import hardening
+from cosec.training.data.corpus import load_corpus
 from cosec.training.hardening import harden
 from cosec.training.loop import run_folder
 from cosec.training.loop.progress import LossMeans, SilentProgress
@@ -337,6 +338,45 @@ def test_a_checkpoint_from_before_the_preference_loss_is_continued(data, tmp_pat
     record["identity"] = {name: value for name, value in record["identity"].items() if "preference" not in name}
     state.write_text(json.dumps(record))
     assert run(data, tmp_path / "out", resume=True).state.step == 8
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks transformers 5 by the old name
+def test_functional_texts_keep_the_model_as_it_was_on_them(data, tmp_path) -> None:
+    names = ("total", "last", "first", "mean", "longest", "shuffled", "sorted", "even")
+    code = [f"def {name}(values):\n    return {name}_of(values)\n" for name in names]
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(json.dumps({"prompt": one[:20], "completion": one[20:]}) + "\n" for one in code))
+    texts = load_corpus([file], validation_share=0, seed=0)
+    run(data, tmp_path / "without", lora_dropout=0, epochs=4)
+    run(data, tmp_path / "with", texts=texts, lora_dropout=0, epochs=4)
+
+    def divergence(folder: str) -> float:
+        tuned = PeftModel.from_pretrained(tiny_model(), tmp_path / folder)
+        ids = torch.cat([tiny_base().tokenizer(one, return_tensors="pt").input_ids[0] for one in code])[None]
+        with torch.no_grad():
+            own = tuned(input_ids=ids).logits.log_softmax(-1)
+            with tuned.disable_adapter():
+                before = tuned(input_ids=ids).logits.log_softmax(-1)
+        return float((own.exp() * (own - before)).sum(-1).mean())
+
+    assert divergence("with") < 0.5 * divergence("without")
+    manifest = json.loads((tmp_path / "with" / "manifest.json").read_text())
+    assert manifest["data"]["functional_texts"] == {"sha256": texts.sha256, "texts": 8, "skipped": {}}
+    assert manifest["data"]["training_pairs"] == 7
+    with pytest.raises(TrainingError, match="data"):
+        run(data, tmp_path / "with", resume=True, lora_dropout=0, epochs=4)
+
+
+def test_the_functional_weight_scales_its_part_of_the_loss(data, tmp_path) -> None:
+    points = curve_points(run(data, tmp_path / "out", functional_weight=3).folder)
+    for point in points:
+        assert point["loss"] == pytest.approx(point["security"] + 3 * point["functional"], rel=1e-5)
+
+
+def test_a_checkpoint_from_before_the_functional_weight_is_continued(data, tmp_path) -> None:
+    run(data, tmp_path / "out", progress=Watching(at_step=3))
+    (state,) = sorted((tmp_path / "out" / "checkpoints").glob("step-*/state.json"))[-1:]
+    assert "functional_weight" not in json.loads(state.read_text())["identity"]
 
 
 def test_an_anti_expert_learns_the_vulnerable_side(data, tmp_path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.models.families import lora_targets
+from cosec.training.data.corpus import Corpus
 from cosec.training.hardening import BaseModel, HardeningResult, harden
 from cosec.training.settings import HardeningSettings
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -36,10 +37,12 @@ def tiny_base(architecture: str = "llama") -> BaseModel:
     )
 
 
-def run(data: Path, out: Path, *, resume: bool = False, progress: Any = None, **settings: Any) -> HardeningResult:
+def run(
+    data: Path, out: Path, *, texts: Corpus | None = None, resume: bool = False, progress: Any = None, **settings: Any
+) -> HardeningResult:
     """Train a tiny Llama on the pairs in ``data``."""
     chosen = HardeningSettings(**{**FAST, **settings})
-    return harden(tiny_base(), [data], chosen, out, resume=resume, progress=progress)
+    return harden(tiny_base(), [data], chosen, out, texts=texts, resume=resume, progress=progress)
 
 
 if __name__ == "__main__":

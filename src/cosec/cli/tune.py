@@ -16,6 +16,7 @@ from cosec.training.settings import HardeningSettings, choose_settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cosec.training.data.corpus import Corpus
     from cosec.training.hardening import HardeningResult
 
 
@@ -24,6 +25,7 @@ def tune(
     out: Path,
     base: str = "smollm2-135m",
     pairs: Annotated[Sequence[Path], Parameter(negative=())] = (),
+    functional_texts: Annotated[Sequence[Path], Parameter(negative=())] = (),
     recipe: str | None = None,
     resume: Annotated[bool, Parameter(negative=())] = False,
     processes: int = 1,
@@ -40,6 +42,7 @@ def tune(
         base: The model to train: an embedded name, a hub id, a folder or a GGUF file.
         pairs: Files or folders of vulnerability-fix pairs in SVEN's JSONL layout; repeatable. Default: the pairs that
             ship with the package.
+        functional_texts: Code on which the model stays as it was, in the formats of `cosec align --data`; repeatable.
         recipe: A shipped recipe (cosec-plus, cosec, lora, prefix, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
             smollm2-135m) or a TOML file. Default: the recipe with the name of --method. Flags override the recipe.
         resume: Continue from the newest checkpoint in --out.
@@ -54,7 +57,8 @@ def tune(
     from cosec.cli.views.training_progress import show_result
 
     console = Console()
-    result = _harden(base, pairs, chosen, out, resume=resume, dtype=dtype, console=console)
+    texts = _corpus(functional_texts, chosen)
+    result = _harden(base, pairs, texts, chosen, out, resume=resume, dtype=dtype, console=console)
     show_result(console, "prefix" if chosen.method == "prefix" else "adapter", result)
     if result.interrupted:
         sys.exit(130)
@@ -63,6 +67,7 @@ def tune(
 def _harden(
     base: str,
     pairs: Sequence[Path],
+    texts: Corpus | None,
     settings: HardeningSettings,
     out: Path,
     *,
@@ -79,4 +84,15 @@ def _harden(
     loaded = load_base(base, settings, dtype=dtype)
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
-        return harden(loaded, pairs or [shipped_pairs()], settings, out, resume=resume, progress=progress)
+        data = pairs or [shipped_pairs()]
+        return harden(loaded, data, settings, out, texts=texts, resume=resume, progress=progress)
+
+
+def _corpus(paths: Sequence[Path], settings: HardeningSettings) -> Corpus | None:
+    """The functional texts without those that overlap an evaluation set; None if there are none."""
+    if not paths:
+        return None
+    from cosec.evaluation.tasks.protected_texts import protected_texts
+    from cosec.training.data.corpus import load_corpus
+
+    return load_corpus(paths, validation_share=0, seed=settings.seed, protected=protected_texts())

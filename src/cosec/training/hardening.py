@@ -5,11 +5,12 @@ After the first validation the output folder is a peft adapter at any time: the 
 the first epoch the adapter is untrained, and loading it is an error.
 """
 
+import hashlib
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from cosec.training.adapter_folder import write_adapter
 from cosec.training.data.balancing import balance
+from cosec.training.data.corpus import Corpus, Document
 from cosec.training.data.examples import TrainingExample, tokenize_pairs
-from cosec.training.data.security_pairs import load_pairs
+from cosec.training.data.security_pairs import SecurityPair, load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
 from cosec.training.loop.fast_linear import speed_up
@@ -74,7 +76,7 @@ class PreparedExamples:
     """The examples of a run."""
 
     training: list[TrainingExample]
-    """The examples of one epoch: the originals, then their repeats."""
+    """The examples of one epoch: the originals, their repeats, then the functional texts."""
 
     validation: list[TrainingExample]
     sha256: str
@@ -90,6 +92,7 @@ def harden(
     settings: HardeningSettings,
     out: Path,
     *,
+    texts: Corpus | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> HardeningResult:
@@ -100,6 +103,7 @@ def harden(
         data: Files or folders of security pairs.
         settings: The training settings.
         out: Folder of the adapter; it must not hold a run unless ``resume`` is set.
+        texts: Code on which the model stays as it was: the functional loss counts at all of its tokens.
         resume: Continue from the newest checkpoint in ``out``; the weights become those of an uninterrupted run.
         progress: Receives the events of the run.
 
@@ -108,7 +112,7 @@ def harden(
         TrainingError: If training cannot go on, or ``out`` holds another run.
     """
     accelerator = make_accelerator()
-    examples = prepare_examples(base.tokenizer, data, settings)
+    examples = prepare_examples(base.tokenizer, data, settings, texts)
     store = CheckpointStore(out, _identity(base, examples.sha256, settings))
     prepare_folder(out, store, accelerator, resume=resume)
     if not resume:
@@ -169,9 +173,12 @@ def _together(objective: HardeningObjective, settings: HardeningSettings) -> Tog
 
 
 def prepare_examples(
-    tokenizer: PreTrainedTokenizerBase, data: Sequence[Path], settings: HardeningSettings
+    tokenizer: PreTrainedTokenizerBase,
+    data: Sequence[Path],
+    settings: HardeningSettings,
+    texts: Corpus | None = None,
 ) -> PreparedExamples:
-    """Read, split, tokenize and balance the pairs.
+    """Read, split, tokenize and balance the pairs, and add the functional texts to the training examples.
 
     Raises:
         DataError: If the pairs cannot be read.
@@ -193,11 +200,28 @@ def prepare_examples(
     training = balance(
         distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
     )
-    return PreparedExamples(
-        training=training,
-        validation=tokenized(validation_pairs),
-        sha256=pairs.sha256,
-        record=describe_data(pairs, training, len(distinct)),
+    record = describe_data(pairs, training, len(distinct))
+    sha256 = pairs.sha256
+    if texts is not None:
+        kept = [_without_change(one) for one in texts.training]
+        training += [replace(one, key=one.key + len(distinct)) for one in tokenized(kept)]
+        record["functional_texts"] = {"sha256": texts.sha256, "texts": len(kept), "skipped": dict(texts.skipped)}
+        sha256 = hashlib.sha256(f"{sha256} {texts.sha256}".encode()).hexdigest()
+    return PreparedExamples(training=training, validation=tokenized(validation_pairs), sha256=sha256, record=record)
+
+
+def _without_change(document: Document) -> SecurityPair:
+    """A text as a pair whose sides are equal, so that it has unchanged tokens alone."""
+    text = document.prompt + document.response
+    return SecurityPair(
+        origin=document.origin,
+        function_name="",
+        cwe="none",
+        language="",
+        commit=document.origin,
+        before=text,
+        after=text,
+        spans=(),
     )
 
 
@@ -231,6 +255,7 @@ def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) ->
     """Everything that must be equal for a run to continue another."""
     unused = set() if settings.preference else {"preference", "preference_beta"}  # older checkpoints lack these
     unused |= set() if settings.method == "prefix" else {"prefix_tokens"}
+    unused |= set() if settings.functional_weight != 1 else {"functional_weight"}
     chosen = settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *unused})
     return {"base model": base.sha256, "data": data_sha256, **chosen}
 

@@ -61,7 +61,7 @@ class ReferenceCache:
 
 
 class HardeningObjective:
-    """Security loss plus functional loss of one example (paper Eq. 8) for a causal model with a peft adapter or prefix.
+    """Security loss plus weighted functional loss of one example (paper Eq. 8) for a causal model with a peft adapter or prefix.
 
     Args:
         model: A ``peft.PeftModel`` around a causal language model.
@@ -159,7 +159,7 @@ class HardeningObjective:
                     baseline.to(student.device),
                     beta=self._settings.preference_beta,
                 )
-        total = security + functional
+        total = security + self._settings.functional_weight * functional
         for name, value in added.items():
             total = total + self._weights[name] * value
         parts = {"security": security, "functional": functional, **added}

@@ -110,6 +110,10 @@ class HardeningSettings(TrainingSettings):
     reduction: Reduction = "mean"
     """How the losses of one example's tokens are put together. The paper prints sums; its code takes means."""
 
+    functional_weight: float = Field(default=1, ge=0)
+    """Weight of the loss that keeps the unchanged tokens as they were, beside that of the changed tokens, which is 1
+    (paper: 1)."""
+
     side: Side = "fixed"
     """Side of each pair that is learned. An adapter trained on the vulnerable side is an anti-expert."""
 

@@ -31,7 +31,7 @@ def test_equal_programs_are_run_once_and_programs_under_other_tests_again(monkey
     def judged(tests: str, *texts: str) -> list[bool]:
         problem = Problem(task_id="T", prompt="def f():", tests=tests, entry_point="f", stop=(), reference="")
         samples = [Sample(task="T", sample=i, text=t, finish_reason="stop", tokens=1) for i, t in enumerate(texts)]
-        verdicts = judge_problem(problem, samples)
+        verdicts = judge_problem(problem, samples, prompt=problem.prompt)
         assert {one.reason for one in verdicts} == {tests}
         return [one.passed for one in verdicts]
 

@@ -65,6 +65,23 @@ def test_humaneval_is_a_benchmark_by_name() -> None:
     assert all(task.prompt == task.problem.prompt.rstrip() for task in tasks if task.problem)
 
 
+def test_a_prompt_that_is_not_stripped_ends_with_the_line_break_of_its_set() -> None:
+    (task,) = tasks_of(Benchmark(name="x", problems="humaneval", limit=1, strip_prompts=False))
+    assert task.problem is not None
+    assert task.prompt == task.problem.prompt
+    texts = (task.problem.reference, "    return None\n", "\n\n    return None\n")
+    samples = [
+        Sample(task=task.id, sample=i, text=text, finish_reason="stop", tokens=1) for i, text in enumerate(texts)
+    ]
+    outcomes = judge_problem(task.problem, samples, prompt=task.prompt)
+    assert [one.reason for one in outcomes] == ["passed", "failed assert", "failed assert"]
+
+
+def test_a_benchmark_that_strips_prompts_has_the_identity_of_earlier_studies() -> None:
+    assert "strip_prompts" not in Benchmark(name="x", problems="humaneval").model_dump()
+    assert Benchmark(name="x", problems="humaneval", strip_prompts=False).model_dump()["strip_prompts"] is False
+
+
 def test_a_reference_of_humaneval_passes_as_the_continuation_of_its_task() -> None:
     (task,) = tasks_of(Benchmark(name="x", problems="humaneval", limit=1))
     assert task.problem is not None
@@ -73,7 +90,11 @@ def test_a_reference_of_humaneval_passes_as_the_continuation_of_its_task() -> No
     samples = [
         Sample(task=task.id, sample=i, text=text, finish_reason="stop", tokens=1) for i, text in enumerate(texts)
     ]
-    assert [one.reason for one in judge_problem(task.problem, samples)] == ["passed", "failed assert", "passed"]
+    assert [one.reason for one in judge_problem(task.problem, samples, prompt=task.prompt)] == [
+        "passed",
+        "failed assert",
+        "passed",
+    ]
 
 
 def test_the_shortest_problems_are_those_with_the_shortest_references(tmp_path: Path) -> None:

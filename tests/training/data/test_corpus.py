@@ -44,6 +44,13 @@ def test_the_common_field_names_give_the_same_document(tmp_path, record: dict[st
     assert document.origin == "a.jsonl:1"
 
 
+def test_a_prompt_with_its_completion_is_taken_as_it_is(tmp_path) -> None:
+    record = {"prompt": "def f():\n", "completion": "    return 1\n"}
+    (document,) = load(write(tmp_path / "a.jsonl", record)).training
+    assert (document.prompt, document.response) == ("def f():\n", "    return 1\n")
+    assert not document.divisible
+
+
 def test_alpacas_input_belongs_to_the_prompt(tmp_path) -> None:
     record = {"instruction": "Sort this.", "input": "[3, 1]", "output": "[1, 3]"}
     (document,) = load(write(tmp_path / "a.jsonl", record)).training

@@ -12,18 +12,19 @@ from cosec.evaluation.tasks.problems import Problem
 from cosec.evaluation.tasks.samples import Sample
 
 
-def judge_problem(problem: Problem, samples: Sequence[Sample], *, chat: bool = False) -> list[FunctionVerdict]:
+def judge_problem(
+    problem: Problem, samples: Sequence[Sample], *, prompt: str, chat: bool = False
+) -> list[FunctionVerdict]:
     """Run the problem's tests on each sample; verdicts in the order of the samples.
 
-    A sample continues the prompt without its last line break. What follows the end of its code (`code_of`) is cut:
-    code models go on with calls, prose or a code fence.
+    What follows the end of a sample's code (`code_of`) is cut: code models go on with calls, prose or a code fence.
 
     Args:
         problem: What was completed.
         samples: The completions.
+        prompt: The text that they continue: the problem's prompt, with or without its last line break.
         chat: Whether they are answers of a chat, which hold the program in a code block.
     """
-    prompt = problem.prompt.rstrip()
     parts = [program_of(prompt, one.text, "py") if chat else (prompt, one.text) for one in samples]
     programs = [given + code_of(given, own, "py") for given, own in parts]
     outcomes = run_distinct(programs, lambda program: run_problem_tests(program, problem.tests))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,9 @@ class Estimate:
     difference: Interval | None = None
     """Paired difference to the arm that results are ``against``; None for that arm or if it was not measured."""
 
+    simultaneous: Interval | None = None
+    """The same difference with an interval that is corrected for the number of arms; only over all weaknesses."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedCompletion:
@@ -80,6 +83,9 @@ def scenario_estimates(verdicts: Mapping[Key, Sequence[Verdict]], against: str) 
         other = None if name == against else arms.get((benchmark, against))
         for cwe in (None, *sorted(set(arm.cwes))):
             shown = differences(arm, other, cwe) if other is not None else {}
+            simultaneous = {}
+            if other is not None and cwe is None:
+                simultaneous = differences(arm, other, comparisons=compared_arms(arms, benchmark, against))
             for metric, interval in rates(arm, cwe).items():
                 yield Estimate(
                     benchmark=benchmark,
@@ -88,6 +94,7 @@ def scenario_estimates(verdicts: Mapping[Key, Sequence[Verdict]], against: str) 
                     metric=metric,
                     interval=interval,
                     difference=shown.get(metric),
+                    simultaneous=simultaneous.get(metric),
                 )
         for k in KS:
             table = arm.table(lambda samples, k=k: joint_at_k(samples, k))  # type: ignore[misc]
@@ -111,9 +118,11 @@ def problem_estimates(verdicts: Mapping[Key, Sequence[Record]], against: str) ->
             table = _pass_table(counts, counts, k)
             if not np.isfinite(table).any():
                 continue
-            difference = None
+            difference = simultaneous = None
             if other is not None and name != against:
-                difference = paired_difference(_pass_table(counts, other, k), _pass_table(other, counts, k))
+                pair = _pass_table(counts, other, k), _pass_table(other, counts, k)
+                difference = paired_difference(*pair)
+                simultaneous = paired_difference(*pair, comparisons=compared_arms(counted, benchmark, against))
             yield Estimate(
                 benchmark=benchmark,
                 arm=name,
@@ -121,7 +130,19 @@ def problem_estimates(verdicts: Mapping[Key, Sequence[Record]], against: str) ->
                 metric=f"pass@{k}",
                 interval=mean_interval(table),
                 difference=difference,
+                simultaneous=simultaneous,
             )
+
+
+def compared_arms(keys: Collection[Key], benchmark: str, against: str) -> int:
+    """Number of the benchmark's arms that are compared with ``against``.
+
+    Args:
+        keys: Benchmarks and arms that were measured.
+        benchmark: Name of the benchmark.
+        against: The arm that differences are to.
+    """
+    return sum(name == benchmark and arm != against for name, arm in keys)
 
 
 def _counts(records: Sequence[Record]) -> _Counts:

@@ -107,7 +107,7 @@ def _difference_lines(results: Results, benchmark: str, metrics: Collection[str]
     defined = shown_metrics(results, benchmark)
     shown = [one for one in DIFFERENCES if one in compared and one in defined and (metrics is None or one in metrics)]
     yield ""
-    yield f"Differences to {results.against}, in percentage points:"
+    yield f"Differences to {results.against}, in percentage points{_correction(results, benchmark)}:"
     yield ""
     yield from markdown_table(
         ["arm", *map(heading, shown)],
@@ -148,5 +148,12 @@ def _audit_lines(results: Results, benchmark: str) -> Iterator[str]:
         yield from markdown_table(AUDIT_HEADINGS, rows)
 
 
+def _correction(results: Results, benchmark: str) -> str:
+    arms = len(results.arms(benchmark)) - 1
+    if arms < 2:
+        return ""
+    return f", with intervals of {100 * simultaneous_level(arms):.4g} % that hold together for {arms} arms (Bonferroni)"
+
+
 def _difference(estimate: Estimate | None) -> str:
-    return in_words(estimate.difference) if estimate is not None and estimate.difference is not None else "-"
+    return in_words(estimate.simultaneous) if estimate is not None and estimate.simultaneous is not None else "-"

@@ -103,7 +103,7 @@ def _verdicts(
             yield from map(verdict_record, judged)
     for task in tasks:
         if task.problem is not None:
-            outcomes = judge_problem(task.problem, samples[task.id], chat=task.format == "chat")
+            outcomes = judge_problem(task.problem, samples[task.id], prompt=task.prompt, chat=task.format == "chat")
             for sample, outcome in zip(samples[task.id], outcomes, strict=True):
                 yield {
                     "task": task.id,

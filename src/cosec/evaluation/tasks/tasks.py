@@ -64,6 +64,10 @@ class Benchmark(BaseModel):
     format: PromptFormat = Field(default="completion", exclude_if=lambda value: value == "completion")
     """How the model is asked. In a chat it repeats code, so that answers need more tokens than completions."""
 
+    # True in studies recorded before this field existed.
+    strip_prompts: bool = Field(default=True, exclude_if=lambda value: value)
+    """Whether a problem's prompt ends with its last visible character, or with the line break that its set gives it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -106,7 +110,7 @@ def tasks_of(benchmark: Benchmark) -> list[Task]:
         tasks = [_scenario_task(one, benchmark.format) for one in _scenarios(benchmark)]
     else:
         problems = read_problems(benchmark.problems or "")
-        tasks = [_problem_task(one, benchmark.format) for one in _shortest(problems, benchmark.shortest)]
+        tasks = [_problem_task(one, benchmark) for one in _shortest(problems, benchmark.shortest)]
     if not tasks:
         raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
     return _spread(tasks, benchmark.limit)
@@ -164,10 +168,14 @@ def _scenario_task(scenario: Scenario, format: PromptFormat) -> Task:
     )
 
 
-def _problem_task(problem: Problem, format: PromptFormat) -> Task:
-    # Small models seldom continue after a line break, so the prompt ends with its last visible character.
-    stop = problem.stop if format == "completion" else ()
-    return Task(id=problem.task_id, prompt=problem.prompt.rstrip(), stop=stop, problem=problem, format=format)
+def _problem_task(problem: Problem, benchmark: Benchmark) -> Task:
+    return Task(
+        id=problem.task_id,
+        prompt=problem.prompt.rstrip() if benchmark.strip_prompts else problem.prompt,
+        stop=problem.stop if benchmark.format == "completion" else (),
+        problem=problem,
+        format=benchmark.format,
+    )
 
 
 def _spread(tasks: list[Task], limit: int | None) -> list[Task]:

@@ -1,4 +1,4 @@
-"""Training data for alignment: instructions with responses, MBPP tasks and plain source files.
+"""Texts to train on: instructions with responses, prompts with completions, MBPP tasks and plain source files.
 
 A document is a prompt, which is masked in the loss, and a response, which is learned. A source file is all response.
 MBPP's test part is never used. This module does not know about tokens or models.
@@ -186,7 +186,9 @@ def _parse(line: str, origin: str, skipped: Counter[str]) -> Document | None:
             question = f"{record[asked].strip()}\n\n{given}".strip()
             prompt = f"### Instruction:\n{question}\n\n### Response:\n"
             return Document(origin=origin, prompt=prompt, response=record[answered], divisible=False)
-    names = " or ".join(f"{asked} + {answered}" for asked, answered in INSTRUCTION_FIELDS)
+    if isinstance(record.get("prompt"), str) and isinstance(record.get("completion"), str):
+        return Document(origin=origin, prompt=record["prompt"], response=record["completion"], divisible=False)
+    names = " or ".join(f"{asked} + {answered}" for asked, answered in (*INSTRUCTION_FIELDS, ("prompt", "completion")))
     raise DataError(f"{origin} has neither {names} nor MBPP's task_id, text and code as text; it has {sorted(record)}")
 
 

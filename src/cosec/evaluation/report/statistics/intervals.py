@@ -37,10 +37,10 @@ class Interval:
     """The mean over units; None if no unit defines it."""
 
     low: float | None
-    """2.5 % quantile of the bootstrap; None if fewer than two units define the statistic."""
+    """Lower end, a quantile of the bootstrap; None if fewer than two units define the statistic."""
 
     high: float | None
-    """97.5 % quantile of the bootstrap; None like ``low``."""
+    """Upper end; None like ``low``."""
 
     units: int
     """Units that define the statistic."""
@@ -54,13 +54,23 @@ class Interval:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS) -> Interval:
+def simultaneous_level(comparisons: int) -> float:
+    """Confidence level of each of several intervals, so that all together miss as seldom as a single one (Bonferroni).
+
+    Args:
+        comparisons: Number of intervals, at least 1.
+    """
+    return 1 - (1 - LEVEL) / comparisons
+
+
+def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS, level: float = LEVEL) -> Interval:
     """The mean over units of each unit's mean over seeds.
 
     Args:
         table: A value for each unit and seed. NaN is left out, never counted as 0 or 1.
         seed: Of the bootstrap.
         draws: Bootstrap draws.
+        level: Confidence level.
     """
     defined = np.isfinite(table)
     kept = table[defined.any(axis=1)]
@@ -69,27 +79,29 @@ def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS) -> Interva
         return Interval(value=None, low=None, high=None, units=0, undefined=undefined)
     low, high = None, None
     if len(kept) > 1:
-        low, high = np.quantile(bootstrap_means(kept, seed, draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        low, high = np.quantile(bootstrap_means(kept, seed, draws), [(1 - level) / 2, (1 + level) / 2]).tolist()
     return Interval(
         value=float(np.nanmean(kept, axis=1).mean()), low=low, high=high, units=len(kept), undefined=undefined
     )
 
 
-def paired_difference(table: Table, origin: Table, *, seed: int = 0, draws: int = DRAWS) -> Interval:
+def paired_difference(table: Table, origin: Table, *, seed: int = 0, comparisons: int = 1) -> Interval:
     """The mean difference to ``origin`` over the units and seeds that both define, resampled together.
 
     Args:
         table: One arm.
         origin: The arm that it is compared with; the same units and seeds in the same order.
         seed: Of the bootstrap.
-        draws: Bootstrap draws.
+        comparisons: Number of arms that are compared with ``origin``; the interval is wider the more there are. Draws
+            grow with it, so that its outer quantiles are steady.
 
     Raises:
         ValueError: If the shapes differ.
     """
     if table.shape != origin.shape:
         raise ValueError(f"cannot pair {table.shape} with {origin.shape} units and seeds; give the same ones")
-    return mean_interval(table - origin, seed=seed, draws=draws)
+    level = simultaneous_level(comparisons)
+    return mean_interval(table - origin, seed=seed, draws=DRAWS * comparisons, level=level)
 
 
 def bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
