@@ -165,6 +165,8 @@ def read_plan(plan: Path, work: Path) -> list[Job]:
     def written_out(value: object) -> object:
         if isinstance(value, list):
             return tuple(map(written_out, value))
+        if isinstance(value, dict):
+            return {name: os.path.expandvars(entry) for name, entry in value.items()}
         return os.path.expandvars(value) if isinstance(value, str) else value
 
     entries = tomllib.loads(plan.read_text())["job"]

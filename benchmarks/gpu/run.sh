@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Train the adapters of recipes/ and generate the completions of both studies on one large GPU, in some ten minutes:
+# Run plan.toml for Qwen2.5-Coder on one large GPU:
 #
-#     SVEN=DIR SVEN_SCENARIOS=DIR benchmarks/gpu/run.sh WORK OUT [SECONDS [TRAIN_SECONDS]]
+#     SVEN=DIR SVEN_SCENARIOS=DIR MBPP=FILE benchmarks/gpu/run.sh WORK OUT [SECONDS]
 #
-# SVEN is the folder with SVEN's train/ and val/, SVEN_SCENARIOS the one with trained/, gen_1/ and gen_2/. The same
-# command goes on where it was stopped. Judging needs no GPU; see README.md.
+# See README.md. The same command goes on where it was stopped.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 data="$here/../../src/cosec/data"
-: "${SVEN:?}" "${SVEN_SCENARIOS:?}"
+: "${SVEN:?}" "${SVEN_SCENARIOS:?}" "${MBPP:?}"
+export SVEN SVEN_SCENARIOS MBPP PAIRS="$data/pairs" INSTRUCTION_PAIRS="$data/instruction_pairs"
+export SMALL=qwen2.5-coder-0.5b LARGE=qwen2.5-coder-1.5b DEVICE=cuda ADAPTERS="$1/adapters" ALIGNED="$1/aligned-models"
 export OMP_NUM_THREADS=2 TOKENIZERS_PARALLELISM=false
 export TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 
-cosec models pull qwen2.5-coder-0.5b --convert
-exec python "$here/stages.py" --base qwen2.5-coder-0.5b \
-  --pairs "$SVEN" --pairs "$data/pairs" --pairs "$data/instruction_pairs" \
-  --work "$1" --out "$2" --seconds "${3:-400}" --train-seconds "${4:-150}" --slots 10 --rows 320 --device-map cuda
+cosec models pull "$SMALL" --convert
+cosec models pull "$LARGE" --convert
+exec python "$here/jobs.py" "$here/plan.toml" --work "$1" --out "$2" --seconds "${3:-700}"

@@ -112,15 +112,17 @@ def joint(*, out: Path, scenarios: str = "own", depth: Depth | None = None, flag
 
 
 @evaluate_app.command
-def function(*, out: Path, problems: str = "humaneval", flags: Flags = None) -> None:
+def function(*, out: Path, problems: str = "humaneval", strip_prompts: bool = True, flags: Flags = None) -> None:
     """Solve function problems and run their tests: pass@k.
 
     Args:
         out: Folder of the records; the same command continues them.
         problems: ``humaneval``, ``mbpp:FILE``, or a JSONL file in HumanEval's format.
+        strip_prompts: Whether prompts end with their last visible character or with the line break of the set.
+            Qwen2.5-Coder leaves a seventh of the stripped prompts of HumanEval empty.
         flags: What is measured.
     """
-    _evaluate(out, flags, "function", samples=3, problems=problems)
+    _evaluate(out, flags, "function", samples=3, problems=problems, strip_prompts=strip_prompts)
 
 
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:

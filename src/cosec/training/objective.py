@@ -61,7 +61,7 @@ class ReferenceCache:
 
 
 class HardeningObjective:
-    """Security loss plus weighted functional loss of one example (paper Eq. 8) for a causal model with a peft adapter or prefix.
+    """Security loss plus weighted functional loss (paper Eq. 8) for a causal model with a peft adapter or prefix.
 
     Args:
         model: A ``peft.PeftModel`` around a causal language model.

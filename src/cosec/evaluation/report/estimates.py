@@ -186,10 +186,17 @@ def acceptance_estimates(
     for benchmark, name in keys:
         if (own := shares.get((benchmark, name))) is None:
             continue
-        other, difference = shares.get((benchmark, against)), None
+        other, difference, simultaneous = shares.get((benchmark, against)), None, None
         if other is not None and name != against:
-            difference = paired_difference(_shared_table(own, other), _shared_table(other, own))
-        interval = mean_interval(_shared_table(own, own))
+            pair = _shared_table(own, other), _shared_table(other, own)
+            difference = paired_difference(*pair)
+            simultaneous = paired_difference(*pair, comparisons=compared_arms(shares, benchmark, against))
         yield Estimate(
-            benchmark=benchmark, arm=name, cwe=ALL, metric="accepted", interval=interval, difference=difference
+            benchmark=benchmark,
+            arm=name,
+            cwe=ALL,
+            metric="accepted",
+            interval=mean_interval(_shared_table(own, own)),
+            difference=difference,
+            simultaneous=simultaneous,
         )

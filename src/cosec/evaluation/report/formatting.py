@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from cosec.evaluation.judging.verdict import State
 from cosec.evaluation.report.estimates import ALL
 from cosec.evaluation.report.results import Results
-from cosec.evaluation.report.statistics.intervals import Interval
+from cosec.evaluation.report.statistics.intervals import Interval, simultaneous_level
 
 HEADINGS = {
     "engaged_security": "secure of engaged",
@@ -49,6 +49,14 @@ def shown_metrics(results: Results, benchmark: str) -> list[str]:
         if one.benchmark == benchmark and one.cwe == ALL and one.interval.value is not None
     ]
     return list(dict.fromkeys(defined))
+
+
+def correction(results: Results, benchmark: str) -> str:
+    """How the intervals of a benchmark's differences are corrected for the number of arms; empty for a single one."""
+    arms = len(results.arms(benchmark)) - 1
+    if arms < 2:
+        return ""
+    return f", with intervals of {100 * simultaneous_level(arms):.4g} % that hold together for {arms} arms (Bonferroni)"
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from cosec.evaluation.report.formatting import (
     AUDIT_HEADINGS,
     UNSCORED_HEADINGS,
     audit_rows,
+    correction,
     heading,
     percent,
     shown_metrics,
@@ -76,9 +77,9 @@ def _rates(results: Results, benchmark: str) -> Iterator[str]:
         for metric in metrics:
             estimate = results.estimate(benchmark, arm, metric)
             shown = percent(estimate.interval if estimate else None)
-            if estimate is not None and estimate.difference is not None:
-                title = escape(f"difference to {results.against}, in percentage points")
-                shown += f'<small title="{title}">{escape(in_words(estimate.difference))}</small>'
+            if estimate is not None and estimate.simultaneous is not None:
+                title = escape(f"difference to {results.against}, in percentage points{correction(results, benchmark)}")
+                shown += f'<small title="{title}">{escape(in_words(estimate.simultaneous))}</small>'
             cells.append(shown)
         rows.append(cells)
     yield _table(["arm", *map(heading, metrics)], rows)

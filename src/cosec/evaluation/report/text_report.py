@@ -11,6 +11,7 @@ from cosec.evaluation.report.formatting import (
     AUDIT_HEADINGS,
     UNSCORED_HEADINGS,
     audit_rows,
+    correction,
     heading,
     markdown_table,
     percent,
@@ -107,7 +108,7 @@ def _difference_lines(results: Results, benchmark: str, metrics: Collection[str]
     defined = shown_metrics(results, benchmark)
     shown = [one for one in DIFFERENCES if one in compared and one in defined and (metrics is None or one in metrics)]
     yield ""
-    yield f"Differences to {results.against}, in percentage points{_correction(results, benchmark)}:"
+    yield f"Differences to {results.against}, in percentage points{correction(results, benchmark)}:"
     yield ""
     yield from markdown_table(
         ["arm", *map(heading, shown)],
@@ -146,13 +147,6 @@ def _audit_lines(results: Results, benchmark: str) -> Iterator[str]:
         yield "Secure verdicts on engaged completions that people read:"
         yield ""
         yield from markdown_table(AUDIT_HEADINGS, rows)
-
-
-def _correction(results: Results, benchmark: str) -> str:
-    arms = len(results.arms(benchmark)) - 1
-    if arms < 2:
-        return ""
-    return f", with intervals of {100 * simultaneous_level(arms):.4g} % that hold together for {arms} arms (Bonferroni)"
 
 
 def _difference(estimate: Estimate | None) -> str:

@@ -66,7 +66,8 @@ class Benchmark(BaseModel):
 
     # True in studies recorded before this field existed.
     strip_prompts: bool = Field(default=True, exclude_if=lambda value: value)
-    """Whether a problem's prompt ends with its last visible character, or with the line break that its set gives it."""
+    """Whether a problem's prompt ends with its last visible character, as small models need it, or with the line break
+    that its set gives it. Larger ones may take a missing line break for the end of the function."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -67,6 +70,18 @@ def test_pairing_finds_a_small_difference_between_very_different_units() -> None
     assert difference.shows_difference
     assert difference.value == pytest.approx(0.03, abs=0.005)
     assert not mean_interval(better).low > mean_interval(origin).high, "unpaired intervals would overlap"  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("comparisons", [1, 6])
+def test_intervals_of_several_comparisons_have_the_width_of_bonferronis_level(comparisons: int) -> None:
+    generator = np.random.default_rng(7)
+    origin = np.zeros((400, 1))
+    table = generator.normal(scale=0.2, size=origin.shape)
+    found = paired_difference(table, origin, comparisons=comparisons)
+    assert found.low is not None and found.high is not None
+    quantile = NormalDist().inv_cdf(1 - 0.05 / comparisons / 2)
+    expected = 2 * quantile * table.std() / math.sqrt(len(table))
+    assert found.high - found.low == pytest.approx(expected, rel=0.06)
 
 
 def test_a_unit_that_one_arm_leaves_undefined_is_left_out_of_the_difference() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cosec.evaluation.judging.verdict import Verdict
 from cosec.evaluation.report.audit.draw import is_counted
 from cosec.evaluation.report.audit.readings import Place, Reading
-from cosec.evaluation.report.estimates import ALL, Estimate, Key
+from cosec.evaluation.report.estimates import ALL, Estimate, Key, compared_arms
 from cosec.evaluation.report.statistics.audited import Share, corrected_difference, corrected_interval
 from cosec.evaluation.report.statistics.metrics import arm_of, engaged_security_ratio
 
@@ -82,12 +82,12 @@ def audit_estimates(
     for (benchmark, name), arm in arms.items():
         share, other = shares[benchmark, name], shares.get((benchmark, against))
         assert share is not None
-        difference = None
+        difference = simultaneous = None
         if other is not None and name != against:
             one, its = arm.limited_to(arms[benchmark, against]), arms[benchmark, against].limited_to(arm)
-            difference = corrected_difference(
-                one.table(engaged_security_ratio), share, its.table(engaged_security_ratio), other
-            )
+            pair = one.table(engaged_security_ratio), share, its.table(engaged_security_ratio), other
+            difference = corrected_difference(*pair)
+            simultaneous = corrected_difference(*pair, comparisons=compared_arms(arms, benchmark, against))
         yield Estimate(
             benchmark=benchmark,
             arm=name,
@@ -95,6 +95,7 @@ def audit_estimates(
             metric=CORRECTED,
             interval=corrected_interval(arm.table(engaged_security_ratio), share),
             difference=difference,
+            simultaneous=simultaneous,
         )
 
 

@@ -15,7 +15,14 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from cosec.evaluation.report.statistics.intervals import DRAWS, LEVEL, Interval, Table, bootstrap_means
+from cosec.evaluation.report.statistics.intervals import (
+    DRAWS,
+    LEVEL,
+    Interval,
+    Table,
+    bootstrap_means,
+    simultaneous_level,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,14 @@ def corrected_interval(table: Table, share: Share, *, seed: int = 0, draws: int 
 
 
 def corrected_difference(
-    table: Table, share: Share, origin: Table, origin_share: Share, *, seed: int = 0, draws: int = DRAWS
+    table: Table,
+    share: Share,
+    origin: Table,
+    origin_share: Share,
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+    comparisons: int = 1,
 ) -> Interval:
     """The difference of two corrected rates over the units that both define, whose rates are resampled together.
 
@@ -72,6 +86,7 @@ def corrected_difference(
         origin_share: Of that arm.
         seed: Of the draws.
         draws: Number of draws.
+        comparisons: Number of arms that are compared with the other one; see ``paired_difference``.
 
     Raises:
         ValueError: If the shapes differ.
@@ -89,15 +104,17 @@ def corrected_difference(
         gaps = bootstrap_means(one, seed, draws) * share.draws(draws, seed + 1)
         gaps = gaps - bootstrap_means(other, seed, draws) * origin_share.draws(draws, seed + 2)
     value = _mean(one) * share.value - _mean(other) * origin_share.value
-    return _interval(value, gaps, len(one), len(table) - len(one))
+    return _interval(value, gaps, len(one), len(table) - len(one), simultaneous_level(comparisons))
 
 
 def _mean(kept: Table) -> float:
     return float(np.nanmean(kept, axis=1).mean())
 
 
-def _interval(value: float, found: Float[ndarray, "draws"] | None, units: int, undefined: int) -> Interval:
+def _interval(
+    value: float, found: Float[ndarray, "draws"] | None, units: int, undefined: int, level: float = LEVEL
+) -> Interval:
     low, high = None, None
     if found is not None:
-        low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return Interval(value=value, low=low, high=high, units=units, undefined=undefined)
