@@ -78,7 +78,8 @@ def test_intervals_of_several_comparisons_have_the_width_of_bonferronis_level(co
     origin = np.zeros((400, 1))
     table = generator.normal(scale=0.2, size=origin.shape)
     found = paired_difference(table, origin, comparisons=comparisons)
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     quantile = NormalDist().inv_cdf(1 - 0.05 / comparisons / 2)
     expected = 2 * quantile * table.std() / math.sqrt(len(table))
     assert found.high - found.low == pytest.approx(expected, rel=0.06)
