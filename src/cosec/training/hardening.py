@@ -28,7 +28,7 @@ from cosec.training.data.security_pairs import SecurityPair, load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
 from cosec.training.loop.fast_linear import speed_up
-from cosec.training.loop.loop import LoopOutcome, Together, TrainingLoop
+from cosec.training.loop.loop import Together, TrainingLoop
 from cosec.training.loop.manifest import describe_data
 from cosec.training.loop.progress import Progress, SilentProgress
 from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_folder
@@ -132,7 +132,7 @@ def harden(
         panels=("loss", *objective.parts(training=True)),
         accelerator=accelerator,
     )
-    outcome = TrainingLoop(
+    loop = TrainingLoop(
         objective=objective,
         together=_together(objective, settings),
         parameters={name: value for name, value in model.named_parameters() if value.requires_grad},
@@ -143,11 +143,19 @@ def harden(
         accelerator=accelerator,
         progress=progress or SilentProgress(),
         on_validated=run_folder.publish,
-    ).run(resume=resume)
+    )
+    return _run(loop, run_folder, out, accelerator, resume=resume)
+
+
+def _run(
+    loop: TrainingLoop[TrainingExample], run_folder: RunFolder, out: Path, accelerator: Accelerator, *, resume: bool
+) -> HardeningResult:
+    outcome = loop.run(resume=resume)
     run_folder.close(outcome.state, interrupted=outcome.interrupted)
     if not outcome.interrupted:
         _remove_cache(out, accelerator)
-    return _result(out, outcome)
+    drawn = plots_available()
+    return HardeningResult(folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=drawn)
 
 
 def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device) -> Any:
@@ -155,11 +163,6 @@ def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device) 
         return attach_adapter(base, settings, device)
     with _quiet_peft():
         return attach_prefix(base.model, base.tokenizer, settings.prefix_tokens).to(device)
-
-
-def _result(out: Path, outcome: LoopOutcome) -> HardeningResult:
-    drawn = plots_available()
-    return HardeningResult(folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=drawn)
 
 
 def _remove_cache(out: Path, accelerator: Accelerator) -> None:
