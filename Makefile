@@ -64,11 +64,11 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@$(VLLM_PIP) install --quiet -c constraints-vllm.txt $(VLLM_PACKAGE) || \
 	  { echo "error: $(VLLM_PACKAGE) cannot be installed: it needs Linux and an index with the package and the CPU build of torch. On a machine with a GPU, in an environment of its own: pip install 'cosec[vllm]'" >&2; exit 1; }
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
-	$(VLLM_PIP) install --quiet -c constraints-vllm.txt --no-build-isolation -e . pytest pytest-timeout scipy
+	$(VLLM_PIP) install --quiet -c constraints-vllm.txt --no-build-isolation -e . beartype pytest pytest-timeout scipy
 	@touch $@
 
 test-vllm: $(VLLM_STAMP) ## Run the tests that need vLLM (minutes)
-	$(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_plugin tests/cli
+	HF_HUB_OFFLINE=1 LD_PRELOAD=$(wildcard $(CURDIR)/$(VLLM_VENV)/lib/libiomp5.so) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_plugin tests/cli
 
 demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)

@@ -54,7 +54,7 @@ def test_vllm_serves_the_pair_with_the_users_options_and_its_exit_status_is_kept
     assert ended.value.code == 5
     arguments, metrics = json.loads(record.read_text())
     values = dict(itertools.pairwise(arguments))
-    assert arguments[:2] == ["-m", "vllm.entrypoints.openai.api_server"]
+    assert arguments[:2] == ["-m", "cosec.vllm_plugin.server"]
     assert arguments[-4:] == ["--tensor-parallel-size", "2", "--quantization=fp8", "--enforce-eager"]
     assert values["--served-model-name"] == str(target)
     assert int(values["--port"]) > 0

