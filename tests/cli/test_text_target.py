@@ -96,3 +96,16 @@ def test_a_target_with_another_tokenizer_is_hardened_as_text(
     (hardened,) = rows(OFTEN)
     assert hardened["decisions"]
     assert hardened["completion"] != plain["completion"]
+
+
+def test_a_target_with_another_tokenizer_is_steered_as_text(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    def texts(strength: str, *more: str) -> list[object]:
+        common = ["--target", models.stranger, "--security", models.adapter, "--prompt", "def read(path):\n    x"]
+        rule = ["--rule", "steer", "--strength", strength, "--max-new-tokens", "8"]
+        return [row["completion"] for row in generate(capsys, *common, *rule, *more)[0]]
+
+    alone, plain = texts("0", "--compare")
+    assert alone == plain
+    assert texts("4") != [plain]
+    refused = ["--target", models.stranger, "--security", models.adapter, "--prompt", "x", "--rule", "threshold"]
+    assert "Use --rule gate or --rule steer" in refusal(capsys, *refused)

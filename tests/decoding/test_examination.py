@@ -150,8 +150,11 @@ def test_an_adapter_of_another_vocabulary_hardens_the_target_as_text(target: Pat
     found = {one.subject: one for one in examine(str(stranger), str(adapter), "float32", "torch")}
     assert all(one.good for one in found.values())
     assert "hardens the target as text" in found["vocabulary"].text
-    assert found["rules"].text.startswith("gate alone, as only the target's text is known")
+    assert found["rules"].text.startswith("gate and steer, as the two models have different tokens")
     assert "plausibility_floor 0.0" in found["rule"].text
+    (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
+    carried = {one.subject: one for one in examine(str(stranger), str(adapter), "float32", "torch")}
+    assert carried["rule"].text == "rule steer, strength 1.5, against base: the adapter's own"
 
 
 def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:
@@ -159,6 +162,10 @@ def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> 
     with running(FakeServer(lambda _: "")) as server:
         found = {one.subject: one for one in examine(server.url, str(adapter), "float32")}
     assert found["target"].text == f"fake at {server.url}"
+    assert found["chats"].text.startswith("hardened")
+    with running(FakeServer(lambda _: "", continues=False)) as anew:
+        found = {one.subject: one for one in examine(anew.url, str(adapter), "float32")}
+    assert found["chats"].text.startswith("not hardened: the server begins a new answer")
     assert found["rules"].text.startswith("gate alone")
     gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}
     assert [subject for subject, one in gone.items() if not one.good] == ["target", "security"]

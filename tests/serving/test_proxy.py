@@ -17,6 +17,7 @@ from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
+from cosec.serving.api.service import Service
 from cosec.serving.server import Server, build_proxy
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.decoding.blackbox.test_completer import NEVER, OFTEN, prompt, written
@@ -34,6 +35,13 @@ def proxy(pair: PreparedPair, target: FakeServer, audit_log: AuditLog | None = N
         rule={"strength": OFTEN},
         audit_log=audit_log,
     )
+    with answering(service) as url:
+        yield url
+
+
+@contextmanager
+def answering(service: Service) -> Iterator[str]:
+    """The address of a running server."""
     server = Server(service, None, "127.0.0.1", 0)
     service.scheduler.start()
     thread = threading.Thread(target=server.run, daemon=True)
@@ -83,7 +91,7 @@ def test_chats_are_continued_as_the_assistants_message(client: OpenAI, target: F
     messages = [{"role": "user", "content": "write f\n:"}]
     target.bodies.clear()
     answer = client.chat.completions.create(model="hardened", messages=messages, max_tokens=40, seed=1, temperature=0)
-    first, *others = target.bodies
+    first, *others = (body for body in target.bodies if body.get("stream"))
     assert first["messages"] == messages
     assert "continue_final_message" not in first
     text = answer.choices[0].message.content
@@ -117,6 +125,20 @@ def test_stop_texts_and_limits(client: OpenAI) -> None:
     assert (stopped.text, stopped.finish_reason) == (whole[: whole.index(whole[10:14])], "stop")
     limited = client.completions.create(**common, max_tokens=9).choices[0]
     assert (limited.text, limited.finish_reason) == (whole[:9], "length")
+
+
+def test_a_target_that_begins_a_new_answer_cannot_harden_a_chat(tiny_pair: PreparedPair) -> None:
+    asked = {"model": "hardened", "messages": [{"role": "user", "content": "x\n:"}], "max_tokens": 40}
+    with (
+        running(FakeServer(written, continues=False)) as anew,
+        proxy(tiny_pair, anew) as url,
+        OpenAI(base_url=url, api_key="none", max_retries=0) as client,
+    ):
+        with pytest.raises(APIStatusError, match="begins a new answer instead of continuing") as error:
+            client.chat.completions.create(**asked, seed=1, extra_body={"cosec": {"strength": 0.0}})
+        assert error.value.status_code == 502
+        alone = client.chat.completions.create(**asked, extra_body={"cosec": {"enabled": False}})
+    assert alone.choices[0].message.content
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from cosec.cli.runtime_flag import Runtime
-from cosec.cli.text_target import TargetFlags, checked_flags, target_maker, text_completions, text_settings
+from cosec.cli.text_target import (
+    TargetFlags,
+    checked_flags,
+    target_maker,
+    tell_text,
+    text_completions,
+    text_settings,
+)
 from cosec.decoding.blackbox.targets.text_target import is_url
-from cosec.errors import SettingsError
+from cosec.errors import SettingsError, VocabularyMismatch
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -20,7 +27,6 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
-    from cosec.decoding.runtime_choice import RuntimeName
     from cosec.decoding.settings import DecodingSettings
     from cosec.evaluation.judging.prompt_verdict import PromptVerdict
     from cosec.evaluation.tasks.demo_prompts import DemoPrompt
@@ -68,10 +74,8 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    if is_url(target):
-        pair, settings, *completers = _of_server(target, security, flags, rule, sampling, dtype)
-    else:
-        pair, settings, *completers = _of_pair(target, security, rule, sampling, dtype, runtime)
+    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime}
+    pair, settings, *completers = _opened(target, security, flags, rule, sampling, load)
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"
@@ -95,13 +99,30 @@ _Opened = tuple["PreparedPair", "DecodingSettings", Complete, Complete]
 """The models that the marks are read with, the settings, and both ways to complete: alone and hardened."""
 
 
+def _opened(
+    target: str,
+    security: str,
+    flags: TargetFlags,
+    rule: Mapping[str, object],
+    sampling: Mapping[str, object],
+    load: Mapping[str, Any],
+) -> _Opened:
+    """Load what the target needs: both models, or the security model for a target that is hardened as text."""
+    if is_url(target):
+        return _of_text(target, security, flags, rule, sampling, load)
+    try:
+        return _of_pair(target, security, rule, sampling, load)
+    except VocabularyMismatch as error:
+        tell_text(error, security)
+        return _of_text(target, security, flags, rule, sampling, load)
+
+
 def _of_pair(
     target: str,
     security: str,
     rule: Mapping[str, object],
     sampling: Mapping[str, object],
-    dtype: str,
-    runtime: RuntimeName,
+    load: Mapping[str, Any],
 ) -> _Opened:
     """Load both models."""
     from cosec import load_pair
@@ -111,23 +132,23 @@ def _of_pair(
     from cosec.decoding.settings import decoding_settings
 
     settings = decoding_settings(changed_rule(carried_rule(target, security), rule), sampling)
-    pair = load_pair(target, security, dtype=dtype, runtime=runtime)
+    pair = load_pair(target, security, **load)
     return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
 
 
-def _of_server(
-    url: str,
+def _of_text(
+    target: str,
     security: str,
     flags: TargetFlags,
     rule: Mapping[str, object],
     sampling: Mapping[str, object],
-    dtype: str,
+    load: Mapping[str, Any],
 ) -> _Opened:
-    """Load the security model, for a target at a server."""
+    """Load the security model, for a target at a server or with other tokens."""
     from cosec.decoding.blackbox.loading import load_reader
 
-    settings = text_settings(security, rule, sampling)
-    reader, make = load_reader(security, dtype=dtype), target_maker(url, flags)
+    settings = text_settings(target, security, rule, sampling)
+    reader, make = load_reader(security, dtype=load["dtype"]), target_maker(target, flags, **load)
 
     def completes(hardened: bool) -> Complete:
         def complete(prompts: Sequence[str]) -> list[Completion]:

@@ -18,8 +18,8 @@ from cosec.cli.runtime_flag import Runtime
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
-    is_security_adapter,
     target_maker,
+    tell_text,
     text_completions,
     text_settings,
 )
@@ -99,9 +99,7 @@ def generate(
         try:
             pair, completed = of_text() if settings is None else run.of_pair(target, security, anti_expert, settings)
         except VocabularyMismatch as error:
-            if not is_security_adapter(security):
-                raise
-            print(f"cosec: {error} The target is hardened as text.", file=sys.stderr)  # noqa: T201 - a message
+            tell_text(error, security)
             pair, completed = of_text()
         _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
 
@@ -141,7 +139,7 @@ class _Run:
 
         security = "default" if security == "none" else security
         given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
-        settings = text_settings(security, given, sampling.model_dump())
+        settings = text_settings(target, security, given, sampling.model_dump())
         reader = load_reader(security, dtype=self.load["dtype"], device_map=self.load["device_map"])
         make = target_maker(target, server, **self.load)
 

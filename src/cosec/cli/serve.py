@@ -13,16 +13,17 @@ from cyclopts import App, Parameter
 from pydantic import BaseModel
 
 from cosec.cli.serve_flags import AccessFlags, Asked, Engine, LoadFlags, VllmFlags
-from cosec.cli.text_target import TargetFlags, checked_flags, target_maker
+from cosec.cli.text_target import TargetFlags, checked_flags, target_maker, tell_text
 from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
-from cosec.errors import SandboxError, SettingsError
+from cosec.errors import SandboxError, SettingsError, VocabularyMismatch
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from cosec.decoding.pairing import PreparedPair
     from cosec.serving.access.audit_log import AuditLog
     from cosec.serving.access.keys import KeyRing
     from cosec.serving.api.service import Service
@@ -84,9 +85,8 @@ def _serve_here(
 ) -> None:
     """Serve with the engine of this process until the server is stopped."""
     _require_packages()
-    from cosec import load_pair
     from cosec.serving.access.network import listening_sockets
-    from cosec.serving.server import Server, build_service, in_a_thread_that_ends
+    from cosec.serving.server import Server, build_service
 
     # What can fail quickly fails before the models are loaded.
     target, access, server = asked.target, asked.access, checked_flags(asked.target, server)
@@ -94,35 +94,52 @@ def _serve_here(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     sockets = listening_sockets(access.host, access.port)
     options: dict[str, Any] = {"limits": limits, "rule": asked.rule, "audit_log": log, "checks_with": checks_with}
-    load: dict[str, Any] = {"dtype": asked.load.dtype, "device_map": asked.load.device_map}
+    load: dict[str, Any] = {
+        "dtype": asked.load.dtype,
+        "device_map": asked.load.device_map,
+        "runtime": asked.load.runtime,
+    }
     names = asked.names or (server.target_model or target,)
-    if is_url(target):
-        service = _proxy(target, asked.security, server, load, names, **options)
+    pair = None if is_url(target) else _pair(target, asked.security, anti_expert, load)
+    if pair is None:
+        service = _text_service(target, asked.security, server, load, names, **options)
     else:
-        runtime = asked.load.runtime
-        pair = in_a_thread_that_ends(
-            lambda: load_pair(target, asked.security, anti_expert=anti_expert, runtime=runtime, **load)
-        )
         service = build_service(pair, names, draft_length=asked.draft_length, **options)
     running = Server(service, keys, access.host, access.port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 
 
-def _proxy(
-    url: str,
+def _pair(target: str, security: str, anti_expert: str | None, load: Mapping[str, Any]) -> PreparedPair | None:
+    """Both models; None if their tokens differ and the target is hardened as text."""
+    from cosec import load_pair
+    from cosec.serving.server import in_a_thread_that_ends
+
+    try:
+        return in_a_thread_that_ends(lambda: load_pair(target, security, anti_expert=anti_expert, **load))
+    except VocabularyMismatch as error:
+        tell_text(error, security)
+        return None
+
+
+def _text_service(
+    target: str,
     security: str,
     server: TargetFlags,
     load: Mapping[str, Any],
     models: tuple[str, ...],
     **options: Any,
 ) -> Service:
-    """The service of a hardening proxy in front of a server; ``options`` are those of ``build_proxy``."""
+    """The service of a target that is hardened as text; ``options`` are those of ``build_proxy``."""
+    from cosec import load_pair
     from cosec.decoding.blackbox.loading import load_reader
+    from cosec.decoding.blackbox.targets.local_target import LocalTarget
     from cosec.serving.server import build_proxy, in_a_thread_that_ends
 
-    make_target = target_maker(url, server)
-    reader = in_a_thread_that_ends(lambda: load_reader(security, **load))
-    return build_proxy(make_target, reader, models, on_failure=server.passing, **options)
+    reader = in_a_thread_that_ends(lambda: load_reader(security, dtype=load["dtype"], device_map=load["device_map"]))
+    if is_url(target):
+        return build_proxy(target_maker(target, server), reader, models, on_failure=server.passing, **options)
+    own = in_a_thread_that_ends(lambda: load_pair(target, "none", **load))
+    return build_proxy(lambda run: LocalTarget(own, run), reader, models, target=own, **options)
 
 
 def _keys(access: AccessFlags, host: str) -> KeyRing | None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings
-from cosec.errors import SettingsError
+from cosec.errors import SettingsError, VocabularyMismatch
 
 if TYPE_CHECKING:
     from cosec.decoding.blackbox.completer import TextCompletion
@@ -71,17 +71,30 @@ def checked_flags(target: str, given: TargetFlags | None) -> TargetFlags:
     return flags
 
 
-def text_settings(security: str, given: Mapping[str, object], sampling: Mapping[str, object]) -> DecodingSettings:
-    """The gate for a target that gives text, and the sampling settings.
+def text_settings(
+    target: str, security: str, given: Mapping[str, object], sampling: Mapping[str, object]
+) -> DecodingSettings:
+    """The rule for a target that is hardened as text, and the sampling settings.
 
     Raises:
-        SettingsError: If the rule needs the target's probabilities, or the security model is no adapter.
+        SettingsError: If the target does not allow the rule, or the security model is no adapter.
     """
     from cosec.decoding.blackbox.loading import security_rule
     from cosec.decoding.blackbox.text_rule import text_rule
     from cosec.decoding.settings import decoding_settings
 
-    return decoding_settings(text_rule(security_rule(security), given), sampling)
+    return decoding_settings(text_rule(security_rule(security), given, in_process=not is_url(target)), sampling)
+
+
+def tell_text(reason: VocabularyMismatch, security: str) -> None:
+    """Say that a target in this process is hardened as text, because the two models have different tokens.
+
+    Raises:
+        VocabularyMismatch: If the security model is no adapter, so that this is not possible.
+    """
+    if not is_security_adapter(security):
+        raise reason
+    print(f"cosec: {reason} The target is hardened as text.", file=sys.stderr)  # noqa: T201 - a message
 
 
 def is_security_adapter(security: str) -> bool:

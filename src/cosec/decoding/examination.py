@@ -131,9 +131,9 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     if not vocabulary.good:
         from cosec.decoding.blackbox.examination import examine_text_rules
 
-        told = f"{vocabulary.text} `cosec generate` hardens the target as text"
+        told = f"{vocabulary.text} With this one CoSec hardens the target as text"
         differ = Examined(subject="vocabulary", good=True, text=told)
-        return [seen, _examine_fit(adapter, theirs), differ, *examine_text_rules(folder), memory]
+        return [seen, _examine_fit(adapter, theirs), differ, *examine_text_rules(folder, in_process=True), memory]
     return [seen, _examine_fit(adapter, theirs), _rules(has_base=True), _examine_rule(folder), vocabulary, memory]
 
 

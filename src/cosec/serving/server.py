@@ -105,21 +105,23 @@ def build_proxy(
     audit_log: AuditLog | None = None,
     on_failure: OnFailure = "fail",
     checks_with: Sequence[str] | None = None,
+    target: PreparedPair | None = None,
 ) -> Service:
-    """Build the service of a hardening proxy; its scheduler is not started yet.
+    """Build the service of a target that is hardened as text; its scheduler is not started yet.
 
     Args:
         make_target: Makes the target, with what runs a function in the thread of the models.
         reader: The security model.
         models: Names by which clients may call the hardened target.
         limits: What clients may ask for.
-        rule: Settings of the gate for requests that name none.
+        rule: The rule and its settings for requests that name none.
         audit_log: Where requests are logged.
         on_failure: What happens if the security model cannot check a text.
         checks_with: The program that judges completions, with its arguments; None for no verdicts.
+        target: The target if it is in this process; None for a server.
 
     Raises:
-        SettingsError: If the rule needs the target's probabilities.
+        SettingsError: If the target does not allow the rule.
     """
     limits = limits or ServerSettings()
     telemetry = Telemetry()
@@ -127,7 +129,7 @@ def build_proxy(
         pair=reader.pair,
         models=models,
         limits=limits,
-        translator=TargetTranslator(reader.pair, limits, rule or {}),
+        translator=TargetTranslator(reader.pair, limits, rule or {}, target),
         scheduler=TargetScheduler(make_target, reader, limits, telemetry, on_failure),
         telemetry=telemetry,
         audit_log=audit_log,

@@ -37,6 +37,9 @@ class FakeServer:
     streams: bool = True
     """Whether it streams."""
 
+    continues: bool = True
+    """Whether it continues the assistant's last message."""
+
     chunk: int = 3
     """Characters of an event."""
 
@@ -90,13 +93,14 @@ class FakeServer:
 
     async def _answer(self, body: dict[str, Any], fault: str | None, writer: asyncio.StreamWriter) -> bool:
         chat = "messages" in body
-        text = _as_text(body["messages"]) if chat else body["prompt"]
+        text = _as_text(body["messages"], continues=self.continues) if chat else body["prompt"]
         rest = self.rest(text)
         limited = rest[: body["max_tokens"]]  # a token is a character
         finish = "stop" if limited == rest else "length"
-        if not self.streams:
+        if not (self.streams and body.get("stream")):
             choice = {"message": {"content": limited}} if chat else {"text": limited}
-            _send(writer, 200, json.dumps({"choices": [{**choice, "finish_reason": finish}]}).encode())
+            found = {"choices": [{**choice, "finish_reason": finish}], "usage": {"prompt_tokens": len(text)}}
+            _send(writer, 200, json.dumps(found).encode())
             return True
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         pieces = [limited[start : start + self.chunk] for start in range(0, len(limited), self.chunk)]
@@ -148,10 +152,10 @@ def _send(writer: asyncio.StreamWriter, status: int, body: bytes, headers: str =
     writer.write(head.encode() + body)
 
 
-def _as_text(messages: list[dict[str, str]]) -> str:
-    """A conversation as the fake model reads it; a last message of the assistant is continued."""
+def _as_text(messages: list[dict[str, str]], *, continues: bool) -> str:
+    """A conversation as the fake model reads it."""
     turns = [f"<{one['role']}>{one['content']}" for one in messages]
-    return "".join(turns) + ("" if messages[-1]["role"] == "assistant" else "<assistant>")
+    return "".join(turns) + ("" if continues and messages[-1]["role"] == "assistant" else "<assistant>")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ replace what the target wrote there.
 - `growing_text`: where a completion ends, and what of it may be shown.
 - `completer`: prompts in, completions out.
 - `pace`: how much text is checked at once.
+- `steering`: steering over text, for a target in this process.
+- `writers`: what writes a completion; the rule decides.
 - `text_rule`: the rules that such a target allows.
 - `loading`, `examination`: load the security model; examine what would be loaded.
 """

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from cosec.decoding.blackbox.gated_text import GatedText, OnFailure, Patience, TextRequest
+from cosec.decoding.blackbox.gated_text import OnFailure, Patience, TextRequest
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
+from cosec.decoding.blackbox.writers import text_writer
 from cosec.decoding.completer import Completion
 from cosec.decoding.completion import FinishReason, code_watcher
 from cosec.decoding.settings import DecodingSettings
@@ -36,7 +37,7 @@ class TextCompleter:
     Args:
         make_target: Makes the target; called once a run, with what runs a function in the thread of the models.
         reader: The security model.
-        settings: The gate, sampling and the seed.
+        settings: The rule, sampling and the seed.
         hardened: Whether the texts are checked; False for the target alone.
         rows: Completions written at the same time.
         patience: How long a failing target is tried.
@@ -132,7 +133,7 @@ class TextCompleter:
     ) -> TextCompletion:
         async with turns:
             started = time.perf_counter()
-            writer = GatedText(
+            writer = text_writer(
                 target,
                 self._reader,
                 request,

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from cosec.decoding.blackbox.loading import security_adapter
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
-from cosec.decoding.blackbox.text_rule import WHY_GATE_ONLY, text_rule
+from cosec.decoding.blackbox.targets.text_target import TargetFailure
+from cosec.decoding.blackbox.text_rule import WHY_GATE_AND_STEER, WHY_GATE_ONLY, text_rule, text_rules
 from cosec.decoding.examined import Examined
 from cosec.decoding.rules.choice import described_rule
 from cosec.decoding.rules.rule_file import own_rule
 from cosec.decoding.rules.schema import rule_name
 from cosec.decoding.settings import decoding_settings
-from cosec.errors import CosecError
+from cosec.errors import CosecError, EndpointError
 
 
 def examine_server(url: str, security: str) -> list[Examined]:
@@ -26,39 +27,58 @@ def examine_server(url: str, security: str) -> list[Examined]:
     Returns:
         One entry for each examination; problems that the user can solve are entries too.
     """
-    return [_examine_url(url), *_examine_adapter(security)]
+    return [*_examine_url(url), *_examine_adapter(security)]
 
 
-def examine_text_rules(adapter: Path) -> list[Examined]:
-    """Which rules a target that gives text allows, and which one applies.
+def examine_text_rules(adapter: Path, *, in_process: bool) -> list[Examined]:
+    """Which rules a target allows that is hardened as text, and which one applies.
 
     Args:
         adapter: Folder of the security adapter.
+        in_process: Whether the target is in this process, so that its probabilities are known.
     """
     try:
         own = own_rule(adapter)
-        chosen = decoding_settings(text_rule(own, {}), {}).rule
+        chosen = decoding_settings(text_rule(own, {}, in_process=in_process), {}).rule
     except CosecError as error:
         return [Examined(subject="rule", good=False, text=str(error))]
-    whose = "the adapter's own, without a floor" if rule_name(own) == "gate" else "not the adapter's own"
+    whose = "not the adapter's own"
+    if rule_name(own) == chosen.name:
+        whose = "the adapter's own, without a floor" if chosen.name == "gate" else "the adapter's own"
+    allowed = " and ".join(text_rules(in_process=in_process))
+    why = f"{allowed}, as {WHY_GATE_AND_STEER}" if in_process else f"{allowed} alone, as {WHY_GATE_ONLY}"
     return [
-        Examined(subject="rules", good=True, text=f"gate alone, as {WHY_GATE_ONLY}"),
+        Examined(subject="rules", good=True, text=why),
         Examined(subject="rule", good=True, text=f"{described_rule(chosen)}: {whose}"),
     ]
 
 
-def _examine_url(url: str) -> Examined:
-    async def model() -> str:
-        server = OpenAiServer(ServerAddress(url=url, seconds=10.0))
+def _examine_url(url: str) -> list[Examined]:
+    """Whether the server answers, and whether its conversations can be hardened."""
+
+    async def asked() -> list[Examined]:
+        server = OpenAiServer(ServerAddress(url=url, seconds=30.0))
         try:
-            return await server.model()
+            return [
+                Examined(subject="target", good=True, text=f"{await server.model()} at {url}"),
+                Examined(subject="chats", good=True, text=await _chats(server)),
+            ]
         finally:
             await server.close()
 
     try:
-        return Examined(subject="target", good=True, text=f"{asyncio.run(model())} at {url}")
+        return asyncio.run(asked())
     except CosecError as error:
-        return Examined(subject="target", good=False, text=str(error))
+        return [Examined(subject="target", good=False, text=str(error))]
+
+
+async def _chats(server: OpenAiServer) -> str:
+    try:
+        if await server.continues_messages():
+            return "hardened: the server continues the assistant's last message"
+        return "not hardened: the server begins a new answer instead of continuing the assistant's last message"
+    except (TargetFailure, EndpointError) as error:
+        return f"not hardened: {error}"
 
 
 def _examine_adapter(security: str) -> list[Examined]:
@@ -66,4 +86,7 @@ def _examine_adapter(security: str) -> list[Examined]:
         folder = security_adapter(security)
     except CosecError as error:
         return [Examined(subject="security", good=False, text=str(error))]
-    return [Examined(subject="security", good=True, text=f"the adapter {folder}"), *examine_text_rules(folder)]
+    return [
+        Examined(subject="security", good=True, text=f"the adapter {folder}"),
+        *examine_text_rules(folder, in_process=False),
+    ]

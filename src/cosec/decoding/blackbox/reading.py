@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cosec.decoding.blackbox.steering.beginnings import Beginnings
 from cosec.decoding.blackbox.text_tokens import TextTokens, segments
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import divergence_of
@@ -65,6 +67,17 @@ class SecurityReader:
         Raises:
             ContextFull: If the prompt is longer than the security model's context.
         """
+        return Reading(self, self.read_prompt(prompt_ids), tuple(prompt_ids), sample, settings)
+
+    def read_prompt(self, prompt_ids: Sequence[int]) -> TokenModel:
+        """The security model and its base, each in a row that was fed the prompt without its last token.
+
+        Args:
+            prompt_ids: The prompt in the security model's tokens, at least one.
+
+        Raises:
+            ContextFull: If the prompt is longer than the security model's context.
+        """
         prompt = tuple(prompt_ids)
         if len(prompt) >= self.pair.context_length:
             raise ContextFull(
@@ -73,7 +86,14 @@ class SecurityReader:
             )
         if self._prompt is None or self._prompt[0] != prompt:
             self._prompt = prompt, self._model.prefill([prompt[:-1], prompt[:-1]])
-        return Reading(self, self._prompt[1].fork(len(prompt) - 1), prompt, sample, settings)
+        return self._prompt[1].fork(len(prompt) - 1)
+
+    @cached_property
+    def beginnings(self) -> Beginnings:
+        """The tokens that begin with given bytes; those that stand for no text are left out."""
+        added = self.pair.tokenizer.added_tokens_decoder
+        spelling = self.tokens.bytes.spelling
+        return Beginnings([b"" if token in added else spelling(token) for token in range(self.pair.vocabulary_size)])
 
     def unchecked(self, text: str, position: int) -> list[TokenRecord]:
         """Records of text that nothing checked, from this position on."""

@@ -1,4 +1,4 @@
-"""The rules that a target allows of which only the text is known."""
+"""The rules that a target allows that is hardened as text."""
 
 from __future__ import annotations
 
@@ -13,30 +13,52 @@ WHY_GATE_ONLY = (
 )
 """Why a target of which only the text is known allows the gate alone."""
 
+WHY_GATE_AND_STEER = (
+    "the two models have different tokens: the gate and steer compare the security model with its own base over the "
+    "target's text, and the other rules compare it with the target token by token"
+)
+"""Why a target in this process with another tokenizer allows the gate and steer."""
 
-def text_rule(own: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
-    """The gate for a target that gives text.
 
-    The adapter's own rule applies if it is a gate that draws decisions from the security model, without its
-    plausibility floor. Otherwise the gate has its default settings, and a floor of 0.
+def text_rules(*, in_process: bool) -> tuple[str, ...]:
+    """Names of the rules for a target in this process, or at a server; the first is the default."""
+    return ("gate", "steer") if in_process else ("gate",)
+
+
+def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_process: bool = False) -> dict[str, object]:
+    """The rule for a target that is hardened as text.
+
+    The adapter's own rule applies if the target allows it: a gate that draws decisions from the security model, then
+    without its plausibility floor, or for a target in this process steer. Otherwise the gate has its default settings,
+    and a floor of 0.
 
     Args:
         own: Name and settings of the rule that the adapter carries; empty for none.
         given: What the user gave, possibly nothing.
+        in_process: Whether the target is in this process, so that its probabilities are known.
 
     Returns:
         Name and settings, as ``decoding_settings`` takes them.
 
     Raises:
-        SettingsError: If the user gave another rule, or a setting that needs the target's probabilities.
+        SettingsError: If the user gave another rule, or a setting that does not work over text.
     """
-    fits = rule_name(own) == "gate" and own.get("decision", "security") == "security"
-    chosen = changed_rule({**(own if fits else {}), "name": "gate", "plausibility_floor": 0.0}, given)
-    if chosen["name"] != "gate":
-        raise SettingsError(f"The rule {chosen['name']!r} cannot be used here, as {WHY_GATE_ONLY}. Use --rule gate.")
+    why = WHY_GATE_AND_STEER if in_process else WHY_GATE_ONLY
+    allowed = text_rules(in_process=in_process)
+    gated = rule_name(own) == "gate" and own.get("decision", "security") == "security"
+    steered = in_process and rule_name(own) == "steer" and own.get("against", "base") == "base"
+    base = dict(own) if steered else {**(own if gated else {}), "name": "gate", "plausibility_floor": 0.0}
+    chosen = changed_rule(base, given)
+    if chosen["name"] not in allowed:
+        named = " or ".join(f"--rule {name}" for name in allowed)
+        raise SettingsError(f"The rule {chosen['name']!r} cannot be used here, as {why}. Use {named}.")
+    if chosen["name"] == "steer":
+        if chosen.get("against", "base") != "base":
+            raise SettingsError("Over text, the target is steered against the adapter's base. Use --against base.")
+        return chosen
     chosen.setdefault("plausibility_floor", 0.0)
     if chosen["plausibility_floor"] != 0.0:
-        raise SettingsError(f"The plausibility floor must be 0 here, as {WHY_GATE_ONLY}.")
+        raise SettingsError(f"The plausibility floor must be 0 here, as {why}.")
     if chosen.get("decision", "security") != "security":
-        raise SettingsError(f"Decisions cannot be steered here, as {WHY_GATE_ONLY}. Use --decision security.")
+        raise SettingsError(f"Decisions cannot be steered here, as {why}. Use --decision security.")
     return chosen

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from cosec.decoding.blackbox.targets.text_target import TargetPrompt
-from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.blackbox.text_rule import text_rule, text_rules
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.schema import rule_schemas
 from cosec.errors import SettingsError
@@ -21,25 +21,36 @@ from cosec.serving.settings import ServerSettings
 
 
 class TargetTranslator(Translator):
-    """Translates requests for a target of which only the text is known.
+    """Translates requests for a target that is hardened as text.
 
     Args:
         pair: The security model's base as target, and the security adapter.
         limits: What the server allows.
-        rule: Settings of the gate for requests that name none.
+        rule: The rule and its settings for requests that name none.
+        target: The target if it is in this process; None for a server.
 
     Raises:
-        SettingsError: If the rule needs the target's probabilities.
+        SettingsError: If the target does not allow the rule.
     """
 
-    def __init__(self, pair: PreparedPair, limits: ServerSettings, rule: Mapping[str, object]) -> None:
-        super().__init__(pair, limits, text_rule(pair.own_rule, rule))
+    def __init__(
+        self,
+        pair: PreparedPair,
+        limits: ServerSettings,
+        rule: Mapping[str, object],
+        target: PreparedPair | None = None,
+    ) -> None:
+        self._in_process = target is not None
+        chosen = text_rule(pair.own_rule, rule, in_process=self._in_process)
+        super().__init__(pair, limits, chosen)
+        self._rule = chosen
         self.prompts = _SecurityPrompts(pair, limits)
+        self._target_prompts = None if target is None else PromptIds(target, limits)
 
     @property
     def rules(self) -> dict[str, dict[str, Any]]:
         """The rules that requests may name."""
-        return {"gate": rule_schemas()["gate"]}
+        return {name: rule_schemas()[name] for name in text_rules(in_process=self._in_process)}
 
     def completion(self, request: CompletionRequest) -> DecodingRequest:
         """Translate ``/v1/completions``.
@@ -55,7 +66,7 @@ class TargetTranslator(Translator):
             raise invalid("prompt: the target has its own tokens; send texts, not token ids.", "prompt")
         _refuse_token_fields(request)
         prompts = [TargetPrompt(text=one, suffix=request.suffix or None) for one in texts]
-        return replace(super().completion(request), target_prompts=tuple(prompts))
+        return self._asking(super().completion(request), prompts, lambda own: own.of_completion(request))
 
     def chat(self, request: ChatRequest) -> DecodingRequest:
         """Translate ``/v1/chat/completions``: the target gets the conversation as it is.
@@ -70,7 +81,7 @@ class TargetTranslator(Translator):
         if request.continues:
             messages[-1]["content"] = request.messages[-1].text
         prompt = TargetPrompt(messages=messages, continues=request.continues)
-        return replace(super().chat(request), target_prompts=(prompt,))
+        return self._asking(super().chat(request), [prompt], lambda own: (own.of_chat(request),))
 
     def infill(self, request: InfillRequest) -> DecodingRequest:
         """Translate ``/infill``.
@@ -81,7 +92,7 @@ class TargetTranslator(Translator):
         if request.n_probs:
             raise _unknown_probabilities("n_probs")
         prompt = TargetPrompt(text=request.input_prefix + request.prompt, suffix=request.input_suffix)
-        return replace(super().infill(request), target_prompts=(prompt,))
+        return self._asking(super().infill(request), [prompt], lambda own: (own.of_infill(request),))
 
     def llama_cpp_completion(self, request: LlamaCppCompletionRequest) -> DecodingRequest:
         """Translate ``/completion``.
@@ -94,14 +105,33 @@ class TargetTranslator(Translator):
         texts = ["".join(part for part in parts if isinstance(part, str)) for parts in request.prompts]
         if any(not isinstance(part, str) for parts in request.prompts for part in parts):
             raise invalid("prompt: the target has its own tokens; send texts, not token ids.", "prompt")
+        prompts = [TargetPrompt(text=one) for one in texts]
+        asked = super().llama_cpp_completion(request)
+        return self._asking(asked, prompts, lambda own: tuple(own.of_parts([one], "prompt") for one in texts))
+
+    def _asking(
+        self,
+        asked: DecodingRequest,
+        prompts: Sequence[TargetPrompt],
+        encoded: Callable[[PromptIds], Sequence[tuple[int, ...]]],
+    ) -> DecodingRequest:
+        """A request with what the target continues; a target in this process gets it in its own tokens.
+
+        Raises:
+            ApiError: If a prompt is too long for the target, or it cannot read it.
+        """
+        if self._target_prompts is None:
+            return replace(asked, target_prompts=tuple(prompts))
+        ids = encoded(self._target_prompts)
+        self._target_prompts.check_limit(ids, asked.max_new_tokens)
         return replace(
-            super().llama_cpp_completion(request), target_prompts=tuple(TargetPrompt(text=one) for one in texts)
+            asked, target_prompts=tuple(replace(one, ids=own) for one, own in zip(prompts, ids, strict=True))
         )
 
     def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object], tuple[str, ...]]:
         hardened, rule, notes = super()._rule_of(fields)
         try:
-            return hardened, text_rule(rule, rule) if hardened else rule, notes
+            return hardened, text_rule(rule, rule, in_process=self._in_process) if hardened else rule, notes
         except SettingsError as error:
             raise invalid(f"cosec: {error}", "cosec", "invalid_value") from error
 

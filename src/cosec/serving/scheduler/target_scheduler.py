@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from cosec.decoding.blackbox.gated_text import GatedText, OnFailure, TextGrowth, TextRequest
+from cosec.decoding.blackbox.gated_text import OnFailure, TextGrowth, TextRequest
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
 from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
+from cosec.decoding.blackbox.writers import text_writer
 from cosec.errors import EndpointError
 from cosec.serving import api_errors
 from cosec.serving.api_errors import ApiError
@@ -177,7 +178,7 @@ class TargetScheduler:
                     max_new_tokens=asked.max_new_tokens,
                     watcher=asked.watchers[index] if asked.watchers else None,
                 )
-                writer = GatedText(
+                writer = text_writer(
                     self._target,
                     self._reader,
                     request,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from functools import partial
 
-from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal
-from cosec.decoding.completer import Completer, Piece
+from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
+from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal, TargetPrompt
+from cosec.decoding.blackbox.text_tokens import TextTokens
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import PromptError
+from cosec.runtime import TokenModel
+
+_CACHED_TOKENS = 16384
+"""Most tokens of prompts that are kept, so that the target is asked again without reading them again."""
 
 
 class LocalTarget:
@@ -20,35 +27,63 @@ class LocalTarget:
     """
 
     def __init__(self, pair: PreparedPair, in_reader_thread: InReaderThread) -> None:
-        self._pair = pair
+        self.pair = pair
+        """The model."""
+        self.tokens = TextTokens(pair.tokenizer)
+        """Its tokens."""
         self._in_reader_thread = in_reader_thread
+        self._cache = PromptCache(_CACHED_TOKENS, LongestBeginning(), most_cached_prompts(pair))
+        self._prompt: tuple[tuple[int, ...], TokenModel] | None = None
+
+    def prompt_ids(self, prompt: TargetPrompt) -> tuple[int, ...]:
+        """A prompt in the target's tokens.
+
+        Raises:
+            PromptError: If it is longer than the target's context, or no text and not given in tokens.
+        """
+        ids = prompt.ids
+        if ids is None:
+            if prompt.messages is not None or prompt.suffix is not None:
+                raise PromptError("A model in this process continues texts only; serve it to use chats and infills.")
+            ids = tuple(self.pair.tokenizer(prompt.text).input_ids)
+        if len(ids) >= self.pair.context_length:
+            raise PromptError(
+                f"The prompt has {len(ids)} tokens, but the target's context holds {self.pair.context_length}: "
+                "shorten it."
+            )
+        return ids
+
+    def read_prompt(self, prompt_ids: tuple[int, ...]) -> TokenModel:
+        """A row that was fed the prompt without its last token; samples of the last prompt share the work."""
+        if self._prompt is None or self._prompt[0] != prompt_ids:
+            self._prompt = prompt_ids, self.pair.target_model().prefill([prompt_ids[:-1]])
+        return self._prompt[1].fork(len(prompt_ids) - 1)
 
     async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
         """Continue a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
-        if ask.prompt.messages is not None or ask.prompt.suffix is not None:
-            raise PromptError("A model in this process continues texts only; serve it to use chats and infills.")
-        sampling = ask.sampling.model_copy(
-            update={
-                "max_new_tokens": ask.max_tokens,
-                "seed": ask.seed,
-                "stop": (),
-                "code_end": "none",
-                "top_logprobs": None,
-            }
-        )
-        completer = Completer(self._pair, DecodingSettings(sampling=sampling), alone="target", rows=1)
-        pieces = completer.stream([ask.prompt.text + ask.written])
-
-        def following(pieces: Iterator[Piece] = pieces) -> Piece:
-            return next(pieces)
-
-        while True:
-            piece = await self._in_reader_thread(following)
-            assert isinstance(piece, Piece)
-            ended = None if piece.completion is None else piece.completion.finish_reason
-            yield Proposal(piece.text, None if ended is None else "stop" if ended == "stop" else "length")
-            if ended is not None:
-                return
+        batch = await self._in_reader_thread(partial(self._batch, ask))
+        assert isinstance(batch, Batch)
+        while batch.active:
+            step = await self._in_reader_thread(batch.step)
+            assert isinstance(step, list)
+            for progress in step:
+                assert isinstance(progress, Progress)
+                ended = progress.finish_reason
+                yield Proposal(progress.growth.text, None if ended is None else "stop" if ended == "stop" else "length")
 
     async def close(self) -> None:
         """Nothing: the weights are the pair's."""
+
+    def _batch(self, ask: Ask) -> Batch:
+        """A batch of one completion, whose prompt was read."""
+        changes = {"seed": ask.seed, "stop": (), "code_end": "none", "top_logprobs": None}
+        settings = DecodingSettings(sampling=ask.sampling.model_copy(update=changes))
+        ids = (*self.prompt_ids(ask.prompt), *(token for token, _ in self.tokens.encode(ask.written)))
+        room = self.pair.context_length - len(ids)
+        if room < 1:
+            raise PromptError("The text is longer than the target's context; ask for fewer tokens.")
+        batch = Batch(batch_setup(self.pair, settings, "target"), cache=self._cache)
+        reading = batch.start_reading(CompletionRequest(prompt_ids=ids, max_new_tokens=min(room, ask.max_tokens)))
+        reading.feed()
+        batch.join([reading])
+        return batch

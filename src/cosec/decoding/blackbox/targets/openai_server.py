@@ -1,8 +1,9 @@
 """A target behind the OpenAI API: ``/v1/completions``, and ``/v1/chat/completions`` for conversations.
 
 A conversation is continued by a last message of the assistant, with ``continue_final_message`` and without
-``add_generation_prompt``: vLLM, llama.cpp's server and ``cosec serve`` continue it; a server that does not would start
-the answer again. Every request is streamed, so that the target can be stopped where a decision changes its text.
+``add_generation_prompt``: vLLM, llama.cpp's ``llama-server`` and ``cosec serve`` continue it. A server that does not
+would start the answer again, which is found out before the first such request. Every request is streamed, so that the
+target can be stopped where a decision changes its text.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from cosec.errors import EndpointError, SettingsError
 
 _LONGEST_EVENT = 2**20
 """Most bytes of one event of a stream."""
+
+_LARGEST_GROWTH = 2
+"""Most tokens by which a message of one letter makes a prompt longer if it is continued, and not closed."""
 
 _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which another try may succeed."""
@@ -69,6 +73,7 @@ class OpenAiServer:
     def __init__(self, address: ServerAddress) -> None:
         self._address = address
         self._model = address.model
+        self._continues: bool | None = None
         headers = {"Accept-Encoding": "identity"}
         if address.key is not None:
             headers["Authorization"] = f"Bearer {address.key}"
@@ -99,16 +104,56 @@ class OpenAiServer:
                 ) from error
         return self._model
 
+    async def continues_messages(self) -> bool:
+        """Whether the server continues the assistant's last message; asks it the first time.
+
+        A message of one letter makes the prompt longer by that letter. A server that begins a new message also closes
+        it and opens the next one.
+
+        Raises:
+            TargetFailure: If the server fails.
+            EndpointError: If it refuses conversations, or does not count the tokens of prompts.
+        """
+        if self._continues is None:
+            question: list[dict[str, object]] = [{"role": "user", "content": "Count."}]
+            letter = {"role": "assistant", "content": "a"}
+            before = await self._prompt_tokens({"messages": question})
+            after = await self._prompt_tokens({"messages": [*question, letter], **_CONTINUED})
+            self._continues = after - before <= _LARGEST_GROWTH
+        return self._continues
+
+    async def _prompt_tokens(self, asked: dict[str, Any]) -> int:
+        body = {**asked, "model": await self.model(), "max_tokens": 1, "temperature": 0.0}
+        try:
+            answer = await self._client.post(self._url("chat/completions"), json=body)
+        except httpx2.HTTPError as error:
+            raise _failure(error) from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+        try:
+            return int(_parsed(answer.content)["usage"]["prompt_tokens"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise EndpointError(
+                f"The target at {self._address.url} does not count the tokens of a prompt (usage.prompt_tokens), so "
+                "that it is not known whether it continues an answer; use /v1/completions."
+            ) from error
+
     async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
         """Continue a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         chat = ask.prompt.messages is not None
+        if chat and (ask.prompt.continues or ask.written) and not await self.continues_messages():
+            raise EndpointError(
+                f"The target at {self._address.url} begins a new answer instead of continuing the assistant's last "
+                "message, which hardening a chat needs; use /v1/completions, or a server that continues it."
+            )
         body = {**_body(ask), "model": await self.model()}
         url = self._url("chat/completions" if chat else "completions")
         last: Proposal | None = None
         try:
             async with self._client.stream("POST", url, json=body) as response:
                 if response.status_code != 200:
-                    raise await self._refusal(response)
+                    await response.aread()
+                    raise self._refusal(response)
                 if response.headers.get("content-type", "").startswith("application/json"):
                     yield _whole(await response.aread(), chat=chat)
                     return
@@ -122,8 +167,7 @@ class OpenAiServer:
                         last = proposal  # the stream is read to its end, so that its connection can be used again
         except httpx2.HTTPError as error:
             if last is None:
-                name = type(error).__name__
-                raise TargetFailure(f"{name}: {error}" if str(error) else name) from error
+                raise _failure(error) from error
         if last is None:
             raise TargetFailure("its stream ended before its text")
         yield last
@@ -131,13 +175,22 @@ class OpenAiServer:
     def _url(self, path: str) -> str:
         return f"{self._address.url.rstrip('/')}/{path}"
 
-    async def _refusal(self, response: httpx2.Response) -> Exception:
+    def _refusal(self, response: httpx2.Response) -> Exception:
         """What an answer with an error means: a failure to be tried again, or a refusal."""
-        said = (await response.aread())[:400].decode(errors="replace").strip()
+        said = response.content[:400].decode(errors="replace").strip()
         message = f"HTTP {response.status_code}: {said}"
         if response.status_code in _RETRIED:
             return TargetFailure(message, _retry_after(response.headers.get("retry-after")))
         return EndpointError(f"The target at {self._address.url} refuses the request, {message}")
+
+
+_CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
+"""Fields by which the last message of a conversation is continued."""
+
+
+def _failure(error: httpx2.HTTPError) -> TargetFailure:
+    name = type(error).__name__
+    return TargetFailure(f"{name}: {error}" if str(error) else name)
 
 
 def _body(ask: Ask) -> dict[str, Any]:
@@ -165,7 +218,7 @@ def _body(ask: Ask) -> dict[str, Any]:
     elif ask.written:
         messages.append({"role": "assistant", "content": ask.written})
     if prompt.continues or ask.written:
-        body |= {"continue_final_message": True, "add_generation_prompt": False}
+        body |= _CONTINUED
     return {**body, "messages": messages}
 
 

@@ -33,6 +33,9 @@ class TargetPrompt:
     continues: bool = False
     """Whether the last message of the conversation is continued, instead of a new one begun."""
 
+    ids: tuple[int, ...] | None = None
+    """The same in the target's tokens, for a target in this process; None to encode the text."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.decoding.blackbox.targets.text_target import is_url
-from cosec.errors import SettingsError
+from cosec.errors import SettingsError, VocabularyMismatch
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.tasks.tasks import expand
 from cosec.models.adapters import ADAPTER_WEIGHTS
@@ -49,6 +49,8 @@ def completion_source(
 ) -> CompletionSource:
     """Prepare what completes a study's tasks: its endpoint, its target server, or its models, loaded here.
 
+    Models whose tokens differ are hardened as text.
+
     Args:
         settings: What the study computes.
         rows: Completions decoded at once.
@@ -62,11 +64,16 @@ def completion_source(
     """
     if settings.endpoint is not None:
         return EndpointSource(settings.endpoint, settings.endpoint_model)
-    if is_url(settings.target):
-        from cosec.evaluation.study.generation.text_target import TextTargetSource
+    from cosec.evaluation.study.generation.text_target import TargetHere, TargetServer, TextTargetSource
 
-        return TextTargetSource(settings, rows=rows, dtype=dtype, device_map=device_map, key_file=target_key_file)
-    return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=runtime)
+    if is_url(settings.target):
+        server = TargetServer(settings.target, settings.endpoint_model, target_key_file)
+        return TextTargetSource(settings, server, rows=rows, dtype=dtype, device_map=device_map)
+    try:
+        return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=runtime)
+    except VocabularyMismatch:
+        target = TargetHere(expand(settings.target), dtype=dtype, device_map=device_map, runtime=runtime)
+        return TextTargetSource(settings, target, rows=rows, dtype=dtype, device_map=device_map)
 
 
 class EndpointSource:

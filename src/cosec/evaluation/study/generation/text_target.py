@@ -1,4 +1,4 @@
-"""Completions of a target server, alone and hardened by a security model in this process."""
+"""Completions of a target that is hardened as text, alone and with a security model in this process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
 from cosec.decoding.blackbox.gated_text import TextRequest
 from cosec.decoding.blackbox.loading import load_reader
 from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.local_target import LocalTarget
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress, read_key
-from cosec.decoding.blackbox.targets.text_target import TargetPrompt
+from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
 from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.hardening import load_pair
+from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.evaluation.study.arms import DecodingArm
@@ -22,36 +25,87 @@ from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task, expand
-from cosec.models.identity import file_sha256
+from cosec.models.identity import file_sha256, model_fingerprint
+from cosec.models.loading.quantised import GgufModel
 
 SettingsOf = Callable[[DecodingArm, SamplingSettings], DecodingSettings]
 """Gives the settings of an arm with sampling settings."""
 
 
-class TextTargetSource:
-    """A target server with each security model that some arm takes.
+class TargetServer:
+    """A target at a server.
 
     Args:
-        settings: What the study computes; its target is the URL of a server.
-        rows: Completions written at the same time.
-        dtype: As for ``load_pair``.
-        device_map: As for ``load_pair``.
+        url: Its base URL, up to ``/v1``.
+        model: The model's name there; None for the first one that the server lists.
         key_file: File with the key of the server; None for none.
 
     Raises:
-        SettingsError: If an arm's rule needs the target's probabilities, or a security model is no adapter.
+        SettingsError: If the key cannot be read.
+    """
+
+    def __init__(self, url: str, model: str | None, key_file: Path | None) -> None:
+        self._address = ServerAddress(url=url, model=model, key=None if key_file is None else read_key(key_file))
+        self.hash = f"{url} {model or 'its first'}"
+        """The address, as a server's model cannot be hashed."""
+
+    def make(self, run: InReaderThread) -> TextTarget:
+        """The target of a run."""
+        return OpenAiServer(self._address)
+
+
+class TargetHere:
+    """A target in this process, with tokens of its own.
+
+    Args:
+        name: The model, as for ``load_pair``.
+        dtype: As for ``load_pair``.
+        device_map: As for ``load_pair``.
+        runtime: As for ``load_pair``.
+
+    Raises:
+        ModelError: If the model cannot be found, read or trusted.
+    """
+
+    def __init__(self, name: str, *, dtype: str, device_map: str | None, runtime: RuntimeName) -> None:
+        self._pair = load_pair(name, "none", dtype=dtype, device_map=device_map, runtime=runtime)
+        target = self._pair.pair.target
+        self.hash = file_sha256(target.file) if isinstance(target, GgufModel) else model_fingerprint(target.path)
+        """Identifies the weights."""
+
+    def make(self, run: InReaderThread) -> TextTarget:
+        """The target of a run."""
+        return LocalTarget(self._pair, run)
+
+
+class TextTargetSource:
+    """A target that is hardened as text, with each security model that some arm takes.
+
+    Args:
+        settings: What the study computes.
+        target: Its target.
+        rows: Completions written at the same time.
+        dtype: As for ``load_pair``.
+        device_map: As for ``load_pair``.
+
+    Raises:
+        SettingsError: If the target does not allow an arm's rule, or a security model is no adapter.
         ModelError: If a security model cannot be found, read or trusted.
     """
 
     def __init__(
-        self, settings: StudySettings, *, rows: int, dtype: str, device_map: str | None, key_file: Path | None
+        self,
+        settings: StudySettings,
+        target: TargetServer | TargetHere,
+        *,
+        rows: int,
+        dtype: str,
+        device_map: str | None,
     ) -> None:
+        self._target, self._rows = target, rows
         arms = settings.decoding_arms()
         for arm in arms:
             self._settings_of(arm, SamplingSettings())
-        key = None if key_file is None else read_key(key_file)
-        self._address = ServerAddress(url=settings.target, model=settings.endpoint_model, key=key)
-        self._rows = rows
         names: dict[str | None, str] = {None: settings.security}
         names.update(settings.security_models.items())
         called = dict.fromkeys([None, *(arm.security for arm in arms)])
@@ -59,23 +113,22 @@ class TextTargetSource:
             name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map) for name in called
         }
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
-        model = settings.endpoint_model or "its first"
-        self.hashes: Mapping[str, str] = {"target": f"{settings.target} {model}", "adapter": hashes[None]}
-        """The address stands for the target, which cannot be hashed."""
+        self.hashes: Mapping[str, str] = {"target": target.hash, "adapter": hashes[None]}
+        """Identifies the target and the security model."""
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
         """Hashes of the security models that arms call by name."""
 
     def generator(self, arm: DecodingArm) -> TextTargetGenerator:
         """A generator of the arm's completions."""
-        return TextTargetGenerator(self._address, self._readers[arm.security], arm, self._settings_of, self._rows)
+        return TextTargetGenerator(self._target, self._readers[arm.security], arm, self._settings_of, self._rows)
 
-    @staticmethod
-    def _settings_of(arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
-        """The arm's settings for a target of which only the text is known."""
+    def _settings_of(self, arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
+        """The arm's settings for this target."""
         if arm.alone == "security":
             raise SettingsError(f"The arm {arm.name!r} runs the security model alone; measure it as a target here.")
         try:
-            return decoding_settings(text_rule({}, arm.rule), sampling.model_dump())
+            rule = text_rule({}, arm.rule, in_process=isinstance(self._target, TargetHere))
+            return decoding_settings(rule, sampling.model_dump())
         except SettingsError as error:
             raise SettingsError(f"The arm {arm.name!r}: {error}") from error
 
@@ -84,7 +137,7 @@ class TextTargetGenerator:
     """Generates with one arm.
 
     Args:
-        address: Where the target is.
+        target: The target.
         reader: The security model.
         arm: What is measured.
         settings_of: The settings of an arm with sampling settings.
@@ -92,15 +145,20 @@ class TextTargetGenerator:
     """
 
     def __init__(
-        self, address: ServerAddress, reader: SecurityReader, arm: DecodingArm, settings_of: SettingsOf, rows: int
+        self,
+        target: TargetServer | TargetHere,
+        reader: SecurityReader,
+        arm: DecodingArm,
+        settings_of: SettingsOf,
+        rows: int,
     ) -> None:
-        self._address, self._reader, self._arm, self._rows = address, reader, arm, rows
+        self._target, self._reader, self._arm, self._rows = target, reader, arm, rows
         self._settings_of = settings_of
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:
         """Complete the tasks, as many at a time as there are rows for; see `Generator`."""
         settings = self._settings_of(self._arm, sampling)
-        completer = TextCompleter(lambda _: OpenAiServer(self._address), self._reader, settings, rows=self._rows)
+        completer = TextCompleter(self._target.make, self._reader, settings, rows=self._rows)
         left = iter(tasks)
         while some := list(islice(left, max(1, self._rows // samples))):
             asked = [

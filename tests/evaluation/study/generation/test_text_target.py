@@ -1,0 +1,49 @@
+"""A study of a target whose tokens differ from those of its security model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cosec.decoding.settings import SamplingSettings
+from cosec.errors import SettingsError
+from cosec.evaluation.study import study_settings
+from cosec.evaluation.study.generation.models import completion_source
+from cosec.evaluation.study.settings import StudySettings
+from cosec.evaluation.tasks.tasks import Task
+from tests.tiny import save_tiny, save_tiny_adapter
+
+
+def settings(tmp_path: Path, *arms: str) -> StudySettings:
+    base = save_tiny("llama", tmp_path / "base")
+    stranger = save_tiny("llama", tmp_path / "stranger", corpus="an entirely different corpus of words\n" * 9)
+    return study_settings(
+        {
+            "name": "text",
+            "target": str(stranger),
+            "security": str(save_tiny_adapter(base, tmp_path / "adapter")),
+            "arms": arms,
+            "benchmarks": ({"name": "function", "samples": 1, "max_new_tokens": 4},),
+        }
+    )
+
+
+def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None:
+    study = settings(tmp_path, "origin", "gate:strength=0.0", "steer:strength=4.0", "steer:strength=0.0")
+    source = completion_source(study, rows=2)
+    assert set(source.hashes) == {"target", "adapter"}
+    task = Task(id="t", prompt="def read(path):\n    x", stop=())
+    sampling = SamplingSettings(max_new_tokens=6, temperature=0.7)
+    texts = []
+    for arm in study.decoding_arms():
+        ((one,),) = source.generator(arm).complete([task], samples=1, sampling=sampling)
+        texts.append(one.text)
+    origin, gated, steered, unsteered = texts
+    assert unsteered == origin
+    assert origin not in (gated, steered)
+
+
+def test_an_arm_that_needs_common_tokens_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"The arm 'cosec-plus': The rule 'threshold' cannot be used here"):
+        completion_source(settings(tmp_path, "cosec-plus"), rows=2)

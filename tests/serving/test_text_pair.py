@@ -1,0 +1,76 @@
+"""A server of a target in this process whose tokens differ from those of its security model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from openai import APIStatusError, OpenAI
+
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.local_target import LocalTarget
+from cosec.decoding.completer import Completer
+from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.settings import decoding_settings
+from cosec.models.loading.load import load_pair
+from cosec.serving.server import build_proxy
+from tests.serving.test_proxy import answering
+from tests.tiny import save_tiny
+
+PROMPT = "def read(path):\n    x"
+ASKED = {"model": "both", "prompt": PROMPT, "max_tokens": 8, "temperature": 0.7, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
+    corpus = "an entirely different corpus of words\n" * 9
+    folder = save_tiny("llama", tmp_path_factory.mktemp("other"), seed=5, corpus=corpus)
+    return PreparedPair(load_pair(str(folder), "none", dtype="float32"))
+
+
+@pytest.fixture(scope="module")
+def client(tiny_pair: PreparedPair, other: PreparedPair) -> Iterator[OpenAI]:
+    service = build_proxy(
+        lambda run: LocalTarget(other, run),
+        SecurityReader(tiny_pair),
+        ("both",),
+        rule={"name": "steer", "strength": 3.0},
+        target=other,
+    )
+    with answering(service) as url, OpenAI(base_url=url, api_key="none", max_retries=0) as found:
+        yield found
+
+
+def text(client: OpenAI, **cosec: object) -> str:
+    return client.completions.create(**ASKED, extra_body={"cosec": cosec}).choices[0].text
+
+
+def test_every_rule_over_text_is_served(client: OpenAI, other: PreparedPair) -> None:
+    sampling = {"temperature": 0.7, "top_p": 1.0, "seed": 5, "max_new_tokens": 8}
+    (alone,) = Completer(other, decoding_settings({}, sampling), alone="target", rows=1).complete([PROMPT])
+    assert text(client, enabled=False) == alone.text
+    assert text(client, strength=0.0) == alone.text
+    assert text(client, rule="gate", strength=1e9) == alone.text
+    assert alone.text not in (text(client), text(client, rule="gate", strength=0.0))
+    (model,) = client.models.list().data
+    assert set(model.model_extra["rules"]) == {"gate", "steer"}
+    assert model.model_extra["cosec"]["rule"] == "steer"
+
+
+def test_a_stream_has_the_text_and_tokens_of_the_whole_answer(client: OpenAI) -> None:
+    extra = {"cosec": {"audit": "tokens"}}
+    whole = client.completions.create(**ASKED, extra_body=extra).choices[0]
+    streamed = [one.choices[0].text for one in client.completions.create(**ASKED, stream=True) if one.choices]
+    assert "".join(streamed) == whole.text
+    tokens = whole.model_extra["cosec"]["tokens"]
+    spelled = "".join(one["text"] for one in tokens)  # here what is no text is spelled byte by byte
+    assert spelled.replace("\N{REPLACEMENT CHARACTER}", "") == whole.text.replace("\N{REPLACEMENT CHARACTER}", "")
+    assert any(one["changed"] for one in tokens)
+
+
+@pytest.mark.parametrize(
+    ("cosec", "said"), [({"rule": "threshold"}, "gate or --rule steer"), ({"against": "anti-expert"}, "against base")]
+)
+def test_what_does_not_work_over_text_is_refused(client: OpenAI, cosec: dict[str, object], said: str) -> None:
+    with pytest.raises(APIStatusError, match=said):
+        text(client, **cosec)
