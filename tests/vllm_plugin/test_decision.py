@@ -11,7 +11,8 @@ from torch import Tensor
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import ModelError
-from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows, decide, propose
+from cosec.vllm_plugin import decision
+from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows, propose
 from tests.decoding.law import Vector, lossless_law, position_law
 from tests.vllm_plugin.chi_square import p_value
 
@@ -53,6 +54,11 @@ def drafted(rule_settings: dict[str, object], k: int, draws: int, lengths: list[
         security_log_probs=SECURITY[:k].log_softmax(-1).expand(draws, -1, -1),
         base_log_probs=BASE[:k].log_softmax(-1).expand(draws, -1, -1),
     )
+
+
+def decide(rows: DraftedRows, target_log_probs: Tensor) -> Tensor:
+    """The decided tokens alone."""
+    return decision.decide(rows, target_log_probs).token_ids
 
 
 def target_scores(k: int, draws: int) -> Tensor:

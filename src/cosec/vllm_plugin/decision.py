@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from cosec.decoding.engine.row_rules import RowRules
@@ -53,6 +53,20 @@ class DraftedRows:
     """Raw log-probabilities of the security model's base; None if no rule needs them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What the rules made of a batch of drafts."""
+
+    token_ids: Int[Tensor, "rows k"]
+    """The tokens of each row: its accepted proposals, then what replaces the first rejected one; else ``NO_TOKEN``."""
+
+    accepted: Sequence[int]
+    """Number of accepted proposals of each row."""
+
+    gated: Bool[Tensor, "rows k"] | None
+    """Whether the rule treats each position as a security decision; None if no rule has decisions."""
+
+
 def propose(
     rules: Sequence[Rule], keys: Sequence[bytes], positions: Sequence[int], log_probs: Float[Tensor, "rows vocab"]
 ) -> tuple[Int[Tensor, "rows"], Float[Tensor, "rows"]]:
@@ -66,10 +80,8 @@ def propose(
     return tokens, probs
 
 
-def decide(rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"]) -> Int[Tensor, "rows k"]:
-    """The tokens of each row: its accepted proposals, then what replaces the first rejected one.
-
-    There is no token beyond the draft. Places without a token hold ``NO_TOKEN``.
+def decide(rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"]) -> Decided:
+    """Decide the tokens of each row. There is no token beyond the draft.
 
     Raises:
         ModelError: If the target's scores are not finite.
@@ -84,8 +96,9 @@ def decide(rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"]) -
         base_log_probs=rows.base_log_probs,
         chances=_chances(rows, k) if rules.draws_acceptance else None,
     )
-    counts = rules.verify(draft, target_log_probs).accepted_count.tolist()
-    accepted = [min(count, length) for count, length in zip(counts, rows.lengths, strict=True)]
+    verdict = rules.verify(draft, target_log_probs)
+    counts = zip(verdict.accepted_count.tolist(), rows.lengths, strict=True)
+    accepted = [min(count, length) for count, length in counts]
     places = torch.arange(k, device=rows.token_ids.device)
     kept = places < torch.tensor(accepted, device=places.device).unsqueeze(1)
     decided = torch.where(kept, rows.token_ids, NO_TOKEN)
@@ -93,7 +106,7 @@ def decide(rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"]) -
     if rejected:
         at = [accepted[row] for row in rejected]
         decided[rejected, at] = _replacements(rules, rows, target_log_probs, rejected, at)
-    return decided
+    return Decided(token_ids=decided, accepted=accepted, gated=verdict.gated)
 
 
 def _replacements(

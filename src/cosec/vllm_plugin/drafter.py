@@ -15,6 +15,7 @@ from vllm.config.utils import replace
 from vllm.model_executor.model_loader import get_model
 from vllm.v1.spec_decode.draft_model import DraftModelProposer
 
+from cosec.vllm_plugin.counters import Counters
 from cosec.vllm_plugin.drafting import Drafting
 from cosec.vllm_plugin.requirements import required_settings
 
@@ -76,6 +77,10 @@ class SecurityDrafter(DraftModelProposer):  # type: ignore[misc] # vLLM is not i
         super().__init__(vllm_config, device, runner)
         self.runner = runner
         self.drafting = Drafting(settings, vllm_config.model_config.seed)
+        # Workers of one tensor-parallel group decide the same tokens.
+        parallel = vllm_config.parallel_config
+        if parallel.rank % parallel.tensor_parallel_size == 0:
+            self.drafting.counters = Counters()
 
     def _get_model(self) -> nn.Module:
         """The security model, with its base beside it if the rules may need one."""

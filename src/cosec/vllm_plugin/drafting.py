@@ -17,6 +17,7 @@ from torch import Tensor
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.verification import Rule
 from cosec.decoding.sampling import Warping
+from cosec.vllm_plugin.counters import Counters
 from cosec.vllm_plugin.decision import propose
 from cosec.vllm_plugin.drafts import DraftStep, DraftStore
 from cosec.vllm_plugin.requests import SamplingParameters, random_key, request_settings
@@ -48,6 +49,8 @@ class Drafting:
         self.drafts = DraftStore()
         self.watch: Watch | None = None
         """Notes what is verified, for the start-up check; None at other times."""
+        self.counters: Counters | None = None
+        """Counts what is decided outside the check; None in workers that decide what another one does."""
         self._seed = engine_seed
         self._states: dict[str, RequestState] = {}
         self._rules: dict[tuple[object, Warping], Rule] = {}

@@ -77,8 +77,10 @@ def verify(step: Step, drafting: Drafting, logits: Float[Tensor, "scored logits"
     drafted = _drafted(step, drafting, rows, target)
     decided = decide(drafted, target)
     if drafting.watch is not None:
-        drafting.watch.note(drafted, target, decided)
-    tokens[rows, :k] = decided
+        drafting.watch.note(drafted, target, decided.token_ids)
+    elif drafting.counters is not None:
+        drafting.counters.note(target, decided)
+    tokens[rows, :k] = decided.token_ids
     scores = None
     if with_scores:
         scores = target.new_zeros(*tokens.shape, target.shape[-1])
