@@ -12,7 +12,9 @@ import pytest
 from cosec.cli.main import main
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import EndpointError
+from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.models import KEY_VARIABLE, EndpointSource
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
 from tests.evaluation.scripted import judges, write_scenarios
@@ -32,6 +34,7 @@ class Scripted:
         self.body: bytes | None = None
         """The whole body of every completion, in place of the choices."""
         self.asked: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
         script = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +42,7 @@ class Scripted:
                 self.answer({"object": "list", "data": [{"id": "served", "object": "model", "owned_by": "x"}]})
 
             def do_POST(self) -> None:
+                script.keys.append(self.headers["Authorization"])
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 script.asked.append(asked)
                 if script.body is not None:
@@ -134,6 +138,19 @@ def test_a_study_of_a_server_that_ignores_n_comes_to_its_end(
     command = ["evaluate", "security", "--scenarios", str(scenarios), "--depth", "decision", "--samples", "3"]
     assert main([*command, "--endpoint", served.url, "--out", str(tmp_path / "out")]) == 0
     assert "3 of 3 completions judged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("key", "sent"), [("secret", "Bearer secret"), (None, "Bearer none")])
+def test_a_key_in_the_environment_is_sent(
+    key: str | None, sent: str, served: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if key is None:
+        monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    else:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+    generator = EndpointSource(served.url, None).generator(DecodingArm(name="endpoint", alone=None))
+    list(generator.complete([Task(id="T", prompt="p", stop=())], samples=1, sampling=SamplingSettings()))
+    assert served.keys == [sent]
 
 
 def test_a_chat_is_asked_through_the_chat_endpoint(served: Scripted) -> None:

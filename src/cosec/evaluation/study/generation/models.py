@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -76,6 +77,10 @@ def completion_source(
         return TextTargetSource(settings, target, rows=rows, dtype=dtype, device_map=device_map)
 
 
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""The environment variable with the key of an endpoint, as OpenAI's own client names it."""
+
+
 class EndpointSource:
     """A served model, whose only arm is ``endpoint``."""
 
@@ -89,7 +94,7 @@ class EndpointSource:
 
     def generator(self, arm: DecodingArm) -> EndpointGenerator:
         """A generator that asks the endpoint."""
-        return EndpointGenerator(self._url, model=self._model)
+        return EndpointGenerator(self._url, model=self._model, key=os.environ.get(KEY_VARIABLE, "none"))
 
 
 class StudyModels:

@@ -1,0 +1,129 @@
+"""The field ``cosec`` of requests to vLLM's server: translated to vLLM's extra arguments, which the plugin reads.
+
+vLLM ignores fields that it does not know. Without this, a client of our own server would believe that its settings
+hold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from cosec.errors import SettingsError
+from cosec.vllm_plugin import REQUEST_PREFIX
+
+Message = MutableMapping[str, Any]
+"""A message or scope of ASGI."""
+
+Receive = Callable[[], Awaitable[Message]]
+"""Gives the next message of a request."""
+
+Send = Callable[[Message], Awaitable[None]]
+"""Sends a message of an answer."""
+
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
+
+MIDDLEWARE = "cosec.serving.vllm.cosec_field.CosecField"
+"""Import path of the middleware, as vLLM's ``--middleware`` takes it."""
+
+_PATHS = ("/v1/completions", "/v1/chat/completions")
+_ARGUMENTS = "vllm_xargs"
+
+_MAX_BODY_BYTES = 16 * 2**20
+"""Larger bodies are refused before vLLM has checked the client's key."""
+
+
+class CosecField:
+    """ASGI middleware that moves the settings of ``cosec`` into ``vllm_xargs``; what vLLM cannot do gets 400.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = translated(await _body(receive))
+        except SettingsError as error:
+            await _refuse(send, str(error))
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        unread = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._app({**scope, "headers": headers}, again, send)
+
+
+def translated(body: bytes) -> bytes:
+    """A request's body with the settings of ``cosec`` in ``vllm_xargs``; unchanged without that field.
+
+    Raises:
+        SettingsError: If the field asks for something that vLLM cannot do.
+    """
+    if b'"cosec"' not in body:
+        return body
+    try:
+        request = json.loads(body)
+    except ValueError:
+        return body  # vLLM refuses it
+    if not isinstance(request, dict) or "cosec" not in request:
+        return body
+    fields = request.pop("cosec")
+    if fields is not None:
+        if not isinstance(fields, dict):
+            raise SettingsError("cosec must be an object with settings.")
+        given = request.get(_ARGUMENTS) or {}
+        ours = extra_arguments(fields)
+        for name in sorted(ours.keys() & given.keys()):
+            if ours[name] != given[name]:
+                raise SettingsError(f"cosec and {_ARGUMENTS} disagree about {name}; give it once.")
+        request[_ARGUMENTS] = {**given, **ours}
+    return json.dumps(request).encode()
+
+
+def extra_arguments(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of ``cosec`` under the names that the plugin reads; the plugin itself checks names and values.
+
+    Raises:
+        SettingsError: If a setting is about what only our own server does.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    if given.pop("audit", "none") != "none":
+        raise SettingsError("cosec.audit: with vLLM an answer has no audit; leave it out. GET /metrics has totals.")
+    if given.pop("code_end", "none") != "none":
+        raise SettingsError("cosec.code_end: with vLLM completions end at stop texts only; use stop.")
+    if given.pop("enabled", True) is False:
+        # The target itself, drafted: the same distribution as the target alone.
+        given = {"rule": "speculative"}
+    return {REQUEST_PREFIX + name: value for name, value in given.items()}
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > _MAX_BODY_BYTES:
+            raise SettingsError(f"The body has more than {_MAX_BODY_BYTES // 2**20} MiB.")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _refuse(send: Send, message: str) -> None:
+    """Answer 400 in the format of the OpenAI API."""
+    error = {"message": message, "type": "invalid_request_error", "param": "cosec", "code": 400}
+    body = json.dumps({"error": error}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
