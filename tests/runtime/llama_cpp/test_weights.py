@@ -10,7 +10,7 @@ import pytest
 from transformers import PreTrainedModel
 
 from cosec.errors import ModelError, UnknownArchitecture
-from cosec.runtime.llama_cpp import context
+from cosec.runtime.llama_cpp import context, weights
 from cosec.runtime.llama_cpp.context import Context
 from cosec.runtime.llama_cpp.weights import Weights
 
@@ -70,3 +70,12 @@ def test_messages_of_llama_cpp_stay_off_the_terminal(gguf_of: Made, capfd: pytes
     with pytest.raises(ModelError):
         Weights(Path("/nowhere.gguf"), "nothing")
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_files_pages_are_released_while_it_is_loaded(gguf_of: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, file = gguf_of("llama")
+    released: list[Path] = []
+    monkeypatch.setattr(weights, "drop_file", released.append)
+    Weights(file, "tiny")
+    assert 1 <= len(released) <= 4
+    assert set(released) == {file}

@@ -6,6 +6,7 @@ Several contexts share the weights. A file that is not a model, or not one that 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,13 @@ class Weights:
         """What messages call the model."""
         params = functions.llama_model_default_params()
         params.n_gpu_layers = 0
+        # The callback must live until the file is loaded.
+        params.progress_callback = progress = functions.llama_progress_callback(_dropping_copies(file))
         forget_messages()
         handle = functions.llama_model_load_from_file(str(file).encode(), params)
         if not handle:
             raise failure(f"llama.cpp cannot open {file}")
-        # Matrices that llama.cpp rearranged are in memory twice now, and loading has read the file's copy too.
-        drop_file(file)
+        del progress
         self.handle: Any = handle
         """llama.cpp's pointer to the model."""
         self._finalizer = weakref.finalize(self, functions.llama_model_free, handle)
@@ -75,6 +77,22 @@ class Weights:
         if not handle:
             raise AdapterError(str(failure(f"llama.cpp cannot put the adapter {file} on {self.name}")))
         return LoraAdapter(self, handle)
+
+
+def _dropping_copies(file: Path) -> Callable[[float, object], bool]:
+    """A function for llama.cpp to call with the share of a file that it has loaded; it answers whether to go on.
+
+    Matrices that llama.cpp rearranges would be in memory twice: the pages that hold them in the file are released.
+    """
+    shares = [0.25, 0.5, 0.75, 1.0]
+
+    def loaded(share: float, _: object) -> bool:
+        if shares and share >= shares[0]:
+            del shares[0]
+            drop_file(file)
+        return True
+
+    return loaded
 
 
 class LoraAdapter:
