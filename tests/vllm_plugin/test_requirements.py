@@ -85,6 +85,11 @@ def test_everything_wrong_is_said_at_once() -> None:
         required_settings(config(scheduler_config__async_scheduling=True, kv_transfer_config=object()))
 
 
+def test_the_second_runner_is_allowed_only_by_name() -> None:
+    allowed = config(use_v2_model_runner=True, additional_config={"cosec": {"untested_runner": True}})
+    assert required_settings(allowed).untested_runner
+
+
 def test_the_longest_sequence_leaves_room_for_its_last_draft_in_both_models() -> None:
     assert longest_sequence(config()) == 1000 - 8 + 1
     assert longest_sequence(config(speculative_config__draft_model_config=SimpleNamespace(max_model_len=None))) == 1993

@@ -35,6 +35,9 @@ class RequestState:
     key: bytes
     """The random identity."""
 
+    prompt_length: int
+    """Number of tokens of the prompt."""
+
 
 class Drafting:
     """The drafts of a worker, and how each request is decided.
@@ -73,7 +76,7 @@ class Drafting:
             settings = request_settings(params, self.settings)
             rule = self._rules.setdefault((settings.rule, Warping.of(settings.sampling)), rule_for(settings))
             key = random_key(params, prompt_ids, request_id, self._seed)
-            self._states[request_id] = RequestState(rule, key)
+            self._states[request_id] = RequestState(rule, key, len(prompt_ids))
 
     def state(self, request_id: str) -> RequestState:
         """The rule and the random identity of a request that was entered."""

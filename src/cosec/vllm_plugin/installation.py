@@ -8,6 +8,7 @@ extension's. Importing either installs the plugin, or raises.
 from __future__ import annotations
 
 import logging
+import os
 from importlib.metadata import PackageNotFoundError, version
 
 from cosec.errors import SettingsError
@@ -56,3 +57,5 @@ def install() -> None:
         raise SettingsError(f"This vLLM differs from {VLLM_VERSION} as released: {', '.join(changed)}.")
     internals.install_in_api_process()
     internals.install_in_worker()
+    if os.environ.get("VLLM_USE_V2_MODEL_RUNNER", "0") != "0":
+        internals.install_in_second_runner()

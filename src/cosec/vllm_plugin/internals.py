@@ -126,6 +126,38 @@ def install_in_worker() -> None:
     rejection_sampler.expand_batch_to_tokens = expand_batch_to_tokens
 
 
+def install_in_second_runner() -> None:
+    """Let vLLM's V2 model runner draft with our drafter, and verify drafts with our rules."""
+    from vllm.v1.worker.gpu import model_runner
+
+    from cosec.vllm_plugin import gpu_runner
+
+    runner_class = model_runner.GPUModelRunner
+    if getattr(runner_class, "cosec_installed", False):
+        return
+    stock_speculator, stock_sample = model_runner.init_speculator, runner_class.sample
+    stock_add = runner_class.add_requests
+
+    def init_speculator(vllm_config: Any, device: Any, req_states: Any) -> Any:
+        if plugin_settings(vllm_config) is None:
+            return stock_speculator(vllm_config, device, req_states)
+        return gpu_runner.SecuritySpeculator(vllm_config, device)
+
+    def sample(self: Any, hidden_states: Any, input_batch: Any, grammar_output: Any) -> Any:
+        if plugin_settings(self.vllm_config) is None:
+            return stock_sample(self, hidden_states, input_batch, grammar_output)
+        return gpu_runner.sampled(self, hidden_states, input_batch)
+
+    def add_requests(self: Any, scheduler_output: Any) -> None:
+        if plugin_settings(self.vllm_config) is not None:
+            gpu_runner.enter_requests(self, scheduler_output)
+        stock_add(self, scheduler_output)
+
+    model_runner.init_speculator = init_speculator
+    runner_class.sample, runner_class.add_requests = sample, add_requests
+    runner_class.cosec_installed = True
+
+
 def _sampled(runner: Any, logits: Any, metadata: Any) -> SamplerOutput:
     """The tokens of a step of the V1 model runner."""
     batch = runner.input_batch

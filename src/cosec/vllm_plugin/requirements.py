@@ -31,6 +31,8 @@ def required_settings(vllm_config: Any) -> PluginSettings:
             f"vLLM was started with CoSec's scheduler but additional_config has no settings {CONFIG_KEY!r} for it."
         )
     wrong = [*_wrong_drafting(vllm_config.speculative_config), *_wrong_engine(vllm_config)]
+    if vllm_config.use_v2_model_runner and not settings.untested_runner:
+        wrong.append("vLLM's V2 model runner is selected (set VLLM_USE_V2_MODEL_RUNNER=0)")
     if wrong:
         raise SettingsError("CoSec's rules cannot hold in this engine: " + "; ".join(wrong) + ".")
     return settings
@@ -65,7 +67,6 @@ def _wrong_engine(config: Any) -> list[str]:
         f"worker_extension_cls is not {WORKER_EXTENSION}": config.parallel_config.worker_extension_cls
         == WORKER_EXTENSION,
         "async scheduling is on (--no-async-scheduling)": not scheduler.async_scheduling,
-        "vLLM's V2 model runner is selected (set VLLM_USE_V2_MODEL_RUNNER=0)": not config.use_v2_model_runner,
         "chunked prefill is off, so prompts cannot be read up to their last token": scheduler.enable_chunked_prefill,
         f"long_prefill_token_threshold {threshold} is below {block}": threshold == 0 or threshold >= block,
         f"max_num_batched_tokens {scheduler.max_num_batched_tokens} is below max_num_seqs {scheduler.max_num_seqs} * "

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from cosec.errors import SettingsError
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.requirements import required_settings
 from cosec.vllm_plugin.self_check import check_law
@@ -71,8 +70,7 @@ async def check_engine(client: Any) -> None:
 
 def main() -> None:
     """Run vLLM's server, which begins to listen after the check."""
-    if os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0") != "0":
-        raise SettingsError("CoSec's rules run in vLLM's V1 model runner: set VLLM_USE_V2_MODEL_RUNNER=0.")
+    os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
     install()
     from vllm.entrypoints.launchers.api_server import entry
 

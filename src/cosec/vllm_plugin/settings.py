@@ -48,6 +48,9 @@ class PluginSettings(BaseModel):
     shared_vocabulary: Annotated[int, Field(ge=1)] | None = None
     """Number of token ids that both models share, if their vocabularies are padded differently; None for all."""
 
+    untested_runner: bool = False
+    """Allow vLLM's V2 model runner, in which the plugin has not been run."""
+
     @model_validator(mode="after")
     def _check_rule(self) -> Self:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosec.errors import SettingsError
-from cosec.vllm_plugin.drafter import SecurityDrafter
+from cosec.vllm_plugin.drafting import Drafting
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.self_check import Watch
 
@@ -25,22 +25,26 @@ class WorkerExtension:
         """
         if not getattr(type(self.model_runner), "cosec_installed", False):
             raise SettingsError("A worker runs vLLM's own rule instead of CoSec's.")
-        return self._drafter is not None
+        return self._drafting is not None
 
     def cosec_watch(self) -> None:
         """Begin to note what is verified."""
-        if self._drafter is not None:
-            self._drafter.drafting.watch = Watch()
+        if self._drafting is not None:
+            self._drafting.watch = Watch()
 
     def cosec_seen(self) -> dict[str, Any]:
         """Stop noting; returns the number of tokens, the scores of a first position, and which data-parallel rank."""
-        drafter, watch, rank = self._drafter, Watch(), 0
-        if drafter is not None:
-            watch, drafter.drafting.watch = drafter.drafting.watch or watch, None
-            rank = drafter.vllm_config.parallel_config.data_parallel_rank
+        drafting, watch = self._drafting, Watch()
+        if drafting is not None:
+            watch, drafting.watch = drafting.watch or watch, None
+        rank = self.model_runner.vllm_config.parallel_config.data_parallel_rank
         return {"tokens": watch.tokens, "scores": watch.scores, "rank": rank}
 
     @property
-    def _drafter(self) -> SecurityDrafter | None:
-        drafter = getattr(self.model_runner, "drafter", None)
-        return drafter if isinstance(drafter, SecurityDrafter) else None
+    def _drafting(self) -> Drafting | None:
+        """What this worker drafts with; None if another worker of a pipeline does."""
+        for name in ("drafter", "speculator"):
+            drafting = getattr(getattr(self.model_runner, name, None), "drafting", None)
+            if isinstance(drafting, Drafting):
+                return drafting
+        return None
