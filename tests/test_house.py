@@ -31,7 +31,7 @@ PROGRAMS = (
 
 INTERNALS = (
     PACKAGE / "models" / "internals.py",
-    PACKAGE / "vllm_plugin" / "internals.py",
+    PACKAGE / "vllm_plugin" / "engine" / "internals.py",
     PACKAGE / "checking" / "python" / "engine" / "domain" / "regex_tree.py",
 )
 """The modules that may use private names of other packages: torch and its libraries, vLLM, the parser of patterns."""

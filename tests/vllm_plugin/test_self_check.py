@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cosec.vllm_plugin.self_check import LawBroken, Watch, check_law, closed_form
-from tests.vllm_plugin.test_decision import drafted, target_scores
+from tests.vllm_plugin.deciding.test_decision import drafted, target_scores
 
 VOCABULARY = 12
 GENERATOR = torch.Generator().manual_seed(4)

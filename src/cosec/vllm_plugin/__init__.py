@@ -7,8 +7,7 @@ by one that never lets a token be sampled without a draft. What reaches the plug
 - a request's rule travels in ``SamplingParams.extra_args`` (``vllm_xargs`` over HTTP) as ``cosec_rule``,
   ``cosec_strength``, ``cosec_threshold`` and so on.
 
-Modules that import vLLM: ``drafter``, ``installation``, ``internals``, ``scheduler``, ``server`` and ``worker``. The
-others work on plain tensors and settings, so they run and are tested without vLLM.
+``engine`` holds the parts that vLLM runs, ``deciding`` the tensor code, which is tested without vLLM.
 """
 
 from __future__ import annotations

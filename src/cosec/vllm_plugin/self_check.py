@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from cosec.errors import CosecError
-from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows
 
 DRAWS = 256
 """Number of samples that are drawn for each rule."""

@@ -25,10 +25,10 @@ REQUEST_PREFIX = "cosec_"
 CONFIG_KEY = "cosec"
 """The entry of vLLM's ``additional_config`` that holds the plugin's settings."""
 
-SCHEDULER = "cosec.vllm_plugin.scheduler.DraftedScheduler"
+SCHEDULER = "cosec.vllm_plugin.engine.scheduler.DraftedScheduler"
 """The scheduler that lets no token be sampled without a draft; named to vLLM by ``scheduler_cls``."""
 
-WORKER_EXTENSION = "cosec.vllm_plugin.worker.WorkerExtension"
+WORKER_EXTENSION = "cosec.vllm_plugin.engine.worker.WorkerExtension"
 """Installs the plugin in every worker process; named to vLLM by ``worker_extension_cls``."""
 
 

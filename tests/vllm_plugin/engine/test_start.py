@@ -50,7 +50,7 @@ def test_another_version_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_changed_function_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cosec.vllm_plugin import internals
+    from cosec.vllm_plugin.engine import internals
 
     changed = {"Scheduler.update_from_output": (lambda self, output: None, "self, scheduler_output, output")}
     monkeypatch.setattr(internals, "SIGNATURES", changed)
@@ -85,7 +85,7 @@ class LocalEngine:
 
 
 def test_the_check_passes_and_notices_a_rule_that_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    from cosec.vllm_plugin import internals
+    from cosec.vllm_plugin.engine import internals
 
     with engine("strong", 2, PluginSettings(base="target")) as llm:
         asyncio.run(check_law(LocalEngine(llm), with_base=True))

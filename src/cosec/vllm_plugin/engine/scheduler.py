@@ -13,7 +13,7 @@ from typing import Any
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from cosec.errors import SettingsError
-from cosec.vllm_plugin.drafts import UnscreenedTokenError
+from cosec.vllm_plugin.deciding.drafts import UnscreenedTokenError
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.requirements import longest_sequence, required_settings
 

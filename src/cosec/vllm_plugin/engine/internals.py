@@ -20,10 +20,10 @@ from vllm.v1.spec_decode.draft_model import DraftModelProposer
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
 from cosec.errors import CosecError
-from cosec.vllm_plugin.drafter import SecurityDrafter
+from cosec.vllm_plugin.deciding.verification import Step, verify
+from cosec.vllm_plugin.engine.drafter import SecurityDrafter
 from cosec.vllm_plugin.requests import request_settings
 from cosec.vllm_plugin.requirements import longest_sequence, plugin_settings, required_settings
-from cosec.vllm_plugin.verification import Step, verify
 
 SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "GPUModelRunner.__init__": (GPUModelRunner.__init__, "self, vllm_config, device"),
@@ -130,7 +130,7 @@ def install_in_second_runner() -> None:
     """Let vLLM's V2 model runner draft with our drafter, and verify drafts with our rules."""
     from vllm.v1.worker.gpu import model_runner
 
-    from cosec.vllm_plugin import gpu_runner
+    from cosec.vllm_plugin.engine import gpu_runner
 
     runner_class = model_runner.GPUModelRunner
     if getattr(runner_class, "cosec_installed", False):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cosec.vllm_plugin.drafts import DraftStep, DraftStore, UnscreenedTokenError
+from cosec.vllm_plugin.deciding.drafts import DraftStep, DraftStore, UnscreenedTokenError
 
 
 def step(ids: list[str], first: list[int], tokens: list[list[int]], *, base: bool = True) -> DraftStep:

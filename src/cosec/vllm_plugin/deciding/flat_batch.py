@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from cosec.vllm_plugin.decision import NO_TOKEN
-from cosec.vllm_plugin.verification import Step
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN
+from cosec.vllm_plugin.deciding.verification import Step
 
 
 def flat_step(

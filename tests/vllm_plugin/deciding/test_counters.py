@@ -12,8 +12,8 @@ import torch
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cosec.vllm_plugin.counters import Counters
-from cosec.vllm_plugin.decision import NO_TOKEN, Decided
+from cosec.vllm_plugin.deciding.counters import Counters
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, Decided
 from cosec.vllm_plugin.self_check import Watch
 from tests.vllm_plugin.test_verification import drafting, run
 
@@ -65,8 +65,8 @@ def test_every_verified_step_is_counted_but_for_those_of_the_start_up_check() ->
 WORKER = """
 import torch
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
-from cosec.vllm_plugin.counters import Counters
-from cosec.vllm_plugin.decision import Decided
+from cosec.vllm_plugin.deciding.counters import Counters
+from cosec.vllm_plugin.deciding.decision import Decided
 for worker in range(2):
     tokens, scores = torch.tensor([[1, 0]]), torch.tensor([[[0.1, 0.9], [0.8, 0.2]]]).log()
     Counters().note(scores, Decided(token_ids=tokens, accepted=[2], gated=None))

@@ -1,7 +1,7 @@
 """Our rules in vLLM's V2 model runner, its default on GPUs.
 
 Written against the source of vLLM 0.32.0 and not yet run: the runner needs Triton and a GPU. Its tensor code is shared
-with the V1 runner or is in :mod:`.flat_batch`, and is tested on processors.
+with the V1 runner or is in :mod:`cosec.vllm_plugin.deciding.flat_batch`, and is tested on processors.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from vllm.v1.worker.gpu.sample.output import SamplerOutput
 from vllm.v1.worker.gpu.sample.states import NO_LOGPROBS
 from vllm.v1.worker.gpu.spec_decode.standalone_ar.speculator import StandaloneARSpeculator
 
-from cosec.vllm_plugin.drafter import draft_logits, with_base
-from cosec.vllm_plugin.drafting import Drafting
-from cosec.vllm_plugin.flat_batch import counts, flat_step, flat_tokens, next_tokens
+from cosec.vllm_plugin.deciding.drafting import Drafting
+from cosec.vllm_plugin.deciding.flat_batch import counts, flat_step, flat_tokens, next_tokens
+from cosec.vllm_plugin.deciding.verification import verify
+from cosec.vllm_plugin.engine.drafter import draft_logits, with_base
 from cosec.vllm_plugin.requirements import required_settings
-from cosec.vllm_plugin.verification import verify
 
 
 class SecuritySpeculator(StandaloneARSpeculator):  # type: ignore[misc] # vLLM is not installed where types are checked

@@ -10,7 +10,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from cosec.vllm_plugin.decision import NO_TOKEN, Decided
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, Decided
 
 
 class Counters:

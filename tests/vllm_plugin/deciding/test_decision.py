@@ -11,8 +11,8 @@ from torch import Tensor
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import ModelError
-from cosec.vllm_plugin import decision
-from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows, propose
+from cosec.vllm_plugin.deciding import decision
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows, propose
 from tests.decoding.law import Vector, lossless_law, position_law
 from tests.vllm_plugin.chi_square import p_value
 

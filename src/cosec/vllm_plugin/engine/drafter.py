@@ -15,8 +15,8 @@ from vllm.config.utils import replace
 from vllm.model_executor.model_loader import get_model
 from vllm.v1.spec_decode.draft_model import DraftModelProposer
 
-from cosec.vllm_plugin.counters import Counters
-from cosec.vllm_plugin.drafting import Drafting
+from cosec.vllm_plugin.deciding.counters import Counters
+from cosec.vllm_plugin.deciding.drafting import Drafting
 from cosec.vllm_plugin.requirements import required_settings
 
 

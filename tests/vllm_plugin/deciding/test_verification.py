@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from cosec.vllm_plugin import PluginSettings
-from cosec.vllm_plugin.decision import NO_TOKEN
-from cosec.vllm_plugin.drafting import Drafting
-from cosec.vllm_plugin.drafts import UnscreenedTokenError
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN
+from cosec.vllm_plugin.deciding.drafting import Drafting
+from cosec.vllm_plugin.deciding.drafts import UnscreenedTokenError
+from cosec.vllm_plugin.deciding.verification import Step, Verified, verify
 from cosec.vllm_plugin.self_check import Watch
-from cosec.vllm_plugin.verification import Step, Verified, verify
 
 VOCABULARY = 8
 

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from cosec.vllm_plugin.decision import NO_TOKEN, DraftedRows, decide
-from cosec.vllm_plugin.drafting import Drafting
-from cosec.vllm_plugin.drafts import UnscreenedTokenError
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows, decide
+from cosec.vllm_plugin.deciding.drafting import Drafting
+from cosec.vllm_plugin.deciding.drafts import UnscreenedTokenError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosec.errors import SettingsError
-from cosec.vllm_plugin.drafting import Drafting
+from cosec.vllm_plugin.deciding.drafting import Drafting
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.self_check import Watch
 

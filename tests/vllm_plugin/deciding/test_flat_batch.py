@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from cosec.vllm_plugin.decision import NO_TOKEN
-from cosec.vllm_plugin.flat_batch import counts, flat_step, flat_tokens, next_tokens
-from cosec.vllm_plugin.verification import Step, verify
-from tests.vllm_plugin.test_verification import drafting, kept, logits
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN
+from cosec.vllm_plugin.deciding.flat_batch import counts, flat_step, flat_tokens, next_tokens
+from cosec.vllm_plugin.deciding.verification import Step, verify
+from tests.vllm_plugin.deciding.test_verification import drafting, kept, logits
 
 PROMPT = 7
 """Tokens of each prompt."""

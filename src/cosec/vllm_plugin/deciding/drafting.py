@@ -17,9 +17,9 @@ from torch import Tensor
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.verification import Rule
 from cosec.decoding.sampling import Warping
-from cosec.vllm_plugin.counters import Counters
-from cosec.vllm_plugin.decision import propose
-from cosec.vllm_plugin.drafts import DraftStep, DraftStore
+from cosec.vllm_plugin.deciding.counters import Counters
+from cosec.vllm_plugin.deciding.decision import propose
+from cosec.vllm_plugin.deciding.drafts import DraftStep, DraftStore
 from cosec.vllm_plugin.requests import SamplingParameters, random_key, request_settings
 from cosec.vllm_plugin.self_check import Watch
 from cosec.vllm_plugin.settings import PluginSettings
