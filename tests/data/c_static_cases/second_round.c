@@ -186,3 +186,31 @@ int copy(void)
     free(to);
     return 0;
 }
+// case: arrays of one name in two blocks
+#include <unistd.h>
+void start(char *command, int shell)
+{
+    if (shell) {
+        char *argv[4];
+        argv[0] = "/bin/true";
+        argv[2] = command;
+        argv[3] = NULL;
+        execv(argv[0], argv);
+    } else {
+        char *argv[2];
+        argv[0] = command;
+        argv[1] = NULL;
+        execv(argv[0], argv);
+    }
+}
+// case: past the end of the largest of them
+void fill(int long_one)
+{
+    if (long_one) {
+        int values[4];
+        values[4] = 1; // expect: c/out-of-bounds-write
+    } else {
+        int values[2];
+        values[1] = 1;
+    }
+}

@@ -177,3 +177,34 @@ def run():
     subprocess.run(["bash", "count.sh"], input=text)
     subprocess.run(["wc", "-w"], input=text)
     subprocess.run(["sh", "-c", "cat > /srv/note"], input=text)
+# case: the suffix of an archive's member is checked, its folders are not
+import os
+import zipfile
+from pathlib import Path
+
+SUFFIXES = {".jpg", ".png"}
+
+
+def unzip(archive, folder):
+    with zipfile.ZipFile(archive) as photos:
+        for info in photos.infolist():
+            path = Path(folder) / info.filename
+            if path.suffix.lower() in SUFFIXES:
+                path.write_bytes(photos.read(info))  # expect: py/archive-traversal
+
+
+def unzip_by_ending(archive, folder):
+    with zipfile.ZipFile(archive) as photos:
+        for name in photos.namelist():
+            if os.path.splitext(name)[1] in SUFFIXES:
+                with open(os.path.join(folder, name), "wb") as out:  # expect: py/archive-traversal
+                    out.write(photos.read(name))
+
+
+def unzip_inside(archive, folder):
+    root = Path(folder).resolve()
+    with zipfile.ZipFile(archive) as photos:
+        for info in photos.infolist():
+            path = (root / info.filename).resolve()
+            if path.suffix.lower() in SUFFIXES and path.is_relative_to(root):
+                path.write_bytes(photos.read(info))

@@ -71,7 +71,7 @@ def _promised(unit: Unit, function: Node) -> Sizes:
 
 
 def array_sizes(unit: Unit, node: Node) -> Sizes:
-    """Return the sizes of the arrays declared at or below ``node``, if known."""
+    """Return the sizes of the arrays declared at or below ``node``, if known; the largest of several with a name."""
     found = {}
     for kind, name, declarator, value in declarations(node):
         pointer = declarator.type == "pointer_declarator"
@@ -81,7 +81,7 @@ def array_sizes(unit: Unit, node: Node) -> Sizes:
         size = inner.child_by_field_name("size")
         length = unit.constant(size) if size is not None else _initial_length(value)
         if length is not None and (inner.child_by_field_name("declarator") or inner).type == "identifier":
-            found[name] = (length, 8 if pointer else size_of_type(kind) or 1)
+            found[name] = max(found.get(name, (0, 0)), (length, 8 if pointer else size_of_type(kind) or 1))
     return found
 
 

@@ -163,8 +163,17 @@ class Taint:
     def _checked_member(self, facts: Facts) -> frozenset[str]:
         """Return the dangers of an archive member that a check of a path made from its name ruled out."""
         length = len(self.lineage)
-        found = {danger for lineage, danger in facts if lineage[:length] == self.lineage}
+        found = {
+            danger
+            for lineage, danger in facts
+            if lineage[:length] == self.lineage and not any(map(_takes_a_part, lineage[length:]))
+        }
         return PATH & found
+
+
+def _takes_a_part(step: str) -> bool:
+    """Tell whether a step leaves a part of a path, such as its suffix: a check of it is none of the path."""
+    return step.startswith(("[", ".suffix", ".stem"))
 
 
 _MAX_INTERNED = 20_000
