@@ -72,7 +72,7 @@ def _promised(unit: Unit, function: Node) -> Sizes:
 
 def array_sizes(unit: Unit, node: Node) -> Sizes:
     """Return the sizes of the arrays declared at or below ``node``, if known; the largest of several with a name."""
-    found = {}
+    found: dict[str, tuple[int, int]] = {}
     for kind, name, declarator, value in declarations(node):
         pointer = declarator.type == "pointer_declarator"
         inner = next((one for one in walk(declarator) if one.type == "array_declarator"), None)
