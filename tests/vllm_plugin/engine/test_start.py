@@ -53,9 +53,23 @@ def test_a_changed_function_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) 
     from cosec.vllm_plugin.engine import internals
 
     changed = {"Scheduler.update_from_output": (lambda self, output: None, "self, scheduler_output, output")}
-    monkeypatch.setattr(internals, "SIGNATURES", changed)
+    monkeypatch.setattr(internals.changed_signatures, "__defaults__", (changed,))
     with pytest.raises(SettingsError, match=r"Scheduler\.update_from_output"):
         installation.install()
+
+
+def test_the_second_runner_of_the_installed_version_is_the_one_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vllm.v1.worker.gpu import model_runner
+
+    from cosec.vllm_plugin.engine import internals
+
+    runner = model_runner.GPUModelRunner
+    for owner, name in ((model_runner, "init_speculator"), (runner, "sample"), (runner, "add_requests")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # put back after the test
+    monkeypatch.setattr(runner, "cosec_installed", False, raising=False)
+    internals.install_in_second_runner()
+    assert runner.cosec_installed
+    assert runner.sample.__module__ == internals.__name__
 
 
 class LocalEngine:
@@ -89,10 +103,10 @@ def test_the_check_passes_and_notices_a_rule_that_is_not_ours(monkeypatch: pytes
 
     with engine("strong", 2, PluginSettings(base="target")) as llm:
         asyncio.run(check_law(LocalEngine(llm), with_base=True))
-        verified = internals.verified
+        sampled = internals._sampled
 
         def target_alone(runner: Any, logits: Any, metadata: Any) -> Any:
-            output = verified(runner, logits, metadata)
+            output = sampled(runner, logits, metadata)
             drawn = logits[metadata.target_logits_indices].float().softmax(-1).multinomial(1)[:, 0]
             rows = [row for row, length in enumerate(metadata.num_draft_tokens) for _ in range(length)]
             for row, token in reversed(list(zip(rows, drawn.tolist(), strict=True))):
@@ -100,6 +114,6 @@ def test_the_check_passes_and_notices_a_rule_that_is_not_ours(monkeypatch: pytes
                 output.sampled_token_ids[row, 1:] = -1
             return output
 
-        monkeypatch.setattr(internals, "verified", target_alone)
+        monkeypatch.setattr(internals, "_sampled", target_alone)
         with pytest.raises(LawBroken, match="do not follow"):
             asyncio.run(check_law(LocalEngine(llm), with_base=False))

@@ -6,7 +6,7 @@ Every replacement falls back to what it replaced if the engine's settings do not
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from vllm.v1.sample import rejection_sampler
 from vllm.v1.spec_decode.draft_model import DraftModelProposer
 from vllm.v1.worker.gpu_model_runner import GPUModelRunner
 
-from cosec.errors import CosecError
+from cosec.errors import CosecError, SettingsError
 from cosec.vllm_plugin.deciding.verification import Step, verify
 from cosec.vllm_plugin.engine.drafter import SecurityDrafter
 from cosec.vllm_plugin.requests import request_settings
@@ -60,11 +60,11 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
 """What is replaced or overridden, and the parameters it must have, as they were read in version 0.32.0."""
 
 
-def changed_signatures() -> list[str]:
+def changed_signatures(of: Mapping[str, tuple[Callable[..., Any], str]] = SIGNATURES) -> list[str]:
     """The functions whose parameters are not those that the plugin was written against."""
     return [
         f"{name}({', '.join(inspect.signature(function).parameters)})"
-        for name, (function, parameters) in SIGNATURES.items()
+        for name, (function, parameters) in of.items()
         if ", ".join(inspect.signature(function).parameters) != parameters
     ]
 
@@ -127,14 +127,43 @@ def install_in_worker() -> None:
 
 
 def install_in_second_runner() -> None:
-    """Let vLLM's V2 model runner draft with our drafter, and verify drafts with our rules."""
+    """Let vLLM's V2 model runner draft with our drafter, and verify drafts with our rules.
+
+    Raises:
+        SettingsError: If its functions have changed.
+    """
     from vllm.v1.worker.gpu import model_runner
+    from vllm.v1.worker.gpu.spec_decode.standalone_ar.speculator import StandaloneARSpeculator
 
     from cosec.vllm_plugin.engine import gpu_runner
 
     runner_class = model_runner.GPUModelRunner
     if getattr(runner_class, "cosec_installed", False):
         return
+    changed = changed_signatures(
+        {
+            "init_speculator": (model_runner.init_speculator, "vllm_config, device, req_states"),
+            "sample": (runner_class.sample, "self, hidden_states, input_batch, grammar_output"),
+            "add_requests": (runner_class.add_requests, "self, scheduler_output"),
+            "propose": (
+                StandaloneARSpeculator.propose,
+                "self, input_batch, attn_metadata, slot_mappings, last_hidden_states, aux_hidden_states, num_sampled, "
+                "num_rejected, last_sampled, next_prefill_tokens, temperature, seeds, dp_sync_state, dummy_run, "
+                "skip_attn_for_dummy_run, mm_inputs, is_profile, num_speculative_tokens",
+            ),
+            "sample_draft": (
+                StandaloneARSpeculator.sample_draft,
+                "self, hidden_states, sample_src_positions, idx_mapping, temperature, seeds, draft_step, draft_logits, "
+                "spec_step_idx",
+            ),
+            "load_draft_model": (
+                StandaloneARSpeculator.load_draft_model,
+                "self, target_model, target_attn_layer_names",
+            ),
+        }
+    )
+    if changed:
+        raise SettingsError(f"The V2 model runner of this vLLM has changed: {', '.join(changed)}.")
     stock_speculator, stock_sample = model_runner.init_speculator, runner_class.sample
     stock_add = runner_class.add_requests
 
