@@ -60,6 +60,18 @@ def test_everything_else_is_that_of_transformers(folder: Path) -> None:
     assert copy.deepcopy(quick)(TEXTS[0]).input_ids == ids
 
 
+def test_changes_are_made_to_the_whole_tokenizer(folder: Path) -> None:
+    quick = read_quick_tokenizer("tiny", folder)
+    before = len(quick)
+    quick.chat_template = "{{ messages[0].content }}"
+    assert quick.apply_chat_template([{"role": "user", "content": "hello"}], tokenize=False) == "hello"
+    quick.add_tokens(["<new>"])
+    quick.eos_token = "<new>"
+    assert (len(quick), quick.eos_token_id) == (before + 1, before)
+    assert token_ids(quick, "<new>")[-1] == before
+    assert len(read_quick_tokenizer("tiny", folder)) == before
+
+
 def test_what_is_kept_belongs_to_the_files_and_the_releases(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = cache_root() / "tokenizers"
     read_quick_tokenizer("tiny", folder)

@@ -44,8 +44,8 @@ _shared: WeakValueDictionary[str, _Shared] = WeakValueDictionary()
 class QuickTokenizer:
     """A ``PreTrainedTokenizerFast`` that is made when it is needed.
 
-    Token ids of a text, their number, the vocabulary and the backend need no transformers. Everything else is looked up
-    in the tokenizer that transformers reads.
+    Token ids of a text, their number, the vocabulary and the backend need no transformers. For everything else,
+    transformers reads the tokenizer, which then stands for this one in every respect, changes included.
 
     Args:
         name: What messages call the model.
@@ -56,17 +56,35 @@ class QuickTokenizer:
         Exception: Of some kind, if a file in ``kept`` is damaged.
     """
 
+    kept: Path
+    """The folder with what transformers built; its ``tokenizer.json`` is complete."""
+    _name: str
+    _folder: Path
+    _eos_token_id: int | None
+    _shared: _Shared
+
     def __init__(self, name: str, folder: Path, kept: Path) -> None:
-        self.kept = kept
-        """The folder with what transformers built; its ``tokenizer.json`` is complete."""
-        self.eos_token_id: int | None = json.loads((kept / _FACTS).read_text(encoding="utf-8"))["eos_token_id"]
-        self._name, self._folder = name, folder
-        self._backend = _read_backend(kept / _TOKENIZER)
+        facts = json.loads((kept / _FACTS).read_text(encoding="utf-8"))
+        backend = _read_backend(kept / _TOKENIZER)
+        self.__dict__.update(
+            kept=kept, _name=name, _folder=folder, _eos_token_id=facts["eos_token_id"], _shared=backend
+        )
 
     @property
     def backend_tokenizer(self) -> Tokenizer:
         """The tokenizer of the package ``tokenizers``. Models with equal tokenizers share it, so it stays as it is."""
-        return self._backend.tokenizer
+        whole = self._whole_if_read
+        return self._shared.tokenizer if whole is None else whole.backend_tokenizer
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """Id of the token that ends a text; None if there is none."""
+        whole = self._whole_if_read
+        return self._eos_token_id if whole is None else whole.eos_token_id
+
+    @property
+    def _whole_if_read(self) -> PreTrainedTokenizerFast | None:
+        return self.__dict__.get("_whole")
 
     def get_vocab(self) -> dict[str, int]:
         """Every token with its id."""
@@ -84,6 +102,9 @@ class QuickTokenizer:
         if name.startswith("__") or name == "_whole":
             raise AttributeError(name)
         return getattr(self._whole, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._whole, name, value)
 
     @cached_property
     def _whole(self) -> PreTrainedTokenizerFast:
