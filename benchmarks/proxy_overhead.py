@@ -1,8 +1,8 @@
 """What hardening a server as text costs, and whether its text stays its own.
 
-Asks the target for completions of the demo prompts at temperature 0, in turns: alone, checked with a threshold that no
-divergence exceeds, and hardened. Then cuts texts at random characters and asks again, which shows what tokenizing the
-text anew changes.
+Asks the target for completions of the demo prompts, and then of the scenarios cut at the dangerous choice, at
+temperature 0, in turns: alone, checked with a threshold that no divergence exceeds, and hardened. Then cuts texts at
+random characters and asks again, which shows what tokenizing the text anew changes.
 
     cosec serve --target qwen2.5-coder-1.5b --security none --port 8001 &
     python benchmarks/proxy_overhead.py http://127.0.0.1:8001/v1 --security ADAPTER --prompts 14 --tokens 96
@@ -24,6 +24,7 @@ from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAd
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.settings import decoding_settings
 from cosec.evaluation.tasks.demo_prompts import demo_prompts
+from cosec.evaluation.tasks.tasks import Benchmark, tasks_of
 
 NEVER = 1e9
 """A threshold that no divergence exceeds."""
@@ -80,8 +81,8 @@ def main() -> None:
     rule = text_rule(security_rule(given.security), {} if given.strength is None else {"strength": given.strength})
     address = ServerAddress(url=given.url, model=given.model, seconds=600)
     bench = Bench(address, load_reader(given.security), rule, given.tokens)
-    prompts = [one.text for one in demo_prompts()]
-    prompts = [prompts[index % len(prompts)] for index in range(given.prompts)]
+    cut = tasks_of(Benchmark(name="own", scenarios="own", depth="decision", max_new_tokens=1, samples=1))
+    prompts = [*(one.text for one in demo_prompts()), *(task.prompt for task in cut)][: given.prompts]
     bench.complete(prompts[:1], "hardened")  # warms all models up
     arms = ("alone", "checked", "hardened")
     seconds: dict[str, list[float]] = {arm: [] for arm in arms}
@@ -92,6 +93,11 @@ def main() -> None:
             seconds[arm].append(1000 * spent / max(1, sum(len(one.text) for one in latest[arm])))
     each = {arm: statistics.median(values) for arm, values in seconds.items()}
     texts = [one.text for one in latest["alone"]]
+    unequal = [
+        {"prompt": index, "alone": text, "checked": one.text}
+        for index, (one, text) in enumerate(zip(latest["checked"], texts, strict=True))
+        if one.text != text
+    ]
     hardened = [one.totals for one in latest["hardened"]]
     tokens, changed = sum(one.tokens for one in hardened), sum(one.changed for one in hardened)
     requests = sum(one.requests for one in latest["hardened"])
@@ -99,8 +105,8 @@ def main() -> None:
         "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
         "checked_over_alone": round(each["checked"] / each["alone"], 3),
         "hardened_over_alone": round(each["hardened"] / each["alone"], 3),
-        "equal_texts": sum(one.text == text for one, text in zip(latest["checked"], texts, strict=True)),
         "prompts": len(prompts),
+        "unequal_texts": unequal,
         "decisions_per_token": round(sum(one.decisions for one in hardened) / max(1, tokens), 4),
         "changes_per_token": round(changed / max(1, tokens), 4),
         "requests_per_decision": round((requests - len(prompts)) / max(1, sum(one.decisions for one in hardened)), 3),

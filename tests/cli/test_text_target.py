@@ -56,7 +56,7 @@ def test_generate_hardens_a_server(
     ("given", "said"),
     [
         (["--rule", "steer"], "Use --rule gate"),
-        (["--plausibility-floor", "0.1"], "must be 0"),
+        (["--decision", "steered"], "cannot be steered"),
         (["--target-key-file", "/nowhere/key"], "Cannot read the key"),
         (["--on-failure", "ignore"], "on-failure"),
     ],

@@ -159,12 +159,14 @@ def test_an_adapter_of_another_vocabulary_hardens_the_target_as_text(target: Pat
 
 def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
-    with running(FakeServer(lambda _: "")) as server:
+    with running(FakeServer(lambda _: "x")) as server:
         found = {one.subject: one for one in examine(server.url, str(adapter), "float32")}
     assert found["target"].text == f"fake at {server.url}"
     assert found["chats"].text.startswith("hardened")
-    with running(FakeServer(lambda _: "", continues=False)) as anew:
+    assert found["floor"].text.startswith("any plausibility floor")
+    with running(FakeServer(lambda _: "x", continues=False, scores="shifted")) as anew:
         found = {one.subject: one for one in examine(anew.url, str(adapter), "float32")}
+    assert found["floor"].text.startswith("a plausibility floor of 0 only")
     assert found["chats"].text.startswith("not hardened: the server begins a new answer")
     assert found["rules"].text.startswith("gate alone")
     gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}

@@ -146,7 +146,6 @@ def test_a_target_that_begins_a_new_answer_cannot_harden_a_chat(tiny_pair: Prepa
     [
         ({"cosec": {"rule": "threshold"}}, "Use --rule gate"),
         ({"cosec": {"rule": "steer"}}, "Use --rule gate"),
-        ({"cosec": {"plausibility_floor": 0.1}}, "plausibility floor must be 0"),
         ({"cosec": {"decision": "steered"}}, "Decisions cannot be steered"),
         ({"logprobs": 2}, "probabilities"),
         ({"ignore_eos": True}, "tokens"),
@@ -164,6 +163,7 @@ def test_token_ids_are_refused_and_models_tell_the_rule(client: OpenAI) -> None:
     (model,) = client.models.list().data
     assert model.id == "hardened"
     assert set(model.model_extra["rules"]) == {"gate"}
+    assert set(model.model_extra["rules"]["gate"]["settings"]) == {"strength", "divergence", "plausibility_floor"}
     assert model.model_extra["cosec"]["strength"] == OFTEN
 
 

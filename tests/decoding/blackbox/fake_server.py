@@ -40,6 +40,9 @@ class FakeServer:
     continues: bool = True
     """Whether it continues the assistant's last message."""
 
+    scores: str = "right"
+    """Its log-probabilities of a prompt: ``right``, ``shifted`` by a token, or ``none``."""
+
     chunk: int = 3
     """Characters of an event."""
 
@@ -97,6 +100,9 @@ class FakeServer:
         rest = self.rest(text)
         limited = rest[: body["max_tokens"]]  # a token is a character
         finish = "stop" if limited == rest else "length"
+        if body.get("echo"):
+            _send(writer, 200, json.dumps({"choices": [{"logprobs": self._scored(text + limited)}]}).encode())
+            return True
         if not (self.streams and body.get("stream")):
             choice = {"message": {"content": limited}} if chat else {"text": limited}
             found = {"choices": [{**choice, "finish_reason": finish}], "usage": {"prompt_tokens": len(text)}}
@@ -117,6 +123,21 @@ class FakeServer:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+    def _scored(self, text: str) -> dict[str, Any] | None:
+        """Log-probabilities of a text: its own next character has -1, all others have -5."""
+        if self.scores == "none":
+            return None
+        own = [self.rest(text[:place])[:1] for place in range(len(text))]
+        log_probs = [None, *(-1.0 if own[place] == text[place] else -5.0 for place in range(1, len(text)))]
+        if self.scores == "shifted":
+            log_probs = [None, None, *log_probs[1:-1]]
+        return {
+            "tokens": list(text),
+            "token_logprobs": log_probs,
+            "top_logprobs": [None, *({own[place]: -1.0} for place in range(1, len(text)))],
+            "text_offset": list(range(len(text))),
+        }
 
 
 def _fail(writer: asyncio.StreamWriter, fault: str, event: bytes) -> bool:

@@ -46,7 +46,8 @@ def completed(
     **changes: Any,
 ) -> list[TextCompletion]:
     sampling = {"temperature": 0.0, "max_new_tokens": 100, "code_end": "none", **changes.pop("sampling", {})}
-    settings = decoding_settings({"name": "gate", "strength": strength, "plausibility_floor": 0.0}, sampling)
+    floor = changes.pop("floor", 0.0)
+    settings = decoding_settings({"name": "gate", "strength": strength, "plausibility_floor": floor}, sampling)
     completer = TextCompleter(
         lambda _: OpenAiServer(ServerAddress(url=server.url, seconds=10)),
         reader,
@@ -132,6 +133,26 @@ def test_the_limit_is_the_servers(reader: SecurityReader) -> None:
     with running(FakeServer(written)) as server:
         (found,) = completed(server, reader, [prompt(2)], sampling={"max_new_tokens": 17})
     assert (found.text, found.finish_reason) == (written(prompt(2))[:17], "length")
+
+
+def test_the_floor_limits_decisions_to_what_the_server_finds_plausible(reader: SecurityReader) -> None:
+    prompts = [prompt(number) for number in range(2)]
+    with running(FakeServer(written)) as server:
+        without, low, high = (
+            [one.text for one in completed(server, reader, prompts, strength=OFTEN, floor=floor)]
+            for floor in (0.0, 0.001, 0.5)
+        )
+    assert without == low  # a drawn token is e⁻⁴ times as likely as the best
+    assert high == [written(one) for one in prompts] != without
+
+
+@pytest.mark.parametrize("scores", ["shifted", "none"])
+def test_a_server_that_scores_no_prompts_is_told_by_the_floor(reader: SecurityReader, scores: str) -> None:
+    with (
+        running(FakeServer(written, scores=scores)) as server,
+        pytest.raises(EndpointError, match="does not give the right log-probabilities of a prompt"),
+    ):
+        completed(server, reader, [prompt(0)], strength=OFTEN, floor=0.1)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

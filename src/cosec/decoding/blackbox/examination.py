@@ -62,6 +62,7 @@ def _examine_url(url: str) -> list[Examined]:
             return [
                 Examined(subject="target", good=True, text=f"{await server.model()} at {url}"),
                 Examined(subject="chats", good=True, text=await _chats(server)),
+                Examined(subject="floor", good=True, text=await _floor(server)),
             ]
         finally:
             await server.close()
@@ -70,6 +71,15 @@ def _examine_url(url: str) -> list[Examined]:
         return asyncio.run(asked())
     except CosecError as error:
         return [Examined(subject="target", good=False, text=str(error))]
+
+
+async def _floor(server: OpenAiServer) -> str:
+    try:
+        if await server.scores_texts():
+            return "any plausibility floor: the server gives the log-probabilities of a prompt"
+    except TargetFailure as error:
+        return f"a plausibility floor of 0 only: {error}"
+    return "a plausibility floor of 0 only: the server gives no log-probabilities of a prompt, or wrong ones"
 
 
 async def _chats(server: OpenAiServer) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,7 +19,7 @@ from typing import Literal
 
 from cosec.decoding.blackbox.growing_text import GrowingText
 from cosec.decoding.blackbox.pace import Pace
-from cosec.decoding.blackbox.reading import Checked, ContextFull, Reading, SecurityReader
+from cosec.decoding.blackbox.reading import Checked, ContextFull, Question, Reading, SecurityReader
 from cosec.decoding.blackbox.targets.proposal_stream import ProposalStream
 from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, TargetFailure, TargetPrompt, TextTarget
 from cosec.decoding.completion import FinishReason, MakeWatcher
@@ -150,12 +151,11 @@ class GatedText:
             EndpointError: If the target fails, or the text cannot be checked.
         """
         failures = 0
-        if self._request.hardened:
-            await self._open()
         finish: FinishReason | None = None
         while finish is None:
             before = len(self._checked)
             try:
+                await self._check_target()
                 async with aclosing(self._one_request()) as growths:
                     async for growth in growths:
                         finish = growth.finish_reason
@@ -191,6 +191,8 @@ class GatedText:
             return
         self._pending = ""
         async with aclosing(ProposalStream(self._target.propose(self._ask(left)))) as stream:
+            if self.requests == 1 and self._request.hardened:
+                await self._open()  # while the target reads its prompt
             finish = None
             while finish is None:
                 proposal = await stream.next(at_least=self._pace.characters if self._reading is not None else 1)
@@ -232,6 +234,9 @@ class GatedText:
                 self._pass_through_or_raise()
                 break
             assert isinstance(checked, Checked)
+            if checked.question is not None:
+                await self._answer(self._reading, checked.question)
+                continue
             self._pace.note(checked.records)
             self._records += checked.records
             self._add(checked.content.decode())
@@ -247,6 +252,29 @@ class GatedText:
         self._add(self._pending)
         self._pending = ""
         return "ended" if finish == "stop" else "open"
+
+    async def _answer(self, reading: Reading, question: Question) -> None:
+        """Ask the target whether it finds a drawn token plausible."""
+        ask = Ask(prompt=self._request.prompt, written=self._checked + question.before, max_tokens=1)
+        scores = await self._target.scores(ask, question.text)
+        least = math.log(self._floor)
+        reading.answer(question, plausible=all(one.log_prob >= one.best + least for one in scores))
+
+    @property
+    def _floor(self) -> float:
+        return float(getattr(self._request.settings.rule, "plausibility_floor", 0.0))
+
+    async def _check_target(self) -> None:
+        """Check that the target gives what the rule needs.
+
+        Raises:
+            EndpointError: If it does not.
+        """
+        if self._request.hardened and self._floor and not await self._target.scores_texts():
+            raise EndpointError(
+                "The target does not give the right log-probabilities of a prompt (echo with logprobs), which the "
+                "plausibility floor needs: set it to 0."
+            )
 
     def _add(self, text: str) -> None:
         self._checked += text

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cosec.decoding.trace import TokenRecord
 
 _CHARACTERS_PER_TOKEN = 4
-_SMALLEST, _LARGEST = 1, 16
+_SMALLEST, _LARGEST = 1, 32
 """Range of the size in tokens."""
 
 

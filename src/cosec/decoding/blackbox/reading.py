@@ -27,6 +27,9 @@ from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.errors import ModelError, PromptError
 from cosec.runtime import TokenModel
 
+MOST_DRAWS = 4
+"""Most tokens that are drawn for a decision; if the target finds none of them plausible, its own text stands."""
+
 _BLOCK = 32
 """Tokens that are scored in one pass, rounded up to a whole segment; bounds the memory of the scores."""
 
@@ -111,6 +114,23 @@ class SecurityReader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Whether the target finds a drawn token plausible."""
+
+    position: int
+    """Position of the decision."""
+
+    token: int
+    """The token."""
+
+    before: str
+    """The part of the proposal before it."""
+
+    text: str
+    """The token's text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """The verdict on proposed text."""
 
@@ -128,6 +148,9 @@ class Checked:
 
     ended: bool = False
     """Whether the completion ends here."""
+
+    question: Question | None = None
+    """What must be known of the target before this text can be checked; nothing was checked then."""
 
 
 class Reading:
@@ -150,6 +173,10 @@ class Reading:
         self._key = sequence_key(settings.sampling.seed, prompt, sample)
         self._room = reader.pair.context_length - len(prompt)
         self._unfed = prompt[-1]
+        self._refused: dict[int, list[int]] = {}
+        """For each position the drawn tokens that the target does not find plausible."""
+        self._plausible: tuple[int, int] | None = None
+        """The position and the token that the target was last found to be plausible."""
         self.length = 0
         """Number of tokens of the completion that were checked."""
 
@@ -180,6 +207,13 @@ class Reading:
             raise ContextFull("The text is longer than the security model's context; ask for fewer tokens.")
         return self._checked(tokens, taken, at_end=at_end)
 
+    def answer(self, question: Question, *, plausible: bool) -> None:
+        """Tell whether the target finds a drawn token plausible, before the same text is checked again."""
+        if plausible:
+            self._plausible = question.position, question.token
+        else:
+            self._refused.setdefault(question.position, []).append(question.token)
+
     @torch.inference_mode()
     def _checked(self, tokens: Sequence[tuple[int, bytes]], taken: int, *, at_end: bool) -> Checked:
         ids = [token for token, _ in tokens]
@@ -188,7 +222,7 @@ class Reading:
         divergences = divergence_of(scores[0], scores[1], self._gate.divergence).tolist()
         if not all(map(isfinite, divergences)):
             raise ModelError("The security model's scores are not finite; load it in float32 with --dtype.")
-        content, records = b"", list[TokenRecord]()
+        content, records, start = b"", list[TokenRecord](), self.length
         for place in range(len(fed)):
             token = ids[place] if place < len(ids) else None
             gated = divergences[place] > self._gate.strength and _is_text(content)
@@ -197,6 +231,13 @@ class Reading:
             replaced = decided is not None and decided != token and not (ends and token is None)
             if token is None and not replaced:
                 break
+            if replaced and not ends and self._gate.plausibility_floor and self._plausible != (self.length, decided):
+                assert decided is not None
+                self._rows.rollback([len(fed)] * 2)
+                position, self.length = self.length, start
+                text = self._reader.tokens.bytes.spelling(decided).decode()
+                asked = Question(position=position, token=decided, before=content.decode(), text=text)
+                return Checked(content=b"", taken=0, records=(), question=asked)
             chosen = decided if decided is not None and replaced else token
             assert chosen is not None
             log_prob = float(scores[0, place, chosen])
@@ -214,12 +255,20 @@ class Reading:
         return Checked(content=content, taken=taken, records=tuple(records), ended=at_end)
 
     def _decided(self, security_log_probs: Float[Tensor, "vocab"]) -> int | None:
-        """The token that the security model writes here; None if it has none of whole characters."""
+        """The token that the security model writes here; None if it has none of whole characters.
+
+        A token that the target does not find plausible is drawn again from the others, a few times.
+        """
+        refused = self._refused.get(self.length, [])
+        if len(refused) == MOST_DRAWS:
+            return None
         allowed = self._reader.written_by_decisions.to(security_log_probs.device)
+        if refused:
+            allowed = allowed.index_fill(0, torch.tensor(refused, device=allowed.device), False)
         limited, possible = self._warped(security_log_probs.unsqueeze(0)).limited_to(allowed.unsqueeze(0))
         if not bool(possible):
             return None
-        return int(limited.sample(uniforms([self._key], [self.length], Role.PROPOSAL)))
+        return int(limited.sample(uniforms([self._key], [self.length + (len(refused) << 32)], Role.PROPOSAL)))
 
     def _record(
         self, token: int, decided: int | None, divergence: float, gated: bool, changed: bool, log_prob: float

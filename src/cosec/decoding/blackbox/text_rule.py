@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from cosec.decoding.rules.schema import changed_rule, rule_name
+from cosec.decoding.rules.schema import changed_rule, rule_name, rule_schemas
 from cosec.errors import SettingsError
 
 WHY_GATE_ONLY = (
@@ -20,9 +21,21 @@ WHY_GATE_AND_STEER = (
 """Why a target in this process with another tokenizer allows the gate and steer."""
 
 
+_WITHOUT_EFFECT = {"gate": ("decision", "steering_strength"), "steer": ("against",)}
+"""Settings of each rule of which only the default can be used over text."""
+
+
 def text_rules(*, in_process: bool) -> tuple[str, ...]:
     """Names of the rules for a target in this process, or at a server; the first is the default."""
     return ("gate", "steer") if in_process else ("gate",)
+
+
+def text_rule_schemas(*, in_process: bool) -> dict[str, dict[str, Any]]:
+    """The rules and the settings that can be used over text, as ``rule_schemas`` describes them."""
+    known = {name: rule_schemas()[name] for name in text_rules(in_process=in_process)}
+    for name, rule in known.items():
+        rule["settings"] = {one: what for one, what in rule["settings"].items() if one not in _WITHOUT_EFFECT[name]}
+    return known
 
 
 def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_process: bool = False) -> dict[str, object]:
@@ -57,8 +70,6 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
             raise SettingsError("Over text, the target is steered against the adapter's base. Use --against base.")
         return chosen
     chosen.setdefault("plausibility_floor", 0.0)
-    if chosen["plausibility_floor"] != 0.0:
-        raise SettingsError(f"The plausibility floor must be 0 here, as {why}.")
     if chosen.get("decision", "security") != "security":
         raise SettingsError(f"Decisions cannot be steered here, as {why}. Use --decision security.")
     return chosen

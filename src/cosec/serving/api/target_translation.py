@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from cosec.decoding.blackbox.targets.text_target import TargetPrompt
-from cosec.decoding.blackbox.text_rule import text_rule, text_rules
+from cosec.decoding.blackbox.text_rule import text_rule, text_rule_schemas
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules.schema import rule_schemas
 from cosec.errors import SettingsError
 from cosec.serving.api.llama_cpp.wire import InfillRequest, LlamaCppCompletionRequest
 from cosec.serving.api.prompt_ids import PromptIds
@@ -50,7 +49,7 @@ class TargetTranslator(Translator):
     @property
     def rules(self) -> dict[str, dict[str, Any]]:
         """The rules that requests may name."""
-        return {name: rule_schemas()[name] for name in text_rules(in_process=self._in_process)}
+        return text_rule_schemas(in_process=self._in_process)
 
     def completion(self, request: CompletionRequest) -> DecodingRequest:
         """Translate ``/v1/completions``.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
+import torch
+
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
-from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal, TargetPrompt
+from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal, TargetPrompt, TokenScore
 from cosec.decoding.blackbox.text_tokens import TextTokens
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
@@ -70,6 +72,33 @@ class LocalTarget:
                 assert isinstance(progress, Progress)
                 ended = progress.finish_reason
                 yield Proposal(progress.growth.text, None if ended is None else "stop" if ended == "stop" else "length")
+
+    async def scores_texts(self) -> bool:
+        """Always: the probabilities of a model in this process are known."""
+        return True
+
+    async def scores(self, ask: Ask, text: str) -> list[TokenScore]:
+        """Score a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
+        found = await self._in_reader_thread(partial(self._scores, ask, text))
+        assert isinstance(found, list)
+        return found
+
+    @torch.inference_mode()
+    def _scores(self, ask: Ask, text: str) -> list[TokenScore]:
+        prompt, before = self.prompt_ids(ask.prompt), len(ask.written.encode())
+        encoded = self.tokens.encode(ask.written + text)
+        ids, end, first = [token for token, _ in encoded], 0, 0
+        for first, (_, spelled) in enumerate(encoded):  # noqa: B007 - the first token with some of the text
+            end += len(spelled)
+            if end > before:
+                break
+        rows = self.read_prompt(prompt)
+        rows.feed([prompt[-1], *ids][:first])
+        fed = [prompt[-1], *ids][first : len(ids)]
+        log_probs = rows.advance(torch.tensor([fed]))[0].log_softmax(dim=-1)
+        best = log_probs.amax(dim=-1).tolist()
+        found = log_probs.gather(-1, torch.tensor(ids[first:]).unsqueeze(-1)).squeeze(-1).tolist()
+        return [TokenScore(*both) for both in zip(found, best, strict=True)]
 
     async def close(self) -> None:
         """Nothing: the weights are the pair's."""

@@ -18,11 +18,18 @@ from typing import Any
 
 import httpx2
 
-from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure
+from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores
+from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TokenScore
 from cosec.errors import EndpointError, SettingsError
 
 _LONGEST_EVENT = 2**20
 """Most bytes of one event of a stream."""
+
+_PROBE = "def add(first, second):\n    return first"
+"""A text that is scored to see how a server scores."""
+
+_TOLERANCE = 0.1
+"""Largest difference of two log-probabilities of one token, in nats; batches round differently."""
 
 _LARGEST_GROWTH = 2
 """Most tokens by which a message of one letter makes a prompt longer if it is continued, and not closed."""
@@ -74,6 +81,7 @@ class OpenAiServer:
         self._address = address
         self._model = address.model
         self._continues: bool | None = None
+        self._scores_texts: bool | None = None
         headers = {"Accept-Encoding": "identity"}
         if address.key is not None:
             headers["Authorization"] = f"Bearer {address.key}"
@@ -121,6 +129,47 @@ class OpenAiServer:
             after = await self._prompt_tokens({"messages": [*question, letter], **_CONTINUED})
             self._continues = after - before <= _LARGEST_GROWTH
         return self._continues
+
+    async def scores_texts(self) -> bool:
+        """Whether the server gives the right log-probabilities of a prompt; asks it the first time.
+
+        Some servers give those of another place. What the server writes at temperature 0 must therefore be its most
+        likely token, and have the same log-probability when it is a part of the prompt.
+
+        Raises:
+            TargetFailure: If the server fails.
+        """
+        if self._scores_texts is None:
+            try:
+                written = echoed_scores(await self._echo(_PROBE, 1), len(_PROBE))
+                token, score = written[0]
+                again = echoed_scores(await self._echo(_PROBE + token, 1), len(_PROBE))
+                apart = score.best - score.log_prob, abs(again[0][1].log_prob - score.log_prob)
+                self._scores_texts = again[0][0] == token and max(apart) < _TOLERANCE
+            except (EndpointError, LookupError):
+                self._scores_texts = False
+        return self._scores_texts
+
+    async def scores(self, ask: Ask, text: str) -> list[TokenScore]:
+        """Score a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
+        if ask.prompt.messages is not None or ask.prompt.suffix is not None:
+            raise EndpointError("A server scores texts only, no chats and gaps; set the plausibility floor to 0 there.")
+        before, whole = ask.prompt.text + ask.written, ask.prompt.text + ask.written + text
+        found = echoed_scores(await self._echo(whole, 1), len(before), len(whole))
+        if not found:
+            raise TargetFailure("it did not score a text")
+        return [score for _, score in found]
+
+    async def _echo(self, prompt: str, tokens: int) -> Any:
+        """A prompt and a continuation of so many tokens, with log-probabilities."""
+        asked = {"model": await self.model(), "prompt": prompt, "max_tokens": tokens, "temperature": 0.0}
+        try:
+            answer = await self._client.post(self._url("completions"), json={**asked, "echo": True, "logprobs": 1})
+        except httpx2.HTTPError as error:
+            raise _failure(error) from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+        return _parsed(answer.content)
 
     async def _prompt_tokens(self, asked: dict[str, Any]) -> int:
         body = {**asked, "model": await self.model(), "max_tokens": 1, "temperature": 0.0}

@@ -81,8 +81,39 @@ class TargetFailure(Exception):  # noqa: N818 - it says what happened
         self.retry_after = retry_after
 
 
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """How likely a target finds a token of a text."""
+
+    log_prob: float
+    """Raw log-probability of the token."""
+
+    best: float
+    """That of the target's most likely token at this place."""
+
+
 class TextTarget(Protocol):
     """A target that continues text."""
+
+    async def scores_texts(self) -> bool:
+        """Whether `scores` works; asks the target the first time."""
+        ...
+
+    async def scores(self, ask: Ask, text: str) -> list[TokenScore]:
+        """Score a text that might follow.
+
+        Args:
+            ask: The prompt and the text before it.
+            text: The text, at least one character.
+
+        Returns:
+            A score for each of the target's tokens that has some of the text, possibly beside what is before it.
+
+        Raises:
+            TargetFailure: If another try may succeed.
+            EndpointError: If the target does not score texts.
+        """
+        ...
 
     def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
         """Continue a text; the caller may stop reading at any time, which cancels the request.
