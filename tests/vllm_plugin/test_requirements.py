@@ -34,7 +34,9 @@ def config(**changed: Any) -> Any:
             max_num_seqs=128,
         ),
         parallel_config=SimpleNamespace(worker_extension_cls=WORKER_EXTENSION),
-        model_config=SimpleNamespace(logits_processors=None, logprobs_mode="raw_logprobs", max_model_len=2000),
+        model_config=SimpleNamespace(
+            logits_processors=None, logprobs_mode="raw_logprobs", max_model_len=2000, enable_prompt_embeds=False
+        ),
     )
     for name, value in changed.items():
         owner, _, field = name.rpartition("__")
@@ -72,6 +74,7 @@ def test_an_engine_that_does_not_ask_for_the_plugin_has_no_settings() -> None:
         ({"use_v2_model_runner": True}, "V2 model runner"),
         ({"kv_transfer_config": object()}, "KV connector"),
         ({"model_config__logits_processors": ["mine"]}, "logits processors"),
+        ({"model_config__enable_prompt_embeds": True}, "embeddings"),
         ({"model_config__logprobs_mode": "processed_logprobs"}, "raw_logprobs"),
     ],
 )

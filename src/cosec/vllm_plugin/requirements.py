@@ -73,6 +73,7 @@ def _wrong_engine(config: Any) -> list[str]:
         f"{block}, so a draft might wait for ever": scheduler.max_num_batched_tokens >= scheduler.max_num_seqs * block,
         "a KV connector is set, whose loads skip the security model": config.kv_transfer_config is None,
         "custom logits processors are set": not model.logits_processors,
+        "prompts may be embeddings, which the security model cannot read": not model.enable_prompt_embeds,
         f"logprobs_mode {model.logprobs_mode!r} instead of 'raw_logprobs'": model.logprobs_mode == "raw_logprobs",
     }
     return [problem for problem, fine in checks.items() if not fine]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from vllm.compilation.backends import set_model_tag
 from vllm.config.utils import replace
 from vllm.model_executor.model_loader import get_model
 from vllm.v1.spec_decode.draft_model import DraftModelProposer
@@ -52,7 +53,8 @@ def with_base(security: nn.Module, draft_config: Any, base: str) -> SecurityWith
     """
     model_config = copy.copy(draft_config.model_config)
     model_config.model = base
-    loaded = get_model(vllm_config=replace(draft_config, model_config=model_config), prefix="security_base")
+    with set_model_tag("security_base"):  # its compiled code is kept apart from the other models'
+        loaded = get_model(vllm_config=replace(draft_config, model_config=model_config), prefix="security_base")
     return SecurityWithBase(security, loaded)
 
 
