@@ -103,8 +103,8 @@ def test_logprobs_are_the_targets_of_what_was_emitted(llm: Any) -> None:
 
 
 def test_a_text_ends_where_a_draft_no_longer_fits(llm: Any) -> None:
-    prompt = prompt_ids(1)[0]
-    (output,) = llm.generate([{"prompt_token_ids": prompt}], params(seed=1, max_tokens=500), use_tqdm=False)
+    prompt = (prompt_ids(1)[0] * 100)[:490]
+    (output,) = llm.generate([{"prompt_token_ids": prompt}], params(seed=1, max_tokens=20), use_tqdm=False)
     assert len(prompt) + len(output.outputs[0].token_ids) == 512 - 2 * 3 + 1
     assert output.outputs[0].finish_reason == "length"
 
