@@ -43,6 +43,11 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "cosec.decoding.rules.schema.SpeculativeSettings",
     ),
     "With transformers": ("cosec.decoding.custom_generate.CoDecoding",),
+    "Inside vLLM": (
+        "cosec.vllm_plugin.settings.PluginSettings",
+        "cosec.vllm_plugin.settings.engine_options",
+        "cosec.vllm_plugin.settings.command_line",
+    ),
     "Training": (
         "cosec.training.hardening.harden",
         "cosec.training.settings.HardeningSettings",
