@@ -208,3 +208,18 @@ def unzip_inside(archive, folder):
             path = (root / info.filename).resolve()
             if path.suffix.lower() in SUFFIXES and path.is_relative_to(root):
                 path.write_bytes(photos.read(info))
+# case: a hook after the handlers gets their response
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.after_request
+def headers(response):
+    response.headers["X-Frame-Options"] = "DENY"
+    return response
+
+
+@app.errorhandler(404)
+def missing(error):
+    return "<p>" + request.path, 404  # expect: py/cross-site-scripting

@@ -10,6 +10,7 @@ from cosec.checking.c.copies.pointees import pointees
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import (
     Report,
+    Sizes,
     Unit,
     arguments,
     bare,
@@ -82,7 +83,7 @@ class _Room:
     ) -> None:
         self._function, self._texts = function, texts
         self.unit, self.sizes, self._known, self._passed = unit, sizes.arrays, sizes, passed
-        self._measured = _measured(function)
+        self._measured = _measured(unit, function, sizes.arrays)
         self._literals = {
             name: content
             for _, name, _, value in declarations(function)
@@ -135,9 +136,12 @@ class _Room:
         content = literal(node) if literal(node) is not None else self._literals.get(text(bare(node)))
         return len(content) + 1 if content is not None else None
 
-    def was_measured(self, node: Node, call: Node) -> bool:
-        """Tell whether an earlier condition tested the text's length."""
-        return self._measured.get(text(bare(node)), call.start_byte) < call.start_byte
+    def was_measured(self, node: Node, call: Node, capacity: int | None = None) -> bool:
+        """Tell whether an earlier condition tested the text's length, against no larger limit than ``capacity``."""
+        return any(
+            place < call.start_byte and (longest is None or capacity is None or longest < capacity)
+            for place, longest in self._measured.get(text(bare(node)), ())
+        )
 
     def is_unchecked_length(self, node: Node) -> bool:
         return text(bare(node)) in self._from_input
@@ -149,7 +153,7 @@ class _Room:
 
 def _copied(room: _Room, call: Node, name: str, given: list[Node], report: Report) -> None:
     capacity, longest = room.capacity(given[0]), room.longest(given[1])
-    if capacity is None or room.was_measured(given[1], call) or room.was_measured(given[0], call):
+    if capacity is None or room.was_measured(given[1], call, capacity) or room.was_measured(given[0], call):
         return
     if longest is None:
         why = f"{text(given[1])} may be longer than {text(given[0])} has room for."
@@ -286,22 +290,38 @@ def _without_end(room: _Room, call: Node, number: int, given: list[Node], report
         report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.", room.level(given[1]))
 
 
-def _measured(function: Node) -> dict[str, int]:
-    """Map texts whose length is tested in a condition, directly or through a variable, to the first such place."""
+def _measured(unit: Unit, function: Node, arrays: Sizes) -> dict[str, list[tuple[int, int | None]]]:
+    """Map texts whose length is tested in a condition to the places, each with the longest text that passes, if known.
+
+    The length is tested directly or through a variable.
+    """
     lengths = {
         name: text(arguments(bare(value))[0])
         for _, name, _, value in declarations(function)
         if value is not None and called(bare(value)) in ("strlen", "strnlen") and arguments(bare(value))
     }
-    found: dict[str, int] = {}
+    found: dict[str, list[tuple[int, int | None]]] = {}
     for node in walk(function):
         condition = node.child_by_field_name("condition")
         for one in walk(condition) if condition is not None else ():
-            if called(one) in ("strlen", "strnlen") and arguments(one):
-                found.setdefault(text(arguments(one)[0]), one.start_byte)
-            elif text(one) in lengths:
-                found.setdefault(lengths[text(one)], one.start_byte)
+            measured = called(one) in ("strlen", "strnlen") and arguments(one)
+            name = text(arguments(one)[0]) if measured else lengths.get(text(one))
+            if name is not None:
+                found.setdefault(name, []).append((one.start_byte, _longest_passing(unit, one, arrays)))
     return found
+
+
+def _longest_passing(unit: Unit, length: Node, arrays: Sizes) -> int | None:
+    """Return the longest text that a comparison of its length with a constant lets pass; None if it is not known."""
+    compared = length.parent
+    if compared is None or compared.type != "binary_expression":
+        return None
+    left, right = compared.child_by_field_name("left"), compared.child_by_field_name("right")
+    operator = text(compared.child_by_field_name("operator"))
+    if left != length or right is None or operator not in (">", ">=", "<", "<="):
+        return None
+    limit = unit.constant(right, arrays)
+    return None if limit is None else limit - (operator in (">=", "<"))
 
 
 def passed_lengths(unit: Unit, sizes: dict[str, SizesOf]) -> dict[str, dict[str, int]]:

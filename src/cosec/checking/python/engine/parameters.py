@@ -160,6 +160,8 @@ def _known_value(
     harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
     if any(last_name(each) in COMMANDS for each in function.decorators):
         return _command_value(function, name, harmless)
+    if kind and function.decorated("after_request", "after_app_request"):
+        return UNKNOWN  # The response that a handler made.
     if types & {"TarFile", "ZipFile"}:
         return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
     if analysis.entry_points == "declared" and name in EXCEPTIONS and kind and not function.decorators:
