@@ -230,16 +230,17 @@ class Texts:
     def _passed(self, name: str, given: list[Node], function: Node) -> None:
         target = self.unit.functions[name]
         for one in given[len(parameters(target)) :]:
-            self._filled_in(target, self.of(one, function))
+            if (state := self.of(one, function)) is not None:
+                self._filled_in(target, state)
         for place, (one, parameter) in enumerate(zip(given, parameters(target), strict=False)):
             self._hold(target, parameter.name, self.of(one, function))
             if (name, place) in self._fills:
                 self._hold(function, key_of(one), self._fills[name, place])
 
-    def _filled_in(self, target: Node, state: Text | None) -> None:
+    def _filled_in(self, target: Node, state: Text) -> None:
         """Note that a function of any number of arguments is given a text, which it fills in with ``vsnprintf``."""
         calls = (node for node in walk(target) if called(node) in ("vsprintf", "vsnprintf", "vasprintf"))
-        for call in calls if state is not None else ():
+        for call in calls:
             self._hold(target, key_of(arguments(call)[0]), replace(state, built=True))
 
     def _hold(self, function: Node, name: str, state: Text | None) -> None:
