@@ -137,7 +137,9 @@ def main(chosen: argparse.Namespace) -> None:
     pair = load_pair(chosen.target, chosen.security, runtime=chosen.runtime)
     text = max((one.text for one in demo_prompts()), key=len)
     prompt = tuple(pair.tokenizer(text).input_ids)
-    record: dict[str, Any] = {**vars(chosen), "out": chosen.out.name, "load_before": os.getloadavg(), "batches": []}
+    names = {role: Path(name).name for role, name in (("target", chosen.target), ("security", chosen.security))}
+    record: dict[str, Any] = {**vars(chosen), **names, "out": chosen.out.name, "batches": []}
+    record["load_before"] = os.getloadavg()
     for batch in chosen.batch:
         row: dict[str, Any] = {"batch": batch}
         if chosen.runtime == "llama.cpp":
