@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 12 minutes on 2 cores.
+# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 11 minutes on 2 cores.
 # The most telling come first. FOLDER keeps quantised copies between calls. Records go to docs/results/gguf-speed; the table
 # is printed at the end, also after an interruption. Needs the pulled models qwen2.5-coder-1.5b and -0.5b.
 set -u
@@ -28,9 +28,9 @@ for security in $SMALL "$COPIES/q4_0.gguf"; do started "unmeasured" --target $LA
 } | tee "$OUT/start.txt"
 measure merged-1 100 $SMALL "$COPIES/merged-q4_0.gguf" --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
 measure beside-q4_0-1 90 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 36
-measure beside-q4_0-16 130 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
-measure torch-1 180 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 2 --tokens 16 --runtime torch
+measure beside-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
+measure torch-1 240 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 2 --tokens 16 --runtime torch
 measure shared-1 110 $SMALL default --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
 measure beside-1 80 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 24
-measure beside-16 130 $LARGE $SMALL --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
-measure beside-q4_0-4 80 $LARGE "$COPIES/q4_0.gguf" --batch 4 --rule threshold --draft-length auto --rounds 2 --tokens 20
+measure beside-16 180 $LARGE $SMALL --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
+measure beside-q4_0-4 110 $LARGE "$COPIES/q4_0.gguf" --batch 4 --rule threshold --draft-length auto --rounds 2 --tokens 20
