@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from cosec.vllm_plugin.self_check import LawBroken, Watch, check_law, closed_form
+from cosec.vllm_plugin.deciding.watch import Watch
+from cosec.vllm_plugin.self_check import LawBroken, check_law, closed_form
 from tests.vllm_plugin.deciding.test_decision import drafted, target_scores
 
 VOCABULARY = 12

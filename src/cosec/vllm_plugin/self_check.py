@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from cosec.errors import CosecError
-from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows
 
 DRAWS = 256
 """Number of samples that are drawn for each rule."""
@@ -30,28 +28,6 @@ _LOGPROB_TOLERANCE = 0.25
 
 class LawBroken(CosecError):  # noqa: N818 - reads as what happened
     """The start-up check found that the engine does not follow our rules; it must not serve."""
-
-
-@dataclass(slots=True)
-class Watch:
-    """What a worker notes of the drafts it verifies."""
-
-    tokens: int = 0
-    """Number of tokens that were emitted."""
-
-    scores: dict[str, list[float]] | None = None
-    """Raw log-probabilities at the first output position of one request: ``target``, ``security`` and ``base``."""
-
-    def note(
-        self, rows: DraftedRows, target_log_probs: Float[Tensor, "rows k vocab"], decided: Int[Tensor, "rows k"]
-    ) -> None:
-        """Note one step."""
-        self.tokens += int((decided != NO_TOKEN).sum())
-        if self.scores is None and 0 in rows.first:
-            row = list(rows.first).index(0)
-            base = target_log_probs if rows.base_log_probs is None else rows.base_log_probs
-            both = {"target": target_log_probs, "security": rows.security_log_probs, "base": base}
-            self.scores = {name: one[row, 0].tolist() for name, one in both.items()}
 
 
 class Engine(Protocol):

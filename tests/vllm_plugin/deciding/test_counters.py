@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cosec.vllm_plugin.deciding.counters import Counters
 from cosec.vllm_plugin.deciding.decision import NO_TOKEN, Decided
-from cosec.vllm_plugin.self_check import Watch
+from cosec.vllm_plugin.deciding.watch import Watch
 from tests.vllm_plugin.deciding.test_verification import drafting, run
 
 TARGET = torch.tensor([[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]]).log().expand(3, 2, 3)

@@ -14,7 +14,7 @@ from cosec.vllm_plugin.deciding.decision import NO_TOKEN
 from cosec.vllm_plugin.deciding.drafting import Drafting
 from cosec.vllm_plugin.deciding.drafts import UnscreenedTokenError
 from cosec.vllm_plugin.deciding.verification import Step, Verified, verify
-from cosec.vllm_plugin.self_check import Watch
+from cosec.vllm_plugin.deciding.watch import Watch
 
 VOCABULARY = 8
 

@@ -20,8 +20,8 @@ from cosec.decoding.sampling import Warping
 from cosec.vllm_plugin.deciding.counters import Counters
 from cosec.vllm_plugin.deciding.decision import propose
 from cosec.vllm_plugin.deciding.drafts import DraftStep, DraftStore
+from cosec.vllm_plugin.deciding.watch import Watch
 from cosec.vllm_plugin.requests import SamplingParameters, random_key, request_settings
-from cosec.vllm_plugin.self_check import Watch
 from cosec.vllm_plugin.settings import PluginSettings
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from cosec.errors import SettingsError
 from cosec.vllm_plugin.deciding.drafting import Drafting
+from cosec.vllm_plugin.deciding.watch import Watch
 from cosec.vllm_plugin.installation import install
-from cosec.vllm_plugin.self_check import Watch
 
 install()
 
