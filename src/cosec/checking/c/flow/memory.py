@@ -243,6 +243,7 @@ class MemoryFlow(IndexFlow):
         name = declared_name(left) if left.type == "pointer_declarator" else text(bare(left))
         if text(node.child_by_field_name("operator")) not in ("", "="):
             self.sum(node, left, right, state)
+            self.gathered(node, name, right)
             before = state.get(name, Facts())
             self._forget(name, state)
             state[name] = Facts(freed=before.freed, freed_at=before.freed_at, message=before.message)

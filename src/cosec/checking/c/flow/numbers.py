@@ -51,12 +51,14 @@ class NumberFlow(FunctionFlow):
             text(node.child_by_field_name("left")) for node in walk(function) if node.type == "assignment_expression"
         }
         """Variables that are assigned to."""
-        self._sizes_of_blocks = {
-            text(bare(argument))
+        blocks = [
+            argument
             for call in calls
             if called(call) in _ALLOCATORS
             for argument in arguments(call)[-2 if called(call) in ("calloc", "reallocarray") else -1 :]
-        }
+        ]
+        self._sizes_of_blocks = {text(bare(argument)) for argument in blocks}
+        self._in_sizes_of_blocks = {text(one) for each in blocks for one in walk(each) if one.type == "identifier"}
         self._counts = {
             text(bare(arguments(call)[_COUNT[called(call)]]))
             for call in calls
@@ -254,6 +256,14 @@ class NumberFlow(FunctionFlow):
         found = self._computed_range(inner, state)
         if found is not None and (found[1] > kind.high or (found[0] < kind.low and facts.outside)):
             self._narrows(left, name, right, "error" if facts.outside else "warning")
+
+    def gathered(self, node: Node, name: str, right: Node) -> None:
+        """Look at ``name += strlen(text)``, where a variable of at most 16 bits gathers the size of a block."""
+        kind = self.types.variable(name)
+        if kind is None or kind.bits > 16 or name not in self._in_sizes_of_blocks or name in self._guarded:
+            return
+        if any(called(one) == "strlen" for one in walk(right)):
+            self._narrows(node, name, right, "warning")
 
     def _computed_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
         """Return the range of a sum, difference or product of narrow numbers; None if one is not known to be narrow."""
