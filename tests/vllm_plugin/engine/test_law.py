@@ -100,7 +100,7 @@ def test_emitted_tokens_follow_the_closed_form(rule: str, security: str, draft_l
         texts = draw(llm, prompts, rule)
     found = p_values(rule, reference, prompts, texts)
     _logger.info("%s, %s, k=%d: %d p-values, least %.3g", rule, security, draft_length, len(found), min(found))
-    assert len(found) >= 3 * PROMPTS
+    assert len(found) >= PROMPTS * (3 if SAMPLES >= 5000 else 1)
     assert min(found) * len(found) > 0.01, sorted(found)[:5]  # Bonferroni's correction
 
 
