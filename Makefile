@@ -78,6 +78,8 @@ proxy-demo: $(STAMP) ## Serve MODEL alone, and a hardening proxy with its playgr
 	$(BIN)/cosec models pull $(MODEL)
 	$(BIN)/cosec models pull smollm2-135m
 	$(BIN)/cosec serve --target $(MODEL) --security none --port 8001 & target=$$!; trap "kill $$target" EXIT; \
+	  until $(BIN)/python -c 'from urllib.request import urlopen; urlopen("http://127.0.0.1:8001/health")' 2>/dev/null; do \
+	    kill -0 $$target || exit 1; sleep 1; done; \
 	  $(BIN)/cosec serve --target http://127.0.0.1:8001/v1 --security smollm2-135m --port 8000 --model-name hardened
 
 test: setup ## Run the tests, those that need the embedded model included

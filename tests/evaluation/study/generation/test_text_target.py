@@ -8,10 +8,12 @@ import pytest
 
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import SettingsError
-from cosec.evaluation.study import study_settings
+from cosec.evaluation.study import frontier_settings, study_settings
 from cosec.evaluation.study.generation.models import completion_source
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.tasks import Task
+from tests.decoding.blackbox.fake_server import FakeServer, running
+from tests.decoding.blackbox.test_completer import OFTEN, prompt, written
 from tests.tiny import save_tiny, save_tiny_adapter
 
 
@@ -42,6 +44,28 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
     origin, gated, steered, unsteered = texts
     assert unsteered == origin
     assert origin not in (gated, steered)
+
+
+def test_strengths_are_calibrated_at_a_server(tmp_path: Path) -> None:
+    adapter = save_tiny_adapter(save_tiny("llama", tmp_path / "base"), tmp_path / "adapter")
+    with running(FakeServer(written)) as server:
+        frontier = frontier_settings(
+            {
+                "target": server.url,
+                "security": str(adapter),
+                "strengths": {"gate": [OFTEN, 1e9]},
+                "benchmarks": ({"name": "function", "problems": "humaneval", "samples": 1, "max_new_tokens": 60},),
+            }
+        )
+        source = completion_source(frontier, rows=2)
+        task, sampling = Task(id="t", prompt=prompt(0), stop=()), SamplingSettings(max_new_tokens=60, temperature=0.7)
+        origin, security_alone, often, never = (
+            next(source.generator(arm).complete([task], samples=1, sampling=sampling))[0].text
+            for arm in frontier.decoding_arms()
+        )
+    assert origin == never == written(prompt(0))
+    assert often not in (origin, security_alone)
+    assert security_alone != origin
 
 
 def test_an_arm_that_needs_common_tokens_is_named(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAd
 from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.hardening import load_pair
+from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import SettingsError
 from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.generation.full_batch import task_watcher
-from cosec.evaluation.study.generation.generator import sample_of
+from cosec.evaluation.study.generation.generator import LocalGenerator, sample_of
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
 from cosec.evaluation.tasks.samples import Sample
@@ -118,14 +119,17 @@ class TextTargetSource:
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
         """Hashes of the security models that arms call by name."""
 
-    def generator(self, arm: DecodingArm) -> TextTargetGenerator:
-        """A generator of the arm's completions."""
-        return TextTargetGenerator(self._target, self._readers[arm.security], arm, self._settings_of, self._rows)
+    def generator(self, arm: DecodingArm) -> TextTargetGenerator | LocalGenerator:
+        """A generator of the arm's completions; the security model alone decodes as in every study."""
+        reader = self._readers[arm.security]
+        if arm.alone == "security":
+            return LocalGenerator(reader.pair, arm, rows=self._rows, cache=PromptCache.for_study(reader.pair))
+        return TextTargetGenerator(self._target, reader, arm, self._settings_of, self._rows)
 
     def _settings_of(self, arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
         """The arm's settings for this target."""
-        if arm.alone == "security":
-            raise SettingsError(f"The arm {arm.name!r} runs the security model alone; measure it as a target here.")
+        if arm.needs_prefix:
+            raise SettingsError(f"The arm {arm.name!r} needs a prefix, and a target is hardened as text by an adapter.")
         try:
             rule = text_rule({}, arm.rule, in_process=isinstance(self._target, TargetHere))
             return decoding_settings(rule, sampling.model_dump())
