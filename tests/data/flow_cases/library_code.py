@@ -223,3 +223,8 @@ def headers(response):
 @app.errorhandler(404)
 def missing(error):
     return "<p>" + request.path, 404  # expect: py/cross-site-scripting
+# case: a regular expression is no credential
+import re
+
+SECRET = re.compile(r"(^|_)(pass|secret)_?(word|key)$", re.I)
+SECRET_KEY = "p4ss-or-secret-word"  # expect: py/hardcoded-credentials

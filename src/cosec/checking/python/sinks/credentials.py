@@ -212,6 +212,8 @@ def _sentence(text: str, name: str) -> bool:
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``password = "…"`` and ``{"password": "…"}``."""
+    if "regex" in value.flags:
+        return  # A pattern of names or of texts.
     if _is_credential_name(name) and (texts := _written(value, name)):
         configures = isinstance(node, ast.Subscript | ast.Attribute)
         if not (_is_password_word(value) if configures else _names_a_field(value, name)):
