@@ -62,6 +62,6 @@ def test_impossible_requests_are_refused(pair: PreparedPair, folders: tuple[Path
     with pytest.raises(SettingsError, match="at least 1"):
         harden(pair, PROMPT, n=0)
     with pytest.raises(PromptError, match="empty"):
-        list(harden(pair, " "))
+        list(harden(pair, ""))
     with pytest.raises(SettingsError, match="no security model"):
         harden(load_pair(str(folders[0]), "none"), PROMPT)
