@@ -39,11 +39,9 @@ class Job:
 
     name: str
     cosec: tuple[str, ...] = ()
-    """Arguments of ``cosec``; alternatively ``python`` or ``adapter`` says what runs."""
-    python: tuple[str, ...] = ()
-    """Arguments of Python."""
+    """Arguments of ``cosec``."""
     adapter: str = ""
-    """An adapter that is copied to ``adapters/``, its weights as float16."""
+    """Instead of a command: an adapter that is copied to ``adapters/``, its weights as float16."""
     resume: tuple[str, ...] = ()
     """Further arguments where an earlier run of the job was stopped."""
     after: tuple[str, ...] = ()
@@ -104,10 +102,15 @@ class Runner:
     def _start(self, job: Job) -> None:
         begun = self._work / "state" / f"{job.name}.begun"
         if job.adapter:
-            copy_adapter(Path(job.adapter), self._work / "adapters")
-            self._end(job.name, 0)
+            try:
+                copy_adapter(Path(job.adapter), self._work / "adapters")
+            except OSError as error:  # its training failed; the other jobs go on
+                self.say(f"{job.name}: {error}")
+                self._end(job.name, 1)
+            else:
+                self._end(job.name, 0)
             return
-        command = [*COSEC, *job.cosec] if job.cosec else [sys.executable, *job.python]
+        command = [*COSEC, *job.cosec]
         if begun.is_file():
             command += job.resume
         begun.touch()
@@ -134,7 +137,7 @@ class Runner:
         """Write archives of everything so far to ``--out``, none larger than ``PART_BYTES``."""
         whole = self._work / "results.tar.gz"
         with tarfile.open(whole, "w:gz", compresslevel=1) as archive:
-            for name in ("logs", "log", "study", "adapters", "aligned"):
+            for name in ("logs", "log", "study", "adapters"):
                 if (self._work / name).exists():
                     archive.add(self._work / name, name)
         partial = self._out.with_name(f"{self._out.name}.partial")
