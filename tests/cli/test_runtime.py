@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.main import main
+from cosec.evaluation import runtime_speed
 from cosec.models.loading.gguf_header import read_header
 from cosec.runtime import llama_cpp_is_installed
 from tests.models.gguf_pair import GgufFiles, gguf_files
@@ -52,7 +53,7 @@ def test_generate_gives_many_of_the_same_texts_in_both_runtimes(
 def test_doctor_examines_what_llama_cpp_would_run(files: GgufFiles, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "doctor", files.target, files.adapter)
     subjects = [line.split()[1] for line in out.splitlines()]
-    assert subjects == ["runtime", "target", "adapter", "rule", "memory", "law"]
+    assert subjects == ["choice", "runtime", "target", "adapter", "rule", "memory", "law"]
     assert "read at once, in pieces and after a rollback" in out
     assert all(line.startswith("ok") for line in out.splitlines())
 
@@ -102,3 +103,49 @@ def test_a_quantised_copy_is_a_security_model(
     assert json.loads(printed(capsys, *common, "--max-new-tokens", "4"))["completion"]
     assert "exists: name another file" in refusal(capsys, "models", "quantise", files.security, "--out", str(out))
     assert "is neither" in refusal(capsys, "models", "quantise", "nothing", "--out", str(tmp_path / "new.gguf"))
+
+
+@needs_llama_cpp
+def test_auto_takes_what_a_measurement_found_and_says_so(
+    files: GgufFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runtime_speed, "TOKENS", {1: 2, 2: 2})
+    assert main(["bench", "runtime", files.target, files.adapter, "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert list(json.loads(captured.out)["milliseconds"]) == ["llama.cpp", "llama.cpp with a copy"]
+    assert "Making a copy of" in captured.err
+    assert "torch: " in captured.err
+    assert "is not converted to float32 (--convert does it)" in captured.err
+    assert main(["bench", "runtime", files.target, files.adapter, "--convert"]) == 0
+    captured = capsys.readouterr()
+    assert [line.split(" │ ")[0].strip("│ ") for line in captured.out.splitlines() if " ms " in line] == [
+        "llama.cpp",
+        "llama.cpp with a copy",
+        "torch",
+    ]
+    assert "Making a copy of" not in captured.err
+    common = ["generate", "--target", files.target, "--security", files.adapter, "--prompt", PROMPT]
+    common += ["--max-new-tokens", "4", "--format", "json"]
+    assert main(common) == 0
+    assert "for 1 at once, a token of each: llama.cpp " in capsys.readouterr().err
+    assert main([*common, "--runtime", "torch"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@needs_llama_cpp
+def test_a_security_copy_is_kept_and_gives_the_texts_of_the_quantised_file(
+    files: GgufFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "copy.gguf"
+    printed(capsys, "models", "quantise", files.target, "--adapter", files.adapter, "--out", str(out))
+    common = ["generate", "--target", files.target, "--prompt", PROMPT, "--max-new-tokens", "8", "--format", "json"]
+    common += ["--rule", "steer", "--security"]
+    expected = json.loads(printed(capsys, *common, str(out)))["completion"]
+    for made in (True, False):
+        assert main([*common, files.adapter, "--security-copy"]) == 0
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["completion"] == expected
+        assert ("Making a copy of" in captured.err) == made
+    assert "needs an adapter that was made for the target" in refusal(
+        capsys, *common, files.other_adapter, "--security-copy"
+    )

@@ -1,4 +1,4 @@
-"""``cosec bench speed``: Table X of the paper for any pair, on this machine."""
+"""``cosec bench``: Table X of the paper for any pair, what runs it fastest on this machine, and load on a server."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from cosec.cli.runtime_flag import Runtime
+from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.schema import changed_rule
 from cosec.errors import SettingsError
+from cosec.models.loading.embedded import DEFAULT_TARGET
 
 bench_app = App(name="bench", help="Measure speed.")
 """The verb ``cosec bench`` with its subcommands."""
@@ -34,6 +35,7 @@ def speed(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
+    security_copy: SecurityCopy = None,
 ) -> None:
     """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
 
@@ -50,23 +52,22 @@ def speed(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers.
         runtime: What runs the models.
+        security_copy: Whether the security model is a copy with its adapter added.
     """
     if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
         raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
     if security == "none":
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
     from cosec import load_pair
-    from cosec.cli.generate import read_prompts
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
     from cosec.evaluation.speed import measure_speed, table
-    from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
-    prompts = read_prompts(None, [prompt_file], ()) if prompt_file else [one.text for one in demo_prompts()]
-    prompt = max(prompts, key=len)
-    pair = load_pair(target, security, dtype=dtype, device_map=device_map, runtime=runtime)
+    prompt = max(_prompts([] if prompt_file is None else [prompt_file]), key=len)
+    where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
+    pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)
     lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
     results = [
         measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)
@@ -78,6 +79,44 @@ def speed(
         print(json.dumps({**record, "environment": environment()}))  # noqa: T201 - the contract
         return
     _print_table(table(results))
+
+
+@bench_app.command
+def runtime(
+    target: str = DEFAULT_TARGET,
+    security: str = "default",
+    /,
+    *,
+    convert: Annotated[bool, Parameter(negative=())] = False,
+    format: Literal["text", "json"] = "text",
+) -> None:
+    """Measure what runs a pair fastest on this machine, for ``--runtime auto`` to choose by; takes about a minute.
+
+    Compares llama.cpp, llama.cpp with a Q4_0 copy as the security model (if that is an adapter of the target), and
+    torch with float32 weights, at 1, 4 and 16 completions at once. Run it on an idle machine.
+
+    Args:
+        target: The model to harden: a GGUF file or a pulled embedded model.
+        security: Its security model or adapter.
+        convert: Convert the models for torch if they are not, which takes minutes and 4 bytes of disk a weight.
+            Otherwise torch is measured only if they are.
+        format: Table or JSON.
+    """
+    from cosec.evaluation.runtime_speed import measure_runtimes, runtime_table
+
+    timings = measure_runtimes(target, security, tell, convert=convert)
+    if format == "json":
+        print(timings.model_dump_json())  # noqa: T201 - the contract
+        return
+    _print_table(runtime_table(timings))
+
+
+def _prompts(files: Sequence[Path]) -> list[str]:
+    """The texts of some files; the demo prompts if there are none."""
+    from cosec.cli.generate import read_prompts
+    from cosec.evaluation.tasks.demo_prompts import demo_prompts
+
+    return read_prompts(None, files, ()) if files else [one.text for one in demo_prompts()]
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -124,15 +163,12 @@ def serve(
     """
     if min(streams, requests, tokens) < 1:
         raise SettingsError("--streams, --requests and --tokens must be at least 1.")
-    from cosec.cli.generate import read_prompts
     from cosec.evaluation.load import Target, measure_load
-    from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
-    prompts = read_prompts(None, prompt_file, ()) if prompt_file else [one.text for one in demo_prompts()]
     result = asdict(
         measure_load(
             Target(url=url, api_key=api_key, model=model),
-            prompts,
+            _prompts(prompt_file),
             streams=streams,
             requests=requests,
             max_tokens=tokens,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from cosec.cli.runtime_flag import Runtime
+from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
@@ -45,6 +45,7 @@ def demo(
     seed: int = 0,
     dtype: str = "auto",
     runtime: Runtime = "auto",
+    security_copy: SecurityCopy = None,
 ) -> None:
     """Complete the demo prompts with and without hardening, and show both with what the static checks find.
 
@@ -60,6 +61,7 @@ def demo(
         seed: The same seed gives the same text.
         dtype: auto, float32, bfloat16 or float16.
         runtime: What runs the models.
+        security_copy: Whether the security model is a copy with its adapter added.
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
@@ -74,7 +76,7 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime}
+    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy, "rows": len(prompts)}
     pair, settings, *completers = _opened(target, security, flags, rule, sampling, load)
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
@@ -132,7 +134,7 @@ def _of_pair(
     from cosec.decoding.settings import decoding_settings
 
     settings = decoding_settings(changed_rule(carried_rule(target, security), rule), sampling)
-    pair = load_pair(target, security, **load)
+    pair = load_pair(target, security, report=tell, **load)
     return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
 
 
@@ -148,7 +150,8 @@ def _of_text(
     from cosec.decoding.blackbox.loading import load_reader
 
     settings = text_settings(target, security, rule, sampling)
-    reader, make = load_reader(security, dtype=load["dtype"]), target_maker(target, flags, **load)
+    reader = load_reader(security, dtype=load["dtype"])
+    make = target_maker(target, flags, dtype=load["dtype"], runtime=load["runtime"])
 
     def completes(hardened: bool) -> Complete:
         def complete(prompts: Sequence[str]) -> list[Completion]:

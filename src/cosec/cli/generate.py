@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from cosec.cli.launching.collector import without_garbage_collection
-from cosec.cli.runtime_flag import Runtime
+from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
@@ -65,6 +65,7 @@ def generate(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
+    security_copy: SecurityCopy = None,
 ) -> None:
     """Complete prompts with a hardened model.
 
@@ -87,12 +88,13 @@ def generate(
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
+        security_copy: Whether the security model is a copy with its adapter added.
     """
     rule, sampling, server = rule or RuleChoice(), sampling or SamplingSettings(), checked_flags(target, server)
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
-    prompts = read_prompts(source, prompt_file, prompt)
+    prompts, load = read_prompts(source, prompt_file, prompt), {"dtype": dtype, "device_map": device_map}
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
-    run = _Run(prompts, arms, n, batch_rows, {"dtype": dtype, "device_map": device_map, "runtime": runtime})
+    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
     settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
     with _trace_file(trace) as trace_file:
@@ -115,6 +117,9 @@ class _Run:
     load: Mapping[str, Any]
     """How the models are loaded."""
 
+    security_copy: bool | None
+    """Whether the security model is a copy with its adapter added; None for what was measured."""
+
     def of_pair(
         self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings
     ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
@@ -122,7 +127,15 @@ class _Run:
         with without_garbage_collection():
             from cosec import load_pair
 
-            pair = load_pair(target, security, anti_expert=anti_expert, **self.load)
+            pair = load_pair(
+                target,
+                security,
+                anti_expert=anti_expert,
+                rows=min(self.rows, self.n * len(self.prompts)),
+                security_copy=self.security_copy,
+                report=tell,
+                **self.load,
+            )
         return pair, _completed(pair, settings, self.prompts, self.arms, self.n, self.rows)
 
     def of_text(

@@ -1,7 +1,8 @@
-"""The flag ``--runtime``, which every verb that decodes has."""
+"""The flags that say what runs the models, which every verb that decodes has."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -14,8 +15,26 @@ Runtime = Annotated[
         name="--runtime",
         help=(
             "What runs the models. auto: llama.cpp, which needs cosec[llama], for GGUF files and pulled embedded "
-            "models on a processor; else torch."
+            "models on a processor, or what `cosec bench runtime` found to be faster; else torch."
         ),
     ),
 ]
 """What runs the models, as a parameter of a verb."""
+
+SecurityCopy = Annotated[
+    bool | None,
+    Parameter(
+        name="--security-copy",
+        negative="--no-security-copy",
+        help=(
+            "In llama.cpp, whether a Q4_0 copy of the target with its adapter added is the security model: faster, and "
+            "slightly another model. Default: where `cosec bench runtime` found it to be faster."
+        ),
+    ),
+]
+"""Whether the security model is a copy with its adapter added, as a parameter of a verb."""
+
+
+def tell(message: str) -> None:
+    """Write a line to standard error."""
+    print(f"cosec: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a message

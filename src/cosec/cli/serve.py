@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import BaseModel
 
+from cosec.cli.runtime_flag import tell
 from cosec.cli.serve_flags import AccessFlags, Asked, Engine, LoadFlags, VllmFlags
 from cosec.cli.text_target import TargetFlags, checked_flags, target_maker, tell_text
 from cosec.cli.vllm_engine import serve_with_vllm
@@ -100,7 +101,7 @@ def _serve_here(
         "runtime": asked.load.runtime,
     }
     names = asked.names or (server.target_model or target,)
-    pair = None if is_url(target) else _pair(target, asked.security, anti_expert, load)
+    pair = None if is_url(target) else _pair(asked, anti_expert, load)
     if pair is None:
         service = _text_service(target, asked.security, server, load, names, **options)
     else:
@@ -109,15 +110,16 @@ def _serve_here(
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 
 
-def _pair(target: str, security: str, anti_expert: str | None, load: Mapping[str, Any]) -> PreparedPair | None:
+def _pair(asked: Asked, anti_expert: str | None, load: Mapping[str, Any]) -> PreparedPair | None:
     """Both models; None if their tokens differ and the target is hardened as text."""
     from cosec import load_pair
     from cosec.serving.server import in_a_thread_that_ends
 
+    chosen: dict[str, Any] = {"anti_expert": anti_expert, "security_copy": asked.load.security_copy, "report": tell}
     try:
-        return in_a_thread_that_ends(lambda: load_pair(target, security, anti_expert=anti_expert, **load))
+        return in_a_thread_that_ends(lambda: load_pair(asked.target, asked.security, **chosen, **load))
     except VocabularyMismatch as error:
-        tell_text(error, security)
+        tell_text(error, asked.security)
         return None
 
 

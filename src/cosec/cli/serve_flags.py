@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
-from cosec.cli.runtime_flag import Runtime
+from cosec.cli.runtime_flag import Runtime, SecurityCopy
 
 Engine = Literal["cosec", "vllm"]
 """What runs the models and answers requests."""
@@ -55,6 +55,7 @@ class LoadFlags(BaseModel):
     """Passed to transformers, for example ``auto`` or ``cuda``."""
 
     runtime: Runtime = "auto"
+    security_copy: SecurityCopy = None
 
 
 class VllmFlags(BaseModel):

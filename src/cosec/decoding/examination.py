@@ -38,10 +38,15 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
 
         return [*examine_server(target, security), _examine_law()]
     try:
-        in_llama_cpp = choose_runtime(target, security, runtime=runtime, dtype=dtype) == "llama.cpp"
+        chosen = choose_runtime(target, security, runtime=runtime, dtype=dtype)
     except CosecError as error:
         return [Examined(subject="runtime", good=False, text=str(error)), _examine_law()]
+    in_llama_cpp = chosen.name == "llama.cpp"
     examined = _examine_gguf(target, security) if in_llama_cpp else _examine_weights(target, security, dtype)
+    if in_llama_cpp or chosen.measured:
+        with_copy = ", with a copy of the security model" * chosen.security_copy
+        text = f"{chosen.name}{with_copy}: {chosen.reason}"
+        examined.insert(0, Examined(subject="choice", good=True, text=text))
     return [*examined, _examine_law()]
 
 

@@ -10,7 +10,7 @@ class Examined:
     """What one examination found."""
 
     subject: str
-    """What was examined: runtime, target, security, adapter, rule, rules, vocabulary, memory or law."""
+    """What was examined: choice, runtime, target, security, adapter, rule, rules, vocabulary, memory or law."""
 
     good: bool
     """False if the pair cannot be used as it is."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion
-from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.pairing import PreparedPair, carried_rule
 from cosec.decoding.runtime_choice import RuntimeName, choose_runtime
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
 from cosec.models.loading import load
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.models.loading.quantised import load_gguf_pair
+from cosec.runtime import with_security_copy
 
 
 def load_pair(
@@ -22,6 +23,9 @@ def load_pair(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: RuntimeName = "auto",
+    rows: int = 1,
+    security_copy: bool | None = None,
+    report: Callable[[str], None] = lambda message: None,
 ) -> PreparedPair:
     """Load a target model with its security model, ready to decode.
 
@@ -35,7 +39,12 @@ def load_pair(
             ``"float16"``.
         device_map: Passed to transformers, for example ``"auto"`` or ``"cuda"``.
         runtime: What runs the models: ``"torch"``, ``"llama.cpp"``, or ``"auto"`` for llama.cpp if it is installed,
-            the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given.
+            the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given. For a
+            pair that ``cosec bench runtime`` measured here, ``"auto"`` is the fastest.
+        rows: Completions that will be decoded at once, for that choice; changes nothing else.
+        security_copy: In llama.cpp, whether a Q4_0 copy of the target with its adapter added is the security model,
+            which is faster and slightly another model; None for what was measured, and the adapter otherwise.
+        report: Called with a line of text before a copy is made, and with what a measurement chose.
 
     Raises:
         ModelError: If a model cannot be found, read or trusted.
@@ -43,13 +52,18 @@ def load_pair(
         VocabularyMismatch: If the two models' tokens do not mean the same text.
         SettingsError: If the adapter's ``rule.toml`` is not a rule, or the runtime cannot run these models.
     """
-    chosen = choose_runtime(
-        target, security, runtime=runtime, anti_expert=anti_expert, dtype=dtype, device_map=device_map
-    )
-    if chosen == "llama.cpp":
-        return PreparedPair(load_gguf_pair(target, security))
-    loaded = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
-    return PreparedPair(loaded)
+    asked = {"anti_expert": anti_expert, "dtype": dtype, "device_map": device_map}
+    chosen = choose_runtime(target, security, runtime=runtime, rows=rows, security_copy=security_copy, **asked)
+    if chosen.measured:
+        report(f"{chosen.name}{', with a copy of the security model' * chosen.security_copy}: {chosen.reason}")
+    if chosen.name == "torch":
+        return PreparedPair(
+            load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+        )
+    pair = load_gguf_pair(target, security)
+    if chosen.security_copy:
+        pair = with_security_copy(pair, carried_rule(target, security), report)
+    return PreparedPair(pair)
 
 
 def harden(

@@ -27,6 +27,8 @@ from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin
 
 _WARM_UP_TOKENS = 4
+_SETTLING_TOKENS = 18
+"""Tokens after which ``auto`` has tried its draft lengths, if nearly all proposals are accepted."""
 _VERIFICATION_LENGTHS = (1, 2, 4, 8)
 
 
@@ -138,7 +140,7 @@ def measure_speed(
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):
         seeded = decoding.model_copy(update={"sampling": sampling.model_copy(update={"seed": round_index})})
-        target_runs.append(_timed(target, seeded.for_one_model(), ids, batch, tokens, None))
+        target_runs.append(_timed(target, seeded.for_one_model(), ids, batch, tokens))
         if round_index == rounds:
             _reset_peak()
         hardened_runs.append(_timed(hardened, seeded, ids, batch, tokens, chooser))
@@ -167,22 +169,50 @@ def measure_speed(
     )
 
 
+def seconds_per_token(
+    pair: PreparedPair, prompt: str, *, batch: int, tokens: int, rule: AnyRule | None = None
+) -> float:
+    """Time one prompt, ``batch`` samples of it at once, once ``auto`` has chosen a draft length.
+
+    Args:
+        pair: Target and security model, or a target alone.
+        prompt: The text to continue.
+        batch: Sequences decoded at once.
+        tokens: Tokens of each sequence that are timed.
+        rule: Acceptance rule; without a security model it has no effect.
+
+    Returns:
+        Seconds in which every sequence gets one token.
+    """
+    rule = rule or ThresholdSettings()
+    sampling = SamplingSettings(max_new_tokens=tokens + _SETTLING_TOKENS + 64, draft_length="auto")
+    decoding = DecodingSettings(rule=rule, sampling=sampling)
+    ids = tuple(pair.tokenizer(prompt).input_ids)
+    if not pair.has_security:
+        return _timed(pair.target_lane(), decoding.for_one_model(), ids, batch, tokens).seconds_per_20 / 20
+    lanes = pair.lanes("auto", rule.contrast)
+    warm_up = _WARM_UP_TOKENS if lanes.longest_draft == 1 else _SETTLING_TOKENS
+    chooser = draft_length_for("auto", lanes.longest_draft)
+    return _timed(lanes, decoding, ids, batch, tokens, chooser, warm_up).seconds_per_20 / 20
+
+
 def _timed(
     lanes: Lanes,
     settings: DecodingSettings,
     prompt_ids: tuple[int, ...],
     batch: int,
     tokens: int,
-    chooser: DraftLength | None,
+    chooser: DraftLength | None = None,
+    warm_up: int = _WARM_UP_TOKENS,
 ) -> _Timing:
-    """Decode ``tokens`` tokens of each row after a short warm-up."""
+    """Decode ``tokens`` tokens of each row after ``warm_up`` tokens."""
     limit = settings.sampling.max_new_tokens
     requests = [SequenceRequest(prompt_ids=prompt_ids, sample_index=i, max_new_tokens=limit) for i in range(batch)]
     started = _now()
     run = Run(lanes, rule_for(settings), settings, requests, chooser)
     prefilled = _now()
     warm = 0
-    while warm < _WARM_UP_TOKENS * batch:
+    while warm < warm_up * batch:
         warm += sum(len(emission.records) for emission in run.step())
     emitted = accepted = judged = 0
     begun = _now()

@@ -12,6 +12,8 @@ from cosec.runtime.llama_cpp.binding import is_installed as llama_cpp_is_install
 from cosec.runtime.llama_cpp.pair_models import LlamaPairModels
 from cosec.runtime.llama_cpp.probe import check_llama_cpp
 from cosec.runtime.llama_cpp.quantisation import quantise
+from cosec.runtime.llama_cpp.security_copy import copy_file, with_security_copy
+from cosec.runtime.machine import machine_facts
 from cosec.runtime.pair_models import PairModels
 from cosec.runtime.token_model import TokenModel
 
@@ -31,9 +33,12 @@ __all__ = [
     "TorchTokenModel",
     "attach_adapter",
     "check_llama_cpp",
+    "copy_file",
     "llama_cpp_is_installed",
+    "machine_facts",
     "prepare_for_decoding",
     "quantise",
+    "with_security_copy",
 ]
 
 _OF_TORCH = {
