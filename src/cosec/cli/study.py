@@ -98,6 +98,7 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
         completion_source,
         note_sandbox,
         open_study,
+        recorded_runtime,
         units_of,
     )
     from cosec.sandbox import choose_sandbox
@@ -105,9 +106,10 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     console, work = Console(stderr=True), work or WorkFlags()
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
-    load: dict[str, Any] = {"dtype": work.dtype, "device_map": work.device_map, "runtime": work.runtime}
-    source = completion_source(settings, rows=work.batch_rows, target_key_file=work.target_key_file, **load)
     folder = StudyFolder(out)
+    load: dict[str, Any] = {"dtype": work.dtype, "device_map": work.device_map, "runtime": work.runtime}
+    load |= {"recorded": recorded_runtime(folder), "target_key_file": work.target_key_file}
+    source = completion_source(settings, rows=work.batch_rows, **load)
     up_to_date = open_study(
         folder,
         settings,

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from cosec.errors import StudyError
 from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.study.manifest import recorded_runtime
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings, without_times
@@ -46,3 +48,10 @@ def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_
     assert [step.tokens for step in steps] == [0]
     results = read_results(StudyFolder(tmp_path / "out"))
     assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
+
+
+def test_a_folder_tells_its_runtime(tmp_path: Path) -> None:
+    assert recorded_runtime(StudyFolder(tmp_path)) is None
+    for models, runtime in (({"target": "1"}, "torch"), ({"runtime": "llama.cpp", "target": "1"}, "llama.cpp")):
+        (tmp_path / "manifest.json").write_text(json.dumps({"identity": {"models": models}}))
+        assert recorded_runtime(StudyFolder(tmp_path)) == runtime

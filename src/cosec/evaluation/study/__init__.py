@@ -11,7 +11,7 @@ from cosec.evaluation.study.generation import (
 from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit, verdict_of
 from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
 from cosec.evaluation.study.judgements import current_verdicts, judgements_of, note_sandbox
-from cosec.evaluation.study.manifest import open_study
+from cosec.evaluation.study.manifest import open_study, recorded_runtime
 from cosec.evaluation.study.records import COMPLETIONS, Record, StudyFolder, write_whole
 from cosec.evaluation.study.settings import StudySettings, frontier_settings, read_recipe, study_settings
 from cosec.evaluation.study.study import Step, Study
@@ -42,6 +42,7 @@ __all__ = [
     "open_study",
     "parse_arm",
     "read_recipe",
+    "recorded_runtime",
     "study_settings",
     "units_of",
     "verdict_of",

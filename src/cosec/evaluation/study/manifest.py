@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from cosec.evaluation.judging.identity import study_version
 from cosec.evaluation.study.judgements import (
@@ -17,7 +17,7 @@ from cosec.evaluation.study.judgements import (
     judge_again,
     refuse_other_version,
 )
-from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.records import MANIFEST, StudyFolder
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.study.units import Unit
 
@@ -75,6 +75,17 @@ def open_study(
     if any(folder.count(verdicts, unit.name) < unit.size for unit in units):
         refuse_other_version(folder, version)
     return current_version(folder) == version
+
+
+def recorded_runtime(folder: StudyFolder) -> Literal["torch", "llama.cpp"] | None:
+    """The runtime of a folder's study, whatever was measured since; None if there is no study yet.
+
+    Raises:
+        StudyError: If the manifest cannot be read.
+    """
+    if not (folder.path / MANIFEST).exists():
+        return None
+    return "llama.cpp" if folder.manifest()["identity"]["models"].get("runtime") == "llama.cpp" else "torch"
 
 
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from cosec.decoding.runtime_timings import Timings, keep_timings
 from cosec.evaluation.study import study_settings
 from cosec.evaluation.study.generation.models import StudyModels
 from cosec.models.identity import file_sha256
-from cosec.runtime import llama_cpp_is_installed
+from cosec.runtime import llama_cpp_is_installed, machine_facts
 from tests.models.gguf_pair import GgufFiles, gguf_files
 
 
@@ -46,3 +47,20 @@ def test_a_study_in_llama_cpp_is_identified_by_its_files(files: GgufFiles) -> No
 
 def test_a_study_runs_in_torch_unless_it_is_told_otherwise(files: GgufFiles) -> None:
     assert list(models(files).hashes) == ["target", "security", "adapter"]
+
+
+@pytest.mark.skipif(not llama_cpp_is_installed(), reason="llama-cpp-python is not installed (cosec[llama])")
+def test_auto_takes_one_runtime_by_what_was_measured_for_so_many_rows(files: GgufFiles) -> None:
+    assert "runtime" in models(files, runtime="auto").hashes
+    timings = Timings(
+        target=files.target,
+        security=files.other_adapter,
+        rule="threshold",
+        machine=machine_facts(),
+        measured="2026-01-31",
+        milliseconds={"llama.cpp": {1: 10, 4: 50}, "llama.cpp with a copy": {1: 5, 4: 10}, "torch": {1: 30, 4: 30}},
+        more_bytes={},
+    )
+    keep_timings(timings, files.target, files.other_adapter)
+    assert "runtime" not in models(files, runtime="auto").hashes
+    assert "runtime" in models(files, runtime="llama.cpp").hashes

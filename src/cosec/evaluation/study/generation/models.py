@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError, VocabularyMismatch
@@ -46,6 +46,7 @@ def completion_source(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: RuntimeName = "torch",
+    recorded: RuntimeName | None = None,
     target_key_file: Path | None = None,
 ) -> CompletionSource:
     """Prepare what completes a study's tasks: its endpoint, its target server, or its models, loaded here.
@@ -58,6 +59,7 @@ def completion_source(
         dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
         runtime: As for ``load_pair``.
+        recorded: The runtime of the study that is continued, which ``auto`` keeps; None for a new study.
         target_key_file: File with the key of a target at a URL; None for none.
 
     Raises:
@@ -70,8 +72,9 @@ def completion_source(
     if is_url(settings.target):
         server = TargetServer(settings.target, settings.endpoint_model, target_key_file)
         return TextTargetSource(settings, server, rows=rows, dtype=dtype, device_map=device_map)
+    kept = recorded if runtime == "auto" and recorded is not None else runtime
     try:
-        return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=runtime)
+        return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=kept)
     except VocabularyMismatch:
         target = TargetHere(expand(settings.target), dtype=dtype, device_map=device_map, runtime=runtime)
         return TextTargetSource(settings, target, rows=rows, dtype=dtype, device_map=device_map)
@@ -110,7 +113,7 @@ class StudyModels:
             dtype: As for ``load_pair``.
             device_map: As for ``load_pair``.
             rows: Completions decoded at once.
-            runtime: As for ``load_pair``.
+            runtime: As for ``load_pair``; ``auto`` is torch for all arms if it is for one.
 
         Raises:
             DataError: If a name stands for an environment variable that is not set.
@@ -119,6 +122,7 @@ class StudyModels:
         """
         from cosec.decoding.hardening import load_pair
         from cosec.decoding.prompt_cache import DEFAULT_MEMORY, PromptCache
+        from cosec.decoding.runtime_choice import choose_runtime
 
         arms = settings.decoding_arms()
         called = dict.fromkeys(arm.security for arm in arms if arm.security is not None)
@@ -128,10 +132,23 @@ class StudyModels:
         self._rows = rows
         self._pairs: dict[str | None, tuple[PreparedPair, PromptCache]] = {}
         wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
-        for name, security in wanted:
-            opposed = any(arm.security == name and arm.contrast == "anti-expert" for arm in arms)
-            anti = expand(settings.anti_expert) if opposed and settings.anti_expert is not None else None
-            pair = load_pair(target, security, anti_expert=anti, dtype=dtype, device_map=device_map, runtime=runtime)
+        opposed = {arm.security for arm in arms if arm.contrast == "anti-expert"}
+        anti = None if settings.anti_expert is None else expand(settings.anti_expert)
+        each: list[tuple[str | None, str, dict[str, Any]]] = [
+            (
+                name,
+                security,
+                {"anti_expert": anti if name in opposed else None, "dtype": dtype, "device_map": device_map},
+            )
+            for name, security in wanted
+        ]
+        if runtime == "auto":  # a study belongs to one runtime
+            choices = [
+                choose_runtime(target, security, rows=rows, security_copy=False, **load) for _, security, load in each
+            ]
+            runtime = "torch" if any(one.name == "torch" for one in choices) else "llama.cpp"
+        for name, security, load in each:
+            pair = load_pair(target, security, runtime=runtime, security_copy=False, **load)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
