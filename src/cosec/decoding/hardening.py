@@ -52,8 +52,16 @@ def load_pair(
         VocabularyMismatch: If the two models' tokens do not mean the same text.
         SettingsError: If the adapter's ``rule.toml`` is not a rule, or the runtime cannot run these models.
     """
-    asked = {"anti_expert": anti_expert, "dtype": dtype, "device_map": device_map}
-    chosen = choose_runtime(target, security, runtime=runtime, rows=rows, security_copy=security_copy, **asked)
+    chosen = choose_runtime(
+        target,
+        security,
+        runtime=runtime,
+        anti_expert=anti_expert,
+        dtype=dtype,
+        device_map=device_map,
+        rows=rows,
+        security_copy=security_copy,
+    )
     if chosen.measured:
         report(f"{chosen.name}{', with a copy of the security model' * chosen.security_copy}: {chosen.reason}")
     if chosen.name == "torch":
