@@ -164,10 +164,12 @@ def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> 
     assert found["target"].text == f"fake at {server.url}"
     assert found["chats"].text.startswith("hardened")
     assert found["floor"].text.startswith("any plausibility floor")
+    assert found["rules"].text.endswith("not threshold: the server's tokens differ from those of the security model")
     with running(FakeServer(lambda _: "x", continues=False, scores="shifted")) as anew:
         found = {one.subject: one for one in examine(anew.url, str(adapter), "float32")}
     assert found["floor"].text.startswith("a plausibility floor of 0 only")
     assert found["chats"].text.startswith("not hardened: the server begins a new answer")
     assert found["rules"].text.startswith("gate alone")
+    assert "not threshold: the server gives no log-probabilities of a prompt" in found["rules"].text
     gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}
     assert [subject for subject, one in gone.items() if not one.good] == ["target", "security"]

@@ -144,8 +144,8 @@ def test_a_target_that_begins_a_new_answer_cannot_harden_a_chat(tiny_pair: Prepa
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"cosec": {"rule": "threshold"}}, "Use --rule gate"),
-        ({"cosec": {"rule": "steer"}}, "Use --rule gate"),
+        ({"cosec": {"rule": "threshold", "preset": "release"}}, "Use --preset paper"),
+        ({"cosec": {"rule": "steer"}}, "Use --rule gate or --rule threshold"),
         ({"cosec": {"decision": "steered"}}, "Decisions cannot be steered"),
         ({"logprobs": 2}, "probabilities"),
         ({"ignore_eos": True}, "tokens"),
@@ -162,7 +162,8 @@ def test_token_ids_are_refused_and_models_tell_the_rule(client: OpenAI) -> None:
         client.completions.create(model="hardened", prompt=[1, 2, 3], max_tokens=4)
     (model,) = client.models.list().data
     assert model.id == "hardened"
-    assert set(model.model_extra["rules"]) == {"gate"}
+    assert set(model.model_extra["rules"]) == {"gate", "threshold"}
+    assert set(model.model_extra["rules"]["threshold"]["settings"]) == {"threshold", "security_ratio"}
     assert set(model.model_extra["rules"]["gate"]["settings"]) == {"strength", "divergence", "plausibility_floor"}
     assert model.model_extra["cosec"]["strength"] == OFTEN
 

@@ -1,11 +1,13 @@
 """Hardening a target of which only the text is known: a server behind HTTP, or a model with another tokenizer.
 
-The target proposes text. The security model and its base read it in their own tokenizer, and the gate's decisions
+The target proposes text. The security model and its base read it in their own tokenizer, and the rule's decisions
 replace what the target wrote there.
 
 - `targets`: what gives text: a server behind the OpenAI API, or a model in this process.
 - `text_tokens`: text as tokens of the security model, with the bytes at which they begin.
-- `reading`: the security model and its base on one completion, and the gate's verdict on it.
+- `reading`: the security model and its base on one completion, and the rule's verdict on it.
+- `interventions`: what the security model writes, under the gate or the paper's rule.
+- `common_tokens`: whether a target has the security model's tokens, as the paper's rule needs.
 - `gated_text`: one completion: ask, check, intervene, ask again.
 - `growing_text`: where a completion ends, and what of it may be shown.
 - `completer`: prompts in, completions out.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cosec.decoding.blackbox.common_tokens import why_no_threshold
 from cosec.decoding.blackbox.loading import security_adapter
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.targets.text_target import TargetFailure
-from cosec.decoding.blackbox.text_rule import WHY_GATE_AND_STEER, WHY_GATE_ONLY, text_rule, text_rules
+from cosec.decoding.blackbox.text_rule import WHY_GATE_AND_STEER, WHY_GATE_ONLY, WHY_THRESHOLD, text_rule
 from cosec.decoding.examined import Examined
 from cosec.decoding.rules.choice import described_rule
 from cosec.decoding.rules.rule_file import own_rule
 from cosec.decoding.rules.schema import rule_name
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import CosecError, EndpointError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def examine_server(url: str, security: str) -> list[Examined]:
@@ -27,15 +32,23 @@ def examine_server(url: str, security: str) -> list[Examined]:
     Returns:
         One entry for each examination; problems that the user can solve are entries too.
     """
-    return [*_examine_url(url), *_examine_adapter(security)]
+    try:
+        folder = security_adapter(security)
+        tokenizer = _tokenizer(folder)
+    except CosecError as error:
+        return [*_examine_url(url, None)[0], Examined(subject="security", good=False, text=str(error))]
+    seen, why_not = _examine_url(url, tokenizer)
+    adapter = Examined(subject="security", good=True, text=f"the adapter {folder}")
+    return [*seen, adapter, *examine_text_rules(folder, in_process=False, why_not=why_not)]
 
 
-def examine_text_rules(adapter: Path, *, in_process: bool) -> list[Examined]:
+def examine_text_rules(adapter: Path, *, in_process: bool, why_not: str | None = None) -> list[Examined]:
     """Which rules a target allows that is hardened as text, and which one applies.
 
     Args:
         adapter: Folder of the security adapter.
         in_process: Whether the target is in this process, so that its probabilities are known.
+        why_not: Why a server does not allow the paper's rule; None if it does.
     """
     try:
         own = own_rule(adapter)
@@ -45,32 +58,44 @@ def examine_text_rules(adapter: Path, *, in_process: bool) -> list[Examined]:
     whose = "not the adapter's own"
     if rule_name(own) == chosen.name:
         whose = "the adapter's own, without a floor" if chosen.name == "gate" else "the adapter's own"
-    allowed = " and ".join(text_rules(in_process=in_process))
-    why = f"{allowed}, as {WHY_GATE_AND_STEER}" if in_process else f"{allowed} alone, as {WHY_GATE_ONLY}"
+    if in_process:
+        why = f"gate and steer, as {WHY_GATE_AND_STEER}"
+    elif why_not is None:
+        why = f"gate and threshold, as {WHY_THRESHOLD}"
+    else:
+        why = f"gate alone, as {WHY_GATE_ONLY}; not threshold: {why_not}"
     return [
         Examined(subject="rules", good=True, text=why),
         Examined(subject="rule", good=True, text=f"{described_rule(chosen)}: {whose}"),
     ]
 
 
-def _examine_url(url: str) -> list[Examined]:
-    """Whether the server answers, and whether its conversations can be hardened."""
+def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[list[Examined], str | None]:
+    """Whether the server answers and its conversations can be hardened, and why the paper's rule does not apply."""
 
-    async def asked() -> list[Examined]:
+    async def asked() -> tuple[list[Examined], str | None]:
         server = OpenAiServer(ServerAddress(url=url, seconds=30.0))
         try:
-            return [
+            seen = [
                 Examined(subject="target", good=True, text=f"{await server.model()} at {url}"),
                 Examined(subject="chats", good=True, text=await _chats(server)),
                 Examined(subject="floor", good=True, text=await _floor(server)),
             ]
+            return seen, None if tokenizer is None else await _threshold(server, tokenizer)
         finally:
             await server.close()
 
     try:
         return asyncio.run(asked())
     except CosecError as error:
-        return [Examined(subject="target", good=False, text=str(error))]
+        return [Examined(subject="target", good=False, text=str(error))], "the server does not answer"
+
+
+async def _threshold(server: OpenAiServer, tokenizer: PreTrainedTokenizerFast) -> str | None:
+    try:
+        return await why_no_threshold(server, tokenizer)
+    except (TargetFailure, EndpointError) as error:
+        return str(error)
 
 
 async def _floor(server: OpenAiServer) -> str:
@@ -91,12 +116,11 @@ async def _chats(server: OpenAiServer) -> str:
         return f"not hardened: {error}"
 
 
-def _examine_adapter(security: str) -> list[Examined]:
-    try:
-        folder = security_adapter(security)
-    except CosecError as error:
-        return [Examined(subject="security", good=False, text=str(error))]
-    return [
-        Examined(subject="security", good=True, text=f"the adapter {folder}"),
-        *examine_text_rules(folder, in_process=False),
-    ]
+def _tokenizer(adapter: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of the base that an adapter was made for."""
+    from cosec.models.adapters import read_adapter
+    from cosec.models.loading.load import resolve_base
+    from cosec.models.loading.reading import read_tokenizer
+
+    base = resolve_base(read_adapter(adapter))
+    return read_tokenizer(str(base), base)

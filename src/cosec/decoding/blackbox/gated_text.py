@@ -9,20 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from cosec.decoding.blackbox.common_tokens import why_no_threshold
 from cosec.decoding.blackbox.growing_text import GrowingText
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import Checked, ContextFull, Question, Reading, SecurityReader
 from cosec.decoding.blackbox.targets.proposal_stream import ProposalStream
-from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, TargetFailure, TargetPrompt, TextTarget
+from cosec.decoding.blackbox.targets.text_target import (
+    Ask,
+    InReaderThread,
+    TargetFailure,
+    TargetPrompt,
+    TextTarget,
+    TokenScore,
+)
 from cosec.decoding.completion import FinishReason, MakeWatcher
+from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
 from cosec.errors import EndpointError, ModelError
@@ -51,7 +59,7 @@ class TextRequest:
     """Index among the samples of the prompt."""
 
     settings: DecodingSettings
-    """The gate, sampling, seed and stop texts."""
+    """The rule, sampling, seed and stop texts."""
 
     hardened: bool = True
     """Whether the text is checked; False for the target alone."""
@@ -234,8 +242,8 @@ class GatedText:
                 self._pass_through_or_raise()
                 break
             assert isinstance(checked, Checked)
-            if checked.question is not None:
-                await self._answer(self._reading, checked.question)
+            if checked.questions:
+                await self._answer(self._reading, checked.questions)
                 continue
             self._pace.note(checked.records)
             self._records += checked.records
@@ -253,16 +261,15 @@ class GatedText:
         self._pending = ""
         return "ended" if finish == "stop" else "open"
 
-    async def _answer(self, reading: Reading, question: Question) -> None:
-        """Ask the target whether it finds a drawn token plausible."""
-        ask = Ask(prompt=self._request.prompt, written=self._checked + question.before, max_tokens=1)
-        scores = await self._target.scores(ask, question.text)
-        least = math.log(self._floor)
-        reading.answer(question, plausible=all(one.log_prob >= one.best + least for one in scores))
+    async def _answer(self, reading: Reading, questions: Sequence[Question]) -> None:
+        """Ask the target how likely it finds the text of drawn tokens."""
 
-    @property
-    def _floor(self) -> float:
-        return float(getattr(self._request.settings.rule, "plausibility_floor", 0.0))
+        async def scored(question: Question) -> list[TokenScore]:
+            ask = Ask(prompt=self._request.prompt, written=self._checked + question.before, max_tokens=1)
+            return await self._target.scores(ask, question.text)
+
+        for question, scores in zip(questions, await asyncio.gather(*map(scored, questions)), strict=True):
+            reading.answer(question, scores)
 
     async def _check_target(self) -> None:
         """Check that the target gives what the rule needs.
@@ -270,7 +277,15 @@ class GatedText:
         Raises:
             EndpointError: If it does not.
         """
-        if self._request.hardened and self._floor and not await self._target.scores_texts():
+        rule = self._request.settings.rule
+        if not self._request.hardened:
+            return
+        if isinstance(rule, ThresholdSettings):
+            assert self._reader is not None, "a hardened request needs a security model"
+            why_not = await why_no_threshold(self._target, self._reader.pair.tokenizer)
+            if why_not is not None:
+                raise EndpointError(f"The rule threshold cannot be used: {why_not}. Use gate.")
+        elif getattr(rule, "plausibility_floor", 0.0) and not await self._target.scores_texts():
             raise EndpointError(
                 "The target does not give the right log-probabilities of a prompt (echo with logprobs), which the "
                 "plausibility floor needs: set it to 0."

@@ -1,7 +1,7 @@
 """The security model and its base on one completion: how far they agree, and what is written where they do not.
 
 Both read the prompt and the checked text in the security model's tokens, as two rows of one batch, in one pass. The
-first position with a divergence above the gate's threshold is a decision: its token is drawn from the security model.
+rule says where a token of the security model replaces the target's text.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cosec.decoding.blackbox.interventions import Accepts, GateDecisions, Interventions, ThresholdProposals
 from cosec.decoding.blackbox.steering.beginnings import Beginnings
+from cosec.decoding.blackbox.targets.text_target import TokenScore
 from cosec.decoding.blackbox.text_tokens import TextTokens, segments
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.gate import divergence_of
-from cosec.decoding.rules.schema import GateSettings
+from cosec.decoding.rules.schema import Divergence, GateSettings, ThresholdSettings
 from cosec.decoding.sampling import Warping
-from cosec.decoding.sampling.randomness import Role, sequence_key, uniforms
+from cosec.decoding.sampling.randomness import sequence_key
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.errors import ModelError, PromptError
 from cosec.runtime import TokenModel
-
-MOST_DRAWS = 4
-"""Most tokens that are drawn for a decision; if the target finds none of them plausible, its own text stands."""
 
 _BLOCK = 32
 """Tokens that are scored in one pass, rounded up to a whole segment; bounds the memory of the scores."""
@@ -65,7 +64,7 @@ class SecurityReader:
         Args:
             prompt_ids: The prompt in the security model's tokens, at least one.
             sample: Index of the sample, for random numbers.
-            settings: The gate, temperature, cuts and the seed.
+            settings: The rule, temperature, cuts and the seed.
 
         Raises:
             ContextFull: If the prompt is longer than the security model's context.
@@ -115,10 +114,10 @@ class SecurityReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """Whether the target finds a drawn token plausible."""
+    """What is asked of the target before a drawn token replaces its text."""
 
     position: int
-    """Position of the decision."""
+    """Position of the token."""
 
     token: int
     """The token."""
@@ -128,6 +127,9 @@ class Question:
 
     text: str
     """The token's text."""
+
+    accepts: Accepts
+    """Whether the token may stand, by the target's scores of its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class Checked:
     ended: bool = False
     """Whether the completion ends here."""
 
-    question: Question | None = None
+    questions: tuple[Question, ...] = ()
     """What must be known of the target before this text can be checked; nothing was checked then."""
 
 
@@ -161,22 +163,26 @@ class Reading:
         rows: Two rows, which were fed the prompt without its last token.
         prompt: The prompt.
         sample: Index of the sample.
-        settings: The gate, temperature, cuts and the seed.
+        settings: The rule, temperature, cuts and the seed.
     """
 
     def __init__(
         self, reader: SecurityReader, rows: TokenModel, prompt: tuple[int, ...], sample: int, settings: DecodingSettings
     ) -> None:
-        assert isinstance(settings.rule, GateSettings), "text is hardened by the gate only"
-        self._reader, self._rows, self._gate = reader, rows, settings.rule
-        self._warped = Warping.of(settings.sampling)
-        self._key = sequence_key(settings.sampling.seed, prompt, sample)
+        self._reader, self._rows, rule = reader, rows, settings.rule
+        key = sequence_key(settings.sampling.seed, prompt, sample)
+        tokens = reader.written_by_decisions, frozenset(reader.pair.stop_token_ids)
+        self._interventions: Interventions
+        if isinstance(rule, ThresholdSettings):
+            self._interventions = ThresholdProposals(rule, Warping.of(settings.sampling), key, *tokens)
+        else:
+            assert isinstance(rule, GateSettings), "text is hardened by the gate or the paper's rule"
+            self._interventions = GateDecisions(rule, Warping.of(settings.sampling), key, *tokens)
+        self._divergence: Divergence = rule.divergence if isinstance(rule, GateSettings) else "kl"
         self._room = reader.pair.context_length - len(prompt)
         self._unfed = prompt[-1]
-        self._refused: dict[int, list[int]] = {}
-        """For each position the drawn tokens that the target does not find plausible."""
-        self._plausible: tuple[int, int] | None = None
-        """The position and the token that the target was last found to be plausible."""
+        self._known: tuple[list[int], Float[Tensor, "two fed vocab"], list[float]] | None = None
+        """The tokens that were fed last, if they are not checked yet, with what was computed from them."""
         self.length = 0
         """Number of tokens of the completion that were checked."""
 
@@ -207,82 +213,110 @@ class Reading:
             raise ContextFull("The text is longer than the security model's context; ask for fewer tokens.")
         return self._checked(tokens, taken, at_end=at_end)
 
-    def answer(self, question: Question, *, plausible: bool) -> None:
-        """Tell whether the target finds a drawn token plausible, before the same text is checked again."""
-        if plausible:
-            self._plausible = question.position, question.token
-        else:
-            self._refused.setdefault(question.position, []).append(question.token)
+    def answer(self, question: Question, scores: Sequence[TokenScore]) -> None:
+        """Tell how the target scores a drawn token, before the same text is checked again."""
+        self._interventions.answer(question.position, question.token, accepted=question.accepts(scores))
 
     @torch.inference_mode()
     def _checked(self, tokens: Sequence[tuple[int, bytes]], taken: int, *, at_end: bool) -> Checked:
         ids = [token for token, _ in tokens]
         fed = [self._unfed, *(ids if at_end else ids[:-1])]
-        scores = self._rows.advance(torch.tensor([fed, fed])).log_softmax(dim=-1)
-        divergences = divergence_of(scores[0], scores[1], self._gate.divergence).tolist()
-        if not all(map(isfinite, divergences)):
-            raise ModelError("The security model's scores are not finite; load it in float32 with --dtype.")
-        content, records, start = b"", list[TokenRecord](), self.length
+        scores, divergences = self._scored(fed)
+        content, records, questions = b"", list[TokenRecord](), list[Question]()
         for place in range(len(fed)):
-            token = ids[place] if place < len(ids) else None
-            gated = divergences[place] > self._gate.strength and _is_text(content)
-            decided = self._decided(scores[0, place]) if gated else None
-            ends = decided in self._reader.pair.stop_token_ids
-            replaced = decided is not None and decided != token and not (ends and token is None)
-            if token is None and not replaced:
+            token, position = ids[place] if place < len(ids) else None, self.length + place
+            log_probs = scores[0, place]
+            gated = _is_text(content) and self._interventions.at(divergences[place])
+            drawn = self._interventions.drawn(position, log_probs) if gated else None
+            ends = drawn in self._reader.pair.stop_token_ids
+            replaces = drawn is not None and drawn != token and not (ends and token is None)
+            if replaces and (asked := self._asked(position, drawn, content, log_probs)) is not None:
+                questions.append(asked)
+                if not self._interventions.asks_at_once:
+                    break
+                replaces = False
+            elif replaces:
+                assert drawn is not None
+                replaces = self._interventions.allows(position, drawn)
+            if token is None and not replaces:
                 break
-            if replaced and not ends and self._gate.plausibility_floor and self._plausible != (self.length, decided):
-                assert decided is not None
-                self._rows.rollback([len(fed)] * 2)
-                position, self.length = self.length, start
-                text = self._reader.tokens.bytes.spelling(decided).decode()
-                asked = Question(position=position, token=decided, before=content.decode(), text=text)
-                return Checked(content=b"", taken=0, records=(), question=asked)
-            chosen = decided if decided is not None and replaced else token
+            chosen = drawn if replaces else token
             assert chosen is not None
-            log_prob = float(scores[0, place, chosen])
-            records.append(self._record(chosen, decided, divergences[place], gated, replaced, log_prob))
-            self.length += 1
-            if replaced:
-                self._rows.rollback([len(fed) - 1 - place] * 2)
-                self._unfed = chosen
+            seen = divergences[place], gated, replaces, float(log_probs[chosen])
+            records.append(self._record(position, chosen, drawn, *seen))
+            if replaces:
+                if questions:
+                    break
                 added = b"" if ends else self._reader.tokens.bytes.spelling(chosen)
+                self._keep(place + 1, len(records), chosen)
                 return Checked(
                     content=content + added, taken=taken, records=tuple(records), changed=not ends, ended=ends
                 )
             content += tokens[place][1]
-        self._unfed = ids[-1] if ids else self._unfed
+        if questions:
+            return Checked(content=b"", taken=0, records=(), questions=tuple(questions))
+        self._keep(len(fed), len(records), ids[-1] if ids else self._unfed)
         return Checked(content=content, taken=taken, records=tuple(records), ended=at_end)
 
-    def _decided(self, security_log_probs: Float[Tensor, "vocab"]) -> int | None:
-        """The token that the security model writes here; None if it has none of whole characters.
+    def _scored(self, fed: list[int]) -> tuple[Float[Tensor, "two fed vocab"], list[float]]:
+        """Log-probabilities of both models after each token, and their divergences.
 
-        A token that the target does not find plausible is drawn again from the others, a few times.
+        They are kept until the text is checked, as it is checked again after the target has answered questions.
         """
-        refused = self._refused.get(self.length, [])
-        if len(refused) == MOST_DRAWS:
+        if self._known is None or self._known[0] != fed:
+            if self._known is not None:  # a text that the target has withdrawn since
+                self._rows.rollback([len(self._known[0])] * 2)
+                self._known = None
+                self._interventions.forget()
+            scores = self._rows.advance(torch.tensor([fed, fed])).log_softmax(dim=-1)
+            divergences = divergence_of(scores[0], scores[1], self._divergence).tolist()
+            self._known = fed, scores, divergences
+            if not all(map(isfinite, divergences)):
+                raise ModelError("The security model's scores are not finite; load it in float32 with --dtype.")
+        return self._known[1:]
+
+    def _keep(self, fed: int, written: int, unfed: int) -> None:
+        """Keep so many of the tokens that were fed last, and what was written."""
+        assert self._known is not None, "tokens were fed"
+        if fed < len(self._known[0]):
+            self._rows.rollback([len(self._known[0]) - fed] * 2)
+        self._known, self._unfed = None, unfed
+        self.length += written
+        self._interventions.forget()
+
+    def _asked(
+        self, position: int, token: int | None, before: bytes, log_probs: Float[Tensor, "vocab"]
+    ) -> Question | None:
+        """What must be asked before a drawn token replaces the target's text."""
+        assert token is not None, "a token was drawn"
+        if not self._interventions.allows(position, token):
             return None
-        allowed = self._reader.written_by_decisions.to(security_log_probs.device)
-        if refused:
-            allowed = allowed.index_fill(0, torch.tensor(refused, device=allowed.device), False)
-        limited, possible = self._warped(security_log_probs.unsqueeze(0)).limited_to(allowed.unsqueeze(0))
-        if not bool(possible):
+        text = self._reader.tokens.bytes.spelling(token).decode(errors="replace")
+        accepts = self._interventions.question(position, token, text, log_probs)
+        if accepts is None:
             return None
-        return int(limited.sample(uniforms([self._key], [self.length + (len(refused) << 32)], Role.PROPOSAL)))
+        return Question(position=position, token=token, before=before.decode(), text=text, accepts=accepts)
 
     def _record(
-        self, token: int, decided: int | None, divergence: float, gated: bool, changed: bool, log_prob: float
+        self,
+        position: int,
+        token: int,
+        drawn: int | None,
+        divergence: float,
+        gated: bool,
+        changed: bool,
+        log_prob: float,
     ) -> TokenRecord:
         return TokenRecord(
-            position=self.length,
+            position=position,
             token_id=token,
-            origin=TokenOrigin.TARGET if decided is None else TokenOrigin.SECURITY,
+            origin=TokenOrigin.SECURITY if drawn == token else TokenOrigin.TARGET,
             changed=changed,
             target_log_prob=None,
             security_log_prob=log_prob,
-            proposed_id=decided,
+            proposed_id=drawn,
             divergence=divergence,
-            gated=gated,
+            gated=gated if self._interventions.decides else None,
         )
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cosec.decoding.rules.schema import changed_rule, rule_name, rule_schemas
+from cosec.decoding.rules.schema import PRESETS, changed_rule, rule_name, rule_schemas
 from cosec.errors import SettingsError
 
 WHY_GATE_ONLY = (
-    "only the target's text is known, not its probabilities: the gate leaves the target's text as it is outside of "
-    "security decisions and needs no more"
+    "only the target's text is known: the gate leaves the target's text as it is outside of security decisions and "
+    "needs no more"
 )
-"""Why a target of which only the text is known allows the gate alone."""
+"""Why a server that gives text alone allows the gate alone."""
+
+WHY_THRESHOLD = (
+    "the server gives the log-probabilities of a prompt and its tokens are those of the security model: threshold "
+    "compares the two models' probabilities of a token"
+)
+"""Why a server allows the paper's rule too."""
+
+WHY_AT_A_SERVER = (
+    "a server gives at most its text and the probabilities of a prompt: the gate needs the text, and threshold the "
+    "probability of the drafted token"
+)
+"""Why a server allows no other rules than these."""
 
 WHY_GATE_AND_STEER = (
     "the two models have different tokens: the gate and steer compare the security model with its own base over the "
@@ -21,13 +33,17 @@ WHY_GATE_AND_STEER = (
 """Why a target in this process with another tokenizer allows the gate and steer."""
 
 
-_WITHOUT_EFFECT = {"gate": ("decision", "steering_strength"), "steer": ("against",)}
+_WITHOUT_EFFECT = {
+    "gate": ("decision", "steering_strength"),
+    "steer": ("against",),
+    "threshold": ("preset", "target_ratio", "fallback"),
+}
 """Settings of each rule of which only the default can be used over text."""
 
 
 def text_rules(*, in_process: bool) -> tuple[str, ...]:
     """Names of the rules for a target in this process, or at a server; the first is the default."""
-    return ("gate", "steer") if in_process else ("gate",)
+    return ("gate", "steer") if in_process else ("gate", "threshold")
 
 
 def text_rule_schemas(*, in_process: bool) -> dict[str, dict[str, Any]]:
@@ -35,6 +51,7 @@ def text_rule_schemas(*, in_process: bool) -> dict[str, dict[str, Any]]:
     known = {name: rule_schemas()[name] for name in text_rules(in_process=in_process)}
     for name, rule in known.items():
         rule["settings"] = {one: what for one, what in rule["settings"].items() if one not in _WITHOUT_EFFECT[name]}
+        rule["replaces"] = {one: what for one, what in rule["replaces"].items() if one in rule["settings"]}
     return known
 
 
@@ -43,7 +60,7 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
 
     The adapter's own rule applies if the target allows it: a gate that draws decisions from the security model, then
     without its plausibility floor, or for a target in this process steer. Otherwise the gate has its default settings,
-    and a floor of 0.
+    and a floor of 0. The paper's rule applies where the user names it.
 
     Args:
         own: Name and settings of the rule that the adapter carries; empty for none.
@@ -56,7 +73,7 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     Raises:
         SettingsError: If the user gave another rule, or a setting that does not work over text.
     """
-    why = WHY_GATE_AND_STEER if in_process else WHY_GATE_ONLY
+    why = WHY_GATE_AND_STEER if in_process else WHY_AT_A_SERVER
     allowed = text_rules(in_process=in_process)
     gated = rule_name(own) == "gate" and own.get("decision", "security") == "security"
     steered = in_process and rule_name(own) == "steer" and own.get("against", "base") == "base"
@@ -65,6 +82,9 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     if chosen["name"] not in allowed:
         named = " or ".join(f"--rule {name}" for name in allowed)
         raise SettingsError(f"The rule {chosen['name']!r} cannot be used here, as {why}. Use {named}.")
+    if chosen["name"] == "threshold":
+        _check_threshold(chosen)
+        return chosen
     if chosen["name"] == "steer":
         if chosen.get("against", "base") != "base":
             raise SettingsError("Over text, the target is steered against the adapter's base. Use --against base.")
@@ -73,3 +93,18 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     if chosen.get("decision", "security") != "security":
         raise SettingsError(f"Decisions cannot be steered here, as {why}. Use --decision security.")
     return chosen
+
+
+def _check_threshold(chosen: Mapping[str, object]) -> None:
+    """Refuse settings of the paper's rule that a server cannot follow.
+
+    Raises:
+        SettingsError: If there are any.
+    """
+    preset = PRESETS.get(str(chosen.get("preset", "paper")), {})
+    settings = {**preset, **chosen}
+    if settings.get("target_ratio") != "raw" or settings.get("fallback") != "warped":
+        raise SettingsError(
+            "A server gives raw probabilities, and its own text is the fallback, after temperature and cuts. Use "
+            "--preset paper, with --security-ratio raw or warped."
+        )

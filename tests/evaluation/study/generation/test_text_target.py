@@ -46,12 +46,13 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
     assert origin not in (gated, steered)
 
 
-def test_strengths_are_calibrated_at_a_server(tmp_path: Path) -> None:
+def test_strengths_are_calibrated_at_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = save_tiny_adapter(save_tiny("llama", tmp_path / "base"), tmp_path / "adapter")
     with running(FakeServer(written)) as server:
+        monkeypatch.setenv("TARGET_SERVER", server.url)
         frontier = frontier_settings(
             {
-                "target": server.url,
+                "target": "$TARGET_SERVER",
                 "security": str(adapter),
                 "strengths": {"gate": [OFTEN, 1e9]},
                 "benchmarks": ({"name": "function", "problems": "humaneval", "samples": 1, "max_new_tokens": 60},),

@@ -7,7 +7,7 @@ from typing import Any
 from cosec.decoding.blackbox.targets.text_target import TargetFailure, TokenScore
 
 
-def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[tuple[str, TokenScore]]:
+def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[TokenScore]:
     """The tokens of an echoed text that have some of a part of it.
 
     Args:
@@ -16,26 +16,45 @@ def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[tuple
         end: Character at which it ends; None for the end of the text, which the server may have continued.
 
     Returns:
-        Each token with its score.
+        The score of each token.
 
     Raises:
         TargetFailure: If the answer has another form.
         LookupError: If the server does not give the log-probabilities of a prompt.
     """
+    found = []
+    for token, start, log_prob, top in _rows(answer):
+        if start + len(token) > begin and (end is None or start < end):
+            if log_prob is None:
+                raise LookupError("no log-probability of a token of the prompt")
+            best = max([float(log_prob), *(top or {}).values()])
+            found.append(TokenScore(token, float(log_prob), best))
+    return found
+
+
+def echoed_tokens(answer: Any, end: int) -> list[str]:
+    """The tokens of an echoed text.
+
+    Args:
+        answer: The answer to a request with ``echo`` and ``logprobs``.
+        end: Number of characters of the text, which the server may have continued.
+
+    Raises:
+        TargetFailure: If the answer has another form.
+        LookupError: If the server does not give the tokens of a prompt.
+    """
+    return [token for token, start, *_ in _rows(answer) if start < end]
+
+
+def _rows(answer: Any) -> list[tuple[str, int, Any, Any]]:
+    """For each token its text, its first character, its log-probability, and those of the most likely tokens."""
     try:
         known = answer["choices"][0]["logprobs"]
         if known is None:
             raise LookupError("no log-probabilities")
-        columns = (known["tokens"], known["token_logprobs"], known["top_logprobs"], known["text_offset"])
+        columns = (known["tokens"], known["text_offset"], known["token_logprobs"], known["top_logprobs"])
         rows = list(zip(*columns, strict=True))
+        shift = min((offset for _, offset, *_ in rows), default=0)
+        return [(token, offset - shift, log_prob, top) for token, offset, log_prob, top in rows]
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise TargetFailure("it sent log-probabilities of another form") from error
-    shift = min(offset for *_, offset in rows) if rows else 0
-    found = []
-    for token, log_prob, top, offset in rows:
-        start = offset - shift
-        if start + len(token) > begin and (end is None or start < end):
-            if log_prob is None:
-                raise LookupError("no log-probability of a token of the prompt")
-            found.append((token, TokenScore(float(log_prob), max([float(log_prob), *(top or {}).values()]))))
-    return found

@@ -98,7 +98,12 @@ class LocalTarget:
         log_probs = rows.advance(torch.tensor([fed]))[0].log_softmax(dim=-1)
         best = log_probs.amax(dim=-1).tolist()
         found = log_probs.gather(-1, torch.tensor(ids[first:]).unsqueeze(-1)).squeeze(-1).tolist()
-        return [TokenScore(*both) for both in zip(found, best, strict=True)]
+        texts = [spelled.decode(errors="replace") for _, spelled in encoded[first:]]
+        return [TokenScore(*all_of_it) for all_of_it in zip(texts, found, best, strict=True)]
+
+    async def divided(self, text: str) -> list[str]:
+        """The target's tokens of a text."""
+        return [spelled.decode(errors="replace") for _, spelled in self.tokens.encode(text)]
 
     async def close(self) -> None:
         """Nothing: the weights are the pair's."""

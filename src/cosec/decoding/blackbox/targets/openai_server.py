@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx2
 
-from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores
+from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens
 from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TokenScore
 from cosec.errors import EndpointError, SettingsError
 
@@ -82,6 +82,7 @@ class OpenAiServer:
         self._model = address.model
         self._continues: bool | None = None
         self._scores_texts: bool | None = None
+        self._divided: dict[str, list[str]] = {}
         headers = {"Accept-Encoding": "identity"}
         if address.key is not None:
             headers["Authorization"] = f"Bearer {address.key}"
@@ -142,10 +143,10 @@ class OpenAiServer:
         if self._scores_texts is None:
             try:
                 written = echoed_scores(await self._echo(_PROBE, 1), len(_PROBE))
-                token, score = written[0]
-                again = echoed_scores(await self._echo(_PROBE + token, 1), len(_PROBE))
-                apart = score.best - score.log_prob, abs(again[0][1].log_prob - score.log_prob)
-                self._scores_texts = again[0][0] == token and max(apart) < _TOLERANCE
+                score = written[0]
+                again = echoed_scores(await self._echo(_PROBE + score.text, 1), len(_PROBE))[0]
+                apart = score.best - score.log_prob, abs(again.log_prob - score.log_prob)
+                self._scores_texts = again.text == score.text and max(apart) < _TOLERANCE
             except (EndpointError, LookupError):
                 self._scores_texts = False
         return self._scores_texts
@@ -153,12 +154,21 @@ class OpenAiServer:
     async def scores(self, ask: Ask, text: str) -> list[TokenScore]:
         """Score a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         if ask.prompt.messages is not None or ask.prompt.suffix is not None:
-            raise EndpointError("A server scores texts only, no chats and gaps; set the plausibility floor to 0 there.")
+            raise EndpointError("A server scores texts only, no chats and gaps; use gate and a floor of 0 there.")
         before, whole = ask.prompt.text + ask.written, ask.prompt.text + ask.written + text
         found = echoed_scores(await self._echo(whole, 1), len(before), len(whole))
         if not found:
             raise TargetFailure("it did not score a text")
-        return [score for _, score in found]
+        return found
+
+    async def divided(self, text: str) -> list[str]:
+        """The server's tokens of a text; asked once. See `TextTarget`."""
+        if text not in self._divided:
+            try:
+                self._divided[text] = echoed_tokens(await self._echo(text, 1), len(text))
+            except LookupError as error:
+                raise EndpointError(f"The target at {self._address.url} does not tell its tokens ({error}).") from error
+        return self._divided[text]
 
     async def _echo(self, prompt: str, tokens: int) -> Any:
         """A prompt and a continuation of so many tokens, with log-probabilities."""

@@ -85,6 +85,9 @@ class TargetFailure(Exception):  # noqa: N818 - it says what happened
 class TokenScore:
     """How likely a target finds a token of a text."""
 
+    text: str
+    """The token."""
+
     log_prob: float
     """Raw log-probability of the token."""
 
@@ -112,6 +115,15 @@ class TextTarget(Protocol):
         Raises:
             TargetFailure: If another try may succeed.
             EndpointError: If the target does not score texts.
+        """
+        ...
+
+    async def divided(self, text: str) -> list[str]:
+        """The target's tokens of a text, possibly after one that begins every text.
+
+        Raises:
+            TargetFailure: If another try may succeed.
+            EndpointError: If the target does not tell its tokens.
         """
         ...
 

@@ -69,8 +69,8 @@ def completion_source(
         return EndpointSource(settings.endpoint, settings.endpoint_model)
     from cosec.evaluation.study.generation.text_target import TargetHere, TargetServer, TextTargetSource
 
-    if is_url(settings.target):
-        server = TargetServer(settings.target, settings.endpoint_model, target_key_file)
+    if is_url(url := expand(settings.target)):
+        server = TargetServer(url, settings.endpoint_model, target_key_file)
         return TextTargetSource(settings, server, rows=rows, dtype=dtype, device_map=device_map)
     kept = recorded if runtime == "auto" and recorded is not None else runtime
     try:

@@ -33,6 +33,10 @@ SettingsOf = Callable[[DecodingArm, SamplingSettings], DecodingSettings]
 """Gives the settings of an arm with sampling settings."""
 
 
+_SECONDS = 900.0
+"""Most seconds without a byte from a server: nobody waits for a study, and many prompts are read at once."""
+
+
 class TargetServer:
     """A target at a server.
 
@@ -46,7 +50,8 @@ class TargetServer:
     """
 
     def __init__(self, url: str, model: str | None, key_file: Path | None) -> None:
-        self._address = ServerAddress(url=url, model=model, key=None if key_file is None else read_key(key_file))
+        key = None if key_file is None else read_key(key_file)
+        self._address = ServerAddress(url=url, model=model, key=key, seconds=_SECONDS)
         self.hash = f"{url} {model or 'its first'}"
         """The address, as a server's model cannot be hashed."""
 
