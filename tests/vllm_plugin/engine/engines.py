@@ -15,8 +15,10 @@ CONTEXT = 512
 
 
 @contextmanager
-def engine(security: str, draft_length: int, settings: PluginSettings | None = None, **options: Any) -> Iterator[Any]:
-    """An engine for the embedded target and one of its changed copies."""
+def engine(
+    security: str, draft_length: int, settings: PluginSettings | None = None, target: str = "target", **options: Any
+) -> Iterator[Any]:
+    """An engine for a target and one of its changed copies."""
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
@@ -32,7 +34,7 @@ def engine(security: str, draft_length: int, settings: PluginSettings | None = N
         **engine_options(model_folder(security), draft_length, settings or PluginSettings()),
         **options,
     }
-    llm = LLM(model=model_folder("target"), **chosen)
+    llm = LLM(model=model_folder(target), **chosen)
     try:
         yield llm
     finally:

@@ -1,7 +1,12 @@
-"""The models of the engine tests: the embedded SmolLM2-135M, and copies of it that a little noise has changed."""
+"""The models of the engine tests: the embedded SmolLM2-135M, and copies of it that a little noise has changed.
+
+``short`` is the beginning of the same model, for tests that draw very many tokens: its first two layers and the first
+8192 tokens of its vocabulary. It has changed copies too: ``short-mild`` and so on.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -21,33 +26,65 @@ from cosec.decoding.settings import DecodingSettings
 from cosec.models.loading.bundled import bundled_folder
 from cosec.runtime import TorchTokenModel
 
-NOISE = {"mild": 0.06, "strong": 0.24, "base": 0.03}
+NOISE = {"mild": 0.06, "strong": 0.24, "base": 0.03, "short-mild": 0.12, "short-strong": 0.5, "short-base": 0.06}
 """Standard deviation of the noise, as a share of that of the weights it is added to."""
+
+SHORT_LAYERS, SHORT_VOCABULARY = 2, 8192
 
 FOLDER = Path(os.environ.get("COSEC_VLLM_MODELS", "/tmp/cosec-vllm-models"))
 """Where the changed copies are kept between runs; half a gigabyte each."""
 
 
 def model_folder(name: str) -> str:
-    """The target's folder, or that of one of its changed copies."""
+    """The folder of a target, ``target`` or ``short``, or of one of its changed copies."""
     target = bundled_folder("smollm2-135m")
-    return str(target if name == "target" else _perturbed(target, FOLDER / name, NOISE[name]))
+    if name == "target":
+        return str(target)
+    if name.startswith("short"):
+        target = _shortened(target, FOLDER / "short")
+    return str(target if name == "short" else _perturbed(target, FOLDER / name, NOISE[name]))
 
 
 def _perturbed(target: Path, folder: Path, noise: float) -> Path:
     """A copy of the target with noise on the projections that write to the residual stream."""
     if (folder / "model.safetensors").exists():
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in target.iterdir():
-        if path.suffix != ".safetensors" and path.name != "source.json":
-            shutil.copy(path, folder)
-    weights = load_file(target / "model.safetensors")
+    weights = _begun(target, folder)
     generator = torch.Generator().manual_seed(7)
     for name in sorted(weights):
         if "mlp.down_proj" in name or "self_attn.o_proj" in name:
             drawn = torch.randn(weights[name].shape, generator=generator)
             weights[name] = weights[name] + (noise * weights[name].float().std() * drawn).to(weights[name].dtype)
+    return _finished(weights, folder)
+
+
+def _shortened(target: Path, folder: Path) -> Path:
+    """The first layers of the target, with the first tokens of its vocabulary."""
+    if (folder / "model.safetensors").exists():
+        return folder
+    weights = _begun(target, folder)
+    later = [name for name in weights if ".layers." in name and int(name.split(".")[2]) >= SHORT_LAYERS]
+    for name in later:
+        del weights[name]
+    for name in [name for name in weights if "embed_tokens" in name or "lm_head" in name]:
+        weights[name] = weights[name][:SHORT_VOCABULARY].clone()
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config |= {"num_hidden_layers": SHORT_LAYERS, "vocab_size": SHORT_VOCABULARY}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return _finished(weights, folder)
+
+
+def _begun(target: Path, folder: Path) -> dict[str, Tensor]:
+    """Make a folder with the target's other files; returns the target's weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in target.iterdir():
+        if path.suffix != ".safetensors" and path.name != "source.json":
+            shutil.copyfile(path, folder / path.name)
+    return load_file(target / "model.safetensors")
+
+
+def _finished(weights: dict[str, Tensor], folder: Path) -> Path:
+    """The folder, after its weights have been written."""
     save_file(weights, folder / "unfinished", metadata={"format": "pt"})
     (folder / "unfinished").rename(folder / "model.safetensors")
     return folder
@@ -59,12 +96,13 @@ class Reference:
 
     security: str
     base: str | None = None
+    target: str = "target"
 
     @cached_property
     def models(self) -> dict[str, Any]:
         from transformers import AutoModelForCausalLM
 
-        names = {"target": "target", "security": self.security, **({"base": self.base} if self.base else {})}
+        names = {"target": self.target, "security": self.security, **({"base": self.base} if self.base else {})}
         return {
             role: AutoModelForCausalLM.from_pretrained(model_folder(name), dtype=torch.float32).eval()
             for role, name in names.items()
@@ -73,7 +111,7 @@ class Reference:
     @torch.inference_mode()
     def logits(self, role: str, prefixes: Sequence[Sequence[int]]) -> Tensor:
         """A model's logits after each of several prefixes of the same length."""
-        return self.models[role](torch.tensor(prefixes)).logits[:, -1].double()
+        return self.models[role](torch.tensor(prefixes), logits_to_keep=1).logits[:, -1].double()
 
     def lanes(self) -> Lanes:
         vocabulary = self.models["target"].config.vocab_size

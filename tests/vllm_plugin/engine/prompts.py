@@ -20,6 +20,24 @@ TEXTS = (
 )
 """Ten prompts of five to twenty tokens."""
 
+LONG_TEXTS = (
+    "import os\n\ndef read_file(path):\n    with open(path) as file:\n"
+    "        return file.read()\n\ndef write_file(path, text):\n",
+    "import sqlite3\n\ndef find_user(connection, name):\n    cursor = connection.cursor()\n"
+    '    cursor.execute("SELECT * FROM users WHERE name = ?", (name,))\n'
+    "    return cursor.fetchone()\n\ndef main(",
+    "import subprocess\n\ndef run(command):\n    result = "
+    "subprocess.run(command, shell=True, capture_output=True, text=True)\n"
+    "    return result.stdout\n\ndef main(",
+    "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\n"
+    "int main(int argc, char **argv) {\n    char buffer[64];\n",
+    "import pickle\n\ndef save(path, value):\n    with open(path, 'wb') as file:\n        pickle.dump(value, file)\n\n"
+    "def load(path):\n    with open(path",
+    "import random\nimport string\n\ndef token(length):\n    letters = string.ascii_letters + string.digits\n"
+    "    return ''.join(random.choice(letters) for i in range(length))\n\ndef",
+)
+"""Six longer ones."""
+
 
 @cache
 def prompt_ids(count: int) -> list[list[int]]:
@@ -30,3 +48,19 @@ def prompt_ids(count: int) -> list[list[int]]:
     rounds = -(-count // len(TEXTS))
     texts = [text if not number else f"# part {number}\n{text}" for number in range(rounds) for text in TEXTS]
     return [tokenizer(text)["input_ids"] for text in texts[:count]]
+
+
+@cache
+def equal_prompt_ids(length: int, vocabulary: int) -> list[list[int]]:
+    """The longer prompts as token ids of one length.
+
+    Args:
+        length: Number of tokens.
+        vocabulary: Only tokens below are kept, for a model whose vocabulary was shortened.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(bundled_folder("smollm2-135m"))
+    kept = [[one for one in tokenizer(text)["input_ids"] if one < vocabulary] for text in LONG_TEXTS]
+    assert all(len(one) >= length for one in kept), [len(one) for one in kept]
+    return [one[:length] for one in kept]
