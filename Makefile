@@ -68,7 +68,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@touch $@
 
 test-vllm: $(VLLM_STAMP) ## Run the tests that need vLLM (minutes)
-	HF_HUB_OFFLINE=1 LD_PRELOAD=$(wildcard $(CURDIR)/$(VLLM_VENV)/lib/libiomp5.so) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_plugin tests/cli/test_vllm_server.py
+	HF_HUB_OFFLINE=1 LD_PRELOAD=$(wildcard $(CURDIR)/$(VLLM_VENV)/lib/libiomp5.so) $(VLLM_VENV)/bin/python -m pytest -m "vllm and not slow" tests/vllm_plugin tests/cli/test_vllm_server.py
 
 demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)
 	$(BIN)/cosec models pull $(MODEL)

@@ -97,6 +97,7 @@ class Reference:
     security: str
     base: str | None = None
     target: str = "target"
+    dtype: torch.dtype = torch.float32
 
     @cached_property
     def models(self) -> dict[str, Any]:
@@ -104,7 +105,7 @@ class Reference:
 
         names = {"target": self.target, "security": self.security, **({"base": self.base} if self.base else {})}
         return {
-            role: AutoModelForCausalLM.from_pretrained(model_folder(name), dtype=torch.float32).eval()
+            role: AutoModelForCausalLM.from_pretrained(model_folder(name), dtype=self.dtype).eval()
             for role, name in names.items()
         }
 

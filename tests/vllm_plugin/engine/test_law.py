@@ -213,6 +213,7 @@ def run(condition: Condition) -> list[Comparison]:
     _logger.info("%s: %d p-values, least %.3g, %.0f s", condition, len(found), least, seconds)
     if file:
         record = {
+            "command": f"COSEC_VLLM_RECORD=DIR python -m pytest -m vllm {Path(__file__).name} -k {condition}",
             "condition": asdict(condition),
             "samples": sum(map(len, texts)),
             "seed": condition.seed,
