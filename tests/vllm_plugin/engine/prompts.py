@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 from cosec.models.loading.bundled import bundled_folder
 
@@ -22,15 +24,15 @@ TEXTS = (
 
 LONG_TEXTS = (
     "import os\n\ndef read_file(path):\n    with open(path) as file:\n"
-    "        return file.read()\n\ndef write_file(path, text):\n",
+    "        return file.read()\n\ndef write_file(path, text):\n    with open(path, 'w') as file:\n",
     "import sqlite3\n\ndef find_user(connection, name):\n    cursor = connection.cursor()\n"
     '    cursor.execute("SELECT * FROM users WHERE name = ?", (name,))\n'
     "    return cursor.fetchone()\n\ndef main(",
     "import subprocess\n\ndef run(command):\n    result = "
     "subprocess.run(command, shell=True, capture_output=True, text=True)\n"
-    "    return result.stdout\n\ndef main(",
+    "    return result.stdout\n\ndef main():\n    print(",
     "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\n"
-    "int main(int argc, char **argv) {\n    char buffer[64];\n",
+    "int main(int argc, char **argv) {\n    char buffer[64];\n    strcpy(buffer",
     "import pickle\n\ndef save(path, value):\n    with open(path, 'wb') as file:\n        pickle.dump(value, file)\n\n"
     "def load(path):\n    with open(path",
     "import random\nimport string\n\ndef token(length):\n    letters = string.ascii_letters + string.digits\n"
@@ -51,16 +53,17 @@ def prompt_ids(count: int) -> list[list[int]]:
 
 
 @cache
-def equal_prompt_ids(length: int, vocabulary: int) -> list[list[int]]:
+def equal_prompt_ids(length: int, folder: str) -> list[list[int]]:
     """The longer prompts as token ids of one length.
 
     Args:
         length: Number of tokens.
-        vocabulary: Only tokens below are kept, for a model whose vocabulary was shortened.
+        folder: A model, whose tokens they are. Tokens that its vocabulary lacks, if that was shortened, are left out.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(bundled_folder("smollm2-135m"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    vocabulary = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["vocab_size"]
     kept = [[one for one in tokenizer(text)["input_ids"] if one < vocabulary] for text in LONG_TEXTS]
     assert all(len(one) >= length for one in kept), [len(one) for one in kept]
     return [one[:length] for one in kept]
