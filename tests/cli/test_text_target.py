@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.main import main
+from cosec.cli.text_target import is_security_adapter
 from tests.cli.conftest import Models
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.decoding.blackbox.test_completer import OFTEN, prompt, written
@@ -50,6 +51,12 @@ def test_generate_hardens_a_server(
     lines = [json.loads(line) for line in trace.read_text().splitlines()]
     hardened = [line for line in lines if line["arm"] == "hardened"]
     assert any(line["gated"] and line["changed"] for line in hardened)
+
+
+def test_an_embedded_model_stands_for_the_adapter_that_ships_for_it(models: Models) -> None:
+    assert is_security_adapter("smollm2-135m")
+    assert is_security_adapter(models.adapter)
+    assert not is_security_adapter(models.target)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cosec.decoding import selftest
 from cosec.decoding.examination import examine
 from cosec.decoding.examined import Examined
+from cosec.errors import VocabularyMismatch
 from cosec.models.identity import model_fingerprint
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.tiny import save_tiny, save_tiny_adapter, save_tiny_prefix
@@ -155,6 +157,24 @@ def test_an_adapter_of_another_vocabulary_hardens_the_target_as_text(target: Pat
     (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
     carried = {one.subject: one for one in examine(str(stranger), str(adapter), "float32", "torch")}
     assert carried["rule"].text == "rule steer, strength 1.5, against base: the adapter's own"
+
+
+def test_a_file_of_another_vocabulary_is_hardened_as_text_too(
+    target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def differ(target: str, security: str) -> None:
+        raise VocabularyMismatch("Token 0 differs.")
+
+    chosen = SimpleNamespace(name="llama.cpp", measured=False, security_copy=False, reason="told")
+    monkeypatch.setattr("cosec.decoding.runtime_choice.choose_runtime", lambda *_, **__: chosen)
+    monkeypatch.setattr("cosec.models.loading.quantised.load_gguf_pair", differ)
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    found = {one.subject: one for one in examine("m.gguf", str(adapter), "auto")}
+    assert all(one.good for one in found.values())
+    assert found["vocabulary"].text == "Token 0 differs. With this one CoSec hardens the target as text"
+    assert found["rules"].text.startswith("gate and steer")
+    whole = {one.subject: one for one in examine("m.gguf", str(target), "auto")}
+    assert not whole["vocabulary"].good
 
 
 def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:

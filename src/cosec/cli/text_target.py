@@ -98,11 +98,14 @@ def tell_text(reason: VocabularyMismatch, security: str) -> None:
 
 
 def is_security_adapter(security: str) -> bool:
-    """Whether a security model that exists is an adapter, and so can be compared with its own base."""
-    from cosec.models.adapters import is_adapter
-    from cosec.models.loading.load import resolve_model
+    """Whether a security model is an adapter, or stands for the one that ships for it, as for a target at a URL."""
+    from cosec.decoding.blackbox.loading import security_adapter
 
-    return security == "default" or is_adapter(resolve_model(security))
+    try:
+        security_adapter(security)
+    except SettingsError:
+        return False
+    return True
 
 
 def target_maker(

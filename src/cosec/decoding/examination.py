@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosec.decoding.examined import Examined
-from cosec.errors import CosecError
+from cosec.errors import CosecError, VocabularyMismatch
 
 if TYPE_CHECKING:
     from cosec.decoding.runtime_choice import RuntimeName
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cosec.models.loading.quantised import GgufModel, GgufPair
 
 _MIB = 1 << 20
+
+_HARDENED_AS_TEXT = "With this one CoSec hardens the target as text"
 
 
 def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto") -> list[Examined]:
@@ -42,12 +44,31 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
     except CosecError as error:
         return [Examined(subject="runtime", good=False, text=str(error)), _examine_law()]
     in_llama_cpp = chosen.name == "llama.cpp"
-    examined = _examine_gguf(target, security) if in_llama_cpp else _examine_weights(target, security, dtype)
+    try:
+        examined = _examine_gguf(target, security) if in_llama_cpp else _examine_weights(target, security, dtype)
+    except VocabularyMismatch as error:
+        examined = _examine_as_text(error, security)
     if in_llama_cpp or chosen.measured:
         with_copy = ", with a copy of the security model" * chosen.security_copy
         text = f"{chosen.name}{with_copy}: {chosen.reason}"
         examined.insert(0, Examined(subject="choice", good=True, text=text))
     return [*examined, _examine_law()]
+
+
+def _examine_as_text(reason: VocabularyMismatch, security: str) -> list[Examined]:
+    """Examine a target that is hardened as text, because its tokens differ from those of the security model."""
+    from cosec.decoding.blackbox.examination import examine_text_rules
+    from cosec.decoding.blackbox.loading import security_adapter
+
+    try:
+        folder = security_adapter(security)
+    except CosecError:
+        return [Examined(subject="vocabulary", good=False, text=str(reason))]
+    return [
+        Examined(subject="security", good=True, text=f"the adapter {folder}"),
+        Examined(subject="vocabulary", good=True, text=f"{reason} {_HARDENED_AS_TEXT}"),
+        *examine_text_rules(folder, in_process=True),
+    ]
 
 
 def _examine_weights(target: str, security: str, dtype: str) -> list[Examined]:
@@ -82,6 +103,8 @@ def _examine_gguf(target: str, security: str) -> list[Examined]:
             examined.append(_seen("security", pair.security))
         prepared = PreparedPair(pair)
         check_llama_cpp(prepared.target_model(), prepared.tokenizer("def read(path):").input_ids)
+    except VocabularyMismatch:
+        raise
     except CosecError as error:
         return [Examined(subject="runtime", good=False, text=str(error))]
     version = importlib.metadata.version("llama-cpp-python")
@@ -109,6 +132,7 @@ def _gguf_memory(pair: GgufPair, per_token: int | None) -> Examined:
 def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list[Examined]:
     from cosec.models.adapters import is_adapter, read_adapter
     from cosec.models.description import describe_model
+    from cosec.models.loading.bundled import shipped_adapter
     from cosec.models.loading.load import belongs_to, resolve_base, resolve_security
     from cosec.models.prefixes import is_prefix
 
@@ -120,6 +144,9 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
         theirs = describe_model(security)
         seen = Examined(subject="security", good=True, text=_one_line(theirs))
         vocabulary = _examine_vocabulary(ours, theirs)
+        shipped = None if vocabulary.good else shipped_adapter(security)
+        if shipped is not None:
+            return _examine_security(ours, str(shipped), dtype)
         rules = [_rules(has_base=False)] if vocabulary.good else []
         return [seen, *rules, vocabulary, _memory(dtype, [ours, theirs])]
     if is_prefix(folder):
@@ -136,7 +163,7 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     if not vocabulary.good:
         from cosec.decoding.blackbox.examination import examine_text_rules
 
-        told = f"{vocabulary.text} With this one CoSec hardens the target as text"
+        told = f"{vocabulary.text} {_HARDENED_AS_TEXT}"
         differ = Examined(subject="vocabulary", good=True, text=told)
         return [seen, _examine_fit(adapter, theirs), differ, *examine_text_rules(folder, in_process=True), memory]
     return [seen, _examine_fit(adapter, theirs), _rules(has_base=True), _examine_rule(folder), vocabulary, memory]
