@@ -10,8 +10,6 @@ import pytest
 
 from cosec.cli import models as models_module
 from cosec.cli.main import main
-from cosec.errors import ModelError
-from cosec.evaluation import runtime_speed
 from cosec.models.loading import bundled, quantised
 from tests.tiny import save_tiny, save_tiny_adapter
 
@@ -112,32 +110,11 @@ def test_pull_keeps_standard_output_for_results(
     read: list[str] = []
     monkeypatch.setattr(bundled, "pull", pull)
     monkeypatch.setattr(quantised, "load_gguf", read.append)
-    measured: list[str] = []
-    monkeypatch.setattr(runtime_speed, "measure_runtimes", lambda name, security, report: measured.append(name))
     for flag, kind, prepared in (("--convert", "folder", []), ("--no-convert", "file", ["smollm2-135m"])):
         code, output, errors = cosec("models", "pull", "smollm2-135m", flag)
         assert (code, output, read) == (0, "", prepared)
         lines = errors.splitlines()
         assert (lines[0], lines[-1]) == ("Fetching smollm2-135m ...", f"smollm2-135m is ready: {tmp_path / kind}")
-        assert measured == prepared  # torch alone is not compared with anything
-    cosec("models", "pull", "smollm2-135m", "--no-convert", "--no-measure")
-    cosec("models", "pull", "qwen2.5-coder-1.5b", "--no-convert")  # its adapter is one of the smaller model
-    assert measured == ["smollm2-135m"]
-
-
-def test_a_measurement_that_fails_does_not_undo_the_fetch(
-    cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_: object) -> None:
-        raise ModelError("The disk is full.")
-
-    monkeypatch.setattr(bundled, "pull", lambda name, report, convert: tmp_path)
-    monkeypatch.setattr(quantised, "load_gguf", lambda name: None)
-    monkeypatch.setattr(runtime_speed, "measure_runtimes", fails)
-    code, _, errors = cosec("models", "pull", "smollm2-135m", "--no-convert")
-    assert code == 0
-    assert "Not measured: The disk is full. `cosec bench runtime smollm2-135m` measures it again." in errors
-    assert errors.splitlines()[-1].startswith("smollm2-135m is ready")
 
 
 def test_pull_also_fetches_the_model_that_the_shipped_adapter_belongs_to(

@@ -114,7 +114,6 @@ def test_auto_takes_what_a_measurement_found_and_says_so(
     captured = capsys.readouterr()
     assert list(json.loads(captured.out)["milliseconds"]) == ["llama.cpp", "llama.cpp with a copy"]
     assert "Making a copy of" in captured.err
-    assert "torch: " in captured.err
     assert "is not converted to float32 (--convert does it)" in captured.err
     assert main(["bench", "runtime", files.target, files.adapter, "--convert"]) == 0
     captured = capsys.readouterr()

@@ -35,7 +35,7 @@ def speed(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
-    security_copy: SecurityCopy = None,
+    security_copy: SecurityCopy = False,
 ) -> None:
     """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
 
@@ -92,8 +92,8 @@ def runtime(
 ) -> None:
     """Measure what runs a pair fastest on this machine, for ``--runtime auto`` to choose by; takes about a minute.
 
-    Compares llama.cpp, llama.cpp with a Q4_0 copy as the security model (if that is an adapter of the target), and
-    torch with float32 weights, at 1, 4 and 16 completions at once. Run it on an idle machine.
+    Compares llama.cpp and torch with float32 weights, at 1, 4 and 16 completions at once. Also measures
+    ``--security-copy``, which no measurement chooses, as it is another model. Run it on an idle machine.
 
     Args:
         target: The model to harden: a GGUF file or a pulled embedded model.

@@ -45,7 +45,7 @@ def demo(
     seed: int = 0,
     dtype: str = "auto",
     runtime: Runtime = "auto",
-    security_copy: SecurityCopy = None,
+    security_copy: SecurityCopy = False,
 ) -> None:
     """Complete the demo prompts with and without hardening, and show both with what the static checks find.
 

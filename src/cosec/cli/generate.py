@@ -65,7 +65,7 @@ def generate(
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
-    security_copy: SecurityCopy = None,
+    security_copy: SecurityCopy = False,
 ) -> None:
     """Complete prompts with a hardened model.
 
@@ -117,8 +117,8 @@ class _Run:
     load: Mapping[str, Any]
     """How the models are loaded."""
 
-    security_copy: bool | None
-    """Whether the security model is a copy with its adapter added; None for what was measured."""
+    security_copy: bool
+    """Whether the security model is a copy with its adapter added."""
 
     def of_pair(
         self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings

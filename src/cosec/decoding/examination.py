@@ -49,9 +49,7 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
     except VocabularyMismatch as error:
         examined = _examine_as_text(error, security)
     if in_llama_cpp or chosen.measured:
-        with_copy = ", with a copy of the security model" * chosen.security_copy
-        text = f"{chosen.name}{with_copy}: {chosen.reason}"
-        examined.insert(0, Examined(subject="choice", good=True, text=text))
+        examined.insert(0, Examined(subject="choice", good=True, text=f"{chosen.name}: {chosen.reason}"))
     return [*examined, _examine_law()]
 
 

@@ -24,7 +24,7 @@ def load_pair(
     device_map: str | None = None,
     runtime: RuntimeName = "auto",
     rows: int = 1,
-    security_copy: bool | None = None,
+    security_copy: bool = False,
     report: Callable[[str], None] = lambda message: None,
 ) -> PreparedPair:
     """Load a target model with its security model, ready to decode.
@@ -42,8 +42,9 @@ def load_pair(
             the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given. For a
             pair that ``cosec bench runtime`` measured here, ``"auto"`` is the fastest.
         rows: Completions that will be decoded at once, for that choice; changes nothing else.
-        security_copy: In llama.cpp, whether a Q4_0 copy of the target with its adapter added is the security model,
-            which is faster and slightly another model; None for what was measured, and the adapter otherwise.
+        security_copy: Take a Q4_0 copy of the target with its adapter added as the security model, which needs
+            llama.cpp. It is faster and another model: under ``steer`` and ``gate`` its rounding acts like a part of the
+            adapter's change.
         report: Called with a line of text before a copy is made, and with what a measurement chose.
 
     Raises:
@@ -63,13 +64,13 @@ def load_pair(
         security_copy=security_copy,
     )
     if chosen.measured:
-        report(f"{chosen.name}{', with a copy of the security model' * chosen.security_copy}: {chosen.reason}")
+        report(f"{chosen.name}: {chosen.reason}")
     if chosen.name == "torch":
         return PreparedPair(
             load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
         )
     pair = load_gguf_pair(target, security)
-    if chosen.security_copy:
+    if security_copy:
         pair = with_security_copy(pair, carried_rule(target, security), report)
     return PreparedPair(pair)
 

@@ -5,19 +5,20 @@ Light to import: command-line verbs import it before they know whether a model w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from cosec.errors import SettingsError
 
 if TYPE_CHECKING:
-    from cosec.decoding.runtime_timings import Timings, Way
+    from cosec.decoding.runtime_timings import Timings
 
 RuntimeName = Literal["auto", "torch", "llama.cpp"]
 """Names of the runtimes, as ``--runtime`` takes them; ``auto`` chooses by measurement, or by what is named."""
 
 _LEAST_GAIN = 1.1
-"""Another way than plain llama.cpp is taken if it is faster by this factor: less may be the noise of a measurement."""
+"""torch is taken if it is faster by this factor: less may be the noise of a measurement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +27,6 @@ class RuntimeChoice:
 
     name: Literal["torch", "llama.cpp"]
     """The runtime."""
-
-    security_copy: bool = False
-    """Whether the security model is a copy of the target with its adapter added, in 4 bits a weight."""
 
     measured: bool = False
     """Whether a measurement decided."""
@@ -46,7 +44,7 @@ def choose_runtime(
     dtype: str = "auto",
     device_map: str | None = None,
     rows: int = 1,
-    security_copy: bool | None = None,
+    security_copy: bool = False,
 ) -> RuntimeChoice:
     """Choose what runs a pair. Equal calls choose alike until the pair is measured again, if memory allows it.
 
@@ -60,8 +58,8 @@ def choose_runtime(
         dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
         rows: Completions that will be decoded at once.
-        security_copy: Whether to take a copy of the target with its adapter added as the security model; None for what
-            was measured, and the adapter without a measurement.
+        security_copy: Whether a copy of the target with its adapter added is the security model, for which llama.cpp is
+            needed. It is another model, so no measurement of speed chooses it.
 
     Raises:
         SettingsError: If the name is unknown, llama.cpp is asked for together with ``dtype`` or ``device_map``, or
@@ -79,17 +77,12 @@ def choose_runtime(
         return RuntimeChoice(name="torch", reason=why_torch)
     from cosec.decoding.runtime_timings import timings_of
 
-    ways: list[Way] = ["llama.cpp", "llama.cpp with a copy", "torch"]
-    if security_copy is not None:
-        ways = ["llama.cpp with a copy"] if security_copy else ["llama.cpp", "torch"]
-    if runtime == "llama.cpp":
-        ways = [way for way in ways if way != "torch"]
-    timings = timings_of(target, security) if len(ways) > 1 else None
+    asked = runtime == "llama.cpp" or security_copy
+    timings = None if asked else timings_of(target, security)
     if timings is None:
-        asked = runtime == "llama.cpp" or security_copy is not None
         reason = "as was asked for" if asked else "not measured here: cosec bench runtime compares it with torch"
-        return RuntimeChoice(name="llama.cpp", security_copy=bool(security_copy), reason=reason)
-    return _fastest(timings, ways, rows)
+        return RuntimeChoice(name="llama.cpp", reason=reason)
+    return _fastest(timings, rows)
 
 
 def _require_possible(anti_expert: str | None, dtype: str, device_map: str | None) -> None:
@@ -125,24 +118,15 @@ def _only_torch(
     return None
 
 
-def _fastest(timings: Timings, ways: list[Way], rows: int) -> RuntimeChoice:
-    """The fastest of some ways that memory allows."""
+def _fastest(timings: Timings, rows: int) -> RuntimeChoice:
+    """The faster runtime, if memory allows it."""
     from cosec.models.loading.host_memory import free_memory
 
-    measured, free = {way: time for way, time in timings.at(rows).items() if way in ways}, free_memory()
-    too_large = [way for way in measured if free is not None and timings.more_bytes.get(way, 0) > free]
-    possible = {way: time for way, time in measured.items() if way not in too_large}
-    plain = possible.get("llama.cpp", float("inf"))
-    best: Way = min(possible, key=possible.__getitem__, default="llama.cpp")
-    if best != "llama.cpp" and possible[best] * _LEAST_GAIN > plain:
-        best = "llama.cpp"
-    times = ", ".join(f"{way} {time:.0f} ms" for way, time in measured.items())
-    reason = f"measured on {timings.measured} for {rows} at once, a token of each: {times}"
-    if too_large:
-        reason += f"; {' and '.join(too_large)} would need more memory than is free"
-    return RuntimeChoice(
-        name="torch" if best == "torch" else "llama.cpp",
-        security_copy=best == "llama.cpp with a copy",
-        measured=True,
-        reason=reason,
-    )
+    times, free = timings.at(rows), free_memory()
+    told = ", ".join(f"{way} {times[way]:.0f} ms" for way in ("llama.cpp", "torch") if way in times)
+    reason = f"measured on {timings.measured} for {rows} at once, a token of each: {told}"
+    if times.get("torch", math.inf) * _LEAST_GAIN <= times.get("llama.cpp", math.inf):
+        if free is None or timings.torch_bytes <= free:
+            return RuntimeChoice(name="torch", measured=True, reason=reason)
+        reason += f"; torch needs {timings.torch_bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free"
+    return RuntimeChoice(name="llama.cpp", measured=True, reason=reason)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,9 +26,6 @@ from cosec.models.loading.store import cache_root, writing_to_the_cache
 
 Way = Literal["llama.cpp", "llama.cpp with a copy", "torch"]
 """A way to run a pair: llama.cpp with the security model as it is, the same with a security copy, or torch."""
-
-WAYS: tuple[Way, ...] = get_args(Way)
-"""All ways; the first is taken where nothing was measured."""
 
 
 class Timings(BaseModel):
@@ -54,8 +51,8 @@ class Timings(BaseModel):
     milliseconds: Mapping[Way, Mapping[int, float]]
     """Milliseconds in which every row gets one token, by the number of rows, for each way that was measured."""
 
-    more_bytes: Mapping[Way, int]
-    """Bytes of memory that a way needs for weights, beyond what llama.cpp needs."""
+    torch_bytes: int
+    """Bytes of memory that torch needs for the weights; 0 if it was not measured."""
 
     def at(self, rows: int) -> dict[Way, float]:
         """Milliseconds of a token for every row, by way, at the measured number of rows that is nearest by ratio."""

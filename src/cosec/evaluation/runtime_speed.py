@@ -1,7 +1,7 @@
 """Measure which way of running a pair is the fastest on this machine, for one, a few and many rows at once.
 
 Each way decodes the longest of the demo prompts, hardened by the pair's own rule. ``cosec.decoding.runtime_choice``
-chooses by what is kept of it.
+chooses a runtime by what is kept of it. A security copy is another model, so it is measured for information only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from cosec.decoding.hardening import load_pair
 from cosec.decoding.pairing import PreparedPair, carried_rule
 from cosec.decoding.rules.choice import described_rule
-from cosec.decoding.runtime_timings import WAYS, Timings, Way, keep_timings
+from cosec.decoding.runtime_timings import Timings, Way, keep_timings
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import CosecError
 from cosec.evaluation.speed import seconds_per_token
@@ -22,7 +22,7 @@ from cosec.models.description import describe_model
 from cosec.models.identity import file_sha256
 from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.load import converted_folder
-from cosec.models.loading.quantised import GgufPair, load_gguf_pair, require_gguf_file
+from cosec.models.loading.quantised import GgufModel, GgufPair, load_gguf_pair, require_gguf_file
 from cosec.runtime import machine_facts
 
 TOKENS = MappingProxyType({1: 32, 4: 16, 16: 8})
@@ -44,14 +44,12 @@ def measure_runtimes(target: str, security: str, report: Callable[[str], None], 
     rule = decoding_settings(carried_rule(target, security), {}).rule
     prompt = max((one.text for one in demo_prompts()), key=len)
     times: dict[Way, dict[int, float]] = {}
-    more: dict[Way, int] = {}
-    for way, pair, extra in _pairs(target, security, report, convert):
+    for way, pair in _pairs(target, security, report, convert):
         report(f"Measuring {way} ...")
         times[way] = {
             rows: 1000 * seconds_per_token(pair, prompt, batch=rows, tokens=tokens, rule=rule)
             for rows, tokens in TOKENS.items()
         }
-        more[way] = extra
     timings = Timings(
         target=target,
         security=security,
@@ -59,7 +57,7 @@ def measure_runtimes(target: str, security: str, report: Callable[[str], None], 
         machine=machine_facts(),
         measured=datetime.date.today().isoformat(),
         milliseconds=times,
-        more_bytes=more,
+        torch_bytes=_float32_bytes(target, security) if "torch" in times else 0,
     )
     keep_timings(timings, target, security)
     return timings
@@ -67,28 +65,29 @@ def measure_runtimes(target: str, security: str, report: Callable[[str], None], 
 
 def _pairs(
     target: str, security: str, report: Callable[[str], None], convert: bool
-) -> Iterator[tuple[Way, PreparedPair, int]]:
-    """Every way with its pair, one in memory at a time, and the bytes that its weights take more than the files."""
-    plain, copied, in_torch = WAYS
-    yield plain, load_pair(target, security, runtime="llama.cpp", security_copy=False), 0
+) -> Iterator[tuple[Way, PreparedPair]]:
+    """Every way with its pair, one in memory at a time."""
+    yield "llama.cpp", load_pair(target, security, runtime="llama.cpp")
     found = load_gguf_pair(target, security)
     if found.adapter is not None and found.security is None:
         try:
-            pair = load_pair(target, security, runtime="llama.cpp", security_copy=True, report=report)
+            pair = load_pair(target, security, security_copy=True, report=report)
         except CosecError as error:
-            report(f"Not measured, {copied}: {error}")
+            report(f"Not measured, a copy: {error}")
         else:
-            assert isinstance(pair.pair, GgufPair)
-            assert pair.pair.security is not None
-            yield copied, pair, pair.pair.security.file.stat().st_size
-    missing = [one.name for one in (found.target, found.security) if one is not None and not _is_converted(one.name)]
+            yield "llama.cpp with a copy", pair
+    missing = [one.name for one in _models(found) if not _is_converted(one.name)]
     if missing and not convert:
-        report(f"Not measured, {in_torch}: {' and '.join(missing)} is not converted to float32 (--convert does it)")
+        report(f"Not measured, torch: {' and '.join(missing)} is not converted to float32 (--convert does it)")
         return
     try:
-        yield in_torch, load_pair(target, security, runtime="torch"), _float32_bytes(found)
+        yield "torch", load_pair(target, security, runtime="torch")
     except CosecError as error:
-        report(f"Not measured, {in_torch}: {error}")
+        report(f"Not measured, torch: {error}")
+
+
+def _models(pair: GgufPair) -> list[GgufModel]:
+    return [one for one in (pair.target, pair.security) if one is not None]
 
 
 def _is_converted(name: str) -> bool:
@@ -99,9 +98,9 @@ def _is_converted(name: str) -> bool:
     )
 
 
-def _float32_bytes(pair: GgufPair) -> int:
-    models = {one.name for one in (pair.target, pair.security) if one is not None}
-    return sum(describe_model(name).weight_bytes("float32") for name in models)
+def _float32_bytes(target: str, security: str) -> int:
+    names = {one.name for one in _models(load_gguf_pair(target, security))}
+    return sum(describe_model(name).weight_bytes("float32") for name in names)
 
 
 def runtime_table(timings: Timings) -> list[list[str]]:

@@ -102,11 +102,6 @@ class BundledModel:
         return None if base in (None, self.name) else BUNDLED_MODELS[str(base)]
 
     @property
-    def has_own_adapter(self) -> bool:
-        """Whether the default adapter was made for this model itself."""
-        return self.adapter is not None and self.security_base is None
-
-    @property
     def converted_bytes(self) -> int:
         """Size of the converted weights in bytes."""
         return 4 * self.parameters

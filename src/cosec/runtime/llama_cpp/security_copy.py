@@ -85,5 +85,5 @@ def _require_space(size: int) -> None:
     if needed > free:
         raise ModelError(
             f"A copy of the security model takes {needed / 1e9:.1f} GB of disk while it is made, and {folder} has "
-            f"{free / 1e9:.1f} GB: free some, or use the adapter (--no-security-copy)."
+            f"{free / 1e9:.1f} GB: free some, or use the adapter itself."
         )

@@ -59,7 +59,7 @@ def test_auto_takes_one_runtime_by_what_was_measured_for_so_many_rows(files: Ggu
         machine=machine_facts(),
         measured="2026-01-31",
         milliseconds={"llama.cpp": {1: 10, 4: 50}, "llama.cpp with a copy": {1: 5, 4: 10}, "torch": {1: 30, 4: 30}},
-        more_bytes={},
+        torch_bytes=0,
     )
     keep_timings(timings, files.target, files.other_adapter)
     assert "runtime" not in models(files, runtime="auto").hashes

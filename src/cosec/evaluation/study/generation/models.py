@@ -143,12 +143,10 @@ class StudyModels:
             for name, security in wanted
         ]
         if runtime == "auto":  # a study belongs to one runtime
-            choices = [
-                choose_runtime(target, security, rows=rows, security_copy=False, **load) for _, security, load in each
-            ]
+            choices = [choose_runtime(target, security, rows=rows, **load) for _, security, load in each]
             runtime = "torch" if any(one.name == "torch" for one in choices) else "llama.cpp"
         for name, security, load in each:
-            pair = load_pair(target, security, runtime=runtime, security_copy=False, **load)
+            pair = load_pair(target, security, runtime=runtime, **load)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
         self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
