@@ -66,6 +66,17 @@ def differing_continuations(bench: Bench, prompts: Sequence[str], texts: Sequenc
     return {"cuts": len(cut), "differ": sum(differ), "share": sum(differ) / max(1, len(differ))}
 
 
+def decisions(hardened: Sequence[TextCompletion]) -> dict[str, float]:
+    """How often the security model decides, and what that costs in requests."""
+    totals = [one.totals for one in hardened]
+    tokens, decided = sum(one.tokens for one in totals), sum(one.decisions for one in totals)
+    return {
+        "decisions_per_token": round(decided / max(1, tokens), 4),
+        "changes_per_token": round(sum(one.changed for one in totals) / max(1, tokens), 4),
+        "requests_per_decision": round(sum(one.requests - 1 for one in hardened) / max(1, decided), 3),
+    }
+
+
 def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,18 +88,20 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cuts", type=int, default=3, help="cuts of each text")
+    parser.add_argument("--equality", action="store_true", help="only whether the checked text is the target's own")
     given = parser.parse_args()
     rule = text_rule(security_rule(given.security), {} if given.strength is None else {"strength": given.strength})
     address = ServerAddress(url=given.url, model=given.model, seconds=600)
     bench = Bench(address, load_reader(given.security), rule, given.tokens)
     cut = tasks_of(Benchmark(name="own", scenarios="own", depth="decision", max_new_tokens=1, samples=1))
     prompts = [*(one.text for one in demo_prompts()), *(task.prompt for task in cut)][: given.prompts]
-    bench.complete(prompts[:1], "hardened")  # warms all models up
-    arms = ("alone", "checked", "hardened")
+    arms = ("alone", "checked") if given.equality else ("alone", "checked", "hardened")
+    bench.complete(prompts[:1], arms[-1])  # warms all models up
     seconds: dict[str, list[float]] = {arm: [] for arm in arms}
     latest: dict[str, list[TextCompletion]] = {}
     for turn in range(given.rounds):
-        for arm in (*arms[turn % 3 :], *arms[: turn % 3]):
+        first = turn % len(arms)
+        for arm in (*arms[first:], *arms[:first]):
             latest[arm], spent = bench.complete(prompts, arm)
             seconds[arm].append(1000 * spent / max(1, sum(len(one.text) for one in latest[arm])))
     each = {arm: statistics.median(values) for arm, values in seconds.items()}
@@ -98,20 +111,14 @@ def main() -> None:
         for index, (one, text) in enumerate(zip(latest["checked"], texts, strict=True))
         if one.text != text
     ]
-    hardened = [one.totals for one in latest["hardened"]]
-    tokens, changed = sum(one.tokens for one in hardened), sum(one.changed for one in hardened)
-    requests = sum(one.requests for one in latest["hardened"])
     report = {
-        "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
-        "checked_over_alone": round(each["checked"] / each["alone"], 3),
-        "hardened_over_alone": round(each["hardened"] / each["alone"], 3),
         "prompts": len(prompts),
         "unequal_texts": unequal,
-        "decisions_per_token": round(sum(one.decisions for one in hardened) / max(1, tokens), 4),
-        "changes_per_token": round(changed / max(1, tokens), 4),
-        "requests_per_decision": round((requests - len(prompts)) / max(1, sum(one.decisions for one in hardened)), 3),
-        "rule": rule,
         "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
+        "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
+        **{f"{arm}_over_alone": round(each[arm] / each["alone"], 3) for arm in arms[1:]},
+        **({} if given.equality else decisions(latest["hardened"])),
+        "rule": rule,
     }
     print(json.dumps(report, indent=1))  # noqa: T201 - the measurement
 

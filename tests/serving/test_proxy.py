@@ -22,6 +22,7 @@ from cosec.serving.server import Server, build_proxy
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.decoding.blackbox.test_completer import NEVER, OFTEN, prompt, written
 
+PLAINLY = {"cosec": {"strength": NEVER}}
 PLAIN = {"enabled": True, "rule": "gate", "strength": NEVER}
 
 
@@ -147,7 +148,8 @@ def test_a_target_that_begins_a_new_answer_cannot_harden_a_chat(tiny_pair: Prepa
         ({"cosec": {"rule": "threshold", "preset": "release"}}, "Use --preset paper"),
         ({"cosec": {"rule": "steer"}}, "Use --rule gate or --rule threshold"),
         ({"cosec": {"decision": "steered"}}, "Decisions cannot be steered"),
-        ({"logprobs": 2}, "probabilities"),
+        ({"logprobs": 2}, "without alternatives"),
+        ({"logprobs": 0, "echo": True}, "no echo"),
         ({"ignore_eos": True}, "tokens"),
     ],
 )
@@ -155,6 +157,34 @@ def test_what_needs_the_targets_probabilities_is_refused(client: OpenAI, given: 
     with pytest.raises(APIStatusError, match=said) as error:
         client.completions.create(model="hardened", prompt="x", max_tokens=4, extra_body=given)
     assert error.value.status_code == 400
+
+
+def test_log_probabilities_are_the_servers_where_its_text_was_kept(client: OpenAI) -> None:
+    asked = {"model": "hardened", "prompt": prompt(0), "max_tokens": 30, "seed": 2, "extra_body": {}}
+    (choice,) = client.completions.create(**asked, logprobs=0).choices
+    assert choice.logprobs is not None
+    tokens, values = choice.logprobs.tokens, choice.logprobs.token_logprobs
+    assert None in values, "what a decision wrote has none"
+    assert all(value is None for token, value in zip(tokens, values, strict=True) if token.startswith("bytes:"))
+    kept = [(token, value) for token, value in zip(tokens, values, strict=True) if value is not None]
+    assert len(kept) > 5
+    for token, value in kept:
+        assert token in choice.text
+        assert value == pytest.approx(-sum(map(ord, token)) / 100)
+    streamed = client.completions.create(**asked, logprobs=0, stream=True)
+    pieces = [one.choices[0].logprobs.token_logprobs for one in streamed if one.choices and one.choices[0].logprobs]
+    assert [value for piece in pieces for value in piece] == values
+
+
+def test_a_chat_has_the_servers_log_probabilities_too(client: OpenAI) -> None:
+    asked = client.chat.completions.create(
+        model="hardened", messages=[{"role": "user", "content": "go"}], max_tokens=20, logprobs=True, extra_body=PLAINLY
+    )
+    entries = asked.choices[0].logprobs.content
+    assert bytes(byte for one in entries for byte in one.bytes).decode() == asked.choices[0].message.content
+    kept = [one for one in entries if not one.token.startswith("bytes:")]
+    assert all(one.logprob == pytest.approx(-sum(map(ord, one.token)) / 100) for one in kept)
+    assert kept
 
 
 def test_token_ids_are_refused_and_models_tell_the_rule(client: OpenAI) -> None:

@@ -117,7 +117,7 @@ class FakeServer:
                 await asyncio.sleep(0.005)
             elif index == place:
                 return _fail(writer, str(fault), event)
-            _chunk(writer, event)
+            _chunk(writer, _with_log_probs(event, piece) if body.get("logprobs") and self.scores == "right" else event)
             await writer.drain()
         _chunk(writer, b"data: [DONE]\n\n")
         writer.write(b"0\r\n\r\n")
@@ -161,6 +161,17 @@ def _fail(writer: asyncio.StreamWriter, fault: str, event: bytes) -> bool:
 def _event(text: str, finish: str | None, *, chat: bool) -> bytes:
     choice: dict[str, Any] = {"delta": {"content": text}} if chat else {"text": text}
     found = {"choices": [{"index": 0, **choice, "finish_reason": finish}]}
+    return f"data: {json.dumps(found, ensure_ascii=False)}\n\n".encode()
+
+
+def _with_log_probs(event: bytes, piece: str) -> bytes:
+    """The event with log-probabilities: each character is a token, and has a hundredth of its code, below 0."""
+    found = json.loads(event[6:])
+    values = [-ord(one) / 100 for one in piece]
+    chat = "delta" in found["choices"][0]
+    content = [{"token": one, "logprob": value} for one, value in zip(piece, values, strict=True)]
+    known = {"content": content} if chat else {"tokens": list(piece), "token_logprobs": values}
+    found["choices"][0]["logprobs"] = known
     return f"data: {json.dumps(found, ensure_ascii=False)}\n\n".encode()
 
 

@@ -12,7 +12,7 @@ import hashlib
 import struct
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -29,6 +29,7 @@ from cosec.decoding.blackbox.targets.text_target import (
     TextTarget,
     TokenScore,
 )
+from cosec.decoding.blackbox.targets.token_spans import TokenSpans
 from cosec.decoding.completion import FinishReason, MakeWatcher
 from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.settings import DecodingSettings
@@ -141,6 +142,9 @@ class GatedText:
         """Proposed text that is not checked yet."""
         self._records: list[TokenRecord] = []
         """Records that were not handed out yet."""
+        self._log_probs = request.settings.sampling.top_logprobs is not None
+        self._spans = TokenSpans(0)
+        """The tokens of the present request, if the target gives them."""
         self._unchecked_from: int | None = None
         self._position = 0
         """Number of tokens so far, once nothing is checked any more."""
@@ -197,7 +201,7 @@ class GatedText:
         if left < 1:
             yield self._growth("length")
             return
-        self._pending = ""
+        self._pending, self._spans = "", TokenSpans(len(self._checked.encode()))
         async with aclosing(ProposalStream(self._target.propose(self._ask(left)))) as stream:
             if self.requests == 1 and self._request.hardened:
                 await self._open()  # while the target reads its prompt
@@ -205,6 +209,7 @@ class GatedText:
             while finish is None:
                 proposal = await stream.next(at_least=self._pace.characters if self._reading is not None else 1)
                 self._pending += proposal.text
+                self._spans.add(proposal.tokens)
                 self._received += bool(proposal.text)
                 finish = proposal.finish_reason
                 outcome = await self._take(finish)
@@ -225,7 +230,14 @@ class GatedText:
             told = struct.pack("<QQQ", seed, self._request.sample, self.requests)
             seed = int.from_bytes(hashlib.blake2b(told, digest_size=8).digest(), "little") & LARGEST_SEED
         self.requests += 1
-        return Ask(prompt=self._request.prompt, written=self._checked, max_tokens=left, sampling=sampling, seed=seed)
+        return Ask(
+            prompt=self._request.prompt,
+            written=self._checked,
+            max_tokens=left,
+            sampling=sampling,
+            seed=seed,
+            log_probs=self._log_probs,
+        )
 
     @property
     def _length(self) -> int:
@@ -246,7 +258,7 @@ class GatedText:
                 await self._answer(self._reading, checked.questions)
                 continue
             self._pace.note(checked.records)
-            self._records += checked.records
+            self._records += self._with_log_probs(checked.records)
             self._add(checked.content.decode())
             self._pending = self._pending[checked.taken :]
             if checked.changed or checked.ended:
@@ -255,7 +267,7 @@ class GatedText:
                 return "open"
         if self._reader is not None and self._pending:
             records = self._reader.unchecked(self._pending, self._position)
-            self._records += records
+            self._records += self._with_log_probs(records)
             self._position += len(records)
         self._add(self._pending)
         self._pending = ""
@@ -290,6 +302,17 @@ class GatedText:
                 "The target does not give the right log-probabilities of a prompt (echo with logprobs), which the "
                 "plausibility floor needs: set it to 0."
             )
+
+    def _with_log_probs(self, records: Sequence[TokenRecord]) -> list[TokenRecord]:
+        """New records with the log-probabilities that the target gave its text."""
+        if not self._log_probs or self._reader is None:
+            return list(records)
+        spelled = self._reader.tokens.bytes.spelling
+        known = self._spans.of([len(spelled(one.token_id)) for one in records], len(self._checked.encode()))
+        return [
+            one if one.changed else replace(one, target_log_prob=log_prob)
+            for one, log_prob in zip(records, known, strict=True)
+        ]
 
     def _add(self, text: str) -> None:
         self._checked += text

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from cosec.decoding.rules.choice import as_choice
 from cosec.decoding.trace import TokenRecord, summary
-from cosec.serving.api.token_texts import TokenPlaces, TokenTexts, finite
+from cosec.serving.api.token_texts import TokenPlaces, TokenTexts, finite, finite_if_known
 from cosec.serving.scheduler.prompt_scoring import ScoredToken
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
@@ -273,10 +273,10 @@ class Answer:
             return {"content": [self._chat_entry(record) for record in records], "refusal": None}
         token_ids = [*(one.token_id for one in scores), *(record.token_id for record in records)]
         echoed = self._tokens.places_in(self._echo(index), token_ids[: len(scores)]) if scores else []
-        of_prompt = [None if one.log_prob is None else finite(one.log_prob) for one in scores]
+        of_prompt = [finite_if_known(one.log_prob) for one in scores]
         return {
             "tokens": [self._tokens.name(token) for token in token_ids],
-            "token_logprobs": [*of_prompt, *(finite(record.target_log_prob) for record in records)],
+            "token_logprobs": [*of_prompt, *(finite_if_known(record.target_log_prob) for record in records)],
             "top_logprobs": [
                 *(self._alternatives(one.token_id, one.log_prob, one.top_logprobs) for one in scores),
                 *(self._alternatives(one.token_id, one.target_log_prob, one.top_logprobs) for one in records),
@@ -287,7 +287,7 @@ class Answer:
     def _alternatives(
         self, token_id: int, log_prob: float | None, best: Sequence[tuple[int, float]] | None
     ) -> dict[str, float] | None:
-        """The most likely tokens by name, and the chosen token; None for the first token of a prompt."""
+        """The most likely tokens by name, and the chosen token; None if it has no log-probability."""
         if log_prob is None:
             return None
         found: dict[str, float] = {}
@@ -298,7 +298,7 @@ class Answer:
     def _chat_entry(self, record: TokenRecord) -> Json:
         def entry(token_id: int, value: float | None) -> Json:
             name, spelling = self._tokens.name(token_id), self._tokens.bytes_of(token_id)
-            return {"token": name, "logprob": finite(value), "bytes": list(spelling)}
+            return {"token": name, "logprob": finite_if_known(value), "bytes": list(spelling)}
 
         return {
             **entry(record.token_id, record.target_log_prob),

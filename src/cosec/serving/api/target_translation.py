@@ -58,7 +58,7 @@ class TargetTranslator(Translator):
             ApiError: If a prompt is not a text, or the request asks for what only the target's tokens could give.
         """
         if request.alternatives is not None:
-            raise _unknown_probabilities("logprobs")
+            self._check_log_probs(request.alternatives, echo=bool(request.echo))
         given = [request.prompt] if isinstance(request.prompt, str) else request.prompt
         texts = [one for one in given if isinstance(one, str)]
         if len(texts) != len(given):
@@ -74,7 +74,7 @@ class TargetTranslator(Translator):
             ApiError: As for completions.
         """
         if request.logprobs:
-            raise _unknown_probabilities("logprobs")
+            self._check_log_probs(request.top_logprobs or 0, echo=False)
         _refuse_token_fields(request)
         messages = [message.model_dump(exclude_none=True) for message in request.messages]
         if request.continues:
@@ -107,6 +107,22 @@ class TargetTranslator(Translator):
         prompts = [TargetPrompt(text=one) for one in texts]
         asked = super().llama_cpp_completion(request)
         return self._asking(asked, prompts, lambda own: tuple(own.of_parts([one], "prompt") for one in texts))
+
+    def _check_log_probs(self, alternatives: int, *, echo: bool) -> None:
+        """Refuse log-probabilities that are not known.
+
+        Raises:
+            ApiError: If they are of a target in this process, of the prompt, or of other tokens than the text's.
+        """
+        if self._in_process:
+            raise _unknown_probabilities("logprobs")
+        if alternatives or echo:
+            raise invalid(
+                "logprobs: only those of the server's own text are known here, without alternatives and without those "
+                "of the prompt; send 0 (in chats: true), and no echo.",
+                "logprobs",
+                "unsupported_parameter",
+            )
 
     def _asking(
         self,

@@ -67,10 +67,14 @@ class TokenPlaces:
         return place
 
 
-def finite(log_prob: float | None) -> float:
-    """A log-probability that JSON can represent. It must be known; requests for unknown ones are refused."""
-    assert log_prob is not None
+def finite(log_prob: float) -> float:
+    """A log-probability that JSON can represent."""
     return max(log_prob, _LEAST_LOG_PROB)
+
+
+def finite_if_known(log_prob: float | None) -> float | None:
+    """A log-probability that JSON can represent; None for a text that the target did not write or score."""
+    return None if log_prob is None else finite(log_prob)
 
 
 def _starts(spellings: Iterable[bytes]) -> list[int]:

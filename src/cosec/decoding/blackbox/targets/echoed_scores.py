@@ -1,4 +1,4 @@
-"""Log-probabilities of a prompt that a server echoes, as the API of completions gives them."""
+"""Log-probabilities that a server gives: of a prompt that it echoes, and of what it writes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ def echoed_tokens(answer: Any, end: int) -> list[str]:
         LookupError: If the server does not give the tokens of a prompt.
     """
     return [token for token, start, *_ in _rows(answer) if start < end]
+
+
+def streamed_tokens(known: Any) -> tuple[tuple[str, float], ...]:
+    """The tokens of a piece of text that a server writes, with their log-probabilities.
+
+    Args:
+        known: The choice's ``logprobs``, in the form of completions or of chats.
+
+    Returns:
+        The tokens; empty if the server does not give them, or in another form.
+    """
+    try:
+        if "content" in known:
+            return tuple((str(one["token"]), float(one["logprob"])) for one in known["content"])
+        return tuple(
+            (str(token), float(value)) for token, value in zip(known["tokens"], known["token_logprobs"], strict=True)
+        )
+    except (LookupError, TypeError, ValueError):
+        return ()
 
 
 def _rows(answer: Any) -> list[tuple[str, int, Any, Any]]:

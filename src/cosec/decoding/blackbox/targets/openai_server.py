@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx2
 
-from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens
+from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens, streamed_tokens
 from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TokenScore
 from cosec.errors import EndpointError, SettingsError
 
@@ -266,6 +266,8 @@ def _body(ask: Ask) -> dict[str, Any]:
         body["top_k"] = sampling.top_k
     if sampling.min_p:
         body["min_p"] = sampling.min_p
+    if ask.log_probs:
+        body["logprobs"] = 1 if prompt.messages is None else True
     if prompt.messages is None:
         body["prompt"] = prompt.text + ask.written
         if prompt.suffix is not None:
@@ -331,7 +333,7 @@ def _proposal(event: Any, *, chat: bool) -> Proposal | None:
         raise EndpointError(f"The target ended its text with {finish!r}, which cannot be continued.")
     if not isinstance(text, str | None) or not _is_unicode(text or ""):
         raise TargetFailure("it sent no text")
-    return Proposal(text or "", finish)
+    return Proposal(text or "", finish, streamed_tokens(choice.get("logprobs")))
 
 
 def _is_unicode(text: str) -> bool:

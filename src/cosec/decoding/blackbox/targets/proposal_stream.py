@@ -28,18 +28,19 @@ class ProposalStream:
         Raises:
             TargetFailure: If the target failed after what was returned before.
         """
-        text = ""
+        text, tokens = "", list[tuple[str, float]]()
         while self._failure is None and (len(text) < at_least or not self._queue.empty()):
             found = await self._queue.get()
             if isinstance(found, BaseException):
                 self._failure = found
                 break
             text += found.text
+            tokens += found.tokens
             if found.finish_reason is not None:
-                return Proposal(text, found.finish_reason)
+                return Proposal(text, found.finish_reason, tuple(tokens))
         if self._failure is not None and not text:
             raise self._failure
-        return Proposal(text)
+        return Proposal(text, None, tuple(tokens))
 
     async def aclose(self) -> None:
         """Cancel the request if it is not over."""

@@ -56,6 +56,9 @@ class Ask:
     seed: int = 0
     """Seed of this request."""
 
+    log_probs: bool = False
+    """Whether the log-probabilities of the target's tokens are wanted, if it gives them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -66,6 +69,9 @@ class Proposal:
 
     finish_reason: Literal["stop", "length"] | None = None
     """Set with the last piece: the target ended the text, or the limit was reached."""
+
+    tokens: tuple[tuple[str, float], ...] = ()
+    """The target's tokens of the text with their log-probabilities, as far as it gives them."""
 
 
 class TargetFailure(Exception):  # noqa: N818 - it says what happened

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from cosec.serving.api.answers import Answer, Choice, Json
 from cosec.serving.api.llama_cpp.wire import LlamaCppRequest
-from cosec.serving.api.token_texts import TokenTexts, finite
+from cosec.serving.api.token_texts import TokenTexts, finite_if_known
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
 
@@ -144,7 +144,7 @@ class LlamaCppAnswer(Answer):
     def _entry(self, token_id: int, log_prob: float | None) -> Json:
         spelling = self._names.bytes_of(token_id)
         text = spelling.decode(errors="replace")
-        return {"id": token_id, "token": text, "bytes": list(spelling), "logprob": finite(log_prob)}
+        return {"id": token_id, "token": text, "bytes": list(spelling), "logprob": finite_if_known(log_prob)}
 
     def _chosen(self, body: Json) -> Json:
         """The fields that the request names; ``timings/prompt_n`` is the field ``prompt_n`` of ``timings``."""
