@@ -57,6 +57,7 @@ def test_an_embedded_model_stands_for_the_adapter_that_ships_for_it(models: Mode
     assert is_security_adapter("smollm2-135m")
     assert is_security_adapter(models.adapter)
     assert not is_security_adapter(models.target)
+    assert not is_security_adapter("adapter.gguf")
 
 
 @pytest.mark.parametrize(

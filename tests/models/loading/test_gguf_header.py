@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from pathlib import Path
 
 import gguf
@@ -39,6 +40,13 @@ def test_a_file_cut_short_is_named(sound: Path, tmp_path: Path, length: int) -> 
     short.write_bytes(sound.read_bytes()[:length])
     with pytest.raises(ModelError, match=r"short\.gguf is not a readable GGUF file"):
         read_header(short)
+
+
+def test_a_value_of_an_unknown_type_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "odd.gguf"
+    file.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Qs", 1, b"a") + struct.pack("<I", 99))
+    with pytest.raises(ModelError, match=r"\(its header has a value of the unknown type 99\)"):
+        read_header(file)
 
 
 def test_random_damage_of_the_header_ends_in_one_error_or_none(sound: Path, tmp_path: Path) -> None:

@@ -24,8 +24,13 @@ def security_adapter(security: str) -> Path:
 
     Raises:
         ModelError: If there is no such adapter.
-        SettingsError: If the security model is no adapter.
+        SettingsError: If the security model is no adapter folder.
     """
+    if Path(security).suffix == ".gguf":
+        raise SettingsError(
+            f"A target of which only the text is known is hardened by an adapter in torch, and {security} is a GGUF "
+            "file: name the adapter's folder with --security."
+        )
     embedded = DEFAULT_TARGET if security == DEFAULT_SECURITY else security
     folder = shipped_adapter(embedded) or resolve_security(embedded, security)
     if folder is None or not is_adapter(folder):

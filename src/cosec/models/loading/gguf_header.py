@@ -101,7 +101,9 @@ class _Reader:
 
     def scalar(self, kind: int) -> int | float | bool:
         """The scalar at this place, of GGUF's type ``kind``."""
-        shape = _SCALARS[kind]
+        shape = _SCALARS.get(kind)
+        if shape is None:
+            raise ValueError(f"its header has a value of the unknown type {kind}")
         (found,) = struct.unpack_from(shape, self._content, self.place)
         self.place += struct.calcsize(shape)
         value: int | float | bool = found
