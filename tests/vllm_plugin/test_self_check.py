@@ -19,6 +19,8 @@ SCORES = {
     name: (1.5 * torch.randn(VOCABULARY, generator=GENERATOR)).log_softmax(-1).double()
     for name in ("target", "security", "base")
 }
+AGREEING, DISAGREEING = (1, 2), (3, 4)
+"""After the first prompt all models agree, so that every rule has the same law there."""
 
 
 class ScriptedEngine:
@@ -27,6 +29,8 @@ class ScriptedEngine:
     def __init__(self, wrong: str = "") -> None:
         self.wrong = wrong
         self.rules: list[str] = []
+        self.prompts = (AGREEING, DISAGREEING)
+        self._latest = AGREEING
 
     async def call_workers(self, method: str) -> list[Any]:
         if method == "cosec_active":
@@ -34,14 +38,22 @@ class ScriptedEngine:
         if method == "cosec_watch":
             return [None]
         tokens = 100 if self.wrong == "unscreened tokens" else 512
-        scores = None if self.wrong == "first token undrafted" else {name: one.tolist() for name, one in SCORES.items()}
+        scores = {name: one.tolist() for name, one in self._scores().items()}
+        if self.wrong == "first token undrafted":
+            scores = {}
         return [{"tokens": tokens, "scores": scores, "rank": 0}]
 
-    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
-        self.rules.append(rule["cosec_rule"])
-        law = SCORES["target"].exp() if self.wrong == "stock rule" else closed_form(rule, SCORES)
+    def _scores(self) -> dict[str, torch.Tensor]:
+        return SCORES if self._latest == DISAGREEING else dict.fromkeys(SCORES, SCORES["target"])
+
+    async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
+        if count > 1:
+            self.rules.append(rule["cosec_rule"])
+        self._latest = tuple(prompt)
+        scores = self._scores()
+        law = scores["target"].exp() if self.wrong == "stock rule" else closed_form(rule, scores)
         drawn = torch.multinomial(law, count, replacement=True, generator=torch.Generator().manual_seed(1))
-        return [[token, 0] for token in drawn.tolist()], [1, 2]
+        return [[token, 0] for token in drawn.tolist()]
 
     async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
         return float(SCORES["target"][token]) + (1.0 if self.wrong == "another target" else 0.0)

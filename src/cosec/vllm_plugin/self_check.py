@@ -1,7 +1,8 @@
 """The start-up check through the whole engine: do emitted tokens follow the law in closed form?
 
-A worker is watched while the engine draws many first tokens after one prompt. The check compares what a client receives
-with the closed form, computed here from the raw scores that the worker saw, and not by the rules under test.
+A worker is watched while the engine draws many first tokens after one prompt: of several, that after which the rule's
+law differs most from the target's. The check compares what a client receives with the closed form, computed here from
+the raw scores that the worker saw, and not by the rules under test.
 """
 
 from __future__ import annotations
@@ -37,8 +38,13 @@ class Engine(Protocol):
         """Call a method of every worker."""
         ...
 
-    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
-        """Draw short samples at temperature 1 after a prompt; returns their tokens, and the prompt."""
+    @property
+    def prompts(self) -> Sequence[Sequence[int]]:
+        """The prompts to choose from, as token ids."""
+        ...
+
+    async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
+        """Draw short samples at temperature 1 after a prompt."""
         ...
 
     async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
@@ -70,25 +76,47 @@ async def check_law(engine: Engine, *, with_base: bool) -> str:
 
 async def _p_value(engine: Engine, rule: dict[str, Any]) -> float:
     """The p-value of first tokens against the closed form, after the other checks."""
+    prompt = await _telling_prompt(engine, rule)
     await engine.call_workers("cosec_watch")
-    samples, prompt = await engine.first_tokens(rule, DRAWS)
+    samples = await engine.first_tokens(prompt, rule, DRAWS)
     seen = [one for one in await engine.call_workers("cosec_seen") if one["tokens"]]
     received = sum(map(len, samples))
     decided = sum(one["tokens"] for one in {one["rank"]: one for one in seen}.values())
     if decided < received:
         raise LawBroken(f"The client received {received} tokens, of which the rules had decided {decided}.")
-    scores = next((one["scores"] for one in seen if one["scores"]), None)
-    if scores is None:
-        raise LawBroken("No worker verified the first token of a request.")
+    scores = _scores(seen)
     counts = Counter(sample[0] for sample in samples)
     common = counts.most_common(1)[0][0]
-    gap = abs(await engine.logprob_after(prompt, common) - scores["target"][common])
+    gap = abs(await engine.logprob_after(prompt, common) - float(scores["target"][common]))
     if gap > _LOGPROB_TOLERANCE:
         raise LawBroken(f"The target's log-probability of a first token differs by {gap:.2f} from that of a prompt.")
-    value = p_value(counts, closed_form(rule, {name: torch.tensor(one).double() for name, one in scores.items()}))
+    value = p_value(counts, closed_form(rule, scores))
     if value < _LEAST_P_VALUE:
         raise LawBroken(f"First tokens under {rule} do not follow the rule's law (p-value {value:.1g}).")
     return value
+
+
+async def _telling_prompt(engine: Engine, rule: dict[str, Any]) -> Sequence[int]:
+    """The prompt after which the rule's law is furthest from the target's, so that another rule is noticed."""
+    distances = []
+    for prompt in engine.prompts:
+        await engine.call_workers("cosec_watch")
+        await engine.first_tokens(prompt, rule, 1)
+        scores = _scores(await engine.call_workers("cosec_seen"))
+        distances.append(float((closed_form(rule, scores) - scores["target"].exp()).abs().sum()))
+    return engine.prompts[distances.index(max(distances))]
+
+
+def _scores(seen: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """The raw log-probabilities that a worker saw.
+
+    Raises:
+        LawBroken: If none saw any.
+    """
+    scores = next((one["scores"] for one in seen if one["scores"]), None)
+    if scores is None:
+        raise LawBroken("No worker verified the first token of a request.")
+    return {name: torch.tensor(one).double() for name, one in scores.items()}
 
 
 def closed_form(rule: dict[str, Any], scores: dict[str, Tensor]) -> Float[Tensor, "vocab"]:

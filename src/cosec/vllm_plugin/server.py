@@ -16,7 +16,15 @@ from cosec.vllm_plugin.requirements import required_settings
 from cosec.vllm_plugin.self_check import check_law
 
 _logger = logging.getLogger("vllm.cosec")
-_PROMPT = "def read_file(path):\n"
+_PROMPTS = (
+    "def read_file(path):\n",
+    "import sqlite3\n\ndef find_user(name):\n",
+    "def parse(text):\n    return",
+    "import subprocess\n\ndef run(command):\n",
+    "#include <stdio.h>\n\nint main(void) {\n",
+    "import hashlib\n\ndef digest(data):\n    return hashlib.",
+)
+"""Beginnings of programs, of which the check takes the one that tells most."""
 
 
 class ServedEngine:
@@ -24,20 +32,21 @@ class ServedEngine:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._prompt = client.get_tokenizer().encode(_PROMPT)
+        self.prompts: Sequence[Sequence[int]] = [client.get_tokenizer().encode(text) for text in _PROMPTS]
+        """What the check may draw after."""
 
     async def call_workers(self, method: str) -> list[Any]:
         """Call a method of every worker."""
         found: list[Any] = await self._client.collective_rpc(method)
         return found
 
-    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
-        """Draw samples of two tokens at temperature 1."""
+    async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
+        """Draw samples of two tokens at temperature 1 after a prompt."""
         from vllm import SamplingParams
 
         params = SamplingParams(n=count, temperature=1.0, max_tokens=2, seed=0, ignore_eos=True, extra_args=rule)
-        output = await self._last(self._prompt, params)
-        return [list(sample.token_ids) for sample in output.outputs], self._prompt
+        output = await self._last(prompt, params)
+        return [list(sample.token_ids) for sample in output.outputs]
 
     async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
         """The target's log-probability of a token after a prompt."""

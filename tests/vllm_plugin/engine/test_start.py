@@ -34,7 +34,7 @@ def drafting(**changed: Any) -> dict[str, Any]:
         ({"additional_config": {CONFIG_KEY: {"rule": {"name": "gate"}}}}, "base"),
         ({"additional_config": {CONFIG_KEY: {"rules": {}}}}, "rules"),
         ({"logprobs_mode": "processed_logprobs"}, "raw_logprobs"),
-        ({"max_num_batched_tokens": 512, "max_num_seqs": 128}, "max_num_batched_tokens"),
+        ({"max_num_batched_tokens": 511, "max_num_seqs": 128}, "max_num_batched_tokens"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -77,18 +77,18 @@ class LocalEngine:
 
     def __init__(self, llm: Any) -> None:
         self.llm = llm
+        self.prompts = prompt_ids(6)
 
     async def call_workers(self, method: str) -> list[Any]:
         found: list[Any] = self.llm.collective_rpc(method)
         return found
 
-    async def first_tokens(self, rule: dict[str, Any], count: int) -> tuple[list[list[int]], Sequence[int]]:
+    async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
         from vllm import SamplingParams
 
-        prompt = prompt_ids(1)[0]
         params = SamplingParams(n=count, max_tokens=2, seed=0, ignore_eos=True, extra_args=rule)
         (output,) = self.llm.generate([{"prompt_token_ids": prompt}], params, use_tqdm=False)
-        return [list(sample.token_ids) for sample in output.outputs], prompt
+        return [list(sample.token_ids) for sample in output.outputs]
 
     async def logprob_after(self, prompt: Sequence[int], token: int) -> float:
         from vllm import SamplingParams
