@@ -149,6 +149,7 @@ def measure_load(
     max_tokens: int,
     temperature: float = 0.4,
     cosec: dict[str, Any] | None = None,
+    seeded: bool = True,
     check: bool = False,
     seconds: float = 600.0,
 ) -> LoadResult:
@@ -156,12 +157,13 @@ def measure_load(
 
     Args:
         target: The server.
-        prompts: Prompts, used in turn; request i has seed i.
+        prompts: Prompts, used in turn.
         streams: Requests at the same time.
         requests: Requests in total.
         max_tokens: Length limit of each completion.
         temperature: Sampling temperature; top-p is 0.95.
         cosec: The request's ``cosec`` field, for servers that know it.
+        seeded: Whether request i has seed i.
         check: Whether to send every request again, alone, and to compare the texts.
         seconds: How long the server may send nothing.
 
@@ -177,7 +179,7 @@ def measure_load(
             "max_tokens": max_tokens,
             "temperature": temperature,
             "top_p": 0.95,
-            "seed": index,
+            **({"seed": index} if seeded else {}),
             **({} if cosec is None else {"cosec": cosec}),
         }
         for index in range(requests)
