@@ -122,11 +122,18 @@ def hardened(pair: PreparedPair, text: str, batch: int, chosen: argparse.Namespa
         for asked in chosen.draft_length:
             length = "auto" if asked == "auto" else int(asked)
             result = measure_speed(
-                pair, text, batch=batch, draft_length=length, rounds=chosen.rounds, tokens=chosen.tokens, rule=rule
+                pair,
+                text,
+                batch=batch,
+                draft_length=length,
+                rounds=chosen.rounds,
+                tokens=chosen.tokens,
+                rule=rule,
+                target_records=chosen.target_records,
             )
             rows.append({"rule": name, "asked_draft_length": asked, **asdict(result)})
             sys.stderr.write(
-                f"batch {batch} {name} k={asked}: ratio {result.ratio:.2f}, alpha {result.alpha:.2f}, "
+                f"batch {batch} {name} k={asked} {result.mode}: ratio {result.ratio:.2f}, alpha {result.alpha:.2f}, "
                 f"c {result.c:.2f}, k {result.draft_length}, {result.peak_mib:.0f} MiB\n"
             )
     return rows
@@ -162,6 +169,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runtime", choices=("llama.cpp", "torch"), default="llama.cpp")
     # Decided here and not by what was measured on the machine.
     parser.add_argument("--security-copy", action=argparse.BooleanOptionalAction, default=False)
+    # As `cosec generate` decodes without this flag and with it; each row's "mode" says what ran.
+    parser.add_argument("--target-records", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=32)
     return parser.parse_args()

@@ -33,6 +33,7 @@ for security in $SMALL "$COPIES/q4_0.gguf"; do started "unmeasured" --target $LA
 } | tee "$OUT/start.txt"
 measure merged-1 100 $SMALL default --security-copy --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
 measure shared-1 110 $SMALL default --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
+measure shared-security-alone-1 80 $SMALL default --batch 1 --rule steer --draft-length 1 --no-target-records --rounds 3 --tokens 48
 runtimes $SMALL 150
 measure beside-q4_0-1 90 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 36
 measure beside-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12

@@ -220,6 +220,22 @@ def test_the_trace_spells_the_completion_token_by_token(
         assert sum(record["origin"] == "security" for record in own) == row["accepted"]
 
 
+def test_what_the_target_would_have_chosen_may_be_left_out(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    flags = ["--prompt", PROMPT, "--rule", "steer", "--strength", "1", *pair(models)]
+    (whole,), (brief,) = rows(capsys, *flags), rows(capsys, *flags, "--no-target-records")
+    assert list(brief) == list(whole)
+    different = {key for key in whole if whole[key] != brief[key]} - {"seconds"}
+    assert different == {"changed"}
+    assert brief["changed"] is None
+    for format in ("text", "html"):
+        shown = run(capsys, *flags, "--no-target-records", "--format", format)
+        assert f"{whole['tokens']} tokens" in shown
+        assert " changed" not in shown
+    assert " changed" in run(capsys, *flags)
+
+
 def test_text_shows_both_arms_side_by_side(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     shown = run(capsys, "--prompt", PROMPT, "--compare", *pair(models))
     assert any("origin" in line and "hardened" in line for line in shown.splitlines())

@@ -11,8 +11,9 @@ from cosec.decoding.batch import Batch, CompletionRequest, PromptReading, batch_
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache, WholePrompts
-from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.rules.schema import SteerSettings, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
+from cosec.errors import SettingsError
 from cosec.runtime import TorchTokenModel
 from tests.decoding.pairs import shared_pair
 
@@ -193,3 +194,10 @@ def test_joining_nothing_changes_nothing(pair: PreparedPair) -> None:
     batch = new_batch(pair)
     assert batch.join([]) == []
     assert batch.step() == []
+
+
+def test_a_request_with_another_rule_is_refused_where_the_target_does_not_run(pair: PreparedPair) -> None:
+    steered = settings().model_copy(update={"rule": SteerSettings(strength=1.0)})
+    batch = Batch(batch_setup(pair, steered, target_records=False))
+    with pytest.raises(SettingsError, match="leave target_records on"):
+        batch.start_reading(request(pair, PROMPTS[0], settings=settings()))

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 
 from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.rules.schema import AnyRule, GateSettings, SpeculativeSettings, SteerSettings, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.load import ModelPair
+from cosec.runtime import TorchPairModels
+from tests.decoding.pairs import shared_pair
 from tests.tiny import CONTEXT_LENGTH
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
@@ -166,3 +170,90 @@ def test_the_security_model_alone_says_what_it_would_propose(pair: PreparedPair)
     alone = Completer(pair, greedy, alone="security").complete(PROMPTS)
     assert texts(alone) == texts(Completer(pair, greedy).complete(PROMPTS)), "at threshold 0 every proposal stands"
     assert texts(alone) != texts(Completer(pair, greedy, alone="target").complete(PROMPTS))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
+    return shared_pair(tmp_path_factory.mktemp("shared"))
+
+
+def steered(rule: AnyRule | None = None, **sampling: object) -> DecodingSettings:
+    return settings(**sampling).model_copy(update={"rule": rule or SteerSettings(strength=1.0)})
+
+
+@pytest.fixture
+def without_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever runs the target, or the security model's base, fails."""
+
+    def fail(self: TorchPairModels) -> NoReturn:
+        raise AssertionError("the target runs")
+
+    for role in ("target", "base", "halves", "opposed"):
+        monkeypatch.setattr(TorchPairModels, role, fail)
+
+
+@pytest.mark.parametrize("draft_length", [1, 3, "auto"])
+@pytest.mark.parametrize(
+    "sampling",
+    [{"seed": 1}, {"seed": 2, "top_p": 0.8}, {"seed": 3, "top_k": 5, "temperature": 1.5}, {"temperature": 0}],
+)
+def test_texts_are_the_same_without_records_of_the_target(
+    shared: PreparedPair, draft_length: int | str, sampling: dict[str, object]
+) -> None:
+    chosen = steered(draft_length=draft_length, **sampling)
+    whole = Completer(shared, chosen).complete(PROMPTS, n=2)
+    brief = Completer(shared, chosen, target_records=False).complete(PROMPTS, n=2)
+    assert texts(brief) == texts(whole)
+    assert texts(brief) != texts(Completer(shared, chosen, alone="target").complete(PROMPTS, n=2))
+    for one, other in zip(brief, whole, strict=True):
+        assert one.finish_reason == other.finish_reason
+        for record, full in zip(one.records, other.records, strict=True):
+            assert (record.token_id, record.origin, record.proposed_id) == (
+                full.token_id,
+                full.origin,
+                full.proposed_id,
+            )
+            assert record.security_log_prob == pytest.approx(full.security_log_prob, abs=1e-4)
+            assert record.acceptance_ratio == 1.0
+            assert full.acceptance_ratio == pytest.approx(1.0)
+            assert (record.changed, record.target_log_prob) == (None, None)
+            assert full.changed is not None
+            assert full.target_log_prob is not None
+        assert (one.totals.changed, one.totals.target_asked, other.totals.target_asked) == (0, False, True)
+        assert "changed" not in one.records[0].to_json()
+
+
+@pytest.mark.usefixtures("without_target")
+def test_the_target_does_not_run_where_it_changes_no_token(shared: PreparedPair) -> None:
+    assert len(Completer(shared, steered(), target_records=False).complete(PROMPTS, n=2)) == 8
+
+
+@pytest.mark.usefixtures("without_target")
+@pytest.mark.parametrize(
+    ("rule", "sampling"),
+    [
+        (SteerSettings(strength=1.0001), {}),
+        (SteerSettings(strength=2.0), {}),
+        (GateSettings(strength=0.1), {}),
+        (ThresholdSettings(threshold=0.0), {}),
+        (SpeculativeSettings(), {}),
+        (SteerSettings(strength=1.0), {"top_logprobs": 0}),
+    ],
+)
+def test_the_target_runs_for_every_other_rule_and_for_log_probabilities(
+    shared: PreparedPair, rule: AnyRule, sampling: dict[str, object]
+) -> None:
+    with pytest.raises(AssertionError, match="the target runs"):
+        Completer(shared, steered(rule, **sampling), target_records=False)
+
+
+@pytest.mark.usefixtures("without_target")
+def test_the_target_runs_unless_its_records_are_declined(shared: PreparedPair) -> None:
+    with pytest.raises(AssertionError, match="the target runs"):
+        Completer(shared, steered())
+
+
+def test_records_are_whole_where_the_target_runs_anyway(pair: PreparedPair) -> None:
+    done = Completer(pair, settings(), target_records=False).complete(PROMPTS)
+    assert texts(done) == texts(Completer(pair, settings()).complete(PROMPTS))
+    assert all(one.totals.target_asked for one in done)

@@ -15,7 +15,7 @@ from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import AdapterError, ModelError, SettingsError, VocabularyMismatch
 from cosec.models.loading.quantised import GgufPair, export_adapter
-from cosec.runtime import llama_cpp_is_installed
+from cosec.runtime import LlamaPairModels, llama_cpp_is_installed
 from cosec.runtime.llama_cpp import pair_models
 from tests.models.gguf_file import write_gguf
 from tests.models.gguf_pair import GgufFiles, gguf_files
@@ -85,6 +85,27 @@ def test_the_draft_length_hardly_changes_a_text(pairs: dict[tuple[str, str], Pre
 def test_the_same_call_gives_the_same_text(pairs: dict[tuple[str, str], PreparedPair]) -> None:
     pair = pairs["adapter", "llama.cpp"]
     assert texts(pair, RULES[0], draft_length=2) == texts(pair, RULES[0], draft_length=2)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_texts_are_the_same_without_records_of_the_target(
+    pairs: dict[tuple[str, str], PreparedPair], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, chosen = (
+        pairs["adapter", "llama.cpp"],
+        settings({"name": "steer", "strength": 1.0}, seed=seed, draft_length=1),
+    )
+    whole = [one.text for one in Completer(pair, chosen).complete(PROMPTS, n=2)]
+    monkeypatch.setattr(LlamaPairModels, "target", None)
+    brief = Completer(pair, chosen, target_records=False).complete(PROMPTS, n=2)
+    assert [one.text for one in brief] == whole
+    assert not any(one.totals.target_asked for one in brief)
+
+
+def test_another_base_keeps_the_target(pairs: dict[tuple[str, str], PreparedPair]) -> None:
+    pair, chosen = pairs["other_adapter", "llama.cpp"], settings({"name": "steer", "strength": 1.0})
+    done = Completer(pair, chosen, target_records=False).complete(PROMPTS)
+    assert all(one.totals.target_asked for one in done)
 
 
 def test_lanes_run_each_model_in_a_pass_of_its_own(pairs: dict[tuple[str, str], PreparedPair]) -> None:

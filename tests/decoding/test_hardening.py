@@ -65,3 +65,10 @@ def test_impossible_requests_are_refused(pair: PreparedPair, folders: tuple[Path
         list(harden(pair, ""))
     with pytest.raises(SettingsError, match="no security model"):
         harden(load_pair(str(folders[0]), "none"), PROMPT)
+
+
+def test_records_of_the_target_may_be_left_out(pair: PreparedPair) -> None:
+    steered = DecodingSettings(rule=SteerSettings(strength=1.0), sampling=SAMPLING)
+    whole, brief = (next(harden(pair, PROMPT, settings=steered, target_records=asked)) for asked in (True, False))
+    assert brief.text == whole.text
+    assert all(record.changed is None for record in brief.records)

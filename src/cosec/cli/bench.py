@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,7 @@ def speed(
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     rounds: int = 5,
     tokens: int = 40,
+    target_records: bool = True,
     format: Literal["text", "json"] = "text",
     dtype: str = "auto",
     device_map: str | None = None,
@@ -48,6 +50,7 @@ def speed(
         rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
+        target_records: Whether to decode as ``cosec generate`` does, or as with ``--no-target-records``.
         format: Table or JSON.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers.
@@ -69,14 +72,14 @@ def speed(
     where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
     pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)
     lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
+    measured = partial(measure_speed, pair, prompt, rounds=rounds, tokens=tokens, rule=chosen)
     results = [
-        measure_speed(pair, prompt, batch=rows, draft_length=length, rounds=rounds, tokens=tokens, rule=chosen)
-        for rows in batch
-        for length in lengths
+        measured(batch=rows, draft_length=length, target_records=target_records) for rows in batch for length in lengths
     ]
     if format == "json":
         record = {"pairs": [asdict(result) for result in results], "rule": chosen.model_dump(mode="json")}
-        print(json.dumps({**record, "environment": environment()}))  # noqa: T201 - the contract
+        record |= {"target_records": target_records, "environment": environment()}
+        print(json.dumps(record))  # noqa: T201 - the contract
         return
     _print_table(table(results))
 

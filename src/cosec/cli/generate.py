@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -62,6 +62,7 @@ def generate(
     compare: Annotated[bool, Parameter(negative=())] = False,
     format: Format = "text",
     trace: Path | None = None,
+    target_records: bool = True,
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
@@ -85,6 +86,8 @@ def generate(
         compare: Also complete with the target alone, with the same prompts, sampling and seed.
         format: ``json`` prints an object per line as completions finish; ``html`` prints one self-contained page.
         trace: File to write one JSON line per token to.
+        target_records: Whether to tell what the target would have chosen. Without it, its pass is left out where it
+            changes no token: under steer with strength 1, if the target is the security model's base.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
@@ -94,15 +97,11 @@ def generate(
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
     prompts, load = read_prompts(source, prompt_file, prompt), {"dtype": dtype, "device_map": device_map}
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
-    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy)
+    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, target_records)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
     settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
     with _trace_file(trace) as trace_file:
-        try:
-            pair, completed = of_text() if settings is None else run.of_pair(target, security, anti_expert, settings)
-        except VocabularyMismatch as error:
-            tell_text(error, security)
-            pair, completed = of_text()
+        pair, completed = run.of_either(target, security, anti_expert, settings, of_text)
         _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
 
 
@@ -120,6 +119,26 @@ class _Run:
     security_copy: bool
     """Whether the security model is a copy with its adapter added."""
 
+    target_records: bool
+    """Whether to tell which tokens the target would have chosen."""
+
+    def of_either(
+        self,
+        target: str,
+        security: str,
+        anti_expert: str | None,
+        settings: DecodingSettings | None,
+        of_text: Callable[[], tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]],
+    ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
+        """The completions of a pair, or of a target that gives text: without settings, or with other tokens."""
+        if settings is None:
+            return of_text()
+        try:
+            return self.of_pair(target, security, anti_expert, settings)
+        except VocabularyMismatch as error:
+            tell_text(error, security)
+            return of_text()
+
     def of_pair(
         self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings
     ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
@@ -136,7 +155,18 @@ class _Run:
                 report=tell,
                 **self.load,
             )
-        return pair, _completed(pair, settings, self.prompts, self.arms, self.n, self.rows)
+        return pair, self._completed(pair, settings)
+
+    def _completed(self, pair: PreparedPair, settings: DecodingSettings) -> Iterator[tuple[Arm, Completion]]:
+        """Yield each completion when it is finished."""
+        from cosec.decoding.completer import Completer
+
+        for arm in self.arms:
+            alone: Literal["target"] | None = "target" if arm == "origin" else None
+            completer = Completer(pair, settings, alone=alone, rows=self.rows, target_records=self.target_records)
+            for piece in completer.stream(self.prompts, n=self.n):
+                if piece.completion is not None:
+                    yield arm, piece.completion
 
     def of_text(
         self,
@@ -249,24 +279,6 @@ def _trace_file(path: Path | None) -> IO[str] | nullcontext[None]:
         raise SettingsError(f"Cannot write the trace file {str(path)!r}: {error.strerror}.") from error
 
 
-def _completed(
-    pair: PreparedPair,
-    settings: DecodingSettings,
-    prompts: Sequence[str],
-    arms: Sequence[Arm],
-    n: int,
-    batch_rows: int,
-) -> Iterator[tuple[Arm, Completion]]:
-    """Yield each completion when it is finished."""
-    from cosec.decoding.completer import Completer
-
-    for arm in arms:
-        completer = Completer(pair, settings, alone="target" if arm == "origin" else None, rows=batch_rows)
-        for piece in completer.stream(prompts, n=n):
-            if piece.completion is not None:
-                yield arm, piece.completion
-
-
 def _traced(
     completed: Iterator[tuple[Arm, Completion]], trace_file: IO[str] | None, pair: PreparedPair
 ) -> Iterator[tuple[Arm, Completion]]:
@@ -288,7 +300,7 @@ def _row(arm: Arm, completion: Completion) -> dict[str, object]:
         "tokens": totals.tokens,
         "accepted": totals.accepted,
         "drafted": totals.drafted,
-        "changed": totals.changed,
+        "changed": totals.changed if totals.target_asked else None,
         "seconds": round(completion.seconds, 4),
         **_of_text(completion),
     }
@@ -322,7 +334,8 @@ def _print_text(
     for arm, completion in completed:
         key = (completion.prompt_index, completion.sample_index)
         totals = completion.totals
-        footer = f"{totals.tokens} tokens, {totals.changed} changed, {completion.finish_reason}"
+        changed = f"{totals.changed} changed, " * totals.target_asked
+        footer = f"{totals.tokens} tokens, {changed}{completion.finish_reason}"
         if totals.drafted:
             footer += f", {totals.accepted}/{totals.drafted} accepted"
         if completion.records and completion.records[0].gated is not None:

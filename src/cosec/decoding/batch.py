@@ -21,7 +21,7 @@ from typing import Literal
 from cosec.decoding.completion import EndConditions, FinishReason, GrowingCompletion, Growth, MakeWatcher
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.draft_length import DraftLength
-from cosec.decoding.engine.lanes import Lanes
+from cosec.decoding.engine.lanes import Lanes, ProposalLane
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache, WholePrompts
 from cosec.decoding.rules import rule_for
@@ -29,6 +29,7 @@ from cosec.decoding.rules.schema import Contrast
 from cosec.decoding.rules.verification import Rule
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
+from cosec.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ def batch_setup(
     alone: Literal["target", "security"] | None = None,
     *,
     contrast: Contrast | None = None,
+    target_records: bool = True,
 ) -> BatchSetup:
     """Choose the models and the rule of a batch.
 
@@ -97,6 +99,9 @@ def batch_setup(
         settings: Rule and sampling.
         alone: The only model to run; None for both, under the rule.
         contrast: What to run beside the security model, to compare them; None for what the rule of ``settings`` needs.
+        target_records: Whether records say what the target gives each token. Without it, the target does not run where
+            it changes no token: under ``steer`` with strength 1, if it is the security model's base. Texts stay the
+            same, and no request may bring settings of its own. With ``top_logprobs`` the target always runs.
 
     Raises:
         SettingsError: If the pair lacks a model that the rule needs.
@@ -108,6 +113,10 @@ def batch_setup(
             pair=pair, settings=settings, rule=rule_for(settings.for_one_model()), lanes=lane, kind=(alone,)
         )
     rule = rule_for(settings)
+    spared = not target_records and settings.rule.cancels_base and settings.sampling.top_logprobs is None
+    alone_lane = pair.proposal_lane() if spared else None
+    if alone_lane is not None:
+        return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=alone_lane, kind=("proposals",))
     contrast = settings.rule.contrast if contrast is None else contrast
     lanes = pair.lanes(draft_length, contrast)
     # With shared weights the base is the target, which runs anyway.
@@ -236,7 +245,13 @@ class Batch:
         self._run.free_memory()
 
     def start_reading(self, request: CompletionRequest) -> PromptReading:
-        """Start with the beginning of the prompt that the cache holds, or with an empty row."""
+        """Start with the beginning of the prompt that the cache holds, or with an empty row.
+
+        Raises:
+            SettingsError: If the request brings settings, and the target does not run in this batch.
+        """
+        if request.settings is not None and isinstance(self._setup.lanes, ProposalLane):
+            raise SettingsError("Settings of a request's own need a batch with the target: leave target_records on.")
         known = self._cache.take(self._setup.kind, request.prompt_ids[:-1])
         lanes, read = known if known is not None else (self._setup.lanes.prefill([()]), 0)
         return PromptReading(request, lanes, read)

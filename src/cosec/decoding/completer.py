@@ -109,6 +109,7 @@ class Completer:
         settings: Rule and sampling.
         alone: The only model to run; None for both, under the rule.
         rows: Number of sequences decoded at once.
+        target_records: Whether records say what the target gives each token; see :func:`cosec.harden`.
 
     Raises:
         SettingsError: If the pair lacks a model that the rule needs.
@@ -121,10 +122,11 @@ class Completer:
         *,
         alone: Literal["target", "security"] | None = None,
         rows: int = DEFAULT_ROWS,
+        target_records: bool = True,
     ) -> None:
         self._pair = pair
         self._settings = settings
-        self._setup = batch_setup(pair, settings, alone)
+        self._setup = batch_setup(pair, settings, alone, target_records=target_records)
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._setup.lanes.longest_draft)
         self._rows = rows
 

@@ -82,6 +82,7 @@ def harden(
     n: int = 1,
     settings: DecodingSettings | None = None,
     rows: int = DEFAULT_ROWS,
+    target_records: bool = True,
 ) -> Iterator[Completion]:
     """Complete prompts with the hardened model, under the same rule as ``cosec generate``.
 
@@ -92,6 +93,9 @@ def harden(
         settings: Rule and sampling. Without a rule in them, the rule that the adapter carries applies, or the paper's
             rule if it carries none.
         rows: Sequences decoded at once; changes the speed and never the text.
+        target_records: Whether records say what the target gives each token. Without it, the target does not run where
+            it changes no token: under ``steer`` with strength 1, if it is the security model's base. The texts stay the
+            same, and ``changed`` and ``target_log_prob`` of the records are None.
 
     Returns:
         The completions in the order in which they finish; ``prompt_index`` and ``sample_index`` say which is which.
@@ -102,7 +106,8 @@ def harden(
     """
     if n < 1 or rows < 1:
         raise SettingsError("n and rows must be at least 1.")
-    completer = Completer(pair, with_own_rule(settings or DecodingSettings(), pair), rows=rows)
+    chosen = with_own_rule(settings or DecodingSettings(), pair)
+    completer = Completer(pair, chosen, rows=rows, target_records=target_records)
     pieces = completer.stream([prompts] if isinstance(prompts, str) else prompts, n=n)
     return (piece.completion for piece in pieces if piece.completion is not None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from cosec.decoding.engine.lanes import Lanes, PairedLanes, TargetLane, ThreeModelLanes, TwoModelLanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes, ProposalLane, TargetLane, ThreeModelLanes, TwoModelLanes
 from cosec.decoding.rules.rule_file import own_rule
 from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
@@ -153,6 +153,10 @@ class PreparedPair:
         if not self.has_security:
             raise SettingsError("There is no security model to run alone: name one with --security.")
         return TargetLane(self._models.security())
+
+    def proposal_lane(self) -> ProposalLane | None:
+        """Lanes of the security model alone, for rules that cancel its base; None if the target is not the base."""
+        return ProposalLane(self._models.security()) if self.shared_weights or self._target_is_base else None
 
     def security_and_base(self) -> TokenModel:
         """The security model in the leading half of the rows and its base in the other half, in one pass.

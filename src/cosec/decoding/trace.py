@@ -33,11 +33,11 @@ class TokenRecord:
     origin: TokenOrigin
     """The model that chose it."""
 
-    changed: bool
-    """Whether it differs from the target's most likely token at this position."""
+    changed: bool | None
+    """Whether it differs from the target's most likely token at this position; None if the target was not asked."""
 
     target_log_prob: float | None
-    """Raw log-probability of the emitted token under the target; None if only the target's text is known."""
+    """Raw log-probability of the emitted token under the target; None if it was not asked or only gives text."""
 
     security_log_prob: float | None = None
     """Raw log-probability of the emitted token under the security model; None when the target runs alone."""
@@ -76,10 +76,13 @@ class TraceSummary:
     """Number of accepted proposals."""
 
     changed: int
-    """Number of emitted tokens that differ from the target's most likely one."""
+    """Number of emitted tokens that are known to differ from the target's most likely one."""
 
     decisions: int = 0
     """Number of emitted tokens at security decisions."""
+
+    target_asked: bool = True
+    """Whether the records say what the target's most likely tokens are; if not, ``changed`` counts nothing."""
 
     @property
     def acceptance_rate(self) -> float | None:
@@ -90,10 +93,19 @@ class TraceSummary:
 def summary(records: Iterable[TokenRecord]) -> TraceSummary:
     """Count the records of a trace."""
     tokens = drafted = accepted = changed = decisions = 0
+    target_asked = True
     for record in records:
         tokens += 1
         drafted += record.proposed_id is not None
         accepted += record.origin is TokenOrigin.SECURITY
-        changed += record.changed
+        changed += record.changed is True
         decisions += bool(record.gated)
-    return TraceSummary(tokens=tokens, drafted=drafted, accepted=accepted, changed=changed, decisions=decisions)
+        target_asked = target_asked and record.changed is not None
+    return TraceSummary(
+        tokens=tokens,
+        drafted=drafted,
+        accepted=accepted,
+        changed=changed,
+        decisions=decisions,
+        target_asked=target_asked,
+    )

@@ -17,9 +17,10 @@ from typing import Literal
 
 import torch
 
+from cosec.decoding.batch import batch_setup
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.draft_length import DraftLength, draft_length_for
-from cosec.decoding.engine.lanes import Lanes, PairedLanes
+from cosec.decoding.engine.lanes import Lanes, PairedLanes, ProposalLane
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.schema import AnyRule, ThresholdSettings
@@ -40,7 +41,9 @@ class SpeedResult:
     """Sequences decoded at once."""
 
     mode: str
-    """``shared``: both models in one forward pass. ``two-models``: a security model with weights of its own."""
+    """``shared``: both models in one forward pass. ``two-models``: a pass for each. ``security-alone``: no pass of the
+    target, which changes no token.
+    """
 
     target_seconds_per_20: float
     """Seconds for 20 tokens of every sequence with the target alone."""
@@ -117,6 +120,7 @@ def measure_speed(
     tokens: int = 40,
     settings: SamplingSettings | None = None,
     rule: AnyRule | None = None,
+    target_records: bool = True,
 ) -> SpeedResult:
     """Time both arms on one prompt, ``batch`` samples of it at once.
 
@@ -129,13 +133,14 @@ def measure_speed(
         tokens: Tokens of each sequence that are timed in each round, after four that are not.
         settings: Temperature and top-p. Other sampling settings have no effect.
         rule: Acceptance rule.
+        target_records: Whether the hardened arm records what the target gives each token; see :func:`cosec.harden`.
     """
     sampling = (settings or SamplingSettings()).model_copy(
         update={"max_new_tokens": tokens + _WARM_UP_TOKENS + 64, "draft_length": draft_length}
     )
     decoding = DecodingSettings(rule=rule or ThresholdSettings(), sampling=sampling)
     ids = tuple(pair.tokenizer(prompt).input_ids)
-    target, hardened = pair.target_lane(), pair.lanes(draft_length, decoding.rule.contrast)
+    target, hardened = pair.target_lane(), batch_setup(pair, decoding, target_records=target_records).lanes
     chooser = _Remembered(draft_length_for(draft_length, hardened.longest_draft))
     target_runs, hardened_runs = [], []
     for round_index in range(rounds + 1):
@@ -146,27 +151,31 @@ def measure_speed(
         hardened_runs.append(_timed(hardened, seeded, ids, batch, tokens, chooser))
     peak = _peak_mib()
     verification = _verification_seconds(pair, ids, batch)
-    target_runs, hardened_runs = target_runs[1:], hardened_runs[1:]
-    target_seconds = median(run.seconds_per_20 for run in target_runs)
-    hardened_seconds = median(run.seconds_per_20 for run in hardened_runs)
-    one_step = target_seconds / 20
-    one_pass = isinstance(hardened, PairedLanes)
-    draft_step = (hardened_seconds / 20 - one_step) if one_pass else median(chooser.draft_steps)
+    runs = target_runs, hardened_runs = target_runs[1:], hardened_runs[1:]
+    target_seconds, hardened_seconds = (median(one.seconds_per_20 for one in arm) for arm in runs)
+    second_row = (hardened_seconds - target_seconds) / 20
+    draft_step = second_row if isinstance(hardened, PairedLanes) else median(chooser.draft_steps)
     judged = sum(run.judged for run in hardened_runs)
     return SpeedResult(
         batch=batch,
-        mode="shared" if one_pass else "two-models",
+        mode=_mode(hardened),
         target_seconds_per_20=target_seconds,
         hardened_seconds_per_20=hardened_seconds,
         ratio=median(h.seconds_per_20 / t.seconds_per_20 for h, t in zip(hardened_runs, target_runs, strict=True)),
         alpha=sum(run.accepted for run in hardened_runs) / judged,
-        c=draft_step / one_step,
+        c=20 * draft_step / target_seconds,
         v={str(k): seconds / verification[1] for k, seconds in verification.items()},
         draft_length=chooser.last,
         prefill_seconds=median(run.prefill_seconds for run in hardened_runs),
         target_prefill_seconds=median(run.prefill_seconds for run in target_runs),
         peak_mib=peak,
     )
+
+
+def _mode(lanes: Lanes) -> str:
+    if isinstance(lanes, ProposalLane):
+        return "security-alone"
+    return "shared" if isinstance(lanes, PairedLanes) else "two-models"
 
 
 def seconds_per_token(

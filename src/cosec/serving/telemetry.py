@@ -85,7 +85,7 @@ class Telemetry:
             for record in records:
                 tokens[record.origin] += 1
                 drafted += record.proposed_id is not None
-                changed += record.changed
+                changed += record.changed is True
             for record in records:
                 if record.position:  # the wait for the first token has its own histogram
                     self._inter_token.observe(seconds / len(records))

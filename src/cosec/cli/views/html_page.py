@@ -73,7 +73,7 @@ def html_page(title: str, completions: Sequence[Shown]) -> str:
 
 def _article(shown: Shown) -> str:
     totals = summary(span.record for span in shown.spans)
-    figures = f"{totals.tokens} tokens, {totals.changed} changed"
+    figures = f"{totals.tokens} tokens" + f", {totals.changed} changed" * totals.target_asked
     if totals.drafted:
         figures += f", {totals.accepted} of {totals.drafted} proposals accepted"
     if any(span.record.gated is not None for span in shown.spans):
@@ -87,7 +87,11 @@ def _token(span: Span) -> str:
         return ""
     record = span.record
     overruled = record.proposed_id is not None and record.origin is TokenOrigin.TARGET
-    marks = (("decision", bool(record.gated)), ("changed", record.changed and not record.gated), ("target", overruled))
+    marks = (
+        ("decision", bool(record.gated)),
+        ("changed", bool(record.changed) and not record.gated),
+        ("target", overruled),
+    )
     classes = " ".join(name for name, on in marks if on)
     facts = [f"chosen by: {record.origin}"]
     if record.target_log_prob is not None:

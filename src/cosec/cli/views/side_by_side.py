@@ -25,7 +25,7 @@ def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
     A decision is marked as a decision whether or not it changed the token.
     """
     text = Text()
-    for (decision, changed), group in groupby(spans, key=lambda span: (bool(span.record.gated), span.record.changed)):
+    for (decision, changed), group in groupby(spans, key=_marks):
         piece = "".join(span.text for span in group)
         if colour and (decision or changed):
             text.append(piece, style=DECISION_STYLE if decision else CHANGED_STYLE)
@@ -34,6 +34,11 @@ def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
         else:
             text.append(f"«{piece}»" if changed else piece)
     return text
+
+
+def _marks(span: Span) -> tuple[bool, bool]:
+    """Whether a token is a security decision, and whether it is known to be changed."""
+    return bool(span.record.gated), bool(span.record.changed)
 
 
 def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> Panel:

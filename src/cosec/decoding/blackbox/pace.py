@@ -24,7 +24,7 @@ class Pace:
     def note(self, records: Sequence[TokenRecord]) -> None:
         """Count checked tokens, and those that a decision changed."""
         self._tokens += len(records)
-        self._changes += sum(record.changed for record in records)
+        self._changes += sum(record.changed is True for record in records)
 
     @property
     def characters(self) -> int:

@@ -48,7 +48,7 @@ def scores_without_barred(scores: Scores, barred: Sequence[Sequence[Collection[i
         barred: For each of the k positions, each row's barred tokens.
 
     Returns:
-        The same object if nothing is barred. A base that is the target stays the same tensor object.
+        The same object if nothing is barred. Models that share a tensor object still share one.
     """
     if not any(tokens for position in barred for tokens in position):
         return scores
@@ -59,5 +59,7 @@ def scores_without_barred(scores: Scores, barred: Sequence[Sequence[Collection[i
     target, base = limited(scores.target_log_probs), scores.base_log_probs
     if base is not None:
         base = target if base is scores.target_log_probs else limited(base)
-    security = None if scores.security_log_probs is None else limited(scores.security_log_probs)
+    security = scores.security_log_probs
+    if security is not None:
+        security = target if security is scores.target_log_probs else limited(security)
     return replace(scores, target_log_probs=target, security_log_probs=security, base_log_probs=base)

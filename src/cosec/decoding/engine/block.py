@@ -48,8 +48,8 @@ class BlockRecords:
     """For each row, how many of the target's most likely tokens a record lists; None for no list."""
 
     _tokens: list[list[int]] = field(init=False)
-    _target: list[list[float]] = field(init=False)
-    _best: list[list[float]] = field(init=False)
+    _target: list[list[float]] | None = field(init=False, default=None)
+    _best: list[list[float]] | None = field(init=False, default=None)
     _security: list[list[float]] | None = field(init=False, default=None)
     _proposed: list[list[int]] | None = field(init=False, default=None)
     _ratios: list[list[float]] | None = field(init=False, default=None)
@@ -61,8 +61,9 @@ class BlockRecords:
         block, scores = self.block, self.block.scores
         chosen = block.token_ids.unsqueeze(-1)
         self._tokens = block.token_ids.tolist()
-        self._target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
-        self._best = scores.target_log_probs.amax(dim=-1).tolist()
+        if scores.target_scored:
+            self._target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
+            self._best = scores.target_log_probs.amax(dim=-1).tolist()
         if scores.security_log_probs is not None and block.proposed is not None and block.verdict is not None:
             verdict = block.verdict
             self._security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()
@@ -70,7 +71,7 @@ class BlockRecords:
             if verdict.divergences is not None and verdict.gated is not None:
                 self._divergences, self._gated = verdict.divergences.tolist(), verdict.gated.tolist()
         wanted = [count for count in self.top_logprobs if count is not None]
-        if wanted:
+        if wanted and scores.target_scored:
             alternatives = min(max(1, *wanted), scores.target_log_probs.shape[-1])
             values, ids = scores.target_log_probs.topk(alternatives, dim=-1)
             self._top = values.tolist(), ids.tolist()
@@ -83,7 +84,8 @@ class BlockRecords:
             index: Index of the token in the block.
             position: Index of the token in its completion.
         """
-        log_prob = self._target[row][index]
+        log_prob = self._target[row][index] if self._target is not None else None
+        best = self._best[row][index] if self._best is not None else None
         top, wanted = None, self.top_logprobs[row]
         if self._top is not None and wanted is not None:
             values, ids = self._top
@@ -94,7 +96,7 @@ class BlockRecords:
             position=position,
             token_id=self._tokens[row][index],
             origin=TokenOrigin.SECURITY if index < self.block.accepted[row] else TokenOrigin.TARGET,
-            changed=log_prob < self._best[row][index],
+            changed=log_prob < best if log_prob is not None and best is not None else None,
             target_log_prob=log_prob,
             security_log_prob=self._security[row][index] if self._security is not None else None,
             proposed_id=self._proposed[row][index] if self._proposed is not None else None,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -46,6 +46,9 @@ class Scores:
 
     target_seconds: float = 0.0
     """Wall time of the target's pass over the k tokens, in seconds."""
+
+    target_scored: bool = True
+    """Whether the target ran; if not, the security model's scores stand in its place: see :class:`ProposalLane`."""
 
 
 @runtime_checkable
@@ -103,38 +106,63 @@ class TargetLane:
 
     longest_draft = 1
 
-    def __init__(self, target: TokenModel) -> None:
-        self._target = target
+    def __init__(self, model: TokenModel) -> None:
+        self._model = model
 
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> TargetLane:
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> Self:
         """A new batch with one row per prompt."""
-        return TargetLane(self._target.prefill(prompts))
+        return type(self)(self._model.prefill(prompts))
 
     def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
         """Score the next position; k must be 1."""
         assert k == 1
-        logits = self._target.advance(pending.unsqueeze(1))
+        logits = self._model.advance(pending.unsqueeze(1))
         return Scores(target_log_probs=logits.log_softmax(dim=-1), security_log_probs=None)
 
     def rollback(self, dropped: Sequence[int]) -> None:
         """Remove the last ``dropped[row]`` tokens of each row."""
-        self._target.rollback(dropped)
+        self._model.rollback(dropped)
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows, in this order."""
-        self._target.select(rows)
+        self._model.select(rows)
 
     def feed(self, token_ids: Sequence[int], *, later: bool = False) -> None:
         """Feed the same tokens to every row."""
-        self._target.feed(token_ids, later=later)
+        self._model.feed(token_ids, later=later)
 
     def join(self, newcomers: Sequence[TargetLane]) -> None:
         """Append the rows of other batches of this model."""
-        self._target.join([one._target for one in newcomers])
+        self._model.join([one._model for one in newcomers])
 
-    def fork(self, kept: int) -> TargetLane:
+    def fork(self, kept: int) -> Self:
         """A copy with only the first ``kept`` tokens of each row."""
-        return TargetLane(self._target.fork(kept))
+        return type(self)(self._model.fork(kept))
+
+
+class ProposalLane(TargetLane):
+    """The security model alone, under a rule whose law is that model's own distribution.
+
+    Each proposal is drawn with the same random number as beside a target, and is always accepted, so the texts are the
+    same. The scores have one tensor object for all models, which rules may test for.
+
+    Args:
+        model: The security model.
+    """
+
+    def advance(self, pending: Int[Tensor, "rows"], k: int, propose: Propose) -> Scores:
+        """Draw the next token; k must be 1."""
+        assert k == 1
+        started = time.perf_counter()
+        log_probs = self._model.advance(pending.unsqueeze(1)).log_softmax(dim=-1)
+        propose(log_probs[:, 0], 0)
+        return Scores(
+            target_log_probs=log_probs,
+            security_log_probs=log_probs,
+            base_log_probs=log_probs,
+            draft_seconds=time.perf_counter() - started,
+            target_scored=False,
+        )
 
 
 class TwoModelLanes:

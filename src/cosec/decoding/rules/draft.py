@@ -45,7 +45,10 @@ class Position:
     """The target's raw log-probabilities."""
 
     security_log_probs: Float[Tensor, "rows vocab"] | None = None
-    """The security model's raw log-probabilities; None when one model runs alone."""
+    """The security model's raw log-probabilities; None when one model runs alone.
+
+    The same tensor object as ``target_log_probs`` if the security model stands in the target's place.
+    """
 
     base_log_probs: Float[Tensor, "rows vocab"] | None = None
     """Raw log-probabilities of the security model's own base, or of an anti-expert; None unless the rule needs them.
@@ -73,13 +76,12 @@ class Position:
         security_log_probs: Float[Tensor, "*places vocab"] | None,
         base_log_probs: Float[Tensor, "*places vocab"] | None,
     ) -> Position:
-        """A position with ``pick`` applied to each tensor; a base that is the target stays the same tensor object."""
+        """A position with ``pick`` applied to each tensor; what is the target's tensor object stays the same one."""
         target = pick(target_log_probs)
-        base: Tensor | None = target
-        if base_log_probs is not target_log_probs:
-            base = None if base_log_probs is None else pick(base_log_probs)
+
+        def of(log_probs: Tensor | None) -> Tensor | None:
+            return target if log_probs is target_log_probs else None if log_probs is None else pick(log_probs)
+
         return cls(
-            target_log_probs=target,
-            security_log_probs=None if security_log_probs is None else pick(security_log_probs),
-            base_log_probs=base,
+            target_log_probs=target, security_log_probs=of(security_log_probs), base_log_probs=of(base_log_probs)
         )

@@ -71,6 +71,11 @@ class RuleSettings(BaseModel):
         """What the rule compares the security model with."""
         return "base" if self.needs_base else "none"
 
+    @property
+    def cancels_base(self) -> bool:
+        """Whether the law is the security model's own distribution if the target is that model's base."""
+        return False
+
     @classmethod
     def settings(cls) -> tuple[str, ...]:
         """Names of the rule's settings."""
@@ -144,6 +149,11 @@ class SteerSettings(RuleSettings):
     def contrast(self) -> Contrast:
         """The base or the anti-expert, as ``against`` says."""
         return self.against
+
+    @property
+    def cancels_base(self) -> bool:
+        """Whether the strength is 1, at which ``log target - log base`` drops out."""
+        return self.against == "base" and self.strength == 1.0
 
 
 class GateSettings(RuleSettings):

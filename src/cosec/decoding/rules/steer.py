@@ -4,6 +4,8 @@ Law of one position: ``softmax(log target + strength * (log security - log base)
 base is the security model without its adapter (proxy-tuning, Liu et al., COLM 2024). With ``against="anti-expert"``,
 base is an adapter on the same weights that was trained on vulnerable code (DExperts, Liu et al., ACL 2021).
 
+With strength 1 and a target that is the base, the law is the security model's own distribution: the target cancels.
+
 Axes: rows = sequences, vocab = entries that both models share.
 """
 
@@ -32,7 +34,9 @@ class SteerRule(LosslessRule):
         self._strength = rule.strength
 
     def law(self, at: Position) -> TokenDistribution:
-        """The steered target after temperature and cuts."""
+        """The steered target after temperature and cuts; the proposal's distribution if no target ran."""
+        if at.security_log_probs is at.target_log_probs is at.base_log_probs and at.proposal is not None:
+            return at.proposal
         return self._warped(steered(at, self._strength))
 
 
