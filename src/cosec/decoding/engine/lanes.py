@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -109,7 +109,7 @@ class TargetLane:
     def __init__(self, model: TokenModel) -> None:
         self._model = model
 
-    def prefill(self, prompts: Sequence[Sequence[int]]) -> Self:
+    def prefill(self, prompts: Sequence[Sequence[int]]) -> TargetLane:
         """A new batch with one row per prompt."""
         return type(self)(self._model.prefill(prompts))
 
@@ -135,7 +135,7 @@ class TargetLane:
         """Append the rows of other batches of this model."""
         self._model.join([one._model for one in newcomers])
 
-    def fork(self, kept: int) -> Self:
+    def fork(self, kept: int) -> TargetLane:
         """A copy with only the first ``kept`` tokens of each row."""
         return type(self)(self._model.fork(kept))
 
