@@ -78,8 +78,7 @@ def speed(
     ]
     if format == "json":
         record = {"pairs": [asdict(result) for result in results], "rule": chosen.model_dump(mode="json")}
-        record |= {"target_records": target_records, "environment": environment()}
-        print(json.dumps(record))  # noqa: T201 - the contract
+        print(json.dumps({**record, "target_records": target_records, "environment": environment()}))  # noqa: T201 - the contract
         return
     _print_table(table(results))
 
