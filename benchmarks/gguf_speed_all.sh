@@ -38,6 +38,7 @@ runtimes $SMALL 150
 measure beside-q4_0-1 90 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 36
 measure beside-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
 measure torch-1 240 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 2 --tokens 16 --runtime torch
+measure beside-steer-1 100 $LARGE default --batch 1 --rule steer --draft-length auto --rounds 2 --tokens 32
 measure beside-1 80 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 24
 measure beside-16 180 $LARGE $SMALL --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
 measure beside-q4_0-4 110 $LARGE "$COPIES/q4_0.gguf" --batch 4 --rule threshold --draft-length auto --rounds 2 --tokens 20

@@ -12,6 +12,7 @@ ARMS = {
     "shared": "0.5B, its adapter (shared weights)",
     "shared-security-alone": "0.5B, its adapter (shared weights), without the target's pass",
     "beside-q4_0": "1.5B, a Q4_0 copy of the 0.5B",
+    "beside-steer": "1.5B, the 0.5B with its adapter",
     "beside": "1.5B, the 0.5B as pulled",
     "torch": "1.5B, the 0.5B as pulled, float32 in torch",
 }
