@@ -254,7 +254,8 @@ def test_emitted_tokens_follow_the_closed_form(condition: Condition) -> None:
     found = run(condition)
     values = sorted(one.p_value for one in found)
     if SAMPLES >= 5000 and condition.models != "qwen":
-        assert len(found) >= 24, "most of six prompts and five positions have enough samples"
+        # Of six prompts and five positions, some have one possible token, more of them with a whole model.
+        assert len(found) >= (24 if condition.models == "short" else 20), "most places are tested"
     assert values[0] * len(values) > 0.01, values[:5]  # Bonferroni's correction
 
 
