@@ -72,6 +72,10 @@ def test_speed_is_measured_with_two_passes(files: GgufFiles, capsys: pytest.Capt
     flags = ["--target", files.target, "--security", files.adapter, "--batch", "2", "--tokens", "20"]
     record = json.loads(printed(capsys, "bench", "speed", *flags, "--runtime", "llama.cpp", "--format", "json"))
     assert [row["mode"] for row in record["pairs"]] == ["two-models", "two-models"]
+    (alone,) = record["library"]
+    assert alone["batch"] == 2
+    assert alone["library_ms"] > 0
+    assert 0.5 * alone["ratio"] < alone["engine_ms"] / alone["library_ms"] < 2 * alone["ratio"]
 
 
 def test_export_writes_a_file_and_needs_a_format(

@@ -41,6 +41,8 @@ def speed(
 ) -> None:
     """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
 
+    In llama.cpp, the target alone is also compared with the shortest loop over llama.cpp's own functions.
+
     Args:
         target: The model to harden.
         security: Its security model or adapter.
@@ -65,6 +67,7 @@ def speed(
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
+    from cosec.evaluation.library_speed import measure_library
     from cosec.evaluation.speed import measure_speed, table
 
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
@@ -76,11 +79,23 @@ def speed(
     results = [
         measured(batch=rows, draft_length=length, target_records=target_records) for rows in batch for length in lengths
     ]
+    beside = [measure_library(pair, prompt, batch=rows, rounds=rounds, tokens=tokens) for rows in batch]
+    alone = [one for one in beside if one is not None]
     if format == "json":
-        record = {"pairs": [asdict(result) for result in results], "rule": chosen.model_dump(mode="json")}
+        record: dict[str, Any] = {
+            "pairs": [asdict(result) for result in results],
+            "rule": chosen.model_dump(mode="json"),
+        }
+        if alone:
+            record["library"] = [asdict(one) for one in alone]
         print(json.dumps({**record, "target_records": target_records, "environment": environment()}))  # noqa: T201 - the contract
         return
     _print_table(table(results))
+    for one in alone:
+        tell(
+            f"target alone, batch {one.batch}: {one.engine_ms:.1f} ms a token, {one.ratio:.2f} of the "
+            f"{one.library_ms:.1f} ms of llama.cpp's own loop"
+        )
 
 
 @bench_app.command
