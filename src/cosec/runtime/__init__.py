@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cosec.runtime.llama_cpp.binding import is_installed as llama_cpp_is_installed
+from cosec.runtime.llama_cpp.own_loop import LibraryLoop
 from cosec.runtime.llama_cpp.pair_models import LlamaPairModels
 from cosec.runtime.llama_cpp.probe import check_llama_cpp
 from cosec.runtime.llama_cpp.quantisation import quantise
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AdapterSwitch",
     "AdapterUse",
+    "LibraryLoop",
     "LlamaPairModels",
     "PairModels",
     "TokenModel",

@@ -110,9 +110,10 @@ class TextCompleter:
                 return await loop.run_in_executor(pool, run)
 
             target, turns = self._make_target(in_thread), asyncio.Semaphore(self._rows)
-            tasks = {
+            every = {
                 loop.create_task(self._one(target, turns, in_thread, index, request)) for index, request in requests
             }
+            tasks = every
             try:
                 while tasks:
                     done, tasks = runner.run(_first(tasks))
@@ -120,7 +121,7 @@ class TextCompleter:
                         (one.result() for one in done), key=lambda one: (one.prompt_index, one.sample_index)
                     )
             finally:
-                runner.run(_cancelled(tasks))
+                runner.run(_cancelled(every))  # also those that failed beside the first
                 runner.run(target.close())
 
     async def _one(
