@@ -39,9 +39,7 @@ def speed(
     runtime: Runtime = "auto",
     security_copy: SecurityCopy = False,
 ) -> None:
-    """Measure the time per 20 tokens of the target alone and hardened, alternating in one warm process.
-
-    In llama.cpp, the target alone is also compared with the shortest loop over llama.cpp's own functions.
+    """Measure the time per 20 tokens of the target alone and hardened, in turn; in llama.cpp, of its own loop too.
 
     Args:
         target: The model to harden.
@@ -59,10 +57,7 @@ def speed(
         runtime: What runs the models.
         security_copy: Whether the security model is a copy with its adapter added.
     """
-    if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
-        raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
-    if security == "none":
-        raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
+    _check_speed(rounds, tokens, batch, security)
     from cosec import load_pair
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
@@ -75,27 +70,18 @@ def speed(
     where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
     pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)
     lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
-    measured = partial(measure_speed, pair, prompt, rounds=rounds, tokens=tokens, rule=chosen)
-    results = [
-        measured(batch=rows, draft_length=length, target_records=target_records) for rows in batch for length in lengths
-    ]
-    beside = [measure_library(pair, prompt, batch=rows, rounds=rounds, tokens=tokens) for rows in batch]
-    alone = [one for one in beside if one is not None]
-    if format == "json":
-        record: dict[str, Any] = {
-            "pairs": [asdict(result) for result in results],
-            "rule": chosen.model_dump(mode="json"),
-        }
-        if alone:
-            record["library"] = [asdict(one) for one in alone]
-        print(json.dumps({**record, "target_records": target_records, "environment": environment()}))  # noqa: T201 - the contract
+    size = {"rounds": rounds, "tokens": tokens}
+    timed = partial(measure_speed, pair, prompt, rule=chosen, target_records=target_records, **size)
+    results = [timed(batch=rows, draft_length=length) for rows in batch for length in lengths]
+    beside = [measure_library(pair, prompt, batch=rows, **size) for rows in batch]
+    alone = [asdict(one) for one in beside if one is not None]
+    if format == "text":
+        _print_table(table(results))
+        for one in alone:
+            tell("target alone, batch {batch}: {engine_ms:.1f} ms, {ratio:.2f} of llama.cpp's own loop".format_map(one))
         return
-    _print_table(table(results))
-    for one in alone:
-        tell(
-            f"target alone, batch {one.batch}: {one.engine_ms:.1f} ms a token, {one.ratio:.2f} of the "
-            f"{one.library_ms:.1f} ms of llama.cpp's own loop"
-        )
+    described = {"rule": chosen.model_dump(mode="json"), "target_records": target_records, "library": alone}
+    print(json.dumps({"pairs": list(map(asdict, results)), **described, "environment": environment()}))  # noqa: T201 - the contract
 
 
 @bench_app.command
@@ -126,6 +112,14 @@ def runtime(
         print(timings.model_dump_json())  # noqa: T201 - the contract
         return
     _print_table(runtime_table(timings))
+
+
+def _check_speed(rounds: int, tokens: int, batch: Sequence[int], security: str) -> None:
+    """Refuse measurements that would say nothing."""
+    if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
+        raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
+    if security == "none":
+        raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
 
 
 def _prompts(files: Sequence[Path]) -> list[str]:
