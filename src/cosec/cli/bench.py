@@ -70,7 +70,7 @@ def speed(
     where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
     pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)
     lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
-    size = {"rounds": rounds, "tokens": tokens}
+    size: dict[str, Any] = {"rounds": rounds, "tokens": tokens}
     timed = partial(measure_speed, pair, prompt, rule=chosen, target_records=target_records, **size)
     results = [timed(batch=rows, draft_length=length) for rows in batch for length in lengths]
     beside = [measure_library(pair, prompt, batch=rows, **size) for rows in batch]
