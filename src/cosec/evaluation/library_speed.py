@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
-from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.rules import rule_for
-from cosec.decoding.settings import decoding_settings
+from cosec.evaluation.speed import WARM_UP_TOKENS, target_seconds_per_token
 from cosec.models.loading.quantised import GgufPair
 from cosec.runtime import LibraryLoop
-
-_WARM_UP_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,25 +46,10 @@ def measure_library(pair: PreparedPair, prompt: str, *, batch: int, rounds: int,
         return None
     ids = tuple(pair.tokenizer(prompt).input_ids)
     target = pair.pair.target
-    loop = LibraryLoop(target.file, target.name, ids, rows=batch, tokens=tokens, warm_up=_WARM_UP_TOKENS)
-    times = [
-        (loop.seconds_per_token(), _engine_seconds_per_token(pair, ids, batch, tokens)) for _ in range(rounds + 1)
-    ][1:]
+    loop = LibraryLoop(target.file, target.name, ids, rows=batch, tokens=tokens, warm_up=WARM_UP_TOKENS)
+    engine = partial(target_seconds_per_token, pair, prompt, batch=batch, tokens=tokens, temperature=0.0)
+    times = [(loop.seconds_per_token(), engine()) for _ in range(rounds + 1)][1:]
     loop.close()
     theirs, ours = (1000 * median(one) for one in zip(*times, strict=True))
     ratio = median(two / one for one, two in times)
     return LibrarySpeed(batch=batch, library_ms=theirs, engine_ms=ours, ratio=ratio)
-
-
-def _engine_seconds_per_token(pair: PreparedPair, prompt: tuple[int, ...], batch: int, tokens: int) -> float:
-    """The same for our engine with the target alone, at temperature 0."""
-    limit = tokens + _WARM_UP_TOKENS
-    settings = decoding_settings({}, {"temperature": 0.0, "max_new_tokens": limit}).for_one_model()
-    requests = [SequenceRequest(prompt_ids=prompt, sample_index=row, max_new_tokens=limit) for row in range(batch)]
-    run = Run(pair.target_lane(), rule_for(settings), settings, requests)
-    for _ in range(_WARM_UP_TOKENS):
-        run.step()
-    begun = time.perf_counter()
-    for _ in range(tokens):
-        run.step()
-    return (time.perf_counter() - begun) / tokens

@@ -27,7 +27,9 @@ from cosec.decoding.rules.schema import AnyRule, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.decoding.trace import TokenOrigin
 
-_WARM_UP_TOKENS = 4
+WARM_UP_TOKENS = 4
+"""Tokens of each sequence that are decoded before time is taken."""
+
 _SETTLING_TOKENS = 18
 """Tokens after which ``auto`` has tried its draft lengths, if nearly all proposals are accepted."""
 _VERIFICATION_LENGTHS = (1, 2, 4, 8)
@@ -136,7 +138,7 @@ def measure_speed(
         target_records: Whether the hardened arm records what the target gives each token; see :func:`cosec.harden`.
     """
     sampling = (settings or SamplingSettings()).model_copy(
-        update={"max_new_tokens": tokens + _WARM_UP_TOKENS + 64, "draft_length": draft_length}
+        update={"max_new_tokens": tokens + WARM_UP_TOKENS + 64, "draft_length": draft_length}
     )
     decoding = DecodingSettings(rule=rule or ThresholdSettings(), sampling=sampling)
     ids = tuple(pair.tokenizer(prompt).input_ids)
@@ -193,16 +195,37 @@ def seconds_per_token(
     Returns:
         Seconds in which every sequence gets one token.
     """
+    if not pair.has_security:
+        return target_seconds_per_token(pair, prompt, batch=batch, tokens=tokens)
     rule = rule or ThresholdSettings()
     sampling = SamplingSettings(max_new_tokens=tokens + _SETTLING_TOKENS + 64, draft_length="auto")
-    decoding = DecodingSettings(rule=rule, sampling=sampling)
-    ids = tuple(pair.tokenizer(prompt).input_ids)
-    if not pair.has_security:
-        return _timed(pair.target_lane(), decoding.for_one_model(), ids, batch, tokens).seconds_per_20 / 20
     lanes = pair.lanes("auto", rule.contrast)
-    warm_up = _WARM_UP_TOKENS if lanes.longest_draft == 1 else _SETTLING_TOKENS
+    warm_up = WARM_UP_TOKENS if lanes.longest_draft == 1 else _SETTLING_TOKENS
     chooser = draft_length_for("auto", lanes.longest_draft)
+    ids = tuple(pair.tokenizer(prompt).input_ids)
+    decoding = DecodingSettings(rule=rule, sampling=sampling)
     return _timed(lanes, decoding, ids, batch, tokens, chooser, warm_up).seconds_per_20 / 20
+
+
+def target_seconds_per_token(
+    pair: PreparedPair, prompt: str, *, batch: int, tokens: int, temperature: float = 0.4
+) -> float:
+    """Time the target of a pair alone on one prompt, ``batch`` samples of it at once.
+
+    Args:
+        pair: The models, of which only the target runs.
+        prompt: The text to continue.
+        batch: Sequences decoded at once.
+        tokens: Tokens of each sequence that are timed, after ``WARM_UP_TOKENS`` that are not.
+        temperature: Of the sampling.
+
+    Returns:
+        Seconds in which every sequence gets one token.
+    """
+    sampling = SamplingSettings(max_new_tokens=tokens + WARM_UP_TOKENS + 64, temperature=temperature)
+    decoding = DecodingSettings(sampling=sampling).for_one_model()
+    ids = tuple(pair.tokenizer(prompt).input_ids)
+    return _timed(pair.target_lane(), decoding, ids, batch, tokens).seconds_per_20 / 20
 
 
 def _timed(
@@ -212,7 +235,7 @@ def _timed(
     batch: int,
     tokens: int,
     chooser: DraftLength | None = None,
-    warm_up: int = _WARM_UP_TOKENS,
+    warm_up: int = WARM_UP_TOKENS,
 ) -> _Timing:
     """Decode ``tokens`` tokens of each row after ``warm_up`` tokens."""
     limit = settings.sampling.max_new_tokens
