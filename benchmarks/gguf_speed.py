@@ -88,8 +88,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runtime", choices=("llama.cpp", "torch"), default="llama.cpp")
     # Decided here and not by what was measured on the machine.
     parser.add_argument("--security-copy", action=argparse.BooleanOptionalAction, default=False)
-    # As `cosec generate` decodes without this flag and with it; each row's "mode" says what ran.
-    parser.add_argument("--target-records", action=argparse.BooleanOptionalAction, default=True)
+    # As `cosec serve` decodes without this flag and with it; each row's "mode" says what ran.
+    parser.add_argument("--target-records", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=32)
     return parser.parse_args()

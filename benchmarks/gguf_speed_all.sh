@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 17 minutes on 2 cores.
+# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 18 minutes on 2 cores.
 # The most telling come first. FOLDER keeps quantised copies between calls. Records go to docs/results/gguf-speed; the table
 # is printed at the end, also after an interruption. Needs the pulled models qwen2.5-coder-1.5b, -0.5b and smollm2-135m,
 # converted for torch, and leaves copies and measurements in the cache, which `--runtime auto` then uses.
@@ -33,7 +33,8 @@ for security in $SMALL "$COPIES/q4_0.gguf"; do started "unmeasured" --target $LA
 } | tee "$OUT/start.txt"
 measure merged-1 100 $SMALL default --security-copy --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
 measure shared-1 110 $SMALL default --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
-measure shared-security-alone-1 80 $SMALL default --batch 1 --rule steer --draft-length 1 --no-target-records --rounds 3 --tokens 48
+measure shared-4 100 $SMALL default --batch 4 --rule steer --draft-length auto --rounds 3 --tokens 24
+measure shared-records-1 80 $SMALL default --batch 1 --rule steer --draft-length auto --target-records --rounds 3 --tokens 48
 runtimes $SMALL 150
 measure beside-q4_0-1 90 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 36
 measure beside-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12

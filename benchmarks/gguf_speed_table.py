@@ -10,7 +10,7 @@ from typing import Any
 ARMS = {
     "merged": "0.5B, a Q4_0 copy with its adapter added",
     "shared": "0.5B, its adapter (shared weights)",
-    "shared-security-alone": "0.5B, its adapter (shared weights), without the target's pass",
+    "shared-records": "0.5B, its adapter (shared weights), with `--target-records`",
     "beside-q4_0": "1.5B, a Q4_0 copy of the 0.5B",
     "beside-steer": "1.5B, the 0.5B with its adapter",
     "beside": "1.5B, the 0.5B as pulled",

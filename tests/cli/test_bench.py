@@ -65,16 +65,17 @@ def test_any_rule_can_be_measured(models: Models, capsys: pytest.CaptureFixture[
     assert (record["rule"]["name"], record["rule"]["strength"]) == ("gate", 0.2)
 
 
-def test_speed_without_records_of_the_target_is_that_of_the_security_model(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(("flag", "mode"), [([], "security-alone"), (["--target-records"], "shared")])
+def test_speed_is_that_of_the_security_model_where_the_target_changes_no_token(
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: list[str], mode: str
 ) -> None:
     (tmp_path / "prompt.py").write_text("import os\n")
     flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(tmp_path / "prompt.py")]
     flags += ["--rule", "steer", "--strength", "1", "--batch", "1", "--tokens", "20", "--format", "json"]
-    assert main(["bench", "speed", *flags, "--no-target-records"]) == 0
+    assert main(["bench", "speed", *flags, *flag]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["target_records"] is False
-    assert [(row["mode"], row["alpha"], row["draft_length"]) for row in record["pairs"]] == [("security-alone", 1.0, 1)]
+    assert record["target_records"] is bool(flag)
+    assert [(row["mode"], row["alpha"], row["draft_length"]) for row in record["pairs"]] == [(mode, 1.0, 1)]
 
 
 def test_an_adapters_own_rule_is_measured_where_none_is_named(

@@ -220,11 +220,12 @@ def test_the_trace_spells_the_completion_token_by_token(
         assert sum(record["origin"] == "security" for record in own) == row["accepted"]
 
 
-def test_what_the_target_would_have_chosen_may_be_left_out(
+def test_what_the_target_would_have_chosen_is_told_where_it_is_marked(
     models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     flags = ["--prompt", PROMPT, "--rule", "steer", "--strength", "1", *pair(models)]
-    (whole,), (brief,) = rows(capsys, *flags), rows(capsys, *flags, "--no-target-records")
+    (whole,), (brief,) = rows(capsys, *flags, "--target-records"), rows(capsys, *flags)
+    assert rows(capsys, *flags, "--trace", str(tmp_path / "trace"))[0]["changed"] == whole["changed"]
     assert list(brief) == list(whole)
     different = {key for key in whole if whole[key] != brief[key]} - {"seconds"}
     assert different == {"changed"}

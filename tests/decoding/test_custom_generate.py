@@ -12,9 +12,10 @@ from transformers.generation.streamers import BaseStreamer
 
 from cosec.decoding.custom_generate import CoDecoding
 from cosec.decoding.engine import Run, SequenceRequest
+from cosec.decoding.engine.lanes import PairedLanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules import rule_for
-from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.rules.schema import AnyRule, SteerSettings, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from tests.decoding.pairs import separate_pair, shared_folders, shared_pair
@@ -41,10 +42,11 @@ def engine_run(
     prompts: list[list[int]] = PROMPTS,
     samples: int = 1,
     stop: frozenset[int] = frozenset({END}),
+    rule: AnyRule | None = None,
     **sampling: object,
 ) -> list[list[int]]:
     chosen = DecodingSettings(
-        rule=ThresholdSettings(),
+        rule=rule or ThresholdSettings(),
         sampling=SamplingSettings(**{"temperature": 1.0, "top_p": 1.0, "max_new_tokens": 12, "seed": 3, **sampling}),
     )
     requests = [
@@ -93,6 +95,14 @@ def test_an_adapters_own_rule_decides_where_none_is_named(tmp_path: Path) -> Non
         own, generate(pair, custom_generate=CoDecoding(pair, seed=3, rule={"name": "steer", "strength": 3}))
     )
     assert not torch.equal(own, generate(pair, custom_generate=CoDecoding(pair, seed=3, rule={})))
+
+
+def test_the_target_does_not_run_where_it_changes_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = shared_pair(tmp_path)
+    expected = engine_run(pair, rule=SteerSettings(strength=1.0))
+    monkeypatch.setattr(PairedLanes, "advance", None)
+    method = CoDecoding(pair, seed=3, rule={"name": "steer", "strength": 1.0})
+    assert_completions(generate(pair, custom_generate=method), 5, expected)
 
 
 def test_several_sequences_for_each_prompt_are_its_samples(pair: PreparedPair) -> None:

@@ -114,8 +114,8 @@ def test_lanes_run_each_model_in_a_pass_of_its_own(pairs: dict[tuple[str, str], 
     assert isinstance(pairs["adapter", "torch"].lanes(1), PairedLanes)
     assert isinstance(other.lanes(1, "base"), ThreeModelLanes)
     assert isinstance(other.lanes(1), TwoModelLanes)
-    assert (shared.shared_weights, shared.one_pass, shared.has_base) == (True, False, True)
-    assert not other.shared_weights
+    assert (shared.shared_weights, shared.target_is_base, shared.has_base) == (True, True, True)
+    assert (other.shared_weights, other.target_is_base, other.has_base) == (False, False, True)
     # Keys and values of two layers, two heads and eight numbers, in 16 bits, for the target and for the adapter.
     assert shared.cache_bytes_per_token == 256
 

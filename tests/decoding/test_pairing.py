@@ -30,6 +30,13 @@ def test_a_pair_may_be_prepared_twice(tmp_path: Path, prepare: type[PreparedPair
         assert all(torch.equal(*both) for both in zip(found, expected, strict=True))
 
 
+def test_what_hardens_has_a_name(tmp_path: Path) -> None:
+    assert shared_pair(tmp_path).security_name == str(tmp_path / "adapter")
+    separate = separate_pair(tmp_path)
+    assert separate.security_name == str(tmp_path / "security")
+    assert PreparedPair(replace(separate.pair, security=None)).security_name is None
+
+
 def test_an_adapter_cannot_be_attached_to_a_target_that_was_prepared_without_it(tmp_path: Path) -> None:
     pair = shared_pair(tmp_path).pair
     alone = separate_pair(tmp_path).pair

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,20 @@ def test_requests_under_different_rules_run_at_once(over_gguf: Served) -> None:
         answers = list(pool.map(lambda body: ask(over_gguf, **body), bodies))
     assert all(len(answer["choices"]) == 2 for answer in answers)
     assert all(answer["usage"]["completion_tokens"] > 0 for answer in answers)
+
+
+def test_the_target_runs_only_where_something_is_told_about_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+    files = gguf_files(tmp_path)
+    pair = load_pair(files.target, files.adapter, runtime="llama.cpp")
+    kinds: list[dict[str, object]] = [{"cosec": {"audit": audit}} for audit in ("summary", "tokens")]
+    with serving(pair, rule={"name": "steer", "strength": 1.0}) as served, ThreadPoolExecutor(8) as pool:
+        bodies = [{"prompt": PROMPT, "max_tokens": 12, "seed": 1, "n": 2, **kinds[index % 2]} for index in range(8)]
+        answers = list(pool.map(lambda body: ask(served, **body), bodies))
+    changed = [answer["metrics"]["cosec"]["changed"] for answer in answers]
+    assert changed[::2] == [None] * 4
+    assert all(isinstance(count, int) for count in changed[1::2])
+    assert all(answer["choices"] for answer in answers)
 
 
 def test_a_stream_adds_up_to_the_answer(over_gguf: Served) -> None:

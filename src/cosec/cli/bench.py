@@ -32,7 +32,7 @@ def speed(
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     rounds: int = 5,
     tokens: int = 40,
-    target_records: bool = True,
+    target_records: bool = False,
     format: Literal["text", "json"] = "text",
     dtype: str = "auto",
     device_map: str | None = None,
@@ -46,11 +46,11 @@ def speed(
         security: Its security model or adapter.
         prompt_file: The prompt to continue; the default is the longest of the demo prompts.
         batch: Sequences decoded at once; repeatable.
-        draft_length: Tokens drafted per verification; repeatable. Default: 1 if one pass can run both, else 1 and auto.
+        draft_length: Tokens drafted per verification; repeatable. Default: 1, and auto if more are possible.
         rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         rounds: Timed rounds of each arm; medians are reported.
         tokens: Tokens timed in each round.
-        target_records: Whether to decode as ``cosec generate`` does, or as with ``--no-target-records``.
+        target_records: Whether to ask the target about each token where it changes none, to tell what it would choose.
         format: Table or JSON.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers.
@@ -63,14 +63,14 @@ def speed(
     from cosec.decoding.settings import decoding_settings
     from cosec.evaluation.environment import environment
     from cosec.evaluation.library_speed import measure_library
-    from cosec.evaluation.speed import measure_speed, table
+    from cosec.evaluation.speed import draft_lengths, measure_speed, table
 
     chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
     prompt = max(_prompts([] if prompt_file is None else [prompt_file]), key=len)
     where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
     pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)
-    lengths = draft_length or ((1,) if pair.one_pass else (1, "auto"))
     size: dict[str, Any] = {"rounds": rounds, "tokens": tokens}
+    lengths = draft_length or draft_lengths(pair, chosen, target_records=target_records)
     timed = partial(measure_speed, pair, prompt, rule=chosen, target_records=target_records, **size)
     results = [timed(batch=rows, draft_length=length) for rows in batch for length in lengths]
     beside = [measure_library(pair, prompt, batch=rows, **size) for rows in batch]

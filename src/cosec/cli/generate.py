@@ -62,7 +62,7 @@ def generate(
     compare: Annotated[bool, Parameter(negative=())] = False,
     format: Format = "text",
     trace: Path | None = None,
-    target_records: bool = True,
+    target_records: bool | None = None,
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: Runtime = "auto",
@@ -86,8 +86,7 @@ def generate(
         compare: Also complete with the target alone, with the same prompts, sampling and seed.
         format: ``json`` prints an object per line as completions finish; ``html`` prints one self-contained page.
         trace: File to write one JSON line per token to.
-        target_records: Whether to tell what the target would have chosen. Without it, its pass is left out where it
-            changes no token: under steer with strength 1, if the target is the security model's base.
+        target_records: Whether the target runs where it changes no token. Default: for text, html and a trace only.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.
@@ -97,6 +96,8 @@ def generate(
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
     prompts, load = read_prompts(source, prompt_file, prompt), {"dtype": dtype, "device_map": device_map}
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
+    if target_records is None:
+        target_records = trace is not None or format != "json"
     run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, target_records)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
     settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
@@ -120,7 +121,7 @@ class _Run:
     """Whether the security model is a copy with its adapter added."""
 
     target_records: bool
-    """Whether to tell which tokens the target would have chosen."""
+    """Whether to ask the target also where it changes no token."""
 
     def of_either(
         self,

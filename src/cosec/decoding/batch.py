@@ -100,8 +100,8 @@ def batch_setup(
         alone: The only model to run; None for both, under the rule.
         contrast: What to run beside the security model, to compare them; None for what the rule of ``settings`` needs.
         target_records: Whether records say what the target gives each token. Without it, the target does not run where
-            it changes no token: under ``steer`` with strength 1, if it is the security model's base. Texts stay the
-            same, and no request may bring settings of its own. With ``top_logprobs`` the target always runs.
+            it changes no token (:func:`runs_without_target`). Texts stay the same, and requests may bring only
+            settings of which that is true, too.
 
     Raises:
         SettingsError: If the pair lacks a model that the rule needs.
@@ -113,15 +113,21 @@ def batch_setup(
             pair=pair, settings=settings, rule=rule_for(settings.for_one_model()), lanes=lane, kind=(alone,)
         )
     rule = rule_for(settings)
-    spared = not target_records and settings.rule.cancels_base and settings.sampling.top_logprobs is None
-    alone_lane = pair.proposal_lane() if spared else None
-    if alone_lane is not None:
-        return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=alone_lane, kind=("proposals",))
+    if not target_records and runs_without_target(pair, settings):
+        return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=pair.proposal_lane(), kind=("proposals",))
     contrast = settings.rule.contrast if contrast is None else contrast
     lanes = pair.lanes(draft_length, contrast)
     # With shared weights the base is the target, which runs anyway.
     kind = ("both", "none" if contrast == "base" and pair.shared_weights else contrast, draft_length)
     return BatchSetup(pair=pair, settings=settings, rule=rule, lanes=lanes, kind=kind)
+
+
+def runs_without_target(pair: PreparedPair, settings: DecodingSettings) -> bool:
+    """Whether the target changes no token under these settings, and none of its log-probabilities are asked for.
+
+    So it is under ``steer`` with strength 1, if the target is the security model's base.
+    """
+    return pair.target_is_base and settings.rule.cancels_base and settings.sampling.top_logprobs is None
 
 
 @dataclass(slots=True, eq=False)
@@ -248,10 +254,11 @@ class Batch:
         """Start with the beginning of the prompt that the cache holds, or with an empty row.
 
         Raises:
-            SettingsError: If the request brings settings, and the target does not run in this batch.
+            SettingsError: If the request brings settings that need the target, and it does not run in this batch.
         """
-        if request.settings is not None and isinstance(self._setup.lanes, ProposalLane):
-            raise SettingsError("Settings of a request's own need a batch with the target: leave target_records on.")
+        alone = isinstance(self._setup.lanes, ProposalLane)
+        if alone and request.settings is not None and not runs_without_target(self._setup.pair, request.settings):
+            raise SettingsError("The request's settings need a batch with the target: leave target_records on.")
         known = self._cache.take(self._setup.kind, request.prompt_ids[:-1])
         lanes, read = known if known is not None else (self._setup.lanes.prefill([()]), 0)
         return PromptReading(request, lanes, read)

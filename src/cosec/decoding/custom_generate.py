@@ -101,7 +101,7 @@ class CoDecoding:
         prompts = _prompts(input_ids, mask if isinstance(mask, Tensor) else None)
         requests = _requests(prompts, settings.sampling.max_new_tokens, self._pair.context_length)
         stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
-        batch = Batch(batch_setup(self._pair, settings), stop_token_ids=stop_token_ids)
+        batch = Batch(batch_setup(self._pair, settings, target_records=False), stop_token_ids=stop_token_ids)
         completions = _completed(batch, requests, prompts, self._streamer)
         pad = generation_config.pad_token_id
         pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)

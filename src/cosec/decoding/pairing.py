@@ -76,12 +76,7 @@ class PreparedPair:
     @property
     def shared_weights(self) -> bool:
         """Whether the security model is an adapter on the target's weights."""
-        return self.has_base and self.pair.security is None
-
-    @property
-    def one_pass(self) -> bool:
-        """Whether one forward pass can run both models: they share their weights, in a runtime that can do that."""
-        return self.shared_weights and isinstance(self.pair, ModelPair)
+        return self.pair.adapter is not None and self.pair.security is None
 
     @property
     def has_security(self) -> bool:
@@ -89,15 +84,30 @@ class PreparedPair:
         return self.has_base or self.pair.security is not None
 
     @property
+    def security_name(self) -> str | None:
+        """What hardens: the name of a whole model or of a copy, or the path of an adapter; None if there is nothing."""
+        if self.pair.adapter is not None:
+            return str(self.pair.adapter.path)
+        return None if self.pair.security is None else self.pair.security.name
+
+    @property
     def has_base(self) -> bool:
         """Whether rules can compare the security model with its own base.
 
         They can if it is an adapter, or a copy of the target with an adapter added to its weights.
         """
-        return self.pair.adapter is not None or self._target_is_base
+        return self.pair.adapter is not None or self._copies_target
 
     @property
-    def _target_is_base(self) -> bool:
+    def target_is_base(self) -> bool:
+        """Whether the target is the security model's own base.
+
+        It is if the security model is an adapter on the target's weights, or a copy of the target with one added.
+        """
+        return self.shared_weights or self._copies_target
+
+    @property
+    def _copies_target(self) -> bool:
         return isinstance(self.pair, GgufPair) and self.pair.target_is_base
 
     @property
@@ -154,9 +164,10 @@ class PreparedPair:
             raise SettingsError("There is no security model to run alone: name one with --security.")
         return TargetLane(self._models.security())
 
-    def proposal_lane(self) -> ProposalLane | None:
-        """Lanes of the security model alone, for rules that cancel its base; None if the target is not the base."""
-        return ProposalLane(self._models.security()) if self.shared_weights or self._target_is_base else None
+    def proposal_lane(self) -> ProposalLane:
+        """Lanes of the security model alone, for rules that cancel its base; only if :attr:`target_is_base`."""
+        assert self.target_is_base, "the target is another model than the base"
+        return ProposalLane(self._models.security())
 
     def security_and_base(self) -> TokenModel:
         """The security model in the leading half of the rows and its base in the other half, in one pass.
@@ -198,7 +209,7 @@ class PreparedPair:
             return TwoModelLanes(self._models.security(), self.target_model(), "target")
         if contrast != "base":
             return TwoModelLanes(self._models.security(), self.target_model())
-        if self._target_is_base:
+        if self.target_is_base:
             return TwoModelLanes(self._models.security(), self.target_model(), "target")
         both = self._models.halves()
         if both is not None:

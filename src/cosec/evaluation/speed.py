@@ -122,7 +122,7 @@ def measure_speed(
     tokens: int = 40,
     settings: SamplingSettings | None = None,
     rule: AnyRule | None = None,
-    target_records: bool = True,
+    target_records: bool = False,
 ) -> SpeedResult:
     """Time both arms on one prompt, ``batch`` samples of it at once.
 
@@ -135,7 +135,7 @@ def measure_speed(
         tokens: Tokens of each sequence that are timed in each round, after four that are not.
         settings: Temperature and top-p. Other sampling settings have no effect.
         rule: Acceptance rule.
-        target_records: Whether the hardened arm records what the target gives each token; see :func:`cosec.harden`.
+        target_records: Whether the hardened arm records what the target gives each token, unlike ``cosec serve``.
     """
     sampling = (settings or SamplingSettings()).model_copy(
         update={"max_new_tokens": tokens + WARM_UP_TOKENS + 64, "draft_length": draft_length}
@@ -174,6 +174,14 @@ def measure_speed(
     )
 
 
+def draft_lengths(
+    pair: PreparedPair, rule: AnyRule, *, target_records: bool = False
+) -> tuple[int | Literal["auto"], ...]:
+    """The draft lengths worth measuring: 1, and ``auto`` where a longer draft is possible."""
+    lanes = batch_setup(pair, DecodingSettings(rule=rule), target_records=target_records).lanes
+    return (1,) if lanes.longest_draft == 1 else (1, "auto")
+
+
 def _mode(lanes: Lanes) -> str:
     if isinstance(lanes, ProposalLane):
         return "security-alone"
@@ -199,11 +207,11 @@ def seconds_per_token(
         return target_seconds_per_token(pair, prompt, batch=batch, tokens=tokens)
     rule = rule or ThresholdSettings()
     sampling = SamplingSettings(max_new_tokens=tokens + _SETTLING_TOKENS + 64, draft_length="auto")
-    lanes = pair.lanes("auto", rule.contrast)
+    decoding = DecodingSettings(rule=rule, sampling=sampling)
+    lanes = batch_setup(pair, decoding, target_records=False).lanes
     warm_up = WARM_UP_TOKENS if lanes.longest_draft == 1 else _SETTLING_TOKENS
     chooser = draft_length_for("auto", lanes.longest_draft)
     ids = tuple(pair.tokenizer(prompt).input_ids)
-    decoding = DecodingSettings(rule=rule, sampling=sampling)
     return _timed(lanes, decoding, ids, batch, tokens, chooser, warm_up).seconds_per_20 / 20
 
 

@@ -82,7 +82,7 @@ def build_service(
             f"{pair.most_sequences // 2}, or choose --runtime torch."
         )
     telemetry = Telemetry(enabled=metrics)
-    batches = Batches(pair, draft_length, limits.prefix_cache_tokens)
+    batches = Batches(pair, draft_length, limits.prefix_cache_tokens, target_records=limits.target_records)
     return Service(
         pair=pair,
         models=models,

@@ -60,6 +60,11 @@ class ServerSettings(BaseModel):
     prefix_cache_tokens: Annotated[int, Field(ge=0)] = 4096
     """Prompt tokens kept in the cache for later requests with the same beginning; 0 keeps none."""
 
+    target_records: bool = False
+    """Count changed tokens also where the target changes none: under steer with strength 1, if it is the security
+    model's base. That takes a pass of the target for each token.
+    """
+
     @model_validator(mode="after")
     def _largest_request_fits_the_queue(self) -> Self:
         if self.max_samples > self.max_queue:

@@ -29,7 +29,8 @@ class Telemetry:
         self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts")
         self._drafted = self._counter("draft_tokens", "Proposals of the security model that were verified")
         self._accepted = self._counter("accepted_tokens", "Proposals of the security model that were accepted")
-        self._changed = self._counter("changed_tokens", "Emitted tokens that are not the target's most likely one")
+        self._compared = self._counter("compared_tokens", "Emitted tokens whose place the target was asked about")
+        self._changed = self._counter("changed_tokens", "Compared tokens that are not the target's most likely one")
         self._first_token = Histogram(
             "cosec_time_to_first_token_seconds",
             "From the arrival of a request to its first token",
@@ -80,11 +81,12 @@ class Telemetry:
         if not self._enabled:
             return
         tokens = dict.fromkeys(TokenOrigin, 0)
-        drafted = changed = 0
+        drafted = compared = changed = 0
         for records, seconds in emitted:
             for record in records:
                 tokens[record.origin] += 1
                 drafted += record.proposed_id is not None
+                compared += record.changed is not None
                 changed += record.changed is True
             for record in records:
                 if record.position:  # the wait for the first token has its own histogram
@@ -93,6 +95,7 @@ class Telemetry:
             self._tokens.labels(origin.value).inc(count)
         self._drafted.inc(drafted)
         self._accepted.inc(tokens[TokenOrigin.SECURITY])
+        self._compared.inc(compared)
         self._changed.inc(changed)
 
     def load(self, *, waiting: int, running: int, remembered_tokens: int) -> None:

@@ -41,6 +41,7 @@ def test_a_request_leaves_a_line_without_code(tiny_pair: PreparedPair, tmp_path:
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(line["status"], line["completion_tokens"], line["user"]) for line in lines] == [(200, 8, "u1")] * 2
     assert lines[0]["cosec"] == lines[1]["cosec"]
+    assert lines[0]["security"].endswith("/adapter")
     assert "secret" not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with serving(tiny_pair, audit_log=AuditLog(file, with_text=True)) as running, running.client() as http:

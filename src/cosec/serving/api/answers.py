@@ -135,7 +135,8 @@ class Answer:
             found.update(as_choice(self._asked.settings.rule))
             rate = totals.acceptance_rate
             found["accept_rate"] = None if rate is None else round(rate, 4)
-            found.update(drafted=totals.drafted, accepted=totals.accepted, changed=totals.changed)
+            changed = totals.changed if totals.target_asked else None
+            found.update(drafted=totals.drafted, accepted=totals.accepted, changed=changed)
             if self._asked.settings.rule.marks_decisions:
                 found["decisions"] = totals.decisions
         if self._asked.notes:

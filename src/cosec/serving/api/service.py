@@ -173,6 +173,8 @@ class Service:
             "finish_reasons": [choice.finish_reason for choice in answer.choices],
             **(answer.metrics or {}),
         }
+        if asked.hardened:
+            entry["security"] = self.pair.security_name
         if asked.target_prompts:
             entry["interventions"] = answer.interventions(with_text=self.audit_log.with_text)
             unchecked = [choice.unchecked_from for choice in answer.choices]

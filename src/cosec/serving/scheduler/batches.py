@@ -1,7 +1,8 @@
 """The running batches of the server: one for each *arm*, as arms keep different values in memory.
 
 The arm ``target`` runs the target alone, ``hardened`` both models, ``compared`` also the security model's own base, and
-``opposed`` an anti-expert. With shared weights the base is the target, so that ``compared`` is not used. Everything
+``opposed`` an anti-expert. With shared weights the base is the target, so that ``compared`` is not used. The arm
+``security`` runs the security model alone, where the target changes no token and nothing is told about it. Everything
 here runs on the scheduler's thread, and knows neither HTTP nor queues.
 """
 
@@ -13,16 +14,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from cosec.decoding.batch import Batch, PromptReading, batch_setup
+from cosec.decoding.batch import Batch, BatchSetup, PromptReading, batch_setup, runs_without_target
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
-from cosec.decoding.rules.schema import Contrast
+from cosec.decoding.rules.schema import Contrast, SteerSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.serving.scheduler.prompt_scoring import PromptScoring
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, Row, Ticket, Waiting
 
-Arm = Literal["target", "hardened", "compared", "opposed"]
+Arm = Literal["target", "security", "hardened", "compared", "opposed"]
 """Which models run for a request."""
 
 _CONTRASTS: Mapping[Arm, Contrast] = MappingProxyType({"compared": "base", "opposed": "anti-expert"})
@@ -80,12 +81,19 @@ class Batches:
         pair: The models.
         draft_length: Number of tokens drafted per block, for all requests.
         prompt_cache_tokens: Size of the prompt cache that all arms share; 0 for none.
+        target_records: Whether records always say what the target gives each token. Otherwise they do where it runs.
     """
 
     def __init__(
-        self, pair: PreparedPair, draft_length: int | Literal["auto"] = "auto", prompt_cache_tokens: int = 0
+        self,
+        pair: PreparedPair,
+        draft_length: int | Literal["auto"] = "auto",
+        prompt_cache_tokens: int = 0,
+        *,
+        target_records: bool = False,
     ) -> None:
         self._pair = pair
+        self._target_records = target_records
         self._settings = DecodingSettings(sampling=SamplingSettings(draft_length=draft_length))
         self._running: dict[Arm, _Running] = {}
         self._cache = PromptCache(prompt_cache_tokens, LongestBeginning(), most_cached_prompts(pair))
@@ -119,6 +127,9 @@ class Batches:
         """The arm that a request runs in."""
         if not asked.hardened:
             return "target"
+        told = self._target_records or asked.audit == "tokens"
+        if not told and runs_without_target(self._pair, asked.settings):
+            return "security"
         contrast = asked.settings.rule.contrast
         if contrast == "base":
             return "hardened" if self._pair.shared_weights else "compared"
@@ -206,7 +217,12 @@ class Batches:
 
     def _arm(self, arm: Arm) -> _Running:
         if arm not in self._running:
-            alone: Literal["target"] | None = "target" if arm == "target" else None
-            setup = batch_setup(self._pair, self._settings, alone, contrast=_CONTRASTS.get(arm, "none"))
-            self._running[arm] = _Running(Batch(setup, cache=self._cache))
+            self._running[arm] = _Running(Batch(self._setup(arm), cache=self._cache))
         return self._running[arm]
+
+    def _setup(self, arm: Arm) -> BatchSetup:
+        if arm == "security":
+            cancelling = self._settings.model_copy(update={"rule": SteerSettings(strength=1.0)})
+            return batch_setup(self._pair, cancelling, target_records=False)
+        alone: Literal["target"] | None = "target" if arm == "target" else None
+        return batch_setup(self._pair, self._settings, alone, contrast=_CONTRASTS.get(arm, "none"))
