@@ -10,7 +10,7 @@ import torch
 from cosec.decoding.batch import Batch, CompletionRequest, PromptReading, batch_setup
 from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
-from cosec.decoding.prompt_cache import PromptCache, WholePrompts
+from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, WholePrompts
 from cosec.decoding.rules.schema import SteerSettings, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import SettingsError
@@ -180,6 +180,47 @@ def test_samples_and_single_tokens_are_never_deferred(pair: PreparedPair) -> Non
     batch = new_batch(pair)
     assert not defer(batch, request(pair, PROMPTS[0], samples=2)).deferred
     assert not defer(batch, request(pair, PROMPTS[0], limit=1)).deferred
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_a_request_that_continues_a_text_reads_only_what_is_new(
+    pair: PreparedPair, expected: list[list[str]], passes: list[int], cancelled: bool
+) -> None:
+    batch = new_batch(pair, cache=PromptCache(1_000, LongestBeginning()))
+    whole = Completer(pair, settings()).complete(PROMPTS[:1])[0]
+    tokens = [record.token_id for record in whole.records]
+    stop = frozenset[int]() if cancelled else frozenset({tokens[7]})
+    one = request(pair, PROMPTS[0], stop_token_ids=stop)
+    ((number,),) = join(batch, one)
+    for _ in range(tokens.index(tokens[7]) + 1):
+        batch.step()
+    if cancelled:
+        batch.cancel([number])
+    assert batch.active == 0
+    del passes[:]
+    written = tokens[: tokens.index(tokens[7]) + 1]
+    follow_up = CompletionRequest(prompt_ids=(*one.prompt_ids, *written, *one.prompt_ids), max_new_tokens=6)
+    reading = batch.start_reading(follow_up)
+    assert reading.read == len(one.prompt_ids) + len(written) - 1
+    reading.feed()
+    batch.join([reading])
+    continued = finish(batch)
+    other = new_batch(pair)
+    join(other, follow_up)
+    assert list(continued.values()) == list(finish(other).values())
+
+
+def test_texts_are_not_kept_where_whole_prompts_are_and_beside_others(pair: PreparedPair) -> None:
+    whole, shared = PromptCache(1_000, WholePrompts()), PromptCache(1_000, LongestBeginning())
+    for cache, others in ((whole, PROMPTS[:0]), (shared, PROMPTS[1:2])):
+        batch = new_batch(pair, cache=cache)
+        requests = [request(pair, prompt) for prompt in (PROMPTS[0], *others)]
+        numbers = [number for ones in join(batch, *requests) for number in ones]
+        before = cache.tokens
+        for _ in range(10):
+            batch.step()
+        batch.cancel(numbers)
+        assert cache.tokens == before
 
 
 def test_remembered_tokens_are_prompts_and_completions(pair: PreparedPair) -> None:

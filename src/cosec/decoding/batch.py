@@ -210,13 +210,13 @@ class Batch:
         self,
         setup: BatchSetup,
         *,
-        cache: PromptCache | None = None,
+        cache: PromptCache[Lanes] | None = None,
         stop_token_ids: frozenset[int] | None = None,
         leave_together: int = 0,
         draft_length: DraftLength | None = None,
     ) -> None:
         self._setup = setup
-        self._cache = PromptCache(0, WholePrompts()) if cache is None else cache
+        self._cache: PromptCache[Lanes] = PromptCache(0, WholePrompts()) if cache is None else cache
         self._stop_token_ids = setup.pair.stop_token_ids if stop_token_ids is None else stop_token_ids
         self._leave_together = leave_together
         self._run = Run(setup.lanes, setup.rule, setup.settings, draft_length=draft_length)
@@ -225,6 +225,8 @@ class Batch:
         """Sequences whose completions have ended and that have not left the engine yet."""
         self._uncached: tuple[int, PromptReading] | None = None
         """A sequence whose prompt was deferred, to be cached after its first token."""
+        self._alone: tuple[int, PromptReading] | None = None
+        """The only sequence since the batch was empty, whose text can be cached with its prompt."""
 
     @property
     def active(self) -> int:
@@ -276,7 +278,8 @@ class Batch:
             return []
         self._cache_deferred()
         self._drop_ended()
-        deferred = len(readings) == 1 and readings[0].deferred and not self._run.active
+        alone = len(readings) == 1 and len(readings[0].request.samples) == 1 and not self._run.active
+        deferred = alone and readings[0].deferred
         alike: dict[tuple[int, ...], list[int]] = {}
         for index, reading in enumerate(readings):
             if not deferred:
@@ -289,8 +292,8 @@ class Batch:
         joined = {index: [next(left) for _ in readings[index].request.samples] for index in order}
         for index, numbers in joined.items():
             self._open.update((number, self._opened(readings[index].request)) for number in numbers)
-        if deferred:
-            self._uncached = joined[0][0], readings[0]
+        self._alone = (joined[0][0], readings[0]) if alone else None
+        self._uncached = self._alone if deferred else None
         return [joined[index] for index in range(len(readings))]
 
     def step(self) -> list[Progress]:
@@ -360,18 +363,24 @@ class Batch:
     def _close(self, sequences: Collection[int]) -> None:
         """Note that completions have ended; they leave the engine later."""
         for number in sequences:
-            del self._open[number]
+            self._cache_text(number, self._open.pop(number))
         self._ended.update(sequences)
+
+    def _cache_text(self, number: int, completion: GrowingCompletion) -> None:
+        """Cache a prompt with its text, for requests that continue it; its completion must have been alone."""
+        if self._alone is None or self._alone[0] != number or not self._cache.keeps_texts:
+            return
+        (_, reading), self._alone = self._alone, None
+        written = [record.token_id for record in completion.records]
+        if written and self._run.holds(number):  # the last token has not been fed
+            self._cache.keep(self._setup.kind, (*reading.request.prompt_ids, *written[:-1]), reading.lanes)
 
     def _drop_ended(self) -> None:
         self._run.leave(self._ended)
         self._ended.clear()
 
     def _cache_deferred(self) -> None:
-        """Cache a prompt whose reading was deferred, once its first token has been decoded.
-
-        Nothing is cached if the completion has already ended, as its lanes may be gone.
-        """
+        """Cache a prompt whose reading was deferred, after its first token and before its completion has ended."""
         if self._uncached is None:
             return
         number, reading = self._uncached

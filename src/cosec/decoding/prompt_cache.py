@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 
 DEFAULT_MEMORY = 3 * 2**29
@@ -21,9 +20,24 @@ _LEAST_SHARED = 8
 """Shorter common beginnings are read again: copying them costs more."""
 
 
+class Rows(Protocol):
+    """Rows that were fed a prompt: lanes, or a single model."""
+
+    def fork(self, kept: int) -> Any:
+        """A copy with only the first ``kept`` tokens of each row."""
+        ...
+
+
+Kept = TypeVar("Kept", bound=Rows)
+"""What a cache keeps."""
+
+
 @runtime_checkable
 class ReusePolicy(Protocol):
     """Decides what a cached prompt may be reused for."""
+
+    uses_parts: bool
+    """Whether an entry may be used for prompts that only begin like it."""
 
     def usable(self, kept: tuple[int, ...], wanted: tuple[int, ...]) -> int:
         """How many leading tokens of ``wanted`` may be taken from the entry of ``kept``; 0 for none."""
@@ -40,6 +54,8 @@ class WholePrompts:
     The keys and values of a prompt are then always those of one uninterrupted reading.
     """
 
+    uses_parts = False
+
     def usable(self, kept: tuple[int, ...], wanted: tuple[int, ...]) -> int:
         """All tokens if both prompts are equal, else 0."""
         return len(kept) if kept == wanted else 0
@@ -55,6 +71,8 @@ class LongestBeginning:
     Keys and values may then come from several readings, which round differently from one.
     """
 
+    uses_parts = True
+
     def usable(self, kept: tuple[int, ...], wanted: tuple[int, ...]) -> int:
         """Length of the common beginning, or 0 if it is too short."""
         shared = common_length(kept, wanted)
@@ -65,10 +83,10 @@ class LongestBeginning:
         return new[: len(kept)] == kept
 
 
-class PromptCache:
+class PromptCache(Generic[Kept]):
     """The most recently used prompts with their keys and values.
 
-    An entry belongs to a *kind* of lanes: lanes of different kinds keep different values for the same prompt.
+    An entry belongs to a *kind* of rows: rows of different kinds keep different values for the same prompt.
 
     Args:
         max_tokens: Maximum number of tokens over all entries; 0 keeps nothing.
@@ -80,16 +98,21 @@ class PromptCache:
         self._max_tokens = max_tokens
         self._max_entries = max_entries
         self._policy = policy
-        self._entries: OrderedDict[tuple[Hashable, tuple[int, ...]], Lanes] = OrderedDict()
+        self._entries: OrderedDict[tuple[Hashable, tuple[int, ...]], Kept] = OrderedDict()
 
     @classmethod
-    def for_study(cls, pair: PreparedPair, memory: int = DEFAULT_MEMORY) -> PromptCache:
+    def for_study(cls, pair: PreparedPair, memory: int = DEFAULT_MEMORY) -> PromptCache[Kept]:
         """A cache of whole prompts that fits into ``memory`` bytes.
 
         It keeps nothing if a model's configuration does not tell the size of its key-value cache.
         """
         per_token = pair.cache_bytes_per_token
         return cls(memory // per_token if per_token else 0, WholePrompts(), most_cached_prompts(pair))
+
+    @property
+    def keeps_texts(self) -> bool:
+        """Whether it is of use to keep a prompt with the text that was written after it."""
+        return self._policy.uses_parts and self._max_tokens > 0
 
     @property
     def tokens(self) -> int:
@@ -100,12 +123,12 @@ class PromptCache:
         """Remove all entries."""
         self._entries.clear()
 
-    def take(self, kind: Hashable, prompt: Sequence[int]) -> tuple[Lanes, int] | None:
+    def take(self, kind: Hashable, prompt: Sequence[int]) -> tuple[Kept, int] | None:
         """Look up as much of a prompt as is known.
 
         Returns:
-            Lanes with one row that has been fed the beginning of ``prompt``, and the length of that beginning; None if
-            nothing usable is known. The lanes are a copy: the caller may change them at once.
+            Rows that have been fed the beginning of ``prompt``, and the length of that beginning; None if nothing
+            usable is known. The rows are a copy: the caller may change them at once.
         """
         best, shared, wanted = None, 0, tuple(prompt)
         for key in self._entries:
@@ -115,10 +138,11 @@ class PromptCache:
         if best is None:
             return None
         self._entries.move_to_end(best)
-        return self._entries[best].fork(shared), shared
+        copy: Kept = self._entries[best].fork(shared)
+        return copy, shared
 
-    def keep(self, kind: Hashable, prompt: Sequence[int], lanes: Lanes) -> None:
-        """Keep a copy of lanes with one row that has been fed ``prompt``.
+    def keep(self, kind: Hashable, prompt: Sequence[int], rows: Kept) -> None:
+        """Keep a copy of rows that have been fed ``prompt``.
 
         Drops the least recently used entries beyond ``max_tokens`` and ``max_entries``. Does nothing if the prompt is
         known, or if the policy would never reuse it, or if it alone exceeds ``max_tokens``.
@@ -128,7 +152,7 @@ class PromptCache:
             return
         for key in [key for key in self._entries if key[0] == kind and self._policy.replaces(read, key[1])]:
             del self._entries[key]
-        self._entries[(kind, read)] = lanes.fork(len(read))
+        self._entries[(kind, read)] = rows.fork(len(read))
         while self.tokens > self._max_tokens or len(self._entries) > (self._max_entries or len(self._entries)):
             self._entries.popitem(last=False)
 

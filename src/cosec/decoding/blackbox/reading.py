@@ -20,6 +20,7 @@ from cosec.decoding.blackbox.steering.beginnings import Beginnings
 from cosec.decoding.blackbox.targets.text_target import TokenScore
 from cosec.decoding.blackbox.text_tokens import TextTokens, segments
 from cosec.decoding.pairing import PreparedPair
+from cosec.decoding.prompt_cache import PromptCache, ReusePolicy, WholePrompts, most_cached_prompts
 from cosec.decoding.rules.gate import divergence_of
 from cosec.decoding.rules.schema import Divergence, GateSettings, ThresholdSettings
 from cosec.decoding.sampling import Warping
@@ -29,8 +30,11 @@ from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.errors import ModelError, PromptError
 from cosec.runtime import TokenModel
 
-_BLOCK = 32
+_BLOCK = 64
 """Tokens that are scored in one pass, rounded up to a whole segment; bounds the memory of the scores."""
+
+_KEPT_BYTES = 2**28
+"""Memory of the keys and values of prompts that are kept."""
 
 
 class ContextFull(PromptError):  # noqa: N818 - it says what happened
@@ -56,10 +60,23 @@ class SecurityReader:
         self.written_by_decisions = _whole_tokens(pair, self.tokens)
         """Which tokens a decision may write: those of whole characters, and stop tokens."""
         self._model = pair.security_and_base()
-        self._prompt: tuple[tuple[int, ...], TokenModel] | None = None
+        self._latest: tuple[tuple[int, ...], TokenModel] | None = None
+        """The prompt that was read last, of any length, for its samples."""
+        self.keep_prompts(WholePrompts())
+
+    def keep_prompts(self, policy: ReusePolicy, most_tokens: int | None = None) -> None:
+        """Choose which prompts are kept, so that they are not read again; those kept so far are forgotten.
+
+        Args:
+            policy: What a prompt that was read is used again for.
+            most_tokens: Number of tokens over all prompts, 0 for none; None for what fits into 256 MiB.
+        """
+        if most_tokens is None:
+            most_tokens = _KEPT_BYTES // (self.pair.cache_bytes_per_token or _KEPT_BYTES)
+        self._prompts: PromptCache[TokenModel] = PromptCache(most_tokens, policy, most_cached_prompts(self.pair))
 
     def open(self, prompt_ids: Sequence[int], sample: int, settings: DecodingSettings) -> Reading:
-        """Read a prompt; samples of the prompt that was read last share the work.
+        """Read a prompt; prompts that are kept are not read again.
 
         Args:
             prompt_ids: The prompt in the security model's tokens, at least one.
@@ -86,9 +103,12 @@ class SecurityReader:
                 f"The prompt has {len(prompt)} tokens, but the security model's context holds "
                 f"{self.pair.context_length}: shorten it."
             )
-        if self._prompt is None or self._prompt[0] != prompt:
-            self._prompt = prompt, self._model.prefill([prompt[:-1], prompt[:-1]])
-        return self._prompt[1].fork(len(prompt) - 1)
+        if self._latest is None or self._latest[0] != prompt:
+            rows, known = self._prompts.take("both", prompt[:-1]) or (self._model.prefill([(), ()]), 0)
+            rows.feed(prompt[known:-1])
+            self._prompts.keep("both", prompt[:-1], rows)
+            self._latest = prompt, rows
+        return self._latest[1].fork(len(prompt) - 1)
 
     @cached_property
     def beginnings(self) -> Beginnings:
@@ -268,8 +288,8 @@ class Reading:
                 self._rows.rollback([len(self._known[0])] * 2)
                 self._known = None
                 self._interventions.forget()
-            scores = self._rows.advance(torch.tensor([fed, fed])).log_softmax(dim=-1)
-            divergences = divergence_of(scores[0], scores[1], self._divergence).tolist()
+            scores = self._rows.advance(torch.tensor([fed, fed]))
+            divergences = _normalised(scores, self._divergence)
             self._known = fed, scores, divergences
             if not all(map(isfinite, divergences)):
                 raise ModelError("The security model's scores are not finite; load it in float32 with --dtype.")
@@ -318,6 +338,20 @@ class Reading:
             divergence=divergence,
             gated=gated if self._interventions.decides else None,
         )
+
+
+def _normalised(scores: Float[Tensor, "two fed vocab"], kind: Divergence) -> list[float]:
+    """Turn logits into log-probabilities in place, and measure the divergences of the two models.
+
+    A processor goes through one position after the other, whose scores stay in its cache.
+    """
+    found: list[float] = []
+    at_once = 1 if scores.device.type == "cpu" else scores.shape[1]
+    for part in torch.split(scores, at_once, dim=1):
+        for one in part:
+            torch.log_softmax(one, dim=-1, out=one)
+        found += divergence_of(part[0], part[1], kind).tolist()
+    return found
 
 
 def _is_text(content: bytes) -> bool:

@@ -159,6 +159,10 @@ class Run:
         """Number of sequences in the batch."""
         return len(self._rows)
 
+    def holds(self, sequence: int) -> bool:
+        """Whether a sequence is in the batch."""
+        return any(row.sequence == sequence for row in self._rows)
+
     @property
     def holds_spare_memory(self) -> bool:
         """Whether memory of an emptied batch is kept for the next one."""

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from cosec.decoding.batch import Batch, BatchSetup, PromptReading, batch_setup, runs_without_target
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
 from cosec.decoding.rules.schema import Contrast, SteerSettings
@@ -96,7 +97,9 @@ class Batches:
         self._target_records = target_records
         self._settings = DecodingSettings(sampling=SamplingSettings(draft_length=draft_length))
         self._running: dict[Arm, _Running] = {}
-        self._cache = PromptCache(prompt_cache_tokens, LongestBeginning(), most_cached_prompts(pair))
+        self._cache: PromptCache[Lanes] = PromptCache(
+            prompt_cache_tokens, LongestBeginning(), most_cached_prompts(pair)
+        )
 
     @property
     def active(self) -> int:

@@ -18,6 +18,7 @@ from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
 from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
 from cosec.decoding.blackbox.writers import text_writer
+from cosec.decoding.prompt_cache import LongestBeginning
 from cosec.errors import EndpointError
 from cosec.serving import api_errors
 from cosec.serving.api_errors import ApiError
@@ -36,7 +37,7 @@ class TargetScheduler:
 
     Args:
         make_target: Makes the target, with what runs a function in the thread of the models.
-        reader: The security model.
+        reader: The security model; it keeps prompts for later requests from now on.
         settings: Limits of the server.
         telemetry: Counts tokens and times.
         on_failure: What happens if the security model cannot check a text.
@@ -52,6 +53,7 @@ class TargetScheduler:
     ) -> None:
         self._make_target, self._reader, self._on_failure = make_target, reader, on_failure
         self._settings, self._telemetry, self._pace = settings, telemetry, Pace()
+        reader.keep_prompts(LongestBeginning(), settings.prefix_cache_tokens)
         self._loop = asyncio.new_event_loop()
         self._models = ThreadPoolExecutor(1, thread_name_prefix="cosec-models")
         self._rows = asyncio.Semaphore(settings.max_rows)

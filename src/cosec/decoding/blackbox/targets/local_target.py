@@ -10,6 +10,7 @@ import torch
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
 from cosec.decoding.blackbox.targets.text_target import Ask, InReaderThread, Proposal, TargetPrompt, TokenScore
 from cosec.decoding.blackbox.text_tokens import TextTokens
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, most_cached_prompts
 from cosec.decoding.settings import DecodingSettings
@@ -34,7 +35,7 @@ class LocalTarget:
         self.tokens = TextTokens(pair.tokenizer)
         """Its tokens."""
         self._in_reader_thread = in_reader_thread
-        self._cache = PromptCache(_CACHED_TOKENS, LongestBeginning(), most_cached_prompts(pair))
+        self._cache: PromptCache[Lanes] = PromptCache(_CACHED_TOKENS, LongestBeginning(), most_cached_prompts(pair))
         self._prompt: tuple[tuple[int, ...], TokenModel] | None = None
 
     def prompt_ids(self, prompt: TargetPrompt) -> tuple[int, ...]:

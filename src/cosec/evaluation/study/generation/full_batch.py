@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
 from cosec.decoding.completer import Completion
 from cosec.decoding.completion import AnswerWatcher, CodeWatcher, FinishReason, Watcher
+from cosec.decoding.engine.lanes import Lanes
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.refill import Refill, leaving_together
@@ -68,7 +69,7 @@ class FullBatch:
         sampling: SamplingSettings,
         *,
         rows: int,
-        cache: PromptCache | None = None,
+        cache: PromptCache[Lanes] | None = None,
     ) -> None:
         setup = batch_setup(pair, arm.settings(sampling), arm.alone)
         self._batch = Batch(setup, cache=cache, leave_together=leaving_together(rows))

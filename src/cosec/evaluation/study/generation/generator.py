@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from cosec.decoding.completer import Completion
+    from cosec.decoding.engine.lanes import Lanes
     from cosec.decoding.pairing import PreparedPair
     from cosec.decoding.prompt_cache import PromptCache
 
@@ -35,7 +36,9 @@ class Generator(Protocol):
 class LocalGenerator:
     """Generates with one arm of a pair of models, in this process."""
 
-    def __init__(self, pair: PreparedPair, arm: DecodingArm, *, rows: int, cache: PromptCache | None = None) -> None:
+    def __init__(
+        self, pair: PreparedPair, arm: DecodingArm, *, rows: int, cache: PromptCache[Lanes] | None = None
+    ) -> None:
         self._pair, self._arm, self._rows, self._cache = pair, arm, rows, cache
 
     def complete(self, tasks: Iterable[Task], *, samples: int, sampling: SamplingSettings) -> Iterator[list[Sample]]:

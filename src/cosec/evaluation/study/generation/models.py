@@ -16,6 +16,7 @@ from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading.quantised import GgufModel, GgufPair
 
 if TYPE_CHECKING:
+    from cosec.decoding.engine.lanes import Lanes
     from cosec.decoding.pairing import PreparedPair
     from cosec.decoding.prompt_cache import PromptCache
     from cosec.decoding.runtime_choice import RuntimeName
@@ -130,7 +131,7 @@ class StudyModels:
         own = expand(settings.security) if needs_security else "none"
         target = expand(settings.target)
         self._rows = rows
-        self._pairs: dict[str | None, tuple[PreparedPair, PromptCache]] = {}
+        self._pairs: dict[str | None, tuple[PreparedPair, PromptCache[Lanes]]] = {}
         wanted = [(None, own), *((name, expand(settings.security_models[name])) for name in called)]
         opposed = {arm.security for arm in arms if arm.contrast == "anti-expert"}
         anti = None if settings.anti_expert is None else expand(settings.anti_expert)

@@ -1,0 +1,95 @@
+"""What the security model reads, and what it keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from cosec.decoding.blackbox.reading import Checked, SecurityReader
+from cosec.decoding.prompt_cache import LongestBeginning, WholePrompts
+from cosec.decoding.rules.gate import divergence_of
+from cosec.decoding.settings import decoding_settings
+from cosec.runtime import TorchTokenModel
+
+SETTINGS = decoding_settings({"name": "gate", "strength": 1e9, "plausibility_floor": 0.0}, {})
+LONG = "def read(path):\n    with open(path) as file:\n        return file.read()\n\n\n"
+OTHER = "int main(int argc, char **argv) {\n    char name[64];\n"
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of tokens of each forward pass."""
+    seen: list[int] = []
+    forward = TorchTokenModel._forward
+
+    def noted(self: TorchTokenModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        seen.append(tokens.shape[1])
+        return forward(self, module, tokens, *args, **kwargs)
+
+    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
+    return seen
+
+
+@pytest.fixture
+def keeping(reader: SecurityReader) -> Iterator[SecurityReader]:
+    reader.keep_prompts(WholePrompts())
+    yield reader
+    reader.keep_prompts(WholePrompts())
+
+
+def ids(reader: SecurityReader, text: str) -> tuple[int, ...]:
+    return tuple(reader.pair.tokenizer(text).input_ids)
+
+
+def checked(reader: SecurityReader, prompt: str, text: str = "import os\n") -> Checked:
+    return reader.open(ids(reader, prompt), 0, SETTINGS).check(text, final=True)
+
+
+def test_a_known_prompt_is_not_read_again_and_gives_the_same_scores(keeping: SecurityReader, fed: list[int]) -> None:
+    first, other = checked(keeping, LONG), checked(keeping, OTHER)
+    del fed[:]
+    again = checked(keeping, LONG), checked(keeping, OTHER)
+    assert again == (first, other)
+    assert fed == [len(first.records), len(other.records)]
+
+
+def test_a_longer_prompt_is_read_from_where_a_known_one_ends_if_parts_may_be_used(
+    keeping: SecurityReader, fed: list[int]
+) -> None:
+    keeping.keep_prompts(LongestBeginning(), 1000)
+    checked(keeping, LONG)
+    del fed[:]
+    longer = checked(keeping, LONG + OTHER)
+    known = len(ids(keeping, LONG)) - 1
+    assert fed[0] == len(ids(keeping, LONG + OTHER)) - 1 - known
+    keeping.keep_prompts(WholePrompts())
+    whole = checked(keeping, LONG + OTHER)
+    assert [one.token_id for one in longer.records] == [one.token_id for one in whole.records]
+    assert [one.divergence for one in longer.records] == pytest.approx([one.divergence for one in whole.records])
+
+
+def test_samples_of_one_prompt_share_it_where_nothing_is_kept(keeping: SecurityReader, fed: list[int]) -> None:
+    keeping.keep_prompts(WholePrompts(), 0)
+    checked(keeping, LONG)
+    del fed[:]
+    found = checked(keeping, LONG)
+    assert fed == [len(found.records)]
+
+
+@pytest.mark.parametrize("kind", ["kl", "js", "argmax"])
+def test_the_divergences_of_a_text_are_those_of_the_two_models(keeping: SecurityReader, kind: str) -> None:
+    prompt, text = ids(keeping, LONG), "import os\nimport re\n"
+    settings = decoding_settings({"name": "gate", "strength": 1e9, "plausibility_floor": 0.0, "divergence": kind}, {})
+    found = keeping.open(prompt, 0, settings).check(text, final=True)
+    tokens = [record.token_id for record in found.records]
+    rows = keeping.pair.security_and_base().prefill([prompt[:-1], prompt[:-1]])
+    with torch.inference_mode():
+        security, base = rows.advance(torch.tensor([[prompt[-1], *tokens[:-1]]] * 2)).log_softmax(dim=-1)
+        expected = divergence_of(security, base, settings.rule.divergence)  # type: ignore[union-attr]
+    assert [one.divergence for one in found.records] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert [one.security_log_prob for one in found.records] == pytest.approx(
+        security.gather(-1, torch.tensor(tokens).unsqueeze(-1)).squeeze(-1).tolist(), abs=1e-5
+    )
