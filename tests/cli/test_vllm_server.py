@@ -98,6 +98,21 @@ def test_completions_follow_the_requests_rule(running: Running) -> None:
     assert running.post("/v1/completions", {**asked, "cosec": {"audit": "tokens"}}).status_code == 400
 
 
+def test_what_would_choose_tokens_without_a_rule_gets_400(running: Running) -> None:
+    asked = {"model": TARGET, "prompt": "def find(cursor, name):\n    ", "max_tokens": 4}
+    chat = {"model": TARGET, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
+    for path, body, field in (
+        ("/v1/completions", asked, {"use_beam_search": True, "n": 2}),
+        ("/v1/chat/completions", chat, {"use_beam_search": True, "n": 2}),
+        ("/v1/chat/completions", chat, {"response_format": {"type": "json_object"}}),
+        ("/v1/completions", asked, {"min_p": 0.1}),
+        ("/v1/completions", asked, {"vllm_xargs": {"cosec_rule": ["gate"]}}),
+        ("/v1/responses", {"model": TARGET, "input": "Hello"}, {"cosec": {"rule": "gates"}}),
+    ):
+        answer = running.post(path, {**body, **field})
+        assert answer.status_code == 400, (path, field, answer.text)
+
+
 def test_metrics_count_every_token_once_at_full_acceptance_too(running: Running) -> None:
     names = ("cosec_tokens_total", "cosec_accepted_tokens_total", "cosec_draft_tokens_total")
     before = [running.metric(name) for name in names]

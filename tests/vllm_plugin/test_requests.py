@@ -40,6 +40,11 @@ def test_sampling_is_the_requests_own() -> None:
     [
         ({"cosec_rule": "gates"}, "no rule 'gates'"),
         ({"cosec_rule": 3}, "no rule 3"),
+        ({"cosec_rule": ["gate"]}, r"no rule \['gate'\]"),
+        ({"cosec_name": "gate"}, "Unknown argument 'cosec_name'"),
+        ({"cosec_threshold": [0.3]}, "threshold"),
+        ({"cosec_threshold": float("inf")}, "threshold"),
+        ({"cosec_threshold": float("nan")}, "threshold"),
         ({"cosec_thresold": 0.3}, "cosec_thresold"),
         ({"cosec_threshold": "0.3"}, "threshold"),
         ({"cosec_threshold": -1}, "threshold"),

@@ -15,6 +15,7 @@ def config(**changed: Any) -> Any:
         num_speculative_tokens=4,
         use_v2_model_runner=False,
         kv_transfer_config=None,
+        lora_config=None,
         speculative_config=SimpleNamespace(
             method="draft_model",
             draft_sample_method="probabilistic",
@@ -23,6 +24,7 @@ def config(**changed: Any) -> Any:
             use_heterogeneous_vocab=False,
             disable_padded_drafter_batch=False,
             num_speculative_tokens_per_batch_size=None,
+            enable_adaptive_verification=False,
             draft_model_config=SimpleNamespace(max_model_len=1000),
         ),
         scheduler_config=SimpleNamespace(
@@ -65,11 +67,13 @@ def test_an_engine_that_does_not_ask_for_the_plugin_has_no_settings() -> None:
         ({"speculative_config__use_heterogeneous_vocab": True}, "vocabularies differ"),
         ({"speculative_config__disable_padded_drafter_batch": True}, "disable_padded_drafter_batch"),
         ({"speculative_config__num_speculative_tokens_per_batch_size": [1]}, "draft length varies"),
+        ({"speculative_config__enable_adaptive_verification": True}, "enable_adaptive_verification"),
         ({"scheduler_config__scheduler_cls": None}, "scheduler_cls"),
         ({"scheduler_config__async_scheduling": True}, "async scheduling"),
         ({"scheduler_config__enable_chunked_prefill": False}, "chunked prefill"),
         ({"scheduler_config__long_prefill_token_threshold": 3}, "long_prefill_token_threshold 3"),
-        ({"scheduler_config__max_num_batched_tokens": 512}, "max_num_batched_tokens 512"),
+        ({"scheduler_config__max_num_batched_tokens": 512}, "max_num_batched_tokens 512.*--max-num-seqs 85, or .* 768"),
+        ({"additional_config": {"cosec": {"base": "target"}}, "lora_config": object()}, "--enable-lora"),
         ({"parallel_config__worker_extension_cls": ""}, "worker_extension_cls"),
         ({"use_v2_model_runner": True}, "V2 model runner"),
         ({"kv_transfer_config": object()}, "KV connector"),
@@ -81,6 +85,10 @@ def test_an_engine_that_does_not_ask_for_the_plugin_has_no_settings() -> None:
 def test_whatever_breaks_the_law_is_named(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         required_settings(config(**changed))
+
+
+def test_lora_adapters_of_the_target_are_fine_beside_a_base_of_its_own() -> None:
+    assert required_settings(config(lora_config=object())).base is None
 
 
 def test_everything_wrong_is_said_at_once() -> None:

@@ -92,17 +92,17 @@ def request_settings(params: SamplingParameters, server: PluginSettings) -> Deco
 def _rule_given(extra_args: Mapping[str, Any]) -> dict[str, object]:
     """The rule's name and settings among a request's extra arguments."""
     given = {name.removeprefix(REQUEST_PREFIX): value for name, value in extra_args.items() if _is_ours(name)}
-    if "rule" in given:
-        given["name"] = given.pop("rule")
-        if given["name"] not in RULES:
-            raise SettingsError(f"There is no rule {given['name']!r}; choose one of {', '.join(RULES)}.")
-    known = {setting for kind in RULES.values() for setting in kind.settings()} | {"name"}
+    known = {"rule", *(setting for kind in RULES.values() for setting in kind.settings())}
     for name in given:
         if name not in known:
             raise SettingsError(
                 f"Unknown argument {REQUEST_PREFIX + name!r}; CoSec's are "
-                f"{', '.join(REQUEST_PREFIX + one for one in ('rule', *sorted(known - {'name'})))}."
+                f"{', '.join(REQUEST_PREFIX + one for one in sorted(known))}."
             )
+    if "rule" in given:
+        given["name"] = given.pop("rule")
+        if not isinstance(given["name"], str) or given["name"] not in RULES:
+            raise SettingsError(f"There is no rule {given['name']!r}; choose one of {', '.join(RULES)}.")
     return given
 
 

@@ -31,6 +31,8 @@ def required_settings(vllm_config: Any) -> PluginSettings:
             f"vLLM was started with CoSec's scheduler but additional_config has no settings {CONFIG_KEY!r} for it."
         )
     wrong = [*_wrong_drafting(vllm_config.speculative_config), *_wrong_engine(vllm_config)]
+    if settings.base == "target" and vllm_config.lora_config is not None:
+        wrong.append("LoRA adapters (--enable-lora) would change the target, which is the security model's base here")
     if vllm_config.use_v2_model_runner and not settings.untested_runner:
         wrong.append("vLLM's V2 model runner is selected (set VLLM_USE_V2_MODEL_RUNNER=0)")
     if wrong:
@@ -53,6 +55,9 @@ def _wrong_drafting(config: Any) -> list[str]:
         "the draft length varies with the batch (num_speculative_tokens_per_batch_size)": (
             not config.num_speculative_tokens_per_batch_size
         ),
+        "the draft length varies with the requests (enable_adaptive_verification)": (
+            not config.enable_adaptive_verification
+        ),
     }
     return [problem for problem, fine in checks.items() if not fine]
 
@@ -70,7 +75,10 @@ def _wrong_engine(config: Any) -> list[str]:
         "chunked prefill is off, so prompts cannot be read up to their last token": scheduler.enable_chunked_prefill,
         f"long_prefill_token_threshold {threshold} is below {block}": threshold == 0 or threshold >= block,
         f"max_num_batched_tokens {scheduler.max_num_batched_tokens} is below max_num_seqs {scheduler.max_num_seqs} * "
-        f"{block}, so a draft might wait for ever": scheduler.max_num_batched_tokens >= scheduler.max_num_seqs * block,
+        f"{block}, so a draft might wait for ever (--max-num-seqs {scheduler.max_num_batched_tokens // block}, or "
+        f"--max-num-batched-tokens {scheduler.max_num_seqs * block})": (
+            scheduler.max_num_batched_tokens >= scheduler.max_num_seqs * block
+        ),
         "a KV connector is set, whose loads skip the security model": config.kv_transfer_config is None,
         "custom logits processors are set": not model.logits_processors,
         "prompts may be embeddings, which the security model cannot read": not model.enable_prompt_embeds,

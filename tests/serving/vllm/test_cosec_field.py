@@ -8,12 +8,12 @@ import pytest
 
 from cosec.errors import SettingsError
 from cosec.serving.vllm import cosec_field
-from cosec.serving.vllm.cosec_field import CosecField, extra_arguments, translated
+from cosec.serving.vllm.cosec_field import CosecField, NoCosecField, extra_arguments, translated
 from cosec.vllm_plugin import PluginSettings
 from cosec.vllm_plugin.requests import request_settings
 
 
-def sent(body: bytes, path: str = "/v1/completions") -> tuple[Any, Any]:
+def sent(body: bytes, path: str = "/v1/completions", middleware: type[CosecField] = CosecField) -> tuple[Any, Any]:
     """What the application behind the middleware receives, and what the client gets."""
     received: list[Any] = []
     answered: list[Any] = []
@@ -32,7 +32,7 @@ def sent(body: bytes, path: str = "/v1/completions") -> tuple[Any, Any]:
         answered.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-length", b"1"), (b"x", b"y")]}
-    asyncio.run(CosecField(app)(scope, receive, send))
+    asyncio.run(middleware(app)(scope, receive, send))
     return (received[0] if received else None), answered
 
 
@@ -53,12 +53,22 @@ def test_the_plugin_understands_what_it_is_sent() -> None:
 
     rule = request_settings(Parameters(), PluginSettings()).rule
     assert (rule.name, rule.model_dump()["threshold"]) == ("threshold", 0.7)
-    Parameters.extra_args = extra_arguments({"enabled": False, "threshold": 0.7})
+    Parameters.extra_args = extra_arguments({"enabled": False, "threshold": None})
     assert request_settings(Parameters(), PluginSettings()).rule.name == "speculative"
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"prompt": "cosec"}', b'{"prompt": "say \\"cosec\\""}', b'{"cosec": ', b'["cosec"]', b""]
+    "body",
+    [
+        b'{"prompt": "cosec"}',
+        b'{"prompt": "say \\"cosec\\""}',
+        b'{"cosec": ',
+        b'["cosec"]',
+        b"",
+        b'{"cosec": ' + 100_000 * b"[",
+        b'{"cosec": {"threshold": 0.1}, "vllm_xargs": [1]}',
+    ],
+    ids=lambda body: body[:20],
 )
 def test_other_bodies_pass_unchanged(body: bytes) -> None:
     assert translated(body) == body
@@ -74,10 +84,14 @@ def test_null_is_as_if_the_field_was_left_out() -> None:
         ({"audit": "tokens"}, "no audit"),
         ({"code_end": "fence"}, "use stop"),
         ("gate", "must be an object"),
+        ({"enabled": "false"}, "true or false, not 'false'"),
+        ({"enabled": 0}, "true or false, not 0"),
+        ({"enabled": False, "rule": "gate"}, "rule has no effect while hardening is off"),
     ],
 )
-def test_what_vllm_cannot_do_gets_400_with_the_reason(fields: object, said: str) -> None:
-    received, (start, body) = sent(json.dumps({"cosec": fields}).encode(), "/v1/chat/completions")
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+def test_what_vllm_cannot_do_gets_400_with_the_reason(fields: object, said: str, path: str) -> None:
+    received, (start, body) = sent(json.dumps({"cosec": fields}).encode(), path)
     assert received is None
     assert start["status"] == 400
     assert said in json.loads(body["body"])["error"]["message"]
@@ -94,6 +108,34 @@ def test_two_values_for_one_setting_are_refused() -> None:
         translated(b'{"cosec": {"threshold": 0.1}, "vllm_xargs": {"cosec_threshold": 0.2}}')
 
 
-def test_vllm_finds_the_middleware_by_its_path() -> None:
-    module, _, name = cosec_field.MIDDLEWARE.rpartition(".")
-    assert (module, name) == (cosec_field.__name__, CosecField.__name__)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": "p", "cosec": {"rule": "threshold"}},
+        {"prompt": "p", "cosec": {"enabled": True}},
+        {"prompt": "p", "vllm_xargs": {"cosec_threshold": 0.1}},
+    ],
+    ids=str,
+)
+def test_a_target_without_a_security_model_hardens_nothing_and_says_so(body: object) -> None:
+    received, (start, answer) = sent(json.dumps(body).encode(), middleware=NoCosecField)
+    assert (received, start["status"]) == (None, 400)
+    assert "target alone" in json.loads(answer["body"])["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "body", [{"prompt": "p"}, {"prompt": "p", "cosec": {"enabled": False}}, {"prompt": "cosec", "cosec": None}], ids=str
+)
+def test_a_target_without_a_security_model_answers_who_asks_for_none(body: dict[str, object]) -> None:
+    received, answered = sent(json.dumps(body).encode(), middleware=NoCosecField)
+    assert answered == []
+    assert json.loads(received) == {"prompt": body["prompt"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "middleware"),
+    [(cosec_field.MIDDLEWARE, CosecField), (cosec_field.MIDDLEWARE_ALONE, NoCosecField)],
+)
+def test_vllm_finds_the_middleware_by_its_path(path: str, middleware: type[CosecField]) -> None:
+    module, _, name = path.rpartition(".")
+    assert (module, name) == (cosec_field.__name__, middleware.__name__)

@@ -127,6 +127,12 @@ def test_the_url_is_reachable_from_this_machine(host: str, passed_on: tuple[str,
     assert server(VllmModels(target=Path("t"), drafter=None), Path(), host=host, passed_on=passed_on).url == url
 
 
+def test_a_target_alone_is_served_by_vllms_own_server_and_refuses_settings_of_rules() -> None:
+    command = server(VllmModels(target=Path("t"), drafter=None), Path()).command
+    assert command[2] == "vllm.entrypoints.openai.api_server"
+    assert command[command.index("--middleware") + 1].endswith(".NoCosecField")
+
+
 def test_the_environment_shares_metrics_and_keeps_what_the_user_has_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import ModelError
 from cosec.vllm_plugin.deciding import decision
-from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows, propose
+from cosec.vllm_plugin.deciding.decision import NO_TOKEN, DraftedRows, accepted_count, propose
 from tests.decoding.law import Vector, lossless_law, position_law
 from tests.vllm_plugin.chi_square import p_value
 
@@ -130,3 +130,21 @@ def test_scores_that_are_not_finite_stop_the_step() -> None:
         propose([rule], [bytes(16)], [0], broken)
     with pytest.raises(ModelError, match="target model"):
         decide(drafted({}, 1, 1), broken.unsqueeze(0))
+
+
+@pytest.mark.parametrize(
+    ("given", "draft", "accepted"),
+    [
+        ([5, 6, 7], [5, 6, 7], 3),
+        ([5, 6, 9], [5, 6, 7], 2),
+        ([9], [5, 6, 7], 0),
+        ([5], [5], 1),
+        ([], [5, 6], 0),
+        ([5], [], 0),
+        ([5, 6], [NO_TOKEN, NO_TOKEN], None),
+    ],
+)
+def test_accepted_proposals_are_counted_where_they_are_known(
+    given: list[int], draft: list[int], accepted: int | None
+) -> None:
+    assert accepted_count(given, draft) == accepted

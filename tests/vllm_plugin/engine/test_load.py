@@ -1,16 +1,24 @@
-"""Many requests in little memory: none is lost, and no token goes out that was not drafted and decided."""
+"""Many requests in little memory: none is lost, and no token goes out that was not drafted and decided.
+
+With COSEC_VLLM_RECORD=FOLDER each run writes what was counted to a file there.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cosec.evaluation.environment import environment
+from cosec.files import write_atomically
+from cosec.vllm_plugin import VLLM_VERSION
 from tests.vllm_plugin.engine.engines import engine, generate
 from tests.vllm_plugin.engine.prompts import prompt_ids
 
@@ -19,6 +27,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(3600), pytest.mark.filterwar
 _logger = logging.getLogger(__name__)
 REQUESTS = int(os.environ.get("COSEC_VLLM_REQUESTS", "200"))
 TOKENS = int(os.environ.get("COSEC_VLLM_TOKENS", "32"))
+RECORD = os.environ.get("COSEC_VLLM_RECORD")
 BLOCK = 32
 """Tokens in a block of the key-value cache."""
 
@@ -82,7 +91,21 @@ def test_no_token_is_unscreened_and_no_request_lost(prefix_caching: bool) -> Non
         texts = [samples[0] for samples in generate(llm, prompts, params)]
     with engine("mild", 4, enable_prefix_caching=False) as llm:
         alone = [samples[0] for samples in generate(llm, prompts[:10], params[:10])]
-    _logger.info("prefix caching %s: %s", prefix_caching, counts)
+    equal = sum(one == other for one, other in zip(texts, alone, strict=False))
+    _logger.info("prefix caching %s: %s, %d of %d texts equal", prefix_caching, counts, equal, len(alone))
+    if RECORD:
+        record = {
+            "command": f"COSEC_VLLM_RECORD=DIR python -m pytest -m vllm {Path(__file__).name} -k {prefix_caching}",
+            "engine": options,
+            "requests": REQUESTS,
+            "tokens of each": TOKENS,
+            "whole texts": sum(len(text) == TOKENS for text in texts),
+            "counts": counts,
+            "texts equal to those of an engine with room for all": [equal, len(alone)],
+            "environment": environment() | {"vllm": VLLM_VERSION},
+        }
+        name = "load-with-cached-prefixes" if prefix_caching else "load-without-cached-prefixes"
+        write_atomically(Path(RECORD) / f"{name}.json", json.dumps(record) + "\n")
     assert [len(text) for text in texts] == [TOKENS] * REQUESTS
     # A token that is drawn when its request has already ended is not part of it.
     assert counts["tokens"] >= TOKENS * REQUESTS
@@ -91,4 +114,4 @@ def test_no_token_is_unscreened_and_no_request_lost(prefix_caching: bool) -> Non
     assert counts["chunks"] > REQUESTS, "each prompt is read before its last token"
     assert (counts["cached"] > 0) == prefix_caching
     # What was preempted and read again is the text that an engine with room for all writes.
-    assert sum(one == other for one, other in zip(texts, alone, strict=False)) >= 9
+    assert equal >= 9

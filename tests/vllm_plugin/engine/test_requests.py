@@ -135,6 +135,14 @@ def test_what_cannot_be_decided_by_a_rule_is_refused_and_the_engine_goes_on(
     assert generate(llm, prompt_ids(1), params(seed=1, max_tokens=2))
 
 
+def test_beam_search_is_refused(llm: Any) -> None:
+    """It would choose tokens by the log-probabilities that it asks for, which are the target's."""
+    from vllm.sampling_params import BeamSearchParams
+
+    with pytest.raises(refusals(), match="Beam search"):
+        llm.beam_search([{"prompt_token_ids": prompt_ids(1)[0]}], BeamSearchParams(beam_width=2, max_tokens=2))
+
+
 @pytest.mark.parametrize("length", [1, 507])
 def test_prompts_that_cannot_be_drafted_for_are_refused(llm: Any, length: int) -> None:
     with pytest.raises(refusals(), match="2 to 506 tokens"):

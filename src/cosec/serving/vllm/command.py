@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cosec.errors import SettingsError
 from cosec.serving.access.network import is_loopback
-from cosec.serving.vllm.cosec_field import MIDDLEWARE
+from cosec.serving.vllm.cosec_field import MIDDLEWARE, MIDDLEWARE_ALONE
 from cosec.serving.vllm.interpreter import VllmPython
 from cosec.serving.vllm.models import VllmModels
 from cosec.vllm_plugin import PluginSettings, command_line, engine_options
@@ -106,8 +106,8 @@ def vllm_server(
     command += ["--host", host, "--port", str(port), "--dtype", dtype]
     # A model's own defaults, such as a repetition penalty, would change the distribution that the rule defines.
     command += ["--generation-config", "vllm"]
+    command += ["--middleware", MIDDLEWARE_ALONE if models.drafter is None else MIDDLEWARE]
     if models.drafter is not None:
-        command += ["--middleware", MIDDLEWARE]
         command += command_line(engine_options(str(models.drafter.security), draft_length, plugin_settings(models)))
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host.strip("[]") == "::" else host.strip("[]")
     scheme = "https" if any(argument.startswith("--ssl-certfile") for argument in passed_on) else "http"

@@ -28,8 +28,14 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 MIDDLEWARE = "cosec.serving.vllm.cosec_field.CosecField"
 """Import path of the middleware, as vLLM's ``--middleware`` takes it."""
 
-_PATHS = ("/v1/completions", "/v1/chat/completions")
+MIDDLEWARE_ALONE = "cosec.serving.vllm.cosec_field.NoCosecField"
+"""The same for a target without a security model."""
+
+_PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
 _ARGUMENTS = "vllm_xargs"
+
+_OFF = {f"{REQUEST_PREFIX}rule": "speculative"}
+"""No hardening: the target itself, drafted, which has the same distribution as the target alone."""
 
 _MAX_BODY_BYTES = 16 * 2**20
 """Larger bodies are refused before vLLM has checked the client's key."""
@@ -45,13 +51,21 @@ class CosecField:
     def __init__(self, app: App) -> None:
         self._app = app
 
+    def translated(self, body: bytes) -> bytes:
+        """A request's body as vLLM is to read it.
+
+        Raises:
+            SettingsError: If the request asks for something that this server cannot do.
+        """
+        return translated(body)
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _PATHS:
             await self._app(scope, receive, send)
             return
         try:
-            body = translated(await _body(receive))
+            body = self.translated(await _body(receive))
         except SettingsError as error:
             await _refuse(send, str(error))
             return
@@ -65,48 +79,94 @@ class CosecField:
         await self._app({**scope, "headers": headers}, again, send)
 
 
+class NoCosecField(CosecField):
+    """ASGI middleware in front of a target without a security model: whoever asks for hardening gets 400.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def translated(self, body: bytes) -> bytes:
+        """The body, unchanged unless it says that hardening is off.
+
+        Raises:
+            SettingsError: If the request asks for hardening.
+        """
+        request = _read(body)
+        if request is None:
+            return body
+        fields = _fields(request)
+        given = extra_arguments(fields)
+        arguments = request.get(_ARGUMENTS)
+        if isinstance(arguments, dict):
+            given |= {name: value for name, value in arguments.items() if name.startswith(REQUEST_PREFIX)}
+        if fields.get("enabled") or given not in ({}, _OFF):
+            raise SettingsError("This server runs the target alone; it has no security model to harden with.")
+        return json.dumps(request).encode()
+
+
 def translated(body: bytes) -> bytes:
     """A request's body with the settings of ``cosec`` in ``vllm_xargs``; unchanged without that field.
 
     Raises:
         SettingsError: If the field asks for something that vLLM cannot do.
     """
-    if b'"cosec"' not in body:
+    request = _read(body)
+    if request is None or "cosec" not in request:
         return body
-    try:
-        request = json.loads(body)
-    except ValueError:
+    ours = extra_arguments(_fields(request))
+    given = request.get(_ARGUMENTS) or {}
+    if not isinstance(given, dict):
         return body  # vLLM refuses it
-    if not isinstance(request, dict) or "cosec" not in request:
-        return body
-    fields = request.pop("cosec")
-    if fields is not None:
-        if not isinstance(fields, dict):
-            raise SettingsError("cosec must be an object with settings.")
-        given = request.get(_ARGUMENTS) or {}
-        ours = extra_arguments(fields)
-        for name in sorted(ours.keys() & given.keys()):
-            if ours[name] != given[name]:
-                raise SettingsError(f"cosec and {_ARGUMENTS} disagree about {name}; give it once.")
+    for name in sorted(ours.keys() & given.keys()):
+        if ours[name] != given[name]:
+            raise SettingsError(f"cosec and {_ARGUMENTS} disagree about {name}; give it once.")
+    if ours:
         request[_ARGUMENTS] = {**given, **ours}
     return json.dumps(request).encode()
+
+
+def _read(body: bytes) -> dict[str, Any] | None:
+    """The request in a body that may name our settings; None without them, or if vLLM will refuse the body."""
+    if b'"cosec' not in body:
+        return None
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def _fields(request: dict[str, Any]) -> dict[str, Any]:
+    """The field ``cosec``, which is taken out of the request; empty if it is null or left out."""
+    fields = request.pop("cosec", None)
+    if fields is None:
+        return {}
+    if not isinstance(fields, dict):
+        raise SettingsError("cosec must be an object with settings.")
+    return fields
 
 
 def extra_arguments(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of ``cosec`` under the names that the plugin reads; the plugin itself checks names and values.
 
     Raises:
-        SettingsError: If a setting is about what only our own server does.
+        SettingsError: If a setting is about what only our own server does, or has no effect.
     """
     given = {name: value for name, value in fields.items() if value is not None}
     if given.pop("audit", "none") != "none":
         raise SettingsError("cosec.audit: with vLLM an answer has no audit; leave it out. GET /metrics has totals.")
     if given.pop("code_end", "none") != "none":
         raise SettingsError("cosec.code_end: with vLLM completions end at stop texts only; use stop.")
-    if given.pop("enabled", True) is False:
-        # The target itself, drafted: the same distribution as the target alone.
-        given = {"rule": "speculative"}
-    return {REQUEST_PREFIX + name: value for name, value in given.items()}
+    enabled = given.pop("enabled", True)
+    if not isinstance(enabled, bool):
+        raise SettingsError(f"cosec.enabled must be true or false, not {enabled!r}.")
+    if enabled:
+        return {REQUEST_PREFIX + name: value for name, value in given.items()}
+    if given:
+        name = next(iter(given))
+        raise SettingsError(f"cosec: {name} has no effect while hardening is off; leave it out or enable it.")
+    return dict(_OFF)
 
 
 async def _body(receive: Receive) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -128,6 +129,22 @@ def _chances(rows: DraftedRows, k: int) -> Float[Tensor, "rows k"]:
     """One random number for each row and drafted position; the same for every draft length."""
     columns = [uniforms(rows.keys, [start + place for start in rows.first], Role.ACCEPTANCE) for place in range(k)]
     return torch.stack(columns, dim=1)
+
+
+def accepted_count(token_ids: Sequence[int], drafted: Sequence[int]) -> int | None:
+    """How many of a request's proposals stand, by the tokens that it was given.
+
+    Args:
+        token_ids: The tokens given: accepted proposals, then what replaces the first rejected one.
+        drafted: The proposals, or ``NO_TOKEN`` for each where they are not known, as in vLLM's V2 scheduler.
+
+    Returns:
+        The number; None if the proposals are not known.
+    """
+    if drafted and drafted[0] == NO_TOKEN:
+        return None
+    equal = (given == proposed for given, proposed in zip(token_ids, drafted, strict=False))
+    return sum(takewhile(bool, equal))
 
 
 def refuse_nan(which: str, log_probs: Float[Tensor, "... vocab"]) -> None:

@@ -19,6 +19,7 @@ from vllm.v1.spec_decode.draft_model import DraftModelProposer
 from cosec.vllm_plugin.deciding.counters import Counters
 from cosec.vllm_plugin.deciding.drafting import Drafting
 from cosec.vllm_plugin.requirements import required_settings
+from cosec.vllm_plugin.settings import PluginSettings
 
 
 class SecurityWithBase(nn.Module):
@@ -41,6 +42,12 @@ class SecurityWithBase(nn.Module):
         embed: Any = self.security.embed_input_ids
         embedded: Tensor = embed(input_ids)
         return embedded
+
+    def compute_logits(self, hidden_states: Float[Tensor, "rows hidden_of_both"]) -> Float[Tensor, "rows logits"]:
+        """The security model's scores; vLLM asks for them when it tries out the drafter at its start."""
+        compute: Any = self.security.compute_logits
+        logits: Tensor = compute(hidden_states.chunk(2, dim=-1)[0].contiguous())
+        return logits
 
 
 def with_base(security: nn.Module, draft_config: Any, base: str) -> SecurityWithBase:
@@ -71,6 +78,16 @@ def draft_logits(
     )
 
 
+def worker_drafting(settings: PluginSettings, vllm_config: Any) -> Drafting:
+    """The drafts of this worker; it counts tokens unless another worker decides the same ones."""
+    drafting = Drafting(settings, vllm_config.model_config.seed)
+    parallel = vllm_config.parallel_config
+    # Workers of one tensor-parallel group decide the same tokens.
+    if parallel.rank % parallel.tensor_parallel_size == 0:
+        drafting.counters = Counters()
+    return drafting
+
+
 class SecurityDrafter(DraftModelProposer):  # type: ignore[misc] # vLLM is not installed where types are checked
     """Drafts with the security model, as each request's rule says, and keeps the scores for the verification."""
 
@@ -78,11 +95,7 @@ class SecurityDrafter(DraftModelProposer):  # type: ignore[misc] # vLLM is not i
         settings = required_settings(vllm_config)
         super().__init__(vllm_config, device, runner)
         self.runner = runner
-        self.drafting = Drafting(settings, vllm_config.model_config.seed)
-        # Workers of one tensor-parallel group decide the same tokens.
-        parallel = vllm_config.parallel_config
-        if parallel.rank % parallel.tensor_parallel_size == 0:
-            self.drafting.counters = Counters()
+        self.drafting = worker_drafting(settings, vllm_config)
 
     def _get_model(self) -> nn.Module:
         """The security model, with its base beside it if the rules may need one."""

@@ -19,7 +19,7 @@ from vllm.v1.worker.gpu.spec_decode.standalone_ar.speculator import StandaloneAR
 from cosec.vllm_plugin.deciding.drafting import Drafting
 from cosec.vllm_plugin.deciding.flat_batch import counts, flat_step, flat_tokens, next_tokens
 from cosec.vllm_plugin.deciding.verification import verify
-from cosec.vllm_plugin.engine.drafter import draft_logits, with_base
+from cosec.vllm_plugin.engine.drafter import draft_logits, with_base, worker_drafting
 from cosec.vllm_plugin.requirements import required_settings
 
 
@@ -29,7 +29,7 @@ class SecuritySpeculator(StandaloneARSpeculator):  # type: ignore[misc] # vLLM i
     def __init__(self, vllm_config: Any, device: torch.device) -> None:
         settings = required_settings(vllm_config)
         super().__init__(vllm_config, device)
-        self.drafting = Drafting(settings, vllm_config.model_config.seed)
+        self.drafting = worker_drafting(settings, vllm_config)
         self._request_ids: list[str] | None = None
 
     def load_draft_model(self, target_model: nn.Module, target_attn_layer_names: set[str]) -> nn.Module:
@@ -82,7 +82,7 @@ class SecuritySpeculator(StandaloneARSpeculator):  # type: ignore[misc] # vLLM i
     ) -> Int[Tensor, "rows"]:
         """Propose the next token of each row by its own rule and random numbers."""
         if self._request_ids is None:
-            drawn: Tensor = self.model.compute_logits(hidden_states[:, : self.hidden_size]).argmax(dim=-1)
+            drawn: Tensor = self.model.compute_logits(hidden_states).argmax(dim=-1)
             return drawn
         if int(self.current_draft_step) == 0:
             prompts = [self.drafting.state(one).prompt_length for one in self._request_ids]

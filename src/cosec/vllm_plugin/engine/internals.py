@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import torch
+from vllm.entrypoints.generate.beam_search.offline import BeamSearchOfflineMixin
+from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.exceptions import VLLMValidationError
 from vllm.sampling_params import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
@@ -52,6 +55,14 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "InputProcessor._validate_params": (InputProcessor._validate_params, "self, params, supported_tasks"),
     "InputProcessor._validate_prompt_len": (InputProcessor._validate_prompt_len, "self, prompt_len, prompt_type"),
+    "BeamSearchOnlineMixin.beam_search": (
+        BeamSearchOnlineMixin.beam_search,
+        "self, prompt, request_id, params, lora_request, trace_headers, session_id",
+    ),
+    "BeamSearchOfflineMixin.beam_search": (
+        BeamSearchOfflineMixin.beam_search,
+        "self, prompts, params, lora_request, use_tqdm, concurrency_limit",
+    ),
     "rejection_sampler.expand_batch_to_tokens": (
         rejection_sampler.expand_batch_to_tokens,
         "x, cu_num_tokens, num_tokens, replace_from, replace_to",
@@ -98,6 +109,30 @@ def install_in_api_process() -> None:
     InputProcessor._validate_params = checked_params
     InputProcessor._validate_prompt_len = checked_prompt_len
     InputProcessor.cosec_installed = True
+    BeamSearchOnlineMixin.beam_search = _without_beams(
+        BeamSearchOnlineMixin.beam_search, lambda serving: serving.engine_client.vllm_config
+    )
+    BeamSearchOfflineMixin.beam_search = _without_beams(
+        BeamSearchOfflineMixin.beam_search, lambda llm: llm.llm_engine.vllm_config
+    )
+
+
+def _without_beams(beam_search: Callable[..., Any], config_of: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A beam search that is refused if the engine asks for the plugin.
+
+    It would build its texts from the target's log-probabilities, so no rule would decide their tokens.
+    """
+
+    @wraps(beam_search)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if plugin_settings(config_of(self)) is not None:
+            raise VLLMValidationError(
+                "Beam search is not supported with CoSec's rules: it chooses tokens by the target's probabilities "
+                "alone. Leave out use_beam_search."
+            )
+        return beam_search(self, *args, **kwargs)
+
+    return checked
 
 
 def install_in_worker() -> None:

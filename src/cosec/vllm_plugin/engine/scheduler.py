@@ -13,6 +13,7 @@ from typing import Any
 from vllm.v1.core.sched.scheduler import Scheduler
 
 from cosec.errors import SettingsError
+from cosec.vllm_plugin.deciding.decision import accepted_count
 from cosec.vllm_plugin.deciding.drafts import UnscreenedTokenError
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.requirements import longest_sequence, required_settings
@@ -105,7 +106,9 @@ class DraftedScheduler(Scheduler):  # type: ignore[misc] # vLLM is not installed
                     f"Request {request_id} got {len(tokens)} tokens for a draft of {len(draft)}. The plugin and this "
                     "vLLM do not fit; please report it."
                 )
-            self._accepted[request_id] = _leading_equal(tokens, draft)
+            accepted = accepted_count(tokens, draft)
+            if accepted is not None:
+                self._accepted[request_id] = accepted
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         self._unable.intersection_update(self.requests)
         return outputs
@@ -118,18 +121,8 @@ class DraftedScheduler(Scheduler):  # type: ignore[misc] # vLLM is not installed
         num_invalid_spec_tokens: dict[str, int] | None,
         request_id: str,
     ) -> Any:
-        """Count accepted tokens as they are without a bonus token."""
+        """Count accepted tokens as they are without a bonus token, where the drafted tokens are known here."""
         accepted = self._accepted.get(request_id, num_accepted_tokens)
         return super().make_spec_decoding_stats(
             spec_decoding_stats, num_draft_tokens, accepted, num_invalid_spec_tokens, request_id
         )
-
-
-def _leading_equal(tokens: list[int], draft: list[int]) -> int:
-    """Number of tokens at the beginning that are the drafted ones."""
-    count = 0
-    for token, drafted in zip(tokens, draft, strict=False):
-        if token != drafted:
-            break
-        count += 1
-    return count
