@@ -67,9 +67,10 @@ def request_settings(params: SamplingParameters, server: PluginSettings) -> Deco
     for name, allowed in UNUSED_IF.items():
         value = getattr(params, name, allowed[0])
         if value not in allowed:
+            got = f" (got {value!r})" if isinstance(value, (int, float)) else ""
             raise SettingsError(
-                f"{name} is not supported with CoSec's rules (got {value!r}): it would change the target's scores and "
-                "not the security model's. Leave it out."
+                f"{name} is not supported with CoSec's rules{got}: it would change the target's scores and not the "
+                "security model's. Leave it out."
             )
     if params.logprobs == -1:
         raise SettingsError("logprobs of the whole vocabulary are not supported; name a number of alternatives.")

@@ -138,13 +138,11 @@ def test_scores_that_are_not_finite_stop_the_step() -> None:
         ([5, 6, 7], [5, 6, 7], 3),
         ([5, 6, 9], [5, 6, 7], 2),
         ([9], [5, 6, 7], 0),
+        ([5], [5, 6, 7], 0),  # rejected, and drawn again
         ([5], [5], 1),
         ([], [5, 6], 0),
-        ([5], [], 0),
-        ([5, 6], [NO_TOKEN, NO_TOKEN], None),
+        ([5, 6], [NO_TOKEN, NO_TOKEN], 1),
     ],
 )
-def test_accepted_proposals_are_counted_where_they_are_known(
-    given: list[int], draft: list[int], accepted: int | None
-) -> None:
+def test_accepted_proposals_are_counted_without_a_bonus_token(given: list[int], draft: list[int], accepted: int) -> None:
     assert accepted_count(given, draft) == accepted

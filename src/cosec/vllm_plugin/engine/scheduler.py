@@ -106,9 +106,7 @@ class DraftedScheduler(Scheduler):  # type: ignore[misc] # vLLM is not installed
                     f"Request {request_id} got {len(tokens)} tokens for a draft of {len(draft)}. The plugin and this "
                     "vLLM do not fit; please report it."
                 )
-            accepted = accepted_count(tokens, draft)
-            if accepted is not None:
-                self._accepted[request_id] = accepted
+            self._accepted[request_id] = accepted_count(tokens, draft)
         outputs = super().update_from_output(scheduler_output, model_runner_output)
         self._unable.intersection_update(self.requests)
         return outputs
@@ -121,7 +119,7 @@ class DraftedScheduler(Scheduler):  # type: ignore[misc] # vLLM is not installed
         num_invalid_spec_tokens: dict[str, int] | None,
         request_id: str,
     ) -> Any:
-        """Count accepted tokens as they are without a bonus token, where the drafted tokens are known here."""
+        """Count accepted tokens as they are without a bonus token."""
         accepted = self._accepted.get(request_id, num_accepted_tokens)
         return super().make_spec_decoding_stats(
             spec_decoding_stats, num_draft_tokens, accepted, num_invalid_spec_tokens, request_id
