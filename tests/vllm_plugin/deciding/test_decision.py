@@ -144,5 +144,7 @@ def test_scores_that_are_not_finite_stop_the_step() -> None:
         ([5, 6], [NO_TOKEN, NO_TOKEN], 1),
     ],
 )
-def test_accepted_proposals_are_counted_without_a_bonus_token(given: list[int], draft: list[int], accepted: int) -> None:
+def test_accepted_proposals_are_counted_without_a_bonus_token(
+    given: list[int], draft: list[int], accepted: int
+) -> None:
     assert accepted_count(given, draft) == accepted
