@@ -35,7 +35,7 @@ def serve_with_vllm(asked: Asked, flags: VllmFlags, passed_on: Sequence[str]) ->
         raise SettingsError(f"{asked.target} is a server already, and vLLM loads models: name one with --target.")
     if flags.prepare_only:
         models = prepare_models(asked.target, asked.security, asked.rule)
-        folders = {"target": models.target}
+        folders: dict[str, Path | str] = {"target": models.target}
         if models.drafter is not None:
             folders |= {"security model": models.drafter.security, "base": models.drafter.base or "none"}
         _say(f"ready for vLLM: {', '.join(f'{role} {folder}' for role, folder in folders.items())}")
