@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cosec.decoding.blackbox.common_tokens import why_no_threshold
+from cosec.decoding.blackbox.common_tokens import program_tokens, why_no_threshold
 from cosec.decoding.blackbox.loading import security_adapter
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.targets.text_target import TargetFailure
@@ -93,7 +93,7 @@ def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[l
 
 async def _threshold(server: OpenAiServer, tokenizer: PreTrainedTokenizerFast) -> str | None:
     try:
-        return await why_no_threshold(server, tokenizer)
+        return await why_no_threshold(server, program_tokens(tokenizer))
     except (TargetFailure, EndpointError) as error:
         return str(error)
 

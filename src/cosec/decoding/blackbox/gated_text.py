@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from cosec.decoding.blackbox.common_tokens import why_no_threshold
+from cosec.decoding.blackbox.common_tokens import why_no_rule
 from cosec.decoding.blackbox.growing_text import GrowingText
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import Checked, ContextFull, Question, Reading, SecurityReader
@@ -31,7 +31,6 @@ from cosec.decoding.blackbox.targets.text_target import (
 )
 from cosec.decoding.blackbox.targets.token_spans import TokenSpans
 from cosec.decoding.completion import FinishReason, MakeWatcher
-from cosec.decoding.rules.schema import ThresholdSettings
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
 from cosec.errors import EndpointError, ModelError
@@ -289,19 +288,12 @@ class GatedText:
         Raises:
             EndpointError: If it does not.
         """
-        rule = self._request.settings.rule
         if not self._request.hardened:
             return
-        if isinstance(rule, ThresholdSettings):
-            assert self._reader is not None, "a hardened request needs a security model"
-            why_not = await why_no_threshold(self._target, self._reader.pair.tokenizer)
-            if why_not is not None:
-                raise EndpointError(f"The rule threshold cannot be used: {why_not}. Use gate.")
-        elif getattr(rule, "plausibility_floor", 0.0) and not await self._target.scores_texts():
-            raise EndpointError(
-                "The target does not give the right log-probabilities of a prompt (echo with logprobs), which the "
-                "plausibility floor needs: set it to 0."
-            )
+        assert self._reader is not None, "a hardened request needs a security model"
+        why_not = await why_no_rule(self._target, self._request.settings.rule, self._reader.program)
+        if why_not is not None:
+            raise EndpointError(why_not)
 
     def _with_log_probs(self, records: Sequence[TokenRecord]) -> list[TokenRecord]:
         """New records with the log-probabilities that the target gave its text."""

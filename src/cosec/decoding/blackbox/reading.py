@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cosec.decoding.blackbox.common_tokens import program_tokens
 from cosec.decoding.blackbox.interventions import Accepts, GateDecisions, Interventions, ThresholdProposals
 from cosec.decoding.blackbox.steering.beginnings import Beginnings
 from cosec.decoding.blackbox.targets.text_target import TokenScore
@@ -109,6 +110,11 @@ class SecurityReader:
             self._prompts.keep("both", prompt[:-1], rows)
             self._latest = prompt, rows
         return self._latest[1].fork(len(prompt) - 1)
+
+    @cached_property
+    def program(self) -> list[str]:
+        """How the security model divides the program by which its tokens are compared with a server's."""
+        return program_tokens(self.pair.tokenizer)
 
     @cached_property
     def beginnings(self) -> Beginnings:

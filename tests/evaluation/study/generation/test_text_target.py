@@ -72,3 +72,27 @@ def test_strengths_are_calibrated_at_a_server(tmp_path: Path, monkeypatch: pytes
 def test_an_arm_that_needs_common_tokens_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"The arm 'cosec-plus': The rule 'threshold' cannot be used here"):
         completion_source(settings(tmp_path, "cosec-plus"), rows=2)
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ("threshold:threshold=0.3", r"threshold cannot be used: the server gives no log-probabilities .*Use gate"),
+        ("gate:plausibility_floor=0.1", "set it to 0"),
+    ],
+)
+def test_a_rule_that_a_server_does_not_allow_is_refused_before_any_arm_begins(
+    tmp_path: Path, arm: str, said: str
+) -> None:
+    adapter = save_tiny_adapter(save_tiny("llama", tmp_path / "base"), tmp_path / "adapter")
+    with running(FakeServer(written, scores="none")) as server:
+        asked = {
+            "name": "server",
+            "target": server.url,
+            "security": str(adapter),
+            "benchmarks": ({"name": "function", "samples": 1, "max_new_tokens": 4},),
+        }
+        completion_source(study_settings({**asked, "arms": ("origin", "gate")}), rows=2)
+        assert not server.bodies, "a rule that needs text alone asks nothing"
+        with pytest.raises(SettingsError, match=f"The arm '{arm}': .*{said}"):
+            completion_source(study_settings({**asked, "arms": ("origin", arm)}), rows=2)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from cosec.decoding.blackbox.common_tokens import why_no_rule
 from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
 from cosec.decoding.blackbox.gated_text import TextRequest
 from cosec.decoding.blackbox.loading import load_reader
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.local_target import LocalTarget
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress, read_key
-from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
+from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetFailure, TargetPrompt, TextTarget
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.hardening import load_pair
 from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
-from cosec.errors import SettingsError
+from cosec.errors import EndpointError, SettingsError
 from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.generation.full_batch import task_watcher
 from cosec.evaluation.study.generation.generator import LocalGenerator, sample_of
@@ -57,6 +59,10 @@ class TargetServer:
 
     def make(self, run: InReaderThread) -> TextTarget:
         """The target of a run."""
+        return self.server()
+
+    def server(self) -> OpenAiServer:
+        """A client of the server."""
         return OpenAiServer(self._address)
 
 
@@ -97,6 +103,7 @@ class TextTargetSource:
     Raises:
         SettingsError: If the target does not allow an arm's rule, or a security model is no adapter.
         ModelError: If a security model cannot be found, read or trusted.
+        EndpointError: If a server that an arm needs more of than its text does not answer.
     """
 
     def __init__(
@@ -118,6 +125,7 @@ class TextTargetSource:
         self._readers: dict[str | None, SecurityReader] = {
             name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map) for name in called
         }
+        asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
         self.hashes: Mapping[str, str] = {"target": target.hash, "adapter": hashes[None]}
         """Identifies the target and the security model."""
@@ -130,6 +138,24 @@ class TextTargetSource:
         if arm.alone == "security":
             return LocalGenerator(reader.pair, arm, rows=self._rows, cache=PromptCache.for_study(reader.pair))
         return TextTargetGenerator(self._target, reader, arm, self._settings_of, self._rows)
+
+    async def _check_rules(self, arms: Sequence[DecodingArm]) -> None:
+        """Refuse a rule that a server does not allow, before an arm begins."""
+        if isinstance(self._target, TargetHere):
+            return
+        server = self._target.server()
+        try:
+            for arm in arms:
+                rule = self._settings_of(arm, SamplingSettings()).rule
+                why_not = None
+                if arm.alone is None:
+                    why_not = await why_no_rule(server, rule, self._readers[arm.security].program)
+                if why_not is not None:
+                    raise SettingsError(f"The arm {arm.name!r}: {why_not}")
+        except TargetFailure as error:
+            raise EndpointError(f"The target does not answer ({error}); see whether its server runs.") from error
+        finally:
+            await server.close()
 
     def _settings_of(self, arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
         """The arm's settings for this target."""
