@@ -1,5 +1,6 @@
 """The files in deploy/ are valid, agree with each other, and start the server with options that it has."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -114,6 +115,42 @@ def test_the_image_has_the_version_of_vllm_that_the_plugin_is_written_for() -> N
     assert f"FROM vllm/vllm-openai:v{VLLM_VERSION} AS vllm\n" in dockerfile
     copied = {name for line in re.findall(r"^COPY (.+) \S+$", dockerfile, flags=re.MULTILINE) for name in line.split()}
     assert all((ROOT / name).exists() for name in copied)
+
+
+RAY = """\
+import subprocess, sys
+
+def init():
+    pass
+
+def remote(**options):
+    assert options == {"num_cpus": 1.0, "num_gpus": 0.5, "max_retries": 3, "scheduling_strategy": "SPREAD"}
+    return lambda work: type("Task", (), {"remote": staticmethod(lambda *given: lambda: work(*given))})
+
+def get(tasks):
+    return [task() for task in tasks]
+"""
+"""A stand-in for Ray, which runs each task when its result is asked for."""
+
+
+@pytest.mark.parametrize(("version", "status"), [("--version", 0), ("--versoin", 1)])
+def test_ray_runs_the_command_once_for_each_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, status: int
+) -> None:
+    (tmp_path / "ray.py").write_text(RAY)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
+    command = [sys.executable, str(DEPLOY / "ray_workers.py"), "--workers", "2", "--gpus", "0.5", "--"]
+    ran = subprocess.run([*command, version, "--out", "x"], capture_output=True, text=True, check=False)
+    assert ran.returncode == status, ran.stderr
+    if status:
+        assert "2 of 2 workers failed" in ran.stderr
+
+
+def test_workers_of_ray_need_a_shared_folder() -> None:
+    command = [sys.executable, str(DEPLOY / "ray_workers.py"), "--workers", "2", "--", "study", "recipe.toml"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "--out" in ran.stderr
 
 
 def test_no_key_is_written_in_the_files() -> None:
