@@ -35,7 +35,7 @@ def config(**changed: Any) -> Any:
             max_num_batched_tokens=2048,
             max_num_seqs=128,
         ),
-        parallel_config=SimpleNamespace(worker_extension_cls=WORKER_EXTENSION),
+        parallel_config=SimpleNamespace(worker_extension_cls=WORKER_EXTENSION, pipeline_parallel_size=1),
         model_config=SimpleNamespace(
             logits_processors=None, logprobs_mode="raw_logprobs", max_model_len=2000, enable_prompt_embeds=False
         ),
@@ -76,6 +76,7 @@ def test_an_engine_that_does_not_ask_for_the_plugin_has_no_settings() -> None:
         ({"additional_config": {"cosec": {"base": "target"}}, "lora_config": object()}, "--enable-lora"),
         ({"parallel_config__worker_extension_cls": ""}, "worker_extension_cls"),
         ({"use_v2_model_runner": True}, "V2 model runner"),
+        ({"parallel_config__pipeline_parallel_size": 2}, "--pipeline-parallel-size 1"),
         ({"kv_transfer_config": object()}, "KV connector"),
         ({"model_config__logits_processors": ["mine"]}, "logits processors"),
         ({"model_config__enable_prompt_embeds": True}, "embeddings"),

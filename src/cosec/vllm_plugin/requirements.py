@@ -71,6 +71,8 @@ def _wrong_engine(config: Any) -> list[str]:
         f"scheduler_cls is not {SCHEDULER}": scheduler.scheduler_cls == SCHEDULER,
         f"worker_extension_cls is not {WORKER_EXTENSION}": config.parallel_config.worker_extension_cls
         == WORKER_EXTENSION,
+        "vLLM cannot draft with a model in a pipeline (--pipeline-parallel-size 1; --tensor-parallel-size divides both "
+        "models)": config.parallel_config.pipeline_parallel_size == 1,
         "async scheduling is on (--no-async-scheduling)": not scheduler.async_scheduling,
         "chunked prefill is off, so prompts cannot be read up to their last token": scheduler.enable_chunked_prefill,
         f"long_prefill_token_threshold {threshold} is below {block}": threshold == 0 or threshold >= block,

@@ -1,7 +1,8 @@
 """The models of the engine tests: the embedded SmolLM2-135M, and copies of it that a little noise has changed.
 
 ``short`` is the beginning of the same model, for tests that draw very many tokens: its first two layers and the first
-8192 tokens of its vocabulary. It has changed copies too: ``short-mild`` and so on.
+8192 tokens of its vocabulary. It has changed copies too: ``short-mild`` and so on. ``tiny`` is a random model whose
+heads can be divided among workers.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from cosec.models.loading.load import resolve_model
 from cosec.runtime import TorchTokenModel
 
 NOISE = {"mild": 0.06, "strong": 0.24, "base": 0.03, "short-mild": 0.12, "short-strong": 0.5, "short-base": 0.06}
+NOISE |= {"tiny-strong": 0.3, "tiny-base": 0.1}
 """Standard deviation of the noise, as a share of that of the weights it is added to."""
 
 SHORT_LAYERS, SHORT_VOCABULARY = 2, 8192
@@ -38,15 +40,13 @@ FOLDER = Path(os.environ.get("COSEC_VLLM_MODELS", "/tmp/cosec-vllm-models"))
 
 
 def model_folder(name: str) -> str:
-    """The folder of an embedded model, of a target, ``target`` or ``short``, or of one of its changed copies."""
+    """The folder of an embedded model, of ``target``, ``short`` or ``tiny``, or of one of its changed copies."""
     if name in BUNDLED_MODELS:
         return str(resolve_model(name))
-    target = bundled_folder("smollm2-135m")
-    if name == "target":
-        return str(target)
+    target = _random(FOLDER / "tiny") if name.startswith("tiny") else bundled_folder("smollm2-135m")
     if name.startswith("short"):
         target = _shortened(target, FOLDER / "short")
-    return str(target if name == "short" else _perturbed(target, FOLDER / name, NOISE[name]))
+    return str(_perturbed(target, FOLDER / name, NOISE[name]) if name in NOISE else target)
 
 
 def _perturbed(target: Path, folder: Path, noise: float) -> Path:
@@ -60,6 +60,18 @@ def _perturbed(target: Path, folder: Path, noise: float) -> Path:
             drawn = torch.randn(weights[name].shape, generator=generator)
             weights[name] = weights[name] + (noise * weights[name].float().std() * drawn).to(weights[name].dtype)
     return _finished(weights, folder)
+
+
+def _random(folder: Path) -> Path:
+    """A Llama with random weights: 4 layers, 4 heads, 256 tokens, and no tokenizer."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    if not (folder / "model.safetensors").exists():
+        torch.manual_seed(7)
+        shape = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4}
+        shape |= {"num_key_value_heads": 2, "head_dim": 32, "vocab_size": 256, "max_position_embeddings": 256}
+        LlamaForCausalLM(LlamaConfig(**shape, initializer_range=0.3)).save_pretrained(folder)
+    return folder
 
 
 def _shortened(target: Path, folder: Path) -> Path:

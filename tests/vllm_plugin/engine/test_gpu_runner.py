@@ -87,11 +87,11 @@ def test_requests_are_entered_when_a_step_admits_them_and_forgotten_when_they_ha
 class Model:
     """A security model and its base, whose hidden states are their scores."""
 
-    def __init__(self) -> None:
-        self.security = self.base = SimpleNamespace(compute_logits=lambda hidden: hidden)
-
     def compute_logits(self, hidden: Tensor) -> Tensor:
         return hidden[:, :VOCABULARY]
+
+    def base_logits(self, hidden: Tensor) -> Tensor:
+        return hidden[:, VOCABULARY:]
 
 
 def speculator(made: Drafting) -> Any:
@@ -149,7 +149,7 @@ def test_vllms_trial_runs_keep_no_drafts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(made.drafts) == 0
 
 
-def test_the_drafter_with_its_base_scores_as_the_security_model_in_trial_runs() -> None:
+def test_a_security_model_and_its_base_score_their_own_halves() -> None:
     from cosec.vllm_plugin.engine.drafter import SecurityWithBase
 
     class Scorer(torch.nn.Module):
@@ -161,4 +161,6 @@ def test_the_drafter_with_its_base_scores_as_the_security_model_in_trial_runs() 
             return self.factor * hidden
 
     both = SecurityWithBase(Scorer(2.0), Scorer(5.0))
-    assert both.compute_logits(torch.tensor([[1.0, 3.0, 7.0, 7.0]])).tolist() == [[2.0, 6.0]]
+    hidden = torch.tensor([[1.0, 3.0, 7.0, 8.0]])
+    assert both.compute_logits(hidden).tolist() == [[2.0, 6.0]]
+    assert both.base_logits(hidden).tolist() == [[35.0, 40.0]]

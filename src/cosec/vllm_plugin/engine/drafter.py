@@ -44,9 +44,15 @@ class SecurityWithBase(nn.Module):
         return embedded
 
     def compute_logits(self, hidden_states: Float[Tensor, "rows hidden_of_both"]) -> Float[Tensor, "rows logits"]:
-        """The security model's scores; vLLM asks for them when it tries out the drafter at its start."""
+        """The security model's scores."""
         compute: Any = self.security.compute_logits
         logits: Tensor = compute(hidden_states.chunk(2, dim=-1)[0].contiguous())
+        return logits
+
+    def base_logits(self, hidden_states: Float[Tensor, "rows hidden_of_both"]) -> Float[Tensor, "rows logits"]:
+        """The base's scores."""
+        compute: Any = self.base.compute_logits
+        logits: Tensor = compute(hidden_states.chunk(2, dim=-1)[1].contiguous())
         return logits
 
 
@@ -69,13 +75,8 @@ def draft_logits(
     model: Any, hidden_states: Float[Tensor, "rows hidden"], drafting: Drafting
 ) -> tuple[Float[Tensor, "rows logits"], Float[Tensor, "rows logits"] | None]:
     """The scores of the security model, and of its base if it runs here and a rule wants it."""
-    if not drafting.runs_base:
-        return model.compute_logits(hidden_states), None
-    security, base = hidden_states.chunk(2, dim=-1)
-    return (
-        model.security.compute_logits(security.contiguous()),
-        model.base.compute_logits(base.contiguous()) if drafting.needs_base() else None,
-    )
+    security = model.compute_logits(hidden_states)
+    return security, model.base_logits(hidden_states) if drafting.needs_base() else None
 
 
 def worker_drafting(settings: PluginSettings, vllm_config: Any) -> Drafting:

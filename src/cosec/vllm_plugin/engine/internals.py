@@ -154,8 +154,7 @@ def install_in_worker() -> None:
         stock_init(self, vllm_config, device)
         if plugin_settings(vllm_config) is not None:
             required_settings(vllm_config)
-            if hasattr(self, "drafter"):  # only the last stage of a pipeline drafts
-                self.drafter = SecurityDrafter(vllm_config, device, self)
+            self.drafter = SecurityDrafter(vllm_config, device, self)
 
     GPUModelRunner.__init__ = initialised
     GPUModelRunner._sample = sample

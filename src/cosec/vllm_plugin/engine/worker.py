@@ -42,7 +42,7 @@ class WorkerExtension:
 
     @property
     def _drafting(self) -> Drafting | None:
-        """What this worker drafts with; None if another worker of a pipeline does."""
+        """What this worker drafts with; None without the plugin."""
         for name in ("drafter", "speculator"):
             drafting = getattr(getattr(self.model_runner, name, None), "drafting", None)
             if isinstance(drafting, Drafting):
