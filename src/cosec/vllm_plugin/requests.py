@@ -84,7 +84,10 @@ def request_settings(params: SamplingParameters, server: PluginSettings) -> Deco
         },
     )
     if RULES[settings.rule.name].needs_base and server.base is None:
-        raise SettingsError(f"The rule {settings.rule.name!r} needs the security model's base; this server has none.")
+        raise SettingsError(
+            f"The rule {settings.rule.name!r} needs the security model's base; this server has none. Start it with a "
+            "rule that needs it, such as --rule gate."
+        )
     if settings.rule.contrast == "anti-expert":
         raise SettingsError("An anti-expert is not supported inside vLLM; steer against the base.")
     return settings

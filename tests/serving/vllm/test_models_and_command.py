@@ -70,6 +70,14 @@ def test_a_rule_that_compares_with_the_base_gets_it(folders: dict[str, str]) -> 
     assert plugin_settings(own).base == "target"
 
 
+def test_a_target_that_is_the_base_serves_every_rule_unless_requests_may_change_it(folders: dict[str, str]) -> None:
+    models = prepare_models(folders["target"], folders["own"], {"name": "threshold"})
+    assert plugin_settings(models).base == "target"
+    assert plugin_settings(models, with_lora=True).base is None
+    told = [server(models, Path(), passed_on=flags).command for flags in ((), ("--enable-lora",))]
+    assert ['"base": "target"' in " ".join(one) for one in told] == [True, False]
+
+
 def test_the_adapters_own_rule_applies_and_can_be_changed(folders: dict[str, str]) -> None:
     (Path(folders["adapter"]) / "rule.toml").write_text('[rule]\nname = "gate"\nstrength = 0.3\n')
     own = prepare_models(folders["target"], folders["adapter"], {}).drafter

@@ -108,7 +108,8 @@ def vllm_server(
     command += ["--generation-config", "vllm"]
     command += ["--middleware", MIDDLEWARE_ALONE if models.drafter is None else MIDDLEWARE]
     if models.drafter is not None:
-        command += command_line(engine_options(str(models.drafter.security), draft_length, plugin_settings(models)))
+        settings = plugin_settings(models, with_lora="--enable-lora" in passed_on)
+        command += command_line(engine_options(str(models.drafter.security), draft_length, settings))
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host.strip("[]") == "::" else host.strip("[]")
     scheme = "https" if any(argument.startswith("--ssl-certfile") for argument in passed_on) else "http"
     return VllmServer(
@@ -118,12 +119,19 @@ def vllm_server(
     )
 
 
-def plugin_settings(models: VllmModels) -> PluginSettings:
-    """What the plugin is told about a target with a security model."""
+def plugin_settings(models: VllmModels, *, with_lora: bool = False) -> PluginSettings:
+    """What the plugin is told about a target with a security model.
+
+    Args:
+        models: The models.
+        with_lora: Whether requests may put adapters on the target, which is then the base of nothing.
+    """
     drafter = models.drafter
     if drafter is None:
         return PluginSettings()
     base = None if drafter.base is None else "target" if drafter.base == models.target else str(drafter.base)
+    if with_lora and base == "target" and not drafter.rule.needs_base:
+        base = None
     return PluginSettings(
         rule=drafter.rule.model_dump(exclude_none=True), base=base, shared_vocabulary=drafter.vocabulary
     )

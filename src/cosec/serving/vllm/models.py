@@ -26,7 +26,7 @@ class SecurityFolders:
     """A whole model."""
 
     base: Path | None
-    """The base of the security adapter, possibly the target; None if the rule does not compare with it."""
+    """The base of the security adapter. None if the rule does not compare with it, unless it is the target itself."""
 
     vocabulary: int
     """Number of tokens; logits from this one on belong to no token."""
@@ -79,11 +79,13 @@ def prepare_models(target: str, security: str, rule: Mapping[str, object]) -> Vl
             "one with --security, or choose --rule threshold."
         )
     base = resolve_base(read_adapter(folder)) if adapter else folder
+    # The target's own scores cost nothing, so requests may then name any rule.
+    has_base = chosen.needs_base or (adapter and base == target_folder)
     ours, theirs = _vocabulary(target, target_folder), _vocabulary(security, base)
     shared = compare(ours, theirs)
     drafter = SecurityFolders(
         security=whole_model(security, folder, head_width=ours.head_width),
-        base=whole_model(str(base), base, head_width=ours.head_width) if chosen.needs_base else None,
+        base=whole_model(str(base), base, head_width=ours.head_width) if has_base else None,
         vocabulary=shared.size,
         rule=chosen,
     )
