@@ -6,16 +6,23 @@ random characters and asks again, which shows what tokenizing the text anew chan
 
     cosec serve --target qwen2.5-coder-1.5b --security none --port 8001 &
     python benchmarks/proxy_overhead.py http://127.0.0.1:8001/v1 --security ADAPTER --prompts 14 --tokens 96
+
+Prompts come again in each turn, so that both sides read them once. With ``--new-prompts`` both read each one anew. The
+processor time of a server on this machine (``--server-process``) and of this process is recorded too. It says what the
+work costs where the clock also counts other programs and waiting.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
 from cosec.decoding.blackbox.loading import load_reader, security_rule
@@ -23,6 +30,7 @@ from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.text_rule import text_rule
 from cosec.decoding.settings import decoding_settings
+from cosec.evaluation.environment import environment
 from cosec.evaluation.tasks.demo_prompts import demo_prompts
 from cosec.evaluation.tasks.tasks import Benchmark, tasks_of
 
@@ -30,15 +38,36 @@ NEVER = 1e9
 """A threshold that no divergence exceeds."""
 
 
+@dataclass(slots=True)
+class Costs:
+    """What each turn of an arm took, in milliseconds for each character."""
+
+    seconds: list[float] = field(default_factory=list)
+    """By the clock."""
+
+    server: list[float] = field(default_factory=list)
+    """Processor time of the server."""
+
+    proxy: list[float] = field(default_factory=list)
+    """Processor time of this process."""
+
+
 class Bench:
     """A target, a security model, and the sampling settings that all measurements share."""
 
-    def __init__(self, address: ServerAddress, reader: SecurityReader, rule: dict[str, object], tokens: int) -> None:
-        self._address, self._reader, self._rule = address, reader, rule
+    def __init__(
+        self,
+        address: ServerAddress,
+        reader: SecurityReader,
+        rule: dict[str, object],
+        tokens: int,
+        server: int | None = None,
+    ) -> None:
+        self._address, self._reader, self._rule, self._server = address, reader, rule, server
         self._sampling = {"temperature": 0.0, "max_new_tokens": tokens, "code_end": "none"}
 
-    def complete(self, prompts: Sequence[str], arm: str) -> tuple[list[TextCompletion], float]:
-        """Complete the prompts one after the other; the completions, and the seconds for all of them."""
+    def complete(self, prompts: Sequence[str], arm: str, costs: Costs | None = None) -> list[TextCompletion]:
+        """Complete the prompts one after the other, and note what it took."""
         rule = {**self._rule, "strength": NEVER} if arm == "checked" else self._rule
         completer = TextCompleter(
             lambda _: OpenAiServer(self._address),
@@ -47,9 +76,22 @@ class Bench:
             hardened=arm != "alone",
             rows=1,
         )
-        started = time.perf_counter()
+        before = self._times()
         found = sorted(completer.complete(prompts), key=lambda one: one.prompt_index)
-        return found, time.perf_counter() - started
+        if costs is not None:
+            characters = max(1, sum(len(one.text) for one in found))
+            spent = [1000 * (after - start) / characters for start, after in zip(before, self._times(), strict=True)]
+            for kept, one in zip((costs.seconds, costs.server, costs.proxy), spent, strict=True):
+                kept.append(one)
+        return found
+
+    def _times(self) -> tuple[float, float, float]:
+        """The clock, and the processor seconds of the server and of this process."""
+        server = 0.0
+        if self._server is not None:
+            told = Path(f"/proc/{self._server}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            server = (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), server, time.process_time()
 
 
 def differing_continuations(bench: Bench, prompts: Sequence[str], texts: Sequence[str], cuts: int) -> dict[str, float]:
@@ -58,7 +100,7 @@ def differing_continuations(bench: Bench, prompts: Sequence[str], texts: Sequenc
     long = [index for index, text in enumerate(texts) if len(text) > 1] * cuts
     cut = [(draws.randrange(1, len(texts[index])), index) for index in long]
     asked = [prompts[index] + texts[index][:place] for place, index in cut]
-    found, _ = bench.complete(asked, "alone")
+    found = bench.complete(asked, "alone")
     rests = [texts[index][place:] for place, index in cut]
     differ = [
         not (one.text.startswith(rest) or rest.startswith(one.text)) for one, rest in zip(found, rests, strict=True)
@@ -77,50 +119,86 @@ def decisions(hardened: Sequence[TextCompletion]) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measure, and print one JSON object."""
+def arguments() -> argparse.Namespace:
+    """What is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="base URL of the target server, up to /v1")
     parser.add_argument("--model", help="the model's name there")
+    parser.add_argument("--server-process", type=int, help="process id of the server, if it runs on this machine")
     parser.add_argument("--security", default="default")
+    parser.add_argument("--dtype", default="auto", help="number format of the security model")
     parser.add_argument("--strength", type=float, help="threshold of the gate; default: the adapter's")
     parser.add_argument("--prompts", type=int, default=14)
+    parser.add_argument("--new-prompts", action="store_true", help="make every prompt of every turn a new one")
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cuts", type=int, default=3, help="cuts of each text")
     parser.add_argument("--equality", action="store_true", help="only whether the checked text is the target's own")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and print one JSON object."""
+    given = arguments()
     rule = text_rule(security_rule(given.security), {} if given.strength is None else {"strength": given.strength})
     address = ServerAddress(url=given.url, model=given.model, seconds=600)
-    bench = Bench(address, load_reader(given.security), rule, given.tokens)
+    reader = load_reader(given.security, dtype=given.dtype)
+    bench = Bench(address, reader, rule, given.tokens, given.server_process)
     cut = tasks_of(Benchmark(name="own", scenarios="own", depth="decision", max_new_tokens=1, samples=1))
     prompts = [*(one.text for one in demo_prompts()), *(task.prompt for task in cut)][: given.prompts]
     arms = ("alone", "checked") if given.equality else ("alone", "checked", "hardened")
-    bench.complete(prompts[:1], arms[-1])  # warms all models up
-    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
-    latest: dict[str, list[TextCompletion]] = {}
+    if given.new_prompts:
+        bench.complete(prompts[:1], arms[-1])  # warms all models up
+    else:
+        for arm in arms:  # also lets both sides read the prompts
+            bench.complete(prompts, arm)
+    costs, latest = {arm: Costs() for arm in arms}, dict[str, list[TextCompletion]]()
     for turn in range(given.rounds):
         first = turn % len(arms)
         for arm in (*arms[first:], *arms[:first]):
-            latest[arm], spent = bench.complete(prompts, arm)
-            seconds[arm].append(1000 * spent / max(1, sum(len(one.text) for one in latest[arm])))
-    each = {arm: statistics.median(values) for arm, values in seconds.items()}
+            new = [f"# {turn} {arm} {index}\n{one}" for index, one in enumerate(prompts)]
+            latest[arm] = bench.complete(new if given.new_prompts else prompts, arm, costs[arm])
+    print(json.dumps(report(given, rule, bench, prompts, costs, latest), indent=1))  # noqa: T201 - the measurement
+
+
+def report(
+    given: argparse.Namespace,
+    rule: dict[str, object],
+    bench: Bench,
+    prompts: Sequence[str],
+    costs: dict[str, Costs],
+    latest: dict[str, list[TextCompletion]],
+) -> dict[str, object]:
+    """What was found, with what it was measured on."""
+    each = {arm: statistics.median(one.seconds) for arm, one in costs.items()}
     texts = [one.text for one in latest["alone"]]
     unequal = [
         {"prompt": index, "alone": text, "checked": one.text}
         for index, (one, text) in enumerate(zip(latest["checked"], texts, strict=True))
-        if one.text != text
+        if one.text != text and not given.new_prompts
     ]
-    report = {
+    work = {
+        arm: {"server": statistics.median(one.server), "proxy": statistics.median(one.proxy)}
+        for arm, one in costs.items()
+    }
+    total = {arm: sum(parts.values()) for arm, parts in work.items()}
+    return {
+        "environment": environment(),
+        "arguments": {name: value for name, value in vars(given).items() if name not in ("url", "server_process")},
         "prompts": len(prompts),
-        "unequal_texts": unequal,
+        "unequal_texts": None if given.new_prompts else unequal,
         "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
         "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
-        **{f"{arm}_over_alone": round(each[arm] / each["alone"], 3) for arm in arms[1:]},
+        **{f"{arm}_over_alone": round(each[arm] / each["alone"], 3) for arm in each if arm != "alone"},
+        "processor_milliseconds_per_character": {
+            arm: {part: round(value, 3) for part, value in parts.items()} for arm, parts in work.items()
+        },
+        "processor_time_over_alone": {
+            arm: round(value / total["alone"], 3) for arm, value in total.items() if arm != "alone"
+        },
         **({} if given.equality else decisions(latest["hardened"])),
         "rule": rule,
     }
-    print(json.dumps(report, indent=1))  # noqa: T201 - the measurement
 
 
 if __name__ == "__main__":
