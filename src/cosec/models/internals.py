@@ -66,10 +66,10 @@ def takes_registered_attention(model: PreTrainedModel) -> bool:
 
 
 def pack_weight(weight: Tensor, rows: int) -> Tensor:
-    """Lay out a float32 weight for oneDNN; the result is good for ``onednn_product`` only.
+    """Lay out a weight for oneDNN; the result is good for ``onednn_product`` only.
 
     Args:
-        weight: Shape (out, in).
+        weight: Shape (out, in), float32 or bfloat16.
         rows: Number of input rows that the layout is chosen for.
 
     Raises:
@@ -83,7 +83,7 @@ def onednn_product(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     """Multiply by a weight with oneDNN, like ``torch.nn.functional.linear`` without gradients.
 
     Args:
-        hidden: Shape (…, in), float32, on a CPU.
+        hidden: Shape (…, in), of the type of the weight, on a CPU.
         weight: Shape (out, in), plain or from ``pack_weight``.
         bias: Shape (out,).
 

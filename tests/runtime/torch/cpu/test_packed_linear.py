@@ -39,6 +39,24 @@ def test_a_packed_map_is_the_map(outputs: int, bias: bool) -> None:
             torch.testing.assert_close(found, base(hidden), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.skipif(not packing_works(torch.bfloat16), reason="this torch build packs no weights in bfloat16")
+@pytest.mark.parametrize("outputs", [40, 130, 576])
+def test_maps_in_bfloat16_are_packed_too(outputs: int) -> None:
+    torch.manual_seed(outputs)
+    model = nn.Sequential(nn.Linear(48, outputs, dtype=torch.bfloat16))
+    base = model[0]
+    assert pack_linears(model) == 1
+    with torch.inference_mode():
+        for shape in ((1, 1, 48), (2, 30, 48)):
+            hidden = torch.randn(shape, dtype=torch.bfloat16)
+            torch.testing.assert_close(model(hidden), base(hidden), atol=0.02, rtol=0.02)
+
+
+def test_maps_of_other_types_stay() -> None:
+    model = nn.Sequential(nn.Linear(48, 64, dtype=torch.float16), nn.Linear(64, 8, dtype=torch.float64))
+    assert pack_linears(model) == 0
+
+
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize(("outputs", "more"), [(1, 1), (56, 8), (60, 8), (64, 64), (576, 8), (640, 4)])
 def test_a_map_beside_it_shares_the_product(outputs: int, more: int, bias: bool) -> None:

@@ -24,8 +24,12 @@ _BLOCK, _VECTOR = 64, 16
 """Number of outputs that oneDNN computes together, and of values in a vector register."""
 
 
+_TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1}
+"""Types that are packed, with the largest difference of a product of the test, whose values reach 20."""
+
+
 class PackedLinear(nn.Module):
-    """A frozen float32 linear map with packed weights, for inference on a CPU."""
+    """A frozen linear map in float32 or bfloat16 with packed weights, for inference on a CPU."""
 
     def __init__(self, base: nn.Linear, beside: Tensor | None = None) -> None:
         """Pack a map.
@@ -66,24 +70,24 @@ def _padded_width(outputs: int) -> int:
 
 
 @cache
-def packing_works() -> bool:
-    """Whether this build of torch packs weights and multiplies with them correctly.
+def packing_works(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this build of torch packs weights of a type and multiplies with them correctly.
 
     Where it does not, models keep their plain linear maps. torch's global random numbers are left alone.
     """
     try:
-        base = nn.Linear(24, 40, device="meta").to_empty(device="cpu")
+        base = nn.Linear(24, 40, device="meta", dtype=dtype).to_empty(device="cpu")
         with torch.inference_mode():
             for values, start in ((base.weight, -1.0), (base.bias, 2.0)):
                 values.copy_(torch.linspace(start, 1.5, values.numel()).view(values.shape))
-            hidden = torch.linspace(-2, 3, 3 * 24).view(3, 24)
-            return torch.allclose(PackedLinear(base)(hidden), base(hidden), atol=1e-4)
-    except (AttributeError, RuntimeError):
+            hidden = torch.linspace(-2, 3, 3 * 24, dtype=dtype).view(3, 24)
+            return torch.allclose(PackedLinear(base)(hidden), base(hidden), atol=_TOLERANCE[dtype])
+    except (AttributeError, KeyError, RuntimeError):
         return False
 
 
 def pack_linears(model: nn.Module) -> int:
-    """Replace every plain float32 linear map on the CPU by a packed one; maps that are packed already stay.
+    """Replace plain linear maps on the CPU, in float32 or bfloat16, by packed ones; packed maps stay.
 
     Afterwards the model is for inference only: its weights can be neither trained nor saved.
 
@@ -91,14 +95,12 @@ def pack_linears(model: nn.Module) -> int:
         model: Changed in place.
 
     Returns:
-        The number of maps replaced; 0 where packing does not work.
+        The number of maps replaced; maps stay where packing does not work.
     """
-    if not packing_works():
-        return 0
     replaced, ranges = 0, mapped_ranges()
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
-            if type(child) is nn.Linear and child.weight.device.type == "cpu" and child.weight.dtype == torch.float32:
+            if type(child) is nn.Linear and child.weight.device.type == "cpu" and packing_works(child.weight.dtype):
                 beside = parent.lora_a if isinstance(parent, LoraRows) else None
                 setattr(parent, name, PackedLinear(child, beside))
                 drop_pages(child.weight, ranges)
