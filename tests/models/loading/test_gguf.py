@@ -12,6 +12,7 @@ from cosec.errors import ModelError
 from cosec.models.loading import gguf as conversion
 from cosec.models.loading.gguf import convert_gguf
 from cosec.models.loading.load import load_model
+from cosec.models.loading.quantised import load_gguf
 from cosec.models.loading.store import cache_root
 from tests.models.gguf_file import write_gguf
 from tests.tiny import tiny_model, tiny_tokenizer
@@ -87,6 +88,15 @@ def test_a_file_cut_short_is_named_and_leaves_nothing(gguf_file: Path, length: i
     with pytest.raises(ModelError, match=r"tiny\.gguf could not be converted"):
         load_model(str(gguf_file))
     assert not (cache_root() / "gguf").exists()
+
+
+def test_a_vocabulary_with_a_token_twice_is_refused_before_llama_cpp_ends_the_process(gguf_file: Path) -> None:
+    one, other = ((1).to_bytes(8, "little") + letter for letter in (b"a", b"b"))
+    content = gguf_file.read_bytes()
+    assert content.count(one) == content.count(other) == 1
+    gguf_file.write_bytes(content.replace(one, other))
+    with pytest.raises(ModelError, match=r"tiny\.gguf has a token twice in its vocabulary"):
+        load_gguf(str(gguf_file))
 
 
 def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str], weights: b
     """
     _check_magic(gguf)
     with _parsed_once(gguf) as reader, quiet_transformers():
+        _check_tokens(gguf, reader)
         outline, tokenizer = _read_outline(gguf)
         with new_folder(folder) as unfinished:
             outline.config.save_pretrained(unfinished)
@@ -95,6 +96,16 @@ def _parsed_once(gguf: Path) -> Iterator[GGUFReader]:
         reader = GGUFReader(gguf)
     with reuse_gguf_reader(gguf, reader):
         yield reader
+
+
+def _check_tokens(gguf: Path, reader: GGUFReader) -> None:
+    """Refuse a vocabulary with a token twice, for which llama.cpp ends the process."""
+    with _corruption_named(gguf):
+        field = reader.fields.get("tokenizer.ggml.tokens")
+        # llama.cpp reads a token to its first null byte, and gives empty ones names of their own.
+        tokens = [] if field is None else [read for token in field.contents() if (read := token.partition("\0")[0])]
+        if len(set(tokens)) < len(tokens):
+            raise ModelError(f"{gguf} has a token twice in its vocabulary, so it is damaged; fetch it again.")
 
 
 def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
