@@ -1,16 +1,19 @@
 """vLLM's OpenAI server with the plugin: ``python -m cosec.vllm_plugin.server`` takes the flags of vLLM's own.
 
-The engine is checked after it has started and before it listens; on any failure the server ends with an error.
+The configuration is checked before the engine starts, and the engine before the server listens; on any failure the
+server ends with an error.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from cosec.errors import CosecError
 from cosec.vllm_plugin.installation import install
 from cosec.vllm_plugin.requirements import required_settings
 from cosec.vllm_plugin.self_check import check_law
@@ -77,21 +80,37 @@ async def check_engine(client: Any) -> None:
     _logger.info("CoSec: %s", await check_law(ServedEngine(client), with_base=settings.base is not None))
 
 
-def main() -> None:
-    """Run vLLM's server, which begins to listen after the check."""
+def main() -> int:
+    """Run vLLM's server, which begins to listen after the checks.
+
+    Returns:
+        The exit status: 2 if the plugin cannot keep the rules' law in this engine.
+    """
     os.environ.setdefault("VLLM_USE_V2_MODEL_RUNNER", "0")
-    install()
-    from vllm.entrypoints.launchers.api_server import entry
+    try:
+        install()
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.entrypoints.launchers.api_server import entry
 
-    serve = entry.build_and_serve
+        configure, serve = AsyncEngineArgs.create_engine_config, entry.build_and_serve
 
-    async def checked(engine_client: Any, *args: Any, **kwargs: Any) -> Any:
-        await check_engine(engine_client)
-        return await serve(engine_client, *args, **kwargs)
+        def checked_config(self: Any, *args: Any, **kwargs: Any) -> Any:
+            config = configure(self, *args, **kwargs)
+            required_settings(config)
+            return config
 
-    entry.build_and_serve = checked
-    entry.main()
+        async def checked(engine_client: Any, *args: Any, **kwargs: Any) -> Any:
+            await check_engine(engine_client)
+            return await serve(engine_client, *args, **kwargs)
+
+        AsyncEngineArgs.create_engine_config = checked_config
+        entry.build_and_serve = checked
+        entry.main()
+    except CosecError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

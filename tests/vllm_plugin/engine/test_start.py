@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from cosec.errors import SettingsError
-from cosec.vllm_plugin import PluginSettings, installation
+from cosec.vllm_plugin import PluginSettings, command_line, engine_options, installation
 from cosec.vllm_plugin.self_check import LawBroken, check_law
 from cosec.vllm_plugin.settings import CONFIG_KEY
 from tests.vllm_plugin.engine.engines import engine
@@ -41,6 +43,17 @@ def drafting(**changed: Any) -> dict[str, Any]:
 def test_an_engine_in_which_the_law_could_not_hold_does_not_start(options: dict[str, Any], said: str) -> None:
     with pytest.raises((SettingsError, ValueError), match=said), engine("mild", 2, **options):
         pass
+
+
+def test_the_server_names_what_is_wrong_in_one_line_before_it_starts_an_engine() -> None:
+    options = engine_options(model_folder("short-mild"), 2, PluginSettings())
+    flags = ["--model", model_folder("short"), "--pipeline-parallel-size", "2", *command_line(options)]
+    command = [sys.executable, "-m", "cosec.vllm_plugin.server", *flags]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert ran.returncode == 2
+    last = ran.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: CoSec's rules cannot hold in this engine:")
+    assert "--pipeline-parallel-size 1" in last
 
 
 def test_another_version_of_vllm_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
