@@ -140,6 +140,11 @@ class Pair:
         """Small models that run for each drafted token."""
         return 2 if self.with_base else 1
 
+    @property
+    def is_divisible(self) -> bool:
+        """Whether the attention heads of both models can be divided among the GPUs, as vLLM asks."""
+        return self.target.heads % self.gpus == 0 and self.security.heads % self.gpus == 0
+
     def weight_bytes(self, width: int) -> float:
         """Bytes of weights on each GPU."""
         return (self.target.parameters + self.drafters * self.security.parameters) * width / self.gpus
@@ -224,16 +229,28 @@ def models_table(load: Load) -> list[str]:
 
 
 def memory_table(gpu: Gpu, gpus: Sequence[int], load: Load, reserve: float) -> list[str]:
-    """Sequences that fit, for each pair and number of GPUs, without and with the security model's base."""
+    """Sequences that fit, for each pair and number of GPUs, without and with the security model's base.
+
+    A cross marks numbers of GPUs among which the heads of both models cannot be divided.
+    """
     titles = " | ".join(f"{count} GPU" + "s" * (count > 1) for count in gpus)
     rows = [f"| target, security model | {titles} |", "|---|" + "---|" * len(gpus)]
     for names, pair in pairs(gpu):
         cells = []
         for count in gpus:
+            if not replace(pair, gpus=count).is_divisible:
+                cells.append("\N{MULTIPLICATION SIGN}")
+                continue
             rooms = [replace(pair, gpus=count, with_base=base).room(load, reserve) for base in (False, True)]
             cells.append(" / ".join(str(room) if room > 0 else "-" for room in rooms))
         rows.append(f"| {names} | " + " | ".join(cells) + " |")
     return rows
+
+
+def fewest(pair: Pair, load: Load, reserve: float) -> Pair | None:
+    """The pair with its base on the fewest GPUs that hold a load; None if 8 do not."""
+    sized = [replace(pair, gpus=count, with_base=True) for count in (1, 2, 4, 8)]
+    return next((one for one in sized if one.is_divisible and one.room(load, reserve) >= load.sequences), None)
 
 
 def rate_table(gpu: Gpu, load: Load, reserve: float, low: float) -> list[str]:
@@ -245,8 +262,10 @@ def rate_table(gpu: Gpu, load: Load, reserve: float, low: float) -> list[str]:
     ]
     less = replace(load, acceptance=low)
     for names, pair in pairs(gpu):
-        sized = [replace(pair, gpus=count, with_base=True) for count in (1, 2, 4, 8)]
-        both = next(one for one in sized if one.room(load, reserve) >= load.sequences)
+        both = fewest(pair, load, reserve)
+        if both is None:
+            rows.append(f"| {names} |" + " - |" * 9)
+            continue
         one = replace(both, with_base=False)
         k, alone = one.best(load), one.target_rate(load)
         rows.append(
@@ -264,8 +283,10 @@ def time_table(gpu: Gpu, load: Load, reserve: float) -> list[str]:
         "|---|---|---|---|---|",
     ]
     for names, pair in pairs(gpu):
-        both = [replace(pair, gpus=count, with_base=True) for count in (1, 2, 4, 8)]
-        fits = next(one for one in both if one.room(load, reserve) >= load.sequences)
+        fits = fewest(pair, load, reserve)
+        if fits is None:
+            rows.append(f"| {names} |" + " - |" * 4)
+            continue
         one = replace(fits, with_base=False)
         k, tokens = one.best(load), load.sequences * load.tokens
         read = [

@@ -70,6 +70,17 @@ def test_heads_are_divided_among_gpus_and_copied_where_they_are_too_few(scale: M
     assert [shape.cache_bytes(2, parts) for parts in (1, 2, 4, 8)] == [whole, whole / 2, whole / 4, whole / 4]
 
 
+def test_vllm_divides_a_pair_only_among_gpus_that_divide_the_heads_of_both(scale: ModuleType) -> None:
+    pairs = dict(scale.pairs(scale.GPUS["h100"]))
+    pair = pairs["Qwen2.5-Coder-7B, Qwen2.5-Coder-0.5B"]
+    assert (pair.target.heads, pair.security.heads) == (28, 14)
+    assert [count for count in range(1, 9) if replace(pair, gpus=count).is_divisible] == [1, 2, 7]
+    crowded = scale.Load(sequences=10_000, tokens=4096, acceptance=0.8)
+    assert scale.fewest(pair, crowded, 0.1) is None
+    assert "| - |" in scale.rate_table(scale.GPUS["h100"], crowded, 0.1, 0.6)[-1]
+    assert "| - |" in scale.time_table(scale.GPUS["h100"], crowded, 0.1)[-1]
+
+
 def test_the_ratio_of_rates_is_the_formula_of_the_method(scale: ModuleType) -> None:
     load = scale.Load(sequences=8, tokens=1000, acceptance=0.7)
     for _, one in scale.pairs(scale.GPUS["h100"]):
