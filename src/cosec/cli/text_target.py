@@ -94,7 +94,12 @@ def tell_text(reason: VocabularyMismatch, security: str) -> None:
     """
     if not is_security_adapter(security):
         raise reason
-    print(f"cosec: {reason} The target is hardened as text.", file=sys.stderr)  # noqa: T201 - a message
+    print(  # noqa: T201 - a message
+        f"cosec: {security} has other tokens than the target, which is therefore hardened as text: it is read in the "
+        "security model's tokens, in torch, and the rule is gate or steer. A security model of the target's own family "
+        "takes part in every token.",
+        file=sys.stderr,
+    )
 
 
 def is_security_adapter(security: str) -> bool:

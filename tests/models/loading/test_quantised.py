@@ -40,6 +40,11 @@ def files(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GgufFi
     return GgufFiles(*(str(made / name) for name in ("target.gguf", "security.gguf", "adapter", "other")))
 
 
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model '.*missing\.gguf'"):
+        load_gguf(str(tmp_path / "missing.gguf"))
+
+
 def test_a_file_has_the_tokenizer_and_the_context_of_its_conversion(files: GgufFiles) -> None:
     ours = load_gguf(files.target)
     assert list(ours.path.glob("*.safetensors")) == []

@@ -188,6 +188,8 @@ def require_gguf_file(name: str) -> Path:
             f"The GGUF file of {name} is no longer there, only its conversion: remove and pull it again (cosec "
             f"models remove {name}; cosec models pull {name}), or choose --runtime torch."
         )
+    if Path(name).suffix == ".gguf":
+        resolve_model(name)  # a file that is missing: this says so
     raise SettingsError(
         f"llama.cpp runs GGUF files and pulled embedded models, and {name!r} is neither: choose --runtime torch."
     )
