@@ -97,14 +97,20 @@ def test_texts_are_those_of_our_own_engine(sampling: str, draft_length: int, dty
     reference = Reference("mild", base="base", dtype=getattr(torch, dtype))
     exact = reference if dtype == "float32" else Reference("mild", base="base")
     rules: dict[str, list[Difference]] = {}
+    rounded: dict[str, int] = {}
+    """How many texts of our own engine the rounding to bfloat16 changes."""
+
     with engine("mild", draft_length, PluginSettings(base=model_folder("base")), dtype=dtype) as llm:
         for name, rule in RULES.items():
             count = PROMPTS if name == "threshold" or sampling == "greedy" else 10
             prompts = prompt_ids(PROMPTS)[:count]
             params = [vllm_params(rule, values, seed) for seed in range(count)]
             found = [samples[0] for samples in generate(llm, prompts, params)]
-            wanted = reference.texts(prompts, [settings(rule, values, seed) for seed in range(count)])
+            given = [settings(rule, values, seed) for seed in range(count)]
+            wanted = reference.texts(prompts, given)
             rules[name] = differences(exact, prompts, found, wanted)
+            if exact is not reference:
+                rounded[name] = len(differences(exact, prompts, wanted, exact.texts(prompts, given)))
             _logger.info("%s, %s, k=%d: of %d these differ: %s", name, sampling, draft_length, count, rules[name])
     if RECORD:
         record = {
@@ -115,11 +121,16 @@ def test_texts_are_those_of_our_own_engine(sampling: str, draft_length: int, dty
             "prompts": PROMPTS,
             "tokens": TOKENS,
             "rules": {name: {"settings": RULES[name], "different": list(map(asdict, rules[name]))} for name in RULES},
+            "own_texts_that_rounding_changes": rounded,
             "seconds": round(time.monotonic() - started),
             "environment": environment() | {"vllm": VLLM_VERSION},
         }
         file = Path(RECORD) / f"same-text-{sampling}-k{draft_length}-{dtype}.json"
         write_atomically(file, json.dumps(record) + "\n")
-    # Two implementations of the models differ in the last digits, which decides a draw now and then.
-    allowed = 3 if dtype == "float32" else 2 * PROMPTS
-    assert sum(map(len, rules.values())) <= allowed, rules
+    # Two implementations of the models differ in the last digits, which decides a draw now and then. In bfloat16 they
+    # may differ as often as our own engine differs from itself in float32, up to three standard errors.
+    different, allowed = sum(map(len, rules.values())), 3.0
+    if exact is not reference:
+        texts, changed = PROMPTS * len(RULES), sum(rounded.values())
+        allowed = changed + 3 * (2 * changed * (1 - changed / texts)) ** 0.5
+    assert different <= allowed, rules
