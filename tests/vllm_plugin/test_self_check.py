@@ -26,22 +26,24 @@ AGREEING, DISAGREEING = (1, 2), (3, 4)
 class ScriptedEngine:
     """Draws from the laws in closed form, unless told to be wrong."""
 
-    def __init__(self, wrong: str = "") -> None:
+    def __init__(self, wrong: str = "", workers: Sequence[int] = (1,)) -> None:
         self.wrong = wrong
+        self.workers = workers
+        """Number of workers of each engine."""
         self.rules: list[str] = []
         self.prompts = (AGREEING, DISAGREEING)
         self._latest = AGREEING
 
-    async def call_workers(self, method: str) -> list[Any]:
+    async def call_workers(self, method: str) -> list[list[Any]]:
         if method == "cosec_active":
-            return [self.wrong != "not active"]
+            return [[self.wrong != "not active"]]
         if method == "cosec_watch":
-            return [None]
+            return [[None]]
         tokens = 100 if self.wrong == "unscreened tokens" else 512
         scores = {name: one.tolist() for name, one in self._scores().items()}
         if self.wrong == "first token undrafted":
             scores = {}
-        return [{"tokens": tokens, "scores": scores, "rank": 0}]
+        return [[{"tokens": tokens // sum(self.workers), "scores": scores}] * count for count in self.workers]
 
     def _scores(self) -> dict[str, torch.Tensor]:
         return SCORES if self._latest == DISAGREEING else dict.fromkeys(SCORES, SCORES["target"])
@@ -69,6 +71,12 @@ def test_rules_with_a_base_are_checked_only_if_there_is_one() -> None:
     engine = ScriptedEngine()
     asyncio.run(check_law(engine, with_base=False))
     assert engine.rules == ["threshold"]
+
+
+def test_tokens_of_data_parallel_engines_add_up_and_those_of_tensor_parallel_workers_do_not() -> None:
+    asyncio.run(check_law(ScriptedEngine(workers=(1, 1)), with_base=False))
+    with pytest.raises(LawBroken, match="received 512 tokens, of which the rules had decided 256"):
+        asyncio.run(check_law(ScriptedEngine(workers=(2,)), with_base=False))
 
 
 @pytest.mark.parametrize(

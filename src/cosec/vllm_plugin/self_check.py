@@ -34,8 +34,8 @@ class LawBroken(CosecError):  # noqa: N818 - reads as what happened
 class Engine(Protocol):
     """What the check asks of an engine."""
 
-    async def call_workers(self, method: str) -> list[Any]:
-        """Call a method of every worker."""
+    async def call_workers(self, method: str) -> list[list[Any]]:
+        """Call a method of every worker; one list for each data-parallel engine."""
         ...
 
     @property
@@ -65,7 +65,7 @@ async def check_law(engine: Engine, *, with_base: bool) -> str:
     Raises:
         LawBroken: If no worker drafts by our rules, a token was not screened, or the tokens do not follow the law.
     """
-    if not any(await engine.call_workers("cosec_active")):
+    if not all(any(workers) for workers in await engine.call_workers("cosec_active")):
         raise LawBroken("No worker of this engine drafts with the security model.")
     rules: list[dict[str, Any]] = [{"cosec_rule": "threshold", "cosec_preset": "paper", "cosec_threshold": _THRESHOLD}]
     if with_base:
@@ -79,9 +79,10 @@ async def _p_value(engine: Engine, rule: dict[str, Any]) -> float:
     prompt = await _telling_prompt(engine, rule)
     await engine.call_workers("cosec_watch")
     samples = await engine.first_tokens(prompt, rule, DRAWS)
-    seen = [one for one in await engine.call_workers("cosec_seen") if one["tokens"]]
+    seen = await engine.call_workers("cosec_seen")
     received = sum(map(len, samples))
-    decided = sum(one["tokens"] for one in {one["rank"]: one for one in seen}.values())
+    # Workers of one engine decide the same tokens.
+    decided = sum(max(one["tokens"] for one in workers) for workers in seen)
     if decided < received:
         raise LawBroken(f"The client received {received} tokens, of which the rules had decided {decided}.")
     scores = _scores(seen)
@@ -107,13 +108,13 @@ async def _telling_prompt(engine: Engine, rule: dict[str, Any]) -> Sequence[int]
     return engine.prompts[distances.index(max(distances))]
 
 
-def _scores(seen: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+def _scores(seen: Sequence[Sequence[dict[str, Any]]]) -> dict[str, Tensor]:
     """The raw log-probabilities that a worker saw.
 
     Raises:
         LawBroken: If none saw any.
     """
-    scores = next((one["scores"] for one in seen if one["scores"]), None)
+    scores = next((one["scores"] for workers in seen for one in workers if one["scores"]), None)
     if scores is None:
         raise LawBroken("No worker verified the first token of a request.")
     return {name: torch.tensor(one).double() for name, one in scores.items()}

@@ -38,10 +38,11 @@ class ServedEngine:
         self.prompts: Sequence[Sequence[int]] = [client.get_tokenizer().encode(text) for text in _PROMPTS]
         """What the check may draw after."""
 
-    async def call_workers(self, method: str) -> list[Any]:
-        """Call a method of every worker."""
-        found: list[Any] = await self._client.collective_rpc(method)
-        return found
+    async def call_workers(self, method: str) -> list[list[Any]]:
+        """Call a method of every worker of every engine."""
+        from cosec.vllm_plugin.engine.internals import call_all_workers
+
+        return await call_all_workers(self._client, method)
 
     async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
         """Draw samples of two tokens at temperature 1 after a prompt."""

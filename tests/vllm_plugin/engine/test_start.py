@@ -92,9 +92,8 @@ class LocalEngine:
         self.llm = llm
         self.prompts = prompt_ids(6)
 
-    async def call_workers(self, method: str) -> list[Any]:
-        found: list[Any] = self.llm.collective_rpc(method)
-        return found
+    async def call_workers(self, method: str) -> list[list[Any]]:
+        return [self.llm.collective_rpc(method)]
 
     async def first_tokens(self, prompt: Sequence[int], rule: dict[str, Any], count: int) -> list[list[int]]:
         from vllm import SamplingParams

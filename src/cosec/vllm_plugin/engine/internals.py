@@ -82,6 +82,20 @@ def changed_signatures(of: Mapping[str, tuple[Callable[..., Any], str]] = SIGNAT
     ]
 
 
+async def call_all_workers(client: Any, method: str) -> list[list[Any]]:
+    """Call a method of every worker of every data-parallel engine; vLLM's own call returns those of the first engine.
+
+    Args:
+        client: What vLLM's server asks its engines through.
+        method: Name of the method.
+
+    Returns:
+        For each engine, what its workers returned.
+    """
+    each: list[list[Any]] = await client.engine_core.call_utility_all_async("collective_rpc", method, None, (), None)
+    return each
+
+
 def install_in_api_process() -> None:
     """Let vLLM's front end refuse, with status 400, requests that our rules cannot decode."""
     if getattr(InputProcessor, "cosec_installed", False):

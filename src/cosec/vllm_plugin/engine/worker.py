@@ -33,12 +33,11 @@ class WorkerExtension:
             self._drafting.watch = Watch()
 
     def cosec_seen(self) -> dict[str, Any]:
-        """Stop noting; returns the number of tokens, the scores of a first position, and which data-parallel rank."""
+        """Stop noting; returns the number of tokens and the scores of a first position."""
         drafting, watch = self._drafting, Watch()
         if drafting is not None:
             watch, drafting.watch = drafting.watch or watch, None
-        rank = self.model_runner.vllm_config.parallel_config.data_parallel_rank
-        return {"tokens": watch.tokens, "scores": watch.scores, "rank": rank}
+        return {"tokens": watch.tokens, "scores": watch.scores}
 
     @property
     def _drafting(self) -> Drafting | None:
