@@ -30,8 +30,7 @@ def test_speed_reports_every_figure_of_the_contract(
     prompt = tmp_path / "prompt.py"
     prompt.write_text("import os\n")
     flags = ["--target", models.target, "--security", getattr(models, security), "--prompt-file", str(prompt)]
-    flags += ["--batch", "1", "--batch", "3", "--rounds", "2", "--tokens", "20"]
-    assert main(["bench", "speed", *flags, "--format", "json"]) == 0
+    assert main(["bench", "speed", *flags, "--batch", "1", "--batch", "3", "--tokens", "20", "--format", "json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["environment"]["threads"] >= 1
     pairs = record["pairs"]
