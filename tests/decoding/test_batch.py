@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
 
 from cosec.decoding.batch import Batch, CompletionRequest, PromptReading, batch_setup
 from cosec.decoding.completer import Completer
@@ -14,7 +13,6 @@ from cosec.decoding.prompt_cache import LongestBeginning, PromptCache, WholeProm
 from cosec.decoding.rules.schema import SteerSettings, ThresholdSettings
 from cosec.decoding.settings import DecodingSettings, SamplingSettings
 from cosec.errors import SettingsError
-from cosec.runtime import TorchTokenModel
 from tests.decoding.pairs import shared_pair
 
 PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
@@ -125,20 +123,6 @@ def test_a_stop_token_of_the_batch_ends_its_completions(pair: PreparedPair) -> N
     assert found[-1].finish_reason == "stop"
     tokens = [record.token_id for record in whole.records]
     assert [record.token_id for record in found[-1].completion.records] == tokens[: tokens.index(stop) + 1]
-
-
-@pytest.fixture
-def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of tokens of each forward pass."""
-    seen: list[int] = []
-    forward = TorchTokenModel._forward
-
-    def noted(self: TorchTokenModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        seen.append(tokens.shape[1])
-        return forward(self, module, tokens, *args, **kwargs)
-
-    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
-    return seen
 
 
 def defer(batch: Batch, one: CompletionRequest) -> PromptReading:

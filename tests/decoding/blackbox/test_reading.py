@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
@@ -12,25 +11,10 @@ from cosec.decoding.blackbox.reading import Checked, SecurityReader
 from cosec.decoding.prompt_cache import LongestBeginning, WholePrompts
 from cosec.decoding.rules.gate import divergence_of
 from cosec.decoding.settings import decoding_settings
-from cosec.runtime import TorchTokenModel
 
 SETTINGS = decoding_settings({"name": "gate", "strength": 1e9, "plausibility_floor": 0.0}, {})
 LONG = "def read(path):\n    with open(path) as file:\n        return file.read()\n\n\n"
 OTHER = "int main(int argc, char **argv) {\n    char name[64];\n"
-
-
-@pytest.fixture
-def fed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of tokens of each forward pass."""
-    seen: list[int] = []
-    forward = TorchTokenModel._forward
-
-    def noted(self: TorchTokenModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        seen.append(tokens.shape[1])
-        return forward(self, module, tokens, *args, **kwargs)
-
-    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
-    return seen
 
 
 @pytest.fixture
@@ -48,35 +32,35 @@ def checked(reader: SecurityReader, prompt: str, text: str = "import os\n") -> C
     return reader.open(ids(reader, prompt), 0, SETTINGS).check(text, final=True)
 
 
-def test_a_known_prompt_is_not_read_again_and_gives_the_same_scores(keeping: SecurityReader, fed: list[int]) -> None:
+def test_a_known_prompt_is_not_read_again_and_gives_the_same_scores(keeping: SecurityReader, passes: list[int]) -> None:
     first, other = checked(keeping, LONG), checked(keeping, OTHER)
-    del fed[:]
+    del passes[:]
     again = checked(keeping, LONG), checked(keeping, OTHER)
     assert again == (first, other)
-    assert fed == [len(first.records), len(other.records)]
+    assert passes == [len(first.records), len(other.records)]
 
 
 def test_a_longer_prompt_is_read_from_where_a_known_one_ends_if_parts_may_be_used(
-    keeping: SecurityReader, fed: list[int]
+    keeping: SecurityReader, passes: list[int]
 ) -> None:
     keeping.keep_prompts(LongestBeginning(), 1000)
     checked(keeping, LONG)
-    del fed[:]
+    del passes[:]
     longer = checked(keeping, LONG + OTHER)
     known = len(ids(keeping, LONG)) - 1
-    assert fed[0] == len(ids(keeping, LONG + OTHER)) - 1 - known
+    assert passes[0] == len(ids(keeping, LONG + OTHER)) - 1 - known
     keeping.keep_prompts(WholePrompts())
     whole = checked(keeping, LONG + OTHER)
     assert [one.token_id for one in longer.records] == [one.token_id for one in whole.records]
     assert [one.divergence for one in longer.records] == pytest.approx([one.divergence for one in whole.records])
 
 
-def test_samples_of_one_prompt_share_it_where_nothing_is_kept(keeping: SecurityReader, fed: list[int]) -> None:
+def test_samples_of_one_prompt_share_it_where_nothing_is_kept(keeping: SecurityReader, passes: list[int]) -> None:
     keeping.keep_prompts(WholePrompts(), 0)
     checked(keeping, LONG)
-    del fed[:]
+    del passes[:]
     found = checked(keeping, LONG)
-    assert fed == [len(found.records)]
+    assert passes == [len(found.records)]
 
 
 @pytest.mark.parametrize("kind", ["kl", "js", "argmax"])
