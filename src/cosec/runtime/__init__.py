@@ -19,6 +19,7 @@ from cosec.runtime.pair_models import PairModels
 from cosec.runtime.token_model import TokenModel
 
 if TYPE_CHECKING:
+    from cosec.runtime.torch.cpu.packed_linear import multiplies_bfloat16
     from cosec.runtime.torch.lora_rows import AdapterSwitch, attach_adapter
     from cosec.runtime.torch.pair_models import TorchPairModels
     from cosec.runtime.torch.preparation import prepare_for_decoding
@@ -38,6 +39,7 @@ __all__ = [
     "copy_file",
     "llama_cpp_is_installed",
     "machine_facts",
+    "multiplies_bfloat16",
     "prepare_for_decoding",
     "quantise",
     "with_security_copy",
@@ -49,6 +51,7 @@ _OF_TORCH = {
     "TorchPairModels": "pair_models",
     "TorchTokenModel": "token_model",
     "attach_adapter": "lora_rows",
+    "multiplies_bfloat16": "cpu.packed_linear",
     "prepare_for_decoding": "preparation",
 }
 """Names of torch's implementation, and the modules that define them."""

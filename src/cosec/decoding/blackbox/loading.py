@@ -13,6 +13,7 @@ from cosec.models.adapters import is_adapter, read_adapter
 from cosec.models.loading.bundled import shipped_adapter
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.models.loading.load import DEFAULT_SECURITY, name_of_base, resolve_security
+from cosec.runtime import multiplies_bfloat16
 
 
 def security_adapter(security: str) -> Path:
@@ -62,7 +63,8 @@ def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = 
 
     Args:
         security: As for :func:`security_adapter`.
-        dtype: As for ``load_pair``.
+        dtype: As for ``load_pair``, except that ``"auto"`` is bfloat16 on a processor that multiplies it. Checks are
+            mostly matrix products; see ``docs/decisions/0041-bfloat16-for-checks.md``.
         device_map: As for ``load_pair``.
 
     Raises:
@@ -71,4 +73,6 @@ def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = 
     """
     folder = security_adapter(security)
     base = name_of_base(read_adapter(folder))
+    if dtype == "auto" and device_map in (None, "cpu") and multiplies_bfloat16():
+        dtype = "bfloat16"
     return SecurityReader(load_pair(base, str(folder), dtype=dtype, device_map=device_map, runtime="torch"))

@@ -34,7 +34,7 @@ def settings(tmp_path: Path, *arms: str) -> StudySettings:
 def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None:
     study = settings(tmp_path, "origin", "gate:strength=0.0", "steer:strength=4.0", "steer:strength=0.0")
     source = completion_source(study, rows=2)
-    assert set(source.hashes) == {"target", "adapter"}
+    assert set(source.hashes) - {"security dtype"} == {"target", "adapter"}
     task = Task(id="t", prompt="def read(path):\n    x", stop=())
     sampling = SamplingSettings(max_new_tokens=6, temperature=0.7)
     texts = []
@@ -44,6 +44,12 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
     origin, gated, steered, unsteered = texts
     assert unsteered == origin
     assert origin not in (gated, steered)
+
+
+@pytest.mark.parametrize(("dtype", "recorded"), [("float32", None), ("bfloat16", "bfloat16")])
+def test_a_study_records_the_type_of_its_security_model(tmp_path: Path, dtype: str, recorded: str | None) -> None:
+    source = completion_source(settings(tmp_path, "gate"), rows=2, dtype=dtype)
+    assert source.hashes.get("security dtype") == recorded
 
 
 def test_strengths_are_calibrated_at_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

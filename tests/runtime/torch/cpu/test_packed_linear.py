@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from cosec.runtime.torch.cpu.packed_linear import PackedLinear, _padded_width, pack_linears, packing_works
+from cosec.runtime.torch.cpu.packed_linear import (
+    PackedLinear,
+    _padded_width,
+    multiplies_bfloat16,
+    pack_linears,
+    packing_works,
+)
 from cosec.runtime.torch.lora_rows import LoraRows, attach_adapter
 
 pytestmark = pytest.mark.skipif(not packing_works(), reason="this torch build packs no weights")
@@ -50,6 +56,24 @@ def test_maps_in_bfloat16_are_packed_too(outputs: int) -> None:
         for shape in ((1, 1, 48), (2, 30, 48)):
             hidden = torch.randn(shape, dtype=torch.bfloat16)
             torch.testing.assert_close(model(hidden), base(hidden), atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [({"avx512_bf16": True}, True), ({"bf16": True}, True), ({"avx2": True, "avx512_bf16": False}, False), ({}, False)],
+)
+def test_products_in_bfloat16_are_worth_it_where_the_processor_has_instructions_for_them(
+    monkeypatch: pytest.MonkeyPatch, found: dict[str, bool], expected: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert multiplies_bfloat16() == expected
+
+
+def test_a_torch_that_cannot_tell_what_the_processor_has_is_taken_for_one_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not multiplies_bfloat16()
 
 
 def test_maps_of_other_types_stay() -> None:

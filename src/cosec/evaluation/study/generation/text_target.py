@@ -97,7 +97,7 @@ class TextTargetSource:
         settings: What the study computes.
         target: Its target.
         rows: Completions written at the same time.
-        dtype: As for ``load_pair``.
+        dtype: As for ``load_pair`` and, for security models, ``load_reader``.
         device_map: As for ``load_pair``.
 
     Raises:
@@ -127,8 +127,9 @@ class TextTargetSource:
         }
         asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
-        self.hashes: Mapping[str, str] = {"target": target.hash, "adapter": hashes[None]}
-        """Identifies the target and the security model."""
+        special = _special_type(self._readers[None])
+        self.hashes: Mapping[str, str] = {**special, "target": target.hash, "adapter": hashes[None]}
+        """Identifies the target and the security model, with the type of the latter's weights."""
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
         """Hashes of the security models that arms call by name."""
 
@@ -237,6 +238,13 @@ class TextTargetGenerator:
             return tuple(tokenizer("\n\n".join(one["content"] for one in messages) + "\n\n").input_ids)
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
+
+
+def _special_type(reader: SecurityReader) -> dict[str, str]:
+    """The type of a security model's weights for a study's record; empty if it is float32."""
+    base = reader.pair.pair.target
+    dtype = "float32" if isinstance(base, GgufModel) else str(base.model.dtype).removeprefix("torch.")
+    return {} if dtype == "float32" else {"security dtype": dtype}
 
 
 def _adapter_hash(reader: SecurityReader) -> str:

@@ -27,6 +27,9 @@ _BLOCK, _VECTOR = 64, 16
 _TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.1}
 """Types that are packed, with the largest difference of a product of the test, whose values reach 20."""
 
+_BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+"""Names in ``torch.cpu.get_capabilities`` of instructions that multiply bfloat16, on x86 and ARM."""
+
 
 class PackedLinear(nn.Module):
     """A frozen linear map in float32 or bfloat16 with packed weights, for inference on a CPU."""
@@ -84,6 +87,18 @@ def packing_works(dtype: torch.dtype = torch.float32) -> bool:
             return torch.allclose(PackedLinear(base)(hidden), base(hidden), atol=_TOLERANCE[dtype])
     except (AttributeError, KeyError, RuntimeError):
         return False
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for products in bfloat16, so that they take less time than in float32.
+
+    False where torch cannot tell.
+    """
+    try:
+        found = torch.cpu.get_capabilities()
+    except AttributeError:  # torch before 2.11
+        return False
+    return any(found.get(name, False) for name in _BFLOAT16_INSTRUCTIONS) and packing_works(torch.bfloat16)
 
 
 def pack_linears(model: nn.Module) -> int:
