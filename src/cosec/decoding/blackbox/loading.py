@@ -58,14 +58,18 @@ def security_rule(security: str) -> Mapping[str, object]:
     return own_rule(security_adapter(security))
 
 
-def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = None) -> SecurityReader:
+def load_reader(
+    security: str, *, dtype: str = "auto", device_map: str | None = None, reproducible: bool = False
+) -> SecurityReader:
     """Load a security adapter with its base, to check texts of a target.
 
     Args:
         security: As for :func:`security_adapter`.
-        dtype: As for ``load_pair``, except that ``"auto"`` is bfloat16 on a processor that multiplies it. Checks are
-            mostly matrix products; see ``docs/decisions/0041-bfloat16-for-checks.md``.
+        dtype: As for ``load_pair``, except that ``"auto"`` is bfloat16 on a processor that multiplies it, as checks are
+            mostly matrix products. See ``docs/decisions/0041-bfloat16-for-checks.md``.
         device_map: As for ``load_pair``.
+        reproducible: Whether ``"auto"`` is float32 on every processor, so that where the pieces of a text end does not
+            change decisions.
 
     Raises:
         ModelError: If the adapter or its base cannot be found, read or trusted.
@@ -73,6 +77,6 @@ def load_reader(security: str, *, dtype: str = "auto", device_map: str | None = 
     """
     folder = security_adapter(security)
     base = name_of_base(read_adapter(folder))
-    if dtype == "auto" and device_map in (None, "cpu") and multiplies_bfloat16():
+    if dtype == "auto" and not reproducible and device_map in (None, "cpu") and multiplies_bfloat16():
         dtype = "bfloat16"
     return SecurityReader(load_pair(base, str(folder), dtype=dtype, device_map=device_map, runtime="torch"))

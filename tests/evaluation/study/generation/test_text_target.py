@@ -34,7 +34,7 @@ def settings(tmp_path: Path, *arms: str) -> StudySettings:
 def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None:
     study = settings(tmp_path, "origin", "gate:strength=0.0", "steer:strength=4.0", "steer:strength=0.0")
     source = completion_source(study, rows=2)
-    assert set(source.hashes) - {"security dtype"} == {"target", "adapter"}
+    assert set(source.hashes) == {"target", "adapter"}
     task = Task(id="t", prompt="def read(path):\n    x", stop=())
     sampling = SamplingSettings(max_new_tokens=6, temperature=0.7)
     texts = []
@@ -46,7 +46,7 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
     assert origin not in (gated, steered)
 
 
-@pytest.mark.parametrize(("dtype", "recorded"), [("float32", None), ("bfloat16", "bfloat16")])
+@pytest.mark.parametrize(("dtype", "recorded"), [("auto", None), ("bfloat16", "bfloat16")])
 def test_a_study_records_the_type_of_its_security_model(tmp_path: Path, dtype: str, recorded: str | None) -> None:
     source = completion_source(settings(tmp_path, "gate"), rows=2, dtype=dtype)
     assert source.hashes.get("security dtype") == recorded

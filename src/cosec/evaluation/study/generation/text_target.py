@@ -97,7 +97,7 @@ class TextTargetSource:
         settings: What the study computes.
         target: Its target.
         rows: Completions written at the same time.
-        dtype: As for ``load_pair`` and, for security models, ``load_reader``.
+        dtype: As for ``load_pair``.
         device_map: As for ``load_pair``.
 
     Raises:
@@ -123,7 +123,8 @@ class TextTargetSource:
         names.update(settings.security_models.items())
         called = dict.fromkeys([None, *(arm.security for arm in arms)])
         self._readers: dict[str | None, SecurityReader] = {
-            name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map) for name in called
+            name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map, reproducible=True)
+            for name in called
         }
         asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
