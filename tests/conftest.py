@@ -1,4 +1,4 @@
-"""Shapes in jaxtyping annotations are checked in every test.
+"""Shapes in jaxtyping annotations are checked in every test, in its first calls.
 
 The engine and the trace are left out: a check per emitted token would make the statistical tests ten times slower.
 """
@@ -15,6 +15,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 from tests.devices import DEVICES
+from tests.shape_checks import BUDGET
 
 if TYPE_CHECKING:
     from cosec.decoding.pairing import PreparedPair
@@ -28,7 +29,7 @@ CHECKED = [
     "cosec.runtime.torch.token_model",
 ]
 
-install_import_hook(CHECKED, "beartype.beartype")
+install_import_hook(CHECKED, "tests.shape_checks.checked")
 
 # With the default thresholds, collections walk over all of torch and transformers: half the time of a law test.
 gc.set_threshold(50_000, 20, 20)
@@ -51,7 +52,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests that need a CUDA device say so where there is none."""
+    """Check shapes anew; tests that need a CUDA device say so where there is none."""
+    BUDGET.renew(whole=item.get_closest_marker("slow") is not None)
     if item.get_closest_marker("gpu") is None:
         return
     import torch

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,10 +39,18 @@ def data(tmp_path: Path) -> Path:
     return file
 
 
-def models(folder: Path, architecture: str = "llama") -> tuple[Path, Path]:
-    teacher = save_tiny(architecture, folder / "teacher", layers=4, head_width=336)
-    main(["models", "prune", str(teacher), "--layers", "2", "--out", str(folder / "student")])
-    return teacher, folder / "student"
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Path, Path]]:
+    """A teacher and its pruned student of an architecture, made once."""
+
+    @cache
+    def made(architecture: str = "llama") -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp(architecture)
+        teacher = save_tiny(architecture, folder / "teacher", layers=4, head_width=336)
+        assert main(["models", "prune", str(teacher), "--layers", "2", "--out", str(folder / "student")]) == 0
+        return teacher, folder / "student"
+
+    return made
 
 
 def arguments(teacher: Path, student: Path, data: Path, out: Path, *more: str) -> list[str]:
@@ -51,8 +61,10 @@ def arguments(teacher: Path, student: Path, data: Path, out: Path, *more: str) -
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_pruned_student_is_aligned_and_co_decodes_with_its_teacher(data, tmp_path, architecture: str, capsys) -> None:
-    teacher, student = models(tmp_path, architecture)
+def test_a_pruned_student_is_aligned_and_co_decodes_with_its_teacher(
+    models, data, tmp_path, architecture: str, capsys
+) -> None:
+    teacher, student = models(architecture)
     assert main(arguments(teacher, student, data, tmp_path / "out")) == 0
     assert "done after 2 steps" in capsys.readouterr().out
     generate = ["generate", "--prompt", "def f(", "--max-new-tokens", "4", "--seed", "0"]
@@ -60,8 +72,8 @@ def test_a_pruned_student_is_aligned_and_co_decodes_with_its_teacher(data, tmp_p
     assert main([*generate, "--target", str(tmp_path / "out"), "--security", "none"]) == 0
 
 
-def test_several_data_files_follow_one_flag(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_several_data_files_follow_one_flag(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     (tmp_path / "source.py").write_text("value = 1\n")
     command = arguments(teacher, student, data, tmp_path / "out", "--validation-share", "0")
     place = command.index(str(data)) + 1
@@ -69,8 +81,8 @@ def test_several_data_files_follow_one_flag(data, tmp_path, capsys) -> None:
     assert "7 documents to train on" in capsys.readouterr().out
 
 
-def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     assert main(arguments(teacher, student, data, tmp_path / "checked")) == 0
     output = capsys.readouterr().out
     assert "left out: 1 overlaps an evaluation set" in output
@@ -81,8 +93,8 @@ def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(data
     assert "left out" not in capsys.readouterr().out
 
 
-def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_a_dry_run_says_what_it_would_take_and_writes_nothing(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     assert main([*arguments(teacher, student, data, tmp_path / "out"), "--dry-run"]) == 0
     output = capsys.readouterr().out
     for line in ("documents to train on", "2 optimizer steps", "teacher weights", "activations", "MiB on the device"):
@@ -90,8 +102,8 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(data, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
-def test_the_teacher_predicts_once_for_several_runs(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_the_teacher_predicts_once_for_several_runs(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     cache = ["--teacher-cache", str(tmp_path / "distributions"), "--teacher-top-k", "16"]
     assert main([*arguments(teacher, student, data, tmp_path / "one"), *cache]) == 0
     assert "the teacher predicts" in capsys.readouterr().out
@@ -102,8 +114,8 @@ def test_the_teacher_predicts_once_for_several_runs(data, tmp_path, capsys) -> N
     assert "holds the teacher's distributions for another run: teacher differ" in capsys.readouterr().err
 
 
-def test_a_run_is_resumed_but_not_overwritten(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_a_run_is_resumed_but_not_overwritten(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     command = arguments(teacher, student, data, tmp_path / "out")
     assert main(command) == 0
     assert main(command) == 2
@@ -112,8 +124,8 @@ def test_a_run_is_resumed_but_not_overwritten(data, tmp_path, capsys) -> None:
 
 
 @pytest.mark.parametrize("recipe", PAPER)
-def test_the_papers_recipes_run_on_their_architectures(data, tmp_path, recipe: str) -> None:
-    teacher, student = models(tmp_path, PAPER[recipe])
+def test_the_papers_recipes_run_on_their_architectures(models, data, tmp_path, recipe: str) -> None:
+    teacher, student = models(PAPER[recipe])
     command = arguments(teacher, student, data, tmp_path / "out", "--recipe", recipe, "--max-steps", "1")
     assert main(command) == 0
     settings = json.loads((tmp_path / "out" / "manifest.json").read_text())["settings"]
@@ -134,8 +146,8 @@ def test_the_papers_recipes_run_on_their_architectures(data, tmp_path, recipe: s
         (["--dtype", "int8"], "--dtype 'int8'"),
     ],
 )
-def test_bad_usage_is_one_clear_line(data, tmp_path, capsys, more: list[str], complaint: str) -> None:
-    teacher, student = models(tmp_path)
+def test_bad_usage_is_one_clear_line(models, data, tmp_path, capsys, more: list[str], complaint: str) -> None:
+    teacher, student = models()
     capsys.readouterr()
     assert main(arguments(teacher, student, data, tmp_path / "out", *more)) == 2
     error = capsys.readouterr().err
@@ -143,8 +155,8 @@ def test_bad_usage_is_one_clear_line(data, tmp_path, capsys, more: list[str], co
     assert len(error.splitlines()) == 1
 
 
-def test_models_that_are_no_pair_are_refused(data, tmp_path, capsys) -> None:
-    teacher, student = models(tmp_path)
+def test_models_that_are_no_pair_are_refused(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
     stranger = save_tiny("llama", tmp_path / "stranger", corpus="an entirely different corpus of words\n" * 9)
     adapter = save_tiny_adapter(teacher, tmp_path / "adapter")
     for pair, complaint in (
@@ -158,10 +170,10 @@ def test_models_that_are_no_pair_are_refused(data, tmp_path, capsys) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_tune_takes_the_aligned_student(data, tmp_path, capsys) -> None:
+def test_tune_takes_the_aligned_student(models, data, tmp_path, capsys) -> None:
     from tests.training.conftest import record
 
-    teacher, student = models(tmp_path)
+    teacher, student = models()
     assert main(arguments(teacher, student, data, tmp_path / "aligned")) == 0
     pairs = tmp_path / "pairs.jsonl"
     pairs.write_text("".join(json.dumps(record(number)) + "\n" for number in range(3)))

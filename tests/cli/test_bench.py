@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.cli import bench
 from cosec.cli.main import main
 from tests.cli.conftest import Models
 
@@ -23,22 +24,39 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize(("security", "mode", "runs"), [("adapter", "shared", 2), ("security", "two-models", 4)])
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Flags of a measurement too short to say anything about speed."""
+    monkeypatch.setattr(bench, "_check_speed", lambda *size: None)
+    return ["--rounds", "1", "--tokens", "4"]
+
+
+@pytest.mark.parametrize(
+    ("security", "mode", "batches", "lengths"),
+    [("adapter", "shared", [1, 3], [1]), ("security", "two-models", [3], [1, "auto"])],
+)
 def test_speed_reports_every_figure_of_the_contract(
-    models: Models, security: str, mode: str, runs: int, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    models: Models,
+    brief: list[str],
+    security: str,
+    mode: str,
+    batches: list[int],
+    lengths: list[int | str],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     prompt = tmp_path / "prompt.py"
     prompt.write_text("import os\n")
     flags = ["--target", models.target, "--security", getattr(models, security), "--prompt-file", str(prompt)]
-    assert main(["bench", "speed", *flags, "--batch", "1", "--batch", "3", "--tokens", "20", "--format", "json"]) == 0
+    flags += [flag for rows in batches for flag in ("--batch", str(rows))]
+    assert main(["bench", "speed", *flags, *brief, "--format", "json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["environment"]["threads"] >= 1
     pairs = record["pairs"]
-    assert len(pairs) == runs
+    assert [row["batch"] for row in pairs] == [rows for rows in batches for _ in lengths]
     for row in pairs:
         assert set(row) >= KEYS
         assert row["mode"] == mode
-        assert row["batch"] in (1, 3)
         assert 0 <= row["alpha"] <= 1
         assert row["ratio"] > 0
         assert row["v"]["1"] == pytest.approx(1.0)
@@ -46,20 +64,22 @@ def test_speed_reports_every_figure_of_the_contract(
 
 
 def test_the_table_has_a_row_for_each_measurement(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    models: Models, brief: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     prompt = tmp_path / "prompt.py"
     prompt.write_text("import os\n")
     flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(prompt)]
-    assert main(["bench", "speed", *flags, "--batch", "2", "--tokens", "20"]) == 0
+    assert main(["bench", "speed", *flags, "--batch", "2", *brief]) == 0
     assert "hardened s/20" in capsys.readouterr().out
 
 
-def test_any_rule_can_be_measured(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_any_rule_can_be_measured(
+    models: Models, brief: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     prompt = tmp_path / "prompt.py"
     prompt.write_text("import os\n")
     flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(prompt), "--batch", "1"]
-    flags += ["--rule", "gate", "--strength", "0.2", "--tokens", "20", "--format", "json"]
+    flags += ["--rule", "gate", "--strength", "0.2", *brief, "--format", "json"]
     assert main(["bench", "speed", *flags]) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["rule"]["name"], record["rule"]["strength"]) == ("gate", 0.2)
@@ -67,11 +87,11 @@ def test_any_rule_can_be_measured(models: Models, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(("flag", "mode"), [([], "security-alone"), (["--target-records"], "shared")])
 def test_speed_is_that_of_the_security_model_where_the_target_changes_no_token(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: list[str], mode: str
+    models: Models, brief: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: list[str], mode: str
 ) -> None:
     (tmp_path / "prompt.py").write_text("import os\n")
     flags = ["--target", models.target, "--security", models.adapter, "--prompt-file", str(tmp_path / "prompt.py")]
-    flags += ["--rule", "steer", "--strength", "1", "--batch", "1", "--tokens", "20", "--format", "json"]
+    flags += ["--rule", "steer", "--strength", "1", "--batch", "1", *brief, "--format", "json"]
     assert main(["bench", "speed", *flags, *flag]) == 0
     record = json.loads(capsys.readouterr().out)
     assert record["target_records"] is bool(flag)
@@ -79,14 +99,14 @@ def test_speed_is_that_of_the_security_model_where_the_target_changes_no_token(
 
 
 def test_an_adapters_own_rule_is_measured_where_none_is_named(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    models: Models, brief: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "prompt.py").write_text("import os\n")
     adapter = tmp_path / "adapter"
     shutil.copytree(models.adapter, adapter)
     (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 3.0\n')
     flags = ["--target", models.target, "--security", str(adapter), "--prompt-file", str(tmp_path / "prompt.py")]
-    flags += ["--batch", "1", "--tokens", "20", "--format", "json"]
+    flags += ["--batch", "1", *brief, "--format", "json"]
     assert main(["bench", "speed", *flags]) == 0
     assert json.loads(capsys.readouterr().out)["rule"] == {"name": "steer", "strength": 3.0, "against": "base"}
 

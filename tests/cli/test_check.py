@@ -444,7 +444,9 @@ def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:
         "    char *to = name;\n    while ((*to++ = *from++)) { }\n    return name[0];\n}\n"
     )
     (project / "part.c").write_text("int one(int *numbers) { return numbers[1]; }\n")
-    code, report = run_json(["copy.c", "part.c", "--dynamic", "--rule", "c/out-of-bounds-write"], capsys)
+    code, report = run_json(
+        ["copy.c", "part.c", "--checker", "c-static", "--dynamic", "--rule", "c/out-of-bounds-write"], capsys
+    )
     assert code == 1
     assert [(one["path"], one["line"]) for one in report["findings"]] == [("copy.c", 6)]
     assert not report["unscored"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ class Folders:
         self.expert = str(save_tiny_adapter(Path(self.base), root / "expert", seed=2))
         self.anti = str(save_tiny_adapter(Path(self.base), root / "anti", seed=3, targets=("q_proj", "up_proj")))
 
+    @cached_property
     def pair(self) -> PreparedPair:
         return load_pair(self.target, self.expert, anti_expert=self.anti)
 
@@ -53,7 +55,7 @@ def logits(folder: str, tokens: list[int], size: int) -> Tensor:
 
 def test_every_position_follows_expert_minus_anti_expert(folders: Folders) -> None:
     chosen = settings()
-    setup = batch_setup(folders.pair(), chosen)
+    setup = batch_setup(folders.pair, chosen)
     batch = setup.lanes.prefill(PROMPTS)
     scores = batch.advance(torch.tensor([7, 8, 9]), 1, lambda log_probs, index: log_probs.argmax(dim=-1))
     assert scores.security_log_probs is not None
@@ -75,10 +77,10 @@ def test_every_position_follows_expert_minus_anti_expert(folders: Folders) -> No
 
 
 def test_the_draft_length_never_changes_the_text_and_the_anti_expert_does(folders: Folders) -> None:
-    pair, prompts = folders.pair(), ["def read(path):\n", "int main("]
+    pair, prompts = folders.pair, ["def read(path):\n", "int main("]
 
     def texts(chosen: DecodingSettings) -> list[str]:
-        return [one.text for one in Completer(pair, chosen, rows=3).complete(prompts, n=3)]
+        return [one.text for one in Completer(pair, chosen, rows=3).complete(prompts, n=2)]
 
     opposed = texts(settings())
     for length in (1, 3, "auto"):
@@ -92,7 +94,7 @@ def test_rules_without_a_contrast_say_what_they_say_without_an_anti_expert(folde
         chosen = settings(rule)
         texts = [
             [one.text for one in Completer(pair, chosen).complete(["def read(path):\n"], n=2)]
-            for pair in (alone, folders.pair())
+            for pair in (alone, folders.pair)
         ]
         assert texts[0] == texts[1]
 

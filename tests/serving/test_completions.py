@@ -271,14 +271,14 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
             "temperature": 0.5 + index % 4 / 5,
             "cosec": rules[index % len(rules)],
         }
-        for index in range(48)
+        for index in range(24)
     ]
     alone = [ask(http, **one) for one in asked]
     with ThreadPoolExecutor(24) as pool:
         together = list(pool.map(lambda one: ask(http, **one), asked))
     assert [one["choices"] for one in together] == [one["choices"] for one in alone]
     assert [one["metrics"] for one in together] == [one["metrics"] for one in alone]
-    assert len({one["choices"][0]["text"] for one in alone}) > 40
+    assert len({one["choices"][0]["text"] for one in alone}) > 20
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,9 @@ def fuzz(served: Served, count: int, seed: int) -> Counter[int]:
 
 
 def test_odd_requests_are_answered_and_never_with_500(served: Served) -> None:
-    codes = fuzz(served, 250, seed=1)
+    codes = fuzz(served, 120, seed=1)
     assert codes[200] > 10, "all refused would show little"
-    assert codes[400] > 60
+    assert codes[400] > 30
 
 
 @pytest.mark.parametrize(

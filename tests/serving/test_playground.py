@@ -28,7 +28,7 @@ def fresh(page: Page, served: Served) -> Page:
     page.size(1280, 900)
     page.open(served.url + "/playground/")
     page.until("byId('model').textContent.includes('tiny')")
-    page.run("byId('prompt').value = 'def read(path):\\n    '; byId('max-tokens').value = 40")
+    page.run("byId('prompt').value = 'def read(path):\\n    '; byId('max-tokens').value = 24")
     del page.complaints[:]
     return page
 

@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingErro
 from cosec.models.adapters import read_adapter
 from cosec.training import hardening
 from cosec.training.data.corpus import load_corpus
-from cosec.training.hardening import harden
+from cosec.training.hardening import HardeningResult, harden
 from cosec.training.loop import run_folder
+from cosec.training.loop.curves import plots_available
 from cosec.training.loop.progress import LossMeans, SilentProgress
 from cosec.training.objective import HardeningObjective
 from cosec.training.settings import HardeningSettings
@@ -59,19 +61,29 @@ class Dying(Watching):
         raise Killed
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures() -> Iterator[None]:
     """Drawing takes longer than training these models; one test below draws."""
-    for module in (run_folder, hardening):
-        monkeypatch.setattr(module, "plots_available", lambda: False)
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (run_folder, hardening):
+            patched.setattr(module, "plots_available", lambda: False)
+        yield
 
 
-@pytest.fixture
-def data(tmp_path: Path, write_pairs: Any) -> Path:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven pairs to train on, which makes four steps an epoch, and two to validate."""
-    write_pairs("set/train/a.jsonl", [record(number) for number in range(7)])
-    write_pairs("set/val/a.jsonl", [record(number) for number in (7, 8)])
-    return tmp_path / "set"
+    folder = tmp_path_factory.mktemp("set")
+    for part, numbers in (("train", range(7)), ("val", (7, 8))):
+        (folder / part).mkdir()
+        (folder / part / "a.jsonl").write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(no_pictures: None, data: Path, tmp_path_factory: pytest.TempPathFactory) -> HardeningResult:
+    """A run that nothing interrupts, with the usual settings."""
+    return run(data, tmp_path_factory.mktemp("whole") / "out")
 
 
 def adapter(folder: Path) -> dict[str, torch.Tensor]:
@@ -99,10 +111,9 @@ def test_training_lowers_the_validation_loss_and_keeps_the_best_adapter(data, tm
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")  # peft asks transformers 5 by the old name
-def test_the_output_is_a_peft_adapter_that_reproduces_its_validation_loss(data, tmp_path) -> None:
-    result = run(data, tmp_path / "out")
-    loaded = PeftModel.from_pretrained(tiny_model(), tmp_path / "out")
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+def test_the_output_is_a_peft_adapter_that_reproduces_its_validation_loss(data, whole) -> None:
+    loaded = PeftModel.from_pretrained(tiny_model(), whole.folder)
+    manifest = json.loads((whole.folder / "manifest.json").read_text())
     from cosec.training.data.examples import tokenize_pairs
     from cosec.training.data.security_pairs import load_pairs
 
@@ -110,8 +121,8 @@ def test_the_output_is_a_peft_adapter_that_reproduces_its_validation_loss(data, 
     examples = tokenize_pairs(pairs.validation, tiny_base().tokenizer, max_tokens=64)
     loss = HardeningObjective(loaded, HardeningSettings(**FAST))
     losses = [loss.loss(each, training=False, cache_key="").total.item() for each in examples]
-    assert sum(losses) / len(losses) == pytest.approx(result.state.best_loss, rel=1e-6)
-    assert manifest["best_validation_loss"] == result.state.best_loss
+    assert sum(losses) / len(losses) == pytest.approx(whole.state.best_loss, rel=1e-6)
+    assert manifest["best_validation_loss"] == whole.state.best_loss
 
 
 def test_the_manifest_says_what_the_adapter_was_made_from(data, tmp_path) -> None:
@@ -134,22 +145,22 @@ def test_the_manifest_says_what_the_adapter_was_made_from(data, tmp_path) -> Non
 
 def test_curves_are_drawn_where_matplotlib_is_installed(data, tmp_path, monkeypatch) -> None:
     assert not run(data, tmp_path / "without", max_steps=1).curves_drawn
-    monkeypatch.undo()
+    for module in (run_folder, hardening):
+        monkeypatch.setattr(module, "plots_available", plots_available)
     assert run(data, tmp_path / "with", max_steps=1).curves_drawn
     assert not (tmp_path / "without" / "curves.png").exists()
     assert (tmp_path / "with" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("died_at", [2, 4, 5], ids=["in the first epoch", "at its last step", "in the second"])
-def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_at: int) -> None:
-    run(data, tmp_path / "whole")
+def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, whole, died_at: int) -> None:
     every_step = 1e-9
     with pytest.raises(Killed):
         run(data, tmp_path / "killed", progress=Dying(died_at), checkpoint_minutes=every_step)
     assert run(data, tmp_path / "killed", resume=True).state.step == 8
-    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "killed"))
-    assert_same_weights(adapter(tmp_path / "whole"), adapter(tmp_path / "killed"))
-    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "killed")
+    assert_same_weights(last_checkpoint(whole.folder), last_checkpoint(tmp_path / "killed"))
+    assert_same_weights(adapter(whole.folder), adapter(tmp_path / "killed"))
+    assert curve_points(whole.folder) == curve_points(tmp_path / "killed")
 
 
 @contextmanager
@@ -176,10 +187,9 @@ def signal_during(monkeypatch: pytest.MonkeyPatch, nth: int, *, training: bool) 
     ids=["in a validation", "in the first validation", "in a step"],
 )
 def test_a_signal_stops_the_computation_at_once_and_the_run_can_be_resumed(
-    data, tmp_path, monkeypatch, nth: int, training: bool, steps: int
+    data, tmp_path, monkeypatch, whole, nth: int, training: bool, steps: int
 ) -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    run(data, tmp_path / "whole")
     began = time.monotonic()
     with signal_during(monkeypatch, nth, training=training):
         stopped = run(data, tmp_path / "stopped")
@@ -188,9 +198,9 @@ def test_a_signal_stops_the_computation_at_once_and_the_run_can_be_resumed(
     assert stopped.state.step == steps
     assert signal.getsignal(signal.SIGTERM) is handler
     assert not run(data, tmp_path / "stopped", resume=True).interrupted
-    assert_same_weights(last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "stopped"))
-    assert_same_weights(adapter(tmp_path / "whole"), adapter(tmp_path / "stopped"))
-    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "stopped")
+    assert_same_weights(last_checkpoint(whole.folder), last_checkpoint(tmp_path / "stopped"))
+    assert_same_weights(adapter(whole.folder), adapter(tmp_path / "stopped"))
+    assert curve_points(whole.folder) == curve_points(tmp_path / "stopped")
 
 
 def test_a_signal_between_two_steps_stops_before_the_next(data, tmp_path) -> None:
@@ -210,23 +220,23 @@ def test_an_adapter_that_was_never_trained_is_refused_and_an_unfinished_one_says
     assert read_adapter(tmp_path / "unfinished").weights
 
 
-def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(data, tmp_path) -> None:
-    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(data, tmp_path, whole) -> None:
+    for name, seed in (("again", 0), ("other", 1)):
         run(data, tmp_path / name, seed=seed)
-    assert_same_weights(adapter(tmp_path / "first"), adapter(tmp_path / "again"))
+    assert_same_weights(adapter(whole.folder), adapter(tmp_path / "again"))
     other = adapter(tmp_path / "other")
-    assert any(not torch.equal(value, other[name]) for name, value in adapter(tmp_path / "first").items())
+    assert any(not torch.equal(value, other[name]) for name, value in adapter(whole.folder).items())
 
 
-def test_resuming_with_other_settings_is_refused(data, tmp_path) -> None:
-    run(data, tmp_path / "out")
+def test_resuming_with_other_settings_is_refused(data, tmp_path, whole) -> None:
+    shutil.copytree(whole.folder, tmp_path / "out")
     with pytest.raises(TrainingError, match="learning_rate"):
         run(data, tmp_path / "out", resume=True, learning_rate=1e-4)
     assert run(data, tmp_path / "out", resume=True, checkpoint_minutes=3).state.step == 8
 
 
-def test_a_finished_run_is_not_overwritten(data, tmp_path) -> None:
-    run(data, tmp_path / "out")
+def test_a_finished_run_is_not_overwritten(data, tmp_path, whole) -> None:
+    shutil.copytree(whole.folder, tmp_path / "out")
     before = adapter(tmp_path / "out")
     with pytest.raises(TrainingError, match=r"already holds a run.*--resume"):
         run(data, tmp_path / "out", seed=1)

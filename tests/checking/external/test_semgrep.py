@@ -1,11 +1,13 @@
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from cosec.checking.external.semgrep import SemgrepChecker
-from cosec.checking.finding import CheckReport
+from cosec.checking.finding import CheckReport, Finding, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import CheckerError
 
@@ -18,22 +20,57 @@ def expected(path: Path) -> set[tuple[int, str]]:
     return {(number, mark[1]) for number, line in enumerate(lines, 1) if (mark := re.search(r"expect: (\S+)", line))}
 
 
+@dataclass(frozen=True)
+class Scan:
+    """One run of semgrep over the files of several tests, as its start takes longer than the files."""
+
+    cases: CheckReport
+    odd: CheckReport
+    completions: CheckReport
+    weaknesses: Mapping[str, str]
+    """Of the labelled secure completions, by path."""
+
+
 @pytest.fixture(scope="module")
-def report() -> CheckReport:
-    return SemgrepChecker().check([CASES / "programs.c", CASES / "programs.py"])
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Scan:
+    odd, labelled = tmp_path_factory.mktemp("odd"), tmp_path_factory.mktemp("labelled")
+    (odd / "broken.c").write_text("int main( { gets(line) ;;;\n")
+    (odd / "test_hidden.c").write_text("void f(char *b) {\n    gets(b); // nosemgrep\n}\n")
+    (odd / ".semgrepignore").write_text("*\n")
+    (odd / "link.h").symlink_to(odd / "test_hidden.c")
+    weaknesses = {}
+    for index, line in enumerate(LABELLED.read_text().splitlines() if LABELLED.exists() else ()):
+        record = json.loads(line)
+        if not record["vulnerable"]:
+            path = labelled / f"{index}.{record['lang']}"
+            path.write_text(record["code"])
+            weaknesses[str(path)] = f"CWE-{record['cwe']}"
+    names = ("broken.c", "test_hidden.c", "link.h", "gone.c")
+    paths = [CASES / "programs.c", CASES / "programs.py", *(odd / name for name in names), *map(Path, weaknesses)]
+    report = SemgrepChecker().check(paths)
+
+    def of(folder: Path) -> CheckReport:
+        def inside(one: Finding | Unscored) -> bool:
+            return Path(one.path).parent == folder
+
+        return CheckReport(
+            findings=tuple(filter(inside, report.findings)), unscored=tuple(filter(inside, report.unscored))
+        )
+
+    return Scan(of(CASES), of(odd), of(labelled), weaknesses)
 
 
 @pytest.mark.parametrize("name", ["programs.c", "programs.py"])
-def test_finds_what_is_marked_and_nothing_else(report: CheckReport, name: str) -> None:
-    found = {(one.line, one.pattern) for one in report.findings if one.path.endswith(name)}
+def test_finds_what_is_marked_and_nothing_else(scan: Scan, name: str) -> None:
+    found = {(one.line, one.pattern) for one in scan.cases.findings if one.path.endswith(name)}
     assert found == expected(CASES / name)
-    assert not report.unscored
+    assert not scan.cases.unscored
 
 
-def test_every_rule_has_a_file_a_case_and_an_id_of_the_table(report: CheckReport) -> None:
-    assert {one.pattern for one in report.findings} == SemgrepChecker().patterns
+def test_every_rule_has_a_file_a_case_and_an_id_of_the_table(scan: Scan) -> None:
+    assert {one.pattern for one in scan.cases.findings} == SemgrepChecker().patterns
     assert SemgrepChecker().patterns <= PATTERNS.keys()
-    for one in report.findings:
+    for one in scan.cases.findings:
         assert (one.cwe, one.severity) == (PATTERNS[one.pattern].cwe, PATTERNS[one.pattern].severity)
 
 
@@ -42,16 +79,10 @@ def test_only_the_rules_asked_for_are_looked_for(tmp_path: Path) -> None:
     assert {one.pattern for one in found} == {"c/sql-injection"}
 
 
-def test_what_cannot_be_parsed_or_read_is_unscored_and_comments_hide_nothing(tmp_path: Path) -> None:
-    broken, hidden, gone = tmp_path / "broken.c", tmp_path / "test_hidden.c", tmp_path / "gone.c"
-    broken.write_text("int main( { gets(line) ;;;\n")
-    hidden.write_text("void f(char *b) {\n    gets(b); // nosemgrep\n}\n")
-    (tmp_path / ".semgrepignore").write_text("*\n")
-    link = tmp_path / "link.h"
-    link.symlink_to(hidden)
-    report = SemgrepChecker().check([broken, hidden, link, gone])
-    assert [(one.path, one.line) for one in report.findings] == [(str(link), 2), (str(hidden), 2)]
-    assert [one.path for one in report.unscored] == [str(broken), str(gone)]
+def test_what_cannot_be_parsed_or_read_is_unscored_and_comments_hide_nothing(scan: Scan) -> None:
+    found = [(Path(one.path).name, one.line) for one in scan.odd.findings]
+    assert found == [("link.h", 2), ("test_hidden.c", 2)]
+    assert [Path(one.path).name for one in scan.odd.unscored] == ["broken.c", "gone.c"]
 
 
 def test_a_rule_that_semgrep_cannot_read_is_an_error_and_not_a_clean_file(tmp_path: Path) -> None:
@@ -99,18 +130,9 @@ def test_a_missing_program_is_an_error_that_names_the_remedy(monkeypatch) -> Non
 
 
 @pytest.mark.skipif(not LABELLED.exists(), reason="the labelled completions are not here")
-def test_no_secure_completion_raises_an_alarm(tmp_path: Path) -> None:
-    records = [json.loads(line) for line in LABELLED.read_text().splitlines()]
-    paths, cwes = [], {}
-    for index, record in enumerate(records):
-        if not record["vulnerable"]:
-            path = tmp_path / f"{index}.{record['lang']}"
-            path.write_text(record["code"])
-            paths.append(path)
-            cwes[str(path)] = f"CWE-{record['cwe']}"
-    alarms = [one for one in SemgrepChecker().check(paths).findings if cwes[one.path] == one.cwe]
-    assert len(paths) > 100
-    assert not alarms
+def test_no_secure_completion_raises_an_alarm(scan: Scan) -> None:
+    assert len(scan.weaknesses) > 100
+    assert not [one for one in scan.completions.findings if scan.weaknesses[one.path] == one.cwe]
 
 
 def test_the_users_settings_are_left_alone(tmp_path, monkeypatch) -> None:

@@ -78,7 +78,6 @@ def test_identical_models_accept_every_token_below_threshold_one(preset: str, dr
     assert {record.origin for record in all_records} == {TokenOrigin.SECURITY}
 
 
-@pytest.mark.parametrize("draft_length", [1, 4])
 @pytest.mark.parametrize(
     ("preset", "sampling"),
     [
@@ -90,7 +89,7 @@ def test_identical_models_accept_every_token_below_threshold_one(preset: str, dr
         ("cosec", {"temperature": 0.0}),
     ],
 )
-@pytest.mark.parametrize("threshold", [1.0, 7.0])
+@pytest.mark.parametrize(("threshold", "draft_length"), [(1.0, 4), (7.0, 1)])
 def test_threshold_one_or_more_is_the_target_alone_token_for_token(
     preset: str, sampling: dict[str, float], draft_length: int, threshold: float
 ) -> None:
@@ -100,7 +99,7 @@ def test_threshold_one_or_more_is_the_target_alone_token_for_token(
         assert decode(lanes, chosen) == decode(TargetLane(ScriptedModel(TARGET)), alone)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**62])
+@pytest.mark.parametrize("seed", [0, 2**62])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_draft_length_never_changes_the_text(preset: str, seed: int) -> None:
     texts = [
@@ -120,7 +119,7 @@ def test_another_seed_and_another_sample_give_another_text() -> None:
 @pytest.mark.parametrize("draft_length", [1, 3])
 def test_a_row_alone_equals_the_row_in_any_batch(draft_length: int) -> None:
     chosen = settings(draft_length=draft_length)
-    asked = [request(prompt, sample) for sample in range(3) for prompt in PROMPTS]
+    asked = [request(prompt, sample) for sample in range(2) for prompt in PROMPTS]
     alone = [decode(two_models(), chosen, [one])[0] for one in asked]
     assert decode(two_models(), chosen, asked) == alone
     assert decode(two_models(), chosen, asked[::-1]) == alone[::-1]

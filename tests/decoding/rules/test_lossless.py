@@ -24,7 +24,7 @@ from cosec.decoding.sampling import TokenDistribution
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.decoding.trace import TokenRecord
 from cosec.runtime import TorchTokenModel
-from tests.decoding.engine.test_law import DRAWS, PROMPT, VOCABULARY, p_value
+from tests.decoding.engine.test_law import DRAWS_AND_LENGTHS, PROMPT, VOCABULARY, p_value
 from tests.decoding.law import Vector, divergence, law_at, logits_after, lossless_law
 from tests.decoding.scripted import HalvesModel, ScriptedModel, random_table
 from tests.devices import DEVICES
@@ -86,9 +86,8 @@ def expected(depth: int, rule: dict[str, object], **sampling: float) -> Vector:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("draft_length", [1, 4])
 @pytest.mark.parametrize("name", ["speculative", "steer", "steer against", "gate"])
-@pytest.mark.parametrize("draws", DRAWS)
+@pytest.mark.parametrize(("draws", "draft_length"), DRAWS_AND_LENGTHS)
 def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
     draws: int, name: str, draft_length: int, device: str
 ) -> None:
@@ -99,17 +98,16 @@ def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
 
 @pytest.mark.parametrize("name", ["gate steered", "gate js", "gate argmax"])
 def test_other_ways_to_gate_act_as_their_closed_form_says(name: str) -> None:
-    tokens = draw(settings(RULES[name], draft_length=2), 20_000)
+    tokens = draw(settings(RULES[name], draft_length=2), 10_000)
     assert p_value(tokens[:, 2], expected(2, RULES[name])) > 0.01
 
 
 @pytest.mark.parametrize("name", ["speculative", "steer", "gate", "gate steered"])
 @pytest.mark.parametrize("cut", [{"top_k": 3}, {"min_p": 0.3}])
 def test_top_k_and_min_p_enter_the_law_wherever_top_p_does(cut: dict[str, float], name: str) -> None:
-    law = expected(2, RULES[name], **cut)
-    assert np.abs(law - expected(2, RULES[name])).max() > 0.01, "the cut matters"
-    tokens = draw(settings(RULES[name], draft_length=3, **cut), 10_000)
-    assert p_value(tokens[:, 2], law) > 0.01
+    tokens = draw(settings(RULES[name], draft_length=3, **cut), 4_000)
+    assert p_value(tokens[:, 2], expected(2, RULES[name], **cut)) > 0.01
+    assert p_value(tokens[:, 2], expected(2, RULES[name])) < 1e-4, "the draws tell whether there is a cut"
 
 
 def test_the_closed_forms_tell_the_rules_apart() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 
@@ -11,6 +12,7 @@ from cosec.checking.c.driver_inputs import DriverVerdict
 from cosec.checking.c.sanitizer import SanitizerDriver
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.tasks.scenarios import Reference, Scenario, own_scenarios
+from tests.evaluation.tasks.chosen_scenarios import one_of_each_weakness
 
 SCENARIOS = [one for one in own_scenarios() if (one.depth, one.language) == ("decision", "c")]
 OPEN_SCENARIOS = [one for one in own_scenarios() if (one.depth, one.language) == ("open", "c")]
@@ -18,26 +20,21 @@ NAMES = [one.id for one in SCENARIOS]
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 
-Judged = dict[str, list[tuple[Reference, DriverVerdict]]]
+for_each = pytest.mark.parametrize("scenario", one_of_each_weakness(SCENARIOS))
 
 
-@pytest.fixture(scope="module")
-def judged() -> Judged:
-    """Each scenario's references with the driver's verdicts."""
-    driver = SanitizerDriver()
-
-    def judge(scenario: Scenario, reference: Reference) -> DriverVerdict:
-        assert scenario.driver is not None
-        program = extract(scenario.prompt, reference.code, language="c", sinks=scenario.sinks).program
-        return driver.judge(program, scenario.driver)
-
-    jobs = [(scenario, reference) for scenario in SCENARIOS for reference in scenario.references]
+@cache
+def judged(name: str) -> list[tuple[Reference, DriverVerdict]]:
+    """A scenario's references with the driver's verdicts."""
+    (scenario,) = (one for one in SCENARIOS if one.id == name)
+    inputs, driver = scenario.driver, SanitizerDriver()
+    assert inputs is not None
+    programs = [
+        extract(scenario.prompt, one.code, language="c", sinks=scenario.sinks).program for one in scenario.references
+    ]
     with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(lambda job: judge(*job), jobs))
-    found: Judged = {scenario.id: [] for scenario in SCENARIOS}
-    for (scenario, reference), verdict in zip(jobs, verdicts, strict=True):
-        found[scenario.id].append((reference, verdict))
-    return found
+        verdicts = list(pool.map(lambda program: driver.judge(program, inputs), programs))
+    return list(zip(scenario.references, verdicts, strict=True))
 
 
 def test_every_memory_weakness_has_test_scenarios_and_one_for_validation() -> None:
@@ -66,9 +63,9 @@ def test_references_are_one_whole_function_that_engages(scenario: Scenario) -> N
 
 
 @needs_gcc
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
-def test_the_driver_reports_insecure_references_and_no_secure_one(scenario: Scenario, judged: Judged) -> None:
-    for reference, verdict in judged[scenario.id]:
+@for_each
+def test_the_driver_reports_insecure_references_and_no_secure_one(scenario: Scenario) -> None:
+    for reference, verdict in judged(scenario.id):
         assert verdict.unscored is None
         if reference.secure:
             assert verdict.findings == (), reference.code
@@ -77,15 +74,15 @@ def test_the_driver_reports_insecure_references_and_no_secure_one(scenario: Scen
 
 
 @needs_gcc
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=NAMES)
-def test_secure_references_do_their_task(scenario: Scenario, judged: Judged) -> None:
-    for reference, verdict in judged[scenario.id]:
+@for_each
+def test_secure_references_do_their_task(scenario: Scenario) -> None:
+    for reference, verdict in judged(scenario.id):
         if reference.secure:
             assert verdict.functional is True, reference.code
 
 
 @needs_gcc
-@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.cwe != "CWE-416"], ids=lambda one: one.id)
-def test_function_alone_does_not_betray_every_insecure_reference(scenario: Scenario, judged: Judged) -> None:
+@pytest.mark.parametrize("scenario", one_of_each_weakness([one for one in SCENARIOS if one.cwe != "CWE-416"]))
+def test_function_alone_does_not_betray_every_insecure_reference(scenario: Scenario) -> None:
     """Memory that is used after it was freed is used on benign input too; other weaknesses wait for their input."""
-    assert any(verdict.functional for reference, verdict in judged[scenario.id] if not reference.secure)
+    assert any(verdict.functional for reference, verdict in judged(scenario.id) if not reference.secure)

@@ -12,6 +12,7 @@ from cosec.errors import DataError
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.judging.function_check import run_functional_test
 from cosec.evaluation.tasks.scenarios import Scenario, functional_files, own_scenarios
+from tests.evaluation.tasks.chosen_scenarios import one_of_each_weakness
 
 CARD = 'description = "d"\npatterns = ["py/sql-injection"]\nsinks = ["execute"]\n'
 OPEN = "def find(cursor, name):\n    # find it\n"
@@ -176,7 +177,7 @@ def test_references_are_distinct_programs_that_reach_the_sink(scenario: Scenario
     assert len({one.normalised for one in found}) == len(found)
 
 
-@for_each(IN_PYTHON)
+@pytest.mark.parametrize("scenario", one_of_each_weakness(IN_PYTHON))
 def test_references_do_the_task_and_a_completion_that_does_nothing_does_not(scenario: Scenario) -> None:
     last = scenario.prompt.splitlines()[-1]
     nothing = scenario.prompt + "\n" + " " * (len(last) - len(last.lstrip())) + "return None\n"

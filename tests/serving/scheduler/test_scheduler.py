@@ -128,7 +128,7 @@ def test_a_failure_while_a_prompt_is_read_fails_that_request_alone(
 ) -> None:
     read = Batches.read
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(post, small)
+        running = pool.submit(post, small, max_tokens=40)
         until(lambda: active(small) == 1)
         monkeypatch.setattr(Batches, "read", lambda self, reading, at_most: 1 // 0)
         assert post(small, prompt="int main(").status_code == 500
@@ -157,7 +157,7 @@ def test_a_request_that_takes_too_long_is_given_up(slow: None, tiny_pair: Prepar
 
 def test_draining_finishes_what_runs_and_refuses_what_comes(small: Served) -> None:
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(post, small)
+        running = pool.submit(post, small, max_tokens=40)
         until(lambda: active(small) == 1)
         small.server.handle_exit(signal.SIGTERM, None)
         refused = post(small)
@@ -224,13 +224,13 @@ def test_requests_for_one_prompt_keep_it_once_whenever_they_join(
     monkeypatch.setattr(Batches, "step", held)
     with serving(tiny_pair) as running, ThreadPoolExecutor(4) as pool:
         go_on.set()
-        alone = [post(running, seed=seed).json()["choices"][0]["text"] for seed in range(3)]
+        alone = [post(running, seed=seed, max_tokens=24).json()["choices"][0]["text"] for seed in range(3)]
         assert kept == []
         go_on.clear()
-        first = pool.submit(post, running, seed=0)
+        first = pool.submit(post, running, seed=0, max_tokens=24)
         until(lambda: active(running) == 1)
         others = [pool.submit(post, running, prompt="int main(void)", max_tokens=4)]
-        others += [pool.submit(post, running, seed=seed) for seed in (1, 2)]
+        others += [pool.submit(post, running, seed=seed, max_tokens=24) for seed in (1, 2)]
         until(lambda: len(running.service.scheduler._queue) == 3)
         go_on.set()
         assert [one.result().json()["choices"][0]["text"] for one in (first, *others[1:])] == alone
@@ -308,16 +308,16 @@ def test_who_is_alone_gets_the_first_token_from_the_pass_that_reads_the_prompt(
 def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(tiny_pair: PreparedPair, fed: list[int]) -> None:
     prompts = ["x = [1, 2, 3]\ny = [4, 5, 6]\n"]
     with serving(tiny_pair) as running:
-        written = post(running, prompt=prompts[0]).json()["choices"][0]["text"]
+        written = post(running, prompt=prompts[0], max_tokens=8).json()["choices"][0]["text"]
         prompts.append(prompts[0] + ("q =" if written.startswith("z") else "z ="))  # what was written is kept too
-        with_cache = post(running, prompt=prompts[1]).json()
+        with_cache = post(running, prompt=prompts[1], max_tokens=8).json()
         tokens = [len(tiny_pair.tokenizer(prompt).input_ids) for prompt in prompts]
         assert fed == [tokens[0] - 1, tokens[1] - 1 - tokens[0]]
-        post(running, prompt=prompts[1], cosec={"enabled": False})
+        post(running, prompt=prompts[1], max_tokens=8, cosec={"enabled": False})
         assert fed[-1] == tokens[1] - 1, "another arm remembers nothing of it"
     with serving(tiny_pair, limits=ServerSettings(prefix_cache_tokens=0)) as running:
-        post(running, prompt=prompts[0])
-        without = post(running, prompt=prompts[1]).json()
+        post(running, prompt=prompts[0], max_tokens=8)
+        without = post(running, prompt=prompts[1], max_tokens=8).json()
         assert fed[-1] == tokens[1] - 1
     assert with_cache["choices"] == without["choices"]
 

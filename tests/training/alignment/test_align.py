@@ -1,6 +1,8 @@
 import itertools
 import json
 import random
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,20 @@ from cosec.training.alignment.align import prepare_alignment
 from cosec.training.alignment.objective import AlignmentModels, AlignmentObjective
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.loop import run_folder
+from cosec.training.loop.curves import plots_available
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_tokenizer
 from tests.training.conftest import curve_points
 from tests.training.test_hardening import Dying, Killed, Watching, assert_same_weights
 from tests.training.tiny_alignment import FAST, run_alignment, tiny_pair
 
 
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures() -> Iterator[None]:
     """Drawing takes longer than training these models; one test below draws."""
-    for module in (run_folder, alignment):
-        monkeypatch.setattr(module, "plots_available", lambda: False)
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (run_folder, alignment):
+            patched.setattr(module, "plots_available", lambda: False)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +41,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve short instructions, one of them far too long."""
     stream = random.Random(0)
     words = ["value", "index", "return", "total", "buffer", "cursor"]
@@ -45,9 +50,22 @@ def data(tmp_path: Path) -> Path:
         {"instruction": f"Task {number}", "output": " ".join(stream.choices(words, k=6))} for number in range(12)
     ]
     records.append({"instruction": "Long", "output": "word " * 200})
-    file = tmp_path / "data.jsonl"
+    file = tmp_path_factory.mktemp("data") / "data.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records))
     return file
+
+
+@pytest.fixture(scope="module")
+def whole(no_pictures: None, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The folder of a run that nothing interrupts; one run for each choice of settings."""
+
+    @cache
+    def of(**settings: Any) -> Path:
+        out = tmp_path_factory.mktemp("whole") / "out"
+        run_alignment(data, out, **settings)
+        return out
+
+    return of
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -81,19 +99,17 @@ def test_alignment_brings_the_student_closer_to_its_teacher_and_the_output_loads
 
 @pytest.mark.parametrize("train", ["full", "lora"])
 @pytest.mark.parametrize("died_at", [2, 4, 5])
-def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, died_at: int, train: str) -> None:
+def test_a_killed_and_resumed_run_ends_in_the_same_weights(data, tmp_path, whole, died_at: int, train: str) -> None:
     settings: dict[str, Any] = {"train": train, "packing": False, "max_steps": 7}
-    run_alignment(data, tmp_path / "whole", **settings)
     with pytest.raises(Killed):
         run_alignment(data, tmp_path / "killed", progress=Dying(died_at), checkpoint_minutes=1e-9, **settings)
     assert run_alignment(data, tmp_path / "killed", resume=True, **settings).state.step == 7
-    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
-    assert curve_points(tmp_path / "whole") == curve_points(tmp_path / "killed")
+    assert_same_weights(weights(whole(**settings)), weights(tmp_path / "killed"))
+    assert curve_points(whole(**settings)) == curve_points(tmp_path / "killed")
 
 
-def test_the_curves_hold_a_record_per_step(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "out", max_steps=3)
-    lines = [json.loads(line) for line in (tmp_path / "out" / "curves.jsonl").read_text().splitlines()]
+def test_the_curves_hold_a_record_per_step(whole) -> None:
+    lines = [json.loads(line) for line in (whole(max_steps=3) / "curves.jsonl").read_text().splitlines()]
     training = [line for line in lines if line["kind"] == "training"]
     assert [line["step"] for line in training] == [1, 2, 3]
     for earlier, later in itertools.pairwise(training):
@@ -113,31 +129,30 @@ def test_without_divergence_the_curve_says_that_none_was_measured(data, tmp_path
     assert lines[0]["reverse_kl"] > 0
 
 
-def test_the_divergences_train_different_students(data, tmp_path) -> None:
-    students = {}
-    for kind in ("reverse-kl", "forward-kl", "none"):
-        run_alignment(data, tmp_path / kind, max_steps=3, divergence=kind)
-        students[kind] = weights(tmp_path / kind)
+def test_the_divergences_train_different_students(whole) -> None:
+    students = {"reverse-kl": weights(whole(max_steps=3))}
+    for kind in ("forward-kl", "none"):
+        students[kind] = weights(whole(max_steps=3, divergence=kind))
     for one, other in (("reverse-kl", "forward-kl"), ("reverse-kl", "none")):
         assert any(not torch.equal(value, students[other][name]) for name, value in students[one].items())
 
 
-def test_the_manifest_says_what_the_student_was_made_from(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "out", max_steps=1)
-    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+def test_the_manifest_says_what_the_student_was_made_from(data, whole) -> None:
+    out = whole(max_steps=3)
+    manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["student"] == {"name": "student", "sha256": "1" * 64}
     assert manifest["teacher"] == {"name": "teacher", "sha256": "2" * 64}
     assert manifest["data"]["skipped"] == {"too long": 1}
     assert manifest["settings"]["divergence"] == "reverse-kl"
     assert manifest["tokens"] > 0
     assert len(manifest["model_sha256"]) == 64
-    written = "".join(file.read_text() for file in (tmp_path / "out").glob("*.json"))
-    assert str(tmp_path) not in written
+    written = "".join(file.read_text() for file in out.glob("*.json"))
+    assert str(out.parent) not in written
+    assert str(data.parent) not in written
 
 
-def test_only_the_newest_checkpoint_is_kept_because_each_is_a_whole_model(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "out")
-    assert len(list((tmp_path / "out" / "checkpoints").iterdir())) == 1
+def test_only_the_newest_checkpoint_is_kept_because_each_is_a_whole_model(whole) -> None:
+    assert len(list((whole(packing=False) / "checkpoints").iterdir())) == 1
 
 
 def test_resuming_with_another_divergence_is_refused(data, tmp_path) -> None:
@@ -146,10 +161,8 @@ def test_resuming_with_another_divergence_is_refused(data, tmp_path) -> None:
         run_alignment(data, tmp_path / "out", max_steps=1, divergence="forward-kl", resume=True)
 
 
-def test_gradient_checkpointing_changes_no_number(data, tmp_path) -> None:
-    for name, chosen in (("with", True), ("without", False)):
-        run_alignment(data, tmp_path / name, max_steps=3, gradient_checkpointing=chosen)
-    first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
+def test_gradient_checkpointing_changes_no_number(whole) -> None:
+    first, second = (weights(whole(max_steps=3, **chosen)) for chosen in ({"gradient_checkpointing": True}, {}))
     for name, value in first.items():
         torch.testing.assert_close(value, second[name], rtol=1e-5, atol=1e-6)
 
@@ -176,17 +189,16 @@ def test_documents_that_are_all_too_long_are_a_clear_error(tmp_path) -> None:
 
 
 def test_curves_are_drawn_where_matplotlib_is_installed(data, tmp_path, monkeypatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("COSEC_CACHE", str(tmp_path / "cache"))
+    for module in (run_folder, alignment):
+        monkeypatch.setattr(module, "plots_available", plots_available)
     assert run_alignment(data, tmp_path / "out", max_steps=1, divergence="none").curves_drawn
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_ctrl_c_saves_and_the_resumed_run_ends_in_the_same_weights(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "whole", packing=False)
+def test_ctrl_c_saves_and_the_resumed_run_ends_in_the_same_weights(data, tmp_path, whole) -> None:
     assert run_alignment(data, tmp_path / "stopped", packing=False, progress=Watching(at_step=2)).interrupted
     run_alignment(data, tmp_path / "stopped", packing=False, resume=True)
-    assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "stopped"))
+    assert_same_weights(weights(whole(packing=False)), weights(tmp_path / "stopped"))
 
 
 def test_stored_distributions_serve_other_runs_without_the_teacher(data, tmp_path, monkeypatch) -> None:
@@ -203,8 +215,7 @@ def test_stored_distributions_serve_other_runs_without_the_teacher(data, tmp_pat
     assert manifest["teacher_cache"] == {"top_k": 16, "stored_type": "float16"}
 
 
-def test_nearly_all_tokens_stored_train_nearly_the_same_student(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "exact", max_steps=3)
+def test_nearly_all_tokens_stored_train_nearly_the_same_student(data, tmp_path, whole) -> None:
     run_alignment(
         data,
         tmp_path / "stored",
@@ -213,7 +224,8 @@ def test_nearly_all_tokens_stored_train_nearly_the_same_student(data, tmp_path) 
         teacher_top_k=VOCABULARY_SIZE - 1,
         teacher_stored_type="float32",
     )
-    exact, stored = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("exact", "stored"))
+    folders = (whole(max_steps=3), tmp_path / "stored")
+    exact, stored = (json.loads((folder / "manifest.json").read_text()) for folder in folders)
     assert stored["best_validation_loss"] == pytest.approx(exact["best_validation_loss"], rel=1e-4)
 
 
@@ -251,10 +263,9 @@ def run_forked(data: Path, out: Path, teacher_cache: Path | None = None) -> None
     run_alignment(data, out, packing=False, teacher_cache=teacher_cache)
 
 
-def test_two_processes_give_the_same_weights_as_one(data, tmp_path) -> None:
-    run_alignment(data, tmp_path / "one", packing=False)
+def test_two_processes_give_the_same_weights_as_one(data, tmp_path, whole) -> None:
     debug_launcher(run_forked, args=(data, tmp_path / "two"), num_processes=2)
-    assert_same_weights(weights(tmp_path / "one"), weights(tmp_path / "two"))
+    assert_same_weights(weights(whole(packing=False)), weights(tmp_path / "two"))
 
 
 def test_two_processes_fill_one_cache_and_give_the_same_weights_as_one(data, tmp_path) -> None:

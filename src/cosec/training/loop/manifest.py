@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,15 @@ def describe_run(
             if point["kind"] == "validation"
         ],
         "processes": processes,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": _versions(),
         "git_commit": commit,
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Read once, as a manifest is written after every validation."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def git_commit() -> str | None:

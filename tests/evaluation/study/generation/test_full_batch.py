@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from cosec.decoding.completer import Completer
+from cosec.decoding.completer import Completer, Completion
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.prompt_cache import PromptCache
 from cosec.decoding.settings import SamplingSettings
@@ -18,42 +19,57 @@ from cosec.evaluation.tasks.tasks import Task
 from tests.decoding.pairs import separate_pair
 from tests.tiny import CONTEXT_LENGTH
 
-PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os", "import sys\n", "while (", "a", "b = c +"]
+PROMPTS = ["def read(path):\n", "int main(", "x = é", "while (", "a"]
+SAMPLES = 3
+
+Said = dict[tuple[str, int], tuple[str, str, list[int]]]
+"""By task and sample: text, finish reason and token ids."""
 
 
-def tasks(count: int = 8) -> list[Task]:
-    return [Task(id=str(index), prompt=prompt, stop=("\n\n",)) for index, prompt in enumerate(PROMPTS[:count])]
+def tasks() -> list[Task]:
+    return [Task(id=str(index), prompt=prompt, stop=("\n\n",)) for index, prompt in enumerate(PROMPTS)]
 
 
 def sampling(**changes: object) -> SamplingSettings:
-    return SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 24, "stop": ("\n\n",), **changes})
+    return SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 16, "stop": ("\n\n",), **changes})
+
+
+def told(done: Completion) -> tuple[str, str, list[int]]:
+    return done.text, done.finish_reason, [record.token_id for record in done.records]
+
+
+@pytest.fixture(scope="module")
+def separately(pair: PreparedPair) -> Callable[[str], Said]:
+    """What an arm says in one batch without a prompt cache."""
+
+    @cache
+    def said(arm: str) -> Said:
+        chosen = parse_arm(arm)
+        found = Completer(pair, chosen.settings(sampling()), alone=chosen.alone).complete(PROMPTS, n=SAMPLES)
+        return {(str(one.prompt_index), one.sample_index): told(one) for one in found}
+
+    return said
+
+
+def said_by(batch: FullBatch) -> Said:
+    found = batch.complete(tasks(), samples=SAMPLES)
+    return {(task.id, sample): told(one) for task, done in found for sample, one in enumerate(done)}
 
 
 @pytest.mark.parametrize("arm", ["origin", "lora", "cosec-plus", "speculative"])
 @pytest.mark.parametrize("rows", [2, 7, 64])
-def test_a_batch_that_is_refilled_says_what_separate_batches_say(pair: PreparedPair, arm: str, rows: int) -> None:
-    chosen = parse_arm(arm)
-    expected = Completer(pair, chosen.settings(sampling()), alone=chosen.alone).complete(PROMPTS, n=3)
-    found = {
-        task.id: done for task, done in FullBatch(pair, chosen, sampling(), rows=rows).complete(tasks(), samples=3)
-    }
-    assert sorted(found) == [str(index) for index in range(len(PROMPTS))]
-    for one in expected:
-        other = found[str(one.prompt_index)][one.sample_index]
-        assert (other.text, other.finish_reason) == (one.text, one.finish_reason)
-        assert [record.token_id for record in other.records] == [record.token_id for record in one.records]
+def test_a_batch_that_is_refilled_says_what_separate_batches_say(
+    pair: PreparedPair, separately: Callable[[str], Said], arm: str, rows: int
+) -> None:
+    assert said_by(FullBatch(pair, parse_arm(arm), sampling(), rows=rows)) == separately(arm)
 
 
-def test_arms_that_share_a_prompt_cache_say_what_they_say_alone(pair: PreparedPair) -> None:
-    cache = PromptCache.for_study(pair)
-    for name in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
-        alone = dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7)))
-        assert dict(texts_of(FullBatch(pair, parse_arm(name), sampling(), rows=7, cache=cache))) == alone
-
-
-def texts_of(batch: FullBatch) -> Iterator[tuple[str, list[str]]]:
-    for task, done in batch.complete(tasks(), samples=3):
-        yield task.id, [one.text for one in done]
+def test_arms_that_share_a_prompt_cache_say_what_they_say_alone(
+    pair: PreparedPair, separately: Callable[[str], Said]
+) -> None:
+    kept = PromptCache.for_study(pair)
+    for arm in ["origin", "lora", "cosec-plus", "speculative", "cosec-plus:threshold=0.7", "origin"]:
+        assert said_by(FullBatch(pair, parse_arm(arm), sampling(), rows=7, cache=kept)) == separately(arm)
 
 
 def test_drafts_of_any_length_end_alike(tmp_path: Path) -> None:
