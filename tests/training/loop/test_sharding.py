@@ -81,12 +81,12 @@ def assert_close_curves(first: Path, second: Path) -> None:
     ("architecture", "more"),
     [
         ("llama", {}),
-        ("gpt_bigcode", {}),
         ("codegen", {"train": "lora"}),
         ("qwen2", {"gradient_checkpointing": True, "precision": "bfloat16"}),
         *(
             pytest.param(architecture, more, marks=pytest.mark.slow)
             for architecture, more in (
+                ("gpt_bigcode", {}),
                 ("codegen", {}),
                 ("qwen2", {}),
                 ("llama", {"train": "lora"}),
@@ -115,7 +115,7 @@ def stop_after(data: Path, out: Path, step: int, settings: dict[str, Any]) -> No
     assert run_alignment(data, out, progress=Watching(at_step=step), **settings).interrupted
 
 
-@pytest.mark.parametrize("kind", ["full", "lora"])
+@pytest.mark.parametrize("kind", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_a_resumed_sharded_run_ends_in_the_same_bits(data, tmp_path, kind: str) -> None:
     settings = {**UNEVEN, "train": kind, "sharding": "fsdp"}
     in_two_processes(train, data, tmp_path / "whole", settings)
