@@ -135,7 +135,7 @@ class _LanesWithBonusToken(TwoModelLanes):
 
 
 def test_a_bonus_token_breaks_the_law_and_is_noticed() -> None:
-    wrong = draw(_LanesWithBonusToken(ScriptedModel(SECURITY), ScriptedModel(TARGET)), settings("paper", 3), 20_000)
+    wrong = draw(_LanesWithBonusToken(ScriptedModel(SECURITY), ScriptedModel(TARGET)), settings("paper", 3), 6_000)
     assert p_value(wrong[:, 2], expected(2, "paper")) < 1e-6
 
 
@@ -147,7 +147,7 @@ def test_a_fallback_sharper_than_the_target_breaks_the_law_and_is_noticed() -> N
             return type(distribution)(sharpened / sharpened.sum(-1, keepdim=True), distribution.token_ids)
 
     chosen = settings("paper", 1)
-    requests = [SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=1) for i in range(20_000)]
+    requests = [SequenceRequest(prompt_ids=tuple(PROMPT), sample_index=i, max_new_tokens=1) for i in range(6_000)]
     lanes = TwoModelLanes(ScriptedModel(SECURITY), ScriptedModel(TARGET))
     emissions = Run(lanes, SharpenedFallback(chosen.rule, chosen.sampling), chosen, requests).step()
     tokens = torch.tensor([emission.records[0].token_id for emission in emissions])

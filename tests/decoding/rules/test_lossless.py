@@ -120,7 +120,7 @@ def test_the_closed_forms_tell_the_rules_apart() -> None:
 
 def test_a_residual_that_is_the_law_itself_breaks_the_law_and_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TokenDistribution, "beyond", lambda self, other, size: self)
-    tokens = draw(settings(RULES["steer"], draft_length=1), 20_000)
+    tokens = draw(settings(RULES["steer"], draft_length=1), 6_000)
     assert p_value(tokens[:, 0], expected(0, RULES["steer"])) < 1e-6
 
 

@@ -308,16 +308,16 @@ def test_who_is_alone_gets_the_first_token_from_the_pass_that_reads_the_prompt(
 def test_a_prompt_that_extends_the_last_one_is_read_from_where_it_ends(tiny_pair: PreparedPair, fed: list[int]) -> None:
     prompts = ["x = [1, 2, 3]\ny = [4, 5, 6]\n"]
     with serving(tiny_pair) as running:
-        written = post(running, prompt=prompts[0], max_tokens=8).json()["choices"][0]["text"]
+        written = post(running, prompt=prompts[0]).json()["choices"][0]["text"]
         prompts.append(prompts[0] + ("q =" if written.startswith("z") else "z ="))  # what was written is kept too
-        with_cache = post(running, prompt=prompts[1], max_tokens=8).json()
+        with_cache = post(running, prompt=prompts[1]).json()
         tokens = [len(tiny_pair.tokenizer(prompt).input_ids) for prompt in prompts]
         assert fed == [tokens[0] - 1, tokens[1] - 1 - tokens[0]]
-        post(running, prompt=prompts[1], max_tokens=8, cosec={"enabled": False})
+        post(running, prompt=prompts[1], cosec={"enabled": False})
         assert fed[-1] == tokens[1] - 1, "another arm remembers nothing of it"
     with serving(tiny_pair, limits=ServerSettings(prefix_cache_tokens=0)) as running:
-        post(running, prompt=prompts[0], max_tokens=8)
-        without = post(running, prompt=prompts[1], max_tokens=8).json()
+        post(running, prompt=prompts[0])
+        without = post(running, prompt=prompts[1]).json()
         assert fed[-1] == tokens[1] - 1
     assert with_cache["choices"] == without["choices"]
 
