@@ -71,7 +71,7 @@ def test_chat_answers_through_the_template(real: Served) -> None:
 
 def test_no_answer_is_lost_or_mixed_up_under_load(real: Served) -> None:
     result = measure_load(
-        Target(url=real.url), PROMPTS, streams=4, requests=8, max_tokens=8, temperature=0.8, check=True
+        Target(url=real.url), PROMPTS, streams=3, requests=6, max_tokens=6, temperature=0.8, check=True
     )
     assert (result.failed, result.mixed_up) == (0, 0)
-    assert result.tokens > 40
+    assert result.tokens > 24
