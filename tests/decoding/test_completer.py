@@ -58,7 +58,7 @@ def test_pieces_add_up_to_the_completion(pair: PreparedPair) -> None:
         assert completion.totals.tokens == len(completion.records)
 
 
-@pytest.mark.parametrize("draft_length", [4, "auto"])
+@pytest.mark.parametrize("draft_length", [4, "auto", pytest.param(1, marks=pytest.mark.slow)])
 def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
     separate: PreparedPair, draft_length: int | str
 ) -> None:
@@ -76,7 +76,7 @@ def test_the_target_alone_is_sampled_with_the_settings_whatever_the_preset(
     assert texts(hardened.complete(PROMPTS, n=2)) == alone["paper"]
 
 
-@pytest.mark.parametrize("draft_length", [1, 5])
+@pytest.mark.parametrize("draft_length", [1, 5, *(pytest.param(length, marks=pytest.mark.slow) for length in (2, 8))])
 def test_a_stop_text_ends_text_and_records_alike_for_every_draft_length(
     separate: PreparedPair, draft_length: int
 ) -> None:

@@ -89,7 +89,10 @@ def test_identical_models_accept_every_token_below_threshold_one(preset: str, dr
         ("cosec", {"temperature": 0.0}),
     ],
 )
-@pytest.mark.parametrize(("threshold", "draft_length"), [(1.0, 4), (7.0, 1)])
+@pytest.mark.parametrize(
+    ("threshold", "draft_length"),
+    [(1.0, 4), (7.0, 1), *(pytest.param(*both, marks=pytest.mark.slow) for both in ((1.0, 1), (7.0, 4)))],
+)
 def test_threshold_one_or_more_is_the_target_alone_token_for_token(
     preset: str, sampling: dict[str, float], draft_length: int, threshold: float
 ) -> None:
@@ -99,7 +102,7 @@ def test_threshold_one_or_more_is_the_target_alone_token_for_token(
         assert decode(lanes, chosen) == decode(TargetLane(ScriptedModel(TARGET)), alone)
 
 
-@pytest.mark.parametrize("seed", [0, 2**62])
+@pytest.mark.parametrize("seed", [0, 2**62, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_draft_length_never_changes_the_text(preset: str, seed: int) -> None:
     texts = [
