@@ -37,10 +37,13 @@ from cosec.evaluation.tasks.tasks import Benchmark, tasks_of
 NEVER = 1e9
 """A threshold that no divergence exceeds."""
 
+BARE = ("alone", "again")
+"""Arms without a security model; the second shows whether the server repeats its own texts."""
+
 
 @dataclass(slots=True)
 class Costs:
-    """What each turn of an arm took, in milliseconds for each character."""
+    """What each text of an arm took, in milliseconds for each character."""
 
     seconds: list[float] = field(default_factory=list)
     """By the clock."""
@@ -50,6 +53,23 @@ class Costs:
 
     proxy: list[float] = field(default_factory=list)
     """Processor time of this process."""
+
+    @property
+    def work(self) -> list[float]:
+        """Processor time of both."""
+        return [sum(both) for both in zip(self.server, self.proxy, strict=True)]
+
+
+def ratio(costs: Sequence[float], of: Sequence[float]) -> dict[str, float | list[float]]:
+    """The ratio of two sums of costs, with a 95 % bootstrap interval over the texts, which pair them."""
+    pairs, draws = list(zip(costs, of, strict=True)), random.Random(0)
+    drawn = sorted(_ratio(draws.choices(pairs, k=len(pairs))) for _ in range(2000))
+    return {"ratio": _ratio(pairs), "interval": [drawn[50], drawn[1949]]}
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    above, below = map(sum, zip(*pairs, strict=True))
+    return round(above / below, 3)
 
 
 class Bench:
@@ -65,18 +85,21 @@ class Bench:
     ) -> None:
         self._address, self._reader, self._rule, self._server = address, reader, rule, server
         self._sampling = {"temperature": 0.0, "max_new_tokens": tokens, "code_end": "none"}
+        self._completers: dict[str, TextCompleter] = {}
+        """One for each arm, which learns how often the arm decides as a server that runs on does."""
 
     def complete(self, prompts: Sequence[str], arm: str, costs: Costs | None = None) -> list[TextCompletion]:
         """Complete the prompts one after the other, and note what it took."""
-        rule = {**self._rule, "strength": NEVER} if arm == "checked" else self._rule
-        completer = TextCompleter(
-            lambda _: OpenAiServer(self._address),
-            self._reader,
-            decoding_settings(rule, self._sampling),
-            hardened=arm != "alone",
-            rows=1,
-        )
-        before = self._times()
+        if arm not in self._completers:
+            rule = {**self._rule, "strength": NEVER} if arm == "checked" else self._rule
+            self._completers[arm] = TextCompleter(
+                lambda _: OpenAiServer(self._address),
+                self._reader,
+                decoding_settings(rule, self._sampling),
+                hardened=arm not in BARE,
+                rows=1,
+            )
+        completer, before = self._completers[arm], self._times()
         found = sorted(completer.complete(prompts), key=lambda one: one.prompt_index)
         if costs is not None:
             characters = max(1, sum(len(one.text) for one in found))
@@ -108,6 +131,12 @@ def differing_continuations(bench: Bench, prompts: Sequence[str], texts: Sequenc
     return {"cuts": len(cut), "differ": sum(differ), "share": sum(differ) / max(1, len(differ))}
 
 
+def differing(texts: Sequence[str], others: Sequence[str]) -> list[dict[str, object]]:
+    """The texts that differ, each with the index of its prompt."""
+    pairs = enumerate(zip(texts, others, strict=True))
+    return [{"prompt": index, "alone": text, "other": other} for index, (text, other) in pairs if text != other]
+
+
 def decisions(hardened: Sequence[TextCompletion]) -> dict[str, float]:
     """How often the security model decides, and what that costs in requests."""
     totals = [one.totals for one in hardened]
@@ -133,7 +162,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cuts", type=int, default=3, help="cuts of each text")
-    parser.add_argument("--equality", action="store_true", help="only whether the checked text is the target's own")
+    parser.add_argument("--equality", action="store_true", help="leave the hardened arm out")
+    parser.add_argument("--again", action="store_true", help="ask the bare server twice: does it repeat its own text?")
     return parser.parse_args()
 
 
@@ -146,19 +176,21 @@ def main() -> None:
     bench = Bench(address, reader, rule, given.tokens, given.server_process)
     cut = tasks_of(Benchmark(name="own", scenarios="own", depth="decision", max_new_tokens=1, samples=1))
     prompts = [*(one.text for one in demo_prompts()), *(task.prompt for task in cut)][: given.prompts]
-    arms = ("alone", "checked") if given.equality else ("alone", "checked", "hardened")
+    arms = ("alone", *(["again"] if given.again else []), "checked", *([] if given.equality else ["hardened"]))
     if given.new_prompts:
         bench.complete(prompts[:1], arms[-1])  # warms all models up
-    else:
+    elif given.rounds > 1:
         for arm in arms:  # also lets both sides read the prompts
             bench.complete(prompts, arm)
-    costs, latest = {arm: Costs() for arm in arms}, dict[str, list[TextCompletion]]()
+    costs, latest = {arm: Costs() for arm in arms}, {arm: dict[int, TextCompletion]() for arm in arms}
     for turn in range(given.rounds):
-        first = turn % len(arms)
-        for arm in (*arms[first:], *arms[:first]):
-            new = [f"# {turn} {arm} {index}\n{one}" for index, one in enumerate(prompts)]
-            latest[arm] = bench.complete(new if given.new_prompts else prompts, arm, costs[arm])
-    print(json.dumps(report(given, rule, bench, prompts, costs, latest), indent=1))  # noqa: T201 - the measurement
+        for index, prompt in enumerate(prompts):  # one arm right after the other, as the speed of a machine drifts
+            first = (turn + index) % len(arms)
+            for arm in (*arms[first:], *arms[:first]):
+                asked = f"# {turn} {arm} {index}\n{prompt}" if given.new_prompts else prompt
+                (latest[arm][index],) = bench.complete([asked], arm, costs[arm])
+    found = {arm: [each[index] for index in range(len(prompts))] for arm, each in latest.items()}
+    print(json.dumps(report(given, rule, bench, prompts, costs, found), indent=1))  # noqa: T201 - the measurement
 
 
 def report(
@@ -171,31 +203,26 @@ def report(
 ) -> dict[str, object]:
     """What was found, with what it was measured on."""
     each = {arm: statistics.median(one.seconds) for arm, one in costs.items()}
+    hardenings = [arm for arm in costs if arm != "alone"]
     texts = [one.text for one in latest["alone"]]
-    unequal = [
-        {"prompt": index, "alone": text, "checked": one.text}
-        for index, (one, text) in enumerate(zip(latest["checked"], texts, strict=True))
-        if one.text != text and not given.new_prompts
-    ]
+    compared = [] if given.new_prompts else [arm for arm in ("again", "checked") if arm in latest]
+    unequal = {arm: differing(texts, [one.text for one in latest[arm]]) for arm in compared}
     work = {
         arm: {"server": statistics.median(one.server), "proxy": statistics.median(one.proxy)}
         for arm, one in costs.items()
     }
-    total = {arm: sum(parts.values()) for arm, parts in work.items()}
     return {
         "environment": environment(),
         "arguments": {name: value for name, value in vars(given).items() if name not in ("url", "server_process")},
         "prompts": len(prompts),
-        "unequal_texts": None if given.new_prompts else unequal,
+        "unequal_texts": unequal,
         "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
         "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
-        **{f"{arm}_over_alone": round(each[arm] / each["alone"], 3) for arm in each if arm != "alone"},
+        **{f"{arm}_over_alone": ratio(costs[arm].seconds, costs["alone"].seconds) for arm in hardenings},
         "processor_milliseconds_per_character": {
             arm: {part: round(value, 3) for part, value in parts.items()} for arm, parts in work.items()
         },
-        "processor_time_over_alone": {
-            arm: round(value / total["alone"], 3) for arm, value in total.items() if arm != "alone"
-        },
+        "processor_time_over_alone": {arm: ratio(costs[arm].work, costs["alone"].work) for arm in hardenings},
         **({} if given.equality else decisions(latest["hardened"])),
         "rule": rule,
     }

@@ -9,7 +9,7 @@ import os
 # Tiny models gain nothing from threads, and threads that wait for each other crawl on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from jaxtyping import install_import_hook
@@ -18,6 +18,8 @@ from tests.devices import DEVICES
 from tests.shape_checks import BUDGET
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cosec.decoding.pairing import PreparedPair
 
 CHECKED = [
@@ -76,3 +78,19 @@ def pair(request: pytest.FixtureRequest, device: str, tmp_path_factory: pytest.T
 
     folder = tmp_path_factory.mktemp("pair")
     return {"separate": separate_pair, "shared": shared_pair}[request.param](folder, device=device)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of tokens of each forward pass."""
+    from cosec.runtime import TorchTokenModel
+
+    seen: list[int] = []
+    forward = TorchTokenModel._forward
+
+    def noted(self: TorchTokenModel, module: object, tokens: "Tensor", *args: Any, **kwargs: Any) -> Any:
+        seen.append(tokens.shape[1])
+        return forward(self, module, tokens, *args, **kwargs)
+
+    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
+    return seen

@@ -1,8 +1,9 @@
 """Shapes in the losses' jaxtyping annotations are checked in every test of this room."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -53,3 +54,11 @@ def write_pairs(tmp_path: Path) -> Callable[[str, Sequence[Mapping[str, Any]]], 
         return file
 
     return write
+
+
+def without_pictures(*modules: ModuleType) -> Iterator[None]:
+    """For a fixture: nothing is drawn by these modules, as that takes longer than to train tiny models."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in modules:
+            patched.setattr(module, "plots_available", lambda: False)
+        yield

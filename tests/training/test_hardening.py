@@ -28,7 +28,7 @@ from cosec.training.loop.progress import LossMeans, SilentProgress
 from cosec.training.objective import HardeningObjective
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES, tiny_model
-from tests.training.conftest import curve_points, record
+from tests.training.conftest import curve_points, record, without_pictures
 from tests.training.tiny_run import FAST, run, tiny_base
 
 
@@ -63,11 +63,8 @@ class Dying(Watching):
 
 @pytest.fixture(scope="module", autouse=True)
 def no_pictures() -> Iterator[None]:
-    """Drawing takes longer than training these models; one test below draws."""
-    with pytest.MonkeyPatch.context() as patched:
-        for module in (run_folder, hardening):
-            patched.setattr(module, "plots_available", lambda: False)
-        yield
+    """One test below draws."""
+    yield from without_pictures(run_folder, hardening)
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,9 @@ from typing import Any
 
 import httpx2
 import pytest
-import torch
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.runtime.torch.kv_cache.shared_prefix import SharedPrefix
-from cosec.runtime.torch.token_model import TorchTokenModel
 from cosec.serving.scheduler import scheduler
 from cosec.serving.scheduler.batches import Batches
 from cosec.serving.scheduler.fair_queue import FairQueue
@@ -286,16 +284,8 @@ def test_an_idle_server_reads_a_prompt_in_one_piece(tiny_pair: PreparedPair, fed
 
 
 def test_who_is_alone_gets_the_first_token_from_the_pass_that_reads_the_prompt(
-    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+    tiny_pair: PreparedPair, passes: list[int]
 ) -> None:
-    passes: list[int] = []
-    forward = TorchTokenModel._forward
-
-    def noted(self: TorchTokenModel, module: Any, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        passes.append(tokens.shape[1])
-        return forward(self, module, tokens, *args, **kwargs)
-
-    monkeypatch.setattr(TorchTokenModel, "_forward", noted)
     with serving(tiny_pair) as running:
         read = len(tiny_pair.tokenizer("x = [1, 2, 3]").input_ids)
         assert post(running, prompt="x = [1, 2, 3]", max_tokens=4).status_code == 200

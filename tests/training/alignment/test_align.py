@@ -22,18 +22,15 @@ from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.loop import run_folder
 from cosec.training.loop.curves import plots_available
 from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, tiny_tokenizer
-from tests.training.conftest import curve_points
+from tests.training.conftest import curve_points, without_pictures
 from tests.training.test_hardening import Dying, Killed, Watching, assert_same_weights
 from tests.training.tiny_alignment import FAST, run_alignment, tiny_pair
 
 
 @pytest.fixture(scope="module", autouse=True)
 def no_pictures() -> Iterator[None]:
-    """Drawing takes longer than training these models; one test below draws."""
-    with pytest.MonkeyPatch.context() as patched:
-        for module in (run_folder, alignment):
-            patched.setattr(module, "plots_available", lambda: False)
-        yield
+    """One test below draws."""
+    yield from without_pictures(run_folder, alignment)
 
 
 @pytest.fixture(autouse=True)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError, VocabularyMismatch
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.model_hashes import anti_expert_hash, pair_hashes, security_hashes
 from cosec.evaluation.tasks.tasks import expand
-from cosec.models.adapters import ADAPTER_WEIGHTS
-from cosec.models.identity import file_sha256, model_fingerprint
-from cosec.models.loading.quantised import GgufModel, GgufPair
 
 if TYPE_CHECKING:
     from cosec.decoding.engine.lanes import Lanes
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from cosec.evaluation.study.arms import DecodingArm
     from cosec.evaluation.study.generation.generator import Generator, LocalGenerator
     from cosec.evaluation.study.settings import StudySettings
-    from cosec.models.loading.load import LoadedModel, ModelPair
 
 
 class CompletionSource(Protocol):
@@ -150,11 +147,11 @@ class StudyModels:
             pair = load_pair(target, security, runtime=runtime, **load)
             self._pairs[name] = pair, PromptCache.for_study(pair, DEFAULT_MEMORY // len(wanted))
         own_pair, _ = self._pairs[None]
-        self.hashes: Mapping[str, str] = _hashes(own_pair.pair)
+        self.hashes: Mapping[str, str] = pair_hashes(own_pair.pair)
         """Hashes of the study's own pair, and its runtime and type if these are not torch and float32."""
         self.named_hashes: Mapping[str, str] = {
-            name: "+".join(_security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
-        } | _anti_expert_hash([pair.pair for pair, _ in self._pairs.values()])
+            name: "+".join(security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
+        } | anti_expert_hash([pair.pair for pair, _ in self._pairs.values()])
         """Hashes of the security models that arms call by name, and of the anti-expert if an arm takes it."""
         for arm in arms:  # nothing is generated for a study that could not be finished
             self._check(arm)
@@ -179,36 +176,3 @@ class StudyModels:
 
         pair, cache = self._pairs[arm.security]
         return LocalGenerator(pair, arm, rows=self._rows, cache=cache)
-
-
-def _hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
-    # What is special comes first, as a refusal shows the beginning of what differs.
-    if isinstance(pair, GgufPair):
-        found = {"runtime": "llama.cpp"}
-    else:
-        dtype = str(pair.target.model.dtype).removeprefix("torch.")
-        found = {} if dtype == "float32" else {"dtype": dtype}
-    return {**found, "target": _model_hash(pair.target), **_security_hashes(pair)}
-
-
-def _model_hash(model: LoadedModel | GgufModel) -> str:
-    if isinstance(model, GgufModel):
-        return file_sha256(model.file)
-    weights = model_fingerprint(model.path)
-    return weights if model.prefix is None else f"{weights}+{file_sha256(model.prefix.path / ADAPTER_WEIGHTS)}"
-
-
-def _security_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
-    """Hashes of a whole security model, or of an adapter and its base if that is not the target."""
-    found = {}
-    if pair.security is not None:
-        found["security"] = _model_hash(pair.security)
-    if pair.adapter is not None:
-        path = pair.adapter.path
-        found["adapter"] = file_sha256(path / "adapter_model.safetensors" if path.is_dir() else path)
-    return found
-
-
-def _anti_expert_hash(pairs: Sequence[ModelPair | GgufPair]) -> dict[str, str]:
-    used = [pair.anti_expert for pair in pairs if pair.anti_expert is not None]
-    return {"anti-expert": file_sha256(used[0].path / "adapter_model.safetensors")} if used else {}

@@ -24,12 +24,11 @@ from cosec.errors import EndpointError, SettingsError
 from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.generation.full_batch import task_watcher
 from cosec.evaluation.study.generation.generator import LocalGenerator, sample_of
+from cosec.evaluation.study.generation.model_hashes import adapter_hash, model_hash, special_type
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task, expand
-from cosec.models.identity import file_sha256, model_fingerprint
-from cosec.models.loading.quantised import GgufModel
 
 SettingsOf = Callable[[DecodingArm, SamplingSettings], DecodingSettings]
 """Gives the settings of an arm with sampling settings."""
@@ -82,7 +81,7 @@ class TargetHere:
     def __init__(self, name: str, *, dtype: str, device_map: str | None, runtime: RuntimeName) -> None:
         self._pair = load_pair(name, "none", dtype=dtype, device_map=device_map, runtime=runtime)
         target = self._pair.pair.target
-        self.hash = file_sha256(target.file) if isinstance(target, GgufModel) else model_fingerprint(target.path)
+        self.hash = model_hash(target)
         """Identifies the weights."""
 
     def make(self, run: InReaderThread) -> TextTarget:
@@ -128,7 +127,7 @@ class TextTargetSource:
         }
         asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
-        special = _special_type(self._readers[None])
+        special = special_type(self._readers[None].pair.pair.target, "security dtype")
         self.hashes: Mapping[str, str] = {**special, "target": target.hash, "adapter": hashes[None]}
         """Identifies the target and the security model, with the type of the latter's weights."""
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
@@ -241,14 +240,7 @@ class TextTargetGenerator:
         return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
 
 
-def _special_type(reader: SecurityReader) -> dict[str, str]:
-    """The type of a security model's weights for a study's record; empty if it is float32."""
-    base = reader.pair.pair.target
-    dtype = "float32" if isinstance(base, GgufModel) else str(base.model.dtype).removeprefix("torch.")
-    return {} if dtype == "float32" else {"security dtype": dtype}
-
-
 def _adapter_hash(reader: SecurityReader) -> str:
     adapter = reader.pair.pair.adapter
     assert adapter is not None, "a reader has an adapter"
-    return file_sha256(adapter.path / "adapter_model.safetensors" if adapter.path.is_dir() else adapter.path)
+    return adapter_hash(adapter)
