@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import random
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,9 +42,9 @@ BARE = ("alone", "again")
 
 @dataclass(slots=True)
 class Costs:
-    """What each text of an arm took, in milliseconds for each character."""
+    """What each text of an arm took, in milliseconds."""
 
-    seconds: list[float] = field(default_factory=list)
+    clock: list[float] = field(default_factory=list)
     """By the clock."""
 
     server: list[float] = field(default_factory=list)
@@ -54,22 +53,31 @@ class Costs:
     proxy: list[float] = field(default_factory=list)
     """Processor time of this process."""
 
+    characters: list[int] = field(default_factory=list)
+    """Length of the text."""
+
     @property
     def work(self) -> list[float]:
         """Processor time of both."""
         return [sum(both) for both in zip(self.server, self.proxy, strict=True)]
 
 
-def ratio(costs: Sequence[float], of: Sequence[float]) -> dict[str, float | list[float]]:
-    """The ratio of two sums of costs, with a 95 % bootstrap interval over the texts, which pair them."""
-    pairs, draws = list(zip(costs, of, strict=True)), random.Random(0)
-    drawn = sorted(_ratio(draws.choices(pairs, k=len(pairs))) for _ in range(2000))
-    return {"ratio": _ratio(pairs), "interval": [drawn[50], drawn[1949]]}
+def ratio(arm: Costs, alone: Costs, kind: str) -> dict[str, float | list[float]]:
+    """The cost of a character over that alone, with a 95 % bootstrap interval over the texts, which pair the arms."""
+    columns = (getattr(arm, kind), arm.characters, getattr(alone, kind), alone.characters)
+    texts, draws = list(zip(*columns, strict=True)), random.Random(0)
+    drawn = sorted(_ratio(draws.choices(texts, k=len(texts))) for _ in range(2000))
+    return {"ratio": _ratio(texts), "interval": [drawn[50], drawn[1949]]}
 
 
-def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
-    above, below = map(sum, zip(*pairs, strict=True))
-    return round(above / below, 3)
+def _ratio(texts: Sequence[tuple[float, ...]]) -> float:
+    spent, written, spent_alone, written_alone = map(sum, zip(*texts, strict=True))
+    return round(spent / written / (spent_alone / written_alone), 3)
+
+
+def per_character(costs: Costs, kind: str) -> float:
+    """Milliseconds for each character of all texts."""
+    return round(float(sum(getattr(costs, kind)) / sum(costs.characters)), 3)
 
 
 class Bench:
@@ -102,9 +110,9 @@ class Bench:
         completer, before = self._completers[arm], self._times()
         found = sorted(completer.complete(prompts), key=lambda one: one.prompt_index)
         if costs is not None:
-            characters = max(1, sum(len(one.text) for one in found))
-            spent = [1000 * (after - start) / characters for start, after in zip(before, self._times(), strict=True)]
-            for kept, one in zip((costs.seconds, costs.server, costs.proxy), spent, strict=True):
+            costs.characters.append(sum(len(one.text) for one in found))
+            spent = [1000 * (after - start) for start, after in zip(before, self._times(), strict=True)]
+            for kept, one in zip((costs.clock, costs.server, costs.proxy), spent, strict=True):
                 kept.append(one)
         return found
 
@@ -202,27 +210,22 @@ def report(
     latest: dict[str, list[TextCompletion]],
 ) -> dict[str, object]:
     """What was found, with what it was measured on."""
-    each = {arm: statistics.median(one.seconds) for arm, one in costs.items()}
     hardenings = [arm for arm in costs if arm != "alone"]
     texts = [one.text for one in latest["alone"]]
     compared = [] if given.new_prompts else [arm for arm in ("again", "checked") if arm in latest]
     unequal = {arm: differing(texts, [one.text for one in latest[arm]]) for arm in compared}
-    work = {
-        arm: {"server": statistics.median(one.server), "proxy": statistics.median(one.proxy)}
-        for arm, one in costs.items()
-    }
     return {
         "environment": environment(),
         "arguments": {name: value for name, value in vars(given).items() if name not in ("url", "server_process")},
         "prompts": len(prompts),
         "unequal_texts": unequal,
         "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
-        "milliseconds_per_character": {arm: round(value, 3) for arm, value in each.items()},
-        **{f"{arm}_over_alone": ratio(costs[arm].seconds, costs["alone"].seconds) for arm in hardenings},
+        "milliseconds_per_character": {arm: per_character(one, "clock") for arm, one in costs.items()},
+        **{f"{arm}_over_alone": ratio(costs[arm], costs["alone"], "clock") for arm in hardenings},
         "processor_milliseconds_per_character": {
-            arm: {part: round(value, 3) for part, value in parts.items()} for arm, parts in work.items()
+            arm: {part: per_character(one, part) for part in ("server", "proxy")} for arm, one in costs.items()
         },
-        "processor_time_over_alone": {arm: ratio(costs[arm].work, costs["alone"].work) for arm in hardenings},
+        "processor_time_over_alone": {arm: ratio(costs[arm], costs["alone"], "work") for arm in hardenings},
         **({} if given.equality else decisions(latest["hardened"])),
         "rule": rule,
     }
