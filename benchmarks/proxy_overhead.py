@@ -1,15 +1,16 @@
 """What hardening a server as text costs, and whether its text stays its own.
 
 Asks the target for completions of the demo prompts, and then of the scenarios cut at the dangerous choice, at
-temperature 0, in turns: alone, checked with a threshold that no divergence exceeds, and hardened. Then cuts texts at
-random characters and asks again, which shows what tokenizing the text anew changes.
+temperature 0: alone, checked with a threshold that no divergence exceeds, and hardened. The arms complete a prompt one
+right after the other, as the speed of a machine drifts, and take turns to be the first. Then cuts texts at random
+characters and asks again, which shows what tokenizing the text anew changes.
 
     cosec serve --target qwen2.5-coder-1.5b --security none --port 8001 &
     python benchmarks/proxy_overhead.py http://127.0.0.1:8001/v1 --security ADAPTER --prompts 14 --tokens 96
 
-Prompts come again in each turn, so that both sides read them once. With ``--new-prompts`` both read each one anew. The
-processor time of a server on this machine (``--server-process``) and of this process is recorded too. It says what the
-work costs where the clock also counts other programs and waiting.
+With several rounds both sides read all prompts once before the first. With ``--new-prompts`` both read each one anew.
+The processor time of a server on this machine (``--server-process``) and of this process is recorded too. It says what
+the work costs where the clock also counts other programs and waiting.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Costs:
     """Processor time of this process."""
 
     characters: list[int] = field(default_factory=list)
-    """Length of the text."""
+    """Length of the text; 1 if it is empty, so that the time of a request is that of a character at least."""
 
     @property
     def work(self) -> list[float]:
@@ -77,7 +78,8 @@ def _ratio(texts: Sequence[tuple[float, ...]]) -> float:
 
 def per_character(costs: Costs, kind: str) -> float:
     """Milliseconds for each character of all texts."""
-    return round(float(sum(getattr(costs, kind)) / sum(costs.characters)), 3)
+    spent: list[float] = getattr(costs, kind)
+    return round(sum(spent) / sum(costs.characters), 3)
 
 
 class Bench:
@@ -110,7 +112,7 @@ class Bench:
         completer, before = self._completers[arm], self._times()
         found = sorted(completer.complete(prompts), key=lambda one: one.prompt_index)
         if costs is not None:
-            costs.characters.append(sum(len(one.text) for one in found))
+            costs.characters.append(max(1, sum(len(one.text) for one in found)))
             spent = [1000 * (after - start) for start, after in zip(before, self._times(), strict=True)]
             for kept, one in zip((costs.clock, costs.server, costs.proxy), spent, strict=True):
                 kept.append(one)
@@ -192,7 +194,7 @@ def main() -> None:
             bench.complete(prompts, arm)
     costs, latest = {arm: Costs() for arm in arms}, {arm: dict[int, TextCompletion]() for arm in arms}
     for turn in range(given.rounds):
-        for index, prompt in enumerate(prompts):  # one arm right after the other, as the speed of a machine drifts
+        for index, prompt in enumerate(prompts):
             first = (turn + index) % len(arms)
             for arm in (*arms[first:], *arms[:first]):
                 asked = f"# {turn} {arm} {index}\n{prompt}" if given.new_prompts else prompt
@@ -210,7 +212,7 @@ def report(
     latest: dict[str, list[TextCompletion]],
 ) -> dict[str, object]:
     """What was found, with what it was measured on."""
-    hardenings = [arm for arm in costs if arm != "alone"]
+    others = [arm for arm in costs if arm != "alone"]
     texts = [one.text for one in latest["alone"]]
     compared = [] if given.new_prompts else [arm for arm in ("again", "checked") if arm in latest]
     unequal = {arm: differing(texts, [one.text for one in latest[arm]]) for arm in compared}
@@ -221,11 +223,11 @@ def report(
         "unequal_texts": unequal,
         "continuations_after_cuts": differing_continuations(bench, prompts, texts, given.cuts),
         "milliseconds_per_character": {arm: per_character(one, "clock") for arm, one in costs.items()},
-        **{f"{arm}_over_alone": ratio(costs[arm], costs["alone"], "clock") for arm in hardenings},
+        **{f"{arm}_over_alone": ratio(costs[arm], costs["alone"], "clock") for arm in others},
         "processor_milliseconds_per_character": {
             arm: {part: per_character(one, part) for part in ("server", "proxy")} for arm, one in costs.items()
         },
-        "processor_time_over_alone": {arm: ratio(costs[arm], costs["alone"], "work") for arm in hardenings},
+        "processor_time_over_alone": {arm: ratio(costs[arm], costs["alone"], "work") for arm in others},
         **({} if given.equality else decisions(latest["hardened"])),
         "rule": rule,
     }
