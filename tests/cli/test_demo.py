@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cosec.cli.main import main
@@ -8,13 +10,17 @@ from tests.cli.conftest import Models
 from tests.decoding.blackbox.fake_server import FakeServer, running
 
 
+@pytest.fixture
+def two_short_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two demo prompts with a text of one line."""
+    short = [replace(prompt, text="import os\n") for prompt in demo_prompts()[:2]]
+    monkeypatch.setattr("cosec.evaluation.tasks.demo_prompts.demo_prompts", lambda: short)
+
+
+@pytest.mark.usefixtures("two_short_prompts")
 def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
-    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    models: Models, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    short = [prompt for prompt in demo_prompts() if len(prompt.text) < 10_000][:2]
-    monkeypatch.setattr(
-        "cosec.evaluation.tasks.demo_prompts.demo_prompts", lambda: [_shortened(prompt) for prompt in short]
-    )
     flags = ["--target", models.target, "--security", models.adapter, "--max-new-tokens", "8"]
     assert main(["demo", *flags]) == 0
     shown = capsys.readouterr().out
@@ -22,28 +28,23 @@ def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
     assert "proposals accepted by the target" in shown
     assert "ratio" in shown
     assert "rule threshold, threshold 0.3, preset paper" in " ".join(shown.split())
-    assert "threshold 0.3" in " ".join(shown.split())
 
 
-def test_the_demo_shows_a_server_alone_and_hardened(
-    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    short = demo_prompts()[:2]
-    monkeypatch.setattr(
-        "cosec.evaluation.tasks.demo_prompts.demo_prompts", lambda: [_shortened(prompt) for prompt in short]
-    )
+@pytest.mark.usefixtures("two_short_prompts")
+def test_the_demo_takes_a_rule_and_its_settings(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--target", models.target, "--security", models.adapter, "--max-new-tokens", "8"]
+    assert main(["demo", *flags, "--rule", "steer", "--strength", "1.5"]) == 0
+    assert "rule steer, strength 1.5" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("two_short_prompts")
+def test_the_demo_shows_a_server_alone_and_hardened(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     with running(FakeServer(lambda _: "x = 1\n")) as server:
         assert main(["demo", "--target", server.url, "--security", models.adapter, "--max-new-tokens", "8"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "Security decisions:" in shown
     assert "rule gate, strength 0.1" in shown
     assert shown.count("origin") == shown.count("hardened ─") == 2
-
-
-def _shortened(prompt: object) -> object:
-    from dataclasses import replace
-
-    return replace(prompt, text="import os\n")
 
 
 @pytest.mark.embedded

@@ -19,6 +19,7 @@ from cosec.cli.text_target import (
     text_settings,
 )
 from cosec.decoding.blackbox.targets.text_target import is_url
+from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SettingsError, VocabularyMismatch
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
@@ -41,7 +42,7 @@ def demo(
     max_new_tokens: int = 96,
     temperature: float = 0.4,
     top_p: float = 0.95,
-    threshold: float | None = None,
+    rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     seed: int = 0,
     dtype: str = "auto",
     runtime: Runtime = "auto",
@@ -57,7 +58,7 @@ def demo(
         max_new_tokens: Maximum length of a completion, in tokens. It ends earlier where its function ends.
         temperature: Divides the logits, for both completions.
         top_p: Keep the most likely tokens that together reach this probability, for both completions.
-        threshold: Use the paper's rule with this threshold. Default: the adapter's own rule, else the paper's with 0.3.
+        rule: The rule and its settings. Default: the adapter's own rule, else the paper's.
         seed: The same seed gives the same text.
         dtype: auto, float32, bfloat16 or float16.
         runtime: What runs the models.
@@ -72,12 +73,12 @@ def demo(
 
     sampling: dict[str, object] = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
     sampling |= {"seed": seed, "code_end": "function"}
-    rule = {} if threshold is None else {"threshold": threshold}
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
     load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy, "rows": len(prompts)}
-    pair, settings, *completers = _opened(target, security, flags, rule, sampling, load)
+    given = (rule or RuleChoice()).settings()
+    pair, settings, *completers = _Models(target, security, flags, given, sampling, load).opened()
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"
@@ -101,68 +102,65 @@ _Opened = tuple["PreparedPair", "DecodingSettings", Complete, Complete]
 """The models that the marks are read with, the settings, and both ways to complete: alone and hardened."""
 
 
-def _opened(
-    target: str,
-    security: str,
-    flags: TargetFlags,
-    rule: Mapping[str, object],
-    sampling: Mapping[str, object],
-    load: Mapping[str, Any],
-) -> _Opened:
-    """Load what the target needs: both models, or the security model for a target that is hardened as text."""
-    if is_url(target):
-        return _of_text(target, security, flags, rule, sampling, load)
-    try:
-        return _of_pair(target, security, rule, sampling, load)
-    except VocabularyMismatch as error:
-        tell_text(error, security)
-        return _of_text(target, security, flags, rule, sampling, load)
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """What completes the prompts, and how."""
 
+    target: str
+    security: str
+    flags: TargetFlags
+    """How a target at a URL is asked."""
 
-def _of_pair(
-    target: str,
-    security: str,
-    rule: Mapping[str, object],
-    sampling: Mapping[str, object],
-    load: Mapping[str, Any],
-) -> _Opened:
-    """Load both models."""
-    from cosec import load_pair
-    from cosec.decoding.completer import Completer
-    from cosec.decoding.pairing import carried_rule
-    from cosec.decoding.rules.schema import changed_rule
-    from cosec.decoding.settings import decoding_settings
+    rule: Mapping[str, object]
+    """The name and settings of a rule that were given; the adapter's own, or the default, for the rest."""
 
-    settings = decoding_settings(changed_rule(carried_rule(target, security), rule), sampling)
-    pair = load_pair(target, security, report=tell, **load)
-    return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
+    sampling: Mapping[str, object]
+    """How tokens are drawn."""
 
+    load: Mapping[str, Any]
+    """How the models are loaded."""
 
-def _of_text(
-    target: str,
-    security: str,
-    flags: TargetFlags,
-    rule: Mapping[str, object],
-    sampling: Mapping[str, object],
-    load: Mapping[str, Any],
-) -> _Opened:
-    """Load the security model, for a target at a server or with other tokens."""
-    from cosec.decoding.blackbox.loading import load_reader
+    def opened(self) -> _Opened:
+        """Load what the target needs: both models, or the security model for a target that is hardened as text."""
+        if is_url(self.target):
+            return self._of_text()
+        try:
+            return self._of_pair()
+        except VocabularyMismatch as error:
+            tell_text(error, self.security)
+            return self._of_text()
 
-    settings = text_settings(target, security, rule, sampling)
-    reader = load_reader(security, dtype=load["dtype"])
-    make = target_maker(target, flags, dtype=load["dtype"], runtime=load["runtime"])
+    def _of_pair(self) -> _Opened:
+        """Load both models."""
+        from cosec import load_pair
+        from cosec.decoding.completer import Completer
+        from cosec.decoding.pairing import carried_rule
+        from cosec.decoding.rules.schema import changed_rule
+        from cosec.decoding.settings import decoding_settings
 
-    def completes(hardened: bool) -> Complete:
-        def complete(prompts: Sequence[str]) -> list[Completion]:
-            found = text_completions(
-                make, reader, settings, prompts, n=1, rows=8, hardened=hardened, on_failure=flags.passing
-            )
-            return sorted(found, key=lambda one: one.prompt_index)
+        rule = changed_rule(carried_rule(self.target, self.security), self.rule)
+        settings = decoding_settings(rule, self.sampling)
+        pair = load_pair(self.target, self.security, report=tell, **self.load)
+        return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
 
-        return complete
+    def _of_text(self) -> _Opened:
+        """Load the security model, for a target at a server or with other tokens."""
+        from cosec.decoding.blackbox.loading import load_reader
 
-    return reader.pair, settings, completes(False), completes(True)
+        settings = text_settings(self.target, self.security, self.rule, self.sampling)
+        reader = load_reader(self.security, dtype=self.load["dtype"])
+        make = target_maker(self.target, self.flags, dtype=self.load["dtype"], runtime=self.load["runtime"])
+
+        def completes(hardened: bool) -> Complete:
+            def complete(prompts: Sequence[str]) -> list[Completion]:
+                found = text_completions(
+                    make, reader, settings, prompts, n=1, rows=8, hardened=hardened, on_failure=self.flags.passing
+                )
+                return sorted(found, key=lambda one: one.prompt_index)
+
+            return complete
+
+        return reader.pair, settings, completes(False), completes(True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 from peft import get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from cosec.models.adapters import ADAPTER_WEIGHTS
+
 
 def write_adapter(model: Any, base_name: str, folder: Path) -> None:
     """Write peft's two files, ``adapter_config.json`` and ``adapter_model.safetensors``.
@@ -24,4 +26,4 @@ def write_adapter(model: Any, base_name: str, folder: Path) -> None:
     weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     config.save_pretrained(folder)
     tensors = {name: value.cpu().contiguous() for name, value in weights.items()}
-    save_file(tensors, folder / "adapter_model.safetensors")
+    save_file(tensors, folder / ADAPTER_WEIGHTS)

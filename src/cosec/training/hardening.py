@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from cosec.models.adapters import ADAPTER_WEIGHTS
 from cosec.training.adapter_folder import write_adapter
 from cosec.training.data.balancing import balance
 from cosec.training.data.corpus import Corpus, Document
@@ -124,7 +125,7 @@ def harden(
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_adapter(model, base.name, folder) if folder else None,
-        weights=("adapter_model.safetensors", "adapter"),
+        weights=(ADAPTER_WEIGHTS, "adapter"),
         facts={"base_model": {"name": base.name, "sha256": base.sha256}, "method": settings.method},
         data=examples.record,
         settings=settings,

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cosec.errors import AdapterError, ModelError, SettingsError
-from cosec.models.adapters import Adapter, check_fits, is_adapter, read_adapter, recorded_base
+from cosec.models.adapters import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    Adapter,
+    check_fits,
+    is_adapter,
+    read_adapter,
+    recorded_base,
+)
 from cosec.models.description import cache_values_per_token
 from cosec.models.families import Family, family_of, known_marks
 from cosec.models.gguf_adapter import base_of, rule_of, write_gguf_adapter
@@ -315,7 +323,7 @@ def adapter_file(adapter: Adapter, base: GgufModel) -> Path:
         AdapterError: If it cannot be converted.
         ModelError: If the cache cannot be written.
     """
-    parts = (file_sha256(adapter.path / name)[:20] for name in ("adapter_model.safetensors", "adapter_config.json"))
+    parts = (file_sha256(adapter.path / name)[:20] for name in (ADAPTER_WEIGHTS, ADAPTER_CONFIG))
     file = cache_root() / "gguf" / "adapters" / f"{'-'.join(parts)}-{base.config['model_type']}.gguf"
     if not file.is_file():
         with writing_to_the_cache():
