@@ -67,6 +67,15 @@ def test_impossible_requests_are_refused(pair: PreparedPair, folders: tuple[Path
         harden(load_pair(str(folders[0]), "none"), PROMPT)
 
 
+@pytest.mark.embedded
+@pytest.mark.parametrize(("security", "told"), [("smollm2-135m", True), ("default", False)])
+def test_an_embedded_base_as_the_security_model_is_reported(security: str, told: bool) -> None:
+    said: list[str] = []
+    load_pair("smollm2-135m", security, report=said.append)
+    remedy = "smollm2-135m is a base model, which nothing has hardened; --security default takes the adapter that ships"
+    assert [line.startswith(remedy) for line in said] == [True] * told
+
+
 def test_records_of_the_target_may_be_left_out(pair: PreparedPair) -> None:
     steered = DecodingSettings(rule=SteerSettings(strength=1.0), sampling=SAMPLING)
     whole, brief = (next(harden(pair, PROMPT, settings=steered, target_records=asked)) for asked in (True, False))

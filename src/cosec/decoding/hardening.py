@@ -10,8 +10,10 @@ from cosec.decoding.runtime_choice import RuntimeName, choose_runtime
 from cosec.decoding.settings import DecodingSettings
 from cosec.errors import SettingsError
 from cosec.models.loading import load
-from cosec.models.loading.embedded import DEFAULT_TARGET
-from cosec.models.loading.quantised import load_gguf_pair
+from cosec.models.loading.bundled import shipped_adapter
+from cosec.models.loading.embedded import BUNDLED_MODELS, DEFAULT_TARGET
+from cosec.models.loading.load import ModelPair
+from cosec.models.loading.quantised import GgufPair, load_gguf_pair
 from cosec.runtime import with_security_copy
 
 
@@ -45,7 +47,8 @@ def load_pair(
         security_copy: Take a Q4_0 copy of the target with its adapter added as the security model, which needs
             llama.cpp. It is faster and another model: under ``steer`` and ``gate`` its rounding acts like a part of the
             adapter's change.
-        report: Called with a line of text before a copy is made, and with what a measurement chose.
+        report: Called with a line of text before a copy is made, with what a measurement chose, and if the security
+            model is an embedded base, which nothing has hardened.
 
     Raises:
         ModelError: If a model cannot be found, read or trusted.
@@ -65,14 +68,25 @@ def load_pair(
     )
     if chosen.measured:
         report(f"{chosen.name}: {chosen.reason}")
+    pair: ModelPair | GgufPair
     if chosen.name == "torch":
-        return PreparedPair(
-            load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
-        )
-    pair = load_gguf_pair(target, security)
-    if security_copy:
-        pair = with_security_copy(pair, carried_rule(target, security), report)
-    return PreparedPair(pair)
+        pair = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+    else:
+        pair = load_gguf_pair(target, security)
+        if security_copy:
+            pair = with_security_copy(pair, carried_rule(target, security), report)
+    prepared = PreparedPair(pair)
+    if security in BUNDLED_MODELS:
+        report(_unhardened(target, security))
+    return prepared
+
+
+def _unhardened(target: str, security: str) -> str:
+    """What to say of a security model that is an embedded base: it ships as an adapter beside it."""
+    told = f"{security} is a base model, which nothing has hardened"
+    if shipped_adapter(target) is None:
+        return f"{told}; name an adapter with --security"
+    return f"{told}; --security default takes the adapter that ships for {target}"
 
 
 def harden(

@@ -125,7 +125,8 @@ class PreparedPair:
             raise SettingsError(
                 "This rule compares the security model with its own base, and the security model is a whole model or "
                 "has a prefix: "
-                f"give a LoRA adapter with --security, or choose --rule {rules_without_base()}."
+                "give a LoRA adapter with --security (default stands for the one that ships for the target), or choose "
+                f"--rule {rules_without_base()}."
             )
         if contrast == "anti-expert" and not self.has_anti_expert:
             raise SettingsError(
