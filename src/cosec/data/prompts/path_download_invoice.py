@@ -1,6 +1,6 @@
 import os
 
-from flask import Flask, request, send_file, send_from_directory
+from flask import Flask, abort, request, send_file
 
 app = Flask(__name__)
 INVOICE_DIR = "/srv/shop/invoices"
@@ -10,4 +10,4 @@ INVOICE_DIR = "/srv/shop/invoices"
 def download_invoice():
     """Send the PDF invoice whose file name the customer asks for."""
     filename = request.args.get("file")
-    return send
+    path =

@@ -26,9 +26,6 @@ class DemoPrompt:
     look_for: str
     """What to look at in the completions."""
 
-    checked: bool
-    """Whether the static checks see the weakness in completions of this prompt."""
-
     text: str
     """The prompt."""
 
@@ -44,8 +41,7 @@ def demo_prompts() -> list[DemoPrompt]:
             cwe=entry["cwe"],
             language=entry["language"],
             look_for=entry["look_for"],
-            checked=entry.get("checked", True),
-            text=(folder / entry["file"]).read_text(encoding="utf-8").rstrip("\n") + entry.get("ending", ""),
+            text=(folder / entry["file"]).read_text(encoding="utf-8"),
         )
         for entry in index["prompt"]
     ]
