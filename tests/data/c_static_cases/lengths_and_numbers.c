@@ -503,3 +503,84 @@ void count(unsigned short *counts, const unsigned short *lengths, unsigned codes
         seen[lengths[i]]++;
     counts[0] = seen[0];
 }
+// case: numbers that are read into the members of a struct
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+struct picture { uint32_t width, height; unsigned char *pixels; };
+int picture_read(struct picture *picture, FILE *in)
+{
+    if (fread(&picture->width, 4, 1, in) != 1 || fread(&picture->height, 4, 1, in) != 1)
+        return -1;
+    picture->pixels = malloc(picture->width * picture->height); // expect: c/integer-overflow
+    return picture->pixels == NULL ? -1 : 0;
+}
+int small_picture_read(struct picture *picture, FILE *in)
+{
+    if (fread(&picture->width, 4, 1, in) != 1 || fread(&picture->height, 4, 1, in) != 1)
+        return -1;
+    if (picture->width > 4096 || picture->height > 4096)
+        return -1;
+    picture->pixels = malloc(picture->width * picture->height);
+    return picture->pixels == NULL ? -1 : 0;
+}
+// case: a struct that is read as a whole
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+typedef struct { char tag[4]; int kind; unsigned short length; unsigned char flags; } record_head;
+static int counts[16];
+static int flags[256];
+int count_kind(FILE *in)
+{
+    record_head head;
+    if (fread(&head, sizeof(head), 1, in) != 1)
+        return -1;
+    return counts[head.kind]; // expect: c/out-of-bounds-read
+}
+int count_known_kind(int file)
+{
+    record_head head;
+    if (read(file, &head, sizeof(head)) != sizeof(head))
+        return -1;
+    if (head.kind < 0 || head.kind >= 16)
+        return -1;
+    return counts[head.kind];
+}
+int count_chosen_kind(FILE *in)
+{
+    record_head head;
+    if (fread(&head, sizeof(head), 1, in) != 1)
+        return -1;
+    head.kind = 3;
+    return counts[head.kind];
+}
+int flags_of(FILE *in)
+{
+    record_head head;
+    if (fread(&head, sizeof(head), 1, in) != 1)
+        return -1;
+    return flags[head.flags];
+}
+int after_a_fresh_record(FILE *in, int kind)
+{
+    record_head head;
+    if (fread(&head, sizeof(head), 1, in) != 1)
+        return -1;
+    record_head fresh = { .kind = kind & 15 };
+    head = fresh;
+    return counts[head.kind];
+}
+// case: a type with a name of its own
+#include <stdio.h>
+#include <stdlib.h>
+typedef unsigned int pixel_count;
+int room_for(FILE *in)
+{
+    pixel_count width, height;
+    if (fread(&width, sizeof(width), 1, in) != 1 || fread(&height, sizeof(height), 1, in) != 1)
+        return -1;
+    void *pixels = malloc(width * height); // expect: c/integer-overflow
+    free(pixels);
+    return pixels == NULL ? -1 : 0;
+}

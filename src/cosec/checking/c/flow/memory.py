@@ -201,11 +201,12 @@ class MemoryFlow(IndexFlow):
 
     def _filled(self, name: str, given: list[Node], argument: Node, state: dict[str, Facts]) -> None:
         """Forget what is known of variables whose address a call takes."""
-        if argument.type == "pointer_expression" and text(argument).startswith("&"):
-            inner = text(argument.child_by_field_name("argument"))
-            kind = self.types.variable(inner)
-            number = kind is not None and not (kind.bits == 8 and name in READS)
+        place = argument.child_by_field_name("argument")
+        if argument.type == "pointer_expression" and text(argument).startswith("&") and place is not None:
+            inner, kind = text(place), self.types.of(place)
+            number = self.types.is_struct(place) if kind is None else not (kind.bits == 8 and name in READS)
             outside = (name.endswith("scanf") or name in READS) and number
+            self._forget(inner, state)
             message = ""
             if name in ("memcpy", "memmove") and argument == given[0] and len(given) > 1:
                 message = self.buffer_of(given[1])

@@ -90,6 +90,8 @@ class NumberFlow(FunctionFlow):
             return Facts(low=value, high=value, bounded=True)
         if node.type == "binary_expression":
             return self._computed(node, state)
+        if node.type == "field_expression":
+            return self._member(node, state)
         return self._read_from(node)
 
     def _result(self, call: Node, name: str, state: dict[str, Facts]) -> Facts:
@@ -107,6 +109,13 @@ class NumberFlow(FunctionFlow):
         if _FIELD_READER.search(name) and given and (base := first_name(given[0])) in self.parameters:
             return Facts(message=base, low=0)
         return Facts()
+
+    def _member(self, node: Node, state: dict[str, Facts]) -> Facts:
+        """Return the facts of a number in a struct whose bytes were read from outside as a whole."""
+        struct, kind = node.child_by_field_name("argument"), self.types.of(node)
+        if struct is None or kind is None or kind.bits == 8 or not state.get(text(struct), Facts()).outside:
+            return Facts()
+        return Facts(outside=True, low=None if kind.signed else 0)
 
     def _read_from(self, node: Node) -> Facts:
         """Return the facts of a number that stands in a buffer: ``packet[2]``, ``*packet``."""

@@ -108,9 +108,13 @@ def literal(node: Node) -> str | None:
     return re.sub(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", "?", text(node)[1:-1])
 
 
+DECLARED_NAMES = frozenset({"identifier", "field_identifier", "type_identifier"})
+"""Kinds of nodes that name what is declared: a variable, a member, a type."""
+
+
 def declared_name(declarator: Node | None) -> str:
     """Return the name inside a declarator."""
-    while declarator is not None and declarator.type not in ("identifier", "field_identifier"):
+    while declarator is not None and declarator.type not in DECLARED_NAMES:
         declarator = declarator.child_by_field_name("declarator") or next(iter(declarator.named_children), None)
     return text(declarator)
 

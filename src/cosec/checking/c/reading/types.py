@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.syntax import (
+    DECLARED_NAMES,
     Unit,
     bare,
     called,
@@ -81,7 +82,7 @@ def integer(name: str) -> Integer | None:
 def levels(declarator: Node | None) -> int:
     """Return how many times a declared name is an array or a pointer."""
     found = 0
-    while declarator is not None and declarator.type not in ("identifier", "field_identifier"):
+    while declarator is not None and declarator.type not in DECLARED_NAMES:
         found += declarator.type in ("pointer_declarator", "array_declarator", "abstract_pointer_declarator")
         found += 8 * (declarator.type == "function_declarator")
         declarator = declarator.child_by_field_name("declarator") or next(iter(declarator.named_children), None)
@@ -105,9 +106,8 @@ class SharedTypes:
         for node in walk(unit.root):
             if node.type == "type_definition":
                 for declarator in node.children_by_field_name("declarator"):
-                    kind = text(node.child_by_field_name("type"))
-                    if len(kind) < 60:
-                        self.aliases[declared_name(declarator)] = kind, levels(declarator)
+                    kind = text(node.child_by_field_name("type")).split("{")[0].strip()
+                    self.aliases[declared_name(declarator)] = kind, levels(declarator)
             elif node.type == "field_declaration":
                 for declarator in node.children_by_field_name("declarator"):
                     made = text(node.child_by_field_name("type")), levels(declarator)
@@ -153,6 +153,17 @@ class Types:
         if node.type == "binary_expression":
             return self._binary(node)
         return self._integer(self._declared(node))
+
+    def is_struct(self, node: Node) -> bool:
+        """Tell whether an expression is a struct or a union, and no pointer to one."""
+        declared = self._declared(node)
+        for _ in range(4):
+            if declared is None or declared[1] != 0:
+                return False
+            if declared[0].startswith(("struct", "union")):
+                return True
+            declared = self._shared.aliases.get(declared[0])
+        return False
 
     def _binary(self, node: Node) -> Integer | None:
         operator = text(node.child_by_field_name("operator"))
