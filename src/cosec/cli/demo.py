@@ -38,6 +38,7 @@ def demo(
     target: str = DEFAULT_TARGET,
     security: str = "default",
     server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
+    anti_expert: str | None = None,
     limit: int | None = None,
     max_new_tokens: int = 96,
     temperature: float = 0.4,
@@ -54,6 +55,7 @@ def demo(
         target: The model to harden, or the URL of a server (/v1).
         security: Its security model or adapter.
         server: How a target at a URL is asked.
+        anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         limit: Number of prompts; all by default.
         max_new_tokens: Maximum length of a completion, in tokens. It ends earlier where its function ends.
         temperature: Divides the logits, for both completions.
@@ -77,6 +79,7 @@ def demo(
     console = terminal()
     console.print(f"Loading {target} and its security model …")
     load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy, "rows": len(prompts)}
+    load |= {"anti_expert": anti_expert}
     given = (rule or RuleChoice()).settings()
     pair, settings, *completers = _Models(target, security, flags, given, sampling, load).opened()
     console.print(
@@ -84,15 +87,7 @@ def demo(
         "same prompt, same seed.\n"
         "Marked tokens differ from what the model alone finds most likely at that place."
     )
-    arms = [
-        _completed(console, name, complete, prompts)
-        for name, complete in zip(("alone", "hardened"), completers, strict=True)
-    ]
-    shown = [
-        _show(console, prompt, both, pair)
-        for prompt, *both in zip(prompts, *(arm.completions for arm in arms), strict=True)
-    ]
-    _show_totals(console, arms, shown)
+    _show_both(console, prompts, completers, pair)
 
 
 Complete = Callable[[Sequence[str]], list["Completion"]]
@@ -181,6 +176,21 @@ def _completed(console: Console, name: str, complete: Complete, prompts: Sequenc
     started = time.perf_counter()
     completions = complete([prompt.text for prompt in prompts])
     return _Arm(completions, time.perf_counter() - started)
+
+
+def _show_both(
+    console: Console, prompts: Sequence[DemoPrompt], completers: Sequence[Complete], pair: PreparedPair
+) -> None:
+    """Complete all prompts in both ways, and show each prompt with both completions, then the totals."""
+    arms = [
+        _completed(console, name, complete, prompts)
+        for name, complete in zip(("alone", "hardened"), completers, strict=True)
+    ]
+    shown = [
+        _show(console, prompt, both, pair)
+        for prompt, *both in zip(prompts, *(arm.completions for arm in arms), strict=True)
+    ]
+    _show_totals(console, arms, shown)
 
 
 def _show(
