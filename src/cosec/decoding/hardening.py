@@ -48,7 +48,7 @@ def load_pair(
             llama.cpp. It is faster and another model: under ``steer`` and ``gate`` its rounding acts like a part of the
             adapter's change.
         report: Called with a line of text before a copy is made, with what a measurement chose, and if the security
-            model is an embedded base, which nothing has hardened.
+            model is an unhardened base.
 
     Raises:
         ModelError: If a model cannot be found, read or trusted.
@@ -72,13 +72,17 @@ def load_pair(
     if chosen.name == "torch":
         pair = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
     else:
-        pair = load_gguf_pair(target, security)
-        if security_copy:
-            pair = with_security_copy(pair, carried_rule(target, security), report)
+        pair = _gguf_pair(target, security, security_copy, report)
     prepared = PreparedPair(pair)
     if security in BUNDLED_MODELS:
         report(_unhardened(target, security))
     return prepared
+
+
+def _gguf_pair(target: str, security: str, security_copy: bool, report: Callable[[str], None]) -> GgufPair:
+    """Load both models for llama.cpp, with a copy as the security model if that is asked for."""
+    pair = load_gguf_pair(target, security)
+    return with_security_copy(pair, carried_rule(target, security), report) if security_copy else pair
 
 
 def _unhardened(target: str, security: str) -> str:
