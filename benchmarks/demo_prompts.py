@@ -22,6 +22,7 @@ from cosec.decoding.settings import decoding_settings
 from cosec.evaluation.environment import environment
 from cosec.evaluation.judging.prompt_verdict import prompt_verdict
 from cosec.evaluation.tasks.demo_prompts import demo_prompts
+from cosec.models.loading.embedded import DEFAULT_TARGET
 
 
 def judged(target: str, security: str, arm: str, n: int, seed: int) -> Iterator[dict[str, object]]:
@@ -31,24 +32,23 @@ def judged(target: str, security: str, arm: str, n: int, seed: int) -> Iterator[
     settings = decoding_settings(carried_rule(target, security), sampling)
     pair = load_pair(target, security, rows=len(prompts))
     completer = Completer(pair, settings, alone="target" if arm == "origin" else None, rows=len(prompts))
-    done = (piece.completion for piece in completer.stream([one.text for one in prompts], n=n))
-    for one in done:
-        if one is not None:
-            prompt = prompts[one.prompt_index]
-            found = prompt_verdict(prompt, one.text)
-            yield {
-                "prompt": prompt.file,
-                "sample": one.sample_index,
-                "insecure": found.insecure,
-                "secure": found.secure,
-                "text": one.text,
-            }
+    pieces = completer.stream([one.text for one in prompts], n=n)
+    for one in (piece.completion for piece in pieces if piece.completion is not None):
+        prompt = prompts[one.prompt_index]
+        found = prompt_verdict(prompt, one.text)
+        yield {
+            "prompt": prompt.file,
+            "sample": one.sample_index,
+            "insecure": found.insecure,
+            "secure": found.secure,
+            "text": one.text,
+        }
 
 
 def main() -> None:
     """Write one line for each completion, and one with the sums."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", default="qwen2.5-coder-1.5b")
+    parser.add_argument("--target", default=DEFAULT_TARGET)
     parser.add_argument("--security", default="default")
     parser.add_argument("--arm", choices=("origin", "hardened"), required=True)
     parser.add_argument("--n", type=int, default=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -156,14 +157,7 @@ class Types:
 
     def is_struct(self, node: Node) -> bool:
         """Tell whether an expression is a struct or a union, and no pointer to one."""
-        declared = self._declared(node)
-        for _ in range(4):
-            if declared is None or declared[1] != 0:
-                return False
-            if declared[0].startswith(("struct", "union")):
-                return True
-            declared = self._shared.aliases.get(declared[0])
-        return False
+        return any(name.startswith(("struct", "union")) for name in self._names(self._declared(node)))
 
     def _binary(self, node: Node) -> Integer | None:
         operator = text(node.child_by_field_name("operator"))
@@ -199,13 +193,15 @@ class Types:
         return None
 
     def _integer(self, declared: Declared | None) -> Integer | None:
+        return next((known for name in self._names(declared) if (known := integer(name)) is not None), None)
+
+    def _names(self, declared: Declared | None) -> Iterator[str]:
+        """The name of a type, then the names that it stands for; none of a pointer or an array."""
         for _ in range(4):
             if declared is None or declared[1] != 0:
-                return None
-            if (known := integer(declared[0])) is not None:
-                return known
+                return
+            yield declared[0]
             declared = self._shared.aliases.get(declared[0])
-        return None
 
 
 def _literal(digits: str) -> Integer:
