@@ -28,6 +28,7 @@ def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
     assert "proposals accepted by the target" in shown
     assert "ratio" in shown
     assert "rule threshold, threshold 0.3, preset paper" in " ".join(shown.split())
+    assert "threshold 0.3" in " ".join(shown.split())
 
 
 @pytest.mark.usefixtures("two_short_prompts")
