@@ -223,12 +223,13 @@ def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypa
 
 
 def test_a_client_that_leaves_ends_what_the_target_writes(tiny_pair: PreparedPair) -> None:
-    with running(FakeServer(lambda _: "a b " * 20000, chunk=4)) as endless, proxy(tiny_pair, endless) as url:
+    slow = FakeServer(lambda _: "a b " * 20000, chunk=4, pause=0.4)
+    with running(slow) as endless, proxy(tiny_pair, endless) as url:
         body = {"prompt": "x", "max_tokens": 100, "stream": True, "cosec": PLAIN}
         with httpx2.stream("POST", f"{url}/completions", json=body, timeout=60) as response:
             next(response.iter_lines())
         deadline = time.monotonic() + 30
         metrics = url.removesuffix("v1") + "metrics"
-        while 'status="499"' not in httpx2.get(metrics).text:
+        while 'status="499"' not in httpx2.get(metrics).text or not endless.cancelled:
             assert time.monotonic() < deadline
             time.sleep(0.02)

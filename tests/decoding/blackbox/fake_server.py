@@ -46,6 +46,9 @@ class FakeServer:
     chunk: int = 3
     """Characters of an event."""
 
+    pause: float = 0.0
+    """Seconds before each event."""
+
     seed: int = 0
     """Of the faults."""
 
@@ -113,6 +116,7 @@ class FakeServer:
         place = self._random.randrange(len(pieces) + 1) if fault else -1
         for index, piece in enumerate([*pieces, ""]):
             event = _event(piece, finish if index == len(pieces) else None, chat=chat)
+            await asyncio.sleep(self.pause)
             if index == place and fault == "slow":
                 await asyncio.sleep(0.005)
             elif index == place:
