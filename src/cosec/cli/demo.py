@@ -13,14 +13,14 @@ from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
+    pair_or_text,
     target_maker,
-    tell_text,
     text_completions,
     text_settings,
 )
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
-from cosec.errors import SettingsError, VocabularyMismatch
+from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -117,13 +117,7 @@ class _Models:
 
     def opened(self) -> _Opened:
         """Load what the target needs: both models, or the security model for a target that is hardened as text."""
-        if is_url(self.target):
-            return self._of_text()
-        try:
-            return self._of_pair()
-        except VocabularyMismatch as error:
-            tell_text(error, self.security)
-            return self._of_text()
+        return pair_or_text(self.security, None if is_url(self.target) else self._of_pair, self._of_text)
 
     def _of_pair(self) -> _Opened:
         """Load both models."""

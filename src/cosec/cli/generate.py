@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +18,8 @@ from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
+    pair_or_text,
     target_maker,
-    tell_text,
     text_completions,
     text_settings,
 )
@@ -28,7 +28,7 @@ from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
-from cosec.errors import PromptError, SettingsError, VocabularyMismatch
+from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -100,9 +100,12 @@ def generate(
         target_records = trace is not None or format != "json"
     run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, target_records)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
-    settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
+    of_pair = None
+    if not is_url(target):
+        settings = _settings(rule, recipe, sampling, target, security)
+        of_pair = partial(run.of_pair, target, security, anti_expert, settings)
     with _trace_file(trace) as trace_file:
-        pair, completed = run.of_either(target, security, anti_expert, settings, of_text)
+        pair, completed = pair_or_text(security, of_pair, of_text)
         _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
 
 
@@ -122,23 +125,6 @@ class _Run:
 
     target_records: bool
     """Whether to ask the target also where it changes no token."""
-
-    def of_either(
-        self,
-        target: str,
-        security: str,
-        anti_expert: str | None,
-        settings: DecodingSettings | None,
-        of_text: Callable[[], tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]],
-    ) -> tuple[PreparedPair, Iterator[tuple[Arm, Completion]]]:
-        """The completions of a pair, or of a target that gives text: without settings, or with other tokens."""
-        if settings is None:
-            return of_text()
-        try:
-            return self.of_pair(target, security, anti_expert, settings)
-        except VocabularyMismatch as error:
-            tell_text(error, security)
-            return of_text()
 
     def of_pair(
         self, target: str, security: str, anti_expert: str | None, settings: DecodingSettings

@@ -6,6 +6,7 @@ import difflib
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,11 +15,11 @@ from pydantic import BaseModel
 
 from cosec.cli.runtime_flag import tell
 from cosec.cli.serve_flags import AccessFlags, Asked, Engine, LoadFlags, VllmFlags
-from cosec.cli.text_target import TargetFlags, checked_flags, target_maker, tell_text
+from cosec.cli.text_target import TargetFlags, checked_flags, pair_or_text, target_maker
 from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
-from cosec.errors import SandboxError, SettingsError, VocabularyMismatch
+from cosec.errors import SandboxError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings
@@ -101,26 +102,24 @@ def _serve_here(
         "runtime": asked.load.runtime,
     }
     names = asked.names or (server.target_model or target,)
-    pair = None if is_url(target) else _pair(asked, anti_expert, load)
-    if pair is None:
-        service = _text_service(target, asked.security, server, load, names, **options)
-    else:
-        service = build_service(pair, names, draft_length=asked.draft_length, **options)
+
+    def of_pair() -> Service:
+        pair = _pair(asked, anti_expert, load)
+        return build_service(pair, names, draft_length=asked.draft_length, **options)
+
+    of_text = partial(_text_service, target, asked.security, server, load, names, **options)
+    service = pair_or_text(asked.security, None if is_url(target) else of_pair, of_text)
     running = Server(service, keys, access.host, access.port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 
 
-def _pair(asked: Asked, anti_expert: str | None, load: Mapping[str, Any]) -> PreparedPair | None:
-    """Both models; None if their tokens differ and the target is hardened as text."""
+def _pair(asked: Asked, anti_expert: str | None, load: Mapping[str, Any]) -> PreparedPair:
+    """Both models."""
     from cosec import load_pair
     from cosec.serving.server import in_a_thread_that_ends
 
     chosen: dict[str, Any] = {"anti_expert": anti_expert, "security_copy": asked.load.security_copy, "report": tell}
-    try:
-        return in_a_thread_that_ends(lambda: load_pair(asked.target, asked.security, **chosen, **load))
-    except VocabularyMismatch as error:
-        tell_text(error, asked.security)
-        return None
+    return in_a_thread_that_ends(lambda: load_pair(asked.target, asked.security, **chosen, **load))
 
 
 def _text_service(

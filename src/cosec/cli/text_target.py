@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cosec.decoding.blackbox.reading import SecurityReader
     from cosec.decoding.blackbox.targets.openai_server import ServerAddress
     from cosec.decoding.blackbox.targets.text_target import InReaderThread, TextTarget
+
+
+Loaded = TypeVar("Loaded")
 
 
 class TargetFlags(BaseModel):
@@ -86,20 +89,31 @@ def text_settings(
     return decoding_settings(text_rule(security_rule(security), given, in_process=not is_url(target)), sampling)
 
 
-def tell_text(reason: VocabularyMismatch, security: str) -> None:
-    """Say that a target in this process is hardened as text, because the two models have different tokens.
+def pair_or_text(security: str, of_pair: Callable[[], Loaded] | None, of_text: Callable[[], Loaded]) -> Loaded:
+    """Load a pair, or what hardens the target as text if the two models have different tokens.
+
+    Args:
+        security: The security model or adapter, as it was given.
+        of_pair: Loads the pair; None for a target at a URL.
+        of_text: Loads what hardens the target as text.
 
     Raises:
-        VocabularyMismatch: If the security model is no adapter, so that this is not possible.
+        VocabularyMismatch: If the tokens differ and the security model is no adapter.
     """
-    if not is_security_adapter(security):
-        raise reason
+    if of_pair is None:
+        return of_text()
+    try:
+        return of_pair()
+    except VocabularyMismatch:
+        if not is_security_adapter(security):
+            raise
     print(  # noqa: T201 - a message
         f"cosec: {security} has other tokens than the target, which is therefore hardened as text: it is read in the "
         "security model's tokens, in torch, and the rule is gate or steer. A security model of the target's own family "
         "takes part in every token.",
         file=sys.stderr,
     )
+    return of_text()
 
 
 def is_security_adapter(security: str) -> bool:
