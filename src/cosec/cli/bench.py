@@ -39,7 +39,7 @@ def speed(
     runtime: Runtime = "auto",
     security_copy: SecurityCopy = False,
 ) -> None:
-    """Measure the time per 20 tokens of the target alone and hardened, in turn; in llama.cpp, of its own loop too.
+    """Measure the time per 20 tokens, alone and hardened in alternation; with llama.cpp, also of its own loop.
 
     Args:
         target: The model to harden.

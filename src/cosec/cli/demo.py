@@ -228,9 +228,9 @@ def _show_totals(console: Console, arms: Sequence[_Arm], shown: Sequence[tuple[P
         said += f" ({accepted / drafted:.1%})"
     console.rule("In total", align="left")
     console.print(
-        f"{len(shown)} prompts. The checks find the weakness in {found[0]} completions of the model alone and in "
-        f"{found[1]} hardened ones; in {secure} cases both sides are secure.\n"
+        f"The checks find the weakness in {found[0]} of {len(shown)} completions of the model alone, and in "
+        f"{found[1]} of {len(shown)} hardened completions. Both are secure for {secure} of {len(shown)} prompts.\n"
         f"{said}.\n"
         f"Time per token: {per_token[0] * 1000:.0f} ms alone, {per_token[1] * 1000:.0f} ms hardened, "
-        f"ratio {per_token[1] / per_token[0]:.2f} ({len(shown)} prompts at once, prefill included)."
+        f"ratio {per_token[1] / per_token[0]:.2f} (batch size {len(shown)}, prefill included)."
     )

@@ -42,7 +42,7 @@ class MeasureFlags(WorkFlags):
     """Completions of each task under each seed (scenarios: 10, problems: 3)."""
 
     seeds: Annotated[Sequence[int], Many] = (0,)
-    """Repetitions of the whole measurement; repeatable."""
+    """Seed of one repetition of the whole measurement; repeatable."""
 
     limit: int | None = None
     """Number of tasks, spread over the set; all by default."""

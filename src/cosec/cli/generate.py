@@ -86,7 +86,7 @@ def generate(
         compare: Also complete with the target alone, with the same prompts, sampling and seed.
         format: ``json`` prints an object per line as completions finish; ``html`` prints one self-contained page.
         trace: File to write one JSON line per token to.
-        target_records: Whether the target runs where it changes no token. Default: for text, html and a trace only.
+        target_records: Run the target even where it changes no token, to mark changes. Default: text, html, --trace.
         dtype: auto, float32, bfloat16 or float16.
         device_map: Passed to transformers, for example ``auto`` or ``cuda``.
         runtime: What runs the models.

@@ -27,8 +27,8 @@ SecurityCopy = Annotated[
         name="--security-copy",
         negative=(),
         help=(
-            "In llama.cpp, take a Q4_0 copy of the target with its adapter added as the security model: faster, and "
-            "another model, whose rounding acts like a part of the adapter under steer and gate."
+            "In llama.cpp, take a Q4_0 copy of the target with its adapter added as the security model: faster, but "
+            "a different model, whose rounding error acts like part of the adapter's change under steer and gate."
         ),
     ),
 ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 Loaded = TypeVar("Loaded")
+"""A pair, or what takes its place for a target that gives text."""
 
 
 class TargetFlags(BaseModel):
@@ -108,9 +109,9 @@ def pair_or_text(security: str, of_pair: Callable[[], Loaded] | None, of_text: C
         if not is_security_adapter(security):
             raise
     print(  # noqa: T201 - a message
-        f"cosec: {security} has other tokens than the target, which is therefore hardened as text: it is read in the "
-        "security model's tokens, in torch, and the rule is gate or steer. A security model of the target's own family "
-        "takes part in every token.",
+        f"cosec: {security} and the target have different tokenizers, so the target is hardened as text: the security "
+        "model re-tokenizes it and runs in torch, under gate or steer. A security model of the target's own family "
+        "would co-decode every token.",
         file=sys.stderr,
     )
     return of_text()

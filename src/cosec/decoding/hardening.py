@@ -43,10 +43,10 @@ def load_pair(
         runtime: What runs the models: ``"torch"``, ``"llama.cpp"``, or ``"auto"`` for llama.cpp if it is installed,
             the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given. For a
             pair that ``cosec bench runtime`` measured here, ``"auto"`` is the fastest.
-        rows: Completions that will be decoded at once, for that choice; changes nothing else.
+        rows: Number of completions decoded at once, for which a measured runtime is chosen; has no other effect.
         security_copy: Take a Q4_0 copy of the target with its adapter added as the security model, which needs
-            llama.cpp. It is faster and another model: under ``steer`` and ``gate`` its rounding acts like a part of the
-            adapter's change.
+            llama.cpp. It is faster, but a different model: under ``steer`` and ``gate`` its rounding error acts like
+            part of the adapter's change.
         report: Called with a line of text before a copy is made, with what a measurement chose, and if the security
             model is an unhardened base.
 

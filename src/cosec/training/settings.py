@@ -96,7 +96,7 @@ class HardeningSettings(TrainingSettings):
     """All settings of a hardening run."""
 
     method: Method = "cosec-plus"
-    """Which of the paper's three training arms the run is; recorded, while the settings below say what the arm does.
+    """Name of the training method, which is recorded; the settings below define what the method does.
     The recipe of the same name holds its settings: cosec-plus (reverse KL, balanced), cosec (forward KL, not
     balanced), lora (like cosec-plus, but --base is the target model itself, which is then used alone, without
     co-decoding), prefix (beyond the paper: virtual tokens are trained in place of an adapter, as in SVEN)."""
@@ -126,8 +126,8 @@ class HardeningSettings(TrainingSettings):
     training (DPO, Rafailov et al., 2023); 0 leaves it out, as the paper does."""
 
     preference_beta: float = Field(default=2.0, gt=0)
-    """How soon the preference loss is satisfied: it multiplies the difference of the two sides, in nats. For
-    ``reduction = "sum"``, whose differences are longer, 0.1 is usual."""
+    """DPO's beta: factor of the difference in log-likelihood between the two sides, in nats. With
+    ``reduction = "sum"`` the differences are larger, and 0.1 is usual."""
 
     examples_per_pass: int = Field(default=1, ge=1)
     """Examples of a batch that go through the model together, padded to the longest; more is faster on a GPU."""

@@ -29,15 +29,15 @@ def security_adapter(security: str) -> Path:
     """
     if Path(security).suffix == ".gguf":
         raise SettingsError(
-            f"A target of which only the text is known is hardened by an adapter in torch, and {security} is a GGUF "
+            f"A target that gives only text needs a security adapter for torch, and {security} is a GGUF "
             "file: name the adapter's folder with --security."
         )
     embedded = DEFAULT_TARGET if security == DEFAULT_SECURITY else security
     folder = shipped_adapter(embedded) or resolve_security(embedded, security)
     if folder is None or not is_adapter(folder):
         raise SettingsError(
-            "A target of which only the text is known is hardened by a LoRA adapter, which is compared with its own "
-            "base: name one with --security."
+            "A target that gives only text needs a LoRA adapter as its security model, to compare it with the "
+            "adapter's base: name one with --security."
         )
     return folder
 

@@ -105,6 +105,6 @@ def _check_threshold(chosen: Mapping[str, object]) -> None:
     settings = {**preset, **chosen}
     if settings.get("target_ratio") != "raw" or settings.get("fallback") != "warped":
         raise SettingsError(
-            "A server gives raw probabilities, and its own text is the fallback, after temperature and cuts. Use "
-            "--preset paper, with --security-ratio raw or warped."
+            "With a target at a server, target_ratio can only be raw and fallback only warped. Use --preset paper, "
+            "with --security-ratio raw or warped."
         )

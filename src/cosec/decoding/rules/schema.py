@@ -152,7 +152,7 @@ class SteerSettings(RuleSettings):
 
     @property
     def cancels_base(self) -> bool:
-        """Whether the strength is 1, at which ``log target - log base`` drops out."""
+        """Whether ``log target - log base`` cancels out if the target is the base: at strength 1 against the base."""
         return self.against == "base" and self.strength == 1.0
 
 

@@ -91,7 +91,7 @@ def parse_arm(text: str) -> DecodingArm:
     if name not in ARM_NAMES:
         raise SettingsError(f"There is no arm {name!r}; choose one of {', '.join(ARM_NAMES)}.")
     if at and (ALONE.get(name) == "target" or not security):
-        raise SettingsError(f"The arm {written!r} names no security model that it could use; write only {name!r}.")
+        raise SettingsError(f"The arm {written!r} takes no security model, or none follows @; write only {name!r}.")
     given = dict(_setting(text, part) for part in rest.split(",") if part)
     if name in ALONE:
         if given:

@@ -296,7 +296,7 @@ class TrainingLoop(Generic[AnExample]):
     def _not_finite(self, state: RunState, batch: Sequence[int], loss: float, norm: float) -> TrainingError:
         names = ", ".join(self._training[index].origin for index in batch)
         return TrainingError(
-            f"step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is from before."
+            f"step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is intact."
             " Look at these examples, or lower the learning rate"
         )
 

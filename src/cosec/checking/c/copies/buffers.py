@@ -287,7 +287,7 @@ def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
 def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:
     longest = room.longest(given[1])
     if (longest is None or longest >= number) and not room.is_terminated(given[0]):
-        report(call, _READ, f"{text(given[0])} has no end where {text(given[1])} fills it.", room.level(given[1]))
+        report(call, _READ, f"{text(given[0])} is unterminated if {text(given[1])} fills it.", room.level(given[1]))
 
 
 def _measured(unit: Unit, function: Node, arrays: Sizes) -> dict[str, list[tuple[int, int | None]]]:

@@ -129,7 +129,7 @@ def look(unit: Unit, function: Node, report: Report) -> None:
 
 def _compare(lengths: Lengths, node: Node, target: str, need: Length | None, more: int, report: Report) -> None:
     if need is not None and (need + Length(more)).exceeds(lengths.room[target]):
-        report(node, _WRITE, f"{target} has no room for all of it: count one byte for the end of the text.")
+        report(node, _WRITE, f"{target} is too small for the whole text; count its terminating NUL byte.")
 
 
 def _assigned(lengths: Lengths, node: Node, report: Report) -> None:

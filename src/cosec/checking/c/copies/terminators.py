@@ -42,7 +42,7 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
             if call.start_byte <= fill.start_byte:
                 continue
             if _uses(call, target):
-                report(call, _READ, f"{target} has no end: nothing writes one after {called(fill)}().")
+                report(call, _READ, f"{target} may lack a terminating NUL: nothing writes one after {called(fill)}().")
                 break
 
 

@@ -51,7 +51,7 @@ def look(unit: Unit, report: Report) -> None:
                     report(
                         call,
                         "c/hardcoded-credentials",
-                        f"{function_name} is given a password of the program's text.",
+                        f"{function_name} is given a password written in the source.",
                         "warning",
                     )
             elif function_name in _CONNECTS and any(_DSN.search(literal_of(one) or "") for one in given):

@@ -14,7 +14,7 @@ from cosec.checking.python.engine.domain.values import Value
 from cosec.checking.python.engine.library import conditions
 
 _PATTERN = "py/incomplete-host-check"
-_MESSAGE = "Hosts of others pass this check"
+_MESSAGE = "An attacker's host name can pass this check"
 _TOP_LEVEL = (
     r"(com|org|net|io|edu|gov|co|dev|app|de|uk|fr|eu|us|info|biz|me|tv|ai|cloud|example|test|local|internal|localhost|ch|at|nl|it|"
     r"es|jp|cn|ru|br|in|au|ca|site|online|shop|store|tech|xyz|int|mil|lan|corp|intranet|invalid)"

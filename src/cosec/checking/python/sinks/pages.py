@@ -220,7 +220,7 @@ def _environment(site: CallSite) -> None:
         enabled = site.argument(0, "enabled_extensions")
         empty = enabled is not None and any(not held.items() for held in enabled.holds)
         if empty and (default is None or default.constant is False):
-            site.analysis.report(_TEMPLATE_PATTERN, site.node, "Automatic escaping is switched on for no template")
+            site.analysis.report(_TEMPLATE_PATTERN, site.node, "Automatic escaping covers no template files")
 
 
 def _makes_pages(analysis: Analysis) -> bool:

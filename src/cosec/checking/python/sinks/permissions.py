@@ -114,7 +114,7 @@ def _umask(site: CallSite) -> None:
     value = constant(mask) if isinstance(mask, int) else UNKNOWN
     site.analysis.frame.state.names[_UMASK] = value
     if isinstance(mask, int) and (mask & _OTHERS_WRITE) != _OTHERS_WRITE and _discarded(site):
-        site.analysis.report(_PATTERN, site.node, "The mask lets others write all files that are made from here on")
+        site.analysis.report(_PATTERN, site.node, "This umask lets others write to all files created from here on")
 
 
 def _discarded(site: CallSite) -> bool:
@@ -147,7 +147,7 @@ def _made(site: CallSite) -> None:
     if mode is not None and not (mode.constant == _DEFAULT_FOLDER and _usual(site, path)):
         _judge(site, mode, path, mask=mask or 0)
     elif mask is not None and (mask & _OTHERS_WRITE) != _OTHERS_WRITE:
-        site.analysis.report(_PATTERN, site.node, "It is made while the mask lets others write it")
+        site.analysis.report(_PATTERN, site.node, "It is created with a umask that lets others write to it")
 
 
 def _written(site: CallSite) -> None:
@@ -161,7 +161,7 @@ def _written(site: CallSite) -> None:
     mask = _umask_now(site)
     if mask is not None:
         if (mask & _OTHERS_WRITE) != _OTHERS_WRITE:
-            site.analysis.report(_PATTERN, site.node, "It is made while the mask lets others write it")
+            site.analysis.report(_PATTERN, site.node, "It is created with a umask that lets others write to it")
         return
     path = site.receiver if site.method in {"write_text", "write_bytes"} else site.argument(0, "file")
     name = " ".join([path.letters(), *(str(each) for each in path.constants)]) if path is not None else ""

@@ -154,7 +154,7 @@ class OpenAiServer:
     async def scores(self, ask: Ask, text: str) -> list[TokenScore]:
         """Score a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         if ask.prompt.messages is not None or ask.prompt.suffix is not None:
-            raise EndpointError("A server scores texts only, no chats and gaps; use gate and a floor of 0 there.")
+            raise EndpointError("A server can score plain text only; for chats and infill, use gate with a floor of 0.")
         before, whole = ask.prompt.text + ask.written, ask.prompt.text + ask.written + text
         found = echoed_scores(await self._echo(whole, 1), len(before), len(whole))
         if not found:

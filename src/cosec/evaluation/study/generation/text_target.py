@@ -161,7 +161,7 @@ class TextTargetSource:
     def _settings_of(self, arm: DecodingArm, sampling: SamplingSettings) -> DecodingSettings:
         """The arm's settings for this target."""
         if arm.needs_prefix:
-            raise SettingsError(f"The arm {arm.name!r} needs a prefix, and a target is hardened as text by an adapter.")
+            raise SettingsError(f"The arm {arm.name!r} needs a prefix; a target that gives only text needs an adapter.")
         try:
             rule = text_rule({}, arm.rule, in_process=isinstance(self._target, TargetHere))
             return decoding_settings(rule, sampling.model_dump())
