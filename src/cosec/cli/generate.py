@@ -96,14 +96,11 @@ def generate(
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
     prompts, load = read_prompts(source, prompt_file, prompt), {"dtype": dtype, "device_map": device_map}
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
-    if target_records is None:
-        target_records = trace is not None or format != "json"
-    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, target_records)
+    marks = target_records if target_records is not None else trace is not None or format != "json"
+    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, marks)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
-    of_pair = None
-    if not is_url(target):
-        settings = _settings(rule, recipe, sampling, target, security)
-        of_pair = partial(run.of_pair, target, security, anti_expert, settings)
+    settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
+    of_pair = None if settings is None else partial(run.of_pair, target, security, anti_expert, settings)
     with _trace_file(trace) as trace_file:
         pair, completed = pair_or_text(security, of_pair, of_text)
         _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
