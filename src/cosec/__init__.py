@@ -6,10 +6,10 @@ The names in ``__all__`` are the public Python API, documented in docs/api.md. T
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from cosec.errors import CosecError, CosecWarning
+from cosec.lazy_names import lazy_names
 from cosec.version import __version__
 
 if TYPE_CHECKING:
@@ -38,29 +38,17 @@ __all__ = [
     "load_pair",
 ]
 
-_MODULES = {
-    "CoDecoding": "custom_generate",
-    "Completer": "completer",
-    "Completion": "completer",
-    "DecodingSettings": "settings",
-    "GateSettings": "rules.schema",
-    "PreparedPair": "pairing",
-    "SamplingSettings": "settings",
-    "SpeculativeSettings": "rules.schema",
-    "SteerSettings": "rules.schema",
-    "ThresholdSettings": "rules.schema",
-    "harden": "hardening",
-    "load_pair": "hardening",
-}
-"""Module of ``cosec.decoding`` that defines each name which is loaded on first use."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'cosec' has no attribute {name!r}")
-    value: object = getattr(import_module(f"cosec.decoding.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "decoding.completer": ("Completer", "Completion"),
+        "decoding.custom_generate": ("CoDecoding",),
+        "decoding.hardening": ("harden", "load_pair"),
+        "decoding.pairing": ("PreparedPair",),
+        "decoding.rules.schema": ("GateSettings", "SpeculativeSettings", "SteerSettings", "ThresholdSettings"),
+        "decoding.settings": ("DecodingSettings", "SamplingSettings"),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -11,8 +11,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.decoding.batch import Batch, BatchSetup, CompletionRequest, Progress, PromptReading, batch_setup
@@ -61,42 +62,20 @@ __all__ = [
     "summary",
 ]
 
-_MODULES = {
-    "Batch": "batch",
-    "BatchSetup": "batch",
-    "CoDecoding": "custom_generate",
-    "Completer": "completer",
-    "Completion": "completer",
-    "CompletionRequest": "batch",
-    "DEFAULT_ROWS": "completer",
-    "DecodingSettings": "settings",
-    "Examined": "examined",
-    "LongestBeginning": "prompt_cache",
-    "Piece": "completer",
-    "PreparedPair": "pairing",
-    "Progress": "batch",
-    "PromptCache": "prompt_cache",
-    "PromptReading": "batch",
-    "Refill": "refill",
-    "ReusePolicy": "prompt_cache",
-    "SamplingSettings": "settings",
-    "SelfTest": "selftest",
-    "TokenOrigin": "trace",
-    "TokenRecord": "trace",
-    "TraceSummary": "trace",
-    "WholePrompts": "prompt_cache",
-    "batch_setup": "batch",
-    "carried_rule": "pairing",
-    "examine": "examination",
-    "harden": "hardening",
-    "law_selftest": "selftest",
-    "load_pair": "hardening",
-    "summary": "trace",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "batch": ("Batch", "BatchSetup", "CompletionRequest", "Progress", "PromptReading", "batch_setup"),
+        "completer": ("DEFAULT_ROWS", "Completer", "Completion", "Piece"),
+        "custom_generate": ("CoDecoding",),
+        "examination": ("examine",),
+        "examined": ("Examined",),
+        "hardening": ("harden", "load_pair"),
+        "pairing": ("PreparedPair", "carried_rule"),
+        "prompt_cache": ("LongestBeginning", "PromptCache", "ReusePolicy", "WholePrompts"),
+        "refill": ("Refill",),
+        "selftest": ("SelfTest", "law_selftest"),
+        "settings": ("DecodingSettings", "SamplingSettings"),
+        "trace": ("TokenOrigin", "TokenRecord", "TraceSummary", "summary"),
+    },
+)

@@ -5,8 +5,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.models.adapters import Adapter, check_fits, is_adapter, merge_adapter, read_adapter
@@ -43,35 +44,15 @@ __all__ = [
     "shared_vocabulary",
 ]
 
-_MODULES = {
-    "Adapter": "adapters",
-    "FAMILIES": "families",
-    "Family": "families",
-    "FimTokens": "families",
-    "ModelDescription": "description",
-    "SharedVocabulary": "vocabulary",
-    "Vocabulary": "vocabulary",
-    "cache_values_per_token": "description",
-    "check_fits": "adapters",
-    "compare": "vocabulary",
-    "describe_model": "description",
-    "family_of": "families",
-    "file_sha256": "identity",
-    "hash_file": "identity",
-    "is_adapter": "adapters",
-    "keep_layers": "pruning",
-    "lora_targets": "families",
-    "merge_adapter": "adapters",
-    "model_fingerprint": "identity",
-    "prune_model": "pruning",
-    "read_adapter": "adapters",
-    "require_full_attention": "attention_window",
-    "shared_vocabulary": "vocabulary",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "adapters": ("Adapter", "check_fits", "is_adapter", "merge_adapter", "read_adapter"),
+        "attention_window": ("require_full_attention",),
+        "description": ("ModelDescription", "cache_values_per_token", "describe_model"),
+        "families": ("FAMILIES", "Family", "FimTokens", "family_of", "lora_targets"),
+        "identity": ("file_sha256", "hash_file", "model_fingerprint"),
+        "pruning": ("keep_layers", "prune_model"),
+        "vocabulary": ("SharedVocabulary", "Vocabulary", "compare", "shared_vocabulary"),
+    },
+)

@@ -5,9 +5,9 @@
 The names of torch's implementation are imported at their first use, as transformers' models take seconds.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from cosec.lazy_names import lazy_names
 from cosec.runtime.llama_cpp.binding import is_installed as llama_cpp_is_installed
 from cosec.runtime.llama_cpp.own_loop import LibraryLoop
 from cosec.runtime.llama_cpp.pair_models import LlamaPairModels
@@ -45,19 +45,13 @@ __all__ = [
     "with_security_copy",
 ]
 
-_OF_TORCH = {
-    "AdapterSwitch": "lora_rows",
-    "AdapterUse": "token_model",
-    "TorchPairModels": "pair_models",
-    "TorchTokenModel": "token_model",
-    "attach_adapter": "lora_rows",
-    "multiplies_bfloat16": "cpu.packed_linear",
-    "prepare_for_decoding": "preparation",
-}
-"""Names of torch's implementation, and the modules that define them."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _OF_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"cosec.runtime.torch.{_OF_TORCH[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "torch.cpu.packed_linear": ("multiplies_bfloat16",),
+        "torch.lora_rows": ("AdapterSwitch", "attach_adapter"),
+        "torch.pair_models": ("TorchPairModels",),
+        "torch.preparation": ("prepare_for_decoding",),
+        "torch.token_model": ("AdapterUse", "TorchTokenModel"),
+    },
+)

@@ -11,8 +11,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.serving.api_errors import ApiError
@@ -31,19 +32,13 @@ __all__ = [
     "in_a_thread_that_ends",
 ]
 
-_MODULES = {
-    "ApiError": "api_errors",
-    "Judge": "verdicts",
-    "Server": "server",
-    "ServerSettings": "settings",
-    "Telemetry": "telemetry",
-    "build_service": "server",
-    "in_a_thread_that_ends": "server",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "api_errors": ("ApiError",),
+        "server": ("Server", "build_service", "in_a_thread_that_ends"),
+        "settings": ("ServerSettings",),
+        "telemetry": ("Telemetry",),
+        "verdicts": ("Judge",),
+    },
+)

@@ -6,8 +6,9 @@ only the end of code, does not import transformers.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.decoding.completion.answer import AnswerWatcher, CodeBlock, code_block
@@ -34,17 +35,13 @@ __all__ = [
     "language_of",
 ]
 
-_MODULES = {
-    "answer": ("AnswerWatcher", "CodeBlock", "code_block"),
-    "code_end": ("CodeEnd", "CodeWatcher", "code_of", "code_watcher", "language_of"),
-    "growing": ("EndConditions", "FinishReason", "GrowingCompletion", "Growth"),
-    "text": ("TextStream",),
-    "watching": ("MakeWatcher", "Watcher"),
-}
-
-
-def __getattr__(name: str) -> object:
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "answer": ("AnswerWatcher", "CodeBlock", "code_block"),
+        "code_end": ("CodeEnd", "CodeWatcher", "code_of", "code_watcher", "language_of"),
+        "growing": ("EndConditions", "FinishReason", "GrowingCompletion", "Growth"),
+        "text": ("TextStream",),
+        "watching": ("MakeWatcher", "Watcher"),
+    },
+)

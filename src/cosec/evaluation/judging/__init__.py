@@ -2,10 +2,14 @@
 
 The words: *judges* run checks, a *verdict* is what they say about one completion, and a *judgement* is a study's whole
 set of verdicts by one version of the judges. A *worker* is a process that judges.
+
+The names in ``__all__`` are public; their modules are imported when a name is first used, so that a text worker starts
+quickly.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.evaluation.judging.function_check import FunctionVerdict, run_functional_test, run_tests
@@ -34,19 +38,14 @@ __all__ = [
     "task_version",
 ]
 
-_MODULES = {
-    "function_check": ("FunctionVerdict", "run_functional_test", "run_tests"),
-    "identity": ("JUDGING_VERSION", "judges_version", "study_version", "task_version"),
-    "judge_problems": ("judge_problem",),
-    "judge_scenarios": ("ScenarioSamples", "judge_scenarios"),
-    "judges": ("CDriver", "Judges", "default_judges"),
-    "verdict": ("State", "Verdict", "mark_duplicates"),
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is used first, so that a text worker starts quickly."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "function_check": ("FunctionVerdict", "run_functional_test", "run_tests"),
+        "identity": ("JUDGING_VERSION", "judges_version", "study_version", "task_version"),
+        "judge_problems": ("judge_problem",),
+        "judge_scenarios": ("ScenarioSamples", "judge_scenarios"),
+        "judges": ("CDriver", "Judges", "default_judges"),
+        "verdict": ("State", "Verdict", "mark_duplicates"),
+    },
+)

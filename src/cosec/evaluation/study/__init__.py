@@ -12,7 +12,7 @@ from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit, verdict
 from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
 from cosec.evaluation.study.judgements import current_verdicts, judgements_of, note_sandbox
 from cosec.evaluation.study.manifest import open_study, recorded_runtime
-from cosec.evaluation.study.records import COMPLETIONS, Record, StudyFolder, write_whole
+from cosec.evaluation.study.records import COMPLETIONS, Record, StudyFolder
 from cosec.evaluation.study.settings import StudySettings, frontier_settings, read_recipe, study_settings
 from cosec.evaluation.study.study import Step, Study
 from cosec.evaluation.study.units import Unit, units_of
@@ -46,5 +46,4 @@ __all__ = [
     "study_settings",
     "units_of",
     "verdict_of",
-    "write_whole",
 ]

@@ -5,8 +5,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.models.loading.bundled import pull, remove, shipped_adapter
@@ -47,31 +48,23 @@ __all__ = [
     "shipped_adapter",
 ]
 
-_MODULES = {
-    "BUNDLED_MODELS": "embedded",
-    "BundledModel": "embedded",
-    "DEFAULT_SECURITY": "load",
-    "DTYPES": "reading",
-    "LoadedModel": "load",
-    "ModelPair": "load",
-    "NO_SECURITY": "load",
-    "cache_root": "store",
-    "load_model": "load",
-    "load_pair": "load",
-    "pull": "bundled",
-    "read_outline": "reading",
-    "read_tokenizer": "reading",
-    "read_weights": "reading",
-    "remove": "bundled",
-    "resolve_base": "load",
-    "resolve_model": "load",
-    "resolve_security": "load",
-    "shipped_adapter": "bundled",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "bundled": ("pull", "remove", "shipped_adapter"),
+        "embedded": ("BUNDLED_MODELS", "BundledModel"),
+        "load": (
+            "DEFAULT_SECURITY",
+            "NO_SECURITY",
+            "LoadedModel",
+            "ModelPair",
+            "load_model",
+            "load_pair",
+            "resolve_base",
+            "resolve_model",
+            "resolve_security",
+        ),
+        "reading": ("DTYPES", "read_outline", "read_tokenizer", "read_weights"),
+        "store": ("cache_root",),
+    },
+)

@@ -5,8 +5,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.serving.access.audit_log import AuditLog
@@ -26,21 +27,12 @@ __all__ = [
     "read_keys",
 ]
 
-_MODULES = {
-    "AccessMiddleware": "middleware",
-    "AuditLog": "audit_log",
-    "KeyRing": "keys",
-    "add_key": "keys",
-    "check_bind": "network",
-    "check_proxies": "network",
-    "is_loopback": "network",
-    "listening_sockets": "network",
-    "read_keys": "keys",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "audit_log": ("AuditLog",),
+        "keys": ("KeyRing", "add_key", "read_keys"),
+        "middleware": ("AccessMiddleware",),
+        "network": ("check_bind", "check_proxies", "is_loopback", "listening_sockets"),
+    },
+)

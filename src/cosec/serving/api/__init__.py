@@ -5,8 +5,9 @@ The names in ``__all__`` are public; their modules are imported when a name is f
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from cosec.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from cosec.serving.api.answers import Answer
@@ -31,23 +32,15 @@ __all__ = [
     "create_app",
 ]
 
-_MODULES = {
-    "Answer": "answers",
-    "ChatRequest": "wire",
-    "CompletionRequest": "wire",
-    "CosecFields": "wire",
-    "InfillRequest": "llama_cpp.wire",
-    "Origin": "service",
-    "PromptEncoder": "prompt_encoding",
-    "Service": "service",
-    "Translator": "translation",
-    "VerdictRequest": "wire",
-    "create_app": "app",
-}
-"""The module of each public name."""
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "answers": ("Answer",),
+        "app": ("create_app",),
+        "llama_cpp.wire": ("InfillRequest",),
+        "prompt_encoding": ("PromptEncoder",),
+        "service": ("Origin", "Service"),
+        "translation": ("Translator",),
+        "wire": ("ChatRequest", "CompletionRequest", "CosecFields", "VerdictRequest"),
+    },
+)
