@@ -77,6 +77,16 @@ def test_the_reference_is_computed_once_while_there_is_room(data, tmp_path, monk
         assert len(passes) == expected_passes
 
 
+@pytest.mark.parametrize(("processes", "held"), [(1, 3), (2, 2)])
+def test_the_limit_of_the_cache_holds_over_resumed_runs(tmp_path, processes: int, held: int) -> None:
+    states = torch.zeros(1000)
+    for run in range(3):
+        cache = ReferenceCache(tmp_path, limit_bytes=int(3.5 * states.nbytes), processes=processes)
+        for example in range(4):
+            cache.put(f"{run}-{example}", states)
+        assert len(list(tmp_path.iterdir())) == (held if run else 3 // processes)
+
+
 def test_dropout_is_on_in_training_and_off_in_validation(data) -> None:
     loss = reference_objective("llama")
     with torch.no_grad():

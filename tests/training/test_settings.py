@@ -49,7 +49,9 @@ def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
         make_settings({"lora_rnk": 4})
 
 
-@pytest.mark.parametrize("entry", [{"epochs": 0}, {"kl_direction": "sideways"}, {"lora_dropout": 1.0}])
+@pytest.mark.parametrize(
+    "entry", [{"epochs": 0}, {"kl_direction": "sideways"}, {"lora_dropout": 1.0}, {"seed": -1}, {"seed": 2**63}]
+)
 def test_a_value_out_of_range_is_named(entry: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match=f"setting {next(iter(entry))}"):
         make_settings(entry)

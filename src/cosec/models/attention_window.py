@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosec.errors import UnknownArchitecture
+from cosec.models.loading.reading import CONTEXT_ENTRIES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 _FULL = {"full_attention"}
-_CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions")
 
 
 def require_full_attention(config: PreTrainedConfig, name: str) -> None:
@@ -55,7 +55,7 @@ def drop_idle_window(config: PreTrainedConfig) -> None:
 
 
 def _context_length(config: PreTrainedConfig) -> int | None:
-    return next((getattr(config, entry) for entry in _CONTEXT_ENTRIES if hasattr(config, entry)), None)
+    return next((getattr(config, entry) for entry in CONTEXT_ENTRIES if hasattr(config, entry)), None)
 
 
 def _never_takes_effect(window: int, context: int | None) -> bool:

@@ -18,6 +18,11 @@ class CacheShape:
     width: int
     """Values of a head."""
 
+    @property
+    def values_per_token(self) -> int:
+        """Numbers that a model keeps of one token: keys and values of all layers."""
+        return 2 * self.layers * self.heads * self.width
+
 
 def cache_shape(config: Mapping[str, Any]) -> CacheShape | None:
     """Read the shape of a model's keys and values from its configuration.

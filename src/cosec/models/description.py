@@ -14,10 +14,7 @@ from cosec.models.cache_shape import cache_shape
 from cosec.models.families import Family, family_of
 from cosec.models.loading.checks import StoredTensor, read_config, read_tensors, weight_files
 from cosec.models.loading.load import resolve_model
-from cosec.models.loading.reading import context_length
-
-BYTES_PER_VALUE = {"float32": 4, "bfloat16": 2, "float16": 2}
-"""Size of a number in each format."""
+from cosec.models.loading.reading import BYTES_PER_VALUE, context_length
 
 _STORED_DTYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 
@@ -48,12 +45,12 @@ class ModelDescription:
 
     def weight_bytes(self, dtype: str) -> int:
         """Bytes of the weights when loaded with ``dtype``; ``"auto"`` is float32, as on a CPU."""
-        return self.parameters * BYTES_PER_VALUE[_width_of(dtype)]
+        return self.parameters * BYTES_PER_VALUE[dtype]
 
     def cache_bytes_per_token(self, dtype: str) -> int | None:
         """Bytes of one token of a sequence in the key-value cache; None if the configuration does not tell."""
         values = self.cache_values_per_token
-        return None if values is None else values * BYTES_PER_VALUE[_width_of(dtype)]
+        return None if values is None else values * BYTES_PER_VALUE[dtype]
 
 
 def describe_model(name: str) -> ModelDescription:
@@ -84,10 +81,6 @@ def describe_model(name: str) -> ModelDescription:
         head_width=int(config.get("vocab_size", len(token_ids))),
         cache_values_per_token=cache_values_per_token(config),
     )
-
-
-def _width_of(dtype: str) -> str:
-    return "float32" if dtype == "auto" else dtype
 
 
 def _commonest_dtype(tensors: list[StoredTensor]) -> str:
@@ -124,4 +117,4 @@ def cache_values_per_token(config: Mapping[str, Any]) -> int | None:
         The number, or None if the configuration does not tell.
     """
     shape = cache_shape(config)
-    return None if shape is None else 2 * shape.layers * shape.heads * shape.width
+    return None if shape is None else shape.values_per_token

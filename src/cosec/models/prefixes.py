@@ -101,7 +101,7 @@ def prefix_layers(prefix: Prefix, model: PreTrainedModel, name: str) -> Sequence
         AdapterError: If the prefix does not fit the model.
     """
     shape = cache_shape(model.config.to_dict())
-    if shape is None or 2 * shape.layers * shape.heads * shape.width != prefix.embeddings.shape[1]:
+    if shape is None or shape.values_per_token != prefix.embeddings.shape[1]:
         raise AdapterError(
             f"The prefix {prefix.path} has {prefix.embeddings.shape[1]} values a token, which does not fit the keys "
             f"and values of {name}: it was made for {prefix.base_name or 'another model'}."

@@ -1,12 +1,10 @@
 """Load the model that ``cosec tune`` trains an adapter for."""
 
-from pathlib import Path
-
 from cosec.errors import SettingsError
 from cosec.models.adapters import is_adapter
 from cosec.models.families import lora_targets
 from cosec.models.identity import model_fingerprint
-from cosec.models.loading.load import load_model, resolve_model
+from cosec.models.loading.load import load_model, local_path, resolve_model
 from cosec.training.hardening import BaseModel
 from cosec.training.settings import HardeningSettings
 
@@ -33,10 +31,11 @@ def load_base(name: str, settings: HardeningSettings, *, dtype: str = "auto") ->
             f"--max-tokens {settings.max_tokens}{behind} is longer than the context of {name} "
             f"({loaded.context_length} tokens)"
         )
+    place = local_path(name)
     return BaseModel(
         model=loaded.model,
         tokenizer=loaded.tokenizer,
-        name=str(Path(name).resolve()) if Path(name).exists() else name,
+        name=name if place is None else str(place.resolve()),
         sha256=model_fingerprint(loaded.path),
         lora_targets=lora_targets(loaded.model, settings.lora_targets),
     )

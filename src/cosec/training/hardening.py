@@ -50,7 +50,7 @@ class BaseModel:
 
     tokenizer: PreTrainedTokenizerBase
     name: str
-    """Name for ``adapter_config.json``: an embedded name or a hub id."""
+    """Name for records: an embedded name, a hub id, or a folder or GGUF file."""
 
     sha256: str
     """Fingerprint of its weights."""
@@ -265,6 +265,6 @@ def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) ->
 
 
 def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:
-    """The cache that all processes share; each may fill an equal part of it."""
-    room = settings.reference_cache_mib * 2**20 // accelerator.num_processes
-    return ReferenceCache(out / CACHE_FOLDER, limit_bytes=room)
+    """The cache that all processes share."""
+    limit = settings.reference_cache_mib * 2**20
+    return ReferenceCache(out / CACHE_FOLDER, limit_bytes=limit, processes=accelerator.num_processes)

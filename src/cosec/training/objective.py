@@ -38,12 +38,19 @@ class ExampleLoss:
 
 
 class ReferenceCache:
-    """What the reference model gives, one file per example; processes may share the folder."""
+    """What the reference model gives, one file per example; processes may share the folder.
 
-    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+    Args:
+        folder: The folder of the files; those of an interrupted run are used.
+        limit_bytes: Size that the folder may reach.
+        processes: Number of processes that share it; each may fill an equal part of the room that is left.
+    """
+
+    def __init__(self, folder: Path, *, limit_bytes: int, processes: int = 1) -> None:
         self._folder = folder
-        self._room = limit_bytes
         folder.mkdir(parents=True, exist_ok=True)
+        stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        self._room = (limit_bytes - stored) // processes
 
     def get(self, key: str) -> Tensor | None:
         """The tensor stored under ``key``, or None."""

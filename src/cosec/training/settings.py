@@ -78,7 +78,7 @@ class TrainingSettings(BaseModel):
     patience: int = Field(default=0, ge=0)
     """Stop after this many epochs without a lower validation loss; 0 runs all epochs, as the paper does."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """Seed of the split, the order, the adapter's start and the dropout."""
 
     log_every: int = Field(default=10, ge=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -67,6 +69,17 @@ def test_the_outline_of_a_file_is_made_once(files: GgufFiles, monkeypatch: pytes
 
     monkeypatch.setattr(conversion, "convert_gguf", refuse)
     assert load_gguf(files.target).path == first
+
+
+def test_a_cache_that_cannot_take_the_outline_is_named_with_the_remedy(
+    files: GgufFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(conversion, "convert_gguf", refuse)
+    with pytest.raises(ModelError, match="COSEC_CACHE"):
+        load_gguf(files.target)
 
 
 def test_names_that_stand_for_no_gguf_file_are_refused(files: GgufFiles, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import DataError
-from cosec.training.data.security_pairs import load_pairs, shipped_instruction_pairs, shipped_pairs, split_by_commit
+from cosec.training.data.security_pairs import load_pairs, shipped_pairs, split_by_commit
 from tests.training.conftest import record
 
 SVEN = Path(__file__).parents[4] / "shared" / "data" / "sven"
@@ -163,7 +163,7 @@ def test_a_reversed_fix_that_only_adds_leaves_a_cut(write_pairs) -> None:
 
 
 def test_the_shipped_instruction_pairs_load_beside_the_others() -> None:
-    both = load_pairs([shipped_pairs(), shipped_instruction_pairs()], validation_share=0, seed=0)
+    both = load_pairs([shipped_pairs(), shipped_pairs().with_name("instruction_pairs")], validation_share=0, seed=0)
     assert sum(bool(pair.instruction) for pair in both.training) >= 35
     assert sum(bool(pair.instruction) for pair in both.validation) >= 9
     assert both.skipped_equal == both.skipped_shared_commit == 0

@@ -101,6 +101,40 @@ def test_a_leftover_of_a_killed_write_is_ignored(tmp_path) -> None:
     assert CheckpointStore(tmp_path, {}).latest() == tmp_path / "checkpoints" / "step-0000001"
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """What saves of step 5 leave that are killed before and after the checkpoint is in place."""
+    made = [folder / "checkpoints" / name for name in ("partial-0000005", "replaced-0000005")]
+    for each in made:
+        each.mkdir(parents=True)
+        (each / "adapter.safetensors").write_bytes(b"half")
+    return made
+
+
+def test_a_save_removes_the_leftovers_of_killed_ones(tmp_path) -> None:
+    leftovers(tmp_path)
+    final = save(tmp_path, RunState(step=9))
+    assert list((tmp_path / "checkpoints").iterdir()) == [final]
+
+
+def test_a_save_that_fails_removes_no_whole_checkpoint(tmp_path, monkeypatch) -> None:
+    partial, replaced = leftovers(tmp_path)
+
+    def full(tensors: object, file: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        save(tmp_path, RunState(step=9))
+    assert not partial.exists()
+    assert replaced.exists()
+
+
+def test_a_process_that_does_not_write_removes_nothing(tmp_path) -> None:
+    made = leftovers(tmp_path)
+    CheckpointStore(tmp_path, {}).save(RunState(step=9), *stepped_parameter(), write=False)
+    assert all(each.exists() for each in made)
+
+
 @pytest.mark.parametrize("name", ["adapter.safetensors", "optimizer.safetensors", "state.json"])
 def test_a_damaged_checkpoint_is_named(tmp_path, name: str) -> None:
     folder = save(tmp_path, RunState(step=1))

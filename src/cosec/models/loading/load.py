@@ -237,13 +237,10 @@ def belongs_to(adapter: Adapter | Prefix, name: str, folder: Path) -> bool:
 def _find(name: str) -> Path:
     if name in BUNDLED_MODELS:
         return bundled_folder(name)
-    path = Path(name).expanduser()
-    # An empty name would be the current folder.
-    if name and path.is_dir():
-        return path
-    if path.is_file():
-        return _converted(path)
-    if HUB_NAME.fullmatch(name) and path.suffix != ".gguf":
+    path = local_path(name)
+    if path is not None:
+        return path if path.is_dir() else _converted(path)
+    if HUB_NAME.fullmatch(name) and not name.endswith(".gguf"):
         return download(name)
     near = difflib.get_close_matches(name, BUNDLED_MODELS, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
@@ -251,6 +248,13 @@ def _find(name: str) -> Path:
         f"There is no model {name!r}: no such folder or file, and neither an embedded name "
         f"({', '.join(BUNDLED_MODELS)}) nor a hub id (organisation/model).{hint}"
     )
+
+
+def local_path(name: str) -> Path | None:
+    """The folder or file that a name stands for; None for an embedded model, which goes first, and for a hub id."""
+    path = Path(name).expanduser()
+    # An empty name would be the current folder.
+    return path if name and name not in BUNDLED_MODELS and path.exists() else None
 
 
 def _converted(file: Path) -> Path:

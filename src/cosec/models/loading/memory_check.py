@@ -11,9 +11,7 @@ from cosec.models.adapters import is_adapter
 from cosec.models.loading.checks import read_tensors, weight_files
 from cosec.models.loading.embedded import BUNDLED_MODELS, BundledModel
 from cosec.models.loading.host_memory import free_memory
-
-_BYTES = {"auto": 4, "float32": 4, "bfloat16": 2, "float16": 2}
-"""Bytes of a weight on a CPU, where ``auto`` is float32."""
+from cosec.models.loading.reading import BYTES_PER_VALUE
 
 _REST = 500_000_000
 """Bytes for everything but weights: libraries, key-value caches and scores of a batch."""
@@ -31,15 +29,15 @@ def require_memory(models: Mapping[str, Path], *, dtype: str, device_map: str | 
         ModelError: If they do not fit; the message names what does.
     """
     free = free_memory()
-    if device_map not in (None, "cpu") or dtype not in _BYTES or free is None:
+    if device_map not in (None, "cpu") or dtype not in BYTES_PER_VALUE or free is None:
         return
     weights = sum(_parameters(folder) for folder in models.values())
-    needed = weights * _BYTES[dtype] + _REST
+    needed = weights * BYTES_PER_VALUE[dtype] + _REST
     if needed <= free:
         return
     ways = ["close other programs"]
     half = weights * 2 + _REST
-    if _BYTES[dtype] == 4 and half <= free:
+    if BYTES_PER_VALUE[dtype] == 4 and half <= free:
         ways.append(f"load them with --dtype bfloat16 ({half / 1e9:.1f} GB)")
     smaller = _largest_that_fits(free, than=weights)
     if smaller is not None:

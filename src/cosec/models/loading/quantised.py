@@ -148,7 +148,7 @@ def load_gguf(name: str) -> GgufModel:
         name: A GGUF file or a pulled embedded model.
 
     Raises:
-        ModelError: If the file is damaged, or its architecture is unknown to transformers.
+        ModelError: If the file is damaged, its architecture is unknown to transformers, or the cache cannot be written.
         SettingsError: If the name does not stand for a GGUF file.
     """
     header = _header(name)
@@ -220,7 +220,8 @@ def _outline(file: Path) -> Path:
     if not folder.is_dir():
         from cosec.models.loading.gguf import convert_gguf
 
-        convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256}, weights=False)
+        with writing_to_the_cache():
+            convert_gguf(file, folder, source={"gguf": file.name, "gguf_sha256": sha256}, weights=False)
     return folder
 
 

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+BYTES_PER_VALUE = {"auto": 4, "float32": 4, "bfloat16": 2, "float16": 2}
+"""Size of a number in each format; ``auto`` is float32, as on a CPU."""
+
+DTYPES = tuple(BYTES_PER_VALUE)
 """Number formats that weights can be loaded in."""
 
-_CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions", "n_ctx")
-"""Names of the context length in ``config.json``, which differ by architecture."""
+CONTEXT_ENTRIES = ("max_position_embeddings", "n_positions")
+"""Names of the context length in ``config.json``, which differ by architecture. CodeGen's ``n_ctx`` is no bound."""
 
 
 def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None) -> PreTrainedModel:
@@ -157,12 +160,12 @@ def context_length(name: str, config: Mapping[str, Any]) -> int:
     Raises:
         UnknownArchitecture: If the configuration has no context length.
     """
-    for entry in _CONTEXT_ENTRIES:
+    for entry in CONTEXT_ENTRIES:
         if isinstance(config.get(entry), int):
             return int(config[entry])
     raise UnknownArchitecture(
         f"The configuration of {name!r} ({config.get('model_type')}) gives no context length "
-        f"({' or '.join(_CONTEXT_ENTRIES)}), so it is not a model with a key-value cache that can be co-decoded."
+        f"({' or '.join(CONTEXT_ENTRIES)}), so it is not a model with a key-value cache that can be co-decoded."
     )
 
 

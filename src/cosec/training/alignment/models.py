@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosec.errors import SettingsError
@@ -101,15 +100,17 @@ def load_alignment_pair(
 
 def _shown(name: str) -> str:
     """A model's name for the manifest, which names no folders of this machine."""
-    return Path(name).name if Path(name).exists() else name
+    from cosec.models.loading.load import local_path
+
+    place = local_path(name)
+    return name if place is None else place.name
 
 
 def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str, processes: int) -> MemoryEstimate:
     """Estimate the memory of a run, on each of its processes' devices, from the models' outlines."""
-    from cosec.models.description import BYTES_PER_VALUE
     from cosec.models.families import lora_targets
     from cosec.models.loading.load import resolve_model
-    from cosec.models.loading.reading import read_outline
+    from cosec.models.loading.reading import BYTES_PER_VALUE, read_outline
     from cosec.training.alignment.memory_estimate import estimate_memory
 
     outlines = {role: read_outline(name, resolve_model(name)) for role, name in names.items()}

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from cosec.errors import TrainingError
+from cosec.files import USUAL, write_atomically
 from cosec.training.alignment.settings import StoredType
 from cosec.training.data.packing import PackedExample
-from cosec.training.loop.checkpoint import difference_between, replace_text, writing
+from cosec.training.loop.checkpoint import difference_between, writing
 from cosec.training.losses.top_tokens import TopTokens
 
 FORMAT = 1
@@ -163,8 +164,7 @@ class TeacherCache:
             raise TrainingError(f"{self._folder} is in use by something else; choose another --teacher-cache")
         else:
             with writing(record):
-                self._folder.mkdir(parents=True, exist_ok=True)
-                replace_text(record, json.dumps(self.made_from, indent=2) + "\n")
+                write_atomically(record, json.dumps(self.made_from, indent=2) + "\n", mode=USUAL)
 
     def _open(self, part: Part) -> dict[str, np.memmap[Any, Any]]:
         """Map the files of one part; new ones are full of zeros and take no room until they are written."""

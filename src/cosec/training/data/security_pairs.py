@@ -99,11 +99,6 @@ def shipped_pairs() -> Path:
     return Path(str(files("cosec"))) / "data" / "pairs"
 
 
-def shipped_instruction_pairs() -> Path:
-    """The folder of the pairs with an instruction that come with the package."""
-    return Path(str(files("cosec"))) / "data" / "instruction_pairs"
-
-
 def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> PairSet:
     """Read pairs from files and folders and split them commit by commit.
 

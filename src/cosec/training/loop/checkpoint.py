@@ -9,7 +9,6 @@ number of processes. Random states are not stored: order and dropout follow from
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cosec.errors import TrainingError
+from cosec.files import USUAL, write_atomically
 from cosec.training.loop.progress import LossSums
 from cosec.training.loop.sharding import gathered, slice_like
 
@@ -115,7 +115,7 @@ class CheckpointStore:
         partial = self._checkpoints / f"partial-{state.step:07d}"
         replaced = self._checkpoints / f"replaced-{state.step:07d}"
         with writing(final):
-            shutil.rmtree(partial, ignore_errors=True)
+            self._remove("partial-*")  # of killed writes; nothing reads them
             partial.mkdir(parents=True)
             save_file(weights, partial / "adapter.safetensors")
             save_file(moments, partial / "optimizer.safetensors")
@@ -125,7 +125,7 @@ class CheckpointStore:
                 shutil.rmtree(replaced, ignore_errors=True)
                 final.rename(replaced)
             partial.rename(final)
-            shutil.rmtree(replaced, ignore_errors=True)
+        self._remove("replaced-*")
         self._prune(keep=final)
         return final
 
@@ -165,7 +165,7 @@ class CheckpointStore:
         """Drop the points after ``step``, which a resumed run will write again; step -1 drops all."""
         points = [point for point in self.curves() if point["step"] <= step]
         with writing(self._curves):
-            replace_text(self._curves, "".join(json.dumps(point) + "\n" for point in points))
+            write_atomically(self._curves, "".join(json.dumps(point) + "\n" for point in points), mode=USUAL)
 
     def curves(self) -> list[dict[str, Any]]:
         """All points; a last line that was cut off while being written is left out."""
@@ -179,19 +179,16 @@ class CheckpointStore:
         if difference:
             raise TrainingError(f"{folder} belongs to another run: {difference}; use the same ones, or another --out")
 
+    def _remove(self, pattern: str) -> None:
+        for folder in self._checkpoints.glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def _prune(self, keep: Path) -> None:
         for folder in self._checkpoints.glob("step-*"):
             with suppress(OSError, ValueError, KeyError):  # a damaged old checkpoint must not stop the run
                 record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
                 if folder != keep and not (self._keep_epochs and record["state"]["batch"] == 0):
                     shutil.rmtree(folder)
-
-
-def replace_text(file: Path, text: str) -> None:
-    """Write a text file so that readers see the old contents or the new, never a part."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
 
 
 def difference_between(there: Mapping[str, Any], here: Mapping[str, Any]) -> str | None:

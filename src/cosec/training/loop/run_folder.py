@@ -4,7 +4,6 @@ Every file is complete at any time, so the folder can be used while training con
 whole model, depending on the phase.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,9 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from cosec.errors import TrainingError
-from cosec.training.loop.checkpoint import CheckpointStore, RunState, replace_text, writing
+from cosec.files import USUAL, write_atomically
+from cosec.models.identity import hash_file
+from cosec.training.loop.checkpoint import CheckpointStore, RunState, writing
 from cosec.training.loop.curves import draw_curves, plots_available
 from cosec.training.loop.manifest import describe_run, git_commit
 from cosec.training.settings import TrainingSettings
@@ -96,7 +97,7 @@ class RunFolder:
         curves = self._store.curves()
         file, label = self._weights
         manifest = describe_run(
-            facts={**self._facts, f"{label}_sha256": _file_sha256(self._folder / file)},
+            facts={**self._facts, f"{label}_sha256": hash_file(self._folder / file)},
             data=self._data,
             settings=self._settings,
             state=state,
@@ -105,7 +106,7 @@ class RunFolder:
             processes=self._accelerator.num_processes,
             commit=self._commit,
         )
-        replace_text(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+        write_atomically(self._folder / "manifest.json", json.dumps(manifest, indent=2) + "\n", mode=USUAL)
         return curves
 
     def _replace_weights(self) -> None:
@@ -134,8 +135,3 @@ def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, 
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
-
-
-def _file_sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

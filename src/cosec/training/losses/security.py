@@ -1,6 +1,6 @@
 """The two losses of security training as plain formulas: learn the changed tokens, leave every other token as it was.
 
-These functions are the definition; ``fused_loss`` computes the same numbers without holding all the logits.
+These functions are the definition; ``fused_losses`` computes the same numbers without holding all the logits.
 Everything is float32.
 
 Axes: positions = predicted tokens, vocab = entries of the head.
