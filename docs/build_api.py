@@ -146,10 +146,18 @@ def _attributes(owner: griffe.Object | griffe.Alias) -> list[str]:
         if member.annotation is None or "ClassVar" in str(member.annotation):
             continue
         default = f" = {member.value}" if member.value is not None else ""
-        kind, limits = _without_limits(str(member.annotation))
+        kind, limits = _without_limits(_spelled_out(member))
         declared = _code(f"{kind}{default}") + limits
         rows.append(f"| `{member.name}` | {declared} | {_text(member.docstring.value, table=True)} |")
     return ["| field | type and default | meaning |\n|---|---|---|", *rows, ""] if rows else []
+
+
+def _spelled_out(member: griffe.Attribute) -> str:
+    """The type of a field; a name that its module gives to an ``Annotated`` type is replaced by that type."""
+    written = str(member.annotation)
+    named = member.module.members.get(written)
+    value = str(named.value) if isinstance(named, griffe.Attribute) else ""
+    return value if value.startswith("Annotated[") else written
 
 
 class _Limits(ast.NodeTransformer):

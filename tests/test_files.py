@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.files import write_atomically
+from cosec.files import USUAL, write_atomically
 
 
 def test_a_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
@@ -14,3 +14,12 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
         write_atomically(path, "\ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_the_users_alone_unless_it_is_to_have_the_usual_permissions(tmp_path: Path) -> None:
+    usual, private, shared = tmp_path / "usual", tmp_path / "private", tmp_path / "shared"
+    usual.touch()
+    write_atomically(private, "")
+    write_atomically(shared, "", mode=USUAL)
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert shared.stat().st_mode == usual.stat().st_mode

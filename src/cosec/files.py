@@ -1,21 +1,32 @@
 """Writing files so that no incomplete one is ever seen."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
+PRIVATE = 0o600
+"""Permissions of a file that only the user can read."""
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file so that readers see either the old content or the new one, never a part of it.
+USUAL = 0o666
+"""Permissions of new files, from which the user's umask takes some away."""
 
-    Several processes may write the same file. Only the user can read it.
+
+def write_atomically(path: Path, text: str, *, mode: int = PRIVATE) -> None:
+    """Write a text file so that readers see either the old content or the new one, never a part of it.
+
+    Several processes may write the same file.
+
+    Args:
+        path: The file; its folder is made if there is none.
+        text: The content.
+        mode: The file's permissions, before the umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    unfinished = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
             file.write(text)
-        Path(unfinished).replace(path)
+        unfinished.replace(path)
     except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise

@@ -217,6 +217,18 @@ def texts(out: Path, arm: str) -> list[object]:
         (["evaluate", "security", "--out", "x", "--scenarios", "missing"], "missing"),
         (["evaluate", "security", "--out", "x", "--depth", "deep"], "deep"),
         (["evaluate", "security"], "--out"),
+        (["evaluate", "function", "--out", "x", "--batch-rows", "0"], "--batch-rows: Input should be greater"),
+        (["evaluate", "function", "--out", "x", "--seeds", "1", "--seeds", "1"], "give each seed once"),
+        (["evaluate", "function", "--out", "x", "--target-model", "m"], "endpoint_model (--target-model)"),
+        (["evaluate", "function", "--out", "x", "--target-key-file", "k"], "--target-key-file has an effect only"),
+        (
+            ["evaluate", "function", "--out", "x", "--endpoint", "http://h/v1", "--target-model", "m"],
+            "--endpoint-model",
+        ),
+        (
+            ["evaluate", "function", "--out", "x", "--endpoint", "http://h/v1", "--target-key-file", "k"],
+            "an endpoint's key is in OPENAI_API_KEY",
+        ),
         (["study", "missing.toml", "--out", "x"], "missing.toml"),
         (["report", "missing"], "holds no study"),
     ],
@@ -233,8 +245,9 @@ def test_bad_usage_is_one_clear_line(
 
 
 def test_a_server_is_measured_alone_and_hardened(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cosec.evaluation.tasks.chat_prompts.CUE", "Be safe.")  # the tiny context is short
     problems, out = tmp_path / "problems.jsonl", tmp_path / "out"
     problems.write_text("".join(PROBLEM % index for index in range(2)), encoding="utf-8")
 

@@ -21,7 +21,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
 
     from cosec.decoding.rules.rule_file import RULE_FILE
     from cosec.evaluation.report import choose, rule_toml, write_frontier
-    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe, write_whole
+    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe
+    from cosec.files import USUAL, write_atomically
 
     settings = read_recipe(recipe, frontier_settings)
     judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
@@ -34,5 +35,5 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
         return
     points = write_frontier(StudyFolder(out), results)
     choice = choose(points, budget=budget / 100)
-    write_whole(out / RULE_FILE, rule_toml(choice, results))
+    write_atomically(out / RULE_FILE, rule_toml(choice, results), mode=USUAL)
     Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)

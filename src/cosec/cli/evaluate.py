@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cosec.cli.study import WorkFlags, run_study
 from cosec.decoding.rules.schema import RULES
+from cosec.errors import SettingsError
 
 Depth = Literal["open", "decision"]
 """Where the prompts of scenarios end: before the function's body, or at the dangerous choice."""
@@ -130,6 +131,8 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     from cosec.evaluation.study import study_settings
 
     flags = given or MeasureFlags()
+    if flags.endpoint is not None and flags.target_model is not None:
+        raise SettingsError("--target-model has no effect with --endpoint; name the model with --endpoint-model.")
     benchmark = {
         "name": name,
         "samples": flags.samples if flags.samples is not None else samples,

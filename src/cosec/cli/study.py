@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cosec.cli.runtime_flag import Runtime
 from cosec.sandbox import BackendName
@@ -28,7 +28,7 @@ class WorkFlags(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    batch_rows: int = 48
+    batch_rows: int = Field(default=48, ge=1)
     """Completions decoded at once; changes the speed and never the text."""
 
     dtype: str = "auto"

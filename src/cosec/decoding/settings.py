@@ -19,16 +19,25 @@ from cosec.decoding.rules.schema import (
 )
 from cosec.errors import SettingsError
 
+Temperature = Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)]
+"""Type of a sampling temperature."""
+
+TopP = Annotated[float, Field(gt=0.0, le=1.0)]
+"""Type of a share of probability to sample from."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""Type of a sampling seed."""
+
 
 class SamplingSettings(BaseModel):
     """How tokens are drawn; the same for every arm of a comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    temperature: Annotated[float, Field(ge=0.0, le=100.0, allow_inf_nan=False)] = 0.4
+    temperature: Temperature = 0.4
     """Divides the logits; 0 takes the most likely token."""
 
-    top_p: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
+    top_p: TopP = 0.95
     """Keep the most likely tokens that together reach this probability."""
 
     top_k: Annotated[int, Field(ge=0)] = 0
@@ -43,7 +52,7 @@ class SamplingSettings(BaseModel):
     draft_length: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
     """Tokens proposed before one verification; changes the speed and never the text."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     """The same seed gives the same text."""
 
     stop: tuple[str, ...] = ()

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 from cosec.errors import EndpointError
 
+_PATIENCE = 600.0
+"""Seconds that a server may send nothing."""
+
 
 @dataclass(slots=True)
 class StreamResult:
@@ -70,27 +73,26 @@ class Target:
     api_key: str | None = None
     model: str | None = None
 
-    def stream(self, body: dict[str, Any], seconds: float) -> StreamResult:
+    def stream(self, body: dict[str, Any]) -> StreamResult:
         """Send one completion request as a stream and read it to its end.
 
         Args:
             body: Fields of the request.
-            seconds: How long the server may send nothing.
 
         Returns:
             What came; a failure is in its ``error``.
         """
         result = StreamResult()
         try:
-            self._read(body, seconds, result)
+            self._read(body, result)
         except (OSError, http.client.HTTPException, ValueError) as error:
             result.error = f"{type(error).__name__}: {error}"
         return result
 
-    def _read(self, body: dict[str, Any], seconds: float, result: StreamResult) -> None:
+    def _read(self, body: dict[str, Any], result: StreamResult) -> None:
         place = urlsplit(self.url)
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
-        connection = kind(place.hostname or "", place.port, timeout=seconds)
+        connection = kind(place.hostname or "", place.port, timeout=_PATIENCE)
         headers = {"Content-Type": "application/json"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
@@ -151,7 +153,6 @@ def measure_load(
     cosec: dict[str, Any] | None = None,
     seeded: bool = True,
     check: bool = False,
-    seconds: float = 600.0,
 ) -> LoadResult:
     """Keep ``streams`` requests running until ``requests`` are done.
 
@@ -165,7 +166,6 @@ def measure_load(
         cosec: The request's ``cosec`` field, for servers that know it.
         seeded: Whether request i has seed i.
         check: Whether to send every request again, alone, and to compare the texts.
-        seconds: How long the server may send nothing.
 
     Returns:
         The summary of all streams.
@@ -185,21 +185,21 @@ def measure_load(
         for index in range(requests)
     ]
     started = time.perf_counter()
-    results = _at_once(target, bodies, streams, seconds)
+    results = _at_once(target, bodies, streams)
     elapsed = time.perf_counter() - started
     failed = [result for result in results if result.error is not None]
     if len(failed) == len(results):
         raise EndpointError(f"No request to {target.url} succeeded; the first said: {failed[0].error}")
     mixed_up = None
     if check:
-        alone = [target.stream(body, seconds) for body in bodies]
+        alone = [target.stream(body) for body in bodies]
         mixed_up = sum(
             one.text != other.text for one, other in zip(results, alone, strict=True) if not (one.error or other.error)
         )
     return _summary(results, streams, elapsed, mixed_up)
 
 
-def _at_once(target: Target, bodies: Sequence[dict[str, Any]], streams: int, seconds: float) -> list[StreamResult]:
+def _at_once(target: Target, bodies: Sequence[dict[str, Any]], streams: int) -> list[StreamResult]:
     """Send all requests, ``streams`` of them at a time; returns results in the order of ``bodies``."""
     results = [StreamResult() for _ in bodies]
     todo, lock = iter(range(len(bodies))), threading.Lock()
@@ -210,7 +210,7 @@ def _at_once(target: Target, bodies: Sequence[dict[str, Any]], streams: int, sec
                 index = next(todo, None)
             if index is None:
                 return
-            results[index] = target.stream(bodies[index], seconds)
+            results[index] = target.stream(bodies[index])
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(streams)]
     for thread in threads:

@@ -63,6 +63,8 @@ def test_each_stage_is_fed_with_what_the_one_before_made(tmp_path) -> None:
         ({"align": {"out": "x"}}, "align.out is decided by the pipeline"),
         ({"evaluate": {}}, "two brackets"),
         ({"tune": 3}, "must be a table"),
+        ({"evaluate": [{"name": "a"}, {"name": "a"}]}, "two .* tables have the name 'a'; give each a name"),
+        ({"evaluate": [{"name": "joint-2"}, {}]}, "'joint-2'"),
     ],
 )
 def test_a_recipe_that_is_no_pipeline_is_refused(tmp_path, recipe: dict[str, object], complaint: str) -> None:

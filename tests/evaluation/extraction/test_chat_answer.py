@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cosec.evaluation.extraction import extract, program_of
+from cosec.evaluation.extraction import extract, judged_parts, program_of
 from cosec.evaluation.tasks.scenarios import own_scenarios
 
 PROMPT = """\
@@ -52,6 +52,12 @@ def test_a_function_that_is_written_anew_replaces_the_given_one() -> None:
     assert program.count("import os") == program.count("def resolve():") == 1
     assert '@app.route("/resolve")\ndef resolve():\n    name = ' in program
     assert program.endswith(body + "\n")
+
+
+def test_only_the_answer_of_a_chat_is_taken_apart() -> None:
+    answer = block(PROMPT + " name).read()")
+    assert judged_parts(PROMPT, answer, "py", chat=True) == program_of(PROMPT, answer, "py") != (PROMPT, answer)
+    assert judged_parts(PROMPT, answer, "py", chat=False) == (PROMPT, answer)
 
 
 def test_a_method_without_its_class_is_indented_again() -> None:

@@ -146,6 +146,19 @@ def test_c_that_does_not_parse_or_compile_says_why() -> None:
     assert "undeclared" in str(compile_error("int f(void) { return nothing; }"))
 
 
+@pytest.mark.parametrize("operator", ["-" * 400, "not " * 400])
+def test_python_that_is_nested_too_deeply_is_a_problem(operator: str) -> None:
+    got = py(f"\n    raise ValueError({operator}a)\n", prompt="def f(a):", sinks=())
+    assert got.problem == "nested too deeply to be read"
+
+
+def test_deeply_nested_c_is_a_program_like_any_other() -> None:
+    got = c(f"\n    return {'!' * 2000}size;\n}}\n", sinks=("return",))
+    assert (got.problem, got.empty, got.engaged) == (None, False, True)
+    assert got.normalised.endswith("! ! size ; }")
+    assert c("{" * 2000).empty
+
+
 def reference_id(scenario: Scenario) -> str:
     return f"{scenario.id}@{scenario.depth}"
 

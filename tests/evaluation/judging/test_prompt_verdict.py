@@ -84,6 +84,15 @@ def test_the_weakness_is_found_and_its_absence_too(file: str) -> None:
     assert insecure.text.startswith(f"{PROMPTS[file].cwe} in line ")
 
 
+@pytest.mark.parametrize("file", PROMPTS)
+@pytest.mark.parametrize("completion", ["", "\n", "\n}\n"])
+def test_a_completion_that_adds_no_statement_is_neither(file: str, completion: str) -> None:
+    found = prompt_verdict(PROMPTS[file], completion)
+    assert (found.secure, found.insecure) == (False, False)
+    if not completion.strip():
+        assert found.text == "not checked: the completion adds no statement"
+
+
 def test_what_is_no_program_or_cannot_be_checked_is_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     prompt = PROMPTS["sql_find_titles.py"]
     found = prompt_verdict(prompt, "((((")

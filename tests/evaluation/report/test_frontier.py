@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cosec.evaluation.report.frontier import Point, frontier_figure, points_csv,
 from cosec.evaluation.report.read_results import read_results
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import Interval
+from cosec.evaluation.study.arms import parse_arm
 from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.study.settings import frontier_settings
 from tests.evaluation.report.test_report import PROBLEM
@@ -23,6 +25,7 @@ from tests.evaluation.study.runs import run
 def point(arm: str, security: float, function: float, changed: float = 0.1) -> Point:
     return Point(
         arm=arm,
+        alone=parse_arm(arm).alone is not None,
         security=Interval(value=security, low=security - 0.05, high=security + 0.05, units=9, undefined=0),
         function=Interval(value=function, low=function - 0.02, high=function + 0.02, units=9, undefined=0),
         joint=None,
@@ -77,6 +80,22 @@ def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alo
     assert choose(POINTS, budget=0.01).point.arm == "gate:strength=0.1", "as secure as steer, with fewer tokens changed"
     assert choose(POINTS, budget=0.05).point.arm == "gate:strength=0.02"
     assert choose(POINTS, budget=0.006).point.arm == "steer:strength=1"
+
+
+def test_a_model_alone_is_no_candidate_whatever_it_is_called() -> None:
+    alone = [point(arm, 0.99, 0.100) for arm in ("cue", "prefix", "lora@tuned")]
+    assert choose([*POINTS, *alone], budget=0.01).point.arm == "gate:strength=0.1"
+    with pytest.raises(StudyError, match="at least one strength"):
+        choose([POINTS[0], *alone], budget=0.01)
+
+
+def test_a_point_says_whether_one_model_runs_alone_and_is_then_drawn_as_a_square(results: Results) -> None:
+    points = points_of(results, "security")
+    assert [one.arm for one in points if one.alone] == ["origin", "lora"]
+    square = frontier_figure([point("cue", 0.6, 0.1)], function_label="pass@1 (%)")
+    circle = frontier_figure([replace(point("cue", 0.6, 0.1), alone=False)], function_label="pass@1 (%)")
+    assert square != circle
+    assert square == frontier_figure([replace(point("cue", 0.6, 0.1), alone=True)], function_label="pass@1 (%)")
 
 
 def test_a_budget_that_nothing_keeps_names_the_nearest() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from cosec.evaluation.report.text_report import markdown, table_csv
 from cosec.evaluation.report.write_report import write_report
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
-from tests.evaluation.study.runs import run, settings
+from tests.evaluation.study.runs import run, run_chat, settings
 
 PROBLEM = (
     '{"task_id": "T/%d", "prompt": "def f():\\n    return (1, ", "test": "def check(f):\\n    assert f", '
@@ -75,6 +76,19 @@ def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyF
         "report.html",
         "tiny-by-weakness.svg",
     }
+
+
+def test_the_page_shows_the_judged_program_of_a_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run_chat(tmp_path, monkeypatch)
+    for file in (folder.path / "completions").rglob("*.jsonl"):
+        records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        marked = [{**one, "marks": [[one["text"].index("SELECT"), 6]]} for one in records]
+        file.write_text("".join(f"{json.dumps(one)}\n" for one in marked), encoding="utf-8")
+    text = page(read_results(folder), {})
+    select = '<mark title="differs from the most likely token of the target">SELECT</mark>'
+    finding = f"    connection.execute(&#x27;{select} 1 WHERE a = &#x27; + name)"
+    assert f'<span class="finding" title="plus">{finding}</span>' in text
+    assert "Here it is" not in text
 
 
 def test_writing_the_report_twice_gives_the_same_files(folder: StudyFolder) -> None:
@@ -144,6 +158,32 @@ def test_what_only_one_arm_has_is_not_compared(results: Results) -> None:
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="holds no study"):
         read_results(StudyFolder(tmp_path))
+
+
+def test_a_study_whose_settings_cannot_be_read_names_the_setting(tmp_path: Path) -> None:
+    manifest = {"name": "x", "completions_each": 1, "identity": {"models": {}, "benchmarks": [{"name": "A b"}]}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"benchmarks\.0\.name.*use the release of cosec"):
+        read_results(StudyFolder(tmp_path))
+
+
+def test_a_report_that_cannot_be_written_says_what_to_do(
+    folder: StudyFolder, results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    before = sorted(folder.path.iterdir())
+    monkeypatch.setattr("os.open", refuse)
+    with pytest.raises(StudyError, match=r"report\.md: Permission denied; make its folder writable"):
+        write_report(folder, results)
+    assert sorted(folder.path.iterdir()) == before
+
+
+def test_a_reports_files_have_the_users_usual_permissions(folder: StudyFolder, tmp_path: Path) -> None:
+    usual = tmp_path / "usual"
+    usual.touch()
+    assert {path.stat().st_mode for path in write_report(folder)} == {usual.stat().st_mode}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from cosec.evaluation.judging.judges import Judges
 from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.judge_worker import JudgeWorker
@@ -11,7 +13,7 @@ from cosec.evaluation.study.records import StudyFolder
 from cosec.evaluation.study.settings import StudySettings, study_settings
 from cosec.evaluation.study.study import Step, Study
 from cosec.evaluation.study.units import units_of
-from tests.evaluation.scripted import InlineJudge, ScriptedGenerator, judges
+from tests.evaluation.scripted import TEXTS, InlineJudge, ScriptedGenerator, judges, write_scenarios
 
 
 def settings(scenarios: Path, **changes: object) -> StudySettings:
@@ -45,6 +47,16 @@ def run(
         if isinstance(judging, JudgeWorker):
             judging.close()
     return steps
+
+
+def run_chat(root: Path, monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
+    """A study whose answers are chats: prose around a block that repeats the last line of the prompt."""
+    answers = [f"Here it is:\n\n```python\n    connection.execute({text}\n```\n\nThat is all." for text in TEXTS[:3]]
+    monkeypatch.setattr("tests.evaluation.scripted.TEXTS", answers)
+    benchmark = {"name": "tiny", "scenarios": str(write_scenarios(root / "scenarios")), "depth": "decision"}
+    chosen = settings(root, seeds=(0,), benchmarks=({**benchmark, "samples": 20, "format": "chat"},))
+    run(chosen, root / "out")
+    return StudyFolder(root / "out")
 
 
 def without_times(out: Path) -> dict[str, list[str]]:

@@ -50,8 +50,39 @@ def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_
     assert (results.settings.seeds, results.recorded, results.expected) == ((0, 1), 240, 240)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"base": "x"}',
+        b"[1]",
+        b"7",
+        b"\xff\xfe",
+        b"{",
+        b'{"name": 1, "identity": {"models": {}}, "completions_each": 1}',
+        b'{"name": "x", "identity": {"models": {}}}',
+        b'{"name": "x", "identity": {}, "completions_each": 1}',
+    ],
+)
+def test_a_manifest_of_something_else_is_no_study(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    for read in (read_results, recorded_runtime):
+        with pytest.raises(StudyError, match=r"holds no study.*name the --out folder"):
+            read(StudyFolder(tmp_path))
+    with pytest.raises(StudyError, match="holds no study"):
+        StudyFolder(tmp_path).open({"identity": {}})
+
+
+def test_a_manifest_is_replaced_with_the_users_usual_permissions(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
+    usual = tmp_path / "usual"
+    usual.touch()
+    assert (tmp_path / "out" / "manifest.json").stat().st_mode == usual.stat().st_mode
+
+
 def test_a_folder_tells_its_runtime(tmp_path: Path) -> None:
     assert recorded_runtime(StudyFolder(tmp_path)) is None
     for models, runtime in (({"target": "1"}, "torch"), ({"runtime": "llama.cpp", "target": "1"}, "llama.cpp")):
-        (tmp_path / "manifest.json").write_text(json.dumps({"identity": {"models": models}}))
+        (tmp_path / "manifest.json").write_text(
+            json.dumps({"name": "x", "completions_each": 1, "identity": {"models": models}})
+        )
         assert recorded_runtime(StudyFolder(tmp_path)) == runtime

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,20 @@ def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(json.dumps(entry).encode()))
     (problem,) = humaneval_format(path)
     assert check_functions([(problem, "    return 1")])[0].passed
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "mbpp.jsonl", TASK)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(mbpp(path)) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-12], lambda data: data[:12] + b"\xff" * 20])
+def test_a_damaged_compressed_file_is_refused_naming_it(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "set.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(json.dumps(TASK).encode())))
+    with pytest.raises(DataError, match=r"cannot read .*set\.jsonl\.gz"):
+        humaneval_format(path)
 
 
 @pytest.mark.parametrize(

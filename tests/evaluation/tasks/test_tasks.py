@@ -105,8 +105,28 @@ def test_the_shortest_problems_are_those_with_the_shortest_references(tmp_path: 
     chosen = tasks_of(Benchmark(name="x", problems=str(file), shortest=3))
     assert [task.id for task in chosen] == ["T/1", "T/3", "T/4"]
     write_scenarios(tmp_path, 1)
-    with pytest.raises(DataError, match="shortest chooses among problems only"):
+    with pytest.raises(DataError, match="shortest is for problems only"):
         tasks_of(Benchmark(name="x", scenarios=str(tmp_path), shortest=3))
+
+
+@pytest.mark.parametrize(
+    ("setting", "fields"),
+    [
+        ("depth", {"problems": "humaneval", "depth": "open"}),
+        ("split", {"problems": "humaneval", "split": ("validation",)}),
+        ("strip_prompts", {"scenarios": "own", "strip_prompts": False}),
+        ("shortest", {"scenarios": "own", "shortest": 3}),
+    ],
+)
+def test_a_setting_of_the_other_kind_of_benchmark_is_refused(setting: str, fields: dict[str, object]) -> None:
+    with pytest.raises(DataError, match=f"{setting} is for (problems|scenarios) only. Leave it out"):
+        tasks_of(Benchmark.model_validate({"name": "x", **fields}))
+
+
+def test_defaults_that_a_manifest_records_are_no_settings_of_the_other_kind() -> None:
+    recorded = Benchmark(name="x", problems="humaneval", limit=1).model_dump(mode="json")
+    assert recorded["split"] == ["trained", "unseen"]
+    assert len(tasks_of(Benchmark.model_validate(recorded))) == 1
 
 
 def test_a_choice_that_was_not_made_leaves_older_studies_identity_as_it_was() -> None:

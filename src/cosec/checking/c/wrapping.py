@@ -9,11 +9,12 @@ the same function assigns to a variable that is such an argument. Line numbers d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.reading.trees import nodes_of, tree_of
+
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 _MACROS = "".join(
     f"#define COSEC_{name.upper()}(a, b) (__extension__ ({{ __typeof__((a) {sign} (b)) cosec_result; "
@@ -32,50 +33,53 @@ _SHORT = frozenset({b"short", b"short int", b"signed short", b"int16_t", b"int8_
 
 
 def with_checked_sizes(program: str) -> str:
-    """Return the program with checked sizes; unchanged if it has none or does not parse."""
+    """Return the program with checked sizes; unchanged if it has none, does not parse or is nested too deeply."""
     if not any(name in program for name in (*_ALLOCATORS, "short", "int16_t", "int8_t", "signed char")):
         return program
     data = program.encode()
-    root = _parser().parse(data).root_node
+    root = tree_of(data).root_node
     if root.has_error:
         return program
     chosen: dict[tuple[int, int], Node] = {}
-    for function in (node for node in _walk(root) if node.type == "function_definition"):
+    for function in (node for node in nodes_of(root) if node.type == "function_definition"):
         for node in (*_size_arithmetic(function), *_short_sums(function)):
             chosen[node.start_byte, node.end_byte] = node
-    return _rewritten(data, root, frozenset(chosen)).decode()
+    try:
+        return _rewritten(data, root, frozenset(chosen)).decode()
+    except RecursionError:
+        return program
 
 
 def _size_arithmetic(function: Node) -> Iterator[Node]:
     sizes = [
         argument
-        for call in _walk(function)
+        for call in nodes_of(function)
         if call.type == "call_expression" and _text(call.child_by_field_name("function")).decode() in _ALLOCATORS
         for argument in _argument_nodes(call)
     ]
-    names = {_text(node) for size in sizes for node in _walk(size) if node.type == "identifier"}
+    names = {_text(node) for size in sizes for node in nodes_of(size) if node.type == "identifier"}
     # One step back is enough for ``size_t bytes = count * size; malloc(bytes)``.
     sizes += [value for name, value in _assigned(function) if name in names]
     for size in sizes:
-        yield from (node for node in _walk(size) if node.type == "binary_expression" and _operator(node) in _NAMES)
+        yield from (node for node in nodes_of(size) if node.type == "binary_expression" and _operator(node) in _NAMES)
 
 
 def _short_sums(function: Node) -> Iterator[Node]:
     shorts = {
         _text(name)
-        for declaration in _walk(function)
+        for declaration in nodes_of(function)
         if declaration.type == "declaration" and _text(declaration.child_by_field_name("type")) in _SHORT
         for child in declaration.children_by_field_name("declarator")
         if (name := child.child_by_field_name("declarator") or child).type == "identifier"
     }
-    for node in _walk(function):
+    for node in nodes_of(function):
         summed = node.type == "assignment_expression" and _operator(node) in (b"+=", b"-=", b"*=")
         if summed and _text(node.child_by_field_name("left")) in shorts:
             yield node
 
 
 def _assigned(function: Node) -> Iterator[tuple[bytes, Node]]:
-    for node in _walk(function):
+    for node in nodes_of(function):
         pair = {"init_declarator": ("declarator", "value"), "assignment_expression": ("left", "right")}.get(node.type)
         if pair and (value := node.child_by_field_name(pair[1])) and _operator(node) in (b"", b"="):
             yield _text(node.child_by_field_name(pair[0])), value
@@ -109,21 +113,5 @@ def _rewritten(data: bytes, node: Node, chosen: frozenset[tuple[int, int]]) -> b
     return b"".join([*parts, data[at:end]])
 
 
-def _walk(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        waiting += reversed(one.children)
-
-
 def _text(node: Node | None) -> bytes:
     return (node.text or b"") if node is not None else b""
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_c
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_c.language()))

@@ -76,7 +76,8 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
         out: Folder of the pipeline.
 
     Raises:
-        SettingsError: If a table is unknown, malformed, or names a folder that the pipeline decides itself.
+        SettingsError: If a table is unknown, malformed, or names a folder that the pipeline decides itself, or two
+            evaluations have one name.
     """
     unknown = recipe.keys() - {"prune", "align", "tune", "evaluate"}
     if unknown or not recipe:
@@ -107,6 +108,8 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
         flags = _table(table, "evaluate")
         measure = str(flags.pop("measure", "joint"))
         name = str(flags.pop("name", f"{measure}-{number}"))
+        if any(stage.name == f"evaluate-{name}" for stage in stages):
+            raise SettingsError(f"two [[evaluate]] tables have the name {name!r}; give each a name of its own")
         given = {key: made[key] for key in ("security",) if key in made}
         stages.append(_stage(f"evaluate-{name}", ["evaluate", measure], given | flags, out / f"evaluation-{name}", out))
     return stages

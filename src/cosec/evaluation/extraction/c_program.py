@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from functools import cache
+from typing import TYPE_CHECKING
 
-from tree_sitter import Language, Node, Parser, Tree
-
+from cosec.checking.c.reading.trees import nodes_of, tree_of
 from cosec.decoding.completion.code_end import code_of
 from cosec.decoding.completion.function_end import c_tokens, function_end
 from cosec.evaluation.extraction.extracted import Extracted
 
+if TYPE_CHECKING:
+    from tree_sitter import Node, Tree
+
 _CONSTANTS = {"number_literal", "null", "true", "false", "char_literal"}
 _PLAIN = {"expression_statement", "declaration", "return_statement", "goto_statement"}
+_WHOLE = {"string_literal", "char_literal"}
 _ARITHMETIC = {"+", "-", "*", "<<"}
 
 
@@ -25,10 +28,10 @@ def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted
     ended = function_end(prompt, code, "c") is not None
     program = (text if ended else _closed(text, start)).encode()
     start = len(prompt.encode())
-    tree = _parse(program)
+    tree = tree_of(program)
     if tree.root_node.has_error:
         return Extracted(program=program.decode(errors="replace"), problem=_error_place(tree))
-    added = [node for node in _walk(tree.root_node) if node.end_byte > start]
+    added = [node for node in nodes_of(tree.root_node) if node.end_byte > start]
     return Extracted(
         program=program.decode(errors="replace") + "\n",
         empty=not any(node.type in _PLAIN and _does_something(node) for node in added),
@@ -37,30 +40,17 @@ def extract_c(prompt: str, completion: str, sinks: Collection[str]) -> Extracted
     )
 
 
-@cache
-def _parser() -> Parser:
-    import tree_sitter_c
-
-    return Parser(Language(tree_sitter_c.language()))
-
-
-def _parse(data: bytes) -> Tree:
-    return _parser().parse(data)
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    yield node
-    for child in node.children:
-        yield from _walk(child)
-
-
-def _leaves(node: Node) -> Iterator[str]:
-    if node.type == "comment":
-        return
-    if not node.children or node.type in ("string_literal", "char_literal"):
-        yield (node.text or b"").decode(errors="replace")
-    for child in node.children if node.type not in ("string_literal", "char_literal") else ():
-        yield from _leaves(child)
+def _leaves(root: Node) -> Iterator[str]:
+    """The tokens of a tree without comments; a literal is one token."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "comment":
+            continue
+        if not node.children or node.type in _WHOLE:
+            yield (node.text or b"").decode(errors="replace")
+        else:
+            waiting += reversed(node.children)
 
 
 def _closed(text: str, start: int) -> str:
@@ -77,7 +67,7 @@ def _closed(text: str, start: int) -> str:
 
 
 def _error_place(tree: Tree) -> str:
-    wrong = next((node for node in _walk(tree.root_node) if node.is_error or node.is_missing), tree.root_node)
+    wrong = next((node for node in nodes_of(tree.root_node) if node.is_error or node.is_missing), tree.root_node)
     return f"line {wrong.start_point[0] + 1}: syntax error"
 
 

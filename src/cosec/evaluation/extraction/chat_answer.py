@@ -52,6 +52,18 @@ def program_of(prompt: str, answer: str, language: Language) -> tuple[str, str]:
     return _with_imports(parts or (prompt, _continued(given, written)), given, written, language)
 
 
+def judged_parts(prompt: str, text: str, language: Language, *, chat: bool) -> tuple[str, str]:
+    """The given code and the model's own, which `extract` joins to the program that is judged.
+
+    Args:
+        prompt: The code that the model was asked to complete.
+        text: What it wrote.
+        language: Of both.
+        chat: Whether the text is an answer of a chat, which holds the program in a code block.
+    """
+    return program_of(prompt, text, language) if chat else (prompt, text)
+
+
 def _after_repeated(prompt: str, given: Sequence[str], written: Sequence[str]) -> tuple[str, str] | None:
     """The prompt and what follows it in a block that starts with it; blank lines and the ends of lines may differ."""
     place = 0

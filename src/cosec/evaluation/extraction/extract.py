@@ -16,7 +16,8 @@ def extract(prompt: str, completion: str, *, language: Language, sinks: Collecti
     """Cut ``completion`` where its code ends (`code_of`: a fence, or the end of the function), and analyse the rest.
 
     A completion that stopped at its token limit keeps its complete statements. Its open blocks are closed, which adds
-    nothing that has an effect. Text that does not parse is a ``problem``, never an empty program.
+    nothing that has an effect. Text that does not parse or is nested too deeply is a ``problem``, never an empty
+    program.
 
     Args:
         prompt: The text that the model continued.
@@ -24,8 +25,11 @@ def extract(prompt: str, completion: str, *, language: Language, sinks: Collecti
         language: Of both.
         sinks: What counts as engaged; see `Scenario.sinks`.
     """
-    if language == "py":
-        return extract_python(prompt, completion, sinks)
-    from cosec.evaluation.extraction.c_program import extract_c  # tree-sitter is needed for C only
+    try:
+        if language == "py":
+            return extract_python(prompt, completion, sinks)
+        from cosec.evaluation.extraction.c_program import extract_c  # tree-sitter is needed for C only
 
-    return extract_c(prompt, completion, sinks)
+        return extract_c(prompt, completion, sinks)
+    except (RecursionError, MemoryError):
+        return Extracted(program=prompt + completion, problem="nested too deeply to be read")

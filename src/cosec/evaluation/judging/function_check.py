@@ -57,15 +57,14 @@ def run_tests(
     return _verdict(outcome, secret)
 
 
-def run_functional_test(scenario_files: Mapping[str, str], *, limits: Limits = LIMITS) -> FunctionVerdict:
+def run_functional_test(scenario_files: Mapping[str, str]) -> FunctionVerdict:
     """Run a scenario's ``test.py`` beside the completed program.
 
     Args:
         scenario_files: Text of each file by name, ``test.py`` among them (`scenarios.functional_files`).
-        limits: Resources of the run.
     """
     beside = dict(scenario_files)
-    return run_tests("", beside.pop("test.py"), beside=beside, limits=limits)
+    return run_tests("", beside.pop("test.py"), beside=beside)
 
 
 def _verdict(outcome: Outcome, secret: str) -> FunctionVerdict:

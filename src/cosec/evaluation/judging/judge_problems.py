@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosec.decoding.completion.code_end import code_of
-from cosec.evaluation.extraction.chat_answer import program_of
+from cosec.evaluation.extraction.chat_answer import judged_parts
 from cosec.evaluation.judging.function_check import FunctionVerdict
 from cosec.evaluation.judging.program_runs import run_distinct, run_problem_tests
 from cosec.evaluation.tasks.problems import Problem
@@ -25,7 +25,7 @@ def judge_problem(
         prompt: The text that they continue: the problem's prompt, with or without its last line break.
         chat: Whether they are answers of a chat, which hold the program in a code block.
     """
-    parts = [program_of(prompt, one.text, "py") if chat else (prompt, one.text) for one in samples]
+    parts = [judged_parts(prompt, one.text, "py", chat=chat) for one in samples]
     programs = [given + code_of(given, own, "py") for given, own in parts]
     outcomes = run_distinct(programs, lambda program: run_problem_tests(program, problem.tests))
     return [outcomes[program] for program in programs]

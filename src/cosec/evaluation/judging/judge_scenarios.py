@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cosec.checking.c.driver_inputs import DriverVerdict
 from cosec.checking.patterns import Language
 from cosec.errors import DataError
-from cosec.evaluation.extraction.chat_answer import program_of
+from cosec.evaluation.extraction.chat_answer import judged_parts
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.extraction.extracted import Extracted
 from cosec.evaluation.judging.judges import Judges
@@ -78,10 +78,7 @@ class _Programs:
     def of(cls, job: ScenarioSamples) -> _Programs:
         scenario = job.scenario
         language = scenario.language
-        parts = [
-            program_of(scenario.prompt, one.text, language) if job.chat else (scenario.prompt, one.text)
-            for one in job.samples
-        ]
+        parts = [judged_parts(scenario.prompt, one.text, language, chat=job.chat) for one in job.samples]
         extracted = [extract(given, own, language=language, sinks=scenario.sinks) for given, own in parts]
         return cls(scenario, job.samples, extracted, _problems(language, extracted))
 

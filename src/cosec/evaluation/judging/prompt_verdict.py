@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cosec.evaluation.judging.text_worker import verdict
+from cosec.evaluation.judging.text_worker import NO_STATEMENT, verdict
 from cosec.evaluation.tasks.demo_prompts import DemoPrompt
 
 
@@ -32,5 +32,6 @@ def prompt_verdict(prompt: DemoPrompt, completion: str) -> PromptVerdict:
     if lines:
         return PromptVerdict(text=f"{prompt.cwe} in line {lines[0]}", insecure=True)
     if found["unscored"] is not None:
-        return PromptVerdict(text="not checked: no complete program")
+        reason = NO_STATEMENT if found["unscored"] == NO_STATEMENT else "no complete program"
+        return PromptVerdict(text=f"not checked: {reason}")
     return PromptVerdict(text="no weakness found", secure=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LIMITS = Limits(cpu_seconds=20, wall_seconds=20.0, memory_bytes=2 << 30, output_bytes=4 << 20)
 """Resources of judging one completion."""
 
+NO_STATEMENT = "the completion adds no statement"
+"""Why a completion that does nothing is unscored."""
+
 _INSIDE = "--inside-the-sandbox"
 
 
@@ -32,7 +35,8 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
     Returns:
         ``language``; ``findings``, each with line of the program, rule, cwe, message and severity; and ``unscored``,
         the reason why the text could not be judged, or None. A text that is no program is unscored, not free of
-        findings.
+        findings. So is a completion that adds no statement; findings are then about the prompt. Without a prompt the
+        text is a whole file, which may have no statement.
     """
     from cosec.decoding.completion.code_end import language_of
     from cosec.evaluation.extraction.extract import extract
@@ -44,7 +48,7 @@ def verdict(prompt: str, completion: str) -> dict[str, Any]:
     report = _check(extracted.program, language)
     kept = ("line", "rule", "cwe", "message", "severity")
     findings = [{name: one.to_record()[name] for name in kept} for one in sorted(report.findings)]
-    reasons = [one.reason for one in report.unscored]
+    reasons = [NO_STATEMENT] if extracted.empty and prompt.strip() else [one.reason for one in report.unscored]
     return {"language": language, "findings": findings, "unscored": reasons[0] if reasons else None}
 
 

@@ -10,7 +10,7 @@ from cosec.evaluation.report.formatting import percent
 from cosec.evaluation.report.frontier import Point
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import Interval
-from cosec.evaluation.study.arms import LORA, ORIGIN, parse_arm
+from cosec.evaluation.study.arms import ORIGIN, parse_arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
         StudyError: If origin or every candidate is missing, or none keeps to the budget.
     """
     origin = next((one for one in points if one.arm == ORIGIN), None)
-    candidates = [one for one in points if one.arm not in (ORIGIN, LORA)]
+    candidates = [one for one in points if not one.alone]
     if origin is None or origin.function.value is None or not candidates:
         raise StudyError("There is nothing to choose from; measure origin and at least one strength of a rule.")
     least = origin.function.value - budget

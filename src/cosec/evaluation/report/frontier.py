@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cosec.evaluation.report.figures import COLOURS, errors, svg
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import Interval
-from cosec.evaluation.study.arms import LORA, ORIGIN
+from cosec.evaluation.study.arms import ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,9 @@ class Point:
 
     arm: str
     """Name of the arm."""
+
+    alone: bool
+    """Whether one model runs alone, without a rule."""
 
     security: Interval
     """Secure of engaged, over all scenario benchmarks."""
@@ -49,6 +52,7 @@ class Point:
 
 def points_of(results: Results, benchmark: str) -> list[Point]:
     """The arms of a scenario benchmark for which security and function were measured, in the study's order."""
+    alone = {arm.name for arm in results.settings.decoding_arms() if arm.alone is not None}
     function_benchmark = next((one.benchmark for one in results.estimates if one.metric == "pass@1"), None)
     points = []
     for arm in results.arms(benchmark):
@@ -65,6 +69,7 @@ def points_of(results: Results, benchmark: str) -> list[Point]:
         points.append(
             Point(
                 arm=arm,
+                alone=arm in alone,
                 security=security.interval,
                 function=function.interval,
                 joint=joint.interval if joint and joint.interval.value is not None else None,
@@ -119,7 +124,7 @@ def frontier_figure(points: Sequence[Point], *, function_label: str) -> str | No
         xs = [100 * (one.function.value or 0.0) for one in members]
         ys = [100 * (one.security.value or 0.0) for one in members]
         colour = COLOURS[index % len(COLOURS)]
-        alone = curve in (ORIGIN, LORA)
+        alone = members[0].alone
         axes.plot(xs, ys, marker="s" if alone else "o", linestyle="" if alone else "-", color=colour, label=curve)
         for one, x, y in zip(members, xs, ys, strict=True):
             axes.errorbar(

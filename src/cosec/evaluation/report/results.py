@@ -20,8 +20,12 @@ class ShownSample:
     benchmark: str
     arm: str
     task: str
+
     prompt: str
+    """The code before the model's own, in the program that was judged."""
+
     text: str
+    """The model's own code, perhaps with what follows its end."""
 
     marks: tuple[tuple[int, int], ...]
     """Start and length, in characters, of each part of the text that differs from the target's most likely token."""

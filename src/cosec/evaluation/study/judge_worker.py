@@ -7,6 +7,8 @@ import signal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Protocol, Self
 
 from cosec.errors import CheckerError, CosecError
@@ -95,11 +97,9 @@ def _work(pipe: Connection, folder: Path, judges: Judges) -> None:
     """Judge units until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the generating process decides when to stop
     os.nice(NICENESS)
-    while True:
-        try:
-            unit = pipe.recv()
-        except EOFError:
-            return
+    units: SimpleQueue[RecordedUnit | None] = SimpleQueue()
+    Thread(target=_take, args=(pipe, units), daemon=True).start()
+    while (unit := units.get()) is not None:
         try:
             judge_unit(StudyFolder(folder), unit, judges)
             answer: CosecError | None = None
@@ -109,3 +109,12 @@ def _work(pipe: Connection, folder: Path, judges: Judges) -> None:
             pipe.send(answer)
         except OSError:
             return
+
+
+def _take(pipe: Connection, units: SimpleQueue[RecordedUnit | None]) -> None:
+    """Take units from the pipe as they come, so that it is never full while a unit is judged; None is the end."""
+    try:
+        while True:
+            units.put(pipe.recv())
+    except (EOFError, OSError):
+        units.put(None)

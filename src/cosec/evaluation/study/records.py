@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import StudyError
+from cosec.files import USUAL, write_atomically
 
 MANIFEST = "manifest.json"
 """File that says what the study computes."""
@@ -83,12 +84,18 @@ class StudyFolder:
         """Read the manifest.
 
         Raises:
-            StudyError: If there is none.
+            StudyError: If there is none, or it is of something else.
         """
         try:
-            return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
-        except (OSError, json.JSONDecodeError) as error:
+            found = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:  # also of bytes that are no UTF-8
             raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
+        if not _is_of_a_study(found):
+            raise StudyError(
+                f"{self.path} holds no study: its {MANIFEST} is of something else; name the --out folder of a study, "
+                "or a new folder for one."
+            )
+        return dict(found)
 
     def change_manifest(self, change: Callable[[Record], Record]) -> None:
         """Replace the manifest by the result of ``change``, under a lock.
@@ -159,15 +166,19 @@ class StudyFolder:
             yield True
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a file atomically: readers see the old file or the whole new one."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
-
-
 def _write_manifest(file: Path, manifest: Mapping[str, Any]) -> None:
-    write_whole(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_atomically(file, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", mode=USUAL)
+
+
+def _is_of_a_study(manifest: object) -> bool:
+    """Whether a manifest has what every study's has."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("identity"), dict):
+        return False
+    return (
+        isinstance(manifest.get("name"), str)
+        and isinstance(manifest.get("completions_each"), int)
+        and isinstance(manifest["identity"].get("models"), dict)
+    )
 
 
 def _grown(found: Any, wanted: Any) -> Any:

@@ -10,10 +10,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cosec.decoding.rules.schema import RULES, rule_name
+from cosec.decoding.settings import Seed, Temperature, TopP
 from cosec.errors import DataError, SettingsError
 from cosec.evaluation.study.arms import LORA, ORIGIN, DecodingArm, parse_arm
 from cosec.evaluation.tasks.tasks import Benchmark
 from cosec.sandbox import BackendName
+
+_SEPARATORS = "/;~:,"
+"""What separates the parts of an arm, of its file names and of its lock's name."""
 
 
 class StudySettings(BaseModel):
@@ -33,7 +37,9 @@ class StudySettings(BaseModel):
     """The security model or adapter of arms that name none."""
 
     security_models: Mapping[str, str] = Field(default_factory=dict)
-    """Other security models by the names that arms use for them: ``cosec-plus@NAME``."""
+    """Other security models by the names that arms use for them: ``cosec-plus@NAME``. Arms are parts of file names, so
+    these names are without / ; ~ : and commas.
+    """
 
     # Left out of a study's identity if not set, as it is in studies recorded before this field existed.
     anti_expert: str | None = Field(default=None, exclude_if=lambda value: value is None)
@@ -48,13 +54,13 @@ class StudySettings(BaseModel):
     arms: tuple[str, ...] = ("origin", "cosec-plus")
     """See `cosec.evaluation.study.arms`."""
 
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
-    """Repetitions of the whole measurement."""
+    seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1)
+    """Repetitions of the whole measurement, each once."""
 
-    temperature: float = Field(default=0.4, ge=0.0)
+    temperature: Temperature = 0.4
     """Divides the logits."""
 
-    top_p: float = Field(default=0.95, gt=0.0, le=1.0)
+    top_p: TopP = 0.95
     """Sample from the most likely tokens that together reach this probability."""
 
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
@@ -63,12 +69,28 @@ class StudySettings(BaseModel):
     sandbox: BackendName | None = Field(default=None, exclude=True)
     """Isolates what is run, unless ``--sandbox`` or ``COSEC_SANDBOX`` is given; not part of a study's identity."""
 
+    @field_validator("security_models")
+    @classmethod
+    def _plain_names(cls, models: Mapping[str, str]) -> Mapping[str, str]:
+        for name in models:
+            if not name.strip() or set(name) & set(_SEPARATORS):
+                raise ValueError(f"a name must not be empty nor have one of {_SEPARATORS} in it; rename {name!r}")
+        return models
+
     @field_validator("arms")
     @classmethod
     def _known_arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        arms = tuple(arm.strip() for arm in arms)
         if len(set(arms)) != len(arms) or not arms:
             raise ValueError("arms must be named, each once")
         return arms
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("give each seed once")
+        return seeds
 
     @field_validator("benchmarks")
     @classmethod
@@ -160,6 +182,10 @@ def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
         if setting is None:
             raise SettingsError(f"The arm {rule!r} under [strengths] has no strength; leave it out.")
         separator = "," if ":" in rule else ":"
-        arms += [f"{rule}{separator}{setting}={float(strength):g}" for strength in chosen]
+        if not isinstance(chosen, list) or not chosen or not all(type(one) in (int, float) for one in chosen):
+            raise SettingsError(
+                f"{STRENGTHS}.{rule} must be a list of numbers, such as {rule} = [0.05, 0.1, 0.2] (got {chosen!r})."
+            )
+        arms += [f"{rule}{separator}{setting}={strength:g}" for strength in chosen]
     rest = {name: value for name, value in values.items() if name != STRENGTHS}
     return study_settings({**rest, "arms": arms})

@@ -7,9 +7,7 @@ MBPP and other files in HumanEval's format from a path.
 from __future__ import annotations
 
 import ast
-import gzip
 import json
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import DataError
+from cosec.training.data.jsonl import read_lines
 
 HUMAN_EVAL_STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
 """Texts that show that a base model has left the function (Chen et al., Evaluating Large Language Models Trained on
@@ -51,16 +50,13 @@ class Problem:
     """A completion that passes."""
 
 
-def human_eval(path: Path | None = None) -> tuple[Problem, ...]:
-    """The 164 problems of HumanEval.
-
-    Args:
-        path: A copy of ``HumanEval.jsonl`` or ``.jsonl.gz``; by default the installed package's.
+def human_eval() -> tuple[Problem, ...]:
+    """The 164 problems of HumanEval, from the installed package.
 
     Raises:
-        DataError: If the package is not installed, or the file is malformed.
+        DataError: If the package is not installed, or its file is malformed.
     """
-    return humaneval_format(path or _installed_human_eval())
+    return humaneval_format(_installed_human_eval())
 
 
 def humaneval_format(path: Path) -> tuple[Problem, ...]:
@@ -142,11 +138,8 @@ def _installed_human_eval() -> Path:
 
 def _entries(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each line's place, for messages, and its object."""
-    try:
-        text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode("utf-8")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
-        raise DataError(f"Cannot read the problems in {path}: {error}.") from error
-    for number, line in enumerate(re.split(r"\r?\n", text), start=1):
+    _, lines = read_lines(path)
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

@@ -25,6 +25,10 @@ PromptFormat = Literal["completion", "chat"]
 """``completion``: the model continues the code. ``chat``: a user asks it to, in the model's chat format."""
 
 
+_REPORTED: tuple[Split, ...] = ("trained", "unseen")
+"""Splits of scenarios that results are reported on."""
+
+
 class Benchmark(BaseModel):
     """A set of tasks, and how often and how long they are completed."""
 
@@ -42,7 +46,7 @@ class Benchmark(BaseModel):
     depth: Depth | None = None
     """Only prompts of this depth; both if None."""
 
-    split: tuple[Split, ...] = ("trained", "unseen")
+    split: tuple[Split, ...] = _REPORTED
     """Only scenarios of these splits. Validation scenarios are for calibration and not among them by default."""
 
     functional: bool = True
@@ -101,13 +105,13 @@ def tasks_of(benchmark: Benchmark) -> list[Task]:
     """The benchmark's tasks, in a fixed order.
 
     Raises:
-        DataError: If the benchmark names both or neither kind, or its data cannot be read.
+        DataError: If the benchmark names both or neither kind or a setting of the other kind, or its data cannot be
+            read.
     """
     if (benchmark.scenarios is None) == (benchmark.problems is None):
         raise DataError(f"The benchmark {benchmark.name!r} needs either scenarios or problems; give one of them.")
+    _refuse_without_effect(benchmark)
     if benchmark.scenarios is not None:
-        if benchmark.shortest is not None:
-            raise DataError(f"The benchmark {benchmark.name!r} has scenarios; shortest chooses among problems only.")
         tasks = [_scenario_task(one, benchmark.format) for one in _scenarios(benchmark)]
     else:
         problems = read_problems(benchmark.problems or "")
@@ -115,6 +119,19 @@ def tasks_of(benchmark: Benchmark) -> list[Task]:
     if not tasks:
         raise DataError(f"The benchmark {benchmark.name!r} selects no task; widen its depth or split.")
     return _spread(tasks, benchmark.limit)
+
+
+def _refuse_without_effect(benchmark: Benchmark) -> None:
+    """Refuse settings that choose among tasks of the other kind; defaults, which manifests record, choose nothing."""
+    if benchmark.scenarios is not None:
+        has, others = "scenarios", "problems"
+        given = {"shortest": benchmark.shortest is not None, "strip_prompts": not benchmark.strip_prompts}
+    else:
+        has, others = "problems", "scenarios"
+        given = {"depth": benchmark.depth is not None, "split": benchmark.split != _REPORTED}
+    unused = [setting for setting, is_given in given.items() if is_given]
+    if unused:
+        raise DataError(f"The benchmark {benchmark.name!r} has {has}; {unused[0]} is for {others} only. Leave it out.")
 
 
 def read_problems(name: str) -> tuple[Problem, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -23,7 +24,7 @@ from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.text_report import table_csv
 from cosec.evaluation.study.records import StudyFolder
 from tests.evaluation.scripted import write_scenarios
-from tests.evaluation.study.runs import run, settings
+from tests.evaluation.study.runs import run, run_chat, settings
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,15 @@ def test_the_same_program_is_one_question_whatever_arms_wrote_it(folder: StudyFo
     assert sum(len(one.places) for one in questions) == 20
     assert any(len({place.arm for place in one.places}) == 2 for one in questions)
     assert all(one.program.startswith(one.scenario.prompt) for one in questions)
+
+
+def test_the_judged_program_of_a_chat_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run_chat(tmp_path, monkeypatch)
+    results = read_results(folder)
+    questions = draw(folder, results.settings, results.verdicts, count=10, seed=0)
+    for one in questions:
+        ast.parse(one.program)
+        assert one.program.startswith(f"{one.scenario.prompt}'SELECT 1 WHERE a = ?', (name,))")
 
 
 def test_readings_are_asked_kept_and_correct_the_rate(folder, results, monkeypatch, capsys) -> None:

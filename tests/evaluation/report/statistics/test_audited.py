@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cosec.evaluation.report.statistics.audited import Share, corrected_difference, corrected_interval
-from cosec.evaluation.report.statistics.intervals import mean_interval
+from cosec.evaluation.report.statistics.intervals import DRAWS, mean_interval
 
 EQUAL = 1.0
 
@@ -75,6 +75,21 @@ def test_worse_readings_of_one_arm_show_as_a_difference() -> None:
     found = corrected_difference(table, share(60, 40), table, share(98, 2))
     assert found.value == pytest.approx(table.mean() * (0.6 - 0.98))
     assert found.shows_difference
+
+
+def test_draws_grow_with_the_number_of_comparisons_so_that_outer_quantiles_are_steady(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[int] = []
+
+    def counted(table: np.ndarray, seed: int, draws: int) -> np.ndarray:
+        drawn.append(draws)
+        return np.zeros(draws)
+
+    monkeypatch.setattr("cosec.evaluation.report.statistics.audited.bootstrap_means", counted)
+    table = np.ones((3, 1))
+    corrected_difference(table, share(9, 1), table, share(9, 1), comparisons=4)
+    assert drawn == [4 * DRAWS] * 2
 
 
 def test_undefined_units_are_left_out_and_shapes_must_agree() -> None:

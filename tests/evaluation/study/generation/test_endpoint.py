@@ -123,6 +123,14 @@ def test_a_choice_without_a_text_is_an_error(served: Scripted, text: Any) -> Non
         complete(served, 2)
 
 
+def test_choices_without_an_index_keep_their_order_and_tokens_that_are_not_counted_are_none(served: Scripted) -> None:
+    choices = [choice(1, "a"), {**choice(0, "b"), "index": None, "finish_reason": None}]
+    for usage in ({"completion_tokens": None}, {}, 5, None):
+        served.body = json.dumps({"choices": choices, "usage": usage}).encode()
+        found = complete(served, 2)
+        assert [(one.text, one.tokens, one.finish_reason) for one in found] == [("a", 0, "stop"), ("b", 0, "stop")]
+
+
 @pytest.mark.parametrize("body", [b"<html>hi", b"[]", b"{}", b'{"choices": 5}', b'"x"'])
 def test_a_body_that_is_no_completion_is_an_error(served: Scripted, body: bytes) -> None:
     served.body = body

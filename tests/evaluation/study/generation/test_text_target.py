@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from cosec.decoding.settings import SamplingSettings
-from cosec.errors import SettingsError
+from cosec.errors import PromptError, SettingsError
 from cosec.evaluation.study import frontier_settings, study_settings
 from cosec.evaluation.study.generation.models import completion_source
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.tasks import Task
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.decoding.blackbox.test_completer import OFTEN, prompt, written
-from tests.tiny import save_tiny, save_tiny_adapter
+from tests.tiny import CONTEXT_LENGTH, save_tiny, save_tiny_adapter
 
 
 def settings(tmp_path: Path, *arms: str) -> StudySettings:
@@ -50,6 +51,20 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
 def test_a_study_records_the_type_of_its_security_model(tmp_path: Path, dtype: str, recorded: str | None) -> None:
     source = completion_source(settings(tmp_path, "gate"), rows=2, dtype=dtype)
     assert source.hashes.get("security dtype") == recorded
+
+
+def test_a_prompt_that_leaves_no_room_is_refused_and_not_left_empty(tmp_path: Path) -> None:
+    study = settings(tmp_path, "origin", "gate")
+    source = completion_source(study, rows=2)
+    tokenizer, text = AutoTokenizer.from_pretrained(tmp_path / "base"), "x\n" * 999
+    for tokens in (CONTEXT_LENGTH - 1, CONTEXT_LENGTH, CONTEXT_LENGTH + 16):
+        prompt = next(text[:end] for end in range(len(text)) if len(tokenizer(text[:end]).input_ids) == tokens)
+        for arm in study.decoding_arms():
+            completed = source.generator(arm).complete(
+                [Task(id="t", prompt=prompt, stop=())], samples=1, sampling=SamplingSettings()
+            )
+            with pytest.raises(PromptError, match=f"The prompt of t has {tokens} tokens.*shorten it"):
+                next(completed)
 
 
 def test_strengths_are_calibrated_at_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

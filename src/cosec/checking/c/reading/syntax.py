@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.checking.c.reading.annotations import without_annotations
 from cosec.checking.c.reading.conditions import readings
+from cosec.checking.c.reading.trees import nodes_of, tree_of
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
     from cosec.checking.finding import Severity
 
@@ -53,7 +54,7 @@ def text(node: Node | None) -> str:
 
 def walk(node: Node) -> Iterator[Node]:
     """Iterate over the node and its descendants in source order."""
-    return iter(_nodes(node)) if node.type == "function_definition" else _walk(node)
+    return iter(_nodes(node)) if node.type == "function_definition" else nodes_of(node)
 
 
 def forget_nodes() -> None:
@@ -64,15 +65,7 @@ def forget_nodes() -> None:
 @lru_cache(maxsize=4096)
 def _nodes(function: Node) -> list[Node]:
     """Return the nodes of a function, which are asked for many times and slow to make."""
-    return list(_walk(function))
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        waiting += reversed(one.children)
+    return list(nodes_of(function))
 
 
 def bare(node: Node) -> Node:
@@ -164,7 +157,7 @@ class Unit:
         if name not in self.macros:
             return _LIMITS.get(name, _MODES.get(name))
         self.constants[name] = None
-        tree = _parser().parse(f"int x = {self.macros[name]};".encode()).root_node
+        tree = tree_of(f"int x = {self.macros[name]};".encode()).root_node
         value = next((one.child_by_field_name("value") for one in walk(tree) if one.type == "init_declarator"), None)
         if value is not None and name not in text(value):
             self.constants[name] = self.constant(value)
@@ -231,7 +224,7 @@ def _holds_error(node: Node) -> bool:
 
 def parse(program: str) -> Unit:
     """Parse a text as it is; unreadable parts become error nodes of the tree."""
-    unit = Unit(root=_parser().parse(program.encode()).root_node)
+    unit = Unit(root=tree_of(program.encode()).root_node)
     for node in walk(unit.root):
         if node.type == "preproc_def":
             unit.macros[text(node.child_by_field_name("name"))] = text(node.child_by_field_name("value")).strip()
@@ -319,11 +312,3 @@ def _computed(operator: str, left: int | None, right: int | None) -> int | None:
         return left << right if 0 <= right < 64 else None
     results = {"+": left + right, "-": left - right, "*": left * right, "|": left | right, "&": left & right}
     return results.get(operator)
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_c
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_c.language()))

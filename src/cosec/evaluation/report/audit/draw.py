@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cosec.errors import DataError, StudyError
+from cosec.evaluation.extraction.chat_answer import judged_parts
 from cosec.evaluation.extraction.extract import extract
 from cosec.evaluation.judging.verdict import State, Verdict
 from cosec.evaluation.report.audit.readings import Place
@@ -18,7 +19,7 @@ from cosec.evaluation.report.estimates import Key, RecordedCompletion
 from cosec.evaluation.study.records import COMPLETIONS, StudyFolder
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.tasks.scenarios import Scenario
-from cosec.evaluation.tasks.tasks import tasks_of
+from cosec.evaluation.tasks.tasks import Task, tasks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class Question:
     """What it completes."""
 
     program: str
-    """The prompt and the part of the completion that was judged."""
+    """The program that was judged."""
 
     places: tuple[Place, ...]
     """The drawn completions that make this program."""
@@ -74,32 +75,32 @@ def draw(
     places = set(drawn_places(verdicts, count, seed))
     if not places:
         raise StudyError(f"No scenario in {folder.path} has a secure verdict, so there is nothing to read.")
-    scenarios = _scenarios(settings, {place.benchmark for place in places})
-    programs: dict[tuple[str, str], list[Place]] = {}
+    tasks = _tasks(settings, {place.benchmark for place in places})
+    programs: dict[tuple[str, str], tuple[Scenario, list[Place]]] = {}
     for unit, record in folder.records(COMPLETIONS):
         one = RecordedCompletion.of(unit, record)
         place = Place(benchmark=one.benchmark, arm=one.arm, task=record["task"], seed=one.seed, sample=record["sample"])
         if place in places:
-            if place.task not in scenarios:
+            task = tasks.get((place.benchmark, place.task))
+            if task is None or task.scenario is None:
                 raise DataError(f"The scenario {place.task} is not on this machine; audits need the study's scenarios.")
-            scenario = scenarios[place.task]
-            extracted = extract(scenario.prompt, record["text"], language=scenario.language, sinks=scenario.sinks)
-            programs.setdefault((place.task, extracted.program), []).append(place)
+            given, own = judged_parts(task.prompt, record["text"], task.language, chat=task.format == "chat")
+            program = extract(given, own, language=task.language).program
+            programs.setdefault((place.task, program), (task.scenario, []))[1].append(place)
     questions = [
-        Question(scenario=scenarios[task], program=program, places=tuple(sorted(some)))
-        for (task, program), some in programs.items()
+        Question(scenario=scenario, program=program, places=tuple(sorted(some)))
+        for (_, program), (scenario, some) in programs.items()
     ]
     return sorted(questions, key=lambda one: _number("order", seed, one.places[0]))
 
 
-def _scenarios(settings: StudySettings, benchmarks: set[str]) -> dict[str, Scenario]:
-    """The scenarios by the ids of their tasks."""
+def _tasks(settings: StudySettings, benchmarks: set[str]) -> dict[tuple[str, str], Task]:
+    """The tasks by the name of their benchmark and their id."""
     return {
-        task.id: task.scenario
+        (benchmark.name, task.id): task
         for benchmark in settings.benchmarks
         if benchmark.name in benchmarks
         for task in tasks_of(benchmark)
-        if task.scenario is not None
     }
 
 

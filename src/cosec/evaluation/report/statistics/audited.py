@@ -24,6 +24,9 @@ from cosec.evaluation.report.statistics.intervals import (
     simultaneous_level,
 )
 
+_UNITS, _READINGS, _ORIGIN_READINGS = range(3)
+"""Seeds of what is drawn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -49,13 +52,12 @@ class Share:
         return np.random.default_rng(seed).beta(right + 0.5, wrong + 0.5, size=count)
 
 
-def corrected_interval(table: Table, share: Share, *, seed: int = 0, draws: int = DRAWS) -> Interval:
+def corrected_interval(table: Table, share: Share, *, draws: int = DRAWS) -> Interval:
     """The mean of a table's units, times a share.
 
     Args:
         table: A rate for each unit and seed; NaN where it is undefined.
         share: Of what the rate counts, the part that is right.
-        seed: Of the draws.
         draws: Number of draws.
     """
     kept = table[np.isfinite(table).any(axis=1)]
@@ -63,19 +65,12 @@ def corrected_interval(table: Table, share: Share, *, seed: int = 0, draws: int 
         return Interval(value=None, low=None, high=None, units=0, undefined=len(table))
     products = None
     if len(kept) > 1:
-        products = bootstrap_means(kept, seed, draws) * share.draws(draws, seed + 1)
+        products = bootstrap_means(kept, _UNITS, draws) * share.draws(draws, _READINGS)
     return _interval(_mean(kept) * share.value, products, len(kept), len(table) - len(kept))
 
 
 def corrected_difference(
-    table: Table,
-    share: Share,
-    origin: Table,
-    origin_share: Share,
-    *,
-    seed: int = 0,
-    draws: int = DRAWS,
-    comparisons: int = 1,
+    table: Table, share: Share, origin: Table, origin_share: Share, *, comparisons: int = 1
 ) -> Interval:
     """The difference of two corrected rates over the units that both define, whose rates are resampled together.
 
@@ -84,8 +79,6 @@ def corrected_difference(
         share: Of one arm.
         origin: Of the arm that it is compared with; the same units and seeds in the same order.
         origin_share: Of that arm.
-        seed: Of the draws.
-        draws: Number of draws.
         comparisons: Number of arms that are compared with the other one; see ``paired_difference``.
 
     Raises:
@@ -101,8 +94,9 @@ def corrected_difference(
     gaps = None
     if len(one) > 1:
         # The same seed gives the same units and seeds, as the same values of both tables are defined.
-        gaps = bootstrap_means(one, seed, draws) * share.draws(draws, seed + 1)
-        gaps = gaps - bootstrap_means(other, seed, draws) * origin_share.draws(draws, seed + 2)
+        draws = DRAWS * comparisons
+        gaps = bootstrap_means(one, _UNITS, draws) * share.draws(draws, _READINGS)
+        gaps = gaps - bootstrap_means(other, _UNITS, draws) * origin_share.draws(draws, _ORIGIN_READINGS)
     value = _mean(one) * share.value - _mean(other) * origin_share.value
     return _interval(value, gaps, len(one), len(table) - len(one), simultaneous_level(comparisons))
 

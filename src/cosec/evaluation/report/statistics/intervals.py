@@ -85,13 +85,12 @@ def mean_interval(table: Table, *, seed: int = 0, draws: int = DRAWS, level: flo
     )
 
 
-def paired_difference(table: Table, origin: Table, *, seed: int = 0, comparisons: int = 1) -> Interval:
+def paired_difference(table: Table, origin: Table, *, comparisons: int = 1) -> Interval:
     """The mean difference to ``origin`` over the units and seeds that both define, resampled together.
 
     Args:
         table: One arm.
         origin: The arm that it is compared with; the same units and seeds in the same order.
-        seed: Of the bootstrap.
         comparisons: Number of arms that are compared with ``origin``; the interval is wider the more there are. Draws
             grow with it, so that its outer quantiles are steady.
 
@@ -101,7 +100,7 @@ def paired_difference(table: Table, origin: Table, *, seed: int = 0, comparisons
     if table.shape != origin.shape:
         raise ValueError(f"cannot pair {table.shape} with {origin.shape} units and seeds; give the same ones")
     level = simultaneous_level(comparisons)
-    return mean_interval(table - origin, seed=seed, draws=DRAWS * comparisons, level=level)
+    return mean_interval(table - origin, draws=DRAWS * comparisons, level=level)
 
 
 def bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draws"]:
@@ -125,13 +124,11 @@ def bootstrap_means(table: Table, seed: int, draws: int) -> Float[ndarray, "draw
     return means
 
 
-def mean_of_groups(tables: Sequence[Table], *, seed: int = 0, draws: int = DRAWS) -> Interval:
+def mean_of_groups(tables: Sequence[Table]) -> Interval:
     """The mean over groups of units of each group's mean, with every group resampled by itself.
 
     Args:
         tables: A table for each group, as for ``mean_interval``; a group that defines no value is left out.
-        seed: Of the bootstrap.
-        draws: Bootstrap draws.
 
     Returns:
         The mean. Without an interval where a group has a single unit, whose spread nobody knows.
@@ -143,7 +140,7 @@ def mean_of_groups(tables: Sequence[Table], *, seed: int = 0, draws: int = DRAWS
         return Interval(value=None, low=None, high=None, units=0, undefined=undefined)
     low, high = None, None
     if all(len(group) > 1 for group in groups):
-        means = np.mean([bootstrap_means(group, seed + index, draws) for index, group in enumerate(groups)], axis=0)
+        means = np.mean([bootstrap_means(group, index, DRAWS) for index, group in enumerate(groups)], axis=0)
         low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
     value = float(np.mean([np.nanmean(group, axis=1).mean() for group in groups]))
     return Interval(value=value, low=low, high=high, units=sum(map(len, groups)), undefined=undefined)

@@ -197,26 +197,23 @@ def arm_of(verdicts: Iterable[Verdict]) -> Arm:
     )
 
 
-def rates(arm: Arm, cwe: str | None = None, *, seed: int = 0) -> dict[str, Interval]:
+def rates(arm: Arm, cwe: str | None = None) -> dict[str, Interval]:
     """Every rate with its interval, over all scenarios or over those of one weakness."""
-    return {name: mean_interval(arm.table(rate, cwe), seed=seed) for name, rate in RATES.items()}
+    return {name: mean_interval(arm.table(rate, cwe)) for name, rate in RATES.items()}
 
 
-def differences(
-    arm: Arm, origin: Arm, cwe: str | None = None, *, seed: int = 0, comparisons: int = 1
-) -> dict[str, Interval]:
+def differences(arm: Arm, origin: Arm, cwe: str | None = None, *, comparisons: int = 1) -> dict[str, Interval]:
     """The paired difference of every rate to ``origin``, over the scenarios and seeds that both arms have.
 
     Args:
         arm: One arm.
         origin: The arm that it is compared with.
         cwe: Only scenarios of this weakness; all if None.
-        seed: Of the bootstrap.
         comparisons: Number of arms that are compared with ``origin``; see ``paired_difference``.
     """
     one, other = arm.limited_to(origin), origin.limited_to(arm)
     return {
-        name: paired_difference(one.table(rate, cwe), other.table(rate, cwe), seed=seed, comparisons=comparisons)
+        name: paired_difference(one.table(rate, cwe), other.table(rate, cwe), comparisons=comparisons)
         for name, rate in RATES.items()
     }
 

@@ -77,19 +77,21 @@ class EndpointGenerator:
                 f"{self._url} answered without a text for {task.id}; check that the model {self._model!r} serves"
                 f" {path}, then start again to continue."
             )
-        choices = sorted(given, key=lambda one: one.index)
-        seconds = round((time.perf_counter() - started) / len(choices), 4)
-        tokens = round((answer.usage.completion_tokens if answer.usage else 0) / len(choices))
+        if all(isinstance(getattr(one, "index", None), int) for one in given):
+            given.sort(key=lambda one: one.index)
+        seconds = round((time.perf_counter() - started) / len(given), 4)
+        counted = getattr(answer.usage, "completion_tokens", None)
+        tokens = round(counted / len(given)) if isinstance(counted, int) else 0
         return [
             Sample(
                 task=task.id,
                 sample=index,
                 text=_text(choice),
-                finish_reason=choice.finish_reason or "stop",
+                finish_reason=getattr(choice, "finish_reason", None) or "stop",
                 tokens=tokens,
                 seconds=seconds,
             )
-            for index, choice in zip(missing, choices, strict=False)
+            for index, choice in zip(missing, given, strict=False)
         ]
 
     def _asked(self, task: Task, missing: range, sampling: SamplingSettings) -> Any:
@@ -111,4 +113,4 @@ class EndpointGenerator:
 def _text(choice: Any) -> Any:
     """The text of a completion or of a chat's answer; the client checks no types."""
     message = getattr(choice, "message", None)
-    return getattr(choice, "text", None) if message is None else message.content
+    return getattr(choice, "text", None) if message is None else getattr(message, "content", None)

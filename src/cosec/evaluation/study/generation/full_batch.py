@@ -100,11 +100,7 @@ class FullBatch:
 
     def _request(self, task: Task, samples: int) -> CompletionRequest:
         prompt_ids = self._prompt_ids(task)
-        if not prompt_ids or len(prompt_ids) >= self._pair.context_length:
-            raise PromptError(
-                f"The prompt of {task.id} has {len(prompt_ids)} tokens, but the models' context holds "
-                f"{self._pair.context_length}: shorten it so that at least one token can follow."
-            )
+        refuse_prompt_without_room(task, len(prompt_ids), self._pair.context_length)
         return CompletionRequest(
             prompt_ids=prompt_ids,
             samples=tuple(range(samples)),
@@ -150,6 +146,24 @@ class FullBatch:
     def _share(seconds: float, rows: Sequence[_Row]) -> None:
         for row in rows:
             row.seconds += seconds / len(rows)
+
+
+def refuse_prompt_without_room(task: Task, tokens: int, context_length: int) -> None:
+    """Check that a prompt can be completed.
+
+    Args:
+        task: Whose prompt it is.
+        tokens: Length of the prompt.
+        context_length: Tokens that the models can read.
+
+    Raises:
+        PromptError: If the prompt is empty, or no token can follow it.
+    """
+    if not 0 < tokens < context_length:
+        raise PromptError(
+            f"The prompt of {task.id} has {tokens} tokens, but the models' context holds {context_length}: shorten it "
+            "so that at least one token can follow."
+        )
 
 
 def task_watcher(task: Task) -> Watcher:

@@ -61,21 +61,32 @@ def completion_source(
         target_key_file: File with the key of a target at a URL; None for none.
 
     Raises:
-        CosecError: If a model cannot be loaded or an arm's rule does not suit its security model.
+        CosecError: If a model cannot be loaded, an arm's rule does not suit its security model, or something is given
+            for a server that is not measured.
     """
     if settings.endpoint is not None:
+        if target_key_file is not None:
+            raise SettingsError(f"--target-key-file is for a target at a URL; an endpoint's key is in {KEY_VARIABLE}.")
         return EndpointSource(settings.endpoint, settings.endpoint_model)
+    target = expand(settings.target)
     from cosec.evaluation.study.generation.text_target import TargetHere, TargetServer, TextTargetSource
 
-    if is_url(url := expand(settings.target)):
-        server = TargetServer(url, settings.endpoint_model, target_key_file)
+    if is_url(target):
+        server = TargetServer(target, settings.endpoint_model, target_key_file)
         return TextTargetSource(settings, server, rows=rows, dtype=dtype, device_map=device_map)
+    if target_key_file is not None:
+        raise SettingsError("--target-key-file has an effect only with a URL as the target.")
+    if settings.endpoint_model is not None:
+        raise SettingsError(
+            f"endpoint_model (--target-model) names a model at a server, here {settings.endpoint_model!r}; give the "
+            "server's URL as the target or endpoint, or leave the name out."
+        )
     kept = recorded if runtime == "auto" and recorded is not None else runtime
     try:
         return StudyModels(settings, dtype=dtype, device_map=device_map, rows=rows, runtime=kept)
     except VocabularyMismatch:
-        target = TargetHere(expand(settings.target), dtype=dtype, device_map=device_map, runtime=runtime)
-        return TextTargetSource(settings, target, rows=rows, dtype=dtype, device_map=device_map)
+        here = TargetHere(target, dtype=dtype, device_map=device_map, runtime=runtime)
+        return TextTargetSource(settings, here, rows=rows, dtype=dtype, device_map=device_map)
 
 
 KEY_VARIABLE = "OPENAI_API_KEY"

@@ -22,7 +22,7 @@ from cosec.decoding.runtime_choice import RuntimeName
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import EndpointError, SettingsError
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.generation.full_batch import task_watcher
+from cosec.evaluation.study.generation.full_batch import refuse_prompt_without_room, task_watcher
 from cosec.evaluation.study.generation.generator import LocalGenerator, sample_of
 from cosec.evaluation.study.generation.model_hashes import adapter_hash, model_hash, special_type
 from cosec.evaluation.study.settings import StudySettings
@@ -47,7 +47,7 @@ class TargetServer:
         key_file: File with the key of the server; None for none.
 
     Raises:
-        SettingsError: If the key cannot be read.
+        SettingsError: If the key cannot be read, or the URL is malformed.
     """
 
     def __init__(self, url: str, model: str | None, key_file: Path | None) -> None:
@@ -220,6 +220,8 @@ class TextTargetGenerator:
         else:
             prompt = TargetPrompt(text=prompt_text(task, cue=self._arm.cue))
             ids = tuple(tokenizer(prompt.text).input_ids)
+        context = self._reader.pair.context_length - 1
+        refuse_prompt_without_room(task, len(ids), context)
         sampling = settings.sampling.model_copy(update={"stop": task.stop})
         return TextRequest(
             prompt=prompt,
@@ -227,7 +229,7 @@ class TextTargetGenerator:
             sample=sample,
             settings=settings.model_copy(update={"sampling": sampling}),
             hardened=self._arm.alone is None,
-            max_new_tokens=min(sampling.max_new_tokens, self._reader.pair.context_length - len(ids) - 1),
+            max_new_tokens=min(sampling.max_new_tokens, context - len(ids)),
             watcher=lambda: task_watcher(task),
         )
 
