@@ -30,6 +30,13 @@ def test_the_exit_code_tells_whether_all_is_well(target: Path, capsys: pytest.Ca
     assert "FAIL security" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:999999/v1", "http://[::1/v1", "http:///v1"])
+def test_a_malformed_url_of_a_target_fails(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        doctor(url, "none")
+    assert f"FAIL target      {url!r} is no URL of a server" in capsys.readouterr().out
+
+
 def test_a_law_that_does_not_hold_fails(
     target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

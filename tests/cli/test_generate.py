@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.cli.generate import read_prompts
 from cosec.cli.main import main
 from cosec.decoding.pairing import carried_rule
 from cosec.decoding.rules.schema import SteerSettings, changed_rule
@@ -204,6 +205,20 @@ def test_a_dash_reads_the_prompt_from_standard_input(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(PROMPT))
     assert texts(rows(capsys, "-", *pair(models))) == texts(rows(capsys, "--prompt", PROMPT, *pair(models)))
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_standard_input_that_is_not_utf_8_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, errors: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"x=\xff"), encoding="utf-8", errors=errors))
+    assert main(["generate", "-"]) == 2
+    assert "Standard input is not UTF-8 text." in capsys.readouterr().err
+
+
+def test_standard_input_is_utf_8_whatever_the_locale_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("é".encode()), encoding="latin-1"))
+    assert read_prompts("-", (), ()) == ["é"]
 
 
 def test_the_trace_spells_the_completion_token_by_token(

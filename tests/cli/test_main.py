@@ -94,6 +94,13 @@ def test_bad_usage_is_one_line_with_a_suggestion(
     assert "--help" in line
 
 
+def test_settings_that_do_not_fit_together_say_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--max-queue", "64"]) == 2
+    line = one_line(capsys)
+    assert line.startswith("cosec: error: max_samples (128) must not exceed max_queue (64), or ")
+    assert line.endswith("would always be refused. Try: cosec serve --help\n")
+
+
 def test_an_error_of_ours_is_one_line(
     failing: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,33 @@ def test_a_server_needs_an_adapter_and_server_flags_need_a_server(
     assert "LoRA adapter" in refusal(capsys, "--target", server.url, "--security", models.security, "--prompt", "x")
     said = refusal(capsys, "--target", models.target, "--target-model", "m", "--prompt", "x")
     assert "--target-model has an effect only with a URL" in said
+
+
+VERBS = (["generate", "--prompt", "x"], ["demo"], ["serve"])
+FLAGS = (["--anti-expert", "x"], ["--runtime", "llama.cpp"], ["--security-copy"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "given"),
+    [*product(VERBS, FLAGS), (VERBS[0], ["--draft-length", "4"]), (VERBS[2], ["--draft-length", "4"])],
+    ids=lambda words: words[0],
+)
+def test_flags_without_an_effect_on_a_server_are_refused_before_models_are_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: list[str], given: list[str]
+) -> None:
+    monkeypatch.setattr("cosec.decoding.blackbox.loading.load_reader", lambda *_, **__: pytest.fail("it was loaded"))
+    assert main([*verb, "--target", "http://127.0.0.1:9/v1", *given]) == 2
+    assert f"{given[0]} has no effect with a URL as --target" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])
+def test_flags_without_an_effect_on_a_target_with_another_tokenizer_are_refused(
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: list[str]
+) -> None:
+    monkeypatch.setattr("cosec.serving.access.network.listening_sockets", lambda *_: [])
+    pair = ["--target", models.stranger, "--security", models.adapter, "--runtime", "torch"]
+    assert main([*verb, *pair, "--anti-expert", models.adapter]) == 2
+    assert "--anti-expert has no effect on this target, which is hardened as text" in capsys.readouterr().err
 
 
 def test_a_server_that_is_not_there_is_named(models: Models, capsys: pytest.CaptureFixture[str]) -> None:

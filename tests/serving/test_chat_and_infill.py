@@ -197,3 +197,14 @@ def test_an_infill_of_no_tokens_only_reads_the_prompt(http: httpx2.Client) -> No
         "/infill", json={"input_prefix": "def read(path):\n", "input_suffix": "x", "n_predict": 0}
     ).json()
     assert (answer["content"], answer["tokens_predicted"]) == ("", 0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_completion_of_no_tokens_hides_the_token_that_is_decoded_all_the_same(
+    http: httpx2.Client, stream: bool
+) -> None:
+    asked = {"prompt": "def read(path):\n", "n_predict": 0, "return_tokens": True, "n_probs": 2, "stream": stream}
+    answer = http.post("/completion", json=asked).text
+    told = json.loads(answer.split("data: ")[1] if stream else answer)
+    assert (told["content"], told["tokens"], told["completion_probabilities"]) == ("", [], [])
+    assert (told["stop"], told["stop_type"], told["tokens_predicted"]) == (True, "limit", 0)

@@ -231,6 +231,20 @@ def test_echo_gives_the_prompt_back(http: httpx2.Client) -> None:
     assert "only with echo" in refused(http, max_tokens=0)["message"]
 
 
+def test_an_echo_without_new_tokens_is_a_stream_too(http: httpx2.Client) -> None:
+    asked = {"prompt": [PROMPT, "x = 1"], "echo": True, "max_tokens": 0, "stream": True}
+    answer = http.post("/v1/completions", json={**asked, "stream_options": {"include_usage": True}})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *chunks, last = [line.removeprefix("data: ") for line in answer.text.splitlines() if line]
+    assert last == "[DONE]"
+    *told, usage = map(json.loads, chunks)
+    choices = [choice for chunk in told for choice in chunk["choices"]]
+    assert [(one["index"], one["text"], one["finish_reason"]) for one in choices] == [
+        (0, PROMPT, None), (1, "x = 1", None), (0, "", "length"), (1, "", "length"),
+    ]  # fmt: skip
+    assert usage["usage"]["completion_tokens"] == 0
+
+
 def test_logprobs_are_the_targets(http: httpx2.Client) -> None:
     choice = ask(http, seed=2, max_tokens=6, logprobs=3, cosec={"audit": "tokens"})["choices"][0]
     logprobs = choice["logprobs"]

@@ -19,6 +19,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.api.service import Service
 from cosec.serving.server import Server, build_proxy
+from cosec.serving.settings import ServerSettings
 from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.decoding.blackbox.test_completer import NEVER, OFTEN, prompt, written
 
@@ -27,7 +28,9 @@ PLAIN = {"enabled": True, "rule": "gate", "strength": NEVER}
 
 
 @contextmanager
-def proxy(pair: PreparedPair, target: FakeServer, audit_log: AuditLog | None = None) -> Iterator[str]:
+def proxy(
+    pair: PreparedPair, target: FakeServer, audit_log: AuditLog | None = None, limits: ServerSettings | None = None
+) -> Iterator[str]:
     address = ServerAddress(url=target.url, seconds=20)
     service = build_proxy(
         lambda _: OpenAiServer(address),
@@ -35,6 +38,7 @@ def proxy(pair: PreparedPair, target: FakeServer, audit_log: AuditLog | None = N
         ("hardened",),
         rule={"strength": OFTEN},
         audit_log=audit_log,
+        limits=limits,
     )
     with answering(service) as url:
         yield url
@@ -220,6 +224,8 @@ def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypa
         answer = httpx2.post(f"{url}/completions", json={"prompt": prompt(0)}, timeout=60)
         assert answer.status_code == 502
         assert "nothing unchecked was returned" in answer.json()["error"]["message"]
+        described = httpx2.get(f"{url.removesuffix('v1')}openapi.json").json()
+        assert "502" in described["paths"]["/v1/completions"]["post"]["responses"]
 
 
 def test_a_client_that_leaves_ends_what_the_target_writes(tiny_pair: PreparedPair) -> None:
@@ -231,5 +237,25 @@ def test_a_client_that_leaves_ends_what_the_target_writes(tiny_pair: PreparedPai
         deadline = time.monotonic() + 30
         metrics = url.removesuffix("v1") + "metrics"
         while 'status="499"' not in httpx2.get(metrics).text or not endless.cancelled:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_the_load_is_told_while_requests_run_and_after_them(tiny_pair: PreparedPair) -> None:
+    slow = FakeServer(lambda _: "a b " * 20000, chunk=4, pause=0.1)
+    with running(slow) as endless, proxy(tiny_pair, endless, limits=ServerSettings(max_rows=1)) as url:
+
+        def load() -> dict[str, float]:
+            lines = httpx2.get(url.removesuffix("v1") + "metrics").text.splitlines()
+            told = dict(line.split() for line in lines if line.startswith(("cosec_batch_rows ", "cosec_queue_depth ")))
+            return {name: float(value) for name, value in told.items()}
+
+        body = {"prompt": "x", "n": 3, "max_tokens": 100, "stream": True, "cosec": PLAIN}
+        with httpx2.stream("POST", f"{url}/completions", json=body, timeout=60) as response:
+            lines = response.iter_lines()  # which would close the connection at its own end
+            next(lines)
+            assert load() == {"cosec_batch_rows": 1, "cosec_queue_depth": 2}
+        deadline = time.monotonic() + 30
+        while load() != {"cosec_batch_rows": 0, "cosec_queue_depth": 0}:
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -68,7 +68,9 @@ def demo(
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
-    flags = checked_flags(target, server)
+    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy}
+    load |= {"anti_expert": anti_expert}
+    flags = checked_flags(target, server, load)
     from cosec.cli.views.side_by_side import terminal
     from cosec.decoding.rules.choice import described_rule
     from cosec.evaluation.tasks.demo_prompts import demo_prompts
@@ -78,8 +80,7 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy, "rows": len(prompts)}
-    load |= {"anti_expert": anti_expert}
+    load["rows"] = len(prompts)
     given = (rule or RuleChoice()).settings()
     pair, settings, *completers = _Models(target, security, flags, given, sampling, load).opened()
     console.print(
@@ -117,7 +118,8 @@ class _Models:
 
     def opened(self) -> _Opened:
         """Load what the target needs: both models, or the security model for a target that is hardened as text."""
-        return pair_or_text(self.security, None if is_url(self.target) else self._of_pair, self._of_text)
+        of_pair = None if is_url(self.target) else self._of_pair
+        return pair_or_text(self.security, of_pair, self._of_text, self.load)
 
     def _of_pair(self) -> _Opened:
         """Load both models."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from cosec.cli.launching.collector import without_garbage_collection
-from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
+from cosec.cli.runtime_flag import LoadFlags, tell
 from cosec.cli.text_target import (
     TargetFlags,
     checked_flags,
@@ -63,10 +64,7 @@ def generate(
     format: Format = "text",
     trace: Path | None = None,
     target_records: bool | None = None,
-    dtype: str = "auto",
-    device_map: str | None = None,
-    runtime: Runtime = "auto",
-    security_copy: SecurityCopy = False,
+    load: Annotated[LoadFlags | None, Parameter(name="*")] = None,
 ) -> None:
     """Complete prompts with a hardened model.
 
@@ -87,22 +85,21 @@ def generate(
         format: ``json`` prints an object per line as completions finish; ``html`` prints one self-contained page.
         trace: File to write one JSON line per token to.
         target_records: Run the target even where it changes no token, to mark changes. Default: text, html, --trace.
-        dtype: auto, float32, bfloat16 or float16.
-        device_map: Passed to transformers, for example ``auto`` or ``cuda``.
-        runtime: What runs the models.
-        security_copy: Whether the security model is a copy with its adapter added.
+        load: How the models are loaded.
     """
-    rule, sampling, server = rule or RuleChoice(), sampling or SamplingSettings(), checked_flags(target, server)
+    rule, sampling, load = rule or RuleChoice(), sampling or SamplingSettings(), load or LoadFlags()
+    others = {**load.model_dump(), "anti_expert": anti_expert, "draft_length": sampling.draft_length}
+    server = checked_flags(target, server, others)
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
-    prompts, load = read_prompts(source, prompt_file, prompt), {"dtype": dtype, "device_map": device_map}
+    prompts = read_prompts(source, prompt_file, prompt)
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
     marks = target_records if target_records is not None else trace is not None or format != "json"
-    run = _Run(prompts, arms, n, batch_rows, {**load, "runtime": runtime}, security_copy, marks)
+    run = _Run(prompts, arms, n, batch_rows, load, marks)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
     settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
     of_pair = None if settings is None else partial(run.of_pair, target, security, anti_expert, settings)
     with _trace_file(trace) as trace_file:
-        pair, completed = pair_or_text(security, of_pair, of_text)
+        pair, completed = pair_or_text(security, of_pair, of_text, others)
         _print(format, _traced(completed, trace_file, pair), prompts, pair, len(arms))
 
 
@@ -114,11 +111,8 @@ class _Run:
     arms: Sequence[Arm]
     n: int
     rows: int
-    load: Mapping[str, Any]
+    load: LoadFlags
     """How the models are loaded."""
-
-    security_copy: bool
-    """Whether the security model is a copy with its adapter added."""
 
     target_records: bool
     """Whether to ask the target also where it changes no token."""
@@ -135,9 +129,8 @@ class _Run:
                 security,
                 anti_expert=anti_expert,
                 rows=min(self.rows, self.n * len(self.prompts)),
-                security_copy=self.security_copy,
                 report=tell,
-                **self.load,
+                **self.load.model_dump(),
             )
         return pair, self._completed(pair, settings)
 
@@ -165,10 +158,10 @@ class _Run:
         from cosec.decoding.blackbox.loading import load_reader
 
         security = "default" if security == "none" else security
-        given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
+        given, load = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}, self.load
         settings = text_settings(target, security, given, sampling.model_dump())
-        reader = load_reader(security, dtype=self.load["dtype"], device_map=self.load["device_map"])
-        make = target_maker(target, server, **self.load)
+        reader = load_reader(security, dtype=load.dtype, device_map=load.device_map)
+        make = target_maker(target, server, dtype=load.dtype, device_map=load.device_map, runtime=load.runtime)
 
         def completed() -> Iterator[tuple[Arm, Completion]]:
             for arm in self.arms:
@@ -232,7 +225,7 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
     """Collect the prompts, in the order files, texts, standard input.
 
     Raises:
-        PromptError: If there is no prompt, or a file is missing, unreadable or not UTF-8.
+        PromptError: If there is no prompt, a file is missing or unreadable, or a file or standard input is not UTF-8.
     """
     prompts = []
     for path in files:
@@ -244,13 +237,23 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
             raise PromptError(f"The prompt file {str(path)!r} is not UTF-8 text.") from error
     prompts.extend(texts)
     if source == "-":
-        prompts.append(sys.stdin.read())
+        prompts.append(_standard_input())
     if not prompts:
         raise PromptError("No prompt given: use --prompt-file FILE, --prompt TEXT, or - for standard input.")
     empty = next((index for index, text in enumerate(prompts) if not text), None)
     if empty is not None:
         raise PromptError(f"Prompt {empty} is empty; give the code to continue.")
     return prompts
+
+
+def _standard_input() -> str:
+    """The text on standard input, which is UTF-8 whatever the locale says, as that of files."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="strict")
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise PromptError("Standard input is not UTF-8 text.") from error
 
 
 def _trace_file(path: Path | None) -> IO[str] | nullcontext[None]:

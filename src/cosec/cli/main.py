@@ -112,8 +112,11 @@ def _refused_value(error: CycloptsError) -> str | None:
         return None
     problems = cause.errors()
     field = next((part for part in problems[0]["loc"] if isinstance(part, str)), "")
-    messages = [problem["msg"] for problem in problems if field in problem["loc"]]
-    return f"--{field.replace('_', '-')}: {', or: '.join(messages)} (got {problems[0]['input']!r})."
+    told = [problem for problem in problems if problem["loc"] == () or field in problem["loc"]]
+    messages = ", or: ".join(problem["msg"].removeprefix("Value error, ").rstrip(".") for problem in told)
+    if not field:  # a rule about several fields
+        return f"{messages}."
+    return f"--{field.replace('_', '-')}: {messages} (got {problems[0]['input']!r})."
 
 
 def _misplaced_option(error: CycloptsError) -> str | None:

@@ -1,4 +1,4 @@
-"""The flags that say what runs the models, which every verb that decodes has."""
+"""The flags that say how models are loaded and what runs them, which verbs that decode have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import Annotated
 
 from cyclopts import Parameter
+from pydantic import BaseModel, ConfigDict
 
 from cosec.decoding.runtime_choice import RuntimeName
 
@@ -33,6 +34,21 @@ SecurityCopy = Annotated[
     ),
 ]
 """Whether the security model is a copy with its adapter added, as a parameter of a verb."""
+
+
+class LoadFlags(BaseModel):
+    """How the models are loaded, as flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    dtype: str = "auto"
+    """auto, float32, bfloat16 or float16."""
+
+    device_map: str | None = None
+    """Passed to transformers, for example ``auto`` or ``cuda``."""
+
+    runtime: Runtime = "auto"
+    security_copy: SecurityCopy = False
 
 
 def tell(message: str) -> None:

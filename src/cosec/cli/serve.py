@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import BaseModel
 
-from cosec.cli.runtime_flag import tell
-from cosec.cli.serve_flags import AccessFlags, Asked, Engine, LoadFlags, VllmFlags
+from cosec.cli.runtime_flag import LoadFlags, tell
+from cosec.cli.serve_flags import AccessFlags, Asked, Engine, VllmFlags
 from cosec.cli.text_target import TargetFlags, checked_flags, pair_or_text, target_maker
 from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
@@ -91,16 +91,14 @@ def _serve_here(
     from cosec.serving.server import Server, build_service
 
     # What can fail quickly fails before the models are loaded.
-    target, access, server = asked.target, asked.access, checked_flags(asked.target, server)
+    target, access = asked.target, asked.access
+    others = {**asked.load.model_dump(), "anti_expert": anti_expert, "draft_length": asked.draft_length}
+    server = checked_flags(target, server, others)
     keys, log, checks_with = _keys(access, access.host), _audit_log(access), _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     sockets = listening_sockets(access.host, access.port)
     options: dict[str, Any] = {"limits": limits, "rule": asked.rule, "audit_log": log, "checks_with": checks_with}
-    load: dict[str, Any] = {
-        "dtype": asked.load.dtype,
-        "device_map": asked.load.device_map,
-        "runtime": asked.load.runtime,
-    }
+    load = asked.load.model_dump(exclude={"security_copy"})
     names = asked.names or (server.target_model or target,)
 
     def of_pair() -> Service:
@@ -108,7 +106,7 @@ def _serve_here(
         return build_service(pair, names, draft_length=asked.draft_length, **options)
 
     of_text = partial(_text_service, target, asked.security, server, load, names, **options)
-    service = pair_or_text(asked.security, None if is_url(target) else of_pair, of_text)
+    service = pair_or_text(asked.security, None if is_url(target) else of_pair, of_text, others)
     running = Server(service, keys, access.host, access.port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
-from cosec.cli.runtime_flag import Runtime, SecurityCopy
+from cosec.cli.runtime_flag import LoadFlags
 
 Engine = Literal["cosec", "vllm"]
 """What runs the models and answers requests."""
@@ -41,21 +41,6 @@ class AccessFlags(BaseModel):
 
     audit_log_megabytes: int = 64
     """Size at which the audit log is rotated."""
-
-
-class LoadFlags(BaseModel):
-    """How the models are loaded, as flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    dtype: str = "auto"
-    """auto, float32, bfloat16 or float16."""
-
-    device_map: str | None = None
-    """Passed to transformers, for example ``auto`` or ``cuda``."""
-
-    runtime: Runtime = "auto"
-    security_copy: SecurityCopy = False
 
 
 class VllmFlags(BaseModel):

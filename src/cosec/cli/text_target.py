@@ -49,7 +49,7 @@ class TargetFlags(BaseModel):
         """Where the target is.
 
         Raises:
-            SettingsError: If the key cannot be read.
+            SettingsError: If the key cannot be read, or the URL is malformed.
         """
         from cosec.decoding.blackbox.targets.openai_server import ServerAddress, read_key
 
@@ -62,17 +62,38 @@ class TargetFlags(BaseModel):
         return "pass-through" if self.on_failure == "pass-through" else "fail"
 
 
-def checked_flags(target: str, given: TargetFlags | None) -> TargetFlags:
+_WITHOUT_EFFECT_ON_TEXT: Mapping[str, object] = {"anti_expert": None, "draft_length": "auto", "security_copy": False}
+"""Flags that have no effect where a target is hardened as text, and their defaults."""
+
+_WITHOUT_EFFECT_ON_URLS: Mapping[str, object] = {**_WITHOUT_EFFECT_ON_TEXT, "runtime": "auto"}
+"""The same for a target at a URL, beside which the security model always runs in torch."""
+
+
+def checked_flags(target: str, flags: TargetFlags | None, others: Mapping[str, object]) -> TargetFlags:
     """The flags of a target at a URL, or the defaults.
 
+    Args:
+        target: The target.
+        flags: Those that were given.
+        others: Values of the verb's other flags.
+
     Raises:
-        SettingsError: If one was given for another target.
+        SettingsError: If a flag of either kind has no effect on the target.
     """
-    flags = given or TargetFlags()
-    if not is_url(target) and flags.model_fields_set:
+    flags = flags or TargetFlags()
+    if is_url(target):
+        _refuse(others, _WITHOUT_EFFECT_ON_URLS, "with a URL as --target")
+    elif flags.model_fields_set:
         name = sorted(flags.model_fields_set)[0].replace("_", "-")
         raise SettingsError(f"--{name} has an effect only with a URL as --target.")
     return flags
+
+
+def _refuse(given: Mapping[str, object], without_effect: Mapping[str, object], where: str) -> None:
+    """Refuse flags without an effect that differ from their defaults."""
+    for name, default in without_effect.items():
+        if given.get(name, default) != default:
+            raise SettingsError(f"--{name.replace('_', '-')} has no effect {where}; leave it out.")
 
 
 def text_settings(
@@ -90,16 +111,23 @@ def text_settings(
     return decoding_settings(text_rule(security_rule(security), given, in_process=not is_url(target)), sampling)
 
 
-def pair_or_text(security: str, of_pair: Callable[[], Loaded] | None, of_text: Callable[[], Loaded]) -> Loaded:
+def pair_or_text(
+    security: str,
+    of_pair: Callable[[], Loaded] | None,
+    of_text: Callable[[], Loaded],
+    others: Mapping[str, object],
+) -> Loaded:
     """Load a pair, or what hardens the target as text if the two models have different tokens.
 
     Args:
         security: The security model or adapter, as it was given.
         of_pair: Loads the pair; None for a target at a URL.
         of_text: Loads what hardens the target as text.
+        others: Values of the verb's flags, as for `checked_flags`.
 
     Raises:
         VocabularyMismatch: If the tokens differ and the security model is no adapter.
+        SettingsError: If they differ and a flag has no effect on text.
     """
     if of_pair is None:
         return of_text()
@@ -108,6 +136,8 @@ def pair_or_text(security: str, of_pair: Callable[[], Loaded] | None, of_text: C
     except VocabularyMismatch:
         if not is_security_adapter(security):
             raise
+    where = "on this target, which is hardened as text because its tokenizer is not the security model's"
+    _refuse(others, _WITHOUT_EFFECT_ON_TEXT, where)
     print(  # noqa: T201 - a message
         f"cosec: {security} and the target have different tokenizers, so the target is hardened as text: the security "
         "model re-tokenizes it and runs in torch, under gate or steer. A security model of the target's own family "

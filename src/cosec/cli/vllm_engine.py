@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from cosec.cli.runtime_flag import tell
 from cosec.cli.serve_flags import Asked, VllmFlags
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError
@@ -38,7 +38,7 @@ def serve_with_vllm(asked: Asked, flags: VllmFlags, passed_on: Sequence[str]) ->
         folders: dict[str, Path | str] = {"target": models.target}
         if models.drafter is not None:
             folders |= {"security model": models.drafter.security, "base": models.drafter.base or "none"}
-        _say(f"ready for vLLM: {', '.join(f'{role} {folder}' for role, folder in folders.items())}")
+        tell(f"ready for vLLM: {', '.join(f'{role} {folder}' for role, folder in folders.items())}")
         return
     host = asked.access.host
     check_passed_on(passed_on, host)
@@ -61,15 +61,11 @@ def serve_with_vllm(asked: Asked, flags: VllmFlags, passed_on: Sequence[str]) ->
             metrics_folder=Path(metrics),
             passed_on=passed_on,
         )
-        _say("starting vLLM; this takes a while")
+        tell("starting vLLM; this takes a while")
         status = run_until_ended(
             server.command,
             server.environment,
             f"{server.url}/health",
-            lambda: _say(f"serving {asked.target} with vLLM at {server.url}"),
+            lambda: tell(f"serving {asked.target} with vLLM at {server.url}"),
         )
     raise SystemExit(status)
-
-
-def _say(message: str) -> None:
-    print(f"cosec: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a message

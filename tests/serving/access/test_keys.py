@@ -32,3 +32,29 @@ def test_a_key_file_without_usable_keys_is_refused(tmp_path: Path, content: str)
     file.write_text(content)
     with pytest.raises(SettingsError, match="serve-key"):
         read_keys(file)
+
+
+def test_a_key_is_added_on_a_line_of_its_own_after_a_file_without_a_final_newline(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    first = add_key(file, "anna")
+    file.write_text(file.read_text().rstrip("\n"))
+    second = add_key(file, "ben")
+    ring = read_keys(file)
+    assert (ring.owner(first), ring.owner(second)) == ("anna", "ben")
+
+
+@pytest.mark.parametrize("content", ["# the team's keys\n", "\n", "# without a final newline"])
+def test_a_first_key_is_added_to_a_file_without_keys(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "keys"
+    file.write_text(content)
+    key = add_key(file, "anna")
+    assert read_keys(file).owner(key) == "anna"
+    assert file.read_text().startswith(content)
+
+
+def test_a_malformed_key_file_gets_no_further_key(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("anna notahash\n")
+    with pytest.raises(SettingsError, match="Line 1 "):
+        add_key(file, "ben")
+    assert file.read_text() == "anna notahash\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cosec.decoding.completion import MakeWatcher
+from cosec.decoding.completion.stop_texts import first_stop, possible_stop
 
 
 class GrowingText:
@@ -34,13 +35,9 @@ class GrowingText:
             return
         before = len(self.text)
         self.text += piece
-        found = [
-            (place + len(stop), place, stop)
-            for stop in self._stop
-            if (place := self.text.find(stop, max(0, before - len(stop) + 1))) >= 0
-        ]
-        if found:
-            _, place, self.stop_text = min(found)
+        found = first_stop(self.text, before, self._stop)
+        if found is not None:
+            place, self.stop_text = found
             self.text, self.ended = self.text[:place], True
         place_of_end = None if self._watcher is None else self._watcher.place(self.text)
         if place_of_end is not None:
@@ -54,9 +51,7 @@ class GrowingText:
         """
         end = len(self.text)
         if not (final or self.ended):
-            held = [size for stop in self._stop for size in range(1, len(stop)) if self.text.endswith(stop[:size])]
-            if self._watcher is not None:
-                held.append(self._watcher.held_back(self.text))
-            end -= max(held, default=0)
+            held = possible_stop(self.text, self._stop)
+            end -= held if self._watcher is None else max(held, self._watcher.held_back(self.text))
         released, self._released = self.text[self._released : end], max(self._released, end)
         return released

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tokenizers.decoders import DecodeStream
 
+from cosec.decoding.completion.stop_texts import first_stop, possible_stop
 from cosec.decoding.completion.token_bytes import TokenBytes
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class TextStream:
             if piece is not None:
                 self._undecoded.clear()
                 self._append(piece, stopping)
-        return self._release(len(self.text) if self.stopped else len(self.text) - self._held_back())
+        held = 0 if self.stopped else possible_stop(self.text, self._stop)
+        return self._release(len(self.text) - held)
 
     def finish(self) -> str:
         """End the text and release what is still held back, except the beginning of an incomplete character.
@@ -96,20 +98,10 @@ class TextStream:
         self.text += piece
         if not stopping:
             return
-        found = [
-            (place + len(stop), place, stop)
-            for stop in self._stop
-            if (place := self.text.find(stop, max(0, before - len(stop) + 1))) >= 0
-        ]
-        if found:  # the stop text that is complete first wins, however the text was split into tokens
-            _, place, self.stop_text = min(found)
+        found = first_stop(self.text, before, self._stop)
+        if found is not None:
+            place, self.stop_text = found
             self.text = self.text[:place]
-
-    def _held_back(self) -> int:
-        """Length of the longest end of the text that is the beginning of a stop text."""
-        return max(
-            (size for stop in self._stop for size in range(1, len(stop)) if self.text.endswith(stop[:size])), default=0
-        )
 
     def _release(self, end: int) -> str:
         piece = self.text[self.released : end]

@@ -48,24 +48,33 @@ def read_keys(path: Path) -> KeyRing:
     Raises:
         SettingsError: If the file cannot be read, has no key, or has a malformed line.
     """
+    hashes = _parsed(_text(path), path)
+    if not hashes:
+        raise SettingsError(f"{str(path)!r} has no key; create one with: cosec serve-key NAME --file {path}")
+    return KeyRing(hashes)
+
+
+def _text(path: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"Cannot read the API key file {str(path)!r}: {error}.") from error
+
+
+def _parsed(text: str, path: Path) -> tuple[tuple[str, bytes], ...]:
+    """Name and hash of each key in the text of a key file; possibly none."""
     hashes = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
             raise SettingsError(
-                f"Line {number} of {str(path)!r} is not a name and a hash; create keys with: cosec serve-key NAME "
-                f"--file {path}"
+                f"Line {number} of {str(path)!r} is not a name and a hash; delete it, and create keys with: "
+                f"cosec serve-key NAME --file {path}"
             )
         hashes.append((match[1], bytes.fromhex(match[2])))
-    if not hashes:
-        raise SettingsError(f"{str(path)!r} has no key; create one with: cosec serve-key NAME --file {path}")
-    return KeyRing(tuple(hashes))
+    return tuple(hashes)
 
 
 def add_key(path: Path, name: str) -> str:
@@ -79,16 +88,20 @@ def add_key(path: Path, name: str) -> str:
         The key, which is stored nowhere.
 
     Raises:
-        SettingsError: If the name is malformed or taken, or the file cannot be written.
+        SettingsError: If the name is malformed or taken, or the file is malformed or cannot be written.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
         raise SettingsError(f"{name!r} cannot name a key: use letters, digits, dots and dashes, at most 64.")
-    if path.exists() and path.stat().st_size and any(known == name for known, _ in read_keys(path).hashes):
+    before = _text(path) if path.is_file() else ""
+    if any(known == name for known, _ in _parsed(before, path)):
         raise SettingsError(f"{str(path)!r} already has a key called {name!r}; delete its line or choose another name.")
     key = _PREFIX + secrets.token_urlsafe(32)
+    line = f"{name} {hashlib.sha256(key.encode()).hexdigest()}\n"
+    if before and not before.endswith("\n"):
+        line = f"\n{line}"
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-            file.write(f"{name} {hashlib.sha256(key.encode()).hexdigest()}\n")
+            file.write(line)
     except OSError as error:
         raise SettingsError(f"Cannot write the API key file {str(path)!r}: {error.strerror}.") from error
     return key

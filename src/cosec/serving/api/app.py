@@ -105,8 +105,7 @@ def _add_completions(app: FastAPI, service: Service) -> None:
         answer = Answer(asked, service.pair.tokenizer, model, chat=False, echoed=echoed)
         origin = _origin(request, asking.user, asking.prompt)
         if not asked.max_new_tokens and not asked.scores_prompts:
-            service.nothing_to_decode(asked, answer, origin)
-            return JSONResponse(answer.whole())
+            return service.echo(asked, answer, origin, stream=bool(asking.stream), usage=asking.wants_usage)
         if asking.stream:
             return await service.stream(request, asked, answer, origin, usage=asking.wants_usage)
         await service.whole(request, asked, answer, origin)

@@ -17,6 +17,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         415: "The body is not JSON",
         429: "The queue is full",
         500: "The engine failed",
+        502: "The target server failed",
         503: "The server is shutting down",
         504: "The request took too long",
     }.items()

@@ -13,11 +13,12 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.api.answers import Answer, Json
 from cosec.serving.api.event_stream import CLIENT_GONE, EventStream, events_of
-from cosec.serving.api.exchange import ClientGone, Exchange, unless_client_gone
+from cosec.serving.api.exchange import ClientGone, Exchange, as_event, unless_client_gone
 from cosec.serving.api.translation import Translator
 from cosec.serving.api_errors import ApiError
 from cosec.serving.scheduler.interface import CompletionScheduler
 from cosec.serving.scheduler.request import DecodingRequest
+from cosec.serving.scheduler.tickets import Progress
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
@@ -77,11 +78,26 @@ class Service:
             )
         return name or self.models[0]
 
-    def nothing_to_decode(self, asked: DecodingRequest, answer: Answer, origin: Origin) -> None:
-        """Complete the answer to a request for no tokens, which only gets its prompt back."""
-        for choice in answer.choices:
-            choice.finish_reason = "length"
+    def echo(self, asked: DecodingRequest, answer: Answer, origin: Origin, *, stream: bool, usage: bool) -> Response:
+        """The answer to a request for no tokens, which only gets its prompt back.
+
+        Args:
+            asked: What it asks for.
+            answer: Its answer.
+            origin: Where it came from.
+            stream: Whether the answer is a stream.
+            usage: Whether a last chunk of a stream has the token counts.
+        """
+        chunks: list[Json | str] = [*answer.opening()]
+        for index in range(len(answer.choices)):
+            chunks += answer.chunks(Progress(choice=index, text="", records=(), finish_reason="length"))
         self._record(200, asked, answer, origin, time.monotonic())
+        if not stream:
+            return JSONResponse(answer.whole())
+        if usage:
+            chunks.append(answer.usage_chunk())
+        body = b"".join(as_event(chunk) for chunk in [*chunks, "[DONE]"])
+        return Response(body, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def whole(self, request: Request, asked: DecodingRequest, answer: Answer, origin: Origin) -> None:
         """Wait until ``answer`` has every completion.

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from cosec.models.loading.host_memory import give_back_free_memory
 from cosec.serving import api_errors
+from cosec.serving.scheduler.admission import check_admission
 from cosec.serving.scheduler.batches import Arm, Batches, Reading, Step
 from cosec.serving.scheduler.fair_queue import FairQueue
 from cosec.serving.scheduler.request import DecodingRequest
@@ -29,8 +30,6 @@ _TIDY_SECONDS = 20.0
 """After this time without a request, memory kept for later requests is returned to the system."""
 _TIDY_UNDER_LOAD_SECONDS = 60.0
 """Interval at which unused memory is returned to the system under load. Getting it back costs page faults."""
-_RETRY_AFTER = 2
-"""Value of ``Retry-After`` in seconds, when the queue is full or the server is shutting down."""
 
 
 class Scheduler:
@@ -110,15 +109,9 @@ class Scheduler:
         count = len(asked.prompts) * asked.samples
         ticket = Ticket(asked, client, time.monotonic() + self._settings.deadline_seconds, post, count)
         with self._changed:
-            if self._draining or self._stopping or not self.alive:
-                raise api_errors.draining(_RETRY_AFTER)
-            waiting = self._waiting_sequences()
-            if waiting + count > self._settings.max_queue:
-                raise api_errors.overloaded(
-                    f"{waiting} completions are waiting and {count} more do not fit (at most "
-                    f"{self._settings.max_queue}); retry in a moment.",
-                    _RETRY_AFTER,
-                )
+            open_to_new = self.alive and not (self._draining or self._stopping)
+            waiting, most = self._waiting_sequences(), self._settings.max_queue
+            check_admission(open_to_new=open_to_new, waiting=waiting, count=count, most=most)
             self._tickets.add(ticket)
             for index in range(len(asked.prompts)):
                 self._queue.push(client, Waiting(ticket, index, list(range(asked.samples))))

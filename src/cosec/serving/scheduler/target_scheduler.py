@@ -22,14 +22,13 @@ from cosec.decoding.prompt_cache import LongestBeginning
 from cosec.errors import EndpointError
 from cosec.serving import api_errors
 from cosec.serving.api_errors import ApiError
+from cosec.serving.scheduler.admission import check_admission
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Event, Progress, Ticket
 from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("cosec.serving")
-_RETRY_AFTER = 2
-"""Value of ``Retry-After`` in seconds, when the queue is full or the server is shutting down."""
 
 
 class TargetScheduler:
@@ -116,16 +115,10 @@ class TargetScheduler:
         count = len(asked.prompts) * asked.samples
         ticket = Ticket(asked, client, time.monotonic() + self._settings.deadline_seconds, post, count)
         with self._changed:
-            if self._draining or not self.alive:
-                raise api_errors.draining(_RETRY_AFTER)
-            waiting = max(0, sum(one.open_choices for one in self._open) - self.running)
-            if waiting + count > self._settings.max_queue:
-                raise api_errors.overloaded(
-                    f"{waiting} completions are waiting and {count} more do not fit (at most "
-                    f"{self._settings.max_queue}); retry in a moment.",
-                    _RETRY_AFTER,
-                )
+            open_to_new, most = self.alive and not self._draining, self._settings.max_queue
+            check_admission(open_to_new=open_to_new, waiting=self._waiting, count=count, most=most)
             self._open[ticket] = None
+            self._report_load()
         self._loop.call_soon_threadsafe(self._begin, ticket)
         return ticket
 
@@ -135,6 +128,16 @@ class TargetScheduler:
         task = self._open.get(ticket)
         if task is not None and self.alive:
             self._loop.call_soon_threadsafe(task.cancel)
+
+    @property
+    def _waiting(self) -> int:
+        """Number of completions that wait; read under the lock."""
+        return max(0, sum(one.open_choices for one in self._open) - self.running)
+
+    def _report_load(self) -> None:
+        """Report the load; done under the lock, so that the latest report is the true one."""
+        with self._changed:
+            self._telemetry.load(waiting=self._waiting, running=self.running, remembered_tokens=0)
 
     def _begin(self, ticket: Ticket) -> None:
         task = self._loop.create_task(self._serve(ticket))
@@ -160,8 +163,7 @@ class TargetScheduler:
             with self._changed:
                 self._open.pop(ticket, None)
                 self._changed.notify_all()
-                waiting = max(0, sum(one.open_choices for one in self._open) - self.running)
-            self._telemetry.load(waiting=waiting, running=self.running, remembered_tokens=0)
+                self._report_load()
 
     async def _one(self, ticket: Ticket, index: int, sample: int) -> None:
         """Write one completion."""
@@ -170,6 +172,7 @@ class TargetScheduler:
             return
         async with self._rows:
             self.running += 1
+            self._report_load()
             try:
                 request = TextRequest(
                     prompt=asked.target_prompts[index],
@@ -195,6 +198,7 @@ class TargetScheduler:
                     last = now
             finally:
                 self.running -= 1
+                self._report_load()
 
     def _deliver(self, ticket: Ticket, choice: int, growth: TextGrowth, seconds: float) -> None:
         if ticket.over or not (growth.text or growth.records or growth.finish_reason):

@@ -7,23 +7,12 @@ hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from cosec.errors import SettingsError
+from cosec.serving.asgi import Application, Message, Receive, Scope, Send
 from cosec.vllm_plugin import REQUEST_PREFIX
-
-Message = MutableMapping[str, Any]
-"""A message or scope of ASGI."""
-
-Receive = Callable[[], Awaitable[Message]]
-"""Gives the next message of a request."""
-
-Send = Callable[[Message], Awaitable[None]]
-"""Sends a message of an answer."""
-
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-"""An ASGI application."""
 
 MIDDLEWARE = "cosec.serving.vllm.cosec_field.CosecField"
 """Import path of the middleware, as vLLM's ``--middleware`` takes it."""
@@ -48,7 +37,7 @@ class CosecField:
         app: The application behind it.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: Application) -> None:
         self._app = app
 
     def translated(self, body: bytes) -> bytes:
@@ -59,7 +48,7 @@ class CosecField:
         """
         return translated(body)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _PATHS:
             await self._app(scope, receive, send)

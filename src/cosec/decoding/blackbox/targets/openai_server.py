@@ -38,9 +38,17 @@ _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """HTTP statuses after which another try may succeed."""
 
 
+_URL_REMEDY = "write http://HOST:PORT/v1, with a port from 1 to 65535."
+"""What to do about a URL that cannot be used."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAddress:
-    """Where a target server is, and how to ask it."""
+    """Where a target server is, and how to ask it.
+
+    Raises:
+        SettingsError: If the URL has no host, or is malformed.
+    """
 
     url: str
     """Base URL, up to and including ``/v1``."""
@@ -53,6 +61,14 @@ class ServerAddress:
 
     seconds: float = 120.0
     """Most seconds without a byte from the server, the wait for the first token included."""
+
+    def __post_init__(self) -> None:
+        try:
+            url = httpx2.URL(self.url)
+        except httpx2.InvalidURL as error:
+            raise SettingsError(f"{self.url!r} is no URL of a server ({error}); {_URL_REMEDY}") from error
+        if not url.host or (url.port is not None and not 0 < url.port < 2**16):
+            raise SettingsError(f"{self.url!r} is no URL of a server; {_URL_REMEDY}")
 
 
 def read_key(path: Path) -> str:

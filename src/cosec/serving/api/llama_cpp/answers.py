@@ -8,9 +8,10 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
+from cosec.decoding.completion import FinishReason
 from cosec.serving.api.answers import Answer, Choice, Json
 from cosec.serving.api.llama_cpp.wire import LlamaCppRequest
-from cosec.serving.api.token_texts import TokenTexts, finite_if_known
+from cosec.serving.api.token_texts import finite_if_known
 from cosec.serving.scheduler.request import DecodingRequest
 from cosec.serving.scheduler.tickets import Progress, PromptScores
 
@@ -41,7 +42,6 @@ class LlamaCppAnswer(Answer):
         """
         super().__init__(asked, tokenizer, model, chat=False)
         self._model = model
-        self._names = TokenTexts(tokenizer)
         self._request = request
         self._prompts = prompts
         self._silent = request.n_predict == 0
@@ -50,13 +50,13 @@ class LlamaCppAnswer(Answer):
 
     def take(self, event: Progress | PromptScores) -> None:
         """Add the progress of a completion."""
-        super().take(event)
+        super().take(self._shown(event) if isinstance(event, Progress) else event)
         if self._first_token is None:
             self._first_token = time.monotonic()
 
     def whole(self) -> Any:
         """The whole response body."""
-        found = [self._ended(index, "" if self._silent else choice.text) for index, choice in enumerate(self.choices)]
+        found = [self._ended(index, choice.text) for index, choice in enumerate(self.choices)]
         return found[0] if len(found) == 1 else found
 
     def opening(self) -> list[Json]:
@@ -66,19 +66,25 @@ class LlamaCppAnswer(Answer):
     def chunk(self, progress: Progress) -> Json | None:
         """The chunk for the progress of a completion; None if there is nothing to send."""
         self.take(progress)
-        choice = self.choices[progress.choice]
-        text = "" if self._silent else progress.text
+        shown, choice = self._shown(progress), self.choices[progress.choice]
         if choice.finish_reason is not None:
-            return self._ended(progress.choice, text)
-        if not text:
+            return self._ended(progress.choice, shown.text)
+        if not shown.text:
             return None
-        body: Json = {"index": progress.choice, "content": text, "stop": False}
-        return {**body, "tokens": [record.token_id for record in progress.records], **self._probabilities(choice)}
+        body: Json = {"index": progress.choice, "content": shown.text, "stop": False}
+        return {**body, "tokens": [record.token_id for record in shown.records], **self._probabilities(choice)}
+
+    def _shown(self, progress: Progress) -> Progress:
+        """What the answer shows of the progress of a completion: nothing but its end, if no token was asked for."""
+        if not self._silent:
+            return progress
+        end: FinishReason | None = None if progress.finish_reason is None else "length"
+        return Progress(choice=progress.choice, text="", records=(), finish_reason=end)
 
     def _ended(self, index: int, text: str) -> Json:
         choice = self.choices[index]
         prompt = len(self._asked.prompts[index])
-        predicted = 0 if self._silent else len(choice.records)
+        predicted = len(choice.records)
         body: Json = {
             "index": index,
             "content": text,
@@ -142,7 +148,7 @@ class LlamaCppAnswer(Answer):
         }
 
     def _entry(self, token_id: int, log_prob: float | None) -> Json:
-        spelling = self._names.bytes_of(token_id)
+        spelling = self._tokens.bytes_of(token_id)
         text = spelling.decode(errors="replace")
         return {"id": token_id, "token": text, "bytes": list(spelling), "logprob": finite_if_known(log_prob)}
 
