@@ -21,7 +21,8 @@ COSEC = "import sys; from cosec.cli.main import main; sys.exit(main())"
 
 def work(arguments: Sequence[str]) -> int:
     """Run ``cosec`` in the worker's Python to its end; its exit status."""
-    return subprocess.run([sys.executable, "-c", COSEC, *arguments], check=False).returncode
+    # -P: modules of the working folder must not be imported.
+    return subprocess.run([sys.executable, "-P", "-c", COSEC, *arguments], check=False).returncode
 
 
 def main() -> int:

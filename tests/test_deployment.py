@@ -138,9 +138,12 @@ def test_ray_runs_the_command_once_for_each_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, status: int
 ) -> None:
     (tmp_path / "ray.py").write_text(RAY)
+    working = tmp_path / "working"
+    working.mkdir()
+    (working / "cosec.py").write_text("raise SystemExit('imported from the working folder')")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT / "src")]))
     command = [sys.executable, str(DEPLOY / "ray_workers.py"), "--workers", "2", "--gpus", "0.5", "--"]
-    ran = subprocess.run([*command, version, "--out", "x"], capture_output=True, text=True, check=False)
+    ran = subprocess.run([*command, version, "--out", "x"], cwd=working, capture_output=True, text=True, check=False)
     assert ran.returncode == status, ran.stderr
     if status:
         assert "2 of 2 workers failed" in ran.stderr

@@ -340,9 +340,13 @@ def test_sarif_can_be_written_beside_any_output(project, capsys) -> None:
         (["app", "--isolated", "--config", "pyproject.toml"], "leave one of them out"),
         (["app", "--config", "gone.toml"], "gone.toml"),
         (["--labelled", "some.jsonl", "--baseline", "known.json"], "--labelled judges programs by themselves"),
+        (["--labelled", "some.jsonl", "--fail-on", "error"], "--fail-on, --jobs, --no-cache and --allow-empty have no"),
+        (["--labelled", "some.jsonl", "--jobs", "0"], "only --entry-points applies"),
+        (["--labelled", "some.jsonl", "--no-cache"], "only --entry-points applies"),
+        (["--labelled", "some.jsonl", "--allow-empty", "--entry-points", "all"], "only --entry-points applies"),
     ],
 )
-def test_flags_about_a_project_that_have_no_effect_are_refused(project, capsys, arguments, hint: str) -> None:
+def test_flags_that_have_no_effect_are_refused(project, capsys, arguments, hint: str) -> None:
     code, _, err = run(arguments, capsys)
     assert code == 2
     assert hint in err

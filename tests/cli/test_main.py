@@ -94,6 +94,27 @@ def test_bad_usage_is_one_line_with_a_suggestion(
     assert "--help" in line
 
 
+def test_bad_usage_needs_no_package_but_those_of_the_command_line() -> None:
+    """The GitHub Action installs no pydantic."""
+    program = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "pydantic":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+from cosec.cli.main import main
+sys.exit(main(["check", "src", "--fail-on", "eror"]))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.startswith("cosec: error: ")
+    assert '"eror"' in finished.stderr
+    assert finished.stderr.count("\n") == 1
+
+
 def test_settings_that_do_not_fit_together_say_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--max-queue", "64"]) == 2
     line = one_line(capsys)

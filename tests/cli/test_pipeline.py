@@ -1,16 +1,17 @@
 """``cosec pipeline`` on tiny models; its stages run in the test's process, which has torch imported already."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cosec.cli.launching.processes import ENTRY
+from cosec.cli.launching import processes
 from cosec.cli.main import main
-from cosec.version import __version__
 from tests.tiny import save_tiny
 from tests.training.conftest import record
 
@@ -49,22 +50,13 @@ validation_share = 0
 
 @pytest.fixture
 def stages_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = subprocess.run
-
-    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
-        if command[:3] != [sys.executable, "-c", ENTRY]:
-            return start(command, **options)
+    def run(command: list[str]) -> int:
         try:
-            return subprocess.CompletedProcess(command, main(command[3:]))
+            return main(command)
         except SystemExit as ended:
-            return subprocess.CompletedProcess(command, int(ended.code or 0))
+            return int(ended.code or 0)
 
-    monkeypatch.setattr(subprocess, "run", run)
-
-
-def test_the_program_of_a_stage_is_the_command_line() -> None:
-    done = subprocess.run([sys.executable, "-c", ENTRY, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == __version__
+    monkeypatch.setattr(processes, "run_alone", run)
 
 
 def test_a_failing_stage_stops_the_pipeline_which_continues_there_and_repeats_no_stage(
@@ -102,6 +94,54 @@ def test_a_misspelt_flag_is_found_before_anything_runs(recipe, tmp_path, capfd) 
     assert main(["pipeline", str(recipe), "--out", str(tmp_path / "out")]) == 2
     assert "--cwe-floor" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+STAGE = """
+import signal, sys, time
+from pathlib import Path
+
+def save(number, frame):
+    time.sleep(0.6)
+    Path("saved").touch()
+    sys.exit({code})
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, save)
+with open("begun", "a") as begun:
+    begun.write(sys.argv[1] + " ")
+time.sleep(60)
+"""
+"""Stands for a stage that takes a while to save when it is told to stop."""
+
+PIPELINE = """
+import sys
+from cosec.cli.launching import processes
+from cosec.cli.main import main
+processes.ENTRY = sys.argv.pop(1)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGTERM, 0)])
+def test_a_stage_has_time_to_save_when_the_pipeline_is_stopped_and_no_other_stage_begins(
+    recipe, tmp_path, number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-c", PIPELINE, STAGE.format(code=code), "pipeline", str(recipe), "--out", "out"]
+    begun = tmp_path / "begun"
+    begun.touch()
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+        deadline = time.monotonic() + 60
+        while not begun.read_text() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if number == signal.SIGINT:
+            os.killpg(run.pid, number)  # as a terminal does
+        else:
+            run.send_signal(number)
+        said = run.communicate(timeout=60)[0]
+    assert run.returncode == 130
+    assert (tmp_path / "saved").exists()
+    assert begun.read_text() == "models "
+    assert "prune ended with code 130; run the same command to go on" in said
 
 
 def test_the_repositorys_recipe_names_flags_that_exist(tmp_path, capfd) -> None:

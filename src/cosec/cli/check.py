@@ -64,7 +64,8 @@ def check(
         fail_on: Lowest level that makes the exit code 1: error is a proven flow from a source, warning a plausible one,
             note is hygiene. The default is note if the project does not say.
         labelled: Instead of paths: a JSONL file of programs known to be weak or not (code, lang, vulnerable; id and cwe
-            if known). Shows how many the checkers find, and how often they are wrong.
+            if known). Shows how many the checkers find, and how often they are wrong. Of the flags of a scan only
+            --entry-points applies.
         sandbox: What isolates compilers and the programs they make: bubblewrap (the default), or resource limits alone,
             which let a program read and write all that you can.
         flags: How files and folders are scanned.
@@ -72,7 +73,7 @@ def check(
     """
     flags, project = flags or ScanFlags(), project or ProjectFlags()
     if labelled is not None:
-        _refuse_project(project)
+        _refuse_scan(project, flags, fail_on)
         _choose_sandbox(sandbox, checker, dynamic=dynamic)
         _refuse_unknown(checker, pattern)
         _measure(labelled, paths, format, checker, pattern, dynamic, flags)
@@ -121,10 +122,16 @@ def _scan(
     return EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
 
 
-def _refuse_project(project: ProjectFlags) -> None:
+def _refuse_scan(project: ProjectFlags, flags: ScanFlags, fail_on: str | None) -> None:
+    """Refuse the flags that have no effect with ``--labelled``."""
     if project != ProjectFlags():
         raise SettingsError(
             "--labelled judges programs by themselves; flags about a project, such as --baseline, have no effect."
+        )
+    if fail_on is not None or replace(flags, entry_points=None) != ScanFlags():
+        raise SettingsError(
+            "--labelled measures the checkers, so --fail-on, --jobs, --no-cache and --allow-empty have no effect; "
+            "leave them out. Of the flags of a scan only --entry-points applies."
         )
 
 
@@ -163,7 +170,7 @@ def _which(paths: Sequence[Path], project: ProjectFlags, settings: Configuration
     else:
         exclusion = Exclusion(settings.values.get("exclude", ()), settings.folder)
     if project.force_exclude:
-        named = [path for path in named if not exclusion(path, is_folder=path.is_dir())]
+        named = [path for path in named if not exclusion(path, is_folder=os.path.isdir(path))]  # noqa: PTH112 - as in find_files
     return {"paths": named, "exclusion": exclusion}
 
 

@@ -105,10 +105,9 @@ def usage_message(error: CycloptsError) -> str:
 
 def _refused_value(error: CycloptsError) -> str | None:
     """Describe a value that a settings object refused; None for other errors."""
-    from pydantic import ValidationError
-
+    pydantic = sys.modules.get("pydantic")  # not imported: `cosec check` works without it
     cause = error.__cause__ or error.__context__
-    if not isinstance(cause, ValidationError):
+    if pydantic is None or not isinstance(cause, pydantic.ValidationError):
         return None
     problems = cause.errors()
     field = next((part for part in problems[0]["loc"] if isinstance(part, str)), "")

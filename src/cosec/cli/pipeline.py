@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +36,7 @@ def pipeline(
     """
     from rich.console import Console
 
-    from cosec.cli.launching.processes import ENTRY
+    from cosec.cli.launching.processes import run_alone
     from cosec.training.settings import read_recipe
 
     console = Console()
@@ -57,7 +56,7 @@ def pipeline(
         if state == "done" or dry_run:
             continue
         record_stage(stage, "begun")
-        code = subprocess.run([sys.executable, "-c", ENTRY, *command], check=False).returncode
+        code = run_alone(command)
         if code:
             console.print(f"{stage.name} ended with code {code}; run the same command to go on", highlight=False)
             sys.exit(code if code > 0 else 1)

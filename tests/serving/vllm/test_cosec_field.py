@@ -13,7 +13,9 @@ from cosec.vllm_plugin import PluginSettings
 from cosec.vllm_plugin.requests import request_settings
 
 
-def sent(body: bytes, path: str = "/v1/completions", middleware: type[CosecField] = CosecField) -> tuple[Any, Any]:
+def sent(
+    body: bytes, path: str = "/v1/completions", middleware: type[CosecField] = CosecField, **more: str
+) -> tuple[Any, Any]:
     """What the application behind the middleware receives, and what the client gets."""
     received: list[Any] = []
     answered: list[Any] = []
@@ -32,7 +34,7 @@ def sent(body: bytes, path: str = "/v1/completions", middleware: type[CosecField
         answered.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-length", b"1"), (b"x", b"y")]}
-    asyncio.run(middleware(app)(scope, receive, send))
+    asyncio.run(middleware(app)({**scope, **more}, receive, send))
     return (received[0] if received else None), answered
 
 
@@ -95,6 +97,14 @@ def test_what_vllm_cannot_do_gets_400_with_the_reason(fields: object, said: str,
     assert received is None
     assert start["status"] == 400
     assert said in json.loads(body["body"])["error"]["message"]
+
+
+@pytest.mark.parametrize("middleware", [CosecField, NoCosecField])
+@pytest.mark.parametrize("path", ["/models/code/v1/completions", "/v1/completions"])
+def test_requests_below_a_root_path_are_read_too(path: str, middleware: type[CosecField]) -> None:
+    body = b'{"cosec": {"audit": "tokens"}}'
+    received, (start, _) = sent(body, path, middleware, root_path="/models/code")
+    assert (received, start["status"]) == (None, 400)
 
 
 def test_a_body_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

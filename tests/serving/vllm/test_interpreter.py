@@ -30,6 +30,16 @@ def test_a_named_python_is_used_whether_vllm_is_built_for_a_gpu_or_not(tmp_path:
     assert not find_vllm(python_with(tmp_path / "gpu", gpu)).on_processor
 
 
+def test_a_bare_name_is_looked_up_as_the_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = python_with(tmp_path / "environment", COMPLETE)
+    link = named.with_name("python3")
+    link.symlink_to(named)
+    monkeypatch.setenv("PATH", str(named.parent), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    assert find_vllm(Path("python3")).path == link
+    assert find_vllm(Path("environment/bin/python3")).path == link
+
+
 def test_without_a_name_this_python_comes_first_and_then_the_environment_of_make(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

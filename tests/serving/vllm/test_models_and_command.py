@@ -74,8 +74,9 @@ def test_a_target_that_is_the_base_serves_every_rule_unless_requests_may_change_
     models = prepare_models(folders["target"], folders["own"], {"name": "threshold"})
     assert plugin_settings(models).base == "target"
     assert plugin_settings(models, with_lora=True).base is None
-    told = [server(models, Path(), passed_on=flags).command for flags in ((), ("--enable-lora",))]
-    assert ['"base": "target"' in " ".join(one) for one in told] == [True, False]
+    flags = ((), ("--enable-lora",), ("--enable_lora",))
+    told = [server(models, Path(), passed_on=one).command for one in flags]
+    assert ['"base": "target"' in " ".join(one) for one in told] == [True, False, False]
 
 
 def test_the_adapters_own_rule_applies_and_can_be_changed(folders: dict[str, str]) -> None:
@@ -129,6 +130,7 @@ def test_a_target_alone_is_served_without_drafts(folders: dict[str, str], tmp_pa
         ("::", (), "http://[::1]:8000"),
         ("::1", (), "http://[::1]:8000"),
         ("gpu.example.org", ("--ssl-certfile=c.pem",), "https://gpu.example.org:8000"),
+        ("gpu.example.org", ("--ssl_certfile", "c.pem"), "https://gpu.example.org:8000"),
     ],
 )
 def test_the_url_is_reachable_from_this_machine(host: str, passed_on: tuple[str, ...], url: str) -> None:

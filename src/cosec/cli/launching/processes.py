@@ -1,7 +1,7 @@
-"""Run the same command in several processes that share the work; the first one writes to the terminal.
+"""Run commands in processes of their own: one alone, or the same in several that share the work.
 
-Each process gets its rank from the environment, as torch.distributed reads it. Ctrl-C reaches all of them, and each
-handles it itself. Knows nothing about training.
+Of several processes the first one writes to the terminal, and each gets its rank from the environment, as
+torch.distributed reads it. Ctrl-C reaches all of them, and each handles it itself. Knows nothing about training.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import IO
 
+from cosec.cli.main import EXIT_INTERRUPTED
 from cosec.errors import SettingsError
 
 ENTRY = "import sys; from cosec.cli.main import main; sys.exit(main())"
@@ -63,6 +66,21 @@ def share_among(processes: int, batch_size: int, *, run: bool = True) -> int:
     return processes
 
 
+def run_alone(arguments: Sequence[str]) -> int:
+    """Run ``cosec ARGUMENTS`` in a process of its own and wait for it; Ctrl-C and SIGTERM leave it time to save.
+
+    Args:
+        arguments: The command line after the program's name.
+
+    Returns:
+        Its exit code, negative if a signal ended it; 130 if it ended well although it was told to stop.
+    """
+    process = subprocess.Popen(cosec_command(arguments))
+    with _signals_left_to([process]) as arrived:
+        code = process.wait()
+    return EXIT_INTERRUPTED if arrived and not code else code
+
+
 def run_in_processes(arguments: Sequence[str], count: int) -> int:
     """Run ``cosec ARGUMENTS`` in ``count`` processes and wait for them.
 
@@ -77,7 +95,7 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
         The exit code of the first process, or of one that failed.
     """
     shared = group_environment(count)
-    command = [sys.executable, "-c", ENTRY, *arguments]
+    command = cosec_command(arguments)
     with tempfile.TemporaryFile() as other_output:
         processes = [
             subprocess.Popen(
@@ -88,17 +106,15 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
             )
             for rank in range(count)
         ]
-        # Ctrl-C reaches the whole group from the terminal, so this process only waits; SIGTERM has to be passed on.
-        previous = {
-            signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-            signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: _send_all(processes, signal.SIGTERM)),
-        }
-        try:
+        with _signals_left_to(processes):
             _wait(processes)
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
         return _exit_code(processes, other_output)
+
+
+def cosec_command(arguments: Sequence[str]) -> list[str]:
+    """The command that runs ``cosec ARGUMENTS`` with this Python."""
+    # -P: modules of the working folder must not be imported.
+    return [sys.executable, "-P", "-c", ENTRY, *arguments]
 
 
 def group_environment(count: int) -> dict[str, str]:
@@ -122,6 +138,30 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def _signals_left_to(processes: Sequence[subprocess.Popen[bytes]]) -> Iterator[Sequence[int]]:
+    """Leave Ctrl-C and SIGTERM to processes within the block.
+
+    Ctrl-C reaches the whole group from the terminal; SIGTERM has to be passed on.
+
+    Yields:
+        The signals that have arrived.
+    """
+    arrived: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        arrived.append(number)
+        if number == signal.SIGTERM:
+            _send_all(processes, number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield arrived
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _send_all(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None:

@@ -65,8 +65,7 @@ def check_passed_on(arguments: Sequence[str], host: str) -> None:
     Raises:
         SettingsError: If an option is one that this command sets, or the address is open to the network without a key.
     """
-    # vLLM also takes --some_option, --option=value and --option.key value.
-    names = {re.split("[=.]", one)[0].replace("_", "-") for one in arguments if one.startswith("-")}
+    names = _option_names(arguments)
     for name in sorted(names & OUR_FLAGS.keys()):
         raise SettingsError(f"{name} of vLLM is set by `cosec serve` itself: it follows from {OUR_FLAGS[name]}.")
     if not is_loopback(host) and "--api-key" not in names and not os.environ.get(KEY_VARIABLE):
@@ -74,6 +73,11 @@ def check_passed_on(arguments: Sequence[str], host: str) -> None:
             f"--host {host} is reachable from other machines, so the server needs a key: set the environment variable "
             f"{KEY_VARIABLE}, or listen on 127.0.0.1."
         )
+
+
+def _option_names(arguments: Sequence[str]) -> set[str]:
+    """The options among arguments: vLLM also takes --some_option, --option=value and --option.key value."""
+    return {re.split("[=.]", one)[0].replace("_", "-") for one in arguments if one.startswith("-")}
 
 
 def vllm_server(
@@ -101,6 +105,7 @@ def vllm_server(
         metrics_folder: An empty folder through which the processes of vLLM share their metrics.
         passed_on: More options of vLLM's server.
     """
+    options = _option_names(passed_on)
     server = SERVER if models.drafter is None else CHECKED_SERVER
     command = [str(python.path), "-m", server, "--model", str(models.target), "--served-model-name", *names]
     command += ["--host", host, "--port", str(port), "--dtype", dtype]
@@ -108,10 +113,10 @@ def vllm_server(
     command += ["--generation-config", "vllm"]
     command += ["--middleware", MIDDLEWARE_ALONE if models.drafter is None else MIDDLEWARE]
     if models.drafter is not None:
-        settings = plugin_settings(models, with_lora="--enable-lora" in passed_on)
+        settings = plugin_settings(models, with_lora="--enable-lora" in options)
         command += command_line(engine_options(str(models.drafter.security), draft_length, settings))
     shown = "127.0.0.1" if host in ("0.0.0.0", "") else "::1" if host.strip("[]") == "::" else host.strip("[]")
-    scheme = "https" if any(argument.startswith("--ssl-certfile") for argument in passed_on) else "http"
+    scheme = "https" if "--ssl-certfile" in options else "http"
     return VllmServer(
         command=(*command, *passed_on),
         environment=_environment(python, metrics_folder),

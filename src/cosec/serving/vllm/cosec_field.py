@@ -50,7 +50,7 @@ class CosecField:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in _PATHS:
+        if scope["type"] != "http" or scope["method"] != "POST" or _route(scope) not in _PATHS:
             await self._app(scope, receive, send)
             return
         try:
@@ -92,6 +92,12 @@ class NoCosecField(CosecField):
         if fields.get("enabled") or given not in ({}, _OFF):
             raise SettingsError("This server runs the target alone; it has no security model to harden with.")
         return json.dumps(request).encode()
+
+
+def _route(scope: Scope) -> str:
+    """The path that vLLM routes by: without the root path, below which a proxy may publish the server."""
+    path, root = str(scope["path"]), scope.get("root_path", "")
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def translated(body: bytes) -> bytes:

