@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cosec.scanning.files import described, find_files
+from tests.forbidden import forbid
 
 
 @pytest.fixture
@@ -66,3 +67,15 @@ def test_each_file_counts_once(folder: Path) -> None:
     write(folder, "app/a.py")
     found = find_files([Path("app"), folder, Path("app/a.py")])
     assert [one.shown for one in found.files] == ["app/a.py"]
+
+
+def test_files_that_may_not_be_looked_at_stay_in_the_scan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder, "a.py", "secret/b.py", "secret/c.h")
+    (folder / "gone.py").symlink_to("missing")
+    (folder / "loop.py").symlink_to("loop.py")
+    forbid(monkeypatch, "secret")
+    found = find_files([folder])
+    assert [(one.shown, one.size) for one in found.files] == [("a.py", 1), ("secret/b.py", 0), ("secret/c.h", 0)]
+    named = find_files([Path("secret/b.py"), Path("gone.py"), Path("loop.py")])
+    assert [one.shown for one in named.files] == ["secret/b.py"]
+    assert len(named.errors) == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.errors import DataError
 from cosec.scanning.labelled import Labelled, measure, read_labelled
 
 FOLDER = Path(__file__).parents[1] / "data" / "labelled"
@@ -47,3 +48,18 @@ def test_accesses_out_of_bounds_count_for_their_parent_and_the_other_way_round(t
     rows = [{"lang": "c", "code": code, "vulnerable": True, "cwe": cwe} for cwe in ("119", "787", "125")]
     measured = measure(written(tmp_path, rows), checkers=("c-static",))
     assert [measured.groups[f"c CWE-{cwe}"].found for cwe in ("119", "787", "125")] == [1, 1, 0]
+
+
+def test_only_line_feeds_separate_programs(tmp_path: Path) -> None:
+    file = tmp_path / "labelled.jsonl"
+    code = 'x = "\u2028\u0085\u2029"'
+    line = json.dumps({"code": code, "lang": "py", "vulnerable": False}, ensure_ascii=False)
+    file.write_bytes(f"{line}\r\n{line}\n".encode())
+    assert [one.code for one in read_labelled(file)] == [code, code]
+
+
+@pytest.mark.parametrize("key", ["code", "id"])
+def test_text_that_no_file_can_hold_is_refused(tmp_path: Path, key: str) -> None:
+    row = {"code": "x = 1", "lang": "py", "vulnerable": False}
+    with pytest.raises(DataError, match=r"^Line 2 of .*labelled\.jsonl has one half of a surrogate pair"):
+        written(tmp_path, [row, {**row, key: "\ud800"}])

@@ -39,7 +39,10 @@ class Outcome:
     """How a program ended."""
 
     returncode: int | None
-    """Exit status, negative for a signal; None if the program was killed for its wall time or its output."""
+    """Exit status; None if the program was killed for its wall time or its output.
+
+    If a signal ended the program, 128 plus the signal's number under bubblewrap, and the negative number otherwise.
+    """
 
     stdout: bytes
     stderr: bytes

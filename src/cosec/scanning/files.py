@@ -6,7 +6,9 @@ check are told.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from cosec.scanning.adoption.exclusion import Exclusion
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 """Folders that are not searched, besides hidden ones."""
+
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""Errors that say that a path leads nowhere, and not that it may not be looked at."""
 
 _OTHER_LANGUAGES = {
     "C++": ".cc .cpp .cxx .C .hh .hpp .hxx .H",
@@ -90,7 +95,7 @@ def find_files(paths: Sequence[Path], *, exclusion: Exclusion | None = None, all
     others: dict[str, str] = {}
     errors = []
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - False, no error, in a folder that may not be entered
             named = exclusion is None or exclusion(path, is_folder=True)
             search = _Search(path, None if named else exclusion)
             unscored += search.unscored
@@ -98,7 +103,7 @@ def find_files(paths: Sequence[Path], *, exclusion: Exclusion | None = None, all
             if not search.files and not allow_empty:
                 errors.append(search.nothing_found())
             files = search.files
-        elif path.is_file():
+        elif _is_file(path):
             files = [path]
         else:
             errors.append(f"There is no file or folder {str(path)!r}.")
@@ -146,7 +151,7 @@ class _Search:
                 if language_of(path) is None:
                     if path.suffix in _BY_SUFFIX:
                         self.others[shown_path(path)] = _BY_SUFFIX[path.suffix]
-                elif path.is_file():
+                elif _is_file(path):
                     self.files.append(path)
 
     def _not_listed(self, error: OSError) -> None:
@@ -168,6 +173,16 @@ class _Search:
 def described(other_languages: Mapping[str, int]) -> str:
     """Describe counts of files by language: ``3 JavaScript files, 1 Go file``; empty if there are none."""
     return ", ".join(f"{count} {name} file{'s' if count > 1 else ''}" for name, count in other_languages.items())
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a path is a file; one that may not be looked at counts, so that it is reported as unscored."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return error.errno not in _NOTHING_THERE
+    except ValueError:  # a null character
+        return False
 
 
 def _size_of(path: Path) -> int:

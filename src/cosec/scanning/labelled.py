@@ -89,7 +89,7 @@ def read_labelled(path: Path) -> list[Labelled]:
         DataError: If the file cannot be read or a line is malformed; names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Cannot read the labelled programs in {path}: {error}.") from error
     programs = [_program(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -169,6 +169,10 @@ def _program(path: Path, number: int, line: str) -> Labelled:
         raise DataError(f"{place} is not JSON: {error}.") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("code"), str):
         raise DataError(f"{place} needs text under code.")
+    try:
+        f"{entry['code']}{entry.get('id')}".encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{place} has one half of a surrogate pair in code or id; write both, or none.") from None
     if entry.get("lang") not in ("py", "c") or not isinstance(entry.get("vulnerable"), bool):
         raise DataError(f'{place} needs lang ("py" or "c") and vulnerable (true or false).')
     cwe = entry.get("cwe")

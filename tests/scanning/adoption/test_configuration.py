@@ -6,6 +6,7 @@ import pytest
 
 from cosec.errors import SettingsError
 from cosec.scanning.adoption.configuration import Configuration, find_configuration, read_configuration
+from tests.forbidden import forbid
 
 TABLE = "[tool.cosec.check]\n"
 
@@ -87,3 +88,18 @@ def test_a_named_file_must_have_the_table() -> None:
         read_configuration(Path("pyproject.toml"))
     with pytest.raises(SettingsError, match="Cannot read"):
         read_configuration(Path("gone.toml"))
+
+
+def test_a_folder_beside_the_project_does_not_get_its_settings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(TABLE + 'fail-on = "error"', "app")
+    (project / "other").mkdir()
+    monkeypatch.chdir("app")
+    assert find_configuration([Path("../other")]) == Configuration()
+    assert find_configuration([Path("../other"), Path("../app/core")]) == Configuration()
+    assert find_configuration([Path("../app/core")]).values == {"fail-on": "error"}
+
+
+def test_a_folder_that_may_not_be_entered_has_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(TABLE + 'fail-on = "error"')
+    forbid(monkeypatch, "app")
+    assert find_configuration([Path("app/core/one.py")]).values == {"fail-on": "error"}

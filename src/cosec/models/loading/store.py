@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cosec.errors import ModelError, SettingsError
@@ -59,7 +60,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """Create a folder with all of its files at once.
 
     If the block raises, or the process dies, ``folder`` does not exist. If another process creates it first, that
-    folder stays.
+    folder stays. What a process that was killed leaves is listed by `unfinished_folders`.
 
     Yields:
         An empty folder beside ``folder``, to be filled; it is renamed to ``folder`` at the end of the block.
@@ -69,7 +70,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    opened = os.open(unfinished, os.O_RDONLY)
     try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(opened, fcntl.LOCK_EX)
         yield unfinished
         try:
             unfinished.rename(folder)
@@ -77,4 +81,25 @@ def new_folder(folder: Path) -> Iterator[Path]:
             if not folder.is_dir():
                 raise
     finally:
+        os.close(opened)
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def unfinished_folders(folder: Path) -> list[Path]:
+    """List what `new_folder` left beside a folder in processes that were killed, and not what it fills now."""
+    return [each for each in folder.parent.glob(f".{folder.name}-*") if _is_abandoned(each)]
+
+
+def _is_abandoned(unfinished: Path) -> bool:
+    """Whether the process that filled the folder has ended; its lock ends with it."""
+    try:
+        opened = os.open(unfinished, os.O_RDONLY)
+    except OSError:  # finished in the meantime, or another user's
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+    return True

