@@ -22,10 +22,11 @@ DECISION_STYLE = "bold white on blue"
 def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
     """Mark changed tokens and security decisions by colour, or with « » and ⟦ ⟧ if there is no colour.
 
-    A decision is marked as a decision whether or not it changed the token.
+    A decision is marked as a decision whether or not it changed the token. Tokens without text, such as those after the
+    end of the completion, have no mark.
     """
     text = Text()
-    for (decision, changed), group in groupby(spans, key=_marks):
+    for (decision, changed), group in groupby((span for span in spans if span.text), key=_marks):
         piece = "".join(span.text for span in group)
         if colour and (decision or changed):
             text.append(piece, style=DECISION_STYLE if decision else CHANGED_STYLE)
