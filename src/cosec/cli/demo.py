@@ -211,7 +211,7 @@ def _show(
         views.append(panel(title, tail, spans_of(completion, pair.tokenizer), footer, colour=console.is_terminal))
     console.print(side_by_side(*views))
     if all(verdict.secure for verdict in verdicts):
-        console.print("Both are secure already: there was nothing to harden.")
+        console.print("Neither has the weakness: there was nothing to harden.")
     return verdicts
 
 
@@ -231,7 +231,7 @@ def _show_totals(console: Console, arms: Sequence[_Arm], shown: Sequence[tuple[P
     console.rule("In total", align="left")
     console.print(
         f"The checks find the weakness in {found[0]} of {len(shown)} completions of the model alone, and in "
-        f"{found[1]} of {len(shown)} hardened completions. Both are secure for {secure} of {len(shown)} prompts.\n"
+        f"{found[1]} of {len(shown)} hardened completions. Neither has it for {secure} of {len(shown)} prompts.\n"
         f"{said}.\n"
         f"Time per token: {per_token[0] * 1000:.0f} ms alone, {per_token[1] * 1000:.0f} ms hardened, "
         f"ratio {per_token[1] / per_token[0]:.2f} (batch size {len(shown)}, prefill included)."

@@ -104,3 +104,12 @@ def test_what_is_no_program_or_cannot_be_checked_is_neither(monkeypatch: pytest.
     monkeypatch.setattr(module, "verdict", without_parser)
     found = prompt_verdict(prompt, "")
     assert (found.secure, found.insecure, found.text) == (False, False, "not checked: tree_sitter_c is not installed")
+
+
+def test_another_weakness_is_named() -> None:
+    completion = (
+        ' ["lp", "-d", printer]\n    photo = request.files["photo"]\n    photo.save(photo.filename)\n    return "ok"\n'
+    )
+    found = prompt_verdict(PROMPTS["shell_print_file.py"], completion)
+    assert (found.secure, found.insecure) == (True, False)
+    assert found.text.startswith("no CWE-078 found; CWE-022 in line ")
