@@ -68,8 +68,7 @@ def demo(
     """
     if limit is not None and limit < 1:
         raise SettingsError("--limit must be at least 1.")
-    load: dict[str, Any] = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy}
-    load |= {"anti_expert": anti_expert}
+    load = {"dtype": dtype, "runtime": runtime, "security_copy": security_copy, "anti_expert": anti_expert}
     flags = checked_flags(target, server, load)
     from cosec.cli.views.side_by_side import terminal
     from cosec.decoding.rules.choice import described_rule
@@ -80,9 +79,9 @@ def demo(
     prompts = demo_prompts()[:limit]
     console = terminal()
     console.print(f"Loading {target} and its security model …")
-    load["rows"] = len(prompts)
     given = (rule or RuleChoice()).settings()
-    pair, settings, *completers = _Models(target, security, flags, given, sampling, load).opened()
+    models = _Models(target, security, flags, given, sampling, {**load, "rows": len(prompts)})
+    pair, settings, *completers = models.opened()
     console.print(
         f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
         "same prompt, same seed.\n"

@@ -158,7 +158,8 @@ class _Run:
         from cosec.decoding.blackbox.loading import load_reader
 
         security = "default" if security == "none" else security
-        given, load = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}, self.load
+        load = self.load
+        given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
         settings = text_settings(target, security, given, sampling.model_dump())
         reader = load_reader(security, dtype=load.dtype, device_map=load.device_map)
         make = target_maker(target, server, dtype=load.dtype, device_map=load.device_map, runtime=load.runtime)
