@@ -99,8 +99,12 @@ def test_joint_runs_scenarios_under_any_rule_and_the_report_can_be_written_again
     assert "gate:strength=0" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def no_models_here(*_args: object, **_load: object) -> None:
+    raise AssertionError("judging loads no model")
+
+
 def test_a_frontier_and_a_calibration_are_studies_with_a_figure_and_a_choice(
-    models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    models: Models, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_scenarios(tmp_path / "scenarios", 2)
     (tmp_path / "problems.jsonl").write_text("".join(PROBLEM % index for index in range(2)), encoding="utf-8")
@@ -127,7 +131,11 @@ max_new_tokens = 4
     assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--generate-only"]) == 0
     assert "without --generate-only" in capsys.readouterr().err
     assert not (tmp_path / "out" / "frontier-security.csv").exists()
-    assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--device-map", "cpu"]) == 0
+    both = refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--generate-only", "--judge-only")
+    assert "exclude each other" in both
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("cosec.decoding.hardening.load_pair", no_models_here)
+        assert main(["frontier", str(recipe), "--out", str(tmp_path / "out"), "--judge-only"]) == 0
     drawn = tmp_path / "out" / "frontier-security.csv"
     before = drawn.read_bytes()
     drawn.unlink()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict, Field
 
 from cosec.cli.runtime_flag import Runtime
+from cosec.errors import SettingsError
 from cosec.sandbox import BackendName
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cosec.evaluation.report import Results
-    from cosec.evaluation.study import StudyFolder, StudySettings
+    from cosec.evaluation.study import CompletionSource, StudyFolder, StudySettings, Unit
 
 
 OUTDATED = "The verdicts are of other checkers or tests than the present ones; --rejudge judges again what changed."
@@ -45,6 +47,9 @@ class WorkFlags(BaseModel):
 
     generate_only: Annotated[bool, Parameter(negative=())] = False
     """Only generate; a later run of the same command judges, possibly on another machine."""
+
+    judge_only: Annotated[bool, Parameter(negative=())] = False
+    """Only judge completions that are all recorded; the models are not needed."""
 
     rejudge: Annotated[bool, Parameter(negative=())] = False
     """Judge again completions that other checkers or tests have judged; the earlier verdicts are kept."""
@@ -95,10 +100,8 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
         JudgeWorker,
         Study,
         StudyFolder,
-        completion_source,
         note_sandbox,
         open_study,
-        recorded_runtime,
         units_of,
     )
     from cosec.sandbox import choose_sandbox
@@ -107,9 +110,7 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
     folder = StudyFolder(out)
-    load: dict[str, Any] = {"dtype": work.dtype, "device_map": work.device_map, "runtime": work.runtime}
-    load |= {"recorded": recorded_runtime(folder), "target_key_file": work.target_key_file}
-    source = completion_source(settings, rows=work.batch_rows, **load)
+    source = _source(settings, folder, units, work)
     up_to_date = open_study(
         folder,
         settings,
@@ -132,6 +133,25 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
         console.print(told, soft_wrap=True, highlight=False)
         return None
     return _reported(folder, console)
+
+
+def _source(settings: StudySettings, folder: StudyFolder, units: Sequence[Unit], work: WorkFlags) -> CompletionSource:
+    """What generates the completions that are missing."""
+    from cosec.evaluation.study import RecordedSource, completion_source, recorded_runtime
+
+    if work.judge_only:
+        if work.generate_only:
+            raise SettingsError("--generate-only and --judge-only exclude each other; give one of them.")
+        return RecordedSource(folder, units)
+    return completion_source(
+        settings,
+        rows=work.batch_rows,
+        dtype=work.dtype,
+        device_map=work.device_map,
+        runtime=work.runtime,
+        recorded=recorded_runtime(folder),
+        target_key_file=work.target_key_file,
+    )
 
 
 def _reported(folder: StudyFolder, console: Console) -> Results:

@@ -6,6 +6,7 @@ from cosec.evaluation.study.generation import (
     EndpointGenerator,
     Generator,
     LocalGenerator,
+    RecordedSource,
     completion_source,
 )
 from cosec.evaluation.study.judge_units import RecordedUnit, judge_unit, verdict_of
@@ -26,6 +27,7 @@ __all__ = [
     "JudgeWorker",
     "LocalGenerator",
     "Record",
+    "RecordedSource",
     "RecordedUnit",
     "Step",
     "Study",
