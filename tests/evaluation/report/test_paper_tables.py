@@ -16,6 +16,29 @@ from cosec.evaluation.tasks.tasks import Benchmark
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings
 
+PASSED = Estimate(
+    benchmark="humaneval",
+    arm="origin",
+    cwe=ALL,
+    metric="pass@1",
+    interval=Interval(value=0.25, low=0.2, high=0.3, units=82, undefined=0),
+)
+
+
+def with_function(results: Results, **part: int) -> Results:
+    """The results with a figure of HumanEval, or of a part of it."""
+    benchmarks = (*results.settings.benchmarks, Benchmark(name="humaneval", problems="humaneval", **part))
+    chosen = results.settings.model_copy(update={"benchmarks": benchmarks})
+    return replace(results, settings=chosen, estimates=(*results.estimates, PASSED))
+
+
+def with_figures_for_every_table(results: Results) -> Results:
+    """The results with figures of an unseen weakness and of HumanEval."""
+    verdicts = results.verdicts["tiny", "origin"]
+    unseen = tuple(replace(one, scenario=f"unseen/{one.scenario}", cwe="CWE-502") for one in verdicts)
+    known = {**results.verdicts, ("tiny", "origin"): (*verdicts, *unseen)}
+    return with_function(replace(results, verdicts=known))
+
 
 def test_every_printed_table_is_there_whole() -> None:
     counts = Counter(one.table for one in paper_numbers())
@@ -41,14 +64,16 @@ def test_ours_stand_in_the_first_rows_where_they_were_measured(tmp_path: Path) -
     figure = results.estimate("tiny", "cosec-plus", "security", "CWE-089")
     assert figure is not None
     rows = [line for line in table if line.startswith("| **smollm2-135m** (tiny)")]
-    assert [row.split(" | ")[1] for row in rows] == ["Origin", "LoRA", "CoSec", "CoSec+"]
-    assert set(rows[2].split(" | ")[2:]) == {"not measured", "not measured |"}
-    assert f"| CoSec+ | {percent(figure.interval)} | not measured |" in rows[3]
+    assert [row.split(" | ")[1] for row in rows] == ["Origin", "CoSec+"], "arms without a figure are no rows"
+    assert f"| CoSec+ | {percent(figure.interval)} | not measured |" in rows[1]
     assert "| CodeGen-350M | Origin | 85.4 |" in "\n".join(table)
-    unseen = text.split("### Table VII: ")[1].split("###")[0]
-    assert "| **smollm2-135m** (tiny) | CoSec+ | not measured |" in unseen
-    function = text.split("### Table VI: ")[1].split("###")[0]
-    assert "| **smollm2-135m** | CoSec+ | not measured |" in function
+
+
+def test_tables_without_a_figure_of_the_study_are_only_named(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
+    text = "\n".join(paper_lines(read_results(StudyFolder(tmp_path / "out"))))
+    assert [title for title in TITLES.values() if f"### {title}" in text] == [TITLES["V"]]
+    assert "no figure for them: Tables I, II, VI, VII, VIII, IX, X." in text
 
 
 def test_validation_scenarios_are_no_row_and_a_total_averages_the_weaknesses_of_its_table(tmp_path: Path) -> None:
@@ -73,7 +98,7 @@ def test_validation_scenarios_are_no_row_and_a_total_averages_the_weaknesses_of_
 
 def test_the_papers_rows_of_the_same_family_stand_right_below_ours(tmp_path: Path) -> None:
     run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
-    results = read_results(StudyFolder(tmp_path / "out"))
+    results = with_figures_for_every_table(read_results(StudyFolder(tmp_path / "out")))
     qwen = replace(results, settings=results.settings.model_copy(update={"target": "qwen2.5-coder-0.5b"}))
     for table, of_family in (("V", 4), ("VI", 4), ("VII", 0)):
         text = "\n".join(paper_lines(qwen)).split(f"### Table {table}: ")[1].split("###")[0]
@@ -96,29 +121,20 @@ def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(tmp_pa
     measured = cells("LoRA", results)
     assert "not measured | not" in measured
     assert measured.split(" | ")[2] != "not measured"
-    assert cells("LoRA", own).split(" | ")[2] == "not measured"
+    assert cells("LoRA", own) == ""
     assert cells("Security Model", own).split(" | ")[2:] == measured.split(" | ")[2:]
 
 
 def test_a_part_of_humaneval_is_named_and_its_shortest_problems_are_no_row(tmp_path: Path) -> None:
     run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
     results = read_results(StudyFolder(tmp_path / "out"))
-    measured = Estimate(
-        benchmark="humaneval",
-        arm="origin",
-        cwe=ALL,
-        metric="pass@1",
-        interval=Interval(value=0.25, low=0.2, high=0.3, units=82, undefined=0),
-    )
 
-    def row(**part: int) -> str:
-        benchmarks = (*results.settings.benchmarks, Benchmark(name="humaneval", problems="humaneval", **part))
-        chosen = results.settings.model_copy(update={"benchmarks": benchmarks})
-        lines = paper_lines(replace(results, settings=chosen, estimates=(*results.estimates, measured)))
-        table = "\n".join(lines).split("### Table VI: ")[1].split("###")[0].splitlines()
-        return next(line for line in table if line.startswith("| **"))
+    def row(**part: int) -> str | None:
+        lines = paper_lines(with_function(results, **part))
+        _, _, table = "\n".join(lines).partition("### Table VI: ")
+        return next((line for line in table.splitlines() if line.startswith("| **")), None)
 
-    figure = "25.0 [20.0, 30.0]"
-    assert row() == f"| **smollm2-135m** | Origin | {figure} | not measured | not measured |"
-    assert row(limit=82).startswith(f"| **smollm2-135m** (82 of 164 problems) | Origin | {figure} |")
-    assert figure not in row(shortest=20)
+    figures = "25.0 [20.0, 30.0] | not measured | not measured |"
+    assert row() == f"| **smollm2-135m** | Origin | {figures}"
+    assert row(limit=82) == f"| **smollm2-135m** (82 of 164 problems) | Origin | {figures}"
+    assert row(shortest=20) is None

@@ -74,7 +74,7 @@ def paper_numbers() -> tuple[PaperNumber, ...]:
 
 
 def paper_lines(results: Results) -> Iterator[str]:
-    """The tables as Markdown, with first rows for what the study measured."""
+    """Those tables of the paper that the study has a figure for, as Markdown, with its figures in the first rows."""
     target = results.settings.target
     yield "## Beside the paper"
     yield ""
@@ -83,22 +83,31 @@ def paper_lines(results: Results) -> Iterator[str]:
         " models, checked with CodeQL. Target, security model, checker and sampling differ, so only the direction of"
         " differences is comparable. Security is Eq. 2, and a total is the mean over the table's weaknesses."
     )
+    left_out = []
     for table, title in TITLES.items():
         numbers = [one for one in paper_numbers() if one.table == table]
         metrics = list(dict.fromkeys(one.metric for one in numbers))
-        yield ""
-        yield f"### {title}"
-        yield ""
-        theirs: dict[tuple[str, str, str], dict[str, str]] = {}
-        for one in sorted(numbers, key=lambda one: not is_of_family(one.target, target)):
-            theirs.setdefault((one.target, one.security_model, one.arm), {})[one.metric] = one.value
-        rows = [
-            [model + (f" + {security}" if security else ""), arm, *(values.get(metric, "-") for metric in metrics)]
-            for (model, security, arm), values in theirs.items()
-        ]
-        yield from markdown_table(
-            ["target", "arm", *map(_short, metrics)], [*_our_rows(results, table, metrics), *rows]
-        )
+        ours = [row for row in _our_rows(results, table, metrics) if set(row[2:]) != {NOT_MEASURED}]
+        if not ours:
+            left_out.append(table)
+            continue
+        header = ["target", "arm", *map(_short, metrics)]
+        yield from ("", f"### {title}", "", *markdown_table(header, [*ours, *_their_rows(numbers, metrics, target)]))
+    yield ""
+    yield (
+        f"Not shown, because this study has no figure for them: Tables {', '.join(left_out)}."
+        " `cosec bench speed` measures what Table X has."
+    )
+
+
+def _their_rows(numbers: Sequence[PaperNumber], metrics: Sequence[str], target: str) -> Iterator[list[str]]:
+    """The paper's rows of one table; those of the target's family come first."""
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for one in sorted(numbers, key=lambda one: not is_of_family(one.target, target)):
+        rows.setdefault((one.target, one.security_model, one.arm), {})[one.metric] = one.value
+    for (model, security, arm), values in rows.items():
+        name = f"{model} + {security}" if security else model
+        yield [name, arm, *(values.get(metric, "-") for metric in metrics)]
 
 
 def _weaknesses(table: str) -> set[str]:
