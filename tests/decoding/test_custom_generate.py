@@ -182,6 +182,14 @@ def test_what_cannot_be_honoured_is_refused_by_name(
         generate(separate, **arguments)
 
 
+def test_what_the_models_own_configuration_asks_for_can_be_turned_off(separate: PreparedPair) -> None:
+    config = GenerationConfig(repetition_penalty=1.1, max_new_tokens=12, do_sample=True)
+    with pytest.raises(SettingsError, match="the model's own generation_config"):
+        generate(separate, generation_config=config)
+    output = generate(separate, generation_config=config, repetition_penalty=1.0)
+    assert_completions(output, 5, engine_run(separate, PROMPTS))
+
+
 def test_top_k_keeps_its_meaning_and_its_default(separate: PreparedPair) -> None:
     assert_completions(generate(separate, top_k=3), 5, engine_run(separate, PROMPTS, top_k=3))
     assert_completions(generate(separate, top_k=UNSAID), 5, engine_run(separate, PROMPTS, top_k=50))

@@ -134,7 +134,10 @@ def _refuse_unsupported(
     if config.return_dict_in_generate:
         unknown.append("return_dict_in_generate")
     if unknown:
-        raise SettingsError(f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out.")
+        raise SettingsError(
+            f"Co-decoding cannot honour {', '.join(unknown)}; leave these arguments of generate out, or give the value "
+            "without effect, such as repetition_penalty=1.0, if the model's own generation_config sets them."
+        )
 
 
 def _is_of(processor: object, config: GenerationConfig) -> bool:

@@ -120,7 +120,7 @@ def harden(
 
     Raises:
         SettingsError: If ``n`` or ``rows`` is below 1, or if the pair lacks what the rule needs.
-        PromptError: If a prompt is empty or longer than the models' context; raised when its turn comes.
+        PromptError: If a prompt is empty or longer than the models' context; raised before the first completion.
     """
     if n < 1 or rows < 1:
         raise SettingsError("n and rows must be at least 1.")

@@ -127,6 +127,9 @@ def test_a_stop_text_ends_the_text_wherever_it_was_cut(reader: SecurityReader) -
         assert found.text == whole[: whole.index(stop)]
         assert found.finish_reason == "stop"
         assert "stop" not in server.bodies[0]
+        *before, _ = spelled = [reader.tokens.bytes.spelling(one.token_id) for one in found.records]
+        end = len((found.text + stop).encode())
+        assert len(b"".join(before)) < end <= len(b"".join(spelled))  # no token after the stop text is recorded
 
 
 def test_the_limit_is_the_servers(reader: SecurityReader) -> None:

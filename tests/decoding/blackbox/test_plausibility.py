@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ import torch
 from cosec.decoding.blackbox.gated_text import GatedText, TextRequest
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.local_target import LocalTarget
-from cosec.decoding.blackbox.targets.text_target import Ask, TargetPrompt
+from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetPrompt
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import decoding_settings
 from cosec.models.loading.load import load_pair
 from tests.decoding.blackbox.test_law import PROMPT, SIGNIFICANCE, fits, inline, logits
 from tests.decoding.law import warped
+from tests.devices import DEVICES
 from tests.tiny import save_tiny
 
 SAMPLING = {"temperature": 2.0, "top_p": 0.3}
@@ -26,10 +28,18 @@ FLOOR = 0.02
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> LocalTarget:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     corpus = "print(reader.path)\nreturn os.path.join(directory, file_name)\nexecute(select, name)\n"
-    folder = save_tiny("llama", tmp_path_factory.mktemp("other"), seed=5, corpus=corpus)
-    return LocalTarget(PreparedPair(load_pair(str(folder), "none", dtype="float32")), inline)
+    return save_tiny("llama", tmp_path_factory.mktemp("other"), seed=5, corpus=corpus)
+
+
+def loaded(folder: Path, device: str = "cpu") -> LocalTarget:
+    return LocalTarget(PreparedPair(load_pair(str(folder), "none", dtype="float32", device_map=device)), inline)
+
+
+@pytest.fixture(scope="module")
+def target(folder: Path) -> LocalTarget:
+    return loaded(folder)
 
 
 @torch.inference_mode()
@@ -78,7 +88,20 @@ def test_a_replacing_token_has_the_security_models_law_limited_to_plausible_ones
     assert fits(counts, limited / limited.sum()) > SIGNIFICANCE
 
 
-def test_a_text_is_scored_by_the_targets_tokens_of_it(target: LocalTarget) -> None:
+def test_a_text_that_fills_the_targets_context_ends_at_its_limit(target: LocalTarget) -> None:
+    text = "(os.path)"
+    room = len(target.tokens.encode(text))
+    ask = Ask(prompt=TargetPrompt(ids=(5,) * (target.pair.context_length - room)), written=text, max_tokens=9)
+
+    async def proposed() -> list[Proposal]:
+        return [one async for one in target.propose(ask)]
+
+    assert asyncio.run(proposed()) == [Proposal("", "length")]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_text_is_scored_by_the_targets_tokens_of_it(folder: Path, device: str) -> None:
+    target = loaded(folder, device)
     ask = Ask(prompt=TargetPrompt(text=PROMPT), written="(os", max_tokens=1)
     scores = asyncio.run(target.scores(ask, ".path)"))
     ids = [token for token, _ in target.tokens.encode("(os.path)")]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from cosec.decoding.blackbox.reading import Checked, SecurityReader
+from cosec.decoding.blackbox.reading import Checked, ContextFull, SecurityReader
+from cosec.decoding.blackbox.text_tokens import segments
 from cosec.decoding.prompt_cache import LongestBeginning, WholePrompts
 from cosec.decoding.rules.gate import divergence_of
 from cosec.decoding.settings import decoding_settings
@@ -77,3 +78,13 @@ def test_the_divergences_of_a_text_are_those_of_the_two_models(keeping: Security
     assert [one.security_log_prob for one in found.records] == pytest.approx(
         security.gather(-1, torch.tensor(tokens).unsqueeze(-1)).squeeze(-1).tolist(), abs=1e-5
     )
+
+
+def test_a_text_may_fill_the_context_to_its_last_token(reader: SecurityReader) -> None:
+    text = "import os\nimport re\n"
+    count = sum(len(reader.tokens.encode(part)) for part in segments(text))
+    fitting = (5,) * (reader.pair.context_length - count)
+    found = reader.open(fitting, 0, SETTINGS).check(text, final=True, target_ended=True)
+    assert (len(found.records), found.ended) == (count, True)
+    with pytest.raises(ContextFull, match="longer than the security model's context"):
+        reader.open((*fitting, 5), 0, SETTINGS).check(text, final=True)

@@ -8,12 +8,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from cosec.decoding.blackbox.gated_text import GatedText, TextRequest
+from cosec.decoding.blackbox.interventions import ThresholdProposals
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.targets.text_target import Ask, TargetPrompt, TokenScore
 from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.rules.schema import ThresholdSettings
+from cosec.decoding.sampling import Warping
 from cosec.decoding.settings import decoding_settings
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 from cosec.errors import EndpointError, SettingsError
@@ -30,6 +34,7 @@ from tests.decoding.blackbox.test_law import (
     logits,
 )
 from tests.decoding.law import warped
+from tests.devices import DEVICES
 
 LENGTH = 2
 SAMPLES = 250
@@ -135,3 +140,14 @@ def test_settings_that_a_server_cannot_follow_are_refused(given: dict[str, objec
     assert text_rule({}, {"name": "threshold", "threshold": 0.1, "security_ratio": "warped"})["threshold"] == 0.1
     with pytest.raises(SettingsError, match="'threshold' cannot be used here, as the two models have different tokens"):
         text_rule({}, {"name": "threshold"}, in_process=True)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_warped_ratio_is_taken_where_the_scores_are(device: str) -> None:
+    scores = torch.tensor([0.5, 0.3, 0.2], device=device).log()
+    rule, writable = ThresholdSettings(security_ratio="warped"), torch.ones(3, dtype=torch.bool)
+    proposals = ThresholdProposals(rule, Warping(top_k=2), b"key", writable, frozenset())
+    accepts = proposals.question(0, 1, "x", scores)
+    assert accepts is not None
+    found = [accepts([TokenScore("x", float(np.log(target)), 0.0)]) for target in (0.11, 0.12)]
+    assert found == [False, True]  # 0.3 of what is left of the token after the cut: 0.375

@@ -42,10 +42,9 @@ def stream(
     stop: tuple[str, ...] = (),
     sizes: list[int] | None = None,
     tokenizer: PreTrainedTokenizerFast = BYTES,
-    prompt: list[int] | None = None,
 ) -> tuple[list[str], TextStream]:
     """Feed tokens in portions of the given sizes; the released pieces, the last from ``finish``."""
-    one = TextStream(tokenizer, PROMPT if prompt is None else prompt, stop)
+    one = TextStream(tokenizer, stop)
     pieces, rest = [], list(token_ids)
     for size in sizes or itertools.repeat(1, len(token_ids)):
         pieces.append(one.feed(rest[:size]))
@@ -62,8 +61,7 @@ CODE = 'if (a < b) { s = "naïve 漢字 \N{PILE OF POO}"; }\n\treturn "\N{FAMILY
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1_000])
 def test_streaming_equals_decoding_at_once(tokenizer: PreTrainedTokenizerFast, size: int) -> None:
     token_ids = tokenizer(CODE).input_ids
-    prompt = tokenizer("x = ").input_ids
-    pieces, one = stream(token_ids, sizes=[size] * (len(token_ids) // size), tokenizer=tokenizer, prompt=prompt)
+    pieces, one = stream(token_ids, sizes=[size] * (len(token_ids) // size), tokenizer=tokenizer)
     assert "".join(pieces) == one.text == CODE == tokenizer.decode(token_ids)
 
 
@@ -106,7 +104,7 @@ def test_a_token_that_holds_two_stop_texts_is_cut_at_the_one_that_is_complete_fi
     assert len(merged("abcde").input_ids) == 1
     stop = ("abcde", "c")
     for one in (merged, BYTES):
-        pieces, done = stream(one("x abcde y").input_ids, stop, tokenizer=one, prompt=one("z").input_ids)
+        pieces, done = stream(one("x abcde y").input_ids, stop, tokenizer=one)
         assert "".join(pieces) == done.text == "x ab"
 
 
@@ -123,7 +121,7 @@ def test_of_several_stop_texts_the_earliest_wins() -> None:
 
 
 def test_nothing_is_released_after_a_stop() -> None:
-    one = TextStream(BYTES, PROMPT, ("stop",))
+    one = TextStream(BYTES, ("stop",))
     assert one.feed(BYTES("go stop more").input_ids) == "go "
     assert one.feed(BYTES("even more").input_ids) == ""
     assert one.finish() == ""
@@ -131,13 +129,13 @@ def test_nothing_is_released_after_a_stop() -> None:
 
 
 def test_text_that_may_become_a_stop_is_held_back_and_released_when_it_does_not() -> None:
-    one = TextStream(BYTES, PROMPT, ("END.",))
+    one = TextStream(BYTES, ("END.",))
     released = [one.feed([token]) for token in BYTES("aENDb").input_ids]
     assert released == ["a", "", "", "", "ENDb"]
 
 
 def test_held_back_text_is_released_at_the_end() -> None:
-    one = TextStream(BYTES, PROMPT, ("END.",))
+    one = TextStream(BYTES, ("END.",))
     assert one.feed(BYTES("aEND").input_ids) == "a"
     assert one.finish() == "END"
     assert one.text == "aEND"
@@ -177,10 +175,25 @@ def _byte_letters() -> dict[int, str]:
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
 
 
-@pytest.mark.parametrize("prompt", ["a \N{REPLACEMENT CHARACTER}", "漢", "\N{PILE OF POO}", "  ", "x"])
-def test_the_prompts_own_text_is_never_released(prompt: str) -> None:
-    pieces, one = stream(BYTES(" done é").input_ids, prompt=BYTES(prompt).input_ids)
-    assert "".join(pieces) == one.text == " done é"
+def fallback_tokenizer() -> PreTrainedTokenizerFast:
+    """Spells spaces as in SentencePiece, and other characters byte by byte."""
+    vocabulary = {"<unk>": 0, **{f"<0x{byte:02X}>": byte + 1 for byte in range(256)}, "\u2581def": 257, "x": 258}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], byte_fallback=True, unk_token="<unk>"))
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+
+
+def test_a_broken_character_after_tokens_of_one_byte_is_replaced_and_the_text_goes_on() -> None:
+    newline, half, rest = 0x0A + 1, 0xE6 + 1, [257, 258]
+    pieces, one = stream([258, newline, half, *rest], tokenizer=fallback_tokenizer())
+    assert "".join(pieces) == one.text == "x\n\N{REPLACEMENT CHARACTER} defx"
+
+
+def test_the_space_that_a_text_begins_with_is_kept() -> None:
+    _, one = stream([257], tokenizer=fallback_tokenizer())
+    assert one.text == " def"
 
 
 def test_special_tokens_leave_no_text() -> None:
@@ -191,9 +204,9 @@ def test_special_tokens_leave_no_text() -> None:
 
 
 def test_a_stop_text_counts_only_if_it_is_complete_while_stopping() -> None:
-    one = TextStream(BYTES, PROMPT, ("ab", "b"))
+    one = TextStream(BYTES, ("ab", "b"))
     released = [one.feed([token], stopping=place > 1) for place, token in enumerate(BYTES("abab").input_ids)]
     assert (released, one.text, one.stop_text) == (["", "ab", "", ""], "ab", "ab")
-    across = TextStream(BYTES, PROMPT, ("ab",))
+    across = TextStream(BYTES, ("ab",))
     pieces = [across.feed([token], stopping=place > 0) for place, token in enumerate(BYTES("abc").input_ids)]
     assert ("".join(pieces), across.stop_text) == ("", "ab"), "it ends after the minimum, so it stops"

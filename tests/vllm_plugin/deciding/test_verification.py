@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 import torch
@@ -145,3 +146,16 @@ def test_requests_that_have_left_are_forgotten() -> None:
     assert made.drafts.request_ids() == ["b"]
     with pytest.raises(KeyError):
         made.state("a")
+
+
+def test_requests_share_a_rule_which_goes_with_the_last_of_them() -> None:
+    made = Drafting(PluginSettings(), 0)
+    made.enter("stays", params(0), [1, 2])
+    for name in ("one", "other"):
+        made.enter(name, params(1, cosec_threshold=0.5), [1, 2])
+    rule = ref(made.state("one").rule)
+    assert made.state("other").rule is rule()
+    made.forget_others({"stays", "other"})
+    assert rule() is not None
+    made.forget_others({"stays"})
+    assert rule() is None

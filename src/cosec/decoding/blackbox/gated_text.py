@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 from typing import Literal
 
 from cosec.decoding.blackbox.common_tokens import why_no_rule
@@ -257,18 +258,15 @@ class GatedText:
                 await self._answer(self._reading, checked.questions)
                 continue
             self._pace.note(checked.records)
-            self._records += self._with_log_probs(checked.records)
-            self._add(checked.content.decode())
+            self._add(checked.content.decode(), checked.records)
             self._pending = self._pending[checked.taken :]
             if checked.changed or checked.ended:
                 return "ended" if checked.ended else "changed"
             if not checked.taken or not self._pending or self._text.ended:
                 return "open"
-        if self._reader is not None and self._pending:
-            records = self._reader.unchecked(self._pending, self._position)
-            self._records += self._with_log_probs(records)
-            self._position += len(records)
-        self._add(self._pending)
+        records = [] if self._reader is None else self._reader.unchecked(self._pending, self._position)
+        self._position += len(records)
+        self._add(self._pending, records)
         self._pending = ""
         return "ended" if finish == "stop" else "open"
 
@@ -295,20 +293,27 @@ class GatedText:
         if why_not is not None:
             raise EndpointError(why_not)
 
-    def _with_log_probs(self, records: Sequence[TokenRecord]) -> list[TokenRecord]:
-        """New records with the log-probabilities that the target gave its text."""
-        if not self._log_probs or self._reader is None:
-            return list(records)
-        spelled = self._reader.tokens.bytes.spelling
-        known = self._spans.of([len(spelled(one.token_id)) for one in records], len(self._checked.encode()))
+    def _add(self, text: str, records: Sequence[TokenRecord]) -> None:
+        """Add text with its records, of which those of tokens after its end are dropped."""
+        sizes: list[int] = []
+        if self._reader is not None:
+            sizes = [len(self._reader.tokens.bytes.spelling(one.token_id)) for one in records]
+        if self._log_probs:
+            records = self._with_log_probs(records, sizes)
+        self._checked += text
+        taken = self._text.add(text)
+        if self._text.ended:
+            end = len(text[:taken].encode())
+            records = [one for one, begin in zip(records, accumulate(sizes, initial=0), strict=False) if begin < end]
+        self._records += records
+
+    def _with_log_probs(self, records: Sequence[TokenRecord], sizes: Sequence[int]) -> list[TokenRecord]:
+        """New records, whose tokens have so many bytes, with the log-probabilities that the target gave its text."""
+        known = self._spans.of(sizes, len(self._checked.encode()))
         return [
             one if one.changed else replace(one, target_log_prob=log_prob)
             for one, log_prob in zip(records, known, strict=True)
         ]
-
-    def _add(self, text: str) -> None:
-        self._checked += text
-        self._text.add(text)
 
     def _pass_through_or_raise(self) -> None:
         """Go on without checks if that was asked for; called while the reason is being handled."""

@@ -29,19 +29,26 @@ class GrowingText:
         self.ended = False
         """Whether a stop text or the end of the code was found."""
 
-    def add(self, piece: str) -> None:
-        """Add text; once the text has ended, nothing is added."""
+    def add(self, piece: str) -> int:
+        """Add text; once the text has ended, nothing is added.
+
+        Returns:
+            Number of characters of the piece up to where the text ends, with the stop text that ends it; all of them
+            if it goes on.
+        """
         if self.ended or not piece:
-            return
-        before = len(self.text)
+            return 0
+        before, taken = len(self.text), len(piece)
         self.text += piece
         found = first_stop(self.text, before, self._stop)
         if found is not None:
             place, self.stop_text = found
-            self.text, self.ended = self.text[:place], True
+            self.text, self.ended, taken = self.text[:place], True, place + len(self.stop_text) - before
         place_of_end = None if self._watcher is None else self._watcher.place(self.text)
         if place_of_end is not None:
-            self.text, self.ended = self.text[:place_of_end], True
+            self.text, self.ended, self.stop_text = self.text[:place_of_end], True, None
+            taken = max(0, place_of_end - before)
+        return taken
 
     def release(self, *, final: bool) -> str:
         """The text that was not released yet and cannot be cut off any more.

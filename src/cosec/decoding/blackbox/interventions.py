@@ -172,7 +172,8 @@ class ThresholdProposals:
             return None
         ours = float(log_probs[token])
         if self._rule.security_ratio == "warped":
-            ours = float(self._warped(log_probs.unsqueeze(0)).prob_of(torch.tensor([token])).log())
+            wanted = torch.tensor([token], device=log_probs.device)
+            ours = float(self._warped(log_probs.unsqueeze(0)).prob_of(wanted).log())
 
         def accepted(scores: Sequence[TokenScore]) -> bool:
             if len(scores) != 1 or scores[0].text != text:

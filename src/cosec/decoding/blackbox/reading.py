@@ -235,7 +235,7 @@ class Reading:
         at_end = target_ended and taken == len(proposed)
         if not tokens and not at_end:
             return Checked(content=b"", taken=0, records=())
-        if self.length + len(tokens) >= self._room:
+        if self.length + len(tokens) > self._room:
             raise ContextFull("The text is longer than the security model's context; ask for fewer tokens.")
         return self._checked(tokens, taken, at_end=at_end)
 

@@ -74,7 +74,7 @@ class GrowingCompletion:
     """The text and records of one completion, as its tokens arrive."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], ends: EndConditions) -> None:
-        self._stream = TextStream(tokenizer, prompt_ids, ends.stop)
+        self._stream = TextStream(tokenizer, ends.stop)
         self._ends = ends
         self._watcher = ends.watcher and ends.watcher()
         self._cut: int | None = None

@@ -26,7 +26,7 @@ class Span:
 
 def spans_of(completion: Completion, tokenizer: PreTrainedTokenizerFast) -> list[Span]:
     """The completion's text, split at its tokens. Text after a stop text is left out."""
-    stream = TextStream(tokenizer, (), ())
+    stream = TextStream(tokenizer, ())
     spans: list[Span] = []
     room = len(completion.text)
     for record in completion.records:

@@ -1,6 +1,7 @@
 """Token ids to text as they arrive: releases whole characters only, and holds back what may become a stop text.
 
-A text never ends inside a character: the bytes of an incomplete one are kept apart.
+A text never ends inside a character: the bytes of an incomplete one are kept apart. Bytes that cannot belong to a
+character become replacement characters.
 """
 
 from __future__ import annotations
@@ -9,16 +10,11 @@ import codecs
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tokenizers.decoders import DecodeStream
-
 from cosec.decoding.completion.stop_texts import first_stop, possible_stop
 from cosec.decoding.completion.token_bytes import TokenBytes
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-_CONTEXT = 4
-"""Prompt tokens given to the decoder as context, so that a leading space of the completion is kept."""
 
 
 class TextStream:
@@ -28,21 +24,14 @@ class TextStream:
     characters and cannot be the beginning of a stop text. Splitting the same tokens differently gives the same text.
 
     Args:
-        tokenizer: Decodes the tokens; special tokens have no text.
-        prompt_ids: The prompt, as context for the first token.
+        tokenizer: Spells the tokens; special tokens have no text.
         stop: Stop texts. The one that is complete first ends the text, and the text is cut before it.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, prompt_ids: Sequence[int], stop: Sequence[str]) -> None:
-        self._tokenizer = tokenizer.backend_tokenizer
-        self._whole_tokenizer = tokenizer
-        context = list(prompt_ids[-_CONTEXT:])
-        if self._tokenizer.decode(context).endswith("\N{REPLACEMENT CHARACTER}"):
-            # The decoder would wait for the rest of the character, and then return text of the prompt.
-            context = []
-        self._decoder = DecodeStream(ids=context, skip_special_tokens=True)
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, stop: Sequence[str]) -> None:
+        self._bytes = TokenBytes(tokenizer)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(stop)
-        self._undecoded: list[int] = []
         self.text = ""
         """All text decoded so far, cut before the first stop text."""
         self.stop_text: str | None = None
@@ -70,27 +59,18 @@ class TextStream:
         for token_id in token_ids:
             if self.stopped:
                 break
-            self._undecoded.append(token_id)
-            piece = self._decoder.step(self._tokenizer, token_id)
-            if piece is not None:
-                self._undecoded.clear()
-                self._append(piece, stopping)
+            self._append(self._decoder.decode(self._bytes.of(token_id)), stopping)
         held = 0 if self.stopped else possible_stop(self.text, self._stop)
         return self._release(len(self.text) - held)
 
     def finish(self) -> str:
         """End the text and release what is still held back, except the beginning of an incomplete character.
 
-        Bytes that cannot begin a character become replacement characters.
-
         Returns:
             The newly released text, possibly empty.
         """
-        if self._undecoded and not self.stopped:
-            known, decoder = TokenBytes(self._whole_tokenizer), codecs.getincrementaldecoder("utf-8")("replace")
-            self._append(decoder.decode(b"".join(map(known.of, self._undecoded))), stopping=True)
-            self.incomplete = b"" if self.stopped else decoder.getstate()[0]
-            self._undecoded.clear()
+        if not self.stopped:
+            self.incomplete = self._decoder.getstate()[0]
         return self._release(len(self.text))
 
     def _append(self, piece: str, stopping: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -56,7 +57,8 @@ class Drafting:
         """Counts what is decided outside the check; None in workers that decide what another one does."""
         self._seed = engine_seed
         self._states: dict[str, RequestState] = {}
-        self._rules: dict[tuple[object, Warping], Rule] = {}
+        # A rule is kept while a request has it: every temperature of a busy server would stay otherwise.
+        self._rules: WeakValueDictionary[tuple[object, Warping], Rule] = WeakValueDictionary()
         self._request_ids: Sequence[str] = ()
         self._first: Sequence[int] = ()
         self._steps: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
@@ -88,8 +90,6 @@ class Drafting:
         self.drafts.forget(gone)
         for one in gone:
             self._states.pop(one, None)
-        if not self._states:
-            self._rules.clear()
 
     def begin(self, request_ids: Sequence[str], first: Sequence[int]) -> None:
         """Begin a draft of every row.

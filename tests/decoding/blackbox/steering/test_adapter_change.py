@@ -77,3 +77,12 @@ def test_bytes_that_are_no_character_are_replaced(reader: SecurityReader) -> Non
 def test_a_text_longer_than_the_context_is_refused(reader: SecurityReader) -> None:
     with pytest.raises(ContextFull, match="longer than the security model's context"):
         opened(reader).of([b"~^@ " * 60])
+
+
+def test_a_text_may_fill_the_context_to_its_last_token(reader: SecurityReader) -> None:
+    text = "import os\nimport re\n"
+    count = sum(len(reader.tokens.encode(part)) for part in segments(text))
+    fitting = (5,) * (reader.pair.context_length - count)
+    assert all(map(np.isfinite, AdapterChange(reader, fitting).of([text.encode(), None])))
+    with pytest.raises(ContextFull, match="longer than the security model's context"):
+        AdapterChange(reader, (*fitting, 5)).of([text.encode()])

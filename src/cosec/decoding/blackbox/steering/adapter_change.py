@@ -122,7 +122,7 @@ class AdapterChange:
     def _continued(self, written: bytes | None) -> _Continued:
         encoded = self._encoded(self._open + self._decoded(written or b"")[0])
         tokens = tuple(token for token, _ in encoded)
-        if len(self._settled) + len(tokens) >= self._room:
+        if len(self._settled) + len(tokens) > self._room:
             raise ContextFull("The text is longer than the security model's context; ask for fewer tokens.")
         return _Continued(tokens, encoded[-1][1] if encoded else b"", written is None)
 

@@ -65,6 +65,9 @@ class LocalTarget:
     async def propose(self, ask: Ask) -> AsyncIterator[Proposal]:
         """Continue a text; see :class:`~cosec.decoding.blackbox.targets.text_target.TextTarget`."""
         batch = await self._in_reader_thread(partial(self._batch, ask))
+        if batch is None:
+            yield Proposal("", "length")
+            return
         assert isinstance(batch, Batch)
         while batch.active:
             step = await self._in_reader_thread(batch.step)
@@ -98,7 +101,7 @@ class LocalTarget:
         fed = [prompt[-1], *ids][first : len(ids)]
         log_probs = rows.advance(torch.tensor([fed]))[0].log_softmax(dim=-1)
         best = log_probs.amax(dim=-1).tolist()
-        found = log_probs.gather(-1, torch.tensor(ids[first:]).unsqueeze(-1)).squeeze(-1).tolist()
+        found = log_probs[range(len(fed)), ids[first:]].tolist()
         texts = [spelled.decode(errors="replace") for _, spelled in encoded[first:]]
         return [TokenScore(*all_of_it) for all_of_it in zip(texts, found, best, strict=True)]
 
@@ -109,14 +112,14 @@ class LocalTarget:
     async def close(self) -> None:
         """Nothing: the weights are the pair's."""
 
-    def _batch(self, ask: Ask) -> Batch:
-        """A batch of one completion, whose prompt was read."""
+    def _batch(self, ask: Ask) -> Batch | None:
+        """A batch of one completion, whose prompt was read; None if the text so far fills the context."""
         changes = {"seed": ask.seed, "stop": (), "code_end": "none", "top_logprobs": None}
         settings = DecodingSettings(sampling=ask.sampling.model_copy(update=changes))
         ids = (*self.prompt_ids(ask.prompt), *(token for token, _ in self.tokens.encode(ask.written)))
         room = self.pair.context_length - len(ids)
         if room < 1:
-            raise PromptError("The text is longer than the target's context; ask for fewer tokens.")
+            return None
         batch = Batch(batch_setup(self.pair, settings, "target"), cache=self._cache)
         reading = batch.start_reading(CompletionRequest(prompt_ids=ids, max_new_tokens=min(room, ask.max_tokens)))
         reading.feed()
