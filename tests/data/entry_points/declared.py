@@ -200,3 +200,64 @@ app = Flask('a')
 @app.route('/<error>')
 def a(error):
     os.system('ls ' + error)
+
+# case: responder of falcon
+import os
+import falcon
+
+
+class A:
+    def on_get(self, req, resp, d):
+        os.system('ls ' + d)
+
+# case: resolver of graphene
+import os
+import graphene
+
+
+class Query(graphene.ObjectType):
+    def resolve_a(self, info, d):
+        os.system('ls ' + d)
+
+# case: field of strawberry
+import os
+import strawberry
+
+
+@strawberry.mutation
+def a(info: strawberry.Info, d: str) -> str:
+    os.system('ls ' + d)
+    os.system('ls ' + info.context.folder)
+
+# case: field of ariadne
+import os
+from ariadne import QueryType
+
+query = QueryType()
+
+
+@query.field('a')
+def a(obj, info, d):
+    os.system('ls ' + d)
+
+# case: function given to a router
+import os
+from flask import Flask
+
+
+def a(d):
+    os.system('ls ' + d)
+
+
+Flask('a').add_url_rule('/<d>', view_func=a)
+
+# case: function of an XML-RPC server
+import os
+from xmlrpc.server import SimpleXMLRPCServer
+
+
+def a(d):
+    os.system('ls ' + d)
+
+
+SimpleXMLRPCServer(('', 9000)).register_function(a)

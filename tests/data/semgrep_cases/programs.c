@@ -124,3 +124,23 @@ int copy_short(int argc, char **argv) {
     strcpy(name, argv[1]);
     return 0;
 }
+int is_word(const char *text);
+int look_up(void) {
+    char word[33], command[64];
+    if (scanf("%32s", word) != 1) return 1;
+    if (!is_word(word)) {
+        puts("no word");
+        return 1;
+    }
+    snprintf(command, sizeof command, "dict %s", word);
+    return system(command);
+}
+int look_up_all(void) {
+    char word[33], command[64];
+    if (scanf("%32s", word) != 1) {
+        puts("no word");
+        return 1;
+    }
+    snprintf(command, sizeof command, "dict %s", word);
+    return system(command); /* expect: c/command-injection */
+}

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.copies import buffers, lengths, terminators
+from cosec.checking.c.copies import buffers, counted, given_sizes, lengths, loops, terminators, wrappers
+from cosec.checking.c.copies.lengths import Lengths
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
 from cosec.checking.c.flow.summaries import ending_functions, summaries
@@ -136,10 +137,15 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
             outside.update(flow.passed)
         if outside == before:
             break
+    unit.copying = wrappers.copying_functions(unit)
     passed = buffers.passed_lengths(unit, sizes)
     for name, function in unit.functions.items():
         buffers.look(unit, function, sizes[name], report, passed.get(name, {}), texts)
-        lengths.look(unit, function, report)
+        known_lengths = Lengths(unit, function)
+        loops.look(unit, function, sizes[name], report)
+        given_sizes.look(unit, function, report)
+        lengths.look(function, known_lengths, report)
+        counted.look(function, known_lengths, report)
         terminators.look(unit, function, sizes[name], report)
     sinks.look(unit, texts, report)
     credentials.look(unit, report)
@@ -153,7 +159,7 @@ def _global_sizes(unit: Unit, shared: Sizes) -> Sizes:
         if node.type == "declaration"
         for _, _, declarator, _ in declarations(node)
     }
-    return {name: size for name, size in shared.items() if name in names}
+    return {name: size for name, size in shared.items() if name.removesuffix("[]") in names}
 
 
 def _start(name: str, function: Node, outside: dict[tuple[str, int], Facts], types: SharedTypes) -> dict[str, Facts]:

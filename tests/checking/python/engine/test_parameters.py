@@ -54,3 +54,27 @@ def test_a_test_double_is_no_route(decorator: str) -> None:
     program = f"import os, flask\n\n\n@{decorator}('a.b')\ndef test(double):\n    os.system('ls ' + double)\n"
     assert levels(program) == []
     assert levels(program.replace(decorator, "app.patch")) == ["error"]
+
+
+@pytest.mark.parametrize("decorator", ["register.filter", "register.filter(name='badge')", "register.simple_tag"])
+def test_a_value_of_a_template_may_be_untrusted(decorator: str) -> None:
+    program = (
+        "from django.template import Library\nfrom django.utils.safestring import mark_safe\nregister = Library()\n\n\n"
+        f"@{decorator}\ndef badge(text):\n    return mark_safe('<b>' + text + '</b>')\n"
+    )
+    assert levels(program) == ["warning"]
+    assert levels(program.replace("register.", "other.")) == []
+    assert levels(program.replace("mark_safe(", "str(")) == []
+
+
+def test_a_function_is_run_through_its_decorators() -> None:
+    program = (
+        "import os, flask\napp = flask.Flask('a')\n\n\n"
+        "def checked(view):\n    def wrapper(d):\n        if d not in ('a', 'b'):\n            flask.abort(404)\n"
+        "        return view(d)\n    return wrapper\n\n\n"
+        "@app.get('/<d>')\n@checked\ndef a(d):\n    os.system('ls ' + d)\n"
+    )
+    assert levels(program) == []
+    assert levels(program.replace("@checked\n", "")) == ["error"]
+    assert levels(program.replace("flask.abort(404)", "print(d)")) == ["error"]
+    assert levels(program.replace("view(d)", "app.ensure_sync(view)(d)")) == ["error"]

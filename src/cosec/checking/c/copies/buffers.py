@@ -16,6 +16,7 @@ from cosec.checking.c.reading.syntax import (
     bare,
     called,
     declarations,
+    is_static,
     literal,
     parameters,
     text,
@@ -34,7 +35,11 @@ _LONG_WIDTHS = {"d": 20, "i": 20, "u": 20, "x": 16, "X": 16, "o": 22}
 _FLOAT_DIGITS = 40
 """Sign, and digits before the decimal point, of the largest float."""
 _BOUNDED = {"snprintf": 1, "fgets": 1, "read": 2, "recv": 2, "strncpy": 2, "memcpy": 2, "memmove": 2, "memset": 2}
+_BOUNDED |= {"memcmp": 2}
 _BUFFER = {"read": 1, "recv": 1}
+_SOURCES = {"memcpy": (1,), "memmove": (1,), "memcmp": (0, 1)}
+"""Functions that read so many bytes -> the places of what they read."""
+_WRITES_TEXT = frozenset({"strcpy", "strcat", "strncpy", "strncat", "sprintf", "snprintf"})
 _SYSTEM_MEMBERS = {"sun_path": 108, "d_name": 256, "sysname": 65, "nodename": 65, "release": 65, "machine": 65}
 _SYSTEM_MEMBERS |= {"ifr_name": 16, "ut_user": 32, "ut_line": 32, "ut_host": 256, "ki_comm": 20, "ifrn_name": 16}
 """Arrays in structs of the system's headers -> their bytes."""
@@ -57,9 +62,8 @@ def look(
         texts: The texts that come from outside; a copy of any other text of unknown length is only plausible.
     """
     room = _Room(unit, function, sizes, passed, texts)
+    wrappers = unit.copying
     for call in walk(function):
-        if call.type in ("while_statement", "for_statement"):
-            _backwards(function, call, report)
         name, given = called(call), arguments(call)
         if not given:
             continue
@@ -71,6 +75,10 @@ def look(
             _printed(room, call, given, report)
         elif name in ("scanf", "fscanf", "sscanf"):
             _scanned(room, call, given[0 if name == "scanf" else 1 :], report)
+        elif name == "strncat" and len(given) == 3:
+            _appended(room, function, call, given, report)
+        elif name in wrappers and len(given) > max(wrappers[name]):
+            _copied(room, call, name, [given[place] for place in wrappers[name]], report)
         elif name in _BOUNDED and len(given) > _BOUNDED[name]:
             _counted(room, call, name, given, report)
 
@@ -83,7 +91,7 @@ class _Room:
     ) -> None:
         self._function, self._texts = function, texts
         self.unit, self.sizes, self._known, self._passed = unit, sizes.arrays, sizes, passed
-        self._measured = _measured(unit, function, sizes.arrays)
+        self._measured = measured_texts(unit, function, sizes.arrays)
         self._literals = {
             name: content
             for _, name, _, value in declarations(function)
@@ -103,7 +111,11 @@ class _Room:
         return "error" if outside else "warning"
 
     def capacity(self, node: Node) -> int | None:
-        known = self._known.items(node) if text(bare(node)) not in self._known.promised else None
+        """Return the most bytes that an expression has room for: those of ``buffer`` for ``buffer + n``."""
+        inner = bare(node)
+        if inner.type == "binary_expression" and (left := inner.child_by_field_name("left")) is not None:
+            return self.capacity(left)
+        known = self._known.items(node) if text(inner) not in self._known.promised else None
         return known[0] * known[1] if known else None
 
     def longest(self, node: Node, steps: int = 0) -> int | None:
@@ -222,16 +234,17 @@ def _scanned(room: _Room, call: Node, given: list[Node], report: Report) -> None
 def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Report) -> None:
     target, count = given[_BUFFER.get(name, 0)], given[_BOUNDED[name]]
     capacity, number = room.capacity(target), room.unit.constant(count, room.sizes)
-    if capacity is not None and number is not None and number > capacity:
+    if capacity is not None and number is not None and number > capacity and name != "memcmp":
         report(call, _WRITE, f"{number} bytes may be written to {capacity}.")
-    if name in ("memcpy", "memmove"):
-        held = room.literal_bytes(given[1])
-        held = held if held is not None else room.capacity(given[1])
-        if held is not None and number is not None and number > held:
-            report(call, _READ, f"{number} bytes are read from {held}.")
+    if name in _SOURCES:
+        for source in (given[place] for place in _SOURCES[name]):
+            held = room.literal_bytes(source)
+            held = held if held is not None else room.capacity(source)
+            if held is not None and number is not None and number > held:
+                report(call, _READ, f"{number} bytes are read from {held}.")
     if name == "strncpy" and number is not None and number == capacity:
         _without_end(room, call, number, given, report)
-    if capacity is None or name in ("fgets", "memset") or number is not None:
+    if capacity is None or name in ("fgets", "memset", "memcmp") or number is not None:
         return
     if room.is_unchecked_length(count):
         report(call, _WRITE, f"The length {text(count)} is not compared with the size of {text(target)}.")
@@ -244,44 +257,20 @@ def _counted(room: _Room, call: Node, name: str, given: list[Node], report: Repo
             report(call, _WRITE, why, room.level(source))
 
 
-def _backwards(function: Node, loop: Node, report: Report) -> None:
-    """Report a loop that counts an index down without stopping at the start of the buffer.
-
-    If the function then writes at the index, the write is reported too.
-    """
-    condition = loop.child_by_field_name("condition")
-    if condition is None:
+def _appended(room: _Room, function: Node, call: Node, given: list[Node], report: Report) -> None:
+    """Look at ``strncat``, whose bound is that of the appended text and not that of the buffer."""
+    capacity, number = room.capacity(given[0]), room.unit.constant(given[2], room.sizes)
+    longest = room.longest(given[1])
+    if capacity is None or number is None or (longest is not None and longest < number):
         return
-    falling = {
-        text(node.child_by_field_name("argument"))
-        for node in walk(loop)
-        if node.type == "update_expression" and "--" in text(node)
-    }
-    looked_at = [node for node in walk(condition) if node.type in ("subscript_expression", "pointer_expression")]
-    for name in falling:
-        inside = [node for node in looked_at if any(text(one) == name for one in walk(node))]
-        conditions = [one for node in walk(loop) if (one := node.child_by_field_name("condition")) is not None]
-        guarded = any(
-            text(one) == name and not any(node.start_byte <= one.start_byte < node.end_byte for node in looked_at)
-            for each in conditions
-            for one in walk(each)
-        )
-        if inside and not guarded:
-            report(inside[0], _READ, f"Nothing stops {name} at the start of what it walks down.", "warning")
-            for written in _writes_at(function, text(inside[0].child_by_field_name("argument")), name):
-                if written.start_byte > loop.start_byte:
-                    report(written, _WRITE, f"Nothing stopped {name} at the start of what it walked down.", "warning")
-
-
-def _writes_at(function: Node, array: str, name: str) -> Iterator[Node]:
-    """Return assignments to elements of ``array`` whose index contains ``name``."""
-    for node in walk(function):
-        left = node.child_by_field_name("left") if node.type == "assignment_expression" else None
-        index = left.child_by_field_name("index") if left is not None else None
-        if left is None or index is None or text(left.child_by_field_name("argument")) != array:
-            continue
-        if any(text(one) == name for one in walk(index)):
-            yield left
+    target = text(bare(given[0]))
+    filled = any(
+        called(one) in _WRITES_TEXT and text(bare(arguments(one)[0])) == target
+        for one in walk(function)
+        if one.start_byte < call.start_byte and arguments(one)
+    )
+    if number >= capacity or (filled and number == capacity - 1):
+        report(call, _WRITE, f"{number} bytes may be appended to what {target} holds, and it has {capacity}.")
 
 
 def _without_end(room: _Room, call: Node, number: int, given: list[Node], report: Report) -> None:
@@ -290,7 +279,7 @@ def _without_end(room: _Room, call: Node, number: int, given: list[Node], report
         report(call, _READ, f"{text(given[0])} is unterminated if {text(given[1])} fills it.", room.level(given[1]))
 
 
-def _measured(unit: Unit, function: Node, arrays: Sizes) -> dict[str, list[tuple[int, int | None]]]:
+def measured_texts(unit: Unit, function: Node, arrays: Sizes) -> dict[str, list[tuple[int, int | None]]]:
     """Map texts whose length is tested in a condition to the places, each with the longest text that passes, if known.
 
     The length is tested directly or through a variable.
@@ -332,7 +321,7 @@ def passed_lengths(unit: Unit, sizes: dict[str, SizesOf]) -> dict[str, dict[str,
     """
     rooms: dict[str, _Room] = {}
     found: dict[tuple[str, int], list[int | None]] = {}
-    hidden = {name for name, function in unit.functions.items() if _is_static(function)}
+    hidden = {name for name, function in unit.functions.items() if is_static(function)}
     mentioned = {text(node) for node in _values(unit)}
     for name, function in unit.functions.items():
         for call in walk(function) if hidden else ():
@@ -351,10 +340,6 @@ def passed_lengths(unit: Unit, sizes: dict[str, SizesOf]) -> dict[str, dict[str,
         if place < len(names) and len(known) == len(lengths):
             passed.setdefault(name, {})[names[place]] = max(known)
     return passed
-
-
-def _is_static(function: Node) -> bool:
-    return any(one.type == "storage_class_specifier" and text(one) == "static" for one in function.children)
 
 
 def _values(unit: Unit) -> Iterator[Node]:

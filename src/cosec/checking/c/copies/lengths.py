@@ -1,4 +1,4 @@
-"""Sizes and lengths in C that are sums with ``strlen``: does a copy need more bytes than were allocated?"""
+"""Sizes and lengths in C that are sums with variables or ``strlen``: does a copy need more than was allocated?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declarations, literal, text, walk
+from cosec.checking.c.reading.syntax import (
+    Report,
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    literal,
+    parameters,
+    text,
+    walk,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -23,14 +34,18 @@ _MOST_STEPS = 6
 
 @dataclass(frozen=True)
 class Length:
-    """A number of bytes: a constant, and the lengths of texts."""
+    """A number of bytes: a constant, the lengths of texts, and variables that keep their value."""
 
     constant: int = 0
     texts: Counter[str] = field(default_factory=Counter)
-    """Expression -> how often its length is added."""
+    """Text or variable -> how often its length or value is added."""
 
     def __add__(self, other: Length) -> Length:
         return Length(self.constant + other.constant, self.texts + other.texts)
+
+    def times(self, factor: int) -> Length:
+        """Return a multiple."""
+        return Length(self.constant * factor, Counter({name: count * factor for name, count in self.texts.items()}))
 
     def exceeds(self, room: Length) -> bool:
         """Tell whether this is more than ``room`` whatever the texts are, or for all but empty ones."""
@@ -44,12 +59,14 @@ class Lengths:
 
     def __init__(self, unit: Unit, function: Node) -> None:
         self._unit = unit
-        self._values = _assigned_once(function)
+        self.values = _assigned_once(function)
+        """The variables that get a value at one place only, with that value."""
+        self._fixed = _never_set(function)
         self.room = dict(self._allocated(function))
-        """Variable -> the bytes that it has room for, where they are counted by ``strlen``."""
+        """Variable -> the bytes that it has room for, where they are a sum with variables or ``strlen``."""
 
     def number(self, node: Node, steps: int = 0) -> Length | None:
-        """Return an expression as a sum with lengths; None for other expressions."""
+        """Return an expression as a sum with lengths and variables; None for other expressions."""
         node = bare(node)
         value = self._unit.constant(node)
         if value is not None:
@@ -58,33 +75,27 @@ class Lengths:
             return None
         if called(node) == "strlen" and arguments(node):
             return self.of_text(arguments(node)[0])
-        if node.type == "identifier" and text(node) in self._values:
-            return self.number(self._values[text(node)], steps + 1)
+        if node.type == "identifier" and text(node) in self._fixed:
+            return Length(0, Counter({text(node): 1}))
+        if node.type == "identifier" and text(node) in self.values:
+            return self.number(self.values[text(node)], steps + 1)
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if node.type != "binary_expression" or left is None or right is None:
             return None
         one, other = self.number(left, steps + 1), self.number(right, steps + 1)
-        operator = text(node.child_by_field_name("operator"))
         if one is None or other is None:
             return None
-        if operator == "+":
-            return one + other
-        if operator == "-" and not other.texts:
-            return one + Length(-other.constant)
-        if operator == "*" and 1 in (one.constant, other.constant):
-            factor, rest = (one, other) if one == Length(1) else (other, one)
-            return rest if factor == Length(1) else None
-        return None
+        return _computed(text(node.child_by_field_name("operator")), one, other)
 
     def of_text(self, node: Node) -> Length:
         """Return the length of a text."""
         content = literal(node)
-        if content is None and bare(node).type == "identifier" and text(bare(node)) in self._values:
-            content = literal(self._values[text(bare(node))])
+        if content is None and bare(node).type == "identifier" and text(bare(node)) in self.values:
+            content = literal(self.values[text(bare(node))])
         return Length(len(content)) if content is not None else Length(0, Counter({text(bare(node)): 1}))
 
     def _allocated(self, function: Node) -> Iterator[tuple[str, Length]]:
-        for name, value in self._values.items():
+        for name, value in self.values.items():
             call = bare(value)
             given = arguments(call)
             size = None
@@ -102,20 +113,27 @@ class Lengths:
                 yield name, size
 
 
-def look(unit: Unit, function: Node, report: Report) -> None:
-    """Look at every copy in a function into memory whose size is counted by ``strlen``."""
-    lengths = Lengths(unit, function)
+def _computed(operator: str, one: Length, other: Length) -> Length | None:
+    if operator == "+":
+        return one + other
+    if operator == "-" and not other.texts:
+        return one + Length(-other.constant)
+    if operator == "*" and not (one.texts and other.texts):
+        return one.times(other.constant) if one.texts else other.times(one.constant)
+    return None
+
+
+def look(function: Node, lengths: Lengths, report: Report) -> None:
+    """Look at every copy in a function into memory whose size is a sum with variables or with ``strlen``."""
     if not lengths.room:
         return
     held: dict[str, Length | None] = {}
     for node in walk(function):
         name, given = called(node), arguments(node)
         target = text(bare(given[0])) if given else ""
-        if node.type == "assignment_expression":
-            _assigned(lengths, node, report)
-        elif target not in lengths.room:
+        if target not in lengths.room:
             continue
-        elif name in _COPIES and len(given) == 2:
+        if name in _COPIES and len(given) == 2:
             written = lengths.of_text(given[1])
             before = held.get(target) if name == "strcat" else Length()
             held[target] = before + written if before is not None else None
@@ -130,21 +148,6 @@ def look(unit: Unit, function: Node, report: Report) -> None:
 def _compare(lengths: Lengths, node: Node, target: str, need: Length | None, more: int, report: Report) -> None:
     if need is not None and (need + Length(more)).exceeds(lengths.room[target]):
         report(node, _WRITE, f"{target} is too small for the whole text; count its terminating NUL byte.")
-
-
-def _assigned(lengths: Lengths, node: Node, report: Report) -> None:
-    left = node.child_by_field_name("left")
-    index = left.child_by_field_name("index") if left is not None and left.type == "subscript_expression" else None
-    if left is None or index is None:
-        return
-    target = text(left.child_by_field_name("argument"))
-    place = lengths.number(index) if target in lengths.room else None
-    if (
-        place is not None
-        and (place + Length(1)).exceeds(lengths.room[target])
-        and not (place.texts - Counter()).keys() - lengths.room[target].texts.keys()
-    ):
-        report(node, _WRITE, f"The index {text(index)} is past the end of {target}.")
 
 
 def _printed(lengths: Lengths, given: list[Node]) -> Length | None:
@@ -165,7 +168,16 @@ def _printed(lengths: Lengths, given: list[Node]) -> Length | None:
 
 
 def _assigned_once(function: Node) -> dict[str, Node]:
-    """Return the variables that get a value at one place only, with that value."""
+    return {name: found[0] for name, found in _settings(function).items() if len(found) == 1 and found[0] is not None}
+
+
+def _never_set(function: Node) -> frozenset[str]:
+    """Return the parameters that keep the value that they are given."""
+    return frozenset(one.name for one in parameters(function)) - _settings(function).keys()
+
+
+def _settings(function: Node) -> dict[str, list[Node | None]]:
+    """Return the values that each variable is set to; None for a change or a use of its address."""
     values: dict[str, list[Node | None]] = {}
     for node in walk(function):
         if node.type == "init_declarator":
@@ -176,4 +188,4 @@ def _assigned_once(function: Node) -> dict[str, Node]:
             values.setdefault(name, []).append(node.child_by_field_name("right") if plain else None)
         elif node.type == "update_expression" or (node.type == "pointer_expression" and text(node).startswith("&")):
             values.setdefault(text(node.child_by_field_name("argument")), []).append(None)
-    return {name: found[0] for name, found in values.items() if len(found) == 1 and found[0] is not None}
+    return values

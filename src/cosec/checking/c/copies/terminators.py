@@ -33,15 +33,17 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
         return
     fresh = _fresh(function) - _ended(function, calls)
     lengths = Lengths(unit, function)
+    first = {name: text(bare(value)) for _, name, _, value in declarations(function) if value is not None}
     for fill in fills:
         given = arguments(fill)
         target = text(bare(given[_FILLS[called(fill)]]))
         if target not in fresh or not _leaves_open(called(fill), given, lengths, sizes):
             continue
+        names = {target, *(name for name, value in first.items() if value == target)}
         for call in calls:
             if call.start_byte <= fill.start_byte:
                 continue
-            if _uses(call, target):
+            if any(_uses(call, name) for name in names):
                 report(call, _READ, f"{target} may lack a terminating NUL: nothing writes one after {called(fill)}().")
                 break
 

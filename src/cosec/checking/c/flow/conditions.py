@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.flow.facts import Facts, State, join
+from cosec.checking.c.flow.facts import TESTED, Facts, State, join, without_nulls
 from cosec.checking.c.reading.syntax import Sizes, Unit, arguments, bare, called, text, walk
 
 if TYPE_CHECKING:
@@ -44,14 +44,22 @@ class Conditions:
         if node.type == "binary_expression" and operator in ("&&", "||"):
             if truth == (operator == "&&"):
                 return self.assume(right, truth, self.assume(left, truth, state))
-            return join(self.assume(left, truth, state), self.assume(right, truth, self.assume(left, not truth, state)))
+            either = join(
+                self.assume(left, truth, state), self.assume(right, truth, self.assume(left, not truth, state))
+            )
+            return either if truth else without_nulls(either, state)
         return self._tested(node, truth, dict(state))
+
+    def may_count(self, node: Node) -> bool:
+        """Tell whether an expression is a variable that may count up to a bound, and no bound itself."""
+        return node.type == "identifier"
 
     def _tested(self, node: Node, truth: bool, known: dict[str, Facts]) -> dict[str, Facts]:
         """Take in a condition without ``&&`` and ``||``."""
         operator = text(node.child_by_field_name("operator"))
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        self._restore(node, operator, truth, known)
+        tested, null = self.null_test(node, truth)
+        self._restore(tested, null, known)
         if node.type == "binary_expression" and operator in _TURNED and left is not None and right is not None:
             relation = operator if truth else _NEGATED[operator]
             self._compare(left, relation, right, known)
@@ -61,6 +69,8 @@ class Conditions:
             known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)
         for mention in self._checked(node):
             known[mention] = replace(known.get(mention, Facts()), unchecked=False)
+        if tested is not None and tested.type in ("identifier", "field_expression"):
+            known[text(tested)] = replace(known.get(text(tested), Facts()), null=null, used_at=TESTED)
         for call in (one for one in walk(node) if one.type == "call_expression"):
             if called(call) in self.unit.functions:
                 for argument in arguments(call):
@@ -73,9 +83,13 @@ class Conditions:
         """Return the expressions that a condition tests as pointers."""
         return [text(one) for one in walk(node) if one.type in ("identifier", "field_expression")]
 
-    def _restore(self, node: Node, operator: str, truth: bool, known: dict[str, Facts]) -> None:
-        """Where a pointer turns out to be NULL, ``realloc`` did not free the one that it was given."""
+    def null_test(self, node: Node, truth: bool) -> tuple[Node | None, bool]:
+        """Return what a condition without ``&&`` and ``||`` tests, and whether it is NULL where this is the outcome."""
+        node = bare(node)
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        operator = text(node.child_by_field_name("operator"))
+        if node.type == "unary_expression" and operator == "!" and (inner := node.child_by_field_name("argument")):
+            return self.null_test(inner, not truth)
         if operator in ("==", "!=") and left is not None and right is not None:
             sides = [one for one in (left, right) if self.unit.constant(one) != 0]
             tested, null = sides[0] if len(sides) == 1 else None, truth == (operator == "==")
@@ -83,7 +97,11 @@ class Conditions:
             tested, null = node, not truth
         while tested is not None and bare(tested).type == "assignment_expression":
             tested = bare(tested).child_by_field_name("left")
-        moved = known.get(text(bare(tested)), Facts()).moved if tested is not None else ""
+        return (bare(tested) if tested is not None else None), null
+
+    def _restore(self, tested: Node | None, null: bool, known: dict[str, Facts]) -> None:
+        """Where a pointer turns out to be NULL, ``realloc`` did not free the one that it was given."""
+        moved = known.get(text(tested), Facts()).moved if tested is not None else ""
         if moved and null:
             known[moved] = replace(known.get(moved, Facts()), freed=False)
 
@@ -105,7 +123,7 @@ class Conditions:
         facts = known.get(name, Facts())
         if relation in ("<", "<=") and ("unsigned" in cast or cast == "size_t"):
             facts = replace(facts, low=max(0, facts.low or 0))
-        if relation in ("<", "<=", "=="):
+        if relation in ("<", "<=", "==") and (value is not None or self.may_count(left) or not _is_open(right, known)):
             facts = _below(facts, relation, right, value, known)
         if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
             facts = replace(facts, bounded=True, high=None)
@@ -117,13 +135,19 @@ class Conditions:
         known[name] = facts
 
 
+def _is_open(limit: Node, known: dict[str, Facts]) -> bool:
+    """Tell whether a bound is itself a number from outside that was not compared with anything."""
+    facts = known.get(text(bare(limit)), Facts())
+    return (facts.outside or bool(facts.message)) and not facts.bounded
+
+
 def _below(facts: Facts, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> Facts:
     """Return the facts of a number that is less than ``right``."""
     if value is None:
         limit = known.get(text(bare(right)), Facts())
         if limit.high is not None and limit.bounded:
             value = limit.high
-        elif (limit.outside or limit.message) and not limit.bounded:
+        elif _is_open(right, known):
             return replace(facts, loose=limit.outside, message=limit.message, bounded=True, high=None)
     if value is None:
         counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)

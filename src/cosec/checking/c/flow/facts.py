@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,12 @@ class Facts:
 
     unchecked: bool = False
     """It may be NULL: no condition tested it."""
+
+    null: bool = False
+    """A condition found it to be NULL, on this path or on one that joined it."""
+
+    used_at: int = 0
+    """Where every path dereferences it before a test: the place in the text, 0 for nowhere, `TESTED` after a test."""
 
     freed: bool = False
 
@@ -52,6 +58,8 @@ class Facts:
         highs, lows = (self.high, other.high), (self.low, other.low)
         return Facts(
             unchecked=self.unchecked or other.unchecked,
+            null=self.null or other.null,
+            used_at=min(self.used_at, other.used_at),
             freed=self.freed or other.freed,
             freed_at=self.freed_at if self.freed else other.freed_at,
             outside=self.outside or other.outside,
@@ -67,8 +75,21 @@ class Facts:
         )
 
 
+TESTED = -1
+"""The place of a pointer that a condition has tested (`Facts.used_at`)."""
+
 State = dict[str, Facts] | None
 """Facts of each variable; None if no path arrives."""
+
+
+def without_nulls(state: State, before: State = None) -> State:
+    """Return the facts without pointers that are NULL, but for those that were already NULL ``before``."""
+    if state is None or not any(facts.null for facts in state.values()):
+        return state
+    kept = {name for name, facts in before.items() if facts.null} if before is not None else set()
+    return {
+        name: replace(facts, null=False) if facts.null and name not in kept else facts for name, facts in state.items()
+    }
 
 
 def join(first: State, second: State) -> State:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.conditions import Conditions
-from cosec.checking.c.flow.facts import Facts, State, join
+from cosec.checking.c.flow.facts import Facts, State, join, without_nulls
 from cosec.checking.c.flow.summaries import ENDING_NAMES, ENDS
 from cosec.checking.c.reading.syntax import Unit, arguments, called, text
 
@@ -49,13 +49,13 @@ class FunctionFlow(Conditions):
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             state = self.evaluate(left, state)
             inner = self.assume(left, operator == "&&", state)
-            return join(self.assume(left, operator != "&&", state), self.evaluate(right, inner))
+            return without_nulls(join(self.assume(left, operator != "&&", state), self.evaluate(right, inner)), state)
         if node.type == "conditional_expression":
             condition = node.child_by_field_name("condition")
             state = self.evaluate(condition, state)
             yes = self.evaluate(node.child_by_field_name("consequence"), self.assume(condition, True, state))
             no = self.evaluate(node.child_by_field_name("alternative"), self.assume(condition, False, state))
-            return join(yes, no)
+            return without_nulls(join(yes, no), state)
         if node.type in ("sizeof_expression", "function_declarator"):
             return state
         if node.type in ("assignment_expression", "init_declarator"):
@@ -65,6 +65,9 @@ class FunctionFlow(Conditions):
             for child in node.named_children:
                 state = self.evaluate(child, state)
         return self._seen(node, state) if state is not None else None
+
+    def decide(self, node: Node, state: dict[str, Facts]) -> None:
+        """Look at an ``if`` statement with the facts before its condition."""
 
     def _seen(self, node: Node, state: dict[str, Facts]) -> State:
         self.see(node, state)
@@ -105,10 +108,14 @@ class FunctionFlow(Conditions):
 
     def _if(self, node: Node, state: State) -> State:
         condition = node.child_by_field_name("condition")
-        state = self.evaluate(condition, state)
+        if state is not None:
+            self.decide(node, state)
+        state = self.evaluate(condition, without_nulls(state))
+        alternative = node.child_by_field_name("alternative")
         then = self._branch(node.child_by_field_name("consequence"), self.assume(condition, True, state))
-        other = self._branch(node.child_by_field_name("alternative"), self.assume(condition, False, state))
-        return join(then, other)
+        other = self._branch(alternative, self.assume(condition, False, state))
+        # A pointer that only has a branch of its own where it is not NULL may be known not to be.
+        return join(then, other if alternative is not None else without_nulls(other))
 
     def _branch(self, node: Node | None, state: State) -> State:
         return self._statement(node, state) if node is not None and state is not None else state
@@ -120,6 +127,7 @@ class FunctionFlow(Conditions):
         self._left, self._again = [], []
         ends: State = None
         for turn in range(2):
+            state = without_nulls(state)
             if node.type != "do_statement":
                 state = self.evaluate(condition, state)
                 ends = join(ends, self.assume(condition, False, state) if condition is not None else None)
@@ -139,14 +147,14 @@ class FunctionFlow(Conditions):
         for one in self._left:
             ends = join(ends, one)
         self._left, self._again = left, again
-        return ends
+        return without_nulls(ends)
 
     def _initial(self, node: Node, state: State) -> State:
         first = node.child_by_field_name("initializer")
         return self.evaluate(first, state)
 
     def _switch(self, node: Node, state: State) -> State:
-        state = self.evaluate(node.child_by_field_name("condition"), state)
+        state = self.evaluate(node.child_by_field_name("condition"), without_nulls(state))
         body = node.child_by_field_name("body")
         left, self._left = self._left, []
         at: State = None
@@ -160,6 +168,8 @@ class FunctionFlow(Conditions):
     def _leave(self, node: Node, state: State) -> State:
         for child in node.named_children:
             state = self.evaluate(child, state)
+        if state is not None:
+            self.see(node, state)
         if node.type == "goto_statement":
             label = text(node.child_by_field_name("label"))
             self._jumps[label] = join(self._jumps.get(label), state)

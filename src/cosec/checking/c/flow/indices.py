@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.numbers import NumberFlow, first_name
 from cosec.checking.c.reading.syntax import bare, text, walk
+from cosec.checking.c.reading.trees import is_written
 from cosec.checking.c.reading.types import integer
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class IndexFlow(NumberFlow):
             wrong = f"may equal the length of {text(array)}"
         if wrong:
             level: Severity = "error" if facts.outside or facts.high is not None else "warning"
-            self.report(node, _WRITE if _is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
-        elif facts.message and not _is_written(node):
+            self.report(node, _WRITE if is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
+        elif facts.message and not is_written(node):
             self._past_message(node, array, facts, index, state)
 
     def copied(self, call: Node, name: str, given: list[Node], state: dict[str, Facts]) -> None:
@@ -147,16 +148,3 @@ def _suspect(facts: Facts, items: int | None) -> str:
     if facts.outside and facts.past:
         return "is not compared with the length first"
     return "is compared with an unchecked number only" if items is not None and facts.loose else ""
-
-
-def _is_written(node: Node) -> bool:
-    at = node
-    while at.parent is not None and at.parent.type in ("subscript_expression", "field_expression"):
-        if at.parent.child_by_field_name("argument") != at:
-            return False
-        at = at.parent
-    if at.parent is None:
-        return False
-    if at.parent.type == "update_expression":
-        return True
-    return at.parent.type == "assignment_expression" and at.parent.child_by_field_name("left") == at

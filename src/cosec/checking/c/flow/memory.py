@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.flow.facts import Facts
-from cosec.checking.c.flow.indices import IndexFlow
+from cosec.checking.c.flow.facts import Facts, without_nulls
+from cosec.checking.c.flow.late_checks import LateChecks
 from cosec.checking.c.flow.numbers import READS
 from cosec.checking.c.flow.summaries import Summaries
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, text, walk
+from cosec.checking.c.reading.trees import takes_address
 from cosec.checking.c.reading.types import SharedTypes
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ _NULL_REFUSED = frozenset(
 )
 """Library functions that do not accept NULL."""
 
+_RETURNING = frozenset({"printf", "fprintf", "perror", "putchar", "syslog", "fflush", "strerror", "free", "close"})
+_RETURNING |= _NULL_REFUSED
+"""Library functions after which the program goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionContext:
@@ -73,7 +78,7 @@ class FunctionContext:
     summaries: Summaries
 
 
-class MemoryFlow(IndexFlow):
+class MemoryFlow(LateChecks):
     """Checks one function."""
 
     def __init__(self, unit: Unit, function: Node, report: Report, context: FunctionContext) -> None:
@@ -86,22 +91,29 @@ class MemoryFlow(IndexFlow):
         """Look at one expression."""
         if node.type in ("pointer_expression", "field_expression", "subscript_expression"):
             self._dereference(node, state)
-        if node.type == "subscript_expression":
-            self.index(node, state)
         elif node.type == "call_expression":
             self._call(node, state)
         elif node.type in ("assignment_expression", "init_declarator"):
             self._assign(node, state)
+        elif node.type == "return_statement":
+            self._returned(node, state)
+        elif node.type == "identifier" and node.parent is not None and node.parent.type == "expression_statement":
+            state.update(without_nulls(state) or {})  # a macro, which may leave the function
         elif node.type == "declaration":
             self._begin(node, state)
         elif node.type == "binary_expression":
             self._binary(node, state)
         elif node.type == "update_expression":
-            name = text(node.child_by_field_name("argument"))
-            if state.get(name, Facts()).unchecked:
-                self._use(name, node, state)
-            self.counted(node, name, state)
-            self._forget(name, state)
+            self._updated(node, state)
+
+    def _updated(self, node: Node, state: dict[str, Facts]) -> None:
+        """Look at ``name++`` or ``name--``."""
+        name = text(node.child_by_field_name("argument"))
+        if state.get(name, Facts()).unchecked:
+            self._use(name, node, state)
+        self.counted(node, name, state)
+        state[name] = replace(state[name], used_at=0)
+        self._forget(name, state)
 
     def facts(self, node: Node, state: dict[str, Facts]) -> Facts:
         """Return what is known about the value of an expression."""
@@ -118,19 +130,21 @@ class MemoryFlow(IndexFlow):
         pointer = node.child_by_field_name("argument")
         if pointer is None:
             return
+        if node.type == "subscript_expression":
+            self.index(node, state)
         if called(bare(pointer)) and self.facts(pointer, state).unchecked:
             self._may_be_null(node, text(bare(pointer)))
         self._use(text(bare(pointer)), node, state)
 
     def _use(self, name: str, node: Node, state: dict[str, Facts]) -> None:
-        facts = state.get(name)
-        if facts is None:
-            return
+        facts = state.get(name, Facts())
         if facts.freed:
             self._after_free(node, f"{name} is used after it was freed.", facts)
-        elif facts.unchecked:
+        elif facts.unchecked or (facts.null and not takes_address(node)):
             self._may_be_null(node, name)
-            state[name] = replace(facts, unchecked=False)  # said once
+            state[name] = replace(facts, unchecked=False, null=False)  # said once
+        elif not takes_address(node):
+            self.dereferenced(name, node, state)
 
     def _after_free(self, node: Node, message: str, facts: Facts) -> None:
         """Report a use of memory that was freed.
@@ -171,6 +185,13 @@ class MemoryFlow(IndexFlow):
             at = at.parent
         return {text(one) for condition in conditions for one in walk(condition)}
 
+    def _returned(self, node: Node, state: dict[str, Facts]) -> None:
+        """Look at what a function returns: its caller would use memory that was freed."""
+        value = bare(node.named_children[0]) if node.named_children else None
+        facts = state.get(text(value), Facts())
+        if value is not None and value.type in ("identifier", "field_expression") and facts.freed:
+            self._after_free(node, f"{text(value)} is returned after it was freed.", facts)
+
     def _may_be_null(self, node: Node, name: str) -> None:
         self.report(node, "c/null-dereference", f"{name} may be NULL here; check it first.", "warning")
 
@@ -187,12 +208,24 @@ class MemoryFlow(IndexFlow):
                 self._release(key, name not in ("fclose", "pclose"), node, state)
             elif facts.freed and not self._summaries.ignores(name, place, given):
                 self._after_free(node, f"{key} is used after it was freed.", facts)
-            elif self._refuses_null(name, place, argument) and self.facts(argument, state).unchecked:
-                self._may_be_null(node, key)
+            elif self._refuses_null(name, place, argument):
+                passed = self.facts(argument, state)
+                if passed.unchecked or passed.null:
+                    self._may_be_null(node, key)
+            if bare(argument).type == "identifier":
+                self._members_may_move(key, state)
             if local and (passed := self.facts(argument, state)).outside:
                 self.passed[name, place] = passed
             self._filled(name, given, argument, state)
+        if name not in _RETURNING:
+            state.update(without_nulls(state) or {})
         self.copied(node, name, given, state)
+
+    def _members_may_move(self, name: str, state: dict[str, Facts]) -> None:
+        """Take in a call that is given a struct: its members may have new values."""
+        for other, facts in state.items():
+            if facts.same.startswith((f"{name}->", f"{name}.")):
+                state[other] = replace(facts, same="")
 
     def _refuses_null(self, name: str, place: int, argument: Node) -> bool:
         # The library prints a text that is NULL.
@@ -230,7 +263,7 @@ class MemoryFlow(IndexFlow):
             if re.search(rf"(?<![\w>.]){re.escape(name)}(?!\w)", other):
                 del state[other]
         for other, facts in list(state.items()):
-            if facts.same == name and other != name:
+            if facts.same and other != name and re.match(rf"{re.escape(name)}(?!\w)", facts.same):
                 state[other] = replace(facts, same="")
 
     def _assign(self, node: Node, state: dict[str, Facts]) -> None:
@@ -253,7 +286,8 @@ class MemoryFlow(IndexFlow):
         self.kept(node, name, right, state)
         moved = self._moved(bare(right), name, state)
         self._forget(name, state)
-        same = text(bare(right)) if bare(right).type == "identifier" and text(bare(right)) != name else ""
+        same = text(bare(right)) if bare(right).type in ("identifier", "field_expression") else ""
+        same = same if same != name else ""
         same = state.get(same, Facts()).same or same
         state[name] = replace(facts, moved=moved, same=same)
 

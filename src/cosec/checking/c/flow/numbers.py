@@ -14,7 +14,7 @@ from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.function_flow import FunctionFlow
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Sizes, Unit, arguments, bare, called, parameters, text, walk
-from cosec.checking.c.reading.types import INT, Integer, SharedTypes, Types
+from cosec.checking.c.reading.types import INT, SIZE, Integer, SharedTypes, Types
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -68,6 +68,10 @@ class NumberFlow(FunctionFlow):
     def sizes(self) -> Sizes:
         """Arrays in scope."""
         return self.room.arrays
+
+    def may_count(self, node: Node) -> bool:
+        """Tell whether an expression is a variable that may count up to a bound; a parameter rather is the bound."""
+        return node.type == "identifier" and text(node) not in self.parameters
 
     def facts(self, node: Node, state: dict[str, Facts]) -> Facts:
         """Return what is known about the value of an expression."""
@@ -215,8 +219,9 @@ class NumberFlow(FunctionFlow):
             return False
         if operator == "*" and step is None and not sized and not self.facts(other, state).outside:
             return False
-        # One more byte is for the end of a string.
-        return not (sized and abs(step or 2) == 1 and operator != "*")
+        # One more byte is for the end of a string, which only a number of 32 bits from outside can make too many.
+        narrow = facts.outside and not facts.bounded and kind is not None and kind.bits == 32 and not kind.signed
+        return not (sized and abs(step or 2) == 1 and operator != "*" and not narrow)
 
     def _leaves(self, kind: Integer, side: Node, other: Node, operator: str, state: dict[str, Facts]) -> bool:
         """Tell whether the result may lie outside its type."""
@@ -355,12 +360,12 @@ class NumberFlow(FunctionFlow):
         return at.parent is not None and called(at.parent) in functions
 
     def _may_be_large(self, node: Node, state: dict[str, Facts]) -> bool:
-        """Tell whether this is an unbounded number of at most 32 bits that the caller chose."""
+        """Tell whether this is an unbounded number that the caller chose."""
         inner = bare(node)
         kind = self.types.of(inner)
-        narrow = kind is not None and kind.bits == 32
+        wide = kind is not None and (kind.bits == 32 or kind == SIZE)
         chosen = inner.type == "identifier" and self._is_parameter(inner) and text(inner) not in self._guarded
-        return chosen and narrow and node.type != "cast_expression" and not state.get(text(inner), Facts()).bounded
+        return chosen and wide and node.type != "cast_expression" and not state.get(text(inner), Facts()).bounded
 
     def _is_parameter(self, node: Node) -> bool:
         return first_name(node) in self.parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,23 @@ def _freed(unit: Unit) -> dict[str, set[int]]:
     for name, function in unit.functions.items():
         body = function.child_by_field_name("body")
         names = [one.name for one in parameters(function)]
-        for statement in body.named_children if body is not None else ():
+        for statement in _always_run(body) if body is not None else ():
             call = next(iter(statement.named_children), None) if statement.type == "expression_statement" else None
             given = arguments(call) if call is not None and called(call) == "free" else []
             if given and text(bare(given[0])) in names:
                 found.setdefault(name, set()).add(names.index(text(bare(given[0]))))
     return found
+
+
+def _always_run(block: Node) -> Iterator[Node]:
+    """Iterate over the statements of a block, and over those that only depend on whether a pointer is NULL."""
+    for statement in block.named_children:
+        condition, branch = statement.child_by_field_name("condition"), statement.child_by_field_name("consequence")
+        tests = condition is not None and re.fullmatch(r"\(\s*(\w+)\s*(!=\s*NULL\s*)?\)", text(condition))
+        if statement.type == "if_statement" and tests and branch is not None:
+            yield from branch.named_children if branch.type == "compound_statement" else [branch]
+        else:
+            yield statement
 
 
 def _nullable(unit: Unit) -> frozenset[str]:

@@ -29,7 +29,7 @@ class SizesOf:
     """The sizes that are known in one function."""
 
     arrays: Sizes
-    """Arrays in scope, by their name."""
+    """Arrays in scope, by their name; the rows of tables by the table's name and ``[]``."""
 
     heap: Sizes
     """What pointers point to, by the pointer's name."""
@@ -46,6 +46,8 @@ class SizesOf:
         name = text(inner)
         if inner.type == "field_expression":
             return self.members.get(text(inner.child_by_field_name("field")))
+        if inner.type == "subscript_expression":
+            return self.arrays.get(f"{text(inner.child_by_field_name('argument'))}[]")
         return self.arrays.get(name) or self.heap.get(name) or self.promised.get(name)
 
     def room(self, node: Node) -> int | None:
@@ -82,7 +84,18 @@ def array_sizes(unit: Unit, node: Node) -> Sizes:
         length = unit.constant(size) if size is not None else _initial_length(value)
         if length is not None and (inner.child_by_field_name("declarator") or inner).type == "identifier":
             found[name] = max(found.get(name, (0, 0)), (length, 8 if pointer else size_of_type(kind) or 1))
+        elif length is not None and not pointer and (table := inner.child_by_field_name("declarator")) is not None:
+            found |= _table(unit, name, table, (length, size_of_type(kind) or 1))
     return found
+
+
+def _table(unit: Unit, name: str, declarator: Node, row: tuple[int, int]) -> Sizes:
+    """Return the sizes of a table and of its rows; none of arrays with more dimensions."""
+    size, inner = declarator.child_by_field_name("size"), declarator.child_by_field_name("declarator")
+    count = unit.constant(size) if size is not None else None
+    if count is None or inner is None or inner.type != "identifier":
+        return {}
+    return {name: (count, row[0] * row[1]), f"{name}[]": row}
 
 
 def field_sizes(unit: Unit) -> Sizes:

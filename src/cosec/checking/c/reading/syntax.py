@@ -123,6 +123,8 @@ class Unit:
     """Values of enumerators, and of macros that were looked up."""
     members: Sizes = field(default_factory=dict)
     """Sizes of the array members of structs (`sizes.field_sizes`)."""
+    copying: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Local functions that copy a whole text (`wrappers.copying_functions`) -> places of the buffer and the text."""
     ending: frozenset[str] = frozenset()
     """Local functions that do not return (`summaries.ending_functions`)."""
 
@@ -280,6 +282,11 @@ def parameters(function: Node) -> list[Parameter]:
             kind = text(one.child_by_field_name("type"))
             found.append(Parameter(kind, declared_name(inner), inner if inner is not None else one))
     return found
+
+
+def is_static(function: Node) -> bool:
+    """Tell whether only its own file can call a function by its name."""
+    return any(one.type == "storage_class_specifier" and text(one) == "static" for one in function.children)
 
 
 def declarations(node: Node) -> Iterator[tuple[str, str, Node, Node | None]]:

@@ -30,3 +30,28 @@ def _parser() -> Parser:
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_c.language()))
+
+
+def is_written(node: Node) -> bool:
+    """Tell whether an element of an array, or a member of it, is assigned to."""
+    at = node
+    while at.parent is not None and at.parent.type in ("subscript_expression", "field_expression"):
+        if at.parent.child_by_field_name("argument") != at:
+            return False
+        at = at.parent
+    if at.parent is None:
+        return False
+    if at.parent.type == "update_expression":
+        return True
+    return at.parent.type == "assignment_expression" and at.parent.child_by_field_name("left") == at
+
+
+def takes_address(node: Node) -> bool:
+    """Tell whether only the address of an element or a member is taken: ``&array[i]``, ``&struct->member.part``."""
+    at = node
+    while at.parent is not None and at.parent.type in ("field_expression", "parenthesized_expression"):
+        if any(one.type == "->" for one in at.parent.children):
+            return False
+        at = at.parent
+    parent = at.parent
+    return parent is not None and parent.type == "pointer_expression" and parent.children[0].type == "&"

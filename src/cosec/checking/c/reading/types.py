@@ -126,8 +126,14 @@ class Types:
         self._shared = shared
         self.declared = dict(shared.variables)
         """The variables in scope."""
-        self.declared |= {name: (kind, levels(one)) for kind, name, one, _ in declarations(function) if name}
-        self.declared |= {one.name: (one.kind, levels(one.declarator)) for one in parameters(function) if one.name}
+        local = {name: (kind, levels(one)) for kind, name, one, _ in declarations(function) if name}
+        local |= {one.name: (one.kind, levels(one.declarator)) for one in parameters(function) if one.name}
+        self.declared |= local
+        self._local = frozenset(local)
+
+    def is_local(self, name: str) -> bool:
+        """Tell whether a name is that of a parameter, or of a variable that the function declares itself."""
+        return name in self._local
 
     def variable(self, name: str) -> Integer | None:
         """Return the type of a variable that is an integer."""

@@ -33,6 +33,7 @@ _NEUTRAL = words(
 _EQUAL = frozenset({"strcmp", "strcasecmp", "wcscmp", "g_strcmp0", "memcmp"})
 _PREFIX = frozenset({"strncmp", "strncasecmp"})
 _SHELL_LETTERS = frozenset(";|&$`")
+_ENDS_OF_TEXT = frozenset({"'\\0'", "'\\n'", "'\\r'"})
 _OPTION = re.compile(r"-{1,2}\w|-$|$")
 
 
@@ -75,6 +76,7 @@ class Guards:
                 [text(bare(one)) for one in given] for name, given in calls if name == "realpath" and len(given) == 2
             ]
             found |= {path for path, result in resolved if result in found}
+            found |= _last_parts(function)
         return {one for one in found if re.fullmatch(r"[A-Za-z_]\w*(\[\d+\]|->\w+|\.\w+)*", one) and one != "argv"}
 
 
@@ -89,6 +91,10 @@ def refuses(call: Node, danger: str, function: Node) -> bool:
     if name in ("strstr", "strcasestr"):
         return danger == "sql" or (danger == "path" and (not words or words[-1] in ("..", "../", "/", "/..")))
     if name in ("strchr", "strrchr", "memchr"):
+        if len(given) > 1 and bare(given[1]).type not in ("char_literal", "number_literal"):
+            # A letter of the text is looked for, among allowed ones or refused ones.
+            content = words[0] if words else "a"
+            return danger != "command" or bool(re.search(r"\w", content)) or set(content) >= _SHELL_LETTERS
         letter = text(bare(given[1])) if len(given) > 1 else ""
         return danger == "sql" or (danger == "path" and letter in ("'/'", "'.'"))
     if name in ("strpbrk", "strcspn"):
@@ -127,6 +133,23 @@ def _keeps_inside(given: list[Node], function: Node) -> bool:
     return not count.isdigit() or int(count) >= len(content)
 
 
+def _last_parts(function: Node) -> set[str]:
+    """Return the variables that are set to what stands behind the last ``'/'`` of a path."""
+    settings = [
+        (text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* "), bare(value))
+        for node in walk(function)
+        if node.type in ("init_declarator", "assignment_expression")
+        and (value := node.child_by_field_name("value") or node.child_by_field_name("right")) is not None
+    ]
+    slashes = {
+        name
+        for name, value in settings
+        if called(value) == "strrchr" and [text(one) for one in arguments(value)[1:]] == ["'/'"]
+    }
+    behind = {f"{name} + 1" for name in slashes}
+    return {name for name, value in settings if text(bare(value.child_by_field_name("consequence") or value)) in behind}
+
+
 def _initial(scope: Node, name: str) -> str | None:
     """Return the text that a variable is declared with."""
     for node in walk(scope):
@@ -141,11 +164,34 @@ def _initial(scope: Node, name: str) -> str | None:
 
 def _tests_weakly(function: Node, unit: Unit) -> frozenset[str]:
     """Return the harm that a local function lets pass although it looks at texts."""
-    body = text(function)
-    if "'" in re.sub(r"str\w*chr\s*\([^)]*\)", "", body) or re.search(r"\bis(alnum|alpha|digit|xdigit)\b", body):
+    compared = _compared_letters(function)
+    if re.search(r"\bis(alnum|alpha|digit|xdigit)\b", text(function)):
         return frozenset()
     calls = [one for one in walk(function) if one.type == "call_expression" and called(one) not in _NEUTRAL]
-    return frozenset(danger for danger in DANGERS if not any(refuses(one, danger, function) for one in calls))
+    return frozenset(
+        danger
+        for danger in DANGERS
+        if not _are_enough(compared, danger) and not any(refuses(one, danger, function) for one in calls)
+    )
+
+
+def _compared_letters(function: Node) -> set[str]:
+    """Return the letters that a function compares something with; the ends of texts and lines are left out."""
+    found = set()
+    for node in walk(function):
+        if node.type != "char_literal" or text(node) in _ENDS_OF_TEXT or node.parent is None:
+            continue
+        compares = text(node.parent.child_by_field_name("operator")) in ("==", "!=", "<", "<=", ">", ">=")
+        if compares or node.parent.type == "case_statement":
+            found.add(text(node)[1:-1])
+    return found
+
+
+def _are_enough(letters: set[str], danger: str) -> bool:
+    """Tell whether comparisons with letters can refuse every text that does a kind of harm; trusts allowed letters."""
+    if danger == "sql" or any(re.match(r"\w", letter) for letter in letters):
+        return bool(letters)
+    return letters >= _SHELL_LETTERS if danger == "command" else bool(letters & {"/", "."})
 
 
 def key_of(node: Node) -> str:

@@ -22,7 +22,7 @@ _SINKS: dict[str, tuple[tuple[int, ...], str]] = {
     **dict.fromkeys(
         ("fopen", "fopen64", "freopen", "open", "open64", "creat", "unlink", "remove", "rmdir"), ((0,), _PATH)
     ),
-    **dict.fromkeys(("opendir", "mkdir", "truncate", "chmod", "chown", "mknod"), ((0,), _PATH)),
+    **dict.fromkeys(("opendir", "dlopen", "mkdir", "truncate", "chmod", "chown", "mknod"), ((0,), _PATH)),
     **dict.fromkeys(("openat", "unlinkat", "mkdirat"), ((1,), _PATH)),
     **dict.fromkeys(("rename", "link", "symlink"), ((0, 1), _PATH)),
 }

@@ -70,6 +70,8 @@ class FileAnalysis:
         self.shared: dict[str, Value] = {}
         self.raised: list[list[Value]] = []
         self.entered_nodes: set[ast.AST] = set()
+        self.registered: dict[ast.AST, ast.Call] = {}
+        self.entry_kinds: dict[ast.AST, str] = {}
         self.globals_changed = False
         self.findings: dict[tuple[int, str], Reported] = {}
         """By line and pattern."""
@@ -79,6 +81,7 @@ class FileAnalysis:
         self._steps = 0
         self._steps_elsewhere = 0
         self._left: list[Function] = []
+        self._decorates = False
 
     @property
     def frame(self) -> Frame:
@@ -255,7 +258,7 @@ class FileAnalysis:
     def run_nested(self, frame: Frame) -> None:
         """Run the functions defined in ``frame`` that nothing there calls."""
         waiting, frame.nested = frame.nested, []
-        if self.outgoing:
+        if self.outgoing or self._decorates:
             return
         state = frame.state
         dead, facts = state.dead, state.facts
@@ -277,8 +280,33 @@ class FileAnalysis:
         names = parameters.parameter_values(self, function, kind)
         if self_value is not None and function.positional:
             names[function.positional[0].arg] = self_value
-        definitions.run_function(self, function, names, handler=kind, entry=True)
+        self.entry_kinds[function.node] = kind
+        if not self._run_decorated(function, names):
+            state.dead, state.facts = False, facts
+            definitions.run_function(self, function, names)
+        self.entry_kinds.pop(function.node, None)
         state.dead, state.facts = dead, facts
+
+    def _run_decorated(self, function: Function, names: dict[str, Value]) -> bool:
+        """Run a function through its decorators of the file, which may check what it gets.
+
+        Returns:
+            Whether a decorator has called it.
+        """
+        wrapped = Value(targets=(function,))
+        self._decorates = True
+        for decorator in reversed(function.decorators):
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if any(isinstance(each, Function | Bound) for each in self.evaluate(called).targets):
+                wrapped = self.apply(self.evaluate(decorator), [wrapped], None)
+        self._decorates = False
+        wrappers = [each for each in wrapped.targets if isinstance(each, Function) and each is not function]
+        self.entered_nodes.discard(function.node)
+        for wrapper in wrappers:
+            self.frame.state.dead = False
+            positional, named = definitions.arguments_of_wrapper(wrapper, function, names)
+            self.call_function(wrapper, positional, named, UNKNOWN)
+        return function.node in self.entered_nodes
 
     def _run_methods(self, owner: Class) -> None:
         instance = self._instance(owner)
@@ -289,6 +317,7 @@ class FileAnalysis:
             for method in methods:
                 kind = parameters.handler_kind(self, method)
                 private = method.name.startswith("_") and not method.name.startswith("__")
+                private = private or method.name == "__call__"
                 if method.name == "__init__":
                     continue
                 if (method.name in self.program.called or private) and not kind:

@@ -12,6 +12,7 @@ from cosec.checking.python.engine.domain.values import UNKNOWN, Target, Value, j
 from cosec.checking.python.engine.library import attributes, conditions, results, sources
 from cosec.checking.python.knowledge.calls import CALLS_ARGUMENT, MESSAGE_MODULES, NEVER_RETURN, QUOTED_IN_ERRORS
 from cosec.checking.python.knowledge.cleaning import EXTERNAL_TEST, KNOWN_GUARDS
+from cosec.checking.python.knowledge.frameworks import REGISTERS
 
 
 def call(analysis: Analysis, node: ast.Call) -> Value:
@@ -50,10 +51,21 @@ def call(analysis: Analysis, node: ast.Call) -> Value:
 
 def dispatch(site: CallSite, callee: Value) -> Value:
     """Call everything that ``callee`` may be."""
-    found = [_call_target(site, target) for target in callee.targets]
-    if not callee.targets or callee.names:
+    targets = (*callee.targets, *_of_objects(callee))
+    found = [_call_target(site, target) for target in targets]
+    if not targets or callee.names:
         found.append(_call_outside(site))
     return join_all(found) if len(found) > 1 else found[0]
+
+
+def _of_objects(callee: Value) -> list[Target]:
+    """Return the methods ``__call__`` of the objects of the file's classes that are called."""
+    found: list[Target] = []
+    for held in callee.held("instance"):
+        member = held.owner.member("__call__") if isinstance(held.owner, Class) else None
+        if member is not None:
+            found.append(Bound(member, (callee.with_(holds=(held,)),)))
+    return found
 
 
 def _call_target(site: CallSite, target: Target) -> Value:
@@ -121,6 +133,9 @@ def _hand_on(site: CallSite) -> None:
     """Run functions of the file that are passed to a function outside, with the other arguments or with messages."""
     if site.within(*MESSAGE_MODULES):
         _answer_messages(site)
+    if site.method in REGISTERS and site.is_method:
+        functions = [each for value in [*site.positional, *site.named.values()] for each in value.targets]
+        site.analysis.registered.update((each.node, site.node) for each in functions if isinstance(each, Function))
     if site.method not in CALLS_ARGUMENT:
         return
     for place, value in enumerate(site.positional):

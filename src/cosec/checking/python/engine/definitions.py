@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cosec.checking.python.engine import imports
 from cosec.checking.python.engine.assignment import bind
@@ -125,14 +125,30 @@ def bound_arguments(
     return names
 
 
-def run_function(
-    analysis: Analysis, function: Function, names: dict[str, Value], *, handler: str = "", entry: bool = False
-) -> Value:
+def arguments_of_wrapper(
+    wrapper: Function, function: Function, names: Mapping[str, Value]
+) -> tuple[list[Value], dict[str, Value]]:
+    """Return the arguments of the function that a decorator put in place of ``function``, which would get ``names``.
+
+    They are given by name, as frameworks do, so that they keep their places if the wrapper adds others before them.
+    """
+    parameters = [each.arg for each in function.parameters]
+    if wrapper.node.args.vararg is not None and wrapper.node.args.kwarg is None:
+        return [names[each] for each in parameters], {}
+    named = {name: names[name] for name in parameters}
+    for own, given in zip((each.arg for each in wrapper.positional), parameters, strict=False):
+        if own not in named and given in named:
+            named[own] = named.pop(given)
+    return [], named
+
+
+def run_function(analysis: Analysis, function: Function, names: dict[str, Value]) -> Value:
     """Run a function's body; facts from its checks hold for the caller afterwards."""
     caller = analysis.frame
     analysis.entered_nodes.add(function.node)
     state = State(names, caller.state.facts)
-    frame = Frame(function, state, function.module, function.scopes, handler=handler, entry=entry)
+    kind = analysis.entry_kinds.get(function.node)
+    frame = Frame(function, state, function.module, function.scopes, handler=kind or "", entry=kind is not None)
     analysis.frames.append(frame)
     try:
         analysis.run_statements(function.body)
@@ -164,6 +180,24 @@ def _shown(frame: Frame, *, truth: bool) -> Facts:
     return frozenset.intersection(*found) if found else frozenset()
 
 
+def _fill_fields(
+    analysis: Analysis, held: Held, names: Collection[str], positional: Sequence[Value], named: Mapping[str, Value]
+) -> None:
+    """Store the arguments of a class without its own ``__init__`` in its fields, and make those with a factory."""
+    held.fields.update(zip(names, positional, strict=False))
+    held.fields.update(named)
+    for name in [each for each in names if each not in held.fields]:
+        default = held.owner.field_default(name) if isinstance(held.owner, Class) else None
+        if (factory := _default_factory(default)) is not None:
+            held.fields[name] = analysis.apply(analysis.evaluate(factory), [], None)
+
+
+def _default_factory(default: ast.expr | None) -> ast.expr | None:
+    """Return ``list`` of ``field(default_factory=list)``; None for other defaults."""
+    keywords = default.keywords if isinstance(default, ast.Call) else []
+    return next((each.value for each in keywords if each.arg == "default_factory"), None)
+
+
 def instantiate(
     analysis: Analysis, owner: Class, positional: Sequence[Value], named: Mapping[str, Value], rest: Value
 ) -> Value:
@@ -184,9 +218,7 @@ def instantiate(
                 call_function(analysis, target, [made, *positional], named, rest)
         return made
     fields = owner.annotated_fields()
-    for name, value in zip(fields, positional, strict=False):
-        held.fields[name] = value
-    held.fields.update(named)
+    _fill_fields(analysis, held, fields, positional, named)
     for name, annotation in fields.items():
         if sources.is_harmless_type(analysis, annotation) and bases & {"BaseModel"}:
             held.fields[name] = UNKNOWN

@@ -154,7 +154,7 @@ class Evaluator:
     def _modulo(self, left: Value, right: Value) -> Value:
         if left.constants and all(isinstance(each, int | float) for each in left.constants):
             return UNKNOWN
-        formatted = texts.percent_format(left, right)
+        formatted = texts.percent_format(left, attributes.shown(self._analysis, right))
         if formatted is not None:
             return formatted
         taints = (left.all_taints() | right.all_taints()) if not {"number"} & left.flags else frozenset()
@@ -253,7 +253,7 @@ class Evaluator:
         pieces = []
         for each in node.values:
             if isinstance(each, ast.FormattedValue):
-                value = self.evaluate(each.value)
+                value = attributes.shown(self._analysis, self.evaluate(each.value))
                 conversion = chr(each.conversion) if each.conversion > 0 else ""
                 specification = each.format_spec
                 format_text = self.evaluate(specification).letters() if specification is not None else ""

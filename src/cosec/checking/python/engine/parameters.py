@@ -15,6 +15,9 @@ from cosec.checking.python.knowledge.frameworks import (
     CONVERTER,
     EXCEPTIONS,
     FRAMEWORKS,
+    GRAPHQL_CONTEXT,
+    GRAPHQL_DECORATORS,
+    GRAPHQL_RESOLVERS,
     HANDLER_CLASSES,
     HANDLER_METHODS,
     HARMLESS_CONVERTERS,
@@ -29,6 +32,7 @@ from cosec.checking.python.knowledge.frameworks import (
     ROUTES,
     TASKS,
     TASKS_OF_THE_PROGRAM,
+    TEMPLATE_DECORATORS,
     TEXTUAL,
 )
 
@@ -38,7 +42,7 @@ def handler_kind(analysis: Analysis, function: Function) -> str:
     program = function.module.program
     framework = next((each for each in FRAMEWORKS if each in program.imported), "")
     web = sources.is_web(analysis, program)
-    if any(_is_route(each, web) for each in function.decorators):
+    if any(_is_route(each, web) for each in function.decorators) or (web and function.node in analysis.registered):
         return framework or "flask"
     names = [each.arg for each in function.parameters]
     bases = set() if function.owner is None else function.owner.base_names()
@@ -50,6 +54,10 @@ def handler_kind(analysis: Analysis, function: Function) -> str:
         return "lambda"
     if "start_response" in names:
         return "wsgi"
+    if "falcon" in program.imported and function.name.startswith("on_") and names[1:3] == ["req", "resp"]:
+        return "falcon"
+    if _answers_graphql(function):
+        return "graphql"
     if (
         names[:1] in (["request"], ["req"])
         and function.owner is None
@@ -69,6 +77,14 @@ def _is_route(decorator: ast.expr, web: bool) -> bool:
         return True
     first = decorator.args[0] if isinstance(decorator, ast.Call) and decorator.args else None
     return isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.startswith("/")
+
+
+def _answers_graphql(function: Function) -> bool:
+    imported = function.module.program.imported
+    if {"strawberry", "ariadne"} & imported and function.decorated(*GRAPHQL_DECORATORS):
+        return True
+    graphene = {"graphene", "graphene_django"} & imported
+    return bool(graphene) and function.owner is not None and GRAPHQL_RESOLVERS.fullmatch(function.name) is not None
 
 
 def _takes_messages(function: Function, names: list[str], bases: set[str]) -> bool:
@@ -104,6 +120,8 @@ def _incoming(analysis: Analysis, function: Function, name: str, kind: str) -> V
         return sent.without({"log"}) if kind == "message" and function.name in LINE_METHODS else sent
     if analysis.entry_points == "declared" and _from_command_line(function, name):
         return sources.incoming("argv", text)
+    if any(ast.unparse(each).split("(")[0] in TEMPLATE_DECORATORS for each in function.decorators):
+        return sources.incoming("parameter", text)
     return from_caller(analysis, text)
 
 
@@ -137,6 +155,8 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
     found = _incoming(analysis, function, name, kind)
     if types & {"Path", "PurePath", "PathLike"}:
         found = found.with_(flags=frozenset({"path"}))
+    elif types & {"UploadFile", "FileStorage"}:
+        found = found.with_(flags=frozenset({"upload"}))
     return found.without(_pattern_of(annotation, _default_node(function, name)))
 
 
@@ -162,6 +182,8 @@ def _known_value(
         return _command_value(function, name, harmless)
     if kind and function.decorated("after_request", "after_app_request"):
         return UNKNOWN  # The response that a handler made.
+    if (kind == "falcon" and name == "resp") or (kind == "graphql" and name in GRAPHQL_CONTEXT):
+        return UNKNOWN
     if types & {"TarFile", "ZipFile"}:
         return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
     if analysis.entry_points == "declared" and name in EXCEPTIONS and kind and not function.decorators:
@@ -169,7 +191,7 @@ def _known_value(
     dependency = _dependency(analysis, _default_node(function, name), annotation)
     if dependency is not None:
         return dependency
-    return UNKNOWN if harmless or (kind and _converted(function, name)) else None
+    return UNKNOWN if harmless or (kind and _converted(analysis, function, name)) else None
 
 
 def _dependency(analysis: Analysis, *nodes: ast.expr | None) -> Value | None:
@@ -210,7 +232,7 @@ def instance_from_outside(analysis: Analysis, owner: Class, incoming: Value) -> 
     """Return an object of a class of the file whose fields are untrusted, within their types and validators."""
     held = Held("instance", owner=owner, depth=-1)
     for name, annotation in owner.annotated_fields().items():
-        value = incoming.step(f".{name}").without(_pattern_of(annotation, _field_default(owner, name)))
+        value = incoming.step(f".{name}").without(_pattern_of(annotation, owner.field_default(name)))
         if sources.is_harmless_type(analysis, annotation):
             value = UNKNOWN
         held.fields[name] = value
@@ -235,13 +257,6 @@ def _validate(analysis: Analysis, validator: Function, held: Held) -> None:
                     analysis.frame.state.become(before)
 
 
-def _field_default(owner: Class, name: str) -> ast.expr | None:
-    for statement in owner.node.body:
-        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == name:
-            return statement.value
-    return None
-
-
 def _default_node(function: Function, name: str) -> ast.expr | None:
     arguments = function.node.args
     positional = [*arguments.posonlyargs, *arguments.args]
@@ -262,10 +277,11 @@ def _pattern_of(*nodes: ast.expr | None) -> frozenset[str]:
     return frozenset()
 
 
-def _converted(function: Function, name: str) -> bool:
+def _converted(analysis: Analysis, function: Function, name: str) -> bool:
     """Tell whether the route converts the parameter to a harmless type."""
-    for decorator in function.decorators:
-        for node in ast.walk(decorator):
+    registration = analysis.registered.get(function.node)
+    for route in [*function.decorators, *([registration] if registration is not None else [])]:
+        for node in ast.walk(route):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for match in CONVERTER.finditer(node.value):
                     if match[2] == name and match[1] in HARMLESS_CONVERTERS:

@@ -21,6 +21,7 @@ MESSAGE_MODULES = (
     "azure.",
     "stomp.",
     "websockets.",
+    "xmlrpc.server.",
 )
 """Starts of the names of functions that take a function of the file, and call it with messages or inputs of others."""
 

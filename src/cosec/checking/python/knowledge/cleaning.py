@@ -42,6 +42,13 @@ REMOVES: dict[str, frozenset[str]] = {
         ),
         frozenset({"sql"}),
     ),
+    **dict.fromkeys(
+        words(
+            "like ilike not_like notlike not_ilike notilike contains icontains istartswith iendswith in_ not_in notin_"
+            " between is_distinct_from is_not_distinct_from"
+        ),
+        frozenset({"sql"}),
+    ),
     **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
     **dict.fromkeys(
         words(
@@ -53,6 +60,12 @@ REMOVES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
 }
 """Last part of the name -> dangers that its result does not carry."""
+
+EXPRESSIONS = ("sqlalchemy.", "flask_sqlalchemy.", "sqlmodel.")
+"""Starts of the names of functions that build statements of expressions, with text as parameters of the statement."""
+
+RAW_EXPRESSIONS = words("text literal_column column table TextClause op")
+"""Those of them that take text as a part of the statement."""
 
 KNOWN_GUARDS = words(
     "django.utils._os.safe_join werkzeug.security.safe_join werkzeug.utils.safe_join flask.safe_join"
@@ -93,7 +106,7 @@ CLEAN_RESULTS = re.compile(
     r"filter_by|order_by|exists|create|save|delete|flush|add|count|system|call|check_call|check_output|run|Popen|popen|"
     r"getoutput|getstatusoutput|communicate|wait|exec_command|listdir|walk|scandir|i?glob|iterdir|rglob|stat|mkdir|makedirs|chmod|debug|info|warning|error|"
     r"critical|exception|log|print|redirect|url_for|flash|render\w*|template|jsonify|JsonResponse|JSONResponse|"
-    r"send_file|send_from_directory|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|"
+    r"read_sql(_query|_table)?|send_file|send_from_directory|static_file|FileResponse|set_cookie|get_object_or_404|compile|isfile|isdir|getcwd|import_module|"
     r"sleep|write_text|write_bytes|write|query|text_literal|now|utcnow|today|getLogger|connection|session|hmac_key)$"
 )
 """Functions whose result does not come from their arguments."""

@@ -10,6 +10,12 @@ ROUTES = words(
 )
 """Decorators that make a function answer requests."""
 
+REGISTERS = words(
+    "add_url_rule add_api_route add_route add_get add_post add_put add_patch add_delete add_head"
+    " add_api_websocket_route add_websocket_route"
+)
+"""Methods of applications and routers that make a function that they are given answer requests."""
+
 HANDLER_METHODS = words("get post put delete patch head options prepare dispatch list create retrieve update")
 """Methods of a handler class that answer requests."""
 
@@ -54,6 +60,18 @@ TEST_MODULES = words("pytest _pytest unittest nose testtools hypothesis testfixt
 
 COMMANDS = frozenset({"command", "argument", "option", "group"})
 """Decorators of click and typer that make a function a command."""
+
+GRAPHQL_RESOLVERS = re.compile(r"resolve_\w+|mutate|mutate_and_get_payload|subscribe_\w+")
+"""Methods of graphene's types that answer queries."""
+
+GRAPHQL_DECORATORS = words("field mutation subscription")
+"""Decorators of strawberry and ariadne that make a function answer queries."""
+
+GRAPHQL_CONTEXT = words("info root parent obj")
+"""Parameters of such functions that the program sets."""
+
+TEMPLATE_DECORATORS = words("register.filter register.simple_tag register.inclusion_tag")
+"""Decorators of Django that make a function take values of a template."""
 
 HANDLER_CLASSES = ("View", "Resource", "RequestHandler", "APIView", "HTTPEndpoint", "ViewSet", "Handler", "MethodView")
 """Ends of the names of handler classes."""

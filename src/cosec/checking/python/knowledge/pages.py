@@ -28,14 +28,17 @@ ENVIRONMENTS = frozenset(
 )
 """Template engines that do not escape by default; ``NativeEnvironment`` makes Python objects, never pages."""
 
+ESCAPED_RESULTS = words("filter simple_tag")
+"""Decorators of Django for functions whose result a template escapes, unless it is declared to be safe markup."""
+
 TEMPLATES = frozenset({"jinja2.Template", "jinja2.environment.Template"})
 """Single templates of such an engine."""
 
-UNESCAPED = re.compile(r"\{\{[^}]*\|\s*safe\b|\{%-?\s*autoescape\s+(false|off)\b", re.IGNORECASE)
+UNESCAPED = re.compile(r"\{\{!|\{\{[^}]*\|\s*safe\b|\{%-?\s*autoescape\s+(false|off)\b", re.IGNORECASE)
 """A value that a template inserts without escaping."""
 
 HARMLESS_CONTENT = re.compile(
-    r"text/plain|json|text/csv|octet-stream|image/|application/pdf|text/event-stream", re.IGNORECASE
+    r"text/plain|json|text/csv|octet-stream|image/(?!svg)|application/pdf|text/event-stream", re.IGNORECASE
 )
 """Content types that a browser does not run."""
 

@@ -123,7 +123,7 @@ PATHS = (
             " os.chmod os.chown os.truncate shutil.rmtree os.mkfifo os.readlink os.utime zipfile.ZipFile tarfile.open"
             " tarfile.TarFile linecache.getline linecache.getlines pandas.read_csv pd.read_csv pandas.read_excel"
             " pd.read_excel numpy.load np.load PIL.Image.open Image.open fileinput.input runpy.run_path"
-            " sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in"
+            " sqlite3.dbapi2 mmap.open tempfile.mkdtemp_in sanic.response.file sanic.response.file_stream"
         ),
         keywords=_PATH,
     ),
@@ -158,7 +158,7 @@ LOADERS = (
         | words(
             "eval shelve.open shelve.DbfilenameShelf pandas.read_pickle pd.read_pickle torch.load yaml.unsafe_load"
             " yaml.unsafe_load_all yaml.full_load yaml.full_load_all jsonpickle.unpickler.decode numpy.load np.load"
-            " sklearn.externals.joblib.load"
+            " sklearn.externals.joblib.load ruamel.yaml.YAML(unsafe).load ruamel.yaml.YAML(unsafe).load_all"
         ),
         keywords=("file", "filename", "data", "string", "filepath_or_buffer", "f"),
     ),

@@ -169,6 +169,9 @@ FORM_DATA = words("data cleaned_data raw_data")
 ENVIRONMENT = words("os.getenv os.environ.get os.environ.pop os.environ.setdefault os.getenvb")
 """Functions that read a variable of the environment."""
 
+SERVER_VARIABLES = words("REMOTE_ADDR REMOTE_PORT SERVER_PORT REQUEST_METHOD")
+"""Keys of a request's environment (``request.META``, WSGI's ``environ``) whose values the server sets."""
+
 WEB_VARIABLES = ("QUERY_STRING", "PATH_INFO", "HTTP_", "REQUEST_URI", "SCRIPT_NAME", "CONTENT_TYPE")
 """Starts of the variables that hold parts of a CGI request."""
 

@@ -86,6 +86,8 @@ def _digested(site: CallSite) -> None:
 def _check_places(site: CallSite) -> None:
     """Check functions that take a password or key at a known place."""
     place = 2 if site.method in PASSWORD_THIRD and _database(site) else 1 if site.method in PASSWORD_SECOND else None
+    if place == 2 and site.within("paramiko."):
+        place = 3  # The port comes before the user.
     if place is not None and place < len(site.positional) and _written(site.positional[place], "password"):
         _report(site)
     for name, place in KEYED.items():
@@ -267,6 +269,8 @@ def _password_names(side: ast.expr, value: Value) -> list[str]:
     """
     if isinstance(side, ast.Constant):
         return []
+    if any(name.endswith("getpass()") for name in value.names):
+        return ["password"]
     words = [side.id] if isinstance(side, ast.Name) else [side.attr] if isinstance(side, ast.Attribute) else []
     if isinstance(side, ast.Call) and isinstance(side.func, ast.Attribute) and side.func.attr in {"strip", "encode"}:
         return _password_names(side.func.value, value)

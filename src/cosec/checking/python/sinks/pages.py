@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import re
 
 from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
-from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, holding
+from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, constant, holding
 from cosec.checking.python.knowledge.frameworks import WEB_MODULES
 from cosec.checking.python.knowledge.pages import (
     ENVIRONMENTS,
+    ESCAPED_RESULTS,
     HARMLESS_CONTENT,
     MARKUP,
     MARKUP_NAMES,
@@ -24,6 +27,7 @@ _PATTERN = "py/cross-site-scripting"
 _TEMPLATE_PATTERN = "py/template-without-escaping"
 _MESSAGE = "Untrusted text is put into a page without escaping"
 _KINDS = frozenset({"remote", "parameter", "input", "download"})
+_PAGE_HEADER = re.compile(r"content-type:\s*text/html", re.IGNORECASE)
 
 
 class Pages:
@@ -34,7 +38,11 @@ class Pages:
 
     def response(self, site: CallSite) -> Value | None:
         """Return the value of a call that makes a response; None for any other."""
-        if site.method not in RESPONSES or site.within("requests.", "rest_framework."):
+        if site.method == "set_data" and site.positional:
+            for held in site.receiver.held("response"):
+                self._send(held, site, site.positional[0])
+        made = site.method in RESPONSES or site.called("sanic.response.html", "sanic.html")
+        if not made or site.within("requests.", "rest_framework."):
             return None
         body = site.argument(0, "response", "content", "body", "text", "rv") or site.argument(None, "text")
         fields: dict[object, Value] = {}
@@ -54,11 +62,15 @@ class Pages:
         if body is not None and not body.held("dict", "response", "instance"):
             for one in body.held("tuple"):
                 body = one.fields.get((0,), UNKNOWN)
-            taints = site.analysis.harmful(body, "xss", _KINDS)
-            place = site.analysis.place(site.node, taints[0].source) if taints else None
-            if place is not None:
-                self._made.append((held, place, taints))
+            self._send(held, site, body)
         return holding(held)
+
+    def _send(self, response: Held, site: CallSite, body: Value) -> None:
+        """Note what a response sends."""
+        taints = site.analysis.harmful(body, "xss", _KINDS)
+        place = site.analysis.place(site.node, taints[0].source) if taints else None
+        if place is not None:
+            self._made.append((response, place, taints))
 
     def finish(self, analysis: Analysis) -> None:
         """Report the responses that are sent as HTML."""
@@ -103,12 +115,22 @@ def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
 
 def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
     """Look at the return value of an entry point: markup made of its parameters."""
-    if not TAG.search(value.letters()) or "markup" in value.flags:
+    function = analysis.frame.function
+    if "markup" in value.flags or (function is not None and function.decorated(*ESCAPED_RESULTS)):
         return
+    tagged = TAG.search(value.letters()) is not None
     for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
+        if not tagged and not _is_put_between_tags(taint):
+            continue
         if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
             analysis.report(_PATTERN, node, _MESSAGE, taint.source, severity="warning")
             return
+
+
+def _is_put_between_tags(taint: Taint) -> bool:
+    """Tell whether the last steps of a text put it between tags."""
+    last = itertools.takewhile(lambda step: step.startswith("text:"), reversed(taint.lineage))
+    return any(TAG.search(step) for step in last)
 
 
 def _text_names(analysis: Analysis) -> set[str]:
@@ -136,9 +158,14 @@ def _sends_plain_text(analysis: Analysis) -> bool:
 def _is_plain(held: Held, analysis: Analysis) -> bool:
     texts = [value.letters() for key, value in held.fields.items() if key in {"mimetype", "content_type", "media_type"}]
     headers = held.fields.get("headers", UNKNOWN)
-    texts += [each.letters() for one in headers.holds for each in one.items()]
-    texts += [value.letters() for key, value in held.fields.items() if key == ("Content-Type",)]
+    texts += [value.letters() for one in headers.holds for key, value in one.fields.items() if _is_content_type(key)]
+    texts += [one.element.letters() for one in headers.holds if one.element is not None]
+    texts += [value.letters() for key, value in held.fields.items() if _is_content_type(key)]
     return any(HARMLESS_CONTENT.search(each) for each in texts)
+
+
+def _is_content_type(key: object) -> bool:
+    return isinstance(key, tuple) and str(key[0]).lower() == "content-type"
 
 
 def check(site: CallSite) -> None:
@@ -148,7 +175,11 @@ def check(site: CallSite) -> None:
         return
     if method in MARKUP:
         _report(site, site.argument(0, "base", "s"))
-    elif method == "render_template_string" or (method == "from_string" and site.is_method):
+    elif (
+        method == "render_template_string"
+        or site.called("bottle.template")
+        or (method == "from_string" and site.is_method)
+    ):
         _template_text(site, site.argument(0, "source"))
     elif (
         method in {"Template"}
@@ -162,6 +193,8 @@ def check(site: CallSite) -> None:
         _report(site, site.argument(0, "format_string"))
     elif site.is_method and method in {"write", "finish"}:
         _written(site)
+    elif site.called("print"):
+        _printed(site)
     elif (
         method == "send_header"
         and str(site.argument(0, "keyword") and site.positional[0].constant).lower() == "content-type"
@@ -201,6 +234,15 @@ def _written(site: CallSite) -> None:
             _report(site, body)
     elif any("Response" in name for name in site.names) or site.receiver.held("response"):
         _report(site, site.argument(0))
+
+
+def _printed(site: CallSite) -> None:
+    """Check what a CGI program prints after a header that declares a page."""
+    if any(_PAGE_HEADER.search(each.letters()) for each in site.positional):
+        site.analysis.frame.state.names["<prints a page>"] = constant(True)
+    if site.analysis.look_up("<prints a page>").constant is True:
+        for each in site.positional:
+            _report(site, each)
 
 
 def _environment(site: CallSite) -> None:

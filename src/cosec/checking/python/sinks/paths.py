@@ -5,6 +5,7 @@ import re
 from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import LEADING, Taint, Value
+from cosec.checking.python.engine.library import attributes
 from cosec.checking.python.knowledge.sinks import CERTAIN_PATH_METHODS, PATH_METHODS, PATHS
 from cosec.checking.python.knowledge.sources import LOCAL
 from cosec.checking.python.sinks.rows import arguments, matching
@@ -28,7 +29,7 @@ def check(site: CallSite) -> None:
     row = matching(site, PATHS)
     if row is not None:
         for path in arguments(site, row):
-            _report(site, path)
+            _report(site, attributes.shown(site.analysis, path, "__fspath__"))
     elif site.is_method and site.method in PATH_METHODS:
         _path_method(site)
     elif site.is_method and site.method == "save" and site.positional:

@@ -113,6 +113,13 @@ class Class(Target):
                 found[statement.target.id] = statement.annotation
         return found
 
+    def field_default(self, name: str) -> ast.expr | None:
+        """Return the default that the body declares for a field, inherited ones included; None if there is none."""
+        for statement in self.node.body:
+            if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == name:
+                return statement.value
+        return next((found for base in self.own_bases() if (found := base.field_default(name)) is not None), None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound(Target):

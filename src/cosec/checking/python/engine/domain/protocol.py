@@ -76,6 +76,12 @@ class Analysis(Protocol):
     entered_nodes: set[ast.AST]
     """Functions that ran."""
 
+    registered: dict[ast.AST, ast.Call]
+    """Functions that answer requests, with the call that tells the framework so."""
+
+    entry_kinds: dict[ast.AST, str]
+    """The entry points that run, with the framework whose requests they answer."""
+
     raised: list[list[Value]]
     """For each ``try`` whose body runs: the exceptions with text from outside that its handlers may get."""
 

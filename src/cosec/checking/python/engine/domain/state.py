@@ -65,11 +65,18 @@ def element_facts(facts: Facts) -> Facts:
 
 
 def item_facts(facts: Facts, iterable: Value) -> Facts:
-    """Return the facts about the items of ``(first, second)``, which hold for each of them after a loop over all."""
+    """Return the facts about the items of ``(first, second)``, which hold for each of them after a loop over all.
+
+    So do those about what the loop made of an item, such as a path.
+    """
     if any(held.element is not None for held in iterable.holds):
         return NO_FACTS
     lineages = {taint.lineage for held in iterable.holds for each in held.items() for taint in each.taints}
-    return frozenset((lineage, danger) for lineage, danger in facts if lineage in lineages)
+    return frozenset(
+        (lineage, danger)
+        for lineage, danger in facts
+        if any(lineage[:length] in lineages for length in range(1, len(lineage) + 1))
+    )
 
 
 @dataclass(slots=True)

@@ -95,6 +95,20 @@ def _held_attribute(analysis: Analysis, value: Value, held: Held, name: str) -> 
     return member if held.element is None else join(member, held.element)
 
 
+def shown(analysis: Analysis, value: Value, method: str = "__str__") -> Value:
+    """Return ``str(value)``: objects of the file's classes show themselves by their own ``__str__``.
+
+    As paths they show themselves by ``__fspath__``.
+    """
+    found = []
+    for held in value.held("instance"):
+        member = held.owner.member(method) if isinstance(held.owner, Class) else None
+        for target in member.targets if member is not None else ():
+            if isinstance(target, Function):
+                found.append(analysis.call_function(target, [value.with_(holds=(held,))], {}, UNKNOWN))
+    return join_all(found) if found else value
+
+
 def _class_attribute(owner: Class, name: str) -> Value:
     member = owner.member(name)
     if member is None:
@@ -110,9 +124,14 @@ def _class_attribute(owner: Class, name: str) -> Value:
 def _tainted_attribute(value: Value, name: str) -> Value:
     if not value.taints or name in _NUMBERS:
         return UNKNOWN
+    if name == "name":
+        # That of the standard input is "<stdin>".
+        value = value.with_(taints=frozenset(each for each in value.taints if each.source.text != "sys.stdin"))
     made = value.step(f".{name}")
     if name in {"stem", "suffix"} or (name == "name" and _is_path(value)):
         return made.without(PATH)
+    if name in {"file", "stream"} and "upload" in value.flags:
+        return made.with_(flags=frozenset({"buffer"}))
     flags = value.flags & {"normalised", "path"}
     if name in {"parent", "parents"}:
         flags |= {name}
@@ -202,6 +221,8 @@ def item_of(value: Value, key: object) -> Value:
 def _tainted_item(value: Value, key: object) -> Value:
     if "plain items" in value.flags:
         return Value(taints=value.taints)
+    if sources.is_set_by_server(value, key):
+        return UNKNOWN
     made = value.step(f"[{key}]")
     if ("pieces" in value.flags and key == -1) or ("tail" in value.flags and key in {1, 2, -1}):
         made = made.without(PATH)

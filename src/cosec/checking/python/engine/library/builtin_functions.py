@@ -7,7 +7,7 @@ from collections.abc import Callable
 from cosec.checking.python.engine.assignment import store_attribute
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.state import EXCEPTION
-from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, holding, join, join_all
+from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding, join, join_all
 from cosec.checking.python.engine.library import attributes
 
 
@@ -96,6 +96,12 @@ def _handled(site: CallSite) -> Value:
     return Value(taints=site.analysis.look_up(EXCEPTION).all_taints())
 
 
+def _code(site: CallSite) -> Value | None:
+    """Return ``ord("…")``; None for a character that is not known."""
+    only = _first(site).constant
+    return constant(ord(only)) if isinstance(only, str) and len(only) == 1 else None
+
+
 BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("locals", "vars"), _names),
     **dict.fromkeys(("__import__", "importlib.import_module"), _module),
@@ -104,6 +110,7 @@ BUILTINS: dict[str, Callable[[CallSite], Value | None]] = {
     "enumerate": _enumerate,
     "zip": _zip,
     **dict.fromkeys(("next", "anext", "max", "min", "random.choice", "secrets.choice"), _next),
+    "ord": _code,
     "getattr": _getattr,
     "setattr": _setattr,
     **dict.fromkeys(("traceback.format_exc", "sys.exc_info", "sys.exception"), _handled),

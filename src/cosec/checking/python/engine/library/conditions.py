@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import operator as operators
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from cosec.checking.python.engine.domain import alphabets
@@ -29,6 +29,7 @@ from cosec.checking.python.knowledge.dangers import CLIMBING, DANGERS, PATH
 
 _SEPARATORS = ("/", "\\")
 _SPLITS = ("split", ".parts", EACH)
+_SEPARATED = ("replace:\\=/",)
 _REPLACED = re.compile(r"replace:(.)=", re.DOTALL)
 
 
@@ -78,7 +79,7 @@ def _equality(left: Value, right: Value) -> tuple[Facts, Facts]:
             taints = one.all_taints()
             true = facts_for(taints, DANGERS) if isinstance(only, str | bytes | int) else NO_FACTS
             if only == "..":
-                return true, facts_for(_whole_of_parts(taints), {"dots"})
+                return true, _of_parts(taints, ("..",))
             return true | _checked_path(one, other), NO_FACTS
     true = _same_as_derived(left, right) | _same_as_derived(right, left)
     for one, other in ((left, right), (right, left)):
@@ -135,12 +136,19 @@ def _stripped(taints: Iterable[Taint], steps: tuple[str, ...]) -> list[Taint]:
 
 
 def _before_split(taints: Iterable[Taint]) -> list[Taint]:
-    return [*taints, *_stripped(taints, _SPLITS)]
+    whole = _stripped(taints, _SPLITS)
+    # More separators make more parts: a path without the part ".." had none before either.
+    return [*taints, *whole, *_stripped(whole, _SEPARATED)]
 
 
-def _whole_of_parts(taints: Iterable[Taint]) -> list[Taint]:
-    """Return the texts whose every part has been compared; a text that is no part has more than one."""
-    return _before_split([taint for taint in taints if taint.lineage[-1].startswith(_SPLITS)])
+def _of_parts(taints: Iterable[Taint], others: Collection[str]) -> Facts:
+    """Return the facts about a text whose every part differs from ``others``; a text that is no part has more."""
+    parts = [taint for taint in taints if taint.lineage[-1].startswith(_SPLITS)]
+    found = facts_for(_before_split(parts), {"dots"})
+    if "" in others:
+        # The part before the first separator is not empty, unlike that of an absolute path.
+        found |= facts_for(_before_split([taint for taint in parts if ".parts" not in taint.lineage]), {"absolute"})
+    return found
 
 
 def mac_facts(value: Value) -> Facts:
@@ -168,7 +176,7 @@ def _membership(left: Value, right: Value) -> tuple[Facts, Facts]:
     if strings and all(len(each) == 1 for each in strings):
         allowed = alphabets.ruled_out(frozenset(strings))
         return facts_for(taints, allowed), facts_for(taints, [f"lacks {each}" for each in strings])
-    return facts_for(taints, DANGERS), facts_for(_whole_of_parts(taints), {"dots"} if ".." in strings else ())
+    return facts_for(taints, DANGERS), _of_parts(taints, strings) if ".." in strings else NO_FACTS
 
 
 def _not_among(left: Value, right: Value) -> Facts:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 from cosec.checking.python.engine.assignment import note_change
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.protocol import CallSite
-from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding, join, join_all, outside
+from cosec.checking.python.engine.domain.values import (
+    EACH,
+    UNKNOWN,
+    Held,
+    Value,
+    constant,
+    holding,
+    join,
+    join_all,
+    outside,
+)
 from cosec.checking.python.engine.library import attributes
 from cosec.checking.python.engine.library.lists import extend, ordered, remove_at, set_items
 from cosec.checking.python.knowledge.containers import (
@@ -172,9 +183,28 @@ def _extend(site: CallSite) -> Value:
     return UNKNOWN
 
 
+def replaced_characters(table: Value) -> frozenset[str]:
+    """Return the characters that a dictionary of characters replaces and that no replacement brings back."""
+    keys: set[str] = set()
+    for held in table.held("dict"):
+        if held.element is not None:
+            return frozenset()
+        for key, value in held.fields.items():
+            character = key[0] if isinstance(key, tuple) else None
+            character = chr(character) if type(character) is int and 0 <= character <= sys.maxunicode else character
+            if isinstance(character, str) and len(character) == 1 and not value.taints and value.constants:
+                keys.add(character)
+    replacements = (each.constants for held in table.held("dict") for each in held.items())
+    return frozenset(keys).difference(*(each for texts_ in replacements for each in texts_ if isinstance(each, str)))
+
+
 def _get(site: CallSite) -> Value:
     key = site.positional[0] if site.positional else UNKNOWN
     default = site.argument(1, "default")
+    if default is not None and default == key and key.taints and all(each.lineage[-1] == EACH for each in key.taints):
+        # A character that is not replaced is none of the keys.
+        kinds = {f"lacks {each}" for each in replaced_characters(site.receiver)}
+        default = default.without(kinds)
     known = key.exact and len(key.constants) == 1
     if known:
         found = attributes.item_of(site.receiver, key.constants[0])

@@ -14,6 +14,8 @@ def escaped(site: CallSite) -> Value | None:
         return value.step("escape").without({"regex"})
     if site.within("glob.", "fnmatch."):
         return value
+    if site.within("pymysql.", "MySQLdb.", "asyncmy.", "aiomysql."):
+        return value.step("escape").without({"sql"})
     made = value.step("escape").without({"xss"})
     declared = site.within("markupsafe.", "flask.", "django.", "jinja2.")
     return made.with_(flags=frozenset({"markup"}) if declared else frozenset())

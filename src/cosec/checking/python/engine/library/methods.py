@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from cosec.checking.python.engine.domain import alphabets, texts
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import (
@@ -13,6 +15,7 @@ from cosec.checking.python.engine.domain.values import (
     constant,
     join,
 )
+from cosec.checking.python.engine.library import containers, sources
 from cosec.checking.python.knowledge.sources import MESSAGE_PARTS
 from cosec.checking.python.knowledge.words import words
 
@@ -123,7 +126,7 @@ def _plain(value: Scalar) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def lacking(value: Value, characters: set[str]) -> Value:
+def lacking(value: Value, characters: Set[str]) -> Value:
     """Return a text from which these characters were removed."""
     kinds = {f"lacks {each}" for each in characters}
 
@@ -148,9 +151,18 @@ def _split(site: CallSite) -> Value:
 
 def _translated(site: CallSite) -> Value:
     made = site.receiver.step("translate")
-    removed = {each for value in site.positional for each in value.constants if isinstance(each, str)}
-    characters = {letter for each in removed for letter in each}
-    return lacking(made, characters) if characters else made
+    table = containers.replaced_characters(site.first)
+    removed = table.union(*(each for each in site.first.constants if isinstance(each, str)))
+    return lacking(made, removed) if removed else made
+
+
+def translation(site: CallSite) -> Value:
+    """Return ``str.maketrans(…)``: a text of the characters that it replaces and does not bring back."""
+    letters = [set(each.constant) if isinstance(each.constant, str) else set() for each in site.positional]
+    if len(letters) == 1:
+        return constant("".join(sorted(containers.replaced_characters(site.first))))
+    removed = letters[0].union(*letters[2:]) - letters[1] if len(letters) > 1 else set()
+    return constant("".join(sorted(removed)))
 
 
 def _got(site: CallSite) -> Value:
@@ -158,6 +170,8 @@ def _got(site: CallSite) -> Value:
     key = site.positional[0] if site.positional else UNKNOWN
     kind = site.argument(None, "type")
     name = _plain(key.constant) or "?"
+    if sources.is_set_by_server(site.receiver, name):
+        return UNKNOWN
     made = site.receiver.step(f"[{name}]").with_(flags=site.receiver.flags & {"query", "parsed"})
     if kind is not None:
         made = site.analysis.apply(kind, [made], site.node)

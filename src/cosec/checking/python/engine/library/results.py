@@ -27,8 +27,10 @@ from cosec.checking.python.knowledge.cleaning import (
     CONVERTERS,
     DECODERS,
     ENCODERS,
+    EXPRESSIONS,
     NORMALISERS,
     RAISING,
+    RAW_EXPRESSIONS,
     REMOVES,
     SAME,
     SANITISER,
@@ -104,17 +106,22 @@ def _opened(site: CallSite, path: Value, place: int) -> Value:
 
 def _of_path(site: CallSite) -> Value | None:
     if site.method == "join" and site.within("os.path", "posixpath", "path."):
-        return attributes.joined_path(site.positional)
+        return attributes.joined_path(_pieces(site))
     if site.method == "joinpath":
-        return attributes.joined_path([site.receiver, *site.positional])
+        return attributes.joined_path([site.receiver, *_pieces(site)])
     if site.method in {"with_suffix", "with_name", "with_stem"}:
         return _with_name(site)
     if site.method in {"Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath"} and not site.is_method:
-        if len(site.positional) > 1:
-            return attributes.joined_path(site.positional)
-        first = site.first
+        if len(pieces := _pieces(site)) > 1:
+            return attributes.joined_path(pieces).with_(names=frozenset({"pathlib.Path()"}))
+        first = join_all(pieces)
         return first.with_(names=frozenset({"pathlib.Path()"}), flags=first.flags | {"path"}, when_true=frozenset())
     return None
+
+
+def _pieces(site: CallSite) -> list[Value]:
+    """Return the pieces of a path that is joined; ``*parts`` may be several."""
+    return site.positional if site.rest == UNKNOWN else [*site.positional, site.rest, site.rest]
 
 
 def _of_regex(site: CallSite) -> Value | None:
@@ -152,6 +159,8 @@ def _substituted(site: CallSite) -> Value:
         return UNKNOWN
     made = text.step("sub")
     new = replacement.constant if replacement is not None else None
+    if replacement is not None and replacement.targets:
+        new = ""  # What the function returns is added below.
     if len(pattern.strings) == 1 and isinstance(new, str):
         removed = alphabets.single_class(pattern.strings[0])
         if removed is not None:
@@ -216,6 +225,13 @@ def _parsed_url(site: CallSite) -> Value:
     return site.first.step("url").with_(flags=frozenset({"parsed"}))
 
 
+def _yaml(site: CallSite) -> Value | None:
+    """Return the reader and writer ``YAML(typ="unsafe")``; None for those of plain types."""
+    kind = site.argument(0, "typ")
+    unsafe = kind is not None and kind.constant == "unsafe"
+    return Value(names=frozenset({"ruamel.yaml.YAML(unsafe)"})) if unsafe else None
+
+
 _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **BUILTINS,
     **dict.fromkeys(("hmac.new", "hmac.digest", "hmac.HMAC"), _mac),
@@ -223,6 +239,7 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     **dict.fromkeys(("codecs.encode", "codecs.decode"), codes.by_codec),
     **dict.fromkeys(("json.loads", "simplejson.loads", "orjson.loads", "ujson.loads"), codes.loaded_json),
     **dict.fromkeys(("docutils.core.publish_parts", "docutils.core.publish_string"), markup.restructured),
+    "ruamel.yaml.YAML": _yaml,
     "shlex.join": _quoted_words,
     "shlex.split": _split_words,
     **dict.fromkeys(("os.path.relpath",), _relative),
@@ -285,7 +302,7 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
     if method == "dirname" and site.within("os.path", "posixpath", "path.", "dirname"):
         return site.first.step(".parent").with_(flags=site.first.flags & {"normalised"} | {"parent"})
     if method == "maketrans":
-        return site.positional[2] if len(site.positional) > 2 else UNKNOWN
+        return methods.translation(site)
     if site.within("os.path", "tempfile.", "datetime.", "math.", "random.", "secrets.", "hashlib.", "uuid.", "bcrypt."):
         return UNKNOWN
     return None
@@ -323,8 +340,9 @@ def _removed(site: CallSite, values: list[Value]) -> Value:
 
 def _same(site: CallSite) -> Value:
     values = [*site.positional, *site.named.values()] or [site.receiver]
-    value = values[0]
+    value = values[1] if site.method == "normalize" and len(values) > 1 else values[0]
     if site.method == "str" and not site.is_method:
+        value = attributes.shown(site.analysis, value)
         return value.with_(targets=(), names=value.names & {"pathlib.Path()"})
     if site.method in {"BytesIO", "StringIO"}:
         return value.with_(flags=value.flags | {"buffer"})
@@ -367,5 +385,7 @@ def _default(site: CallSite) -> Value:
         return Value(names=names)
     if SANITISER.search(method) and not site.is_method:
         gathered = gathered.without(DANGERS)
+    if site.within(*EXPRESSIONS) and not site.called_last(RAW_EXPRESSIONS):
+        gathered = gathered.without({"sql"})
     flags = frozenset({"archive", "tar"}) & site.receiver.flags
     return Value(taints=gathered.step(f"call:{method}").taints, names=names, flags=flags)

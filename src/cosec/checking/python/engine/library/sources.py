@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from cosec.checking.python.engine.domain.program import Class, Program, text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
@@ -23,6 +24,7 @@ from cosec.checking.python.knowledge.sources import (
     HANDLERS,
     HARMLESS_TYPES,
     REQUESTS,
+    SERVER_VARIABLES,
     STREAMS,
     UNCERTAIN,
     WEB_VARIABLES,
@@ -100,6 +102,14 @@ def item(container: Value, key: object) -> Value | None:
     if is_request(container):
         return incoming("remote", f"request[{key!r}]")
     return None
+
+
+def is_set_by_server(container: Value, key: object) -> bool:
+    """Tell whether ``container[key]`` is a part of a request's environment that the server sets."""
+    return key in SERVER_VARIABLES and all(_ENVIRONMENTS.search(taint.source.text) for taint in container.taints)
+
+
+_ENVIRONMENTS = re.compile(r"\bMETA$|\benviron\b")
 
 
 def call(site: CallSite) -> Value | None:

@@ -1,0 +1,154 @@
+"""Indices into C memory whose size is a variable: does the highest one lie within what was allocated?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cosec.checking.c.copies.lengths import Length, Lengths
+from cosec.checking.c.reading.syntax import Report, arguments, bare, called, declarations, size_of_type, text, walk
+from cosec.checking.c.reading.trees import is_written, takes_address
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_ALLOCATORS = {"malloc": 0, "alloca": 0, "xmalloc": 0, "g_malloc": 0, "calloc": 0}
+_STEPS = ("{0}++", "++{0}", "{0} += 1")
+_JUMPS = frozenset({"break_statement", "return_statement", "goto_statement"})
+_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Memory that a variable points to."""
+
+    room: Length
+    step: int
+    """How much of ``room`` one element takes: its bytes, or 1 where ``room`` counts elements."""
+
+    def is_full(self, count: Length) -> bool:
+        """Tell whether so many elements fill it."""
+        return count.times(self.step) == self.room
+
+
+def look(function: Node, lengths: Lengths, report: Report) -> None:
+    """Look at every index of a function into memory whose size is a sum with variables or with ``strlen``."""
+    blocks = dict(_blocks(function, lengths))
+    if not blocks:
+        return
+    for node in walk(function):
+        array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
+        block = blocks.get(text(array)) if node.type == "subscript_expression" else None
+        if block is None or index is None or takes_address(node):
+            continue
+        place = _highest(index, node, lengths, block)
+        if place is None or not place.texts.keys() <= block.room.texts.keys():
+            continue
+        if (place + Length(1)).times(block.step).exceeds(block.room):
+            pattern = "c/out-of-bounds-write" if is_written(node) else "c/out-of-bounds-read"
+            report(node, pattern, f"The index {text(index)} reaches past the end of {text(array)}.")
+
+
+def _blocks(function: Node, lengths: Lengths) -> Iterator[tuple[str, _Block]]:
+    sizes = {
+        name: size_of_type(kind)
+        for kind, name, declarator, _ in declarations(function)
+        if text(declarator).count("*") + text(declarator).count("[") == 1
+    }
+    for name, room in lengths.room.items():
+        if (size := sizes.get(name)) is not None:
+            yield name, _Block(room, size)
+    for name, value in lengths.values.items():
+        call = bare(value)
+        given = arguments(call)
+        if called(call) not in _ALLOCATORS or not given or name in lengths.room:
+            continue
+        items = _items(given, lengths)
+        if items is not None and items.texts:
+            yield name, _Block(items, 1)
+
+
+def _items(given: list[Node], lengths: Lengths) -> Length | None:
+    """Return how many elements ``count * sizeof(element)``, or a pair of them, has room for; None if unknown."""
+    factors = [one for argument in given for one in _factors(argument)]
+    counts = [one for one in factors if one.type != "sizeof_expression"]
+    if len(counts) != 1 or len(factors) != 2:
+        return None
+    return lengths.number(counts[0])
+
+
+def _factors(node: Node) -> Iterator[Node]:
+    node = bare(node)
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    if text(node.child_by_field_name("operator")) == "*" and left is not None and right is not None:
+        yield from _factors(left)
+        yield from _factors(right)
+    else:
+        yield node
+
+
+def _highest(index: Node, at: Node, lengths: Lengths, block: _Block) -> Length | None:
+    """Return the highest value of an index, where loops count up to a bound; None if it is unknown."""
+    index = bare(index)
+    if index.type == "identifier" and (bound := _bound(text(index), at, lengths)) is not None:
+        return bound
+    left, right = index.child_by_field_name("left"), index.child_by_field_name("right")
+    if index.type != "binary_expression" or left is None or right is None:
+        return lengths.number(index)
+    one, other = _highest(left, at, lengths, block), _highest(right, at, lengths, block)
+    operator = text(index.child_by_field_name("operator"))
+    if one is None or other is None:
+        return None
+    if operator == "*":
+        # The second row of a table that has room for one.
+        rows = ((left, other), (right, one))
+        return next((row for count, row in rows if block.is_full(row) and _bound(text(bare(count)), at, lengths)), None)
+    if operator == "+":
+        return one + other
+    return lengths.number(index)
+
+
+def _bound(name: str, at: Node, lengths: Lengths) -> Length | None:
+    """Return the last value of the counter of a ``for`` loop around a place."""
+    inner, loop = at, at.parent
+    while loop is not None and loop.type != "function_definition":
+        condition = loop.child_by_field_name("condition") if loop.type == "for_statement" else None
+        if condition is not None and loop.child_by_field_name("body") == inner and _counts(loop, name, at):
+            right = condition.child_by_field_name("right")
+            last = lengths.number(right) if right is not None else None
+            past = text(condition.child_by_field_name("operator")) == "<="
+            return last + Length(0 if past else -1) if last is not None else None
+        inner, loop = loop, loop.parent
+    return None
+
+
+def _counts(loop: Node, name: str, at: Node) -> bool:
+    """Tell whether a loop counts ``name`` up by one to the bound in its condition, and nothing ends it before."""
+    condition, body = loop.child_by_field_name("condition"), loop.child_by_field_name("body")
+    if condition is None or body is None or text(condition.child_by_field_name("left")) != name:
+        return False
+    if text(condition.child_by_field_name("operator")) not in ("<", "<="):
+        return False
+    if text(loop.child_by_field_name("update")) not in [step.format(name) for step in _STEPS]:
+        return False
+    return not any(_interferes(one, name, at) for one in walk(body))
+
+
+def _interferes(node: Node, name: str, at: Node) -> bool:
+    """Tell whether a part of a loop may end it, change its counter, or compare it to choose what runs."""
+    if node.type in _JUMPS:
+        return True
+    if node.type == "assignment_expression":
+        return text(node.child_by_field_name("left")) == name
+    if node.type == "update_expression":
+        return text(node.child_by_field_name("argument")) == name
+    chosen = node.parent
+    if chosen is not None and chosen.type == "conditional_expression" and not _contains(chosen, at):
+        return False
+    compares = text(node.child_by_field_name("operator")) in _COMPARISONS
+    return compares and any(text(one) == name for one in walk(node))
+
+
+def _contains(node: Node, inner: Node) -> bool:
+    return node.start_byte <= inner.start_byte and inner.end_byte <= node.end_byte
