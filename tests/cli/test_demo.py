@@ -34,8 +34,10 @@ def test_the_demo_shows_both_arms_of_every_prompt_and_totals(
 @pytest.mark.usefixtures("two_short_prompts")
 def test_the_demo_takes_a_rule_and_its_settings(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--target", models.target, "--security", models.adapter, "--max-new-tokens", "8"]
-    assert main(["demo", *flags, "--rule", "steer", "--strength", "1.5"]) == 0
-    assert "rule steer, strength 1.5" in " ".join(capsys.readouterr().out.split())
+    assert main(["demo", *flags, "--rule", "steer", "--strength", "1.5", "--limit", "1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "rule steer, strength 1.5" in shown
+    assert "Completing 1 prompt, alone" in shown
 
 
 @pytest.mark.usefixtures("two_short_prompts")

@@ -220,7 +220,9 @@ def texts(out: Path, arm: str) -> list[object]:
         (["evaluate", "function", "--out", "x", "--arm", "lora@"], "write only 'lora'"),
         (["evaluate", "function", "--out", "x", "--arm", "lora@small:strength=1"], "write only 'lora@small'"),
         (["evaluate", "function", "--out", "x", "--arm", "gate@small"], "[security_models]"),
-        (["evaluate", "function", "--out", "x", "--samples", "0"], "samples"),
+        (["evaluate", "function", "--out", "x", "--samples", "0"], "--samples: Input should be"),
+        (["evaluate", "joint", "--out", "x", "--limit", "-1"], "--limit: Input should be"),
+        (["evaluate", "joint", "--out", "x", "--temperature", "-1"], "--temperature: Input should be"),
         (["evaluate", "function", "--out", "x", "--problems", "missing.jsonl"], "missing.jsonl"),
         (["evaluate", "security", "--out", "x", "--scenarios", "missing"], "missing"),
         (["evaluate", "security", "--out", "x", "--depth", "deep"], "deep"),
@@ -238,7 +240,7 @@ def texts(out: Path, arm: str) -> list[object]:
             "an endpoint's key is in OPENAI_API_KEY",
         ),
         (["study", "missing.toml", "--out", "x"], "missing.toml"),
-        (["report", "missing"], "holds no study"),
+        (["report", "missing"], "holds no study (manifest.json: No such file or directory);"),
     ],
 )
 def test_bad_usage_is_one_clear_line(

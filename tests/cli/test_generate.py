@@ -258,6 +258,12 @@ def test_text_shows_both_arms_side_by_side(models: Models, capsys: pytest.Captur
     assert "accepted" in shown
 
 
+def test_one_security_decision_is_counted_in_the_singular(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
+    gate = ["--rule", "gate", "--strength", "0", "--code-end", "none"]
+    models_alone = pair(models)[:-2]
+    assert ", 1 decision " in run(capsys, "--prompt", PROMPT, *models_alone, *gate, "--max-new-tokens", "1")
+
+
 def test_html_is_one_page_that_escapes_what_it_shows(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
     page = run(capsys, "--prompt", "x = '<script>alert(1)</script>'\n", "--compare", "--format", "html", *pair(models))
     assert page.startswith("<!doctype html>")
@@ -282,6 +288,7 @@ def test_a_new_file_may_begin_with_a_line_end(models: Models, capsys: pytest.Cap
         (["--prompt", "x", "--threshold", "-1"], "threshold: input should be"),
         (["--prompt", "x", "--n", "0"], "--n"),
         (["--prompt", "x", "--preset", "papper"], "papper"),
+        (["--prompt", "x", "--top-logprobs", "3"], "--top-logprobs has no effect without --trace"),
         (["--prompt", "x", "--draft-length", "0"], "--draft-length"),
         (["--prompt", "x", "--trace", "no/such/folder/t.jsonl"], "no/such/folder"),
         (["--prompt", "x", "--security", "none", "--threshold", "0.2"], "--threshold"),

@@ -55,6 +55,12 @@ def test_help_lists_every_verb_without_importing_what_is_slow() -> None:
     assert all(f" {verb} " in finished.stdout for verb in VERBS)
 
 
+@pytest.mark.parametrize("verb", ["generate", "serve", "tune"])
+def test_lists_have_no_flag_that_empties_them(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert "--empty" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", [*VERBS, "models show", "data stats", "bench speed"])
 def test_every_verb_explains_itself_without_torch(verb: str) -> None:
     program = (

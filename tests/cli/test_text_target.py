@@ -67,7 +67,7 @@ def test_an_embedded_model_stands_for_the_adapter_that_ships_for_it(models: Mode
         (["--rule", "steer"], "Use --rule gate"),
         (["--decision", "steered"], "cannot be steered"),
         (["--target-key-file", "/nowhere/key"], "Cannot read the key"),
-        (["--on-failure", "ignore"], "on-failure"),
+        (["--on-failure", "ignore"], "'fail' or 'pass-through'"),
     ],
 )
 def test_what_a_server_does_not_allow_is_refused(
@@ -90,15 +90,41 @@ FLAGS = (["--anti-expert", "x"], ["--runtime", "llama.cpp"], ["--security-copy"]
 
 @pytest.mark.parametrize(
     ("verb", "given"),
-    [*product(VERBS, FLAGS), (VERBS[0], ["--draft-length", "4"]), (VERBS[2], ["--draft-length", "4"])],
+    [
+        *product(VERBS, FLAGS),
+        *product((VERBS[0], VERBS[2]), (["--draft-length", "4"], ["--target-records"])),
+        (["doctor"], ["--runtime", "torch"]),
+        (["doctor"], ["--dtype", "float32"]),
+    ],
     ids=lambda words: words[0],
 )
 def test_flags_without_an_effect_on_a_server_are_refused_before_models_are_loaded(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: list[str], given: list[str]
 ) -> None:
     monkeypatch.setattr("cosec.decoding.blackbox.loading.load_reader", lambda *_, **__: pytest.fail("it was loaded"))
-    assert main([*verb, "--target", "http://127.0.0.1:9/v1", *given]) == 2
-    assert f"{given[0]} has no effect with a URL as --target" in capsys.readouterr().err
+    target = [] if verb == ["doctor"] else ["--target"]
+    assert main([*verb, *target, "http://127.0.0.1:9/v1", *given]) == 2
+    named = "--target" if target else "TARGET"
+    assert f"{given[0]} has no effect with a URL as {named}" in capsys.readouterr().err
+
+
+def test_target_records_are_refused_either_way_where_only_the_text_is_known(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosec.serving.access.network.listening_sockets", lambda *_: [])
+    said = refusal(capsys, "--target", server.url, "--security", models.adapter, "--prompt", "x", "--no-target-records")
+    assert "--target-records has no effect with a URL" in said
+    pair = ["--target", models.stranger, "--security", models.adapter, "--runtime", "torch", "--target-records"]
+    for verb in (VERBS[0], VERBS[2]):
+        assert main([*verb, *pair]) == 2
+        assert "--target-records has no effect on this target, which is hardened as text" in capsys.readouterr().err
+
+
+def test_alternatives_of_a_target_that_gives_text_are_refused(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    common = ["--target", server.url, "--security", models.adapter, "--prompt", "x", "--trace", str(tmp_path / "t")]
+    assert "no alternatives" in refusal(capsys, *common, "--top-logprobs", "2")
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb[0])

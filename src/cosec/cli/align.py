@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def align(
     *,
-    data: Annotated[Sequence[Path], Parameter(negative=(), consume_multiple=True)],
+    data: Annotated[Sequence[Path], Parameter(consume_multiple=True)],
     out: Path,
     teacher: str | None = None,
     student: str | None = None,

@@ -31,17 +31,14 @@ EXIT_FINDINGS = 1
 EXIT_ERROR = 2
 """Exit status when a path is missing or has nothing to check, or a checker could not run."""
 
-Many = Parameter(negative=())
-"""A flag that may be repeated and has no negative form."""
-
 _SEVERITIES = ("error", "warning", "note")
 
 
 def check(
     *paths: Path,
     format: Literal["text", "json", "sarif"] = "text",
-    checker: Annotated[Sequence[str], Many] = (),
-    pattern: Annotated[Sequence[str], Parameter(name=("--pattern", "--rule"), negative=())] = (),
+    checker: Sequence[str] = (),
+    pattern: Annotated[Sequence[str], Parameter(name=("--pattern", "--rule"))] = (),
     dynamic: Annotated[bool, Parameter(negative=())] = False,
     fail_on: Literal["error", "warning", "note", "never"] | None = None,
     labelled: Path | None = None,
@@ -82,6 +79,8 @@ def check(
     checker, pattern = settings.choose("checker", checker, ()), settings.choose("pattern", pattern, ())
     _choose_sandbox(sandbox, checker, dynamic=dynamic)
     _refuse_unknown(checker, pattern)
+    if project.sarif is not None and not project.sarif.absolute().parent.is_dir():
+        raise SettingsError(f"Cannot write the SARIF file {str(project.sarif)!r}: its folder does not exist.")
     asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
     where = {**_which(paths, project, settings), **_how(flags, settings)}
     code = _scan(asked, where, project, _known(project, settings), format, settings.choose("fail-on", fail_on, "note"))

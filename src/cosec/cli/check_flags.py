@@ -32,7 +32,7 @@ class ScanFlags:
 class ProjectFlags:
     """What a project leaves out and has accepted."""
 
-    exclude: Annotated[tuple[str, ...], Parameter(negative=())] = ()
+    exclude: tuple[str, ...] = ()
     """Leave out files and folders by a pattern as in .gitignore, from the working folder on; repeatable. A file or
     folder that is named is checked all the same."""
 

@@ -88,7 +88,7 @@ def _print_table(pairs: PairSet, columns: Mapping[str, Sequence[Part]]) -> None:
     from rich.table import Table
 
     table = Table("CWE", "language", box=None)
-    for name in columns:
+    for name in columns if len(columns) > 1 else ("pairs",):
         table.add_column(name, justify="right")
         table.add_column("share", justify="right")
     found = {name: {(part.cwe, part.language): part for part in parts} for name, parts in columns.items()}

@@ -144,7 +144,7 @@ class _Models:
         def completes(hardened: bool) -> Complete:
             def complete(prompts: Sequence[str]) -> list[Completion]:
                 found = text_completions(
-                    make, reader, settings, prompts, n=1, rows=8, hardened=hardened, on_failure=self.flags.passing
+                    make, reader, settings, prompts, n=1, rows=8, hardened=hardened, on_failure=self.flags.on_failure
                 )
                 return sorted(found, key=lambda one: one.prompt_index)
 
@@ -167,7 +167,7 @@ class _Arm:
 
 def _completed(console: Console, name: str, complete: Complete, prompts: Sequence[DemoPrompt]) -> _Arm:
     """Complete all prompts in one batch."""
-    console.print(f"Completing {len(prompts)} prompts, {name} …")
+    console.print(f"Completing {len(prompts)} prompt{'s' * (len(prompts) != 1)}, {name} …")
     started = time.perf_counter()
     completions = complete([prompt.text for prompt in prompts])
     return _Arm(completions, time.perf_counter() - started)

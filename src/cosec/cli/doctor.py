@@ -6,6 +6,8 @@ import sys
 from typing import Literal
 
 from cosec.cli.runtime_flag import Runtime
+from cosec.cli.text_target import refuse_without_effect
+from cosec.decoding.blackbox.targets.text_target import is_url
 
 
 def doctor(
@@ -29,6 +31,9 @@ def doctor(
     """
     from cosec.decoding.examination import examine
 
+    if is_url(target):
+        defaults = {"dtype": "auto", "runtime": "auto"}
+        refuse_without_effect({"dtype": dtype, "runtime": runtime}, defaults, "with a URL as TARGET")
     found = examine(target, security, dtype, runtime)
     for one in found:
         mark = "ok  " if one.good else "FAIL"

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cosec.cli.study import WorkFlags, run_study
 from cosec.decoding.rules.schema import RULES
+from cosec.decoding.settings import Temperature, TopP
 from cosec.errors import SettingsError
 
 Depth = Literal["open", "decision"]
@@ -19,8 +20,8 @@ Depth = Literal["open", "decision"]
 Format = Literal["completion", "chat"]
 """How the model is asked to complete a prompt."""
 
-Many = Parameter(negative=())
-"""A flag that may be repeated."""
+Positive = Annotated[int, Field(ge=1)]
+"""A whole number of at least 1."""
 
 evaluate_app = App(name="evaluate", help="Measure arms for security, function, or both.")
 """The verb, with a command for each kind of measurement."""
@@ -29,7 +30,7 @@ evaluate_app = App(name="evaluate", help="Measure arms for security, function, o
 class MeasureFlags(WorkFlags):
     """Flags that say what is measured."""
 
-    arm: Annotated[Sequence[str], Many] = Field(
+    arm: Sequence[str] = Field(
         default=("origin", "cosec-plus"),
         description=(
             "origin (the target alone), cue (the same, told in its prompt to write secure code), lora (the security "
@@ -39,28 +40,28 @@ class MeasureFlags(WorkFlags):
         ),
     )
 
-    samples: int | None = None
+    samples: Positive | None = None
     """Completions of each task under each seed (scenarios: 10, problems: 3)."""
 
-    seeds: Annotated[Sequence[int], Many] = (0,)
+    seeds: Sequence[int] = (0,)
     """Seed of one repetition of the whole measurement; repeatable."""
 
-    limit: int | None = None
+    limit: Positive | None = None
     """Number of tasks, spread over the set; all by default."""
 
-    shortest: int | None = None
+    shortest: Positive | None = None
     """Number of problems, those with the shortest reference solutions; all by default."""
 
-    max_new_tokens: int = 200
+    max_new_tokens: Positive = 200
     """Maximum length of a completion, in tokens."""
 
     format: Format = "completion"
     """``chat`` asks for each completion in the model's chat format. Answers repeat code, so allow more tokens."""
 
-    temperature: float = 0.4
+    temperature: Temperature = 0.4
     """Divides the logits."""
 
-    top_p: float = 0.95
+    top_p: TopP = 0.95
     """Keep the most likely tokens that together reach this probability."""
 
     target: str = "smollm2-135m"

@@ -49,8 +49,8 @@ def generate(
     source: Annotated[Literal["-"] | None, Parameter(allow_leading_hyphen=True)] = None,
     /,
     *,
-    prompt_file: Annotated[Sequence[Path], Parameter(negative=())] = (),
-    prompt: Annotated[Sequence[str], Parameter(negative=(), allow_leading_hyphen=True)] = (),
+    prompt_file: Sequence[Path] = (),
+    prompt: Annotated[Sequence[str], Parameter(allow_leading_hyphen=True)] = (),
     target: str = DEFAULT_TARGET,
     security: str = "default",
     server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
@@ -89,8 +89,10 @@ def generate(
     """
     rule, sampling, load = rule or RuleChoice(), sampling or SamplingSettings(), load or LoadFlags()
     others = {**load.model_dump(), "anti_expert": anti_expert, "draft_length": sampling.draft_length}
+    others["target_records"] = target_records
     server = checked_flags(target, server, others)
     _refuse_without_effect(rule, recipe, security, n, batch_rows, compare)
+    _refuse_untraced(sampling, trace)
     prompts = read_prompts(source, prompt_file, prompt)
     arms: list[Arm] = ["origin"] if security == "none" else ["origin", "hardened"] if compare else ["hardened"]
     marks = target_records if target_records is not None else trace is not None or format != "json"
@@ -157,6 +159,10 @@ class _Run:
         """The security model with its base, and the completions of a target that gives text."""
         from cosec.decoding.blackbox.loading import load_reader
 
+        if sampling.top_logprobs:
+            raise SettingsError(
+                "--top-logprobs records no alternatives of a target that is hardened as text: leave it out, or use 0."
+            )
         security = "default" if security == "none" else security
         load = self.load
         given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
@@ -174,7 +180,7 @@ class _Run:
                     n=self.n,
                     rows=self.rows,
                     hardened=arm == "hardened",
-                    on_failure=server.passing,
+                    on_failure=server.on_failure,
                 ):
                     yield arm, one
 
@@ -190,6 +196,11 @@ def _refuse_without_effect(
         names = ["compare"] * compare + ["recipe"] * (recipe is not None) + sorted(rule.model_fields_set)
         flags = [name.replace("_", "-") for name in names]
         raise SettingsError(f"--security none hardens nothing, so --{flags[0]} would have no effect: drop one of them.")
+
+
+def _refuse_untraced(sampling: SamplingSettings, trace: Path | None) -> None:
+    if sampling.top_logprobs is not None and trace is None:
+        raise SettingsError("--top-logprobs has no effect without --trace FILE, which records them.")
 
 
 @without_garbage_collection()  # the adapter's rule is read with modules that import torch
@@ -327,7 +338,7 @@ def _print_text(
         if totals.drafted:
             footer += f", {totals.accepted}/{totals.drafted} accepted"
         if completion.records and completion.records[0].gated is not None:
-            footer += f", {totals.decisions} decisions"
+            footer += f", {totals.decisions} decision{'s' * (totals.decisions != 1)}"
         tail = prompts[completion.prompt_index].rsplit("\n", 1)[-1]
         title = f"{arm} · prompt {key[0]}, sample {key[1]}"
         view = panel(title, tail, spans_of(completion, pair.tokenizer), footer, colour=console.is_terminal)

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from cyclopts import App
+from cyclopts import App, Parameter
 from cyclopts.exceptions import CoercionError, CycloptsError
 
 from cosec.cli.threads import limit_spinning
@@ -34,6 +34,7 @@ app = App(
     help="Make a code model write safer code by co-decoding it with a small security model.",
     version=__version__,
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(negative_iterable=()),
 )
 """The command ``cosec``."""
 

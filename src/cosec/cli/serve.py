@@ -38,7 +38,7 @@ def serve(
     server: Annotated[TargetFlags | None, Parameter(name="*")] = None,
     anti_expert: str | None = None,
     access: Annotated[AccessFlags | None, Parameter(name="*")] = None,
-    model_name: Annotated[Sequence[str], Parameter(negative=())] = (),
+    model_name: Sequence[str] = (),
     rule: Annotated[RuleChoice | None, Parameter(name="*")] = None,
     draft_length: int | Literal["auto"] = "auto",
     limits: Annotated[ServerSettings | None, Parameter(name="*")] = None,
@@ -92,7 +92,12 @@ def _serve_here(
 
     # What can fail quickly fails before the models are loaded.
     target, access = asked.target, asked.access
-    others = {**asked.load.model_dump(), "anti_expert": anti_expert, "draft_length": asked.draft_length}
+    others = {
+        **asked.load.model_dump(),
+        "anti_expert": anti_expert,
+        "draft_length": asked.draft_length,
+        "target_records": True if limits is not None and limits.target_records else None,
+    }
     server = checked_flags(target, server, others)
     keys, log, checks_with = _keys(access, access.host), _audit_log(access), _checks_with(sandbox)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -136,7 +141,7 @@ def _text_service(
 
     reader = in_a_thread_that_ends(lambda: load_reader(security, dtype=load["dtype"], device_map=load["device_map"]))
     if is_url(target):
-        return build_proxy(target_maker(target, server), reader, models, on_failure=server.passing, **options)
+        return build_proxy(target_maker(target, server), reader, models, on_failure=server.on_failure, **options)
     own = in_a_thread_that_ends(lambda: load_pair(target, "none", **load))
     return build_proxy(lambda run: LocalTarget(own, run), reader, models, target=own, **options)
 

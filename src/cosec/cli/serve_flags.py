@@ -30,7 +30,7 @@ class AccessFlags(BaseModel):
     api_key_file: Path | None = None
     """File with the hashes of the keys that may use the server; ``cosec serve-key`` creates them."""
 
-    trusted_proxy: Annotated[Sequence[str], Parameter(negative=())] = ()
+    trusted_proxy: Sequence[str] = ()
     """Address or network (CIDR) of a proxy whose X-Forwarded-For header names the client; repeatable."""
 
     audit_log: Path | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -40,7 +40,7 @@ class TargetFlags(BaseModel):
     target_seconds: float = Field(default=120.0, gt=0)
     """With a URL as --target: most seconds without a byte from the server, the wait for the first token included."""
 
-    on_failure: str = Field(default="fail", pattern="^(fail|pass-through)$")
+    on_failure: Literal["fail", "pass-through"] = "fail"
     """With a URL as --target: what happens to a text that the security model cannot check. ``fail``: the request
     fails. ``pass-through``: the text goes on unchecked, and the answer says from where on.
     """
@@ -56,13 +56,13 @@ class TargetFlags(BaseModel):
         key = None if self.target_key_file is None else read_key(self.target_key_file)
         return ServerAddress(url=url, model=self.target_model, key=key, seconds=self.target_seconds)
 
-    @property
-    def passing(self) -> OnFailure:
-        """``on_failure``, checked."""
-        return "pass-through" if self.on_failure == "pass-through" else "fail"
 
-
-_WITHOUT_EFFECT_ON_TEXT: Mapping[str, object] = {"anti_expert": None, "draft_length": "auto", "security_copy": False}
+_WITHOUT_EFFECT_ON_TEXT: Mapping[str, object] = {
+    "anti_expert": None,
+    "draft_length": "auto",
+    "security_copy": False,
+    "target_records": None,
+}
 """Flags that have no effect where a target is hardened as text, and their defaults."""
 
 _WITHOUT_EFFECT_ON_URLS: Mapping[str, object] = {**_WITHOUT_EFFECT_ON_TEXT, "runtime": "auto"}
@@ -82,15 +82,24 @@ def checked_flags(target: str, flags: TargetFlags | None, others: Mapping[str, o
     """
     flags = flags or TargetFlags()
     if is_url(target):
-        _refuse(others, _WITHOUT_EFFECT_ON_URLS, "with a URL as --target")
+        refuse_without_effect(others, _WITHOUT_EFFECT_ON_URLS, "with a URL as --target")
     elif flags.model_fields_set:
         name = sorted(flags.model_fields_set)[0].replace("_", "-")
         raise SettingsError(f"--{name} has an effect only with a URL as --target.")
     return flags
 
 
-def _refuse(given: Mapping[str, object], without_effect: Mapping[str, object], where: str) -> None:
-    """Refuse flags without an effect that differ from their defaults."""
+def refuse_without_effect(given: Mapping[str, object], without_effect: Mapping[str, object], where: str) -> None:
+    """Refuse flags that have no effect on a target.
+
+    Args:
+        given: Values of flags.
+        without_effect: Flags without an effect, and their defaults.
+        where: Ends the message, such as ``with a URL as --target``.
+
+    Raises:
+        SettingsError: If one of them differs from its default.
+    """
     for name, default in without_effect.items():
         if given.get(name, default) != default:
             raise SettingsError(f"--{name.replace('_', '-')} has no effect {where}; leave it out.")
@@ -137,7 +146,7 @@ def pair_or_text(
         if not is_security_adapter(security):
             raise
     where = "on this target, which is hardened as text because its tokenizer is not the security model's"
-    _refuse(others, _WITHOUT_EFFECT_ON_TEXT, where)
+    refuse_without_effect(others, _WITHOUT_EFFECT_ON_TEXT, where)
     print(  # noqa: T201 - a message
         f"cosec: {security} and the target have different tokenizers, so the target is hardened as text: the security "
         "model re-tokenizes it and runs in torch, under gate or steer. A security model of the target's own family "

@@ -16,6 +16,7 @@ from pathlib import Path
 from cosec.checking.finding import EntryPoints
 from cosec.checking.patterns import PATTERNS, Language, related_cwes
 from cosec.errors import DataError
+from cosec.files import why_unreadable
 from cosec.scanning import scan
 
 ALL = "all"
@@ -91,7 +92,7 @@ def read_labelled(path: Path) -> list[Labelled]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read the labelled programs in {path}: {error}.") from error
+        raise DataError(f"Cannot read the labelled programs in {path}: {why_unreadable(error)}.") from error
     programs = [_program(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not programs:
         raise DataError(f"{path} contains no labelled program.")

@@ -101,7 +101,7 @@ def of_validation(error: ValidationError) -> ApiError:
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
         return invalid(
-            f"Unknown field{plural}: {', '.join(unknown[:8])}. Leave fields out that this server does not know.",
+            f"Unknown field{plural}: {', '.join(unknown[:8])}. Leave out fields that this server does not know.",
             unknown[0],
             "unknown_parameter",
         )
@@ -127,7 +127,8 @@ def _items(detail: ErrorDetails) -> tuple[int, ...]:
 
 def _said(detail: ErrorDetails) -> str:
     message = re.sub(r"^(Value error, |Invalid JSON: )", "", detail["msg"])
-    return (message[:1].lower() + message[1:])[:400].rstrip(".")
+    first = message[:1] if message[1:2].isupper() else message[:1].lower()  # "EOF" stays as it is
+    return (first + message[1:])[:400].rstrip(".")
 
 
 def _place(detail: ErrorDetails) -> str:

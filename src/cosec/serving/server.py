@@ -207,6 +207,8 @@ class Server(uvicorn.Server):
             SettingsError: If another program took the port in the meantime.
         """
         try:
+            for one in sockets or ():
+                one.listen(self.config.backlog)  # here, as uvloop does not raise what prevents it
             await super().startup(sockets)
         except OSError as error:
             raise SettingsError(why_not_bound(self.config.host, self.config.port, error)) from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cosec.decoding.completion import CodeEnd
 
@@ -64,6 +65,17 @@ class ServerSettings(BaseModel):
     """Count changed tokens also where the target changes none: under steer with strength 1, if it is the security
     model's base. That takes a pass of the target for each token.
     """
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin not in ("*", "null") and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\sA-Z]+", origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: write scheme, host and port alone, in lower case, such as "
+                    "http://localhost:3000"
+                )
+        return origins
 
     @model_validator(mode="after")
     def _largest_request_fits_the_queue(self) -> Self:

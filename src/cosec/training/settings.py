@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 
 Method = Literal["cosec-plus", "cosec", "lora", "prefix"]
 """How a security model is trained: by CoSec+, by CoSec, by LoRA on the target itself, or by a prefix, as in SVEN."""
@@ -186,7 +187,7 @@ def read_recipe(name_or_file: str, folder: str = ".") -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot read the recipe {file}: {error}") from error
+        raise SettingsError(f"cannot read the recipe {file}: {why_unreadable(error)}") from error
 
 
 def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> HardeningSettings:

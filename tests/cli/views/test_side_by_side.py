@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cosec.cli.views.side_by_side import marked_text
+from rich.text import Text
+
+from cosec.cli.views.side_by_side import marked_text, panel
 from cosec.decoding.completion.spans import Span
 from cosec.decoding.trace import TokenOrigin, TokenRecord
 
@@ -23,3 +25,11 @@ def test_neighbouring_tokens_share_a_mark_and_decisions_have_their_own() -> None
 def test_tokens_without_text_have_no_mark() -> None:
     spans = [span("a", changed=False), span("", changed=True), span("", changed=False), span("", changed=True)]
     assert marked_text(spans, colour=False).plain == "a"
+
+
+def test_a_terminal_is_not_told_to_obey_control_characters() -> None:
+    written = marked_text([span("\x1b[31m", changed=True), span("\tx\x9b\n", changed=False)], colour=False)
+    assert written.plain == "«␛[31m»\tx\ufffd\n"
+    body = panel("hardened", "\x1b[2J", [span("a", changed=False)], "1 token", colour=True).renderable
+    assert isinstance(body, Text)
+    assert body.plain == "␛[2Ja"

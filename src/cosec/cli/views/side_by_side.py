@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from rich.console import Console, RenderableType
@@ -18,16 +18,23 @@ CHANGED_STYLE = "bold black on yellow"
 DECISION_STYLE = "bold white on blue"
 """Style of security decisions."""
 
+_CONTROLS: Mapping[int, int] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+"""Signs for control characters, which a terminal would obey."""
+
 
 def marked_text(spans: Sequence[Span], *, colour: bool) -> Text:
     """Mark changed tokens and security decisions by colour, or with « » and ⟦ ⟧ if there is no colour.
 
     A decision is marked as a decision whether or not it changed the token. Tokens without text, such as those after the
-    end of the completion, have no mark.
+    end of the completion, have no mark. Control characters are shown as signs.
     """
     text = Text()
     for (decision, changed), group in groupby((span for span in spans if span.text), key=_marks):
-        piece = "".join(span.text for span in group)
+        piece = "".join(span.text for span in group).translate(_CONTROLS)
         if colour and (decision or changed):
             text.append(piece, style=DECISION_STYLE if decision else CHANGED_STYLE)
         elif decision:
@@ -44,7 +51,7 @@ def _marks(span: Span) -> tuple[bool, bool]:
 
 def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> Panel:
     """Frame one completion, after the last line of its prompt."""
-    body = Text(prompt_tail, style="dim")
+    body = Text(prompt_tail.translate(_CONTROLS), style="dim")
     body.append_text(marked_text(spans, colour=colour))
     return Panel(body, title=title, subtitle=footer, title_align="left", subtitle_align="left")
 

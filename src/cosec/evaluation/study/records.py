@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import StudyError
-from cosec.files import USUAL, write_atomically
+from cosec.files import USUAL, why_unreadable, write_atomically
 
 MANIFEST = "manifest.json"
 """File that says what the study computes."""
@@ -89,7 +89,8 @@ class StudyFolder:
         try:
             found = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:  # also of bytes that are no UTF-8
-            raise StudyError(f"{self.path} holds no study ({error}); name the --out folder of one.") from error
+            why = f"{MANIFEST}: {why_unreadable(error)}"
+            raise StudyError(f"{self.path} holds no study ({why}); name the --out folder of one.") from error
         if not _is_of_a_study(found):
             raise StudyError(
                 f"{self.path} holds no study: its {MANIFEST} is of something else; name the --out folder of a study, "

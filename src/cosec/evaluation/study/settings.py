@@ -14,6 +14,7 @@ from cosec.decoding.settings import Seed, Temperature, TopP
 from cosec.errors import DataError, SettingsError
 from cosec.evaluation.study.arms import LORA, ORIGIN, DecodingArm, parse_arm
 from cosec.evaluation.tasks.tasks import Benchmark
+from cosec.files import why_unreadable
 from cosec.sandbox import BackendName
 
 _SEPARATORS = "/;~:,"
@@ -149,7 +150,7 @@ def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings]
     try:
         return reader(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DataError(f"Cannot read the recipe {path}: {error}.") from error
+        raise DataError(f"Cannot read the recipe {path}: {why_unreadable(error)}.") from error
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
 

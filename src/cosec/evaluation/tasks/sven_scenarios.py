@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cosec.errors import DataError
 from cosec.evaluation.tasks.scenarios import Scenario, Split
+from cosec.files import why_unreadable
 
 if TYPE_CHECKING:
     from cosec.checking.c.driver_inputs import DriverInputs
@@ -92,7 +93,7 @@ def _information(place: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"Cannot read {path}: {error}.") from None
+        raise DataError(f"Cannot read {path}: {why_unreadable(error)}.") from None
     missing = [name for name in ("language", "cwe", "check_ql", "description") if not isinstance(found.get(name), str)]
     if missing or found["language"] not in ("py", "c"):
         raise DataError(f"{path} lacks {', '.join(missing) or 'a language that is py or c'}.")
@@ -133,7 +134,7 @@ def _prompt(place: Path, language: str) -> str:
         try:
             texts.append(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"Cannot read {path}: {error}.") from None
+            raise DataError(f"Cannot read {path}: {why_unreadable(error)}.") from None
     context, function = texts
     if context and not context.endswith("\n"):
         context += "\n\n"

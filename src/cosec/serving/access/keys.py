@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 
 _LINE = re.compile(r"([A-Za-z0-9_.-]{1,64})\s+([0-9a-f]{64})")
 _PREFIX = "cosec-"
@@ -58,7 +59,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"Cannot read the API key file {str(path)!r}: {error}.") from error
+        raise SettingsError(f"Cannot read the API key file {str(path)!r}: {why_unreadable(error)}.") from error
 
 
 def _parsed(text: str, path: Path) -> tuple[tuple[str, bytes], ...]:

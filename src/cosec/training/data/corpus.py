@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import DataError
+from cosec.files import why_unreadable
 from cosec.training.data.jsonl import is_jsonl, read_lines
 from cosec.training.data.overlap import ProtectedTexts
 
@@ -155,7 +156,7 @@ def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Count
         skipped["not UTF-8 text"] += 1
         return []
     except OSError as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+        raise DataError(f"cannot read {file}: {why_unreadable(error)}") from error
     digest.update(f"{origin}\0".encode() + content)
     return [Document(origin=origin, prompt="", response=text, divisible=True)]
 

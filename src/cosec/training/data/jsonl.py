@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 from cosec.errors import DataError
+from cosec.files import why_unreadable
 
 _GZIP = b"\x1f\x8b"
 """First bytes of a file that gzip compressed."""
@@ -39,4 +40,4 @@ def read_lines(file: Path) -> tuple[bytes, list[str]]:
     except UnicodeDecodeError as error:
         raise DataError(f"cannot read {file}: it is not UTF-8 ({error.reason}); save it as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+        raise DataError(f"cannot read {file}: {why_unreadable(error)}") from error
