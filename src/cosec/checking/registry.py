@@ -16,6 +16,7 @@ from typing import cast
 from cosec.checking.finding import Checker, EntryPoints
 from cosec.checking.patterns import Language
 from cosec.errors import CheckerError
+from cosec.extras import how_to_install
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def _missing_parser() -> str | None:
         import_module("tree_sitter")
         import_module("tree_sitter_c")
     except ImportError:
-        return "tree-sitter is not installed; pip install 'cosec[evaluation]' brings it."
+        return f"tree-sitter is not installed; {how_to_install('evaluation')}."
     return None
 
 

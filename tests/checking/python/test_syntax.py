@@ -44,7 +44,7 @@ def test_the_reason_names_what_is_wrong(source: str, reason: str) -> None:
 
 def test_without_tree_sitter_the_reason_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tree_sitter_python", None)
-    with pytest.raises(NotPythonError, match=r"pip install 'cosec\[evaluation\]'"):
+    with pytest.raises(NotPythonError, match=r"pip install '\.\[evaluation\]'"):
         parse_any_version("def f(:\n    pass\n")
 
 

@@ -71,6 +71,11 @@ FILE *report(const char *name) {
     snprintf(path, sizeof path, "/srv/reports/%s", name);
     return fopen(path, "r"); /* expect: c/path-traversal */
 }
+FILE *report_in(const char *folder) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/report.txt", folder);
+    return fopen(path, "r");
+}
 FILE *report_plain(const char *name) {
     char path[300];
     if (strstr(name, "..") != NULL || strchr(name, '/')) return NULL;

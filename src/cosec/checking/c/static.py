@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.copies import buffers, counted, given_sizes, lengths, loops, terminators, wrappers
 from cosec.checking.c.copies.lengths import Lengths
 from cosec.checking.c.flow.facts import Facts
+from cosec.checking.c.flow.members import Members
 from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
 from cosec.checking.c.flow.summaries import ending_functions, summaries
-from cosec.checking.c.reading.sizes import array_sizes, field_sizes, sizes_of
+from cosec.checking.c.reading.sizes import array_sizes, field_sizes, open_ended_members, sizes_of
 from cosec.checking.c.reading.syntax import (
     Sizes,
     Unit,
@@ -125,14 +126,15 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         found[place] = min(found.get(place, said), said, key=_rank)
 
     unit.members, unit.ending = field_sizes(unit), ending_functions(unit)
+    unit.open_ended = open_ended_members(unit)
     shared = _global_sizes(unit, array_sizes(unit, unit.root))
     sizes = {name: sizes_of(unit, function, shared) for name, function in unit.functions.items()}
-    types, known, texts = SharedTypes(unit), summaries(unit), Texts(unit)
+    types, known, members, texts = SharedTypes(unit), summaries(unit), Members(unit), Texts(unit)
     outside: dict[tuple[str, int], Facts] = {}
     for _ in range(_ROUNDS):
         before = dict(outside)
         for name, function in unit.functions.items():
-            flow = MemoryFlow(unit, function, report, FunctionContext(sizes[name], types, known))
+            flow = MemoryFlow(unit, function, report, FunctionContext(sizes[name], types, known, members))
             flow.run(_start(name, function, outside, types))
             outside.update(flow.passed)
         if outside == before:
@@ -145,7 +147,7 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         loops.look(unit, function, sizes[name], report)
         given_sizes.look(unit, function, report)
         lengths.look(function, known_lengths, report)
-        counted.look(function, known_lengths, report)
+        counted.look(function, known_lengths, sizes[name].arrays, report)
         terminators.look(unit, function, sizes[name], report)
     sinks.look(unit, texts, report)
     credentials.look(unit, report)

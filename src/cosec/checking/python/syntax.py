@@ -8,6 +8,8 @@ import sys
 import tokenize
 import warnings
 
+from cosec.extras import how_to_install
+
 
 class NotPythonError(Exception):
     """The text is not Python that can be read here; the message continues "the file …"."""
@@ -65,7 +67,7 @@ def _newer(text: str, error: SyntaxError) -> ast.Module:
     except ImportError as missing:
         version = ".".join(map(str, sys.version_info[:2]))
         raise NotPythonError(
-            f"{reason}; syntax newer than Python {version} needs tree-sitter: pip install 'cosec[evaluation]'"
+            f"{reason}; syntax newer than Python {version} needs tree-sitter: {how_to_install('evaluation')}"
         ) from missing
     if newer_syntax.is_python_2(tree):
         raise NotPythonError("is Python 2; only Python 3 is judged") from error

@@ -45,6 +45,7 @@ _SYSTEM_MEMBERS |= {"ifr_name": 16, "ut_user": 32, "ut_line": 32, "ut_host": 256
 """Arrays in structs of the system's headers -> their bytes."""
 _SHORT_RESULTS = {"strerror": 100, "inet_ntoa": 15, "ctime": 25, "asctime": 25, "strsignal": 60}
 """Functions that return short texts -> the longest."""
+_SEARCHES = frozenset({"strchr", "strrchr", "strstr", "strpbrk", "memchr", "strchrnul", "strcasestr"})
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 
 
@@ -360,12 +361,36 @@ def _unchecked_lengths(function: Node) -> dict[str, str]:
         for one in walk(condition)
         if one.type == "identifier"
     }
+    searched = _searched(function)
+    measures = any(called(one) in ("strlen", "strnlen") for one in walk(function))
+    changed = {text(one.child_by_field_name("left")) for one in walk(function) if one.type == "assignment_expression"}
     found = {}
     for _, name, _, value in declarations(function):
         inner = bare(value) if value is not None else None
         if inner is None or name in compared:
             continue
         index = inner.child_by_field_name("index") if inner.type == "subscript_expression" else None
+        if _is_distance(inner, searched) and not measures and name not in changed:
+            found[name] = ""
         if called(inner) in ("atoi", "atol", "strtol", "strtoul") or (index is not None and text(index).isdigit()):
             found[name] = text(inner.child_by_field_name("argument")) if index is not None else ""
     return found
+
+
+def _searched(function: Node) -> set[str]:
+    """Return the pointers that are set to what a search in a text found."""
+    settings = (
+        (node.child_by_field_name("declarator") or node.child_by_field_name("left"), bare(value))
+        for node in walk(function)
+        if node.type in ("init_declarator", "assignment_expression")
+        and (value := node.child_by_field_name("value") or node.child_by_field_name("right")) is not None
+    )
+    return {text(name).lstrip("* ") for name, value in settings if called(value) in _SEARCHES}
+
+
+def _is_distance(node: Node, searched: set[str]) -> bool:
+    """Tell whether a number is how far two places in a text are from each other, one of them found by a search."""
+    if text(node.child_by_field_name("operator")) != "-":
+        return False
+    names = {text(one) for one in walk(node) if one.type == "identifier"}
+    return len(names) == 2 and bool(names & searched)

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.lengths import Length, Lengths
-from cosec.checking.c.reading.syntax import Report, arguments, bare, called, declarations, size_of_type, text, walk
+from cosec.checking.c.reading.syntax import (
+    Report,
+    Sizes,
+    arguments,
+    bare,
+    called,
+    declarations,
+    literal,
+    parameters,
+    size_of_type,
+    text,
+    walk,
+)
 from cosec.checking.c.reading.trees import is_written, takes_address
+from cosec.checking.c.reading.types import integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _ALLOCATORS = {"malloc": 0, "alloca": 0, "xmalloc": 0, "g_malloc": 0, "calloc": 0}
+_LENGTH_NAME = re.compile(r"(^|_)(n|len|length|size|count|num|sz)$", re.I)
+_BOUNDARY_NAME = re.compile(r"(ptr|off|offset|start|begin|index|idx|prefix|sum|bound|edge)s?$", re.I)
+_FIXED_WIDTH = re.compile(r"%0?(\d)(?:hh)?[xX]")
 _STEPS = ("{0}++", "++{0}", "{0} += 1")
 _JUMPS = frozenset({"break_statement", "return_statement", "goto_statement"})
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
@@ -32,12 +50,18 @@ class _Block:
         return count.times(self.step) == self.room
 
 
-def look(function: Node, lengths: Lengths, report: Report) -> None:
-    """Look at every index of a function into memory whose size is a sum with variables or with ``strlen``."""
+def look(function: Node, lengths: Lengths, arrays: Sizes, report: Report) -> None:
+    """Look at every index of a function into memory whose size is a sum with variables or with ``strlen``.
+
+    Also at every text that is printed at an index into such memory, or into one of the ``arrays``.
+    """
     blocks = dict(_blocks(function, lengths))
-    if not blocks:
-        return
+    known = {name: _Block(Length(items), size) for name, (items, size) in arrays.items() if size == 1} | blocks
     for node in walk(function):
+        if called(node) == "sprintf":
+            _printed(node, lengths, known, report)
+    blocks = dict(_given(function, lengths)) | blocks
+    for node in walk(function) if blocks else ():
         array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
         block = blocks.get(text(array)) if node.type == "subscript_expression" else None
         if block is None or index is None or takes_address(node):
@@ -67,6 +91,71 @@ def _blocks(function: Node, lengths: Lengths) -> Iterator[tuple[str, _Block]]:
         items = _items(given, lengths)
         if items is not None and items.texts:
             yield name, _Block(items, 1)
+
+
+def _given(function: Node, lengths: Lengths) -> Iterator[tuple[str, _Block]]:
+    """Iterate over the arrays that a function is given with their length.
+
+    Texts are left out, which have one more letter, and arrays that are used at a multiple of the length.
+    """
+    given = parameters(function)
+    counts = [one for one in given if _LENGTH_NAME.search(one.name) and integer(one.kind) is not None]
+    pointers = [one for one in given if text(one.declarator).count("*") + text(one.declarator).count("[]") == 1]
+    for array in pointers if len(counts) == 1 else ():
+        block = _Block(Length(0, Counter({counts[0].name: 1})), 1)
+        if array.kind == "char" or _BOUNDARY_NAME.search(array.name) or _is_appended(function, array.name):
+            continue
+        if not any(_is_larger(one, array.name, lengths, block) for one in walk(function)):
+            yield array.name, block
+
+
+def _is_larger(node: Node, array: str, lengths: Lengths, block: _Block) -> bool:
+    """Tell whether an array is used at a place that a length of this kind cannot reach."""
+    index = node.child_by_field_name("index")
+    if index is None or text(node.child_by_field_name("argument")) != array:
+        return False
+    place = _highest(index, node, lengths, block)
+    return place is not None and bool(place.texts - block.room.texts)
+
+
+def _is_appended(function: Node, array: str) -> bool:
+    """Tell whether the elements behind the current one are only written, as those of running totals are."""
+    uses = [one for one in walk(function) if text(one.child_by_field_name("argument")) == array]
+    ahead = [one for one in uses if "+" in text(one.child_by_field_name("index"))]
+    return all(is_written(one) for one in ahead)
+
+
+def _printed(call: Node, lengths: Lengths, blocks: dict[str, _Block], report: Report) -> None:
+    """Look at ``sprintf(text + 2 * i, "%02x", ...)`` in a loop: the last turn writes the end of the text too."""
+    given = arguments(call)
+    form = literal(given[1]) if len(given) > 1 else None
+    found = _FIXED_WIDTH.fullmatch(form) if form is not None else None
+    target = bare(given[0]) if given else call
+    element = bare(target.child_by_field_name("argument") or target)
+    if target.type == "pointer_expression" and element.type == "subscript_expression":
+        buffer, place = element.child_by_field_name("argument"), element.child_by_field_name("index")
+    else:
+        buffer, place = target.child_by_field_name("left"), target.child_by_field_name("right")
+    block = blocks.get(text(buffer))
+    if found is None or block is None or place is None or block.step != 1:
+        return
+    start = _last_place(place, call, lengths)
+    if start is not None and (start + Length(int(found[1]) + 1)).exceeds(block.room):
+        report(
+            call, "c/out-of-bounds-write", f"The last text ends past {text(buffer)}; count its terminating NUL byte."
+        )
+
+
+def _last_place(node: Node, at: Node, lengths: Lengths) -> Length | None:
+    """Return the highest value of a counter, or of a multiple of one."""
+    node = bare(node)
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    if node.type == "identifier":
+        return _bound(text(node), at, lengths)
+    if left is None or right is None or text(node.child_by_field_name("operator")) != "*":
+        return None
+    sides = [(lengths.number(one), _last_place(other, at, lengths)) for one, other in ((left, right), (right, left))]
+    return next((last.times(factor.constant) for factor, last in sides if factor and last and not factor.texts), None)
 
 
 def _items(given: list[Node], lengths: Lengths) -> Length | None:
@@ -147,7 +236,15 @@ def _interferes(node: Node, name: str, at: Node) -> bool:
     if chosen is not None and chosen.type == "conditional_expression" and not _contains(chosen, at):
         return False
     compares = text(node.child_by_field_name("operator")) in _COMPARISONS
-    return compares and any(text(one) == name for one in walk(node))
+    sides = (node.child_by_field_name(side) for side in ("left", "right"))
+    return compares and any(_mentions(one, name) for one in sides if one is not None)
+
+
+def _mentions(node: Node, name: str) -> bool:
+    """Tell whether an expression depends on a variable other than by an element of an array."""
+    if node.type == "subscript_expression":
+        return False
+    return text(node) == name or any(_mentions(one, name) for one in node.named_children)
 
 
 def _contains(node: Node, inner: Node) -> bool:

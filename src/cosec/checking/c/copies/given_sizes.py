@@ -61,6 +61,8 @@ def _is_open(unit: Unit, function: Node, node: Node, buffer: str, given: list[Pa
     if node.type != "subscript_expression" or index is None or text(array) != buffer:
         return False
     place = unit.constant(index)
+    if index.type == "update_expression":
+        return not checked and is_written(node) and "++" in text(index)
     if place is not None:
         return place > 0 and not checked  # a buffer is seldom empty
     numbers = {one.name for one in given if one.declarator.type == "identifier" and integer(one.kind) is not None}

@@ -75,6 +75,8 @@ class Lengths:
             return None
         if called(node) == "strlen" and arguments(node):
             return self.of_text(arguments(node)[0])
+        if node.type == "sizeof_expression":
+            return Length(0, Counter({_sized(node): 1}))
         if node.type == "identifier" and text(node) in self._fixed:
             return Length(0, Counter({text(node): 1}))
         if node.type == "identifier" and text(node) in self.values:
@@ -106,11 +108,28 @@ class Lengths:
                 size = next((one for one, other in (sides, sides[::-1]) if one and other == Length(1)), None)
             if size is not None and size.texts:
                 yield name, size
+                yield from self._last_members(function, name, size)
         for kind, name, declarator, _ in declarations(function):
             length = declarator.child_by_field_name("size") if declarator.type == "array_declarator" else None
             size = self.number(length) if length is not None and kind in ("char", "unsigned char") else None
             if size is not None and size.texts:
                 yield name, size
+
+    def _last_members(self, function: Node, name: str, size: Length) -> Iterator[tuple[str, Length]]:
+        """Iterate over the members without a size of their own of the struct in an allocated block, with their room."""
+        declared = next((kind for kind, made, _, _ in declarations(function) if made == name), "")
+        struct = next((one for one in (declared, f"*{name}", f"{name}[0]") if size.texts[one] == 1), None)
+        if struct is None:
+            return
+        rest = Length(size.constant, size.texts - Counter({struct: 1}))
+        for member in self._unit.open_ended.get(declared.removeprefix("struct "), ()):
+            yield f"{name}->{member}", rest
+
+
+def _sized(node: Node) -> str:
+    """Return what ``sizeof`` is asked of."""
+    operand = node.child_by_field_name("value") or node.child_by_field_name("type")
+    return text(bare(operand)) if operand is not None else text(node)
 
 
 def _computed(operator: str, one: Length, other: Length) -> Length | None:

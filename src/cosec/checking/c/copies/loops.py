@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.sizes import SizesOf
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 _LOOPS = frozenset({"while_statement", "for_statement", "do_statement"})
+_ROOM = re.compile(r"(^n|size|sz|cap|capacity|max|room|len|length)$", re.I)
 _MEASURES = re.compile(r"\b(sizeof|strn?len)\b")
 
 
@@ -23,6 +25,8 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
     for node in walk(function):
         if node.type in ("while_statement", "for_statement"):
             _backwards(function, node, report)
+        elif node.type == "assignment_expression":
+            _ends_late(unit, function, node, sizes, report)
         elif node.type == "subscript_expression" and is_written(node):
             _grows(unit, function, node, sizes, report)
 
@@ -49,7 +53,7 @@ def _grows(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Repor
         return
     others = [] if kept else [one for one in walk(function) if one.type in _LOOPS and one not in loops]
     conditions = (one for one in _conditions(unit.root if kept else function) if one.parent not in others)
-    if not any(_bounds(one, name) for one in conditions):
+    if not any(_bounds(one, name) for one in conditions if not _counts_up_to(one, name, function)):
         why = f"Nothing compares {text(counter)} with the {known[0]} elements of {text(array)}."
         report(node, _WRITE, why, "warning")
 
@@ -122,6 +126,67 @@ def _conditions(scope: Node) -> Iterator[Node]:
 def _bounds(condition: Node, counter: str) -> bool:
     """Tell whether a condition compares a counter, or the length of a text or a buffer."""
     return bool(_MEASURES.search(text(condition))) or any(text(one) == counter for one in walk(condition))
+
+
+def _counts_up_to(condition: Node, counter: str, function: Node) -> bool:
+    """Tell whether a condition compares the index of another loop with a counter, as a search in an array does."""
+    compared = condition.named_children[0] if condition.type == "parenthesized_expression" else condition
+    left, right = compared.child_by_field_name("left"), compared.child_by_field_name("right")
+    if left is None or right is None or left.type != "identifier" or text(right) != counter:
+        return False
+    loops = (one for one in walk(function) if one.type == "for_statement")
+    counted = (
+        one.child_by_field_name("condition") for one in loops if text(left) in text(one.child_by_field_name("update"))
+    )
+    return any(text(one) == f"{text(left)} < {counter}" for one in counted)
+
+
+def _ends_late(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Report) -> None:
+    """Report ``buffer[n] = 0`` right behind a loop that ends at the latest when ``n`` is the size of the buffer."""
+    left = node.child_by_field_name("left")
+    buffer, index = (left.child_by_field_name(name) if left is not None else None for name in ("argument", "index"))
+    value, statement = node.child_by_field_name("right"), node.parent
+    if buffer is None or index is None or value is None or unit.constant(value) != 0 or statement is None:
+        return
+    loop = statement.prev_named_sibling
+    condition = loop.child_by_field_name("condition") if loop is not None and loop.type in _LOOPS else None
+    if loop is None or condition is None or _raised(index, loop) is None:
+        return
+    if _reaches(unit, condition, index, buffer, function, sizes) and not any(
+        one.type in ("break_statement", "return_statement") and _mentions(one, index) for one in walk(loop)
+    ):
+        report(node, _WRITE, f"{text(index)} may equal the size of {text(buffer)} here.", "warning")
+
+
+def _reaches(unit: Unit, condition: Node, index: Node, buffer: Node, function: Node, sizes: SizesOf) -> bool:
+    """Tell whether the only bound of an index in a condition is that it is less than the size of a buffer."""
+    given = dict(pairwise(one.name for one in parameters(function)))
+    bounds = [one for one in walk(condition) if text(one.child_by_field_name("left")) == text(index)]
+    if len(bounds) != 1 or text(bounds[0].child_by_field_name("operator")) not in ("<", "!="):
+        return False
+    right = bounds[0].child_by_field_name("right")
+    known = sizes.items(buffer) if text(buffer) not in sizes.promised else None
+    if right is None:
+        return False
+    if known is not None:
+        return unit.constant(right, sizes.arrays) == known[0]
+    size = given.get(text(buffer), "")
+    return text(right) == size and bool(_ROOM.search(size)) and not _changes(function, size)
+
+
+def _mentions(node: Node, index: Node) -> bool:
+    """Tell whether the condition around a jump compares an index."""
+    at: Node | None = node
+    while at is not None and at.type not in _LOOPS:
+        condition = at.child_by_field_name("condition")
+        if condition is not None and any(text(one) == text(index) for one in walk(condition)):
+            return True
+        at = at.parent
+    return False
+
+
+def _changes(function: Node, name: str) -> bool:
+    return any(_is_set(one, name) for one in walk(function))
 
 
 def _backwards(function: Node, loop: Node, report: Report) -> None:

@@ -22,11 +22,13 @@ _USES = {
 }
 _PRINTS = {"printf": 0, "fprintf": 1, "sprintf": 1, "snprintf": 2, "syslog": 1, "dprintf": 1}
 _HARMLESS = frozenset({"write", "send", "sendto", "fwrite", "memcmp", "close", "perror", "free", "sizeof", "fclose"})
+_BUILDS = re.compile(r"(str(n|l)?(cpy|cat)|v?sn?printf|stpcpy|readlink|getcwd|realpath)$")
 _CONVERSION = re.compile(r"%[-+ #0]*(\*|\d+)?(\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t|L)?([a-zA-Z%])")
 
 
 def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
     """Look at the buffers of a function."""
+    _last_letters(unit, function, report)
     calls = [node for node in walk(function) if node.type == "call_expression"]
     fills = [call for call in calls if len(arguments(call)) >= 3 and called(call) in _FILLS]
     if not fills:
@@ -46,6 +48,47 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
             if any(_uses(call, name) for name in names):
                 report(call, _READ, f"{target} may lack a terminating NUL: nothing writes one after {called(fill)}().")
                 break
+
+
+def _last_letters(unit: Unit, function: Node, report: Report) -> None:
+    """Report ``text[strlen(text) - 1]`` where nothing looks at whether the text is empty."""
+    lengths = {
+        name: text(arguments(bare(value))[0])
+        for _, name, _, value in declarations(function)
+        if value is not None and called(bare(value)) == "strlen" and arguments(bare(value))
+    }
+    conditions = [one for node in walk(function) if (one := node.child_by_field_name("condition")) is not None]
+    for node in walk(function):
+        array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
+        if node.type != "subscript_expression" or array is None or index is None:
+            continue
+        length, less = (index.child_by_field_name(side) for side in ("left", "right"))
+        if length is None or less is None or text(index.child_by_field_name("operator")) != "-":
+            continue
+        measured = text(arguments(length)[0]) if called(length) == "strlen" and arguments(length) else ""
+        measured = measured or lengths.get(text(length), "")
+        if measured != text(array) or unit.constant(less) != 1 or _is_built(function, text(array)):
+            continue
+        guards = {text(array), text(length), *(name for name, value in lengths.items() if value == measured)}
+        if not any(_decides(one, node, guards) for one in [*conditions, *_joined(function)]):
+            report(node, _READ, f"{text(array)} may be empty; then this is the byte before it.", "warning")
+
+
+def _joined(function: Node) -> list[Node]:
+    """Return the left sides of ``&&`` and ``||``."""
+    joined = [one for one in walk(function) if text(one.child_by_field_name("operator")) in ("&&", "||")]
+    return [left for one in joined if (left := one.child_by_field_name("left")) is not None]
+
+
+def _decides(condition: Node, node: Node, names: set[str]) -> bool:
+    """Tell whether a condition, other than by the letter in question, looks at a text or its length."""
+    parts = (one for one in walk(condition) if not node.start_byte <= one.start_byte < node.end_byte)
+    return any(text(one) in names for one in parts)
+
+
+def _is_built(function: Node, name: str) -> bool:
+    calls = (one for one in walk(function) if _BUILDS.match(called(one)) and arguments(one))
+    return any(text(bare(arguments(one)[0])) == name for one in calls)
 
 
 def _fresh(function: Node) -> set[str]:

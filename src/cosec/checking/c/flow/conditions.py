@@ -15,7 +15,7 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _HINTS = frozenset({"likely", "unlikely", "__builtin_expect", "G_LIKELY", "G_UNLIKELY"})
 _ABSOLUTE = frozenset({"abs", "labs", "llabs", "fabs", "imaxabs"})
-_COUNTS = ("size", "count", "len", "num", "argc", "capacity", "total", "n")
+_COUNTS = ("size", "cap", "max", "sz", "room", "count", "len", "num", "argc", "capacity", "total", "n")
 
 
 class Conditions:
@@ -69,6 +69,8 @@ class Conditions:
             known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)
         for mention in self._checked(node):
             known[mention] = replace(known.get(mention, Facts()), unchecked=False)
+            for other in [one for one, facts in known.items() if facts.unchecked and facts.same == mention]:
+                known[other] = replace(known[other], unchecked=False)
         if tested is not None and tested.type in ("identifier", "field_expression"):
             known[text(tested)] = replace(known.get(text(tested), Facts()), null=null, used_at=TESTED)
         for call in (one for one in walk(node) if one.type == "call_expression"):
@@ -116,7 +118,7 @@ class Conditions:
         if self.unit.constant(left, self.sizes()) is not None:
             return
         if called(left) in _ABSOLUTE and arguments(left):
-            _compare_absolute(text(bare(arguments(left)[0])), relation, value, known)
+            _compare_absolute(text(bare(arguments(left)[0])), relation, right, value, known)
             return
         _compare_parts(left, relation, right, value, known)
         name = text(left)
@@ -153,7 +155,8 @@ def _below(facts: Facts, relation: str, right: Node, value: int | None, known: d
         counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
         counts = counts and not known.get(text(bare(right)), Facts()).bounded
         past = relation == "<=" and counts and not facts.bounded
-        return replace(facts, bounded=True, past=past, relative=True, high=None if facts.outside else facts.high)
+        limits = facts.limits | _names(right)
+        return replace(facts, bounded=True, past=past, limits=limits, high=None if facts.outside else facts.high)
     high = value - (relation == "<")
     # A comparison with the largest value of the type bounds nothing.
     bounds = high < 2**31 - 1 or bare(right).type != "identifier"
@@ -162,13 +165,13 @@ def _below(facts: Facts, relation: str, right: Node, value: int | None, known: d
     return replace(facts, high=None if trusted and not bounds else tighter, bounded=facts.bounded or bounds)
 
 
-def _compare_absolute(name: str, relation: str, value: int | None, known: dict[str, Facts]) -> None:
+def _compare_absolute(name: str, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> None:
     """Take in a comparison with ``abs(name)``."""
     facts = known.get(name, Facts())
     if relation not in ("<", "<=", "=="):
         return
     if value is None:
-        known[name] = replace(facts, bounded=True, high=None, relative=True)
+        known[name] = replace(facts, bounded=True, high=None, limits=facts.limits | _names(right))
         return
     high = value - (relation == "<")
     known[name] = replace(facts, bounded=True, low=max(-high, facts.low or -high), high=min(high, facts.high or high))
@@ -186,6 +189,9 @@ def _compare_parts(left: Node, relation: str, right: Node, value: int | None, kn
         facts = known.get(text(one))
         if one.type in ("identifier", "field_expression") and facts is not None and (facts.outside or facts.message):
             high = facts.high if value is None else min(value, facts.high if facts.high is not None else value)
-            known[text(one)] = replace(
-                facts, bounded=True, relative=value is None, high=None if value is None else high
-            )
+            limits = facts.limits | _names(right) if value is None else frozenset()
+            known[text(one)] = replace(facts, bounded=True, limits=limits, high=None if value is None else high)
+
+
+def _names(node: Node) -> frozenset[str]:
+    return frozenset(text(one) for one in walk(node) if one.type in ("identifier", "field_expression"))

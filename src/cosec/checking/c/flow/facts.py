@@ -44,8 +44,8 @@ class Facts:
     message: str = ""
     """The buffer that the number was read from."""
 
-    relative: bool = False
-    """Whether it was compared with a bound that is not a constant."""
+    limits: frozenset[str] = frozenset()
+    """The variables in the bounds that it was compared with and that are no constants."""
 
     moved: str = ""
     """The pointer that is freed unless this one is NULL: the argument of ``realloc``."""
@@ -69,7 +69,7 @@ class Facts:
             past=self.past or other.past,
             loose=self.loose or other.loose,
             message=self.message or other.message,
-            relative=self.relative and other.relative,
+            limits=self.limits | other.limits if self.limits and other.limits else frozenset(),
             moved=self.moved if self.moved == other.moved else "",
             same=self.same if self.same == other.same else "",
         )

@@ -7,13 +7,16 @@ suspect if it is known to reach past the end of the target, or if it was read fr
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts
-from cosec.checking.c.flow.numbers import NumberFlow, first_name
-from cosec.checking.c.reading.syntax import bare, text, walk
+from cosec.checking.c.flow.narrowing import NarrowNumbers
+from cosec.checking.c.flow.numbers import READS, first_name
+from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
 from cosec.checking.c.reading.trees import is_written
-from cosec.checking.c.reading.types import integer
+from cosec.checking.c.reading.types import BYTE, integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,8 +41,11 @@ _SIZE_NAME = re.compile(
     r"(^|_)(n|len|length|size|count|avail|remaining|left|bytes|sz|nbytes|total|end|limit)\d?$", re.I
 )
 
+_ROOM_NAME = re.compile(r"(size|sz|cap|capacity|max|room|(out|buf|dst|dest)_?len)$", re.I)
+_LETTER_TESTS = re.compile(r"is(alpha|alnum|digit|xdigit|ascii|upper|lower|print|graph|space|punct|cntrl)$")
 
-class IndexFlow(NumberFlow):
+
+class IndexFlow(NarrowNumbers):
     """Follows indices and lengths through one function."""
 
     def index(self, node: Node, state: dict[str, Facts]) -> None:
@@ -52,10 +58,14 @@ class IndexFlow(NumberFlow):
         facts = self.facts(index, state)
         known = self.room.items(array) if text(bare(array)) not in self.room.promised else None
         wrong = _suspect(facts, known[0] if known is not None else None)
+        if not wrong and known is not None and not facts.bounded and self._is_any_byte(index, facts, known[0]):
+            wrong = "may be 255, past the end"
         if not wrong and facts.low is None and facts.bounded and self._is_signed_parameter(index):
             wrong = "may be negative"
         if not wrong and facts.past and first_name(index) in self.parameters:
             wrong = f"may equal the length of {text(array)}"
+        if not wrong and facts.past and is_written(node) and self._is_its_size(text(array), facts.limits):
+            wrong = f"may equal the size of {text(array)}"
         if wrong:
             level: Severity = "error" if facts.outside or facts.high is not None else "warning"
             self.report(node, _WRITE if is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
@@ -88,6 +98,8 @@ class IndexFlow(NumberFlow):
 
     def _past_target(self, facts: Facts, count: Node, target: Node, room: int) -> str:
         """Return why a number of bytes may be more than the target has room for; empty if it may not."""
+        if facts.high is not None and facts.high <= room and facts.low is not None and facts.low >= 0:
+            return ""
         if facts.high is not None and facts.high > room and (facts.bounded or facts.message):
             return f"{text(count)} may be {facts.high}, and {text(target)} has room for {room} bytes."
         unchecked = (facts.outside or facts.message) and not facts.bounded
@@ -96,16 +108,18 @@ class IndexFlow(NumberFlow):
         return ""
 
     def buffer_of(self, node: Node) -> str:
-        """Return the name of the parameter whose bytes an expression points to; empty for anything else."""
+        """Return the name of the message whose bytes an expression points to; empty for anything else."""
         name = first_name(node)
-        return name if name in self.parameters else ""
+        return name if name in self.parameters or name in self.received else ""
 
     def _past_message(self, node: Node, source: Node, facts: Facts, count: Node, state: dict[str, Facts]) -> None:
         """Report a read of as many bytes of a message as it says itself."""
         message = facts.message
-        if not message or facts.relative or not any(text(one) == message for one in walk(source)):
+        if not message or not any(text(one) == message for one in walk(source)):
             return
         size = self._size_of(message)
+        if facts.limits and not self._say_room_only(facts.limits, message, size):
+            return
         if size is None and facts.bounded:
             return
         least = state.get(size, Facts()).low if size is not None else None
@@ -114,8 +128,18 @@ class IndexFlow(NumberFlow):
         why = f"The length {text(count)} in the message is not compared with the message's size."
         self.report(node, _READ, why, "warning")
 
+    def _say_room_only(self, limits: frozenset[str], message: str, size: str | None) -> bool:
+        """Tell whether all bounds are sizes of other buffers that the function is given, and none of the message."""
+        pairs = {size_name: buffer for buffer, size_name in pairwise(self.parameters)}
+        if size is None or pairs.get(size) != message or size in limits:
+            return False
+        sizes = all(_SIZE_NAME.search(one) or _ROOM_NAME.search(one) for one in limits)
+        return sizes and all(pairs.get(one, message) != message for one in limits)
+
     def _size_of(self, message: str) -> str | None:
-        """Return the parameter that says how long the message in another parameter is."""
+        """Return the variable that says how long a message is."""
+        if message in self.received:
+            return self._lengths_read.get(message)
         return next(
             (
                 name
@@ -124,6 +148,34 @@ class IndexFlow(NumberFlow):
             ),
             None,
         )
+
+    @cached_property
+    def _lengths_read(self) -> dict[str, str]:
+        """Map local arrays to the variables that keep how many bytes were read into them."""
+        found = {}
+        for node in walk(self.function):
+            value = node.child_by_field_name("value") or node.child_by_field_name("right")
+            call = bare(value) if value is not None else None
+            if call is None or node.type not in ("init_declarator", "assignment_expression"):
+                continue
+            given = arguments(call)
+            if len(given) > READS.get(called(call), 99):
+                name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left"))
+                found[first_name(given[READS[called(call)]])] = name
+        return found
+
+    def _is_its_size(self, array: str, limits: frozenset[str]) -> bool:
+        """Tell whether a bound is the number of bytes that the function was given with a buffer."""
+        sizes = dict(pairwise(self.parameters))
+        return bool(limits) and limits == {sizes.get(array, "")} and any(map(_ROOM_NAME.search, limits))
+
+    def _is_any_byte(self, index: Node, facts: Facts, items: int) -> bool:
+        """Tell whether an index is a byte that was read from outside, or a letter, and the array has fewer items."""
+        if facts.message in self.received and facts.high is not None:
+            return facts.high >= items
+        letter = index.type == "cast_expression" and integer(text(index.child_by_field_name("type"))) == BYTE
+        tested = any(_LETTER_TESTS.match(called(one)) for one in walk(self.function) if one.type == "call_expression")
+        return letter and items <= BYTE.high and bare(index).type != "binary_expression" and not tested
 
     def _is_signed_parameter(self, index: Node) -> bool:
         name = first_name(index)
@@ -136,6 +188,8 @@ class IndexFlow(NumberFlow):
 
 def _suspect(facts: Facts, items: int | None) -> str:
     """Return what is wrong with an index into an array of so many items; empty for nothing."""
+    if items is not None and facts.high is not None and facts.high < items and facts.low is not None and facts.low >= 0:
+        return ""
     may_be_negative = facts.outside and (facts.low is None or facts.low < 0)
     if may_be_negative and not facts.bounded:
         return "may be negative"

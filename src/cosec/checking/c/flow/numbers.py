@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.function_flow import FunctionFlow
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Sizes, Unit, arguments, bare, called, parameters, text, walk
+from cosec.checking.c.reading.syntax import (
+    Report,
+    Sizes,
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    parameters,
+    text,
+    walk,
+)
 from cosec.checking.c.reading.types import INT, SIZE, Integer, SharedTypes, Types
 
 if TYPE_CHECKING:
@@ -21,17 +32,21 @@ if TYPE_CHECKING:
 
     from cosec.checking.finding import Severity
 
-_OVERFLOW = "c/integer-overflow"
+OVERFLOW = "c/integer-overflow"
+"""The pattern of numbers that leave their type."""
+
 _NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
 _RANDOM = frozenset({"rand", "random", "rand_r"})
 _NETWORK = {"ntohs": 2**16 - 1, "ntohl": 2**32 - 1, "be16toh": 2**16 - 1, "be32toh": 2**32 - 1, "le16toh": 2**16 - 1}
 _NETWORK |= {"le32toh": 2**32 - 1, "be64toh": 2**64 - 1, "le64toh": 2**64 - 1}
-READS = frozenset({"read", "recv", "recvfrom", "fread", "pread"})
-"""Functions that read bytes from outside."""
+READS = {"read": 1, "recv": 1, "recvfrom": 1, "fread": 0, "pread": 1}
+"""Functions that read bytes from outside -> the place of the buffer."""
 
 _ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "reallocarray", "alloca", "xmalloc", "xrealloc", "g_malloc"})
 _COUNT = {"memcpy": 2, "memmove": 2, "memset": 2, "strncpy": 2, "strncat": 2, "read": 2, "recv": 2, "malloc": 0}
 _COUNT |= {"calloc": 0, "realloc": 1, "xmalloc": 0, "alloca": 0}
+_LARGEST_STRUCT = 4096
+"""Bytes; `sizeof` is taken to be at most this where a number is bounded."""
 _LIMIT = re.compile(r"_(MAX|MIN)\b\s*[-+]|__builtin_\w+_overflow|\bckd_\w+")
 _FIELD_READER = re.compile(
     r"(get|read|load|unpack|peek)_?(u|uint|be|le|net|ube|ule|short|word)?_?(16|24|32|short|word|long)"
@@ -46,7 +61,15 @@ class NumberFlow(FunctionFlow):
         self.report, self.room, self.types = report, sizes, Types(shared, function)
         self.parameters = tuple(one.name for one in parameters(function) if one.name)
         calls = [node for node in walk(function) if node.type == "call_expression"]
+        self.before: dict[int, Facts] = {}
+        """Expressions such as ``n++`` -> the facts of their values."""
         self._guarded = _guarded(function)
+        self.received = {
+            first_name(arguments(call)[READS[called(call)]])
+            for call in calls
+            if len(arguments(call)) > READS.get(called(call), 99)
+        } & {name for _, name, one, _ in declarations(function) if one.type == "array_declarator"}
+        """Local arrays that are filled from outside."""
         self.reassigned = {
             text(node.child_by_field_name("left")) for node in walk(function) if node.type == "assignment_expression"
         }
@@ -96,6 +119,8 @@ class NumberFlow(FunctionFlow):
             return self._computed(node, state)
         if node.type == "field_expression":
             return self._member(node, state)
+        if node.type == "update_expression":
+            return self.before.get(node.id, Facts())
         return self._read_from(node)
 
     def _result(self, call: Node, name: str, state: dict[str, Facts]) -> Facts:
@@ -107,7 +132,7 @@ class NumberFlow(FunctionFlow):
         if name in _NETWORK and given:
             inner = self.facts(given[0], state)
             return Facts(outside=inner.outside, message=inner.message, low=0, high=_NETWORK[name])
-        if name in READS and len(given) >= 3:
+        if name in (*READS, "readlink") and len(given) >= 3:
             most = self.unit.constant(given[-2 if name == "fread" else 2], self.sizes())
             return Facts(high=most, bounded=most is not None)
         if _FIELD_READER.search(name) and given and (base := first_name(given[0])) in self.parameters:
@@ -117,9 +142,10 @@ class NumberFlow(FunctionFlow):
     def _member(self, node: Node, state: dict[str, Facts]) -> Facts:
         """Return the facts of a number in a struct whose bytes were read from outside as a whole."""
         struct, kind = node.child_by_field_name("argument"), self.types.of(node)
-        if struct is None or kind is None or kind.bits == 8 or not state.get(text(struct), Facts()).outside:
+        letter = kind is not None and kind.bits == 8 and kind.signed
+        if struct is None or kind is None or letter or not state.get(text(struct), Facts()).outside:
             return Facts()
-        return Facts(outside=True, low=None if kind.signed else 0)
+        return Facts(outside=True, low=None if kind.signed else 0, high=kind.high if kind.bits < 32 else None)
 
     def _read_from(self, node: Node) -> Facts:
         """Return the facts of a number that stands in a buffer: ``packet[2]``, ``*packet``."""
@@ -128,7 +154,11 @@ class NumberFlow(FunctionFlow):
             return Facts()
         base = first_name(array)
         kind = self.types.of(node)
-        if base in self.parameters and kind is not None and not (kind.signed and kind.bits == 8):
+        if (
+            (base in self.parameters or base in self.received)
+            and kind is not None
+            and not (kind.signed and kind.bits == 8)
+        ):
             return Facts(message=base, low=kind.low, high=kind.high)
         return Facts()
 
@@ -142,7 +172,7 @@ class NumberFlow(FunctionFlow):
         if operator in ("|", "^", "<<"):
             return Facts(outside=one.outside or other.outside, message=one.message or other.message)
         if operator == "&" and step is not None and step >= 0:
-            return Facts(low=0, high=step, bounded=True)
+            return Facts(low=0, high=step, bounded=True, message=one.message)
         if operator == "%" and step is not None and step > 0 and (one.outside or one.low is not None):
             low = 0 if one.low is not None and one.low >= 0 else 1 - step
             return Facts(outside=one.outside, low=low, high=step - 1, bounded=True)
@@ -160,6 +190,7 @@ class NumberFlow(FunctionFlow):
                 low=(one.low or 0) * (other.low or 0),
                 high=one.high * other.high,
                 bounded=one.bounded and other.bounded,
+                message=one.message or other.message,
             )
         if operator in ("+", "-"):
             return self._shifted(one, other, step, operator)
@@ -185,8 +216,14 @@ class NumberFlow(FunctionFlow):
         kind = self.types.of(node)
         if kind is None:
             return
+        narrow = self.types.variable(_kept_in(node)) if sized else None
+        kind = narrow if narrow is not None and narrow.bits < kind.bits else kind
         if operator == "*" and sized and all(self._may_be_large(side, state) for side in (left, right)):
             self._overflows(node, "warning")
+            return
+        repeated = text(node.child_by_field_name("operator")) == "*="
+        if repeated and kind.signed and self.facts(right, state).loose:
+            self._overflows(node)
             return
         counts = operator == "-" and self._is_count(node)
         if counts and not kind.signed and self._takes_too_much(left, right, state):
@@ -203,7 +240,9 @@ class NumberFlow(FunctionFlow):
     def _takes_too_much(self, left: Node, right: Node, state: dict[str, Facts]) -> bool:
         """Tell whether a number in a message, compared with nothing, is taken away from the length that was given."""
         facts = self.facts(right, state)
-        checked = facts.bounded or text(bare(right)) in self._guarded
+        least = self.facts(left, state).low or 0
+        bounded = facts.bounded and (facts.high is None or bool(facts.limits) or least >= facts.high)
+        checked = bounded or text(bare(right)) in self._guarded
         return bool(facts.message) and not checked and self._is_parameter(left) and bare(left).type == "identifier"
 
     def _is_suspect(self, side: Node, other: Node, operator: str, sized: bool, state: dict[str, Facts]) -> bool:
@@ -227,6 +266,8 @@ class NumberFlow(FunctionFlow):
         """Tell whether the result may lie outside its type."""
         facts, beside = self.facts(side, state), self.facts(other, state)
         one, two = self._range(side, facts, wide=True), self._range(other, beside, wide=operator == "*")
+        if facts.bounded and bare(other).type == "sizeof_expression":
+            two = 1, _LARGEST_STRUCT
         if one is None or two is None or not (facts.outside or facts.message or beside.high is not None):
             return False
         if operator == "*":
@@ -249,68 +290,6 @@ class NumberFlow(FunctionFlow):
         low = kind.low if facts.low is None else max(facts.low, kind.low)
         return low, kind.high if facts.high is None else min(facts.high, kind.high)
 
-    def kept(self, left: Node, name: str, right: Node, state: dict[str, Facts]) -> None:
-        """Look at a number that is kept in a variable of at most 16 bits."""
-        kind = self.types.variable(name)
-        inner = bare(right)
-        if kind is None or kind.bits > 16 or right.type == "cast_expression":
-            return
-        facts = self.facts(right, state)
-        sized = name in self._sizes_of_blocks
-        if sized and called(inner) == "strlen":
-            self._narrows(left, name, right, "warning")
-        operands = [inner.child_by_field_name(side) for side in ("left", "right")]
-        operator = text(inner.child_by_field_name("operator"))
-        if inner.type != "binary_expression" or operator not in ("+", "*", "-") or None in operands:
-            return
-        if any(text(bare(one)) in self._guarded for one in operands if one is not None):
-            return
-        if not (sized or facts.outside) or facts.bounded:
-            return
-        found = self._computed_range(inner, state)
-        if found is not None and (found[1] > kind.high or (found[0] < kind.low and facts.outside)):
-            self._narrows(left, name, right, "error" if facts.outside else "warning")
-
-    def gathered(self, node: Node, name: str, right: Node) -> None:
-        """Look at ``name += strlen(text)``, where a variable of at most 16 bits gathers the size of a block."""
-        kind = self.types.variable(name)
-        if kind is None or kind.bits > 16 or name not in self._in_sizes_of_blocks or name in self._guarded:
-            return
-        if any(called(one) == "strlen" for one in walk(right)):
-            self._narrows(node, name, right, "warning")
-
-    def _computed_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
-        """Return the range of a sum, difference or product of narrow numbers; None if one is not known to be narrow."""
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left is None or right is None:
-            return None
-        one, other = self._narrow_range(left, state), self._narrow_range(right, state)
-        if one is None or other is None:
-            return None
-        operator = text(node.child_by_field_name("operator"))
-        if operator == "*":
-            return one[0] * other[0], one[1] * other[1]
-        return (one[0] + other[0], one[1] + other[1]) if operator == "+" else (one[0] - other[1], one[1] - other[0])
-
-    def _narrow_range(self, node: Node, state: dict[str, Facts]) -> tuple[int, int] | None:
-        inner = bare(node)
-        if inner.type == "binary_expression" and text(inner.child_by_field_name("operator")) in ("+", "-", "*"):
-            if any(text(one) in self._guarded for one in walk(inner) if one.type == "identifier"):
-                return None
-            return self._computed_range(inner, state)
-        facts, kind = self.facts(node, state), self.types.of(bare(node))
-        if facts.bounded and facts.high is None:
-            return None
-        if kind is None and called(bare(node)) != "strlen":
-            return None
-        kind = kind or INT
-        if kind.bits > 16 and not facts.outside and facts.high is None and called(bare(node)) != "strlen":
-            return None
-        return (kind.low if facts.low is None else facts.low), (kind.high if facts.high is None else facts.high)
-
-    def _narrows(self, node: Node, name: str, value: Node, level: Severity) -> None:
-        self.report(node, _OVERFLOW, f"{text(value)} may not fit {name}; check the range before.", level)
-
     def counted(self, node: Node, name: str, state: dict[str, Facts]) -> None:
         """Look at ``name++`` or ``name--``."""
         facts = state.get(name, Facts())
@@ -328,7 +307,7 @@ class NumberFlow(FunctionFlow):
             state[name] = replace(facts, low=None, high=None if facts.high is None else facts.high - 1)
 
     def _overflows(self, node: Node, level: Severity = "error") -> None:
-        self.report(node, _OVERFLOW, f"{text(node)} may overflow: check the range before.", level)
+        self.report(node, OVERFLOW, f"{text(node)} may overflow: check the range before.", level)
 
     def assigned(self, name: str, right: Node, facts: Facts) -> Facts:
         """Return the facts of a variable that gets a value from outside: the value's type may be the smaller one."""
@@ -349,14 +328,9 @@ class NumberFlow(FunctionFlow):
         return node is not None and self._goes_to(node, self._counts, frozenset(_COUNT))
 
     def _goes_to(self, node: Node, names: set[str], functions: frozenset[str]) -> bool:
-        at = node
-        while at.parent is not None and at.parent.type in (
-            *("binary_expression", "parenthesized_expression", "cast_expression", "argument_list"),
-        ):
-            at = at.parent
-        if at.parent is not None and at.parent.type in ("init_declarator", "assignment_expression"):
-            name = at.parent.child_by_field_name("declarator") or at.parent.child_by_field_name("left")
-            return text(name) in names
+        if name := _kept_in(node):
+            return name in names
+        at = _whole(node)
         return at.parent is not None and called(at.parent) in functions
 
     def _may_be_large(self, node: Node, state: dict[str, Facts]) -> bool:
@@ -369,6 +343,24 @@ class NumberFlow(FunctionFlow):
 
     def _is_parameter(self, node: Node) -> bool:
         return first_name(node) in self.parameters
+
+
+def _whole(node: Node) -> Node:
+    """Return the largest expression around a number of which it is a part."""
+    at = node
+    while at.parent is not None and at.parent.type in (
+        *("binary_expression", "parenthesized_expression", "cast_expression", "argument_list"),
+    ):
+        at = at.parent
+    return at
+
+
+def _kept_in(node: Node) -> str:
+    """Return the variable that a number is a part of the value of; empty for none."""
+    at = _whole(node).parent
+    if at is None or at.type not in ("init_declarator", "assignment_expression"):
+        return ""
+    return text(at.child_by_field_name("declarator") or at.child_by_field_name("left"))
 
 
 def _guarded(function: Node) -> set[str]:

@@ -18,6 +18,12 @@ ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perr
 ENDING_NAMES = re.compile(r"(^|_)(die|fatal\w*|panic|croak|quit|bail|bailout|abort|usage|sh_error|error_exit)$")
 """Names of functions of other files that usually do not return."""
 
+RELEASES = frozenset({"free", "cfree", "fclose", "pclose", "closedir"})
+"""Library functions after which what their first argument points to is gone."""
+
+_NULL_TESTS = re.compile(r"\(\s*(!\s*\w+|\w+\s*==\s*(NULL|0))\s*\)")
+_TESTS = re.compile(r"\(\s*\w+((->|\.)\w+)*\s*(!=\s*(NULL|0)\s*)?\)")
+
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
@@ -72,23 +78,29 @@ def _freed(unit: Unit) -> dict[str, set[int]]:
     for name, function in unit.functions.items():
         body = function.child_by_field_name("body")
         names = [one.name for one in parameters(function)]
-        for statement in _always_run(body) if body is not None else ():
+        for statement in always_run(body) if body is not None else ():
             call = next(iter(statement.named_children), None) if statement.type == "expression_statement" else None
-            given = arguments(call) if call is not None and called(call) == "free" else []
+            given = arguments(call) if call is not None and called(call) in RELEASES else []
             if given and text(bare(given[0])) in names:
                 found.setdefault(name, set()).add(names.index(text(bare(given[0]))))
     return found
 
 
-def _always_run(block: Node) -> Iterator[Node]:
-    """Iterate over the statements of a block, and over those that only depend on whether a pointer is NULL."""
+def always_run(block: Node) -> Iterator[Node]:
+    """Iterate over the statements of a block, and over those that only depend on whether a pointer is NULL.
+
+    Ends at a condition that may leave the block for another reason, such as a count of references.
+    """
     for statement in block.named_children:
         condition, branch = statement.child_by_field_name("condition"), statement.child_by_field_name("consequence")
-        tests = condition is not None and re.fullmatch(r"\(\s*(\w+)\s*(!=\s*NULL\s*)?\)", text(condition))
-        if statement.type == "if_statement" and tests and branch is not None:
-            yield from branch.named_children if branch.type == "compound_statement" else [branch]
-        else:
+        if statement.type != "if_statement" or condition is None or branch is None:
             yield statement
+        elif _TESTS.fullmatch(text(condition)):
+            yield from branch.named_children if branch.type == "compound_statement" else [branch]
+        elif not _NULL_TESTS.fullmatch(text(condition)) and any(
+            one.type in ("return_statement", "goto_statement") for one in walk(statement)
+        ):
+            return
 
 
 def _nullable(unit: Unit) -> frozenset[str]:

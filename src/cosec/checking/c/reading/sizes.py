@@ -58,8 +58,19 @@ class SizesOf:
 
 def sizes_of(unit: Unit, function: Node, shared: Sizes) -> SizesOf:
     """Return the sizes that are known in a function, given those of arrays outside functions."""
-    arrays = {**shared, **array_sizes(unit, function)}
+    arrays = {**shared, **array_sizes(unit, function), **_rows(unit, function)}
     return SizesOf(arrays, heap_sizes(unit, function, arrays), unit.members, _promised(unit, function))
+
+
+def _rows(unit: Unit, function: Node) -> Sizes:
+    """Return the sizes of the rows of the tables that a function is given: ``char names[][32]``."""
+    found = {}
+    for one in parameters(function):
+        size, table = (one.declarator.child_by_field_name(name) for name in ("size", "declarator"))
+        length = unit.constant(size) if size is not None else None
+        if length is not None and table is not None and table.type == "array_declarator":
+            found[f"{one.name}[]"] = length, size_of_type(one.kind) or 1
+    return found
 
 
 def _promised(unit: Unit, function: Node) -> Sizes:
@@ -107,13 +118,33 @@ def field_sizes(unit: Unit) -> Sizes:
     for field_node in (node for node in walk(unit.root) if node.type == "field_declaration"):
         kind = size_of_type(text(field_node.child_by_field_name("type"))) or 1
         for declarator in field_node.children_by_field_name("declarator"):
-            size = declarator.child_by_field_name("size") if declarator.type == "array_declarator" else None
+            pointers = declarator.type == "pointer_declarator"
+            array = declarator.child_by_field_name("declarator") if pointers else declarator
+            is_array = array is not None and array.type == "array_declarator"
+            size = array.child_by_field_name("size") if array is not None and is_array else None
             length = unit.constant(size) if size is not None else None
-            simple = (declarator.child_by_field_name("declarator") or declarator).type == "field_identifier"
+            simple = array is not None and (array.child_by_field_name("declarator") or array).type == "field_identifier"
             found.setdefault(declared_name(declarator), set()).add(
-                (length, kind) if length is not None and length > 1 and simple else None
+                (length, 8 if pointers else kind) if length is not None and length > 1 and simple else None
             )
     return {name: known for name, (known, *others) in found.items() if known is not None and not others}
+
+
+def open_ended_members(unit: Unit) -> dict[str, frozenset[str]]:
+    """Return the members such as ``char text[]`` of the structs of a file, by the names of the structs."""
+    found: dict[str, frozenset[str]] = {}
+    for node in walk(unit.root):
+        listed = node.child_by_field_name("body") if node.type == "struct_specifier" else None
+        last = listed.named_children[-1] if listed is not None and listed.named_children else None
+        declarator = last.child_by_field_name("declarator") if last is not None else None
+        if last is None or declarator is None or declarator.type != "array_declarator":
+            continue
+        if declarator.child_by_field_name("size") is None and text(last.child_by_field_name("type")) == "char":
+            names = {text(node.child_by_field_name("name"))}
+            if node.parent is not None and node.parent.type == "type_definition":
+                names |= {declared_name(one) for one in node.parent.children_by_field_name("declarator")}
+            found |= {name: frozenset({declared_name(declarator)}) for name in names if name}
+    return found
 
 
 def _initial_length(value: Node | None) -> int | None:

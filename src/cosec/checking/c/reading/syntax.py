@@ -123,6 +123,8 @@ class Unit:
     """Values of enumerators, and of macros that were looked up."""
     members: Sizes = field(default_factory=dict)
     """Sizes of the array members of structs (`sizes.field_sizes`)."""
+    open_ended: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Structs, by their names -> the letters at their end that have no size (`sizes.open_ended_members`)."""
     copying: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Local functions that copy a whole text (`wrappers.copying_functions`) -> places of the buffer and the text."""
     ending: frozenset[str] = frozenset()

@@ -53,11 +53,14 @@ LONG = Integer(64, True)
 SIZE = Integer(64, False)
 """``size_t``."""
 
-_SHORT, _BYTE = Integer(16, False), Integer(8, False)
+BYTE = Integer(8, False)
+"""``unsigned char``."""
+
+_SHORT = Integer(16, False)
 _NAMED = {"int8_t": Integer(8, True), "int16_t": Integer(16, True)}
 _NAMED |= dict.fromkeys(words("int32_t wchar_t bool _Bool BOOL gint"), INT)
 _NAMED |= dict.fromkeys(words("int64_t intmax_t ssize_t off_t time_t ptrdiff_t Py_ssize_t"), LONG)
-_NAMED |= dict.fromkeys(words("uint8_t u_char u8 byte uchar BYTE guchar"), _BYTE)
+_NAMED |= dict.fromkeys(words("uint8_t u_char u8 byte uchar BYTE guchar"), BYTE)
 _NAMED |= dict.fromkeys(words("uint16_t u_short u16 ushort WORD in_port_t"), _SHORT)
 _NAMED |= dict.fromkeys(words("uint32_t u_int u32 uint DWORD in_addr_t socklen_t mode_t guint"), UNSIGNED)
 _NAMED |= dict.fromkeys(words("uint64_t uintmax_t uintptr_t u_long u64 ulong size_t gsize"), SIZE)

@@ -64,6 +64,7 @@ class Guards:
                     continue
                 if refuses(call, danger, function):
                     found |= {text(one) for argument in arguments(call) for one in walk(argument)}
+        found |= _refused_letters(function, danger)
         aliases = [
             (text(node.child_by_field_name("declarator")).lstrip("* "), text(node.child_by_field_name("value")))
             for node in walk(function)
@@ -185,6 +186,31 @@ def _compared_letters(function: Node) -> set[str]:
         if compares or node.parent.type == "case_statement":
             found.add(text(node)[1:-1])
     return found
+
+
+def _refused_letters(function: Node, danger: str) -> set[str]:
+    """Return the texts that a function walks through, and leaves at a letter that could do a kind of harm."""
+    letters: dict[str, set[str]] = {}
+    for node in walk(function):
+        branch = node.child_by_field_name("consequence") if node.type == "if_statement" else None
+        if branch is None or not any(one.type in ("return_statement", "goto_statement") for one in walk(branch)):
+            continue
+        for one in walk(node.child_by_field_name("condition") or node):
+            left, right = one.child_by_field_name("left"), one.child_by_field_name("right")
+            place = left.child_by_field_name("argument") if left is not None else None
+            if place is None or right is None or right.type != "char_literal" or not _is_in_loop(node):
+                continue
+            if text(one.child_by_field_name("operator")) == "==":
+                letters.setdefault(text(place), set()).add(text(right)[1:-1])
+    needed = {"/"} if danger == "path" else _SHELL_LETTERS
+    return {name for name, refused in letters.items() if danger != "sql" and refused >= needed}
+
+
+def _is_in_loop(node: Node) -> bool:
+    at = node.parent
+    while at is not None and at.type not in ("for_statement", "while_statement", "do_statement"):
+        at = at.parent
+    return at is not None
 
 
 def _are_enough(letters: set[str], danger: str) -> bool:

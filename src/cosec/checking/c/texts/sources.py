@@ -146,7 +146,10 @@ class Texts:
         if name in self._globals and name not in self._own[function.id]:
             return self._shared.get(name)
         member = re.search(r"(?:->|\.)(\w+)$", name)
-        return self._shared.get(f".{member[1]}") if member is not None else None
+        if member is None:
+            return None
+        whole = self._held[function.id].get(name.removesuffix(member[0]))  # a struct whose bytes were read at once
+        return self._shared.get(f".{member[1]}", whole if member[0].startswith(".") else None)
 
     def _spread(self, node: Node, function: Node) -> None:
         if node.type == "call_expression":
