@@ -171,7 +171,7 @@ def test_checking_needs_no_package_but_those_that_the_action_installs(tmp_path: 
     assert "2 files, 1 finding, 0 unscored" in done.stdout, done.stderr
     without = check(installed - {"tree-sitter-c"})
     assert without.returncode == 2
-    assert "cosec[evaluation]" in without.stderr
+    assert "pip install '.[evaluation]'" in without.stderr
     assert "pathspec" in check(installed - {"pathspec"}).stderr
 
 

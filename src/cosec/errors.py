@@ -27,7 +27,16 @@ class CosecError(Exception):
 
 
 class SettingsError(CosecError):
-    """A setting, flag or recipe entry is unknown, unused by the chosen rule, or out of range."""
+    """A setting, flag or recipe entry is unknown, unused by the chosen rule, or out of range.
+
+    Args:
+        message: What was found and what to do about it.
+        settings: Settings that the message names, which a command line shows as the flags that they have.
+    """
+
+    def __init__(self, message: str, *, settings: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.settings = settings
 
 
 class PromptError(CosecError):

@@ -111,7 +111,7 @@ def test_the_teacher_predicts_once_for_several_runs(models, data, tmp_path, caps
     assert "the teacher predicts" not in capsys.readouterr().out
     other = save_tiny("llama", tmp_path / "other", layers=4, head_width=336, seed=5)
     assert main([*arguments(other, student, data, tmp_path / "three"), *cache]) == 2
-    assert "holds the teacher's distributions for another run: teacher differ" in capsys.readouterr().err
+    assert "holds the teacher's distributions for another run: teacher differs" in capsys.readouterr().err
 
 
 def test_a_run_is_resumed_but_not_overwritten(models, data, tmp_path, capsys) -> None:
@@ -138,8 +138,8 @@ def test_the_papers_recipes_run_on_their_architectures(models, data, tmp_path, r
     [
         (["--divergence", "sideways"], "reverse-kl"),
         (["--kl-wieght", "0.3"], "--kl-weight"),
-        (["--recipe", "nope"], "no recipe 'nope'"),
-        (["--data", "nowhere.jsonl"], "cannot read nowhere.jsonl"),
+        (["--recipe", "nope"], "No recipe 'nope'"),
+        (["--data", "nowhere.jsonl"], "Cannot read nowhere.jsonl"),
         (["--student", "nowhere"], "nowhere"),
         (["--max-tokens", "4096"], "longer than the context"),
         (["--processes", "3"], "between 1 and --batch-size (2)"),

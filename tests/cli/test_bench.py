@@ -54,6 +54,7 @@ def test_speed_reports_every_figure_of_the_contract(
     assert record["environment"]["threads"] >= 1
     pairs = record["pairs"]
     assert [row["batch"] for row in pairs] == [rows for rows in batches for _ in lengths]
+    assert [row["auto"] for row in pairs] == [length == "auto" for _ in batches for length in lengths]
     for row in pairs:
         assert set(row) >= KEYS
         assert row["mode"] == mode

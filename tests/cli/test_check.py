@@ -462,6 +462,14 @@ def test_dynamic_runs_c_programs_with_a_main(project, capsys) -> None:
     assert not report["unscored"]
 
 
+def test_dynamic_without_a_c_file_is_said_to_have_no_effect(project, capsys) -> None:
+    (project / "one.py").write_text("print(1)\n")
+    note = "cosec: note: --dynamic runs C files only, and none was found\n"
+    assert note in run(["one.py", "--dynamic"], capsys)[2]
+    (project / "one.c").write_text("int one(void) { return 1; }\n")
+    assert note not in run(["one.py", "one.c", "--dynamic", "--checker", "flow"], capsys)[2]
+
+
 def test_programs_run_under_limits_alone_only_where_that_was_asked_for(project, capsys, monkeypatch) -> None:
     monkeypatch.setenv(SANDBOX_VARIABLE, "")
     monkeypatch.setattr(Bubblewrap, "problem", lambda self: "bubblewrap is not installed")

@@ -74,13 +74,13 @@ def test_plot_draws_a_png(pairs, tmp_path) -> None:
 def test_plot_without_matplotlib_says_how_to_get_it(pairs, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setattr("cosec.training.loop.curves.plots_available", lambda: False)
     assert main(["data", "stats", str(pairs), "--plot", str(tmp_path / "a.png")]) == 2
-    assert "pip install 'cosec[plots]'" in capsys.readouterr().err
+    assert "pip install '.[plots]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["nowhere"], "no pairs at nowhere"),
+        (["nowhere"], "No pairs at nowhere"),
         (["--cwe-floor", "3"], "add --balanced"),
         (["--plot", "nowhere/a.png"], "Cannot write the plot"),
         (["--blanced"], "--balanced"),

@@ -143,9 +143,9 @@ max_new_tokens = 4
     assert drawn.read_bytes() == before
     capsys.readouterr()
     other_type = refusal(capsys, "frontier", str(recipe), "--out", str(tmp_path / "out"), "--dtype", "bfloat16")
-    assert '"dtype": "bfloat16"' in other_type
+    assert 'models.dtype is null, this one\'s is "bfloat16"' in other_type
     assert main(["calibrate", str(recipe), "--out", str(tmp_path / "out")]) == 2
-    assert "nothing to choose from" in capsys.readouterr().err, "random models reach no sink"
+    assert "No rule can be chosen" in capsys.readouterr().err, "random models reach no sink"
     second = f'[[benchmarks]]\nname = "other"\nscenarios = "{tmp_path / "scenarios"}"\n'
     recipe.write_text(recipe.read_text(encoding="utf-8") + second, encoding="utf-8")
     assert "on one benchmark" in refusal(capsys, "calibrate", str(recipe), "--out", str(tmp_path / "two"))

@@ -285,7 +285,7 @@ def test_a_new_file_may_begin_with_a_line_end(models: Models, capsys: pytest.Cap
         (["--prompt-file", "missing.py"], "missing.py"),
         (["--prompt", "x", "--temprature", "1"], "Did you mean --temperature?"),
         (["--prompt", "x", "--top-p", "2"], "--top-p"),
-        (["--prompt", "x", "--threshold", "-1"], "threshold: input should be"),
+        (["--prompt", "x", "--threshold", "-1"], "error: --threshold: input should be"),
         (["--prompt", "x", "--n", "0"], "--n"),
         (["--prompt", "x", "--preset", "papper"], "papper"),
         (["--prompt", "x", "--top-logprobs", "3"], "--top-logprobs has no effect without --trace"),
@@ -295,9 +295,12 @@ def test_a_new_file_may_begin_with_a_line_end(models: Models, capsys: pytest.Cap
         (["--prompt", "x", "--target", "no-such-model"], "no-such-model"),
         (["--prompt", "x", "--rule", "gait"], "gait"),
         (["--prompt", "x", "--rule", "gate", "--threshold", "0.2"], "has no threshold"),
-        (["--prompt", "x", "--strength", "-2"], "strength: input should be"),
+        (["--prompt", "x", "--strength=-2"], "error: --strength: input should be"),
         (["--prompt", "x", "--rule", "threshold", "--strength", "2"], "strength belongs to steer and gate"),
-        (["--prompt", "x", "--rule", "gate", "--steering-strength", "2"], "steering_strength"),
+        (
+            ["--prompt", "x", "--rule", "gate", "--steering-strength", "2"],
+            "error: --steering-strength has no effect without --decision steered.",
+        ),
     ],
 )
 def test_bad_usage_is_one_clear_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

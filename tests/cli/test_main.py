@@ -55,6 +55,14 @@ def test_help_lists_every_verb_without_importing_what_is_slow() -> None:
     assert all(f" {verb} " in finished.stdout for verb in VERBS)
 
 
+def test_a_long_flag_is_whole_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["align", "--help"]) == 0
+    assert " --no-gradient-checkpointing " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["generate", "serve", "tune"])
 def test_lists_have_no_flag_that_empties_them(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0

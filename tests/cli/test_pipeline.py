@@ -75,7 +75,7 @@ def test_a_failing_stage_stops_the_pipeline_which_continues_there_and_repeats_no
     assert ended.value.code == 2
     said = capfd.readouterr()
     assert "align ended with code 2" in said.out
-    assert "is not JSON" in said.err
+    assert "is not a JSON object" in said.err
     assert not (tmp_path / "out" / "adapter").exists()
 
     data.write_text(good)

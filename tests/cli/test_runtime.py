@@ -89,8 +89,19 @@ def test_export_writes_a_file_and_needs_a_format(
     assert main(["models", "export", files.adapter, "--gguf", "--out", str(out)]) == 0
     assert read_header(out).is_adapter
     capsys.readouterr()
+    again = refusal(capsys, "models", "export", files.adapter, "--gguf", "--out", str(out))
+    assert "exists: name another file, or remove it" in again
+    out.unlink()
     assert "Name the format to write: --gguf" in refusal(capsys, "models", "export", files.adapter, "--out", str(out))
     assert "is not an adapter folder" in refusal(capsys, "models", "export", "nothing", "--gguf", "--out", str(out))
+
+
+def test_quantise_says_that_there_is_no_such_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "small.gguf")
+    assert "There is no model 'nothing'" in refusal(capsys, "models", "quantise", "nothing", "--out", out)
+    told = refusal(capsys, "models", "quantise", "organisation/model", "--out", out)
+    assert "neither: name one of these" in told
+    assert "--runtime" not in told
 
 
 def test_what_a_runtime_cannot_do_is_refused(files: GgufFiles, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +109,7 @@ def test_what_a_runtime_cannot_do_is_refused(files: GgufFiles, capsys: pytest.Ca
     assert "--dtype and --device-map have no effect" in refusal(capsys, *common, "--dtype", "float32")
     shape = str(Path(files.adapter).parent / "shape")
     common[2] = shape
-    assert "choose --runtime torch" in refusal(capsys, *common)
+    assert "name one of these, or run it in torch" in refusal(capsys, *common)
 
 
 @needs_llama_cpp
@@ -110,7 +121,6 @@ def test_a_quantised_copy_is_a_security_model(
     common = ["generate", "--target", files.target, "--security", str(out), "--prompt", PROMPT, "--format", "json"]
     assert json.loads(printed(capsys, *common, "--max-new-tokens", "4"))["completion"]
     assert "exists: name another file" in refusal(capsys, "models", "quantise", files.security, "--out", str(out))
-    assert "is neither" in refusal(capsys, "models", "quantise", "nothing", "--out", str(tmp_path / "new.gguf"))
 
 
 @needs_llama_cpp

@@ -81,12 +81,12 @@ def test_a_finished_run_is_resumed_but_not_overwritten(tiny, pairs, tmp_path, ca
     [
         (["--lora-rnk", "3"], "--lora-rank"),
         (["--lora-rank", "0"], "greater than or equal to 1"),
-        (["--recipe", "nope"], "no recipe 'nope'"),
-        (["--pairs", "nowhere"], "no pairs at nowhere"),
+        (["--recipe", "nope"], "No recipe 'nope'"),
+        (["--pairs", "nowhere"], "No pairs at nowhere"),
         (["--base", "nowhere"], "nowhere"),
         (["--max-tokens", "4096"], "longer than the context"),
         (["--method", "prefix", "--max-tokens", "125"], "behind a prefix of 8 is longer than the context"),
-        (["--method", "prefix", "--lora-rank", "4"], "the method prefix has no lora_rank"),
+        (["--method", "prefix", "--lora-rank", "4"], "The method prefix has no lora_rank"),
         (["--lora-targets", "missing_proj"], "missing_proj"),
         (["--processes", "3"], "between 1 and --batch-size (2)"),
     ],
@@ -100,7 +100,8 @@ def test_bad_usage_is_one_clear_line(tiny, pairs, tmp_path, capsys, more: list[s
 
 def test_resuming_where_nothing_is_is_one_clear_line(tiny, pairs, tmp_path, capsys) -> None:
     assert main([*arguments(tiny, pairs, tmp_path / "out"), "--resume"]) == 2
-    assert "nothing to resume" in capsys.readouterr().err
+    assert "Nothing to resume" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_matplotlib_is_mentioned_and_harms_nothing(tiny, pairs, tmp_path, capsys) -> None:
@@ -118,7 +119,7 @@ def test_an_adapter_is_not_a_base(tiny, pairs, tmp_path, capsys) -> None:
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tiny, pairs, tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
     assert main(arguments(tiny, pairs, tmp_path / "file" / "out")) == 2
-    assert "cannot write" in capsys.readouterr().err
+    assert "Cannot make the folder" in capsys.readouterr().err
 
 
 def start(command: list[str]) -> "subprocess.Popen[str]":

@@ -40,6 +40,12 @@ def test_completions_come_by_prompt_and_sample_and_do_not_depend_on_the_batch(pa
         assert texts(completer.complete(PROMPTS, n=2)) == texts(done)
 
 
+def test_a_printed_completion_shows_its_text_and_not_every_token(pair: PreparedPair) -> None:
+    (completion,) = Completer(pair, settings()).complete(PROMPTS[:1])
+    assert repr(completion.text) in repr(completion)
+    assert "TokenRecord" not in repr(completion)
+
+
 def test_pieces_add_up_to_the_completion(pair: PreparedPair) -> None:
     shown: dict[tuple[int, int], str] = {}
     records: dict[tuple[int, int], list[object]] = {}

@@ -208,6 +208,8 @@ def test_another_target_model_is_refused(separate: PreparedPair, tmp_path_factor
 def test_an_impossible_setting_is_refused(separate: PreparedPair) -> None:
     with pytest.raises(SettingsError, match="draft_length"):
         generate(separate, custom_generate=CoDecoding(separate, draft_length=0))
+    with pytest.raises(SettingsError, match=r"such as \{'name': 'gate'\}"):
+        CoDecoding(separate, rule="gate")  # type: ignore[arg-type]
 
 
 class _Listener(BaseStreamer):

@@ -177,6 +177,31 @@ def test_a_file_of_another_vocabulary_is_hardened_as_text_too(
     assert not whole["vocabulary"].good
 
 
+@pytest.mark.parametrize(
+    ("rule", "whose"),
+    [
+        ('name = "gate"', "the adapter's own, without a floor"),
+        ('name = "threshold"', "the default here; --rule threshold chooses the adapter's own"),
+        ('name = "steer"', "the default here; the adapter's own, steer, cannot be used, as a server gives at most"),
+    ],
+)
+def test_why_an_adapters_own_rule_does_not_apply_at_a_server_is_told(
+    target: Path, tmp_path: Path, rule: str, whose: str
+) -> None:
+    adapter = save_tiny_adapter(target, tmp_path / "adapter")
+    (adapter / "rule.toml").write_text(f"[rule]\n{rule}\n")
+    found = by_subject(examine("http://127.0.0.1:9/v1", str(adapter), "auto"))
+    assert f": {whose}" in found["rule"].text
+
+
+def test_a_security_model_that_does_not_exist_is_named_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosec.runtime.llama_cpp_is_installed", lambda: True)
+    (tmp_path / "m.gguf").touch()
+    found = by_subject(examine(str(tmp_path / "m.gguf"), "nothing", "auto"))
+    assert "There is no model 'nothing'" in found["security"].text
+    assert not found["security"].good
+
+
 def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     with running(FakeServer(lambda _: "x")) as server:
@@ -191,5 +216,6 @@ def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> 
     assert found["chats"].text.startswith("not hardened: the server begins a new answer")
     assert found["rules"].text.startswith("gate alone")
     assert "not threshold: the server gives no log-probabilities of a prompt" in found["rules"].text
+    assert found["rule"].text.endswith("plausibility_floor 0.0: the default here, as the adapter carries none")
     gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}
     assert [subject for subject, one in gone.items() if not one.good] == ["target", "security"]

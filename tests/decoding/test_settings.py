@@ -108,7 +108,7 @@ def test_settings_cannot_be_changed_after_they_were_made() -> None:
         ({"strength": 2}, r"'threshold' has no strength .*strength belongs to steer and gate"),
         ({"name": "speculative", "strength": 2}, r"'speculative' has no strength \(it has no settings\)"),
         ({"name": "gates"}, r"no rule 'gates'; choose one of threshold, steer, gate, speculative"),
-        ({"name": "gate", "steering_strength": 2}, r"steering_strength has no effect"),
+        ({"name": "gate", "steering_strength": 2}, r"^steering_strength has no effect without decision steered\.$"),
         ({"name": "gate", "divergence": "tv"}, r"divergence: .*'kl', 'js' or 'argmax'"),
         ({"name": "steer", "strength": -1}, r"strength: .*greater than or equal to 0"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.decoding.blackbox.text_rule import text_rule_schemas
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.schema import RULES
 from cosec.serving.access.keys import add_key, read_keys
@@ -61,6 +63,13 @@ def test_the_strength_changes_the_result_and_the_seed_repeats_it(fresh: Page) ->
     run(fresh)
     assert fresh.run("byId('hardened').querySelectorAll('.token.gated').length") > 0
     assert "security decisions" in fresh.run("byId('hardened-totals').textContent")
+
+
+def test_the_legend_says_what_a_change_of_a_target_that_gives_text_is(fresh: Page) -> None:
+    assert fresh.run("byId('changed').textContent") == "not the target's most likely token"
+    rules = text_rule_schemas(in_process=False)
+    fresh.run(f"state.rules = {json.dumps(rules)}; byId('rule').value = 'gate'; showRule()")
+    assert fresh.run("byId('changed').textContent") == "put by the security model in place of the target's text"
 
 
 def test_the_controls_are_those_of_the_published_schema(fresh: Page) -> None:

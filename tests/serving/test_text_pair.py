@@ -54,6 +54,8 @@ def test_every_rule_over_text_is_served(client: OpenAI, other: PreparedPair) -> 
     assert alone.text not in (text(client), text(client, rule="gate", strength=0.0))
     (model,) = client.models.list().data
     assert set(model.model_extra["rules"]) == {"gate", "steer"}
+    assert "in place of the target's text" in model.model_extra["rules"]["gate"]["changed"]
+    assert "changed" not in model.model_extra["rules"]["steer"]
     assert model.model_extra["cosec"]["rule"] == "steer"
 
 

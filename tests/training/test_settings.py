@@ -45,7 +45,7 @@ def test_what_is_set_by_hand_wins() -> None:
 
 
 def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
-    with pytest.raises(SettingsError, match=r"unknown setting 'lora_rnk'; did you mean 'lora_rank'\?"):
+    with pytest.raises(SettingsError, match=r"Unknown setting 'lora_rnk'\. Did you mean 'lora_rank'\?"):
         make_settings({"lora_rnk": 4})
 
 
@@ -53,7 +53,7 @@ def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
     "entry", [{"epochs": 0}, {"kl_direction": "sideways"}, {"lora_dropout": 1.0}, {"seed": -1}, {"seed": 2**63}]
 )
 def test_a_value_out_of_range_is_named(entry: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match=f"setting {next(iter(entry))}"):
+    with pytest.raises(SettingsError, match=f"Setting {next(iter(entry))}"):
         make_settings(entry)
 
 
@@ -66,7 +66,7 @@ def test_a_missing_or_broken_recipe_is_an_error(tmp_path) -> None:
     with pytest.raises(SettingsError, match=r"shipped are cosec, cosec-plus, lora, prefix, qwen2\.5-coder-0\.5b, qwen"):
         read_recipe("nope")
     (tmp_path / "bad.toml").write_text("epochs = = 3\n")
-    with pytest.raises(SettingsError, match="cannot read the recipe"):
+    with pytest.raises(SettingsError, match="Cannot read the recipe"):
         read_recipe(str(tmp_path / "bad.toml"))
 
 

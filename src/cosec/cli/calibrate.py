@@ -13,7 +13,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
 
     Args:
         recipe: As for ``cosec frontier``; its scenarios should be the validation split.
-        out: Folder of the records, of ``frontier.csv`` (the curve) and of ``rule.toml``, for cosec generate --recipe.
+        out: Folder of the records, of the curve (``frontier-NAME.csv`` of the benchmark NAME) and of ``rule.toml``, for
+            cosec generate --recipe.
         budget: Points of pass@1 that the choice may cost against origin, as measured.
         work: How completions are computed and judged.
     """

@@ -112,6 +112,8 @@ def _scan(
 
     acceptance, progress = Acceptance(**asked, baseline=known), ScanProgress()
     tree = TreeScan(**where, **asked, steps=[_accept(acceptance)], on_progress=progress.update)
+    if asked["dynamic"] and "c" not in tree.languages:
+        print("cosec: note: --dynamic runs C files only, and none was found", file=sys.stderr)  # noqa: T201 - a message
     scanned, stopped = _judge(tree, progress, show=format == "text")
     accepted = acceptance.accepted(failed=bool(scanned.errors))
     _close(scanned, accepted, format, project.sarif)

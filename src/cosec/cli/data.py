@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Parameter
 
 from cosec.errors import SettingsError
+from cosec.extras import how_to_install
 
 if TYPE_CHECKING:
     from cosec.training.data.composition import Part
@@ -65,7 +66,7 @@ def _plot(columns: Mapping[str, Sequence[Part]], file: Path) -> None:
     from cosec.training.loop.curves import plots_available
 
     if not plots_available():
-        raise SettingsError("--plot needs matplotlib; install it with: pip install 'cosec[plots]'")
+        raise SettingsError(f"--plot needs matplotlib; {how_to_install('plots')}.")
     try:
         draw_composition(columns, file)
     except OSError as error:

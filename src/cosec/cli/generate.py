@@ -33,7 +33,7 @@ from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
-    from rich.panel import Panel
+    from rich.console import RenderableType
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
@@ -329,7 +329,7 @@ def _print_text(
     from cosec.decoding.completion.spans import spans_of
 
     console = terminal()
-    waiting: dict[tuple[int, int], Panel] = {}
+    waiting: dict[tuple[int, int], RenderableType] = {}
     for arm, completion in completed:
         key = (completion.prompt_index, completion.sample_index)
         totals = completion.totals

@@ -5,16 +5,18 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 from cyclopts.exceptions import CoercionError, CycloptsError
 
 from cosec.cli.threads import limit_spinning
-from cosec.errors import CosecError, CosecWarning
+from cosec.cli.views.help_panel import whole_flags
+from cosec.errors import CosecError, CosecWarning, SettingsError
 from cosec.version import __version__
 
 EXIT_USAGE = 2
@@ -35,6 +37,7 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative_iterable=()),
+    group_parameters=Group("Parameters", help_formatter=whole_flags),
 )
 """The command ``cosec``."""
 
@@ -69,9 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _keep_quiet()
     limit_spinning()
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         app(
-            sys.argv[1:] if arguments is None else list(arguments),
+            given,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
@@ -80,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         return _complain(usage_message(error))
+    except SettingsError as error:
+        return _complain(_as_flags(error, given))
     except CosecError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -129,6 +135,14 @@ def _misplaced_option(error: CycloptsError) -> str | None:
     known = [name for argument in error.app.assemble_argument_collection() for name in argument.names]
     near = difflib.get_close_matches(written, [name for name in known if name.startswith("--")], n=1)
     return f"Unknown option: {written}." + (f" Did you mean {near[0]}?" if near else "")
+
+
+def _as_flags(error: SettingsError, arguments: Sequence[str]) -> str:
+    """The message, with settings as flags if one of them was given as a flag: others come from files or arms."""
+    flags = {name: f"--{name.replace('_', '-')}" for name in error.settings}
+    if not any(argument.partition("=")[0] in flags.values() for argument in arguments):
+        return str(error)
+    return re.sub(r"\w+", lambda word: flags.get(word[0], word[0]), str(error))
 
 
 def system_message(error: Exception) -> str | None:

@@ -15,7 +15,7 @@ Runtime = Annotated[
     Parameter(
         name="--runtime",
         help=(
-            "What runs the models. auto: llama.cpp, which needs cosec[llama], for GGUF files and pulled embedded "
+            "What runs the models. auto: llama.cpp, which needs the extra llama, for GGUF files and pulled embedded "
             "models on a processor, or what `cosec bench runtime` found to be faster; else torch."
         ),
     ),

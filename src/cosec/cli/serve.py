@@ -20,6 +20,7 @@ from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.errors import SandboxError, SettingsError
+from cosec.extras import how_to_install
 from cosec.models.loading.embedded import DEFAULT_TARGET
 from cosec.sandbox import BackendName, choose_sandbox
 from cosec.serving.settings import ServerSettings
@@ -243,5 +244,5 @@ def _require_packages() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise SettingsError(
-            f"`cosec serve` needs packages that are not installed ({error.name}): install cosec[serve]."
+            f"`cosec serve` needs packages that are not installed ({error.name}); {how_to_install('serve')}."
         ) from error

@@ -157,12 +157,12 @@ def _source(settings: StudySettings, folder: StudyFolder, units: Sequence[Unit],
 def _reported(folder: StudyFolder, console: Console) -> Results:
     """Write the report and print its tables."""
     from rich.console import Console
-    from rich.markdown import Markdown
 
+    from cosec.cli.views.report_tables import ReportText
     from cosec.evaluation.report import HEADLINE, markdown, read_results, write_report
 
     results = read_results(folder)
     write_report(folder, results)
-    Console().print(Markdown(markdown(results, HEADLINE)))
+    Console().print(ReportText(markdown(results, HEADLINE)))
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
     return results

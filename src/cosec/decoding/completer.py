@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cosec.decoding.batch import Batch, CompletionRequest, Progress, batch_setup
@@ -37,7 +37,7 @@ class Completion:
     finish_reason: FinishReason
     """``stop``: a stop token, a stop text, the end of code; ``length``: the token limit; ``cancelled``: the caller."""
 
-    records: tuple[TokenRecord, ...]
+    records: tuple[TokenRecord, ...] = field(repr=False)
     """One record per token, including the stop token."""
 
     seconds: float

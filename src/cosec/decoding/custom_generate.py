@@ -45,13 +45,19 @@ class CoDecoding:
         """Choose how ``generate`` decodes.
 
         Args:
-            pair: Target and security model, from ``cosec.load_pair``.
+            pair: Target and security model, from ``cosec.load_pair``. The model whose ``generate`` is called is
+                ``pair.pair.target.model``.
             rule: A rule's ``name`` and settings, such as ``{"name": "gate", "strength": 0.1}`` or
                 ``{"threshold": 0.3}``; by default the rule that the adapter carries, or the paper's.
             draft_length: Tokens proposed before one verification, or ``"auto"``.
             seed: The same seed gives the same text; without one, texts follow torch's global generator.
             streamer: Receives the prompt and then the tokens of a single row.
+
+        Raises:
+            SettingsError: If ``rule`` is no mapping.
         """
+        if isinstance(rule, str):
+            raise SettingsError(f"A rule is a mapping of its name and settings, such as {{'name': {rule!r}}}.")
         self._pair = pair
         self._rule = dict(pair.own_rule if rule is None else rule)
         self._draft_length = draft_length

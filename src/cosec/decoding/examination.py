@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosec.decoding.examined import Examined
-from cosec.errors import CosecError, VocabularyMismatch
+from cosec.errors import CosecError, ModelError, VocabularyMismatch
 
 if TYPE_CHECKING:
     from cosec.decoding.runtime_choice import RuntimeName
@@ -41,6 +41,8 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
         return [*examine_server(target, security), _examine_law()]
     try:
         chosen = choose_runtime(target, security, runtime=runtime, dtype=dtype)
+    except ModelError as error:  # of the target, only the name was looked at
+        return [Examined(subject="security", good=False, text=str(error)), _examine_law()]
     except CosecError as error:
         return [Examined(subject="runtime", good=False, text=str(error)), _examine_law()]
     in_llama_cpp = chosen.name == "llama.cpp"

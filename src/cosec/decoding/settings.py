@@ -121,12 +121,13 @@ def decoding_settings(rule: Mapping[str, object], sampling: Mapping[str, object]
 
 
 def _refusal(error: ValidationError, fields: set[str]) -> SettingsError:
-    """The first problem, with the name of the setting that it is about."""
+    """The first problem, with the names of the settings that it is about."""
     first = error.errors()[0]
-    place = next(
-        (str(part) for part in reversed(first["loc"]) if str(part) in fields), ".".join(map(str, first["loc"]))
-    )
-    return SettingsError(f"{place}: {first['msg'][:1].lower()}{first['msg'][1:]} (got {first['input']!r}).")
+    said = first["msg"].removeprefix("Value error, ")
+    place = next((str(part) for part in reversed(first["loc"]) if str(part) in fields), None)
+    if place is None:  # a rule about several settings, which names them
+        return SettingsError(f"{said}.", settings=tuple(fields.intersection(said.split())))
+    return SettingsError(f"{place}: {said[:1].lower()}{said[1:]} (got {first['input']!r}).", settings=(place,))
 
 
 def _unused(setting: str, name: str) -> str:

@@ -85,7 +85,9 @@ class Target:
         result = StreamResult()
         try:
             self._read(body, result)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except OSError as error:
+            result.error = error.strerror or f"{type(error).__name__}: {error}"
+        except (http.client.HTTPException, ValueError) as error:
             result.error = f"{type(error).__name__}: {error}"
         return result
 
@@ -189,7 +191,11 @@ def measure_load(
     elapsed = time.perf_counter() - started
     failed = [result for result in results if result.error is not None]
     if len(failed) == len(results):
-        raise EndpointError(f"No request to {target.url} succeeded; the first said: {failed[0].error}")
+        said = str(failed[0].error).rstrip(".")
+        raise EndpointError(
+            f"No request to {target.url} succeeded; the first said: {said}. See whether the server runs and what its "
+            "log says, and whether --url is its address without /v1."
+        )
     mixed_up = None
     if check:
         alone = [target.stream(body) for body in bodies]

@@ -68,6 +68,9 @@ class SpeedResult:
     draft_length: int
     """Tokens drafted per verification: the setting, or the last choice of ``auto``."""
 
+    auto: bool
+    """Whether ``auto`` chose the draft length."""
+
     prefill_seconds: float
     """Seconds to prefill the prompt, hardened."""
 
@@ -157,17 +160,17 @@ def measure_speed(
     target_seconds, hardened_seconds = (median(one.seconds_per_20 for one in arm) for arm in runs)
     second_row = (hardened_seconds - target_seconds) / 20
     draft_step = second_row if isinstance(hardened, PairedLanes) else median(chooser.draft_steps)
-    judged = sum(run.judged for run in hardened_runs)
     return SpeedResult(
         batch=batch,
         mode=_mode(hardened),
         target_seconds_per_20=target_seconds,
         hardened_seconds_per_20=hardened_seconds,
         ratio=median(h.seconds_per_20 / t.seconds_per_20 for h, t in zip(hardened_runs, target_runs, strict=True)),
-        alpha=sum(run.accepted for run in hardened_runs) / judged,
+        alpha=sum(run.accepted for run in hardened_runs) / sum(run.judged for run in hardened_runs),
         c=20 * draft_step / target_seconds,
         v={str(k): seconds / verification[1] for k, seconds in verification.items()},
         draft_length=chooser.last,
+        auto=draft_length == "auto",
         prefill_seconds=median(run.prefill_seconds for run in hardened_runs),
         target_prefill_seconds=median(run.prefill_seconds for run in target_runs),
         peak_mib=peak,
@@ -325,7 +328,7 @@ def table(results: Sequence[SpeedResult]) -> list[list[str]]:
         [
             str(r.batch),
             r.mode,
-            str(r.draft_length),
+            f"auto: {r.draft_length}" if r.auto else str(r.draft_length),
             f"{r.target_seconds_per_20:.3f}",
             f"{r.hardened_seconds_per_20:.3f}",
             f"{r.ratio:.2f}",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cosec.checking.finding import CheckReport, EntryPoints, FileChecker, KeepableChecker, Unscored
-from cosec.checking.patterns import PATTERNS
+from cosec.checking.patterns import PATTERNS, Language
 from cosec.errors import CheckerError, SandboxError
 from cosec.scanning.adoption.exclusion import Exclusion
 from cosec.scanning.assignment import Assigned, assign
@@ -120,6 +120,11 @@ class TreeScan:
         self._complete: set[int] = set()
         self._given: dict[int, FileResult] = {}
         self._errors = [*found.errors, *self._assignment.errors]
+
+    @property
+    def languages(self) -> frozenset[Language]:
+        """The languages of the files that were found."""
+        return frozenset(file.language for file in self._found.files if file.language is not None)
 
     def results(self) -> Iterator[FileResult]:
         """Judge the files, and iterate over their results.

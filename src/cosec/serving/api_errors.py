@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 CWES_REFUSED = (
@@ -16,6 +18,9 @@ CWES_REFUSED = (
 
 PROMPT_KINDS = "must be a text, a list of texts, a list of token ids, or a list of such lists"
 """What a prompt may be, as the end of a message."""
+
+_MOST_NAMED = 8
+"""So many unknown fields are named."""
 
 
 @dataclass(slots=True)
@@ -92,16 +97,18 @@ def deadline_passed(seconds: float) -> ApiError:
     )
 
 
-def of_validation(error: ValidationError) -> ApiError:
-    """400: a body does not fit its model. Names all unknown fields, else the first invalid one."""
+def of_validation(error: ValidationError, model: type[BaseModel]) -> ApiError:
+    """400: a body does not fit its model. Names the unknown fields, else the first invalid one."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
     unknown = [_place(one) for one in details if one["type"] == "extra_forbidden"]
     if "cosec.cwes" in unknown:
         return invalid(CWES_REFUSED, "cosec.cwes", "unsupported_parameter")
     if unknown:
-        plural = "s" if len(unknown) > 1 else ""
+        plural, named = "s" if len(unknown) > 1 else "", unknown[:_MOST_NAMED]
+        meant = ", ".join(filter(None, (_nearest(one, model) for one in named)))
+        hint = f" Did you mean {meant}?" if meant else ""
         return invalid(
-            f"Unknown field{plural}: {', '.join(unknown[:8])}. Leave out fields that this server does not know.",
+            f"Unknown field{plural}: {', '.join(named)}.{hint} Leave out fields that this server does not know.",
             unknown[0],
             "unknown_parameter",
         )
@@ -118,6 +125,24 @@ def of_validation(error: ValidationError) -> ApiError:
     mixed = told["type"].endswith("_type")
     said = f"it is of another kind; a prompt {PROMPT_KINDS}" if mixed else _said(told)
     return invalid(f"{place}: {said}.", place, "invalid_value")
+
+
+def _nearest(place: str, model: type[BaseModel]) -> str | None:
+    """The path of the known field whose name is most like that of an unknown one; None if none is."""
+    *outer, name = place.split(".")
+    kinds = [model]
+    for part in outer:
+        fields = [kind.model_fields[part] for kind in kinds if part in kind.model_fields]
+        kinds = kinds if part.isdigit() else [inner for field in fields for inner in _models_in(field.annotation)]
+    near = difflib.get_close_matches(name, {field for kind in kinds for field in kind.model_fields}, n=1)
+    return ".".join((*outer, *near)) if near else None
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models in the type of a field."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [inner for part in get_args(annotation) for inner in _models_in(part)]
 
 
 def _items(detail: ErrorDetails) -> tuple[int, ...]:

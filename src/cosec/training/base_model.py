@@ -22,14 +22,14 @@ def load_base(name: str, settings: HardeningSettings, *, dtype: str = "auto") ->
         ModelError: If the model cannot be loaded, or its LoRA targets are unknown.
     """
     if is_adapter(resolve_model(name)):
-        raise SettingsError(f"{name} is an adapter; --base needs a full model (the adapter's own base, for example)")
+        raise SettingsError(f"{name} is an adapter; --base needs a full model (the adapter's own base, for example).")
     loaded = load_model(name, dtype=dtype)
     prefix = settings.prefix_tokens if settings.method == "prefix" else 0
     if settings.max_tokens + prefix > loaded.context_length:
         behind = f" behind a prefix of {prefix}" if prefix else ""
         raise SettingsError(
             f"--max-tokens {settings.max_tokens}{behind} is longer than the context of {name} "
-            f"({loaded.context_length} tokens)"
+            f"({loaded.context_length} tokens)."
         )
     place = local_path(name)
     return BaseModel(

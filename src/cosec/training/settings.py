@@ -183,11 +183,11 @@ def read_recipe(name_or_file: str, folder: str = ".") -> dict[str, Any]:
     file = shipped.get(name_or_file, Path(name_or_file))
     if not file.is_file():
         names = f"shipped are {', '.join(shipped)}, or " if shipped else ""
-        raise SettingsError(f"no recipe {name_or_file!r}; {names}give a .toml file")
+        raise SettingsError(f"No recipe {name_or_file!r}; {names}give a .toml file.")
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot read the recipe {file}: {why_unreadable(error)}") from error
+        raise SettingsError(f"Cannot read the recipe {file}: {why_unreadable(error)}.") from error
 
 
 def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None = None) -> HardeningSettings:
@@ -201,7 +201,7 @@ def make_settings(recipe: Mapping[str, Any], overrides: Mapping[str, Any] | None
     settings = validate_settings(HardeningSettings, entries)
     unused = [name for name in entries if name.startswith("lora_" if settings.method == "prefix" else "prefix_")]
     if unused:
-        raise SettingsError(f"the method {settings.method} has no {', '.join(unused)}; leave it out")
+        raise SettingsError(f"The method {settings.method} has no {', '.join(unused)}; leave it out.")
     return settings
 
 
@@ -214,16 +214,16 @@ def validate_settings(kind: type[SomeSettings], entries: Mapping[str, Any]) -> S
     try:
         return kind.model_validate(dict(entries))
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(problem, kind) for problem in error.errors())) from None
+        raise SettingsError(" ".join(_explain(problem, kind) for problem in error.errors())) from None
 
 
 def _explain(problem: Any, kind: type[BaseModel]) -> str:
     """One problem in one sentence."""
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] != "extra_forbidden":
-        return f"setting {name}: {problem['msg']} (found {problem['input']!r})"
+        return f"Setting {name}: {problem['msg']} (found {problem['input']!r})."
     close = get_close_matches(name, kind.model_fields, n=1)
-    return f"unknown setting {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    return f"Unknown setting {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
 def choose_settings(recipe: str | None, flags: HardeningSettings | None) -> HardeningSettings:
@@ -241,6 +241,6 @@ def choose_settings(recipe: str | None, flags: HardeningSettings | None) -> Hard
     entries = read_recipe(recipe or method or "cosec-plus")
     if recipe and method and entries.get("method", method) != method:
         raise SettingsError(
-            f"--method {method} contradicts the recipe {recipe}, which is for {entries['method']}; give one of them"
+            f"--method {method} contradicts the recipe {recipe}, which is for {entries['method']}; give one of them."
         )
     return make_settings(entries, given)

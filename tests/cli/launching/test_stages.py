@@ -63,7 +63,7 @@ def test_each_stage_is_fed_with_what_the_one_before_made(tmp_path) -> None:
         ({"align": {"out": "x"}}, "align.out is decided by the pipeline"),
         ({"evaluate": {}}, "two brackets"),
         ({"tune": 3}, "must be a table"),
-        ({"evaluate": [{"name": "a"}, {"name": "a"}]}, "two .* tables have the name 'a'; give each a name"),
+        ({"evaluate": [{"name": "a"}, {"name": "a"}]}, "Two .* tables have the name 'a'; give each a name"),
         ({"evaluate": [{"name": "joint-2"}, {}]}, "'joint-2'"),
     ],
 )
@@ -165,5 +165,5 @@ def test_evaluations_go_on_with_the_same_command(tmp_path) -> None:
 def test_a_damaged_record_is_a_clear_error(stage) -> None:
     finish(stage)
     stage.record.write_text(json.dumps({"state": "done"}))
-    with pytest.raises(SettingsError, match="cannot read"):
+    with pytest.raises(SettingsError, match="Cannot read"):
         state_of(stage)

@@ -36,7 +36,7 @@ def test_what_is_no_rule_is_refused_by_the_files_name(tmp_path: Path, text: str,
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="No such file"):
+    with pytest.raises(SettingsError, match=r"rule.toml': No such file or directory\.$"):
         read_rule(tmp_path / "rule.toml")
 
 

@@ -101,7 +101,7 @@ def test_a_point_says_whether_one_model_runs_alone_and_is_then_drawn_as_a_square
 def test_a_budget_that_nothing_keeps_names_the_nearest() -> None:
     with pytest.raises(StudyError, match="nearest is steer:strength=1"):
         choose(POINTS, budget=0.001)
-    with pytest.raises(StudyError, match="measure origin"):
+    with pytest.raises(StudyError, match="not known for origin"):
         choose(POINTS[1:], budget=0.01)
 
 

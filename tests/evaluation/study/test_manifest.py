@@ -18,6 +18,9 @@ def test_another_study_is_not_mixed_into_a_folder(tmp_path: Path) -> None:
     run(settings(scenarios), tmp_path / "out")
     with pytest.raises(StudyError, match=r"holds another study: its temperature is 0\.4, this one's is 1"):
         run(settings(scenarios, temperature=1.0), tmp_path / "out")
+    more = {"name": "tiny", "scenarios": str(scenarios), "depth": "decision", "samples": 21}
+    with pytest.raises(StudyError, match=r"its benchmarks\.0\.samples is 20, this one's is 21\."):
+        run(settings(scenarios, benchmarks=(more,)), tmp_path / "out")
     (scenarios / "cwe-089" / "lookup-0" / "decision.py").write_text(
         "import sqlite3\n\n\ndef lookup_0(connection, name):\n    connection.executemany(", encoding="utf-8"
     )

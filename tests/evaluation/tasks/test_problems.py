@@ -88,7 +88,7 @@ def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
 def test_a_damaged_compressed_file_is_refused_naming_it(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "set.jsonl.gz"
     path.write_bytes(damage(gzip.compress(json.dumps(TASK).encode())))
-    with pytest.raises(DataError, match=r"cannot read .*set\.jsonl\.gz"):
+    with pytest.raises(DataError, match=r"Cannot read .*set\.jsonl\.gz"):
         humaneval_format(path)
 
 

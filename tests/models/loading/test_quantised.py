@@ -86,7 +86,7 @@ def test_names_that_stand_for_no_gguf_file_are_refused(files: GgufFiles, tmp_pat
     assert gguf_file(files.target) == Path(files.target)
     for name in (str(tmp_path), str(tmp_path / "none.gguf"), "organisation/model", "smollm2-135m"):
         assert gguf_file(name) is None
-    with pytest.raises(SettingsError, match="neither: choose --runtime torch"):
+    with pytest.raises(SettingsError, match="neither: name one of these"):
         load_gguf("organisation/model")
     with pytest.raises(ModelError, match="cosec models pull smollm2-135m"):
         load_gguf("smollm2-135m")

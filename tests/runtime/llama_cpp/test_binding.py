@@ -20,7 +20,7 @@ def asked_anew() -> Iterator[None]:
 
 def test_a_missing_package_is_told_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binding, "is_installed", lambda: False)
-    with pytest.raises(SettingsError, match=r"install cosec\[llama\].*or choose --runtime torch"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[llama\]'.*or choose --runtime torch"):
         binding.library()
 
 

@@ -181,7 +181,7 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_examples(data, tmp_path, 
 
 def test_documents_that_are_all_too_long_are_a_clear_error(tmp_path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps({"instruction": "Do it", "output": "word " * 99}) + "\n")
-    with pytest.raises(DataError, match="no document fits into --max-tokens 64"):
+    with pytest.raises(DataError, match="No document fits into --max-tokens 64"):
         run_alignment(tmp_path / "a.jsonl", tmp_path / "out", validation_share=0)
 
 
@@ -244,10 +244,16 @@ def test_a_killed_run_on_stored_distributions_ends_in_the_same_weights(data, tmp
     assert_same_weights(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
+def test_that_there_is_nothing_to_resume_is_said_before_the_teacher_predicts(data, tmp_path) -> None:
+    with pytest.raises(TrainingError, match="Nothing to resume"):
+        run_alignment(data, tmp_path / "out", resume=True, teacher_cache=tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_distributions_of_other_data_or_of_the_whole_vocabulary_are_refused(data, tmp_path) -> None:
     cache = tmp_path / "c"
     run_alignment(data, tmp_path / "out", max_steps=1, teacher_cache=cache)
-    with pytest.raises(TrainingError, match=r"for another run: examples differ.*another --teacher-cache"):
+    with pytest.raises(TrainingError, match=r"for another run: examples differs.*another --teacher-cache"):
         run_alignment(data, tmp_path / "other", max_steps=1, teacher_cache=cache, seed=1)
     with pytest.raises(SettingsError, match="keeps the whole vocabulary"):
         run_alignment(data, tmp_path / "other", teacher_cache=cache, teacher_top_k=VOCABULARY_SIZE)

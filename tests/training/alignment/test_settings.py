@@ -33,5 +33,5 @@ def test_only_flags_that_were_given_override_the_recipe() -> None:
 
 
 def test_a_recipe_without_a_student_asks_for_one() -> None:
-    with pytest.raises(SettingsError, match="no student: name it with --student"):
+    with pytest.raises(SettingsError, match="No student: name it with --student"):
         choose_alignment("smollm2-135m", None, {"teacher": None, "student": None})

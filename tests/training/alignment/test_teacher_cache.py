@@ -104,7 +104,7 @@ def test_several_processes_share_the_examples(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"made_from": {**MADE_FROM, "teacher": "u"}}, "teacher differ .teacher: 't' there, 'u' here"),
+        ({"made_from": {**MADE_FROM, "teacher": "u"}}, "teacher differs .teacher: 't' there, 'u' here"),
         ({"made_from": {**MADE_FROM, "data": "e"}}, "data differ"),
         ({"examples": {**EXAMPLES, "training": rows(5, 7, 3, 5)}}, "examples differ"),
         ({"top_k": 2}, "top_k differ"),

@@ -133,11 +133,11 @@ def test_the_digest_changes_with_the_data_and_not_with_the_place(tmp_path) -> No
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('{"prompt": "x"}\n', r"a.jsonl:1 has neither instruction \+ output"),
-        ("{\n", "a.jsonl:1 is not JSON"),
+        ('{"prompt": "x"}\n', r"a.jsonl:1 needs the text fields instruction \+ output, or"),
+        ("{\n", r"a.jsonl:1 is not a JSON object.*column 2\.$"),
         ("[]\n", "a.jsonl:1 is not a JSON object"),
-        ("", "no documents to train on.*there are none"),
-        ('{"instruction": "x", "output": " "}\n', "no documents to train on.*1 empty"),
+        ("", "No documents to train on.*there are none"),
+        ('{"instruction": "x", "output": " "}\n', "No documents to train on.*1 empty"),
     ],
 )
 def test_bad_data_is_a_clear_error(tmp_path, content: str, complaint: str) -> None:
@@ -147,7 +147,7 @@ def test_bad_data_is_a_clear_error(tmp_path, content: str, complaint: str) -> No
 
 
 def test_a_missing_path_and_a_folder_without_sources_are_errors(tmp_path) -> None:
-    with pytest.raises(DataError, match="no training data at"):
+    with pytest.raises(DataError, match="No training data at"):
         load(tmp_path / "missing.jsonl.zip")
     with pytest.raises(DataError, match="no source files"):
         load(tmp_path)

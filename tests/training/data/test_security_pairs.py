@@ -98,8 +98,8 @@ def test_the_digest_follows_the_contents_and_not_the_place(write_pairs, tmp_path
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("{", "not a JSON object"),
-        ("[]", "not a JSON object"),
+        ("{", r"not a JSON object.*column 2\.$"),
+        ("[]", r"not a JSON object, of which there must be one a line\.$"),
         ('{"func_src_before": "a"}', "func_src_after, vul_type, file_name"),
     ],
 )
@@ -121,12 +121,12 @@ def test_unusable_spans_are_an_error(write_pairs, changes: object) -> None:
 
 
 def test_missing_and_empty_places_are_errors(tmp_path, write_pairs) -> None:
-    with pytest.raises(DataError, match="no pairs at"):
+    with pytest.raises(DataError, match="No pairs at"):
         load_pairs([tmp_path / "nowhere"], validation_share=0, seed=0)
-    with pytest.raises(DataError, match="no pairs at"):
+    with pytest.raises(DataError, match="No pairs at"):
         load_pairs([tmp_path], validation_share=0, seed=0)
     equal = write_pairs("a.jsonl", [record(0, func_src_before="x", func_src_after="x")])
-    with pytest.raises(DataError, match="no usable training pairs"):
+    with pytest.raises(DataError, match="No usable training pairs"):
         load_pairs([equal], validation_share=0, seed=0)
 
 
@@ -181,7 +181,7 @@ def test_a_byte_order_mark_and_gzip_are_read(tmp_path, write_pairs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"\x1f\x8b\x08damaged", "cannot read"), ("{}".encode("utf-16"), "save it as UTF-8")]
+    ("content", "said"), [(b"\x1f\x8b\x08damaged", "Cannot read"), ("{}".encode("utf-16"), "save it as UTF-8")]
 )
 def test_a_file_that_is_no_text_is_named(tmp_path, content: bytes, said: str) -> None:
     (tmp_path / "a.jsonl").write_bytes(content)

@@ -88,7 +88,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_earlier_checkpoint(tmp_path
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(TrainingError, match=r"No space left.*earlier checkpoints are intact.*--resume"):
+    with pytest.raises(TrainingError, match=r"No space left.*Earlier checkpoints are intact.*--resume"):
         save(tmp_path, RunState(step=2, batch=2))
     monkeypatch.undo()
     parameters, optimizer = stepped_parameter()
@@ -145,12 +145,12 @@ def test_a_damaged_checkpoint_is_named(tmp_path, name: str) -> None:
 
 def test_the_checkpoint_of_another_run_is_refused_and_the_difference_named(tmp_path) -> None:
     save(tmp_path, RunState(step=1), seed=0, epochs=8)
-    with pytest.raises(TrainingError, match=r"seed differ.*0 there, 1 here"):
+    with pytest.raises(TrainingError, match=r"seed differs \(seed: 0 there, 1 here"):
         CheckpointStore(tmp_path, {"seed": 1, "epochs": 8}).load(*stepped_parameter())
 
 
 def test_nothing_to_resume_is_an_error(tmp_path) -> None:
-    with pytest.raises(TrainingError, match="nothing to resume"):
+    with pytest.raises(TrainingError, match="Nothing to resume"):
         CheckpointStore(tmp_path, {}).load(*stepped_parameter())
 
 

@@ -58,7 +58,7 @@ def share_among(processes: int, batch_size: int, *, run: bool = True) -> int:
         SettingsError: If there are more processes than examples in a batch.
     """
     if not 1 <= processes <= batch_size:
-        raise SettingsError(f"--processes must be between 1 and --batch-size ({batch_size}); found {processes}")
+        raise SettingsError(f"--processes must be between 1 and --batch-size ({batch_size}); found {processes}.")
     if inside_a_group():
         return group_size()
     if processes > 1 and run:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 from cosec.version import __version__
 
 StageState = Literal["new", "begun", "done"]
@@ -82,11 +83,11 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
     unknown = recipe.keys() - {"prune", "align", "tune", "evaluate"}
     if unknown or not recipe:
         found = ", ".join(sorted(unknown)) or "nothing"
-        raise SettingsError(f"a pipeline has the tables prune, align, tune and evaluate; found {found}")
+        raise SettingsError(f"A pipeline has the tables prune, align, tune and evaluate; found {found}.")
     tables = {name: _table(recipe[name], name) for name in ("prune", "align", "tune") if name in recipe}
     evaluations = recipe.get("evaluate", [])
     if not isinstance(evaluations, list):
-        raise SettingsError("write [[evaluate]], with two brackets: there may be several")
+        raise SettingsError("Write [[evaluate]], with two brackets: there may be several.")
     stages = []
     made: dict[str, str] = {}
     if "prune" in tables:
@@ -109,7 +110,7 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
         measure = str(flags.pop("measure", "joint"))
         name = str(flags.pop("name", f"{measure}-{number}"))
         if any(stage.name == f"evaluate-{name}" for stage in stages):
-            raise SettingsError(f"two [[evaluate]] tables have the name {name!r}; give each a name of its own")
+            raise SettingsError(f"Two [[evaluate]] tables have the name {name!r}; give each a name of its own.")
         given = {key: made[key] for key in ("security",) if key in made}
         stages.append(_stage(f"evaluate-{name}", ["evaluate", measure], given | flags, out / f"evaluation-{name}", out))
     return stages
@@ -117,10 +118,10 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
 
 def _table(found: Any, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise SettingsError(f"{name} must be a table of flags")
+        raise SettingsError(f"{name} must be a table of flags.")
     for decided in ("out", "resume", "dry_run"):
         if decided in found:
-            raise SettingsError(f"{name}.{decided} is decided by the pipeline; leave it out")
+            raise SettingsError(f"{name}.{decided} is decided by the pipeline; leave it out.")
     return dict(found)
 
 
@@ -152,7 +153,9 @@ def state_of(stage: Stage) -> StageState:
         found = json.loads(stage.record.read_text(encoding="utf-8"))
         state, inputs, output = found["state"], Inputs(**found["inputs"]), found["output"]
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SettingsError(f"cannot read {stage.record} ({error!r}); delete it and {stage.out}") from error
+        raise SettingsError(
+            f"Cannot read {stage.record} ({why_unreadable(error)}); delete it and {stage.out}."
+        ) from error
     if not stage.out.exists():
         return "new"
     if not inputs.agree_with(digest_inputs(stage)):
@@ -163,7 +166,7 @@ def state_of(stage: Stage) -> StageState:
 
 
 def _refuse(stage: Stage, why: str) -> None:
-    raise SettingsError(f"{stage.out} {why}: delete it to make it again, or choose another --out")
+    raise SettingsError(f"{stage.out} {why}: delete it to make it again, or choose another --out.")
 
 
 def record_stage(stage: Stage, state: StageState) -> None:

@@ -47,8 +47,8 @@ def read_verdicts(
         left = [one for one in questions if not read.issuperset(one.places)]
         drawn = sum(len(one.places) for one in questions)
         console.print(
-            f"Drawn with seed {seed}: {drawn} secure verdicts. Different programs: {len(questions)}. "
-            f"Not yet read by {escape(reader)}: {len(left)}.",
+            f"Drawn with seed {seed}: {drawn} secure verdict{'s' * (drawn != 1)}. "
+            f"Different programs: {len(questions)}. Not yet read by {escape(reader)}: {len(left)}.",
             soft_wrap=True,
             highlight=False,
         )

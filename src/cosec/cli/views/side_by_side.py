@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -49,11 +51,31 @@ def _marks(span: Span) -> tuple[bool, bool]:
     return bool(span.record.gated), bool(span.record.changed)
 
 
-def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> Panel:
+@dataclass(frozen=True, slots=True)
+class _Framed:
+    """A text in a frame. What does not fit into the frame's upper or lower edge has lines of its own inside."""
+
+    title: str
+    body: Text
+    footer: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width - len("╭─  ─╮")
+        above, below = (None if cell_len(told) <= room else Text(told) for told in (self.title, self.footer))
+        yield Panel(
+            Group(*(part for part in (above, self.body, below) if part is not None)),
+            title=Text(self.title) if above is None else None,
+            subtitle=Text(self.footer) if below is None else None,
+            title_align="left",
+            subtitle_align="left",
+        )
+
+
+def panel(title: str, prompt_tail: str, spans: Sequence[Span], footer: str, *, colour: bool) -> RenderableType:
     """Frame one completion, after the last line of its prompt."""
     body = Text(prompt_tail.translate(_CONTROLS), style="dim")
     body.append_text(marked_text(spans, colour=colour))
-    return Panel(body, title=title, subtitle=footer, title_align="left", subtitle_align="left")
+    return _Framed(title, body, footer)
 
 
 def side_by_side(left: RenderableType, right: RenderableType) -> Table:

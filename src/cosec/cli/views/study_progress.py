@@ -25,8 +25,12 @@ class StudyProgress:
             self._began = time.monotonic()
         gained = step.done - self._first
         left = (step.total - step.done) * (time.monotonic() - self._began) / gained if gained else None
-        rate = f", {step.tokens / step.seconds:.0f} tokens/s" if step.seconds else ""
-        when = f", left {left / 60:.0f} min" if left is not None else ""
+        rate = f", {step.tokens / step.seconds:.0f} tokens/s" if step.tokens and step.seconds else ""
+        when = f", {_duration(left)} left" if left else ""
         self._console.print(
             f"{step.done} of {step.total} completions{rate}{when} ({step.unit})", soft_wrap=True, highlight=False
         )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else "less than a minute"

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from cosec.cli.launching.processes import is_first
+from cosec.extras import how_to_install
 from cosec.training.loop.progress import LossMeans
 
 if TYPE_CHECKING:
@@ -124,6 +125,6 @@ def show_result(console: Console, product: str, result: AlignmentResult | Harden
     made = f"{product} in {result.folder}, from epoch {state.best_epoch}{loss}"
     lines = [ended, made if state.best_epoch else f"no trained {product} yet: no epoch has lowered the validation loss"]
     if not result.curves_drawn:
-        lines.append("no curves.png: matplotlib is missing; install it with: pip install 'cosec[plots]'")
+        lines.append(f"no curves.png: matplotlib is missing; {how_to_install('plots')}")
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,14 @@ from cosec.decoding.blackbox.common_tokens import program_tokens, why_no_thresho
 from cosec.decoding.blackbox.loading import security_adapter
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
 from cosec.decoding.blackbox.targets.text_target import TargetFailure
-from cosec.decoding.blackbox.text_rule import WHY_GATE_AND_STEER, WHY_GATE_ONLY, WHY_THRESHOLD, text_rule
+from cosec.decoding.blackbox.text_rule import (
+    WHY_AT_A_SERVER,
+    WHY_GATE_AND_STEER,
+    WHY_GATE_ONLY,
+    WHY_THRESHOLD,
+    text_rule,
+    text_rules,
+)
 from cosec.decoding.examined import Examined
 from cosec.decoding.rules.choice import described_rule
 from cosec.decoding.rules.rule_file import own_rule
@@ -55,9 +63,6 @@ def examine_text_rules(adapter: Path, *, in_process: bool, why_not: str | None =
         chosen = decoding_settings(text_rule(own, {}, in_process=in_process), {}).rule
     except CosecError as error:
         return [Examined(subject="rule", good=False, text=str(error))]
-    whose = "not the adapter's own"
-    if rule_name(own) == chosen.name:
-        whose = "the adapter's own, without a floor" if chosen.name == "gate" else "the adapter's own"
     if in_process:
         why = f"gate and steer, as {WHY_GATE_AND_STEER}"
     elif why_not is None:
@@ -66,8 +71,20 @@ def examine_text_rules(adapter: Path, *, in_process: bool, why_not: str | None =
         why = f"gate alone, as {WHY_GATE_ONLY}; not threshold: {why_not}"
     return [
         Examined(subject="rules", good=True, text=why),
-        Examined(subject="rule", good=True, text=f"{described_rule(chosen)}: {whose}"),
+        Examined(subject="rule", good=True, text=f"{described_rule(chosen)}: {_whose(own, chosen.name, in_process)}"),
     ]
+
+
+def _whose(own: Mapping[str, object], chosen: str, in_process: bool) -> str:
+    """Whether the rule that applies over text is the one that the adapter carries, and why not."""
+    if not own:
+        return "the default here, as the adapter carries none"
+    if rule_name(own) == chosen:
+        return "the adapter's own, without a floor" if chosen == "gate" else "the adapter's own"
+    if rule_name(own) in text_rules(in_process=in_process):
+        return f"the default here; --rule {rule_name(own)} chooses the adapter's own"
+    why = WHY_GATE_AND_STEER if in_process else WHY_AT_A_SERVER
+    return f"the default here; the adapter's own, {rule_name(own)}, cannot be used, as {why}"
 
 
 def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[list[Examined], str | None]:

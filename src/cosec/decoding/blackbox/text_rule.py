@@ -47,11 +47,16 @@ def text_rules(*, in_process: bool) -> tuple[str, ...]:
 
 
 def text_rule_schemas(*, in_process: bool) -> dict[str, dict[str, Any]]:
-    """The rules and the settings that can be used over text, as ``rule_schemas`` describes them."""
+    """The rules and the settings that can be used over text, as ``rule_schemas`` describes them.
+
+    Rules that put tokens in place of the target's text have an entry more, ``changed``: what a changed token is.
+    """
     known = {name: rule_schemas()[name] for name in text_rules(in_process=in_process)}
     for name, rule in known.items():
         rule["settings"] = {one: what for one, what in rule["settings"].items() if one not in _WITHOUT_EFFECT[name]}
         rule["replaces"] = {one: what for one, what in rule["replaces"].items() if one in rule["settings"]}
+        if name != "steer":
+            rule["changed"] = "put by the security model in place of the target's text"
     return known
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cosec.decoding.rules.schema import with_current_names
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 
 RULE_FILE = "rule.toml"
 """Name of the file in an adapter's folder and in the output of ``cosec calibrate``."""
@@ -25,7 +26,7 @@ def read_rule(path: Path) -> dict[str, object]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"Cannot read the recipe {str(path)!r}: {error}.") from error
+        raise SettingsError(f"Cannot read the recipe {str(path)!r}: {why_unreadable(error)}.") from error
     if set(values) != {"rule"} or not isinstance(values["rule"], dict):
         raise SettingsError(f"The recipe {str(path)!r} must hold one table, [rule], with a rule's name and settings.")
     rule = with_current_names(values["rule"])

@@ -193,7 +193,7 @@ class GateSettings(RuleSettings):
     @model_validator(mode="after")
     def _refuse_unused(self) -> GateSettings:
         if self.steering_strength is not None and self.decision != "steered":
-            raise ValueError('steering_strength has no effect unless decision is "steered"')
+            raise ValueError("steering_strength has no effect without decision steered")
         return self
 
 

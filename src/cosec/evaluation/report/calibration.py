@@ -39,7 +39,10 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
     origin = next((one for one in points if one.arm == ORIGIN), None)
     candidates = [one for one in points if not one.alone]
     if origin is None or origin.function.value is None or not candidates:
-        raise StudyError("There is nothing to choose from; measure origin and at least one strength of a rule.")
+        raise StudyError(
+            "No rule can be chosen: security and function are not known for origin and at least one strength. "
+            "The report shows which arms have no engaged completions; take more samples or scenarios."
+        )
     least = origin.function.value - budget
     kept = [one for one in candidates if (one.function.value or 0.0) >= least - 1e-12]
     if not kept:

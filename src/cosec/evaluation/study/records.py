@@ -65,11 +65,8 @@ class StudyFolder:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
     def _refuse_another(self, found: Record, wanted: Record, growing: Collection[str]) -> None:
-        differing = [
-            (name, found.get(name), wanted.get(name))
-            for name in sorted({*found, *wanted} - {*growing})
-            if found.get(name) != wanted.get(name)
-        ]
+        fixed = sorted({*found, *wanted} - {*growing})
+        differing = [one for name in fixed for one in _differences(name, found.get(name), wanted.get(name))]
         for table in growing:  # a table may gain entries, but none may change
             if isinstance(wanted[table], dict):
                 had = found.get(table, {})
@@ -180,6 +177,17 @@ def _is_of_a_study(manifest: object) -> bool:
         and isinstance(manifest.get("completions_each"), int)
         and isinstance(manifest["identity"].get("models"), dict)
     )
+
+
+def _differences(name: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The innermost values that differ, each with its place, such as ``benchmarks.0.samples``."""
+    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        found, wanted = dict(enumerate(found)), dict(enumerate(wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in {**found, **wanted}:
+            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
+    elif found != wanted:
+        yield name, found, wanted
 
 
 def _grown(found: Any, wanted: Any) -> Any:

@@ -217,7 +217,7 @@ def _read_card(place: Path, language: Language) -> _Card:
     try:
         card = _Card.model_validate(tomllib.loads(_read_text(path)))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path} is not valid TOML: {error}") from None
+        raise DataError(f"{path} is not valid TOML: {error}.") from None
     except ValidationError as error:
         first = error.errors()[0]
         raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import ModelError, ModelNotFound, UnsafeCheckpoint
+from cosec.files import why_unreadable
 
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 """Suffixes of files that hold pickled weights."""
@@ -72,7 +73,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path} is not valid JSON ({error}); fetch or save the model again.") from error
+        raise ModelError(
+            f"{path} is not valid JSON ({why_unreadable(error)}); fetch or save the model again."
+        ) from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} does not hold a JSON object; fetch or save the model again.")
     return content

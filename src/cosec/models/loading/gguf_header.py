@@ -14,6 +14,7 @@ from math import prod
 from pathlib import Path
 
 from cosec.errors import ModelError
+from cosec.files import why_unreadable
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -61,7 +62,7 @@ def read_header(file: Path) -> GgufHeader:
             return _read(file, content)
     # An empty file cannot be mapped; a damaged one asks for bytes, names or types that do not exist.
     except (ValueError, KeyError, struct.error, UnicodeDecodeError, OverflowError) as error:
-        raise ModelError(f"{file} is not a readable GGUF file ({error}); fetch it again.") from error
+        raise ModelError(f"{file} is not a readable GGUF file ({why_unreadable(error)}); fetch it again.") from error
 
 
 def _read(file: Path, content: mmap.mmap) -> GgufHeader:

@@ -28,6 +28,7 @@ from cosec.models.identity import file_sha256
 from cosec.models.loading.checks import read_config, read_json
 from cosec.models.loading.embedded import BUNDLED_MODELS
 from cosec.models.loading.gguf_header import GgufHeader, read_header
+from cosec.models.loading.hub import HUB_NAME
 from cosec.models.loading.load import (
     NO_SECURITY,
     belongs_to,
@@ -184,7 +185,7 @@ def require_gguf_file(name: str) -> Path:
         name: A GGUF file or a pulled embedded model.
 
     Raises:
-        ModelNotFound: If an embedded model has not been pulled.
+        ModelNotFound: If there is no such model, or an embedded one has not been pulled.
         SettingsError: If the name does not stand for a GGUF file.
     """
     file = gguf_file(name)
@@ -194,12 +195,13 @@ def require_gguf_file(name: str) -> Path:
         resolve_model(name)  # if it has not been pulled, that is the message to show
         raise SettingsError(
             f"The GGUF file of {name} is no longer there, only its conversion: remove and pull it again (cosec "
-            f"models remove {name}; cosec models pull {name}), or choose --runtime torch."
+            f"models remove {name}; cosec models pull {name}), or run it in torch."
         )
-    if Path(name).suffix == ".gguf":
-        resolve_model(name)  # a file that is missing: this says so
+    if Path(name).suffix == ".gguf" or not HUB_NAME.fullmatch(name):
+        resolve_model(name)  # if there is no such file or folder, this says so; a hub id would be downloaded
     raise SettingsError(
-        f"llama.cpp runs GGUF files and pulled embedded models, and {name!r} is neither: choose --runtime torch."
+        f"llama.cpp runs GGUF files and pulled embedded models, and {name!r} is neither: name one of these, or run "
+        "it in torch."
     )
 
 
@@ -252,7 +254,7 @@ def load_gguf_pair(target: str, security: str) -> GgufPair:
     if folder is None or not is_adapter(folder):
         raise SettingsError(
             f"llama.cpp runs GGUF files, pulled embedded models and adapters on them, and the security model "
-            f"{security!r} is none of these: choose --runtime torch."
+            f"{security!r} is none of these: name one of these, or run the models in torch."
         )
     adapter = read_adapter(folder)
     other = _base_of_folder(adapter, ours)
@@ -343,8 +345,11 @@ def export_adapter(folder: Path, file: Path, rule: Mapping[str, object]) -> None
     Raises:
         AdapterError: If the adapter is corrupt, does not fit its base, or the base is not here.
         UnknownArchitecture: If the base's architecture is not one that can be converted.
+        SettingsError: If ``file`` exists.
         OSError: If the file cannot be written.
     """
+    if file.exists():
+        raise SettingsError(f"{file} exists: name another file, or remove it.")
     adapter = read_adapter(folder)
     base = resolve_base(adapter)
     check_fits(adapter, read_outline(name_of_base(adapter), base), name_of_base(adapter))

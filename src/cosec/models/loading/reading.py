@@ -39,10 +39,11 @@ def read_weights(name: str, folder: Path, *, dtype: str, device_map: str | None)
     Raises:
         ModelError: If transformers cannot load it, or the folder lacks weights of the architecture.
         UnknownArchitecture: If the architecture is not a causal language model of transformers.
-        SettingsError: If ``dtype`` is unknown.
+        SettingsError: If ``dtype`` is unknown, or torch cannot use the device.
     """
     suit_memory_to_decoding()
     chosen = choose_dtype(dtype, device_map)
+    _check_device(device_map)
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, AutoModelForCausalLM
 
     config = read_architecture(name, folder)
@@ -148,6 +149,24 @@ def choose_dtype(dtype: str, device_map: str | None) -> torch.dtype | str:
         return getattr(torch, dtype)  # type: ignore[no-any-return]
     on_cpu = device_map in (None, "cpu") or not torch.accelerator.is_available()
     return torch.float32 if on_cpu else "auto"
+
+
+def _check_device(device_map: str | None) -> None:
+    """Refuse a device that this torch cannot use; names of other device maps are left to transformers."""
+    import torch
+
+    try:
+        device = torch.device(device_map or "cpu")
+    except (RuntimeError, TypeError):  # "auto" and the like, or a map of layers
+        return
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
+        why = first_line(error).partition(". ")[0].rstrip(".")
+        raise SettingsError(
+            f"--device-map {device_map}: torch {torch.__version__} cannot use this device here ({why}). Leave it out "
+            "to run on the processor, or install a torch that was built for the device."
+        ) from error
 
 
 def context_length(name: str, config: Mapping[str, Any]) -> int:

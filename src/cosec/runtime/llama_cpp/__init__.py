@@ -1,4 +1,4 @@
 """Models in GGUF files, run in their quantised form by llama.cpp on a CPU.
 
-Needs the package ``llama-cpp-python`` (the extra ``cosec[llama]``), which is imported when the first file is opened.
+Needs the package ``llama-cpp-python`` (the extra ``llama``), which is imported when the first file is opened.
 """

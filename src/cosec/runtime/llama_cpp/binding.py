@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from cosec.errors import ModelError, SettingsError
+from cosec.extras import how_to_install
 
 _NAMES = ("llama_memory_seq_cp", "llama_memory_seq_rm", "llama_set_adapters_lora", "llama_state_get_data")
 """Functions that older releases lack."""
@@ -39,8 +40,8 @@ def library() -> Any:
     """
     if not is_installed():
         raise SettingsError(
-            "Running a GGUF file in llama.cpp needs a package that is not installed (llama-cpp-python): install "
-            "cosec[llama], for which a C++ compiler is needed, or choose --runtime torch."
+            "Running a GGUF file in llama.cpp needs a package that is not installed (llama-cpp-python). With a C++ "
+            f"compiler, {how_to_install('llama')}; or choose --runtime torch."
         )
     try:
         from llama_cpp import llama_cpp as functions
@@ -53,7 +54,7 @@ def library() -> Any:
         ) from error
     missing = [name for name in _NAMES if not hasattr(functions, name)]
     if missing:
-        raise SettingsError(f"This llama-cpp-python is too old (no {missing[0]}): install cosec[llama] again.")
+        raise SettingsError(f"This llama-cpp-python is too old (no {missing[0]}); {how_to_install('llama')}.")
     callback = functions.llama_log_callback(_keep)
     _callbacks.append(callback)
     functions.llama_log_set(callback, None)

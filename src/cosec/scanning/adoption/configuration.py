@@ -16,6 +16,7 @@ from typing import Any
 
 from cosec.checking.registry import RUN_PROGRAMS
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 
 FILE_NAME = "pyproject.toml"
 """Name of the file that is looked for."""
@@ -129,7 +130,7 @@ def _table(file: Path) -> Any:
     except OSError as error:
         raise SettingsError(f"Cannot read {file}: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not valid TOML: {error}. --isolated ignores it.") from None
+        raise SettingsError(f"{file} is not valid TOML: {why_unreadable(error)}. --isolated ignores it.") from None
     for name in TABLE.split("."):
         values = values.get(name) if isinstance(values, dict) else None
     return values

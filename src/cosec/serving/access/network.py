@@ -76,7 +76,7 @@ def listening_sockets(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
-        raise SettingsError(f"--host {host} is no address of this machine ({error}).") from error
+        raise SettingsError(f"--host {host} is no address of this machine ({error.strerror or error}).") from error
     bound: list[socket.socket] = []
     for family, kind, protocol, _, address in dict.fromkeys(found):
         if bound and not port:

@@ -135,7 +135,7 @@ async def read_body(request: Request, model: type[Model], limits: ServerSettings
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:
-        raise of_validation(error) from None
+        raise of_validation(error, model) from None
     except RecursionError:
         raise invalid("The body is nested too deeply.", None, "invalid_json") from None
 

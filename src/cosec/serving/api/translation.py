@@ -146,7 +146,7 @@ class Translator:
                 cosec=request.cosec,
             )
         except ValidationError as error:  # a seed that completions would not take either
-            raise of_validation(error) from error
+            raise of_validation(error, GenerationRequest) from error
         room = min(map(self.prompts.room, prompts))
         max_tokens = room if request.n_predict < 0 else min(max(1, request.n_predict), room)
         asked = self._asked(generation, prompts, max_tokens, request.n_probs or None)

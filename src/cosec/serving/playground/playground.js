@@ -51,6 +51,9 @@ function switchTheme() {
   stored("theme", theme);
 }
 
+// What a changed token is: a rule that works over text says it.
+function changeOf(rule) { return rule?.changed ?? "not the target's most likely token"; }
+
 // The controls of the selected rule, from the schema that the server publishes, with the values that the server uses.
 function showRule() {
   const name = byId("rule").value, rule = state.rules[name];
@@ -58,6 +61,7 @@ function showRule() {
   const used = name === state.used.rule ? state.used : {};
   const main = rule.strength === null ? null : rule.settings[rule.strength];
   byId("rule").title = rule.help;
+  byId("changed").textContent = changeOf(rule);
   for (const id of ["strength", "strength-range"]) byId(id).disabled = main === null;
   if (main !== null) {
     const value = used[rule.strength] ?? main.default;
@@ -280,7 +284,7 @@ function showDetails(element) {
   if (token.divergence !== undefined) rows.push(["divergence", `${token.divergence.toFixed(4)} nats`]);
   if (token.gated !== undefined) rows.push(["security decision", token.gated ? "yes" : "no"]);
   if (token.proposed_text !== undefined) rows.push(["rejected proposal", JSON.stringify(token.proposed_text)]);
-  if (token.changed) rows.push(["changed", "not the target's most likely"]);
+  if (token.changed) rows.push(["changed", changeOf(state.rules[byId("rule").value])]);
   for (const [name, value] of rows) {
     const term = document.createElement("dt"), text = document.createElement("dd");
     term.textContent = name;

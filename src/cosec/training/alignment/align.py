@@ -163,7 +163,7 @@ def prepare_alignment(
         rows[part] = pack(pieces, max_tokens=settings.max_tokens, seed=settings.seed, together=settings.packing)
     if not rows["training"]:
         raise DataError(
-            f"no document fits into --max-tokens {settings.max_tokens} ({too_long} are longer); raise --max-tokens"
+            f"No document fits into --max-tokens {settings.max_tokens} ({too_long} are longer); raise --max-tokens."
         )
     record = {
         "sha256": corpus.sha256,

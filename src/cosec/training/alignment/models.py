@@ -36,7 +36,7 @@ def read_shared_tokenizer(
 
     for role, name in (("teacher", teacher), ("student", student)):
         if is_adapter(resolve_model(name)):
-            raise SettingsError(f"{name} is an adapter; --{role} needs a full model")
+            raise SettingsError(f"{name} is an adapter; --{role} needs a full model.")
     described = [describe_model(name) for name in (teacher, student)]
     tokenizers = [read_tokenizer(each.name, each.path) for each in described]
     shared = compare(
@@ -47,14 +47,14 @@ def read_shared_tokenizer(
     )
     if described[1].parameters > described[0].parameters:
         raise SettingsError(
-            f"the student {student} ({described[1].parameters} weights) is larger than its teacher {teacher}"
-            f" ({described[0].parameters}); exchange --teacher and --student"
+            f"The student {student} ({described[1].parameters} weights) is larger than its teacher {teacher}"
+            f" ({described[0].parameters}); exchange --teacher and --student."
         )
     for each in described:
         if settings.max_tokens > each.context_length:
             raise SettingsError(
                 f"--max-tokens {settings.max_tokens} is longer than the context of {each.name}"
-                f" ({each.context_length} tokens)"
+                f" ({each.context_length} tokens)."
             )
     return tokenizers[1], shared.size
 

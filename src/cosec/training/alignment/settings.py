@@ -102,7 +102,7 @@ def choose_alignment(
     names = {role: models[role] or entries.get(role) for role in ("teacher", "student")}
     for role, name in names.items():
         if not isinstance(name, str):
-            raise SettingsError(f"no {role}: name it with --{role}, or in the recipe")
+            raise SettingsError(f"No {role}: name it with --{role}, or in the recipe.")
     given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
     chosen = {key: value for key, value in entries.items() if key not in names}
     settings = validate_settings(AlignmentSettings, {**chosen, **given})

@@ -95,7 +95,7 @@ def fill_cache(
     if settings.teacher_top_k >= vocabulary:
         raise SettingsError(
             f"--teacher-top-k {settings.teacher_top_k} keeps the whole vocabulary ({vocabulary} tokens);"
-            " choose fewer, or train without --teacher-cache"
+            " choose fewer, or train without --teacher-cache."
         )
     made_from = {
         "teacher": teacher.sha256,

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from cosec.errors import TrainingError
-from cosec.files import USUAL, write_atomically
+from cosec.files import USUAL, why_unreadable, write_atomically
 from cosec.training.alignment.settings import StoredType
 from cosec.training.data.packing import PackedExample
 from cosec.training.loop.checkpoint import difference_between, writing
@@ -107,7 +107,7 @@ class TeacherCache:
         for part, index in places:
             found = distributions(self._examples[part][index])
             if not (found.log_probs.isfinite().all() and found.tail.isfinite().all()):
-                raise TrainingError(f"the teacher's prediction on {self._examples[part][index].origin} is not finite")
+                raise TrainingError(f"The teacher's prediction on {self._examples[part][index].origin} is not finite.")
             files, rows = self._files[part], self._rows(part, index)
             files["token_ids"][rows] = found.token_ids.cpu().numpy()
             files["log_probs"][rows] = found.log_probs.cpu().numpy()
@@ -126,7 +126,7 @@ class TeacherCache:
         """
         files, rows = self._files[part], self._rows(part, index)
         if not files["done"][index]:
-            raise TrainingError(f"{self._folder} has no distributions for example {index} of {part}; fill it first")
+            raise TrainingError(f"{self._folder} has no distributions for example {index} of {part}; fill it first.")
         return TopTokens(
             token_ids=torch.from_numpy(files["token_ids"][rows].astype(np.int64)),
             log_probs=torch.from_numpy(files["log_probs"][rows].astype(np.float32)),
@@ -153,15 +153,16 @@ class TeacherCache:
             try:
                 found = json.loads(record.read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise TrainingError(f"cannot read {record} ({error}); delete the folder to compute it again") from error
+                why = why_unreadable(error)
+                raise TrainingError(f"Cannot read {record} ({why}); delete the folder to compute it again.") from error
             difference = difference_between(found, self.made_from)
             if difference:
                 raise TrainingError(
                     f"{self._folder} holds the teacher's distributions for another run: {difference}; use another"
-                    " --teacher-cache"
+                    " --teacher-cache."
                 )
         elif self._folder.exists() and any(self._folder.iterdir()):
-            raise TrainingError(f"{self._folder} is in use by something else; choose another --teacher-cache")
+            raise TrainingError(f"{self._folder} is in use by something else; choose another --teacher-cache.")
         else:
             with writing(record):
                 write_atomically(record, json.dumps(self.made_from, indent=2) + "\n", mode=USUAL)

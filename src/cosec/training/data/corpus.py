@@ -5,7 +5,6 @@ MBPP's test part is never used. This module does not know about tokens or models
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.files import why_unreadable
-from cosec.training.data.jsonl import is_jsonl, read_lines
+from cosec.training.data.jsonl import is_jsonl, parse_object, read_lines
 from cosec.training.data.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
@@ -106,7 +105,7 @@ def load_corpus(
         seen.add(text)
     if not parts["training"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items()) or "there are none"
-        raise DataError(f"no documents to train on in {', '.join(map(str, paths))}: {reasons}")
+        raise DataError(f"No documents to train on in {', '.join(map(str, paths))}: {reasons}.")
     return Corpus(
         training=tuple(parts["training"]),
         validation=tuple(parts["validation"]),
@@ -127,14 +126,14 @@ def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Do
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SOURCE_SUFFIXES and file.is_file())
         if not files:
-            raise DataError(f"{path} holds no source files ({', '.join(sorted(SOURCE_SUFFIXES))})")
+            raise DataError(f"{path} holds no source files ({', '.join(sorted(SOURCE_SUFFIXES))}).")
         return [document for file in files for document in _read_source(file, path.parent, digest, skipped)]
     if path.suffix in SOURCE_SUFFIXES and path.is_file():
         return _read_source(path, path.parent, digest, skipped)
     if is_jsonl(path):
         return _read_jsonl(path, digest, skipped)
     raise DataError(
-        f"no training data at {path}: give a .jsonl or .jsonl.gz file, a source file or a folder of sources"
+        f"No training data at {path}: give a .jsonl or .jsonl.gz file, a source file or a folder of sources."
     )
 
 
@@ -142,7 +141,7 @@ def _installed(name: str) -> Path:
     """The folder of an installed package or the file of an installed module, found without importing it."""
     spec = find_spec(name) if name.isidentifier() else None
     if spec is None or not spec.origin or Path(spec.origin).suffix != ".py":
-        raise DataError(f"{INSTALLED}{name}: this Python has no package or module of that name with Python sources")
+        raise DataError(f"{INSTALLED}{name}: this Python has no package or module of that name with Python sources.")
     return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
@@ -156,7 +155,7 @@ def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Count
         skipped["not UTF-8 text"] += 1
         return []
     except OSError as error:
-        raise DataError(f"cannot read {file}: {why_unreadable(error)}") from error
+        raise DataError(f"Cannot read {file}: {why_unreadable(error)}.") from error
     digest.update(f"{origin}\0".encode() + content)
     return [Document(origin=origin, prompt="", response=text, divisible=True)]
 
@@ -173,12 +172,7 @@ def _read_jsonl(file: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> l
 
 def _parse(line: str, origin: str, skipped: Counter[str]) -> Document | None:
     """Turn one line into a document; None for MBPP's test part."""
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{origin} is not JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise DataError(f"{origin} is not a JSON object")
+    record = parse_object(line, origin)
     if {"task_id", "text", "code"} <= record.keys():
         return _mbpp(record, origin, skipped)
     for asked, answered in INSTRUCTION_FIELDS:
@@ -189,8 +183,9 @@ def _parse(line: str, origin: str, skipped: Counter[str]) -> Document | None:
             return Document(origin=origin, prompt=prompt, response=record[answered], divisible=False)
     if isinstance(record.get("prompt"), str) and isinstance(record.get("completion"), str):
         return Document(origin=origin, prompt=record["prompt"], response=record["completion"], divisible=False)
-    names = " or ".join(f"{asked} + {answered}" for asked, answered in (*INSTRUCTION_FIELDS, ("prompt", "completion")))
-    raise DataError(f"{origin} has neither {names} nor MBPP's task_id, text and code as text; it has {sorted(record)}")
+    known = (*INSTRUCTION_FIELDS, ("prompt", "completion"), ("task_id", "text", "code"))
+    names = ", or ".join(" + ".join(fields) for fields in known)
+    raise DataError(f"{origin} needs the text fields {names}; it has {', '.join(sorted(record)) or 'no fields'}.")
 
 
 def _mbpp(record: Mapping[str, Any], origin: str, skipped: Counter[str]) -> Document | None:
@@ -203,7 +198,7 @@ def _mbpp(record: Mapping[str, Any], origin: str, skipped: Counter[str]) -> Docu
         tests = "\n".join(record.get("test_list") or ())
         text, code = record["text"].strip(), record["code"].replace("\r\n", "\n")
     except (TypeError, AttributeError) as error:
-        raise DataError(f"{origin} is not an MBPP task: {error}") from error
+        raise DataError(f"{origin} is not an MBPP task: {error}.") from error
     return Document(
         origin=origin,
         prompt=f'"""\n{text}\n{tests}\n"""\n',

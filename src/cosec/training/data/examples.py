@@ -84,7 +84,9 @@ def tokenize_pairs(
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     if not tokenizer.is_fast:
-        raise ModelError(f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)")
+        raise ModelError(
+            f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)."
+        )
     prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     examples = []
     for key, pair in enumerate(pairs):

@@ -1,8 +1,10 @@
 """Text files with one JSON object a line, plain or compressed with gzip."""
 
 import gzip
+import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 from cosec.errors import DataError
 from cosec.files import why_unreadable
@@ -38,6 +40,27 @@ def read_lines(file: Path) -> tuple[bytes, list[str]]:
         text = gzip.decompress(content) if content.startswith(_GZIP) else content
         return content, text.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"cannot read {file}: it is not UTF-8 ({error.reason}); save it as UTF-8") from error
+        raise DataError(f"Cannot read {file}: it is not UTF-8 ({error.reason}); save it as UTF-8.") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot read {file}: {why_unreadable(error)}") from error
+        raise DataError(f"Cannot read {file}: {why_unreadable(error)}.") from error
+
+
+def parse_object(line: str, origin: str) -> dict[str, Any]:
+    """Parse one line of a file.
+
+    Args:
+        line: The line.
+        origin: Names the line in a message.
+
+    Raises:
+        DataError: If it is not a JSON object.
+    """
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{origin} is not a JSON object, of which there must be one a line: {error.msg}, column {error.colno}."
+        ) from error
+    if not isinstance(record, dict):
+        raise DataError(f"{origin} is not a JSON object, of which there must be one a line.")
+    return record

@@ -76,7 +76,9 @@ def tokenize(
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     if not tokenizer.is_fast:
-        raise ModelError(f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)")
+        raise ModelError(
+            f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)."
+        )
     start = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     end = [tokenizer.eos_token_id] if isinstance(tokenizer.eos_token_id, int) else []
     pieces, too_long = [], 0
@@ -115,7 +117,7 @@ def pack(pieces: Sequence[Piece], *, max_tokens: int, seed: int, together: bool 
     room = 0
     for piece in order:
         if len(piece.token_ids) > max_tokens:
-            raise DataError(f"{piece.origin} has {len(piece.token_ids)} tokens, more than {max_tokens}")
+            raise DataError(f"{piece.origin} has {len(piece.token_ids)} tokens, more than {max_tokens}.")
         if not together or len(piece.token_ids) > room:
             rows.append([])
             room = max_tokens

@@ -6,7 +6,6 @@ An ``instruction`` makes both sides answers to a task in words. Other fields, su
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
@@ -15,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.training.data.changed_spans import ChangedSpan, changed_spans, cuts_of_deletions
-from cosec.training.data.jsonl import jsonl_files, read_lines
+from cosec.training.data.jsonl import jsonl_files, parse_object, read_lines
 
 LANGUAGES = {
     "py": "python",
@@ -129,7 +128,7 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
         training, validation = split_by_commit(training, share=validation_share, seed=seed)
     if not training:
         raise DataError(
-            f"no usable training pairs in {', '.join(map(str, paths))}: there are none, or both sides are always equal"
+            f"No usable training pairs in {', '.join(map(str, paths))}: there are none, or both sides are always equal."
         )
     return PairSet(
         training=tuple(training),
@@ -175,7 +174,7 @@ def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             training += found
         else:
             raise DataError(
-                f"no pairs at {path}: give a .jsonl or .jsonl.gz file, a folder of them, or one with train/ and val/"
+                f"No pairs at {path}: give a .jsonl or .jsonl.gz file, a folder of them, or one with train/ and val/."
             )
     return training, validation
 
@@ -189,13 +188,10 @@ def _read_file(file: Path, digest: "hashlib._Hash") -> list[SecurityPair]:
 
 def _parse(line: str, origin: str) -> SecurityPair:
     """Turn one line into a pair."""
-    try:
-        record: dict[str, Any] = json.loads(line)
-        missing = [key for key in _REQUIRED if not isinstance(record.get(key), str)]
-    except (json.JSONDecodeError, AttributeError) as error:
-        raise DataError(f"{origin} is not a JSON object: {error}") from error
+    record = parse_object(line, origin)
+    missing = [key for key in _REQUIRED if not isinstance(record.get(key), str)]
     if missing:
-        raise DataError(f"{origin} lacks the text field(s) {', '.join(missing)}; a pair needs {', '.join(_REQUIRED)}")
+        raise DataError(f"{origin} lacks {', '.join(missing)} as text; a pair needs {', '.join(_REQUIRED)}.")
     before, after = record["func_src_before"], record["func_src_after"]
     extension = record["file_name"].rsplit(".", 1)[-1].lower()
     return SecurityPair(
@@ -220,9 +216,9 @@ def _given_spans(record: dict[str, Any], before: str, after: str, origin: str) -
         added = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("added", ()))
         deleted = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("deleted", ()))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{origin}: char_changes needs lists of char_start and char_end ({error!r})") from error
+        raise DataError(f"{origin}: char_changes needs lists of char_start and char_end ({error!r}).") from error
     if any(not 0 <= start <= end <= len(after) for start, end in added):
         raise DataError(
-            f"{origin}: a changed span lies outside the fixed function; leave char_changes out to have it computed"
+            f"{origin}: a changed span lies outside the fixed function; leave char_changes out to have it computed."
         )
     return added or cuts_of_deletions(before, after, deleted)

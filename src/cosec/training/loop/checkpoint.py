@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from cosec.errors import TrainingError
-from cosec.files import USUAL, write_atomically
+from cosec.files import USUAL, why_unreadable, write_atomically
 from cosec.training.loop.progress import LossSums
 from cosec.training.loop.sharding import gathered, slice_like
 
@@ -129,8 +129,8 @@ class CheckpointStore:
         self._prune(keep=final)
         return final
 
-    def load(self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> RunState:
-        """Put the newest checkpoint's weights and moments in place.
+    def newest(self) -> tuple[Path, dict[str, Any]]:
+        """The newest checkpoint and its ``state.json``.
 
         Raises:
             TrainingError: If there is none, it is damaged, or it belongs to a run with other settings, data or base
@@ -138,20 +138,26 @@ class CheckpointStore:
         """
         folder = self.latest()
         if folder is None:
-            raise TrainingError(f"nothing to resume: no checkpoint in {self._checkpoints}; start without --resume")
-        try:
-            record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            raise TrainingError(f"Nothing to resume: no checkpoint in {self._checkpoints}; start without --resume.")
+        with _reading(folder):
+            record = dict(json.loads((folder / "state.json").read_text(encoding="utf-8")))
             self._check_identity(record["identity"], folder)
+        return folder, record
+
+    def load(self, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> RunState:
+        """Put the newest checkpoint's weights and moments in place.
+
+        Raises:
+            TrainingError: As ``newest`` does.
+        """
+        folder, record = self.newest()
+        with _reading(folder):
             adapter, moments = load_file(folder / "adapter.safetensors"), load_file(folder / "optimizer.safetensors")
             with torch.no_grad():
                 for name, value in parameters.items():
                     value.copy_(slice_like(adapter[name], value))
             _restore_moments(parameters, optimizer, moments)
             return RunState.from_record(record["state"])
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            raise TrainingError(
-                f"the checkpoint {folder} is damaged ({error}); delete it to resume from the one before"
-            ) from error
 
     def append_curve(self, point: Mapping[str, Any]) -> None:
         """Add one point to ``curves.jsonl``; a number that is none (not measured) is written as null."""
@@ -177,7 +183,7 @@ class CheckpointStore:
     def _check_identity(self, found: Mapping[str, Any], folder: Path) -> None:
         difference = difference_between(found, self._identity)
         if difference:
-            raise TrainingError(f"{folder} belongs to another run: {difference}; use the same ones, or another --out")
+            raise TrainingError(f"{folder} belongs to another run: {difference}; use the same, or another --out.")
 
     def _remove(self, pattern: str) -> None:
         for folder in self._checkpoints.glob(pattern):
@@ -196,8 +202,8 @@ def difference_between(there: Mapping[str, Any], here: Mapping[str, Any]) -> str
     different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
     if not different:
         return None
-    first = different[0]
-    return f"{', '.join(different)} differ ({first}: {there.get(first)!r} there, {here.get(first)!r} here)"
+    first, verb = different[0], "differs" if len(different) == 1 else "differ"
+    return f"{', '.join(different)} {verb} ({first}: {there.get(first)!r} there, {here.get(first)!r} here)"
 
 
 @contextmanager
@@ -211,7 +217,24 @@ def writing(place: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise TrainingError(
-            f"cannot write {place}: {error}; earlier checkpoints are intact, make room and run again with --resume"
+            f"Cannot write {place}: {why_unreadable(error)}. Earlier checkpoints are intact: make room and run again "
+            "with --resume."
+        ) from error
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn any failure to read a checkpoint into an error that says what to do.
+
+    Raises:
+        TrainingError: If it is damaged.
+    """
+    try:
+        yield
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        why = why_unreadable(error)
+        raise TrainingError(
+            f"The checkpoint {folder} is damaged ({why}); delete it to resume from the one before."
         ) from error
 
 

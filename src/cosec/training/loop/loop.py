@@ -118,7 +118,7 @@ class TrainingLoop(Generic[AnExample]):
         if accelerator.num_processes > settings.batch_size:
             raise SettingsError(
                 f"{accelerator.num_processes} processes cannot share a batch of {settings.batch_size};"
-                " raise --batch-size"
+                " raise --batch-size."
             )
         self._objective, self._parameters, self._settings = objective, parameters, settings
         self._training, self._validation = training, validation
@@ -296,8 +296,8 @@ class TrainingLoop(Generic[AnExample]):
     def _not_finite(self, state: RunState, batch: Sequence[int], loss: float, norm: float) -> TrainingError:
         names = ", ".join(self._training[index].origin for index in batch)
         return TrainingError(
-            f"step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is intact."
-            " Look at these examples, or lower the learning rate"
+            f"Step {state.step + 1}: loss {loss}, gradient norm {norm} on {names}; the last checkpoint is intact."
+            " Look at these examples, or lower the learning rate."
         )
 
     def _report_step(self, state: RunState, losses: LossMeans, rate: float, gradient_norm: float) -> None:
@@ -338,7 +338,7 @@ class TrainingLoop(Generic[AnExample]):
         losses = LossSums(dict(zip(names, shared, strict=True)), len(self._validation)).means()
         if not math.isfinite(losses.loss):
             raise TrainingError(
-                f"the validation loss after epoch {epoch} is {losses.loss}; the last checkpoint is intact"
+                f"The validation loss after epoch {epoch} is {losses.loss}; the last checkpoint is intact."
             )
         return losses
 

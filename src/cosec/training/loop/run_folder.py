@@ -123,15 +123,19 @@ def make_accelerator() -> Accelerator:
 
 
 def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
-    """Refuse to overwrite a run, and make the folder.
+    """Refuse to overwrite a run or to resume one that is not there, and make the folder.
 
     Raises:
-        TrainingError: If the folder holds a run that is not to be resumed, or cannot be made.
+        TrainingError: If the folder holds a run that is not to be resumed, or none that can be, or cannot be made.
     """
-    if not resume and store.latest() is not None:
-        raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out")
+    if resume:
+        store.newest()
+    elif store.latest() is not None:
+        raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out.")
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        with writing(out):
+        try:
             out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"Cannot make the folder {out}: {error.strerror}; choose another --out.") from error
     accelerator.wait_for_everyone()

@@ -35,7 +35,7 @@ def make_mesh(accelerator: Accelerator, sharding: Sharding) -> DeviceMesh | None
     """
     if sharding == "none":
         if os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true":
-            raise SettingsError("accelerate was told to use FSDP, which needs --sharding fsdp here; give both or none")
+            raise SettingsError("Accelerate was told to use FSDP, which needs --sharding fsdp here; give both or none.")
         return None
     if accelerator.num_processes == 1:
         return None
