@@ -52,6 +52,15 @@ def test_layers_are_spread_evenly(count: int, total: int, expected: tuple[int, .
     assert spread_evenly(count, total) == expected
 
 
+@pytest.mark.parametrize(
+    ("count", "total", "reason"),
+    [(1, 2, "of 2 layers cannot be pruned"), (1, 4, "of 4 layers, between 2 and 3"), (4, 4, "between 2 and 3")],
+)
+def test_layers_that_cannot_be_chosen_are_refused(count: int, total: int, reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        spread_evenly(count, total)
+
+
 @pytest.mark.parametrize("total", [3, 12, 30, 48])
 def test_first_and_last_are_kept_and_neighbours_are_at_most_one_layer_further_apart(total: int) -> None:
     for count in range(2, total):

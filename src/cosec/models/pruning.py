@@ -46,8 +46,10 @@ def spread_evenly(count: int, total: int) -> tuple[int, ...]:
     Raises:
         SettingsError: If ``count`` is below 2 or not below ``total``.
     """
+    if total < 3:
+        raise SettingsError(f"A model of {total} layers cannot be pruned: the first and the last one stay.")
     if not 2 <= count < total:
-        raise SettingsError(f"--layers {count}: of {total} layers, between 2 and {total - 1} can be kept")
+        raise SettingsError(f"--layers {count}: of {total} layers, between 2 and {total - 1} can be kept.")
     # Rounded to the nearest layer; the distance is greater than 1, so no layer is chosen twice.
     return tuple((2 * place * (total - 1) + count - 1) // (2 * (count - 1)) for place in range(count))
 
