@@ -22,7 +22,7 @@ from cosec.checking.c.reading.syntax import (
     text,
     walk,
 )
-from cosec.checking.c.reading.trees import is_written, takes_address
+from cosec.checking.c.reading.trees import COMPARISONS, is_written, takes_address
 from cosec.checking.c.reading.types import integer
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _BOUNDARY_NAME = re.compile(r"(ptr|off|offset|start|begin|index|idx|prefix|sum|b
 _FIXED_WIDTH = re.compile(r"%0?(\d)(?:hh)?[xX]")
 _STEPS = ("{0}++", "++{0}", "{0} += 1")
 _JUMPS = frozenset({"break_statement", "return_statement", "goto_statement"})
-_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +234,7 @@ def _interferes(node: Node, name: str, at: Node) -> bool:
     chosen = node.parent
     if chosen is not None and chosen.type == "conditional_expression" and not _contains(chosen, at):
         return False
-    compares = text(node.child_by_field_name("operator")) in _COMPARISONS
+    compares = text(node.child_by_field_name("operator")) in COMPARISONS
     sides = (node.child_by_field_name(side) for side in ("left", "right"))
     return compares and any(_mentions(one, name) for one in sides if one is not None)
 

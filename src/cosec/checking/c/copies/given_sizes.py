@@ -8,14 +8,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.syntax import Parameter, Report, Unit, bare, is_static, parameters, text, walk
-from cosec.checking.c.reading.trees import is_written
+from cosec.checking.c.reading.trees import COMPARISONS, is_written
 from cosec.checking.c.reading.types import integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _SIZE_NAME = re.compile(r"(^|_)(n|len|length|size|count|num|sz|nbytes)$", re.I)
-_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 
 def look(unit: Unit, function: Node, report: Report) -> None:
@@ -51,7 +50,7 @@ def _use(unit: Unit, node: Node) -> str:
         return ""
     sides: Iterator[Node | None] = (parent.child_by_field_name(side) for side in ("left", "right"))
     others = [side for side in sides if side is not None and side != node]
-    compares = text(parent.child_by_field_name("operator")) in _COMPARISONS
+    compares = text(parent.child_by_field_name("operator")) in COMPARISONS
     return "constant" if compares and all(unit.constant(one) is not None for one in others) else "other"
 
 

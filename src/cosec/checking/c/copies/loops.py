@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Unit, called, declarations, parameters, text, walk
-from cosec.checking.c.reading.trees import is_written
+from cosec.checking.c.reading.trees import LOOPS, is_written, loops_around
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
-_LOOPS = frozenset({"while_statement", "for_statement", "do_statement"})
 _ROOM = re.compile(r"(^n|size|sz|cap|capacity|max|room|len|length)$", re.I)
 _MEASURES = re.compile(r"\b(sizeof|strn?len)\b")
 
@@ -43,7 +42,7 @@ def _grows(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Repor
     kept = counter.type == "field_expression" or all(text(counter) != name for name in _own_names(function))
     if counter == index and not kept:
         return
-    loops = list(_loops_around(node))
+    loops = list(loops_around(node))
     if not kept and (not loops or any(_is_counted(loop) for loop in loops)):
         return
     if not kept and any(_is_set(one, text(counter)) for one in walk(loops[-1])):
@@ -51,7 +50,7 @@ def _grows(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Repor
     name = text(counter.child_by_field_name("field") or counter)
     if kept and any(_wraps(unit, one, name) for one in walk(unit.root)):
         return
-    others = [] if kept else [one for one in walk(function) if one.type in _LOOPS and one not in loops]
+    others = [] if kept else [one for one in walk(function) if one.type in LOOPS and one not in loops]
     conditions = (one for one in _conditions(unit.root if kept else function) if one.parent not in others)
     if not any(_bounds(one, name) for one in conditions if not _counts_up_to(one, name, function)):
         why = f"Nothing compares {text(counter)} with the {known[0]} elements of {text(array)}."
@@ -69,14 +68,6 @@ def _raised(index: Node, function: Node) -> Node | None:
 def _own_names(function: Node) -> Iterator[str]:
     yield from (one.name for one in parameters(function))
     yield from (name for _, name, _, _ in declarations(function))
-
-
-def _loops_around(node: Node) -> Iterator[Node]:
-    at = node.parent
-    while at is not None:
-        if at.type in _LOOPS:
-            yield at
-        at = at.parent
 
 
 def _is_counted(loop: Node) -> bool:
@@ -149,7 +140,7 @@ def _ends_late(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: R
     if buffer is None or index is None or value is None or unit.constant(value) != 0 or statement is None:
         return
     loop = statement.prev_named_sibling
-    condition = loop.child_by_field_name("condition") if loop is not None and loop.type in _LOOPS else None
+    condition = loop.child_by_field_name("condition") if loop is not None and loop.type in LOOPS else None
     if loop is None or condition is None or _raised(index, loop) is None:
         return
     if _reaches(unit, condition, index, buffer, function, sizes) and not any(
@@ -177,7 +168,7 @@ def _reaches(unit: Unit, condition: Node, index: Node, buffer: Node, function: N
 def _mentions(node: Node, index: Node) -> bool:
     """Tell whether the condition around a jump compares an index."""
     at: Node | None = node
-    while at is not None and at.type not in _LOOPS:
+    while at is not None and at.type not in LOOPS:
         condition = at.child_by_field_name("condition")
         if condition is not None and any(text(one) == text(index) for one in walk(condition)):
             return True

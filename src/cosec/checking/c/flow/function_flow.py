@@ -13,6 +13,7 @@ from cosec.checking.c.flow.conditions import Conditions
 from cosec.checking.c.flow.facts import Facts, State, join, without_nulls
 from cosec.checking.c.flow.summaries import ENDING_NAMES, ENDS
 from cosec.checking.c.reading.syntax import Unit, arguments, called, text
+from cosec.checking.c.reading.trees import LOOPS
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -95,7 +96,7 @@ class FunctionFlow(Conditions):
             return None
         if kind == "if_statement":
             return self._if(node, state)
-        if kind in ("while_statement", "for_statement", "do_statement"):
+        if kind in LOOPS:
             return self._loop(node, state)
         if kind == "switch_statement":
             return self._switch(node, state)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, parameters, text, walk
+from cosec.checking.c.reading.trees import COMPARISONS
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -23,8 +24,6 @@ RELEASES = frozenset({"free", "cfree", "fclose", "pclose", "closedir"})
 
 _NULL_TESTS = re.compile(r"\(\s*(!\s*\w+|\w+\s*==\s*(NULL|0))\s*\)")
 _TESTS = re.compile(r"\(\s*\w+((->|\.)\w+)*\s*(!=\s*(NULL|0)\s*)?\)")
-
-_COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _is_bare_mention(node: Node) -> bool:
     if parent.type == "cast_expression":
         return text(parent.child_by_field_name("type")) == "void" or _is_bare_mention(parent)
     if parent.type == "binary_expression":
-        return text(parent.child_by_field_name("operator")) in _COMPARISONS
+        return text(parent.child_by_field_name("operator")) in COMPARISONS
     if parent.type in ("if_statement", "while_statement"):
         return True
     if parent.type == "argument_list" and parent.parent is not None:

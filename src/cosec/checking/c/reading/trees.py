@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Tree
 
 
+COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+"""Operators that compare."""
+
+LOOPS = frozenset({"while_statement", "for_statement", "do_statement"})
+"""Types of the nodes that are loops."""
+
+
 def tree_of(data: bytes) -> Tree:
     """Parse a text; unreadable parts become error nodes of the tree."""
     return _parser().parse(data)
@@ -30,6 +37,15 @@ def _parser() -> Parser:
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_c.language()))
+
+
+def loops_around(node: Node) -> Iterator[Node]:
+    """Iterate over the loops that a node stands in, from the innermost one."""
+    at = node.parent
+    while at is not None:
+        if at.type in LOOPS:
+            yield at
+        at = at.parent
 
 
 def is_written(node: Node) -> bool:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, text, walk, words
+from cosec.checking.c.reading.trees import COMPARISONS, loops_around
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -182,7 +183,7 @@ def _compared_letters(function: Node) -> set[str]:
     for node in walk(function):
         if node.type != "char_literal" or text(node) in _ENDS_OF_TEXT or node.parent is None:
             continue
-        compares = text(node.parent.child_by_field_name("operator")) in ("==", "!=", "<", "<=", ">", ">=")
+        compares = text(node.parent.child_by_field_name("operator")) in COMPARISONS
         if compares or node.parent.type == "case_statement":
             found.add(text(node)[1:-1])
     return found
@@ -198,19 +199,12 @@ def _refused_letters(function: Node, danger: str) -> set[str]:
         for one in walk(node.child_by_field_name("condition") or node):
             left, right = one.child_by_field_name("left"), one.child_by_field_name("right")
             place = left.child_by_field_name("argument") if left is not None else None
-            if place is None or right is None or right.type != "char_literal" or not _is_in_loop(node):
+            if place is None or right is None or right.type != "char_literal" or not any(loops_around(node)):
                 continue
             if text(one.child_by_field_name("operator")) == "==":
                 letters.setdefault(text(place), set()).add(text(right)[1:-1])
     needed = {"/"} if danger == "path" else _SHELL_LETTERS
     return {name for name, refused in letters.items() if danger != "sql" and refused >= needed}
-
-
-def _is_in_loop(node: Node) -> bool:
-    at = node.parent
-    while at is not None and at.type not in ("for_statement", "while_statement", "do_statement"):
-        at = at.parent
-    return at is not None
 
 
 def _are_enough(letters: set[str], danger: str) -> bool:
