@@ -120,8 +120,9 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
         environment=environment(),
         judges=judges_version(),
         rejudge=work.rejudge,
+        adds_verdicts=not work.generate_only,
     )
-    if not up_to_date:
+    if not up_to_date and not work.generate_only:
         console.print(OUTDATED, soft_wrap=True, highlight=False)
     if sandbox is not None:
         note_sandbox(folder, sandbox)

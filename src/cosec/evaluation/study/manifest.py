@@ -35,6 +35,7 @@ def open_study(
     environment: Mapping[str, Any] | None = None,
     judges: str,
     rejudge: bool = False,
+    adds_verdicts: bool = True,
 ) -> bool:
     """Write the manifest of a new study, or check that the folder's study is this one.
 
@@ -49,6 +50,7 @@ def open_study(
         environment: The machine and versions, for the record.
         judges: Version of the judges (`judges_version`).
         rejudge: Begin a new judgement if other checkers or tests judged the study.
+        adds_verdicts: Whether the caller judges completions. If not, recorded verdicts may be of any version.
 
     Returns:
         Whether the last judgement is of the present checkers and tests. It may be of earlier ones if it is complete.
@@ -72,7 +74,7 @@ def open_study(
     if rejudge:
         judge_again(folder, version)
     verdicts = current_verdicts(folder)
-    if any(folder.count(verdicts, unit.name) < unit.size for unit in units):
+    if adds_verdicts and any(folder.count(verdicts, unit.name) < unit.size for unit in units):
         refuse_other_version(folder, version)
     return current_version(folder) == version
 
