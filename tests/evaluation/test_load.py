@@ -24,12 +24,17 @@ def test_a_load_counts_every_stream_and_finds_none_mixed_up(served: Served) -> N
 
 
 def test_failures_are_counted_and_named(served: Served) -> None:
-    with pytest.raises(EndpointError, match=r"HTTP 400.*threshold"):
+    with pytest.raises(EndpointError, match=r"HTTP 400.*threshold.*\. Change what it refuses\.$"):
         measure_load(Target(url=served.url), ["def"], streams=1, requests=1, max_tokens=5, cosec={"threshold": -1.0})
     with pytest.raises(EndpointError, match=r"first said: Connection refused\. See whether the server runs"):
         measure_load(Target(url="http://127.0.0.1:9"), ["def"], streams=1, requests=1, max_tokens=5)
     mixed = measure_load(Target(url=served.url), ["def", "x" * 4000], streams=2, requests=4, max_tokens=5)
     assert mixed.failed == 2
+
+
+def test_an_address_may_end_with_v1(served: Served) -> None:
+    result = measure_load(Target(url=f"{served.url}/v1/"), ["def"], streams=1, requests=1, max_tokens=5)
+    assert result.failed == 0
 
 
 def test_percentiles() -> None:

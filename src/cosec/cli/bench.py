@@ -160,7 +160,7 @@ def serve(
     """Put load on an OpenAI-compatible server: ``cosec serve`` or any other.
 
     Args:
-        url: The server's address, without /v1.
+        url: The server's address, with or without /v1.
         api_key: Sent as a bearer token.
         model: The model's name, for servers that require it.
         prompt_file: A prompt to continue; repeatable. Default: the demo prompts.

@@ -68,7 +68,7 @@ class Target:
     """The server under load."""
 
     url: str
-    """Address of the server, without ``/v1``."""
+    """Address of the server, with or without ``/v1``."""
 
     api_key: str | None = None
     model: str | None = None
@@ -103,7 +103,8 @@ class Target:
             asked["model"] = self.model
         started = time.perf_counter()
         try:
-            connection.request("POST", f"{place.path.rstrip('/')}/v1/completions", json.dumps(asked), headers)
+            path = place.path.rstrip("/").removesuffix("/v1")
+            connection.request("POST", f"{path}/v1/completions", json.dumps(asked), headers)
             answer = connection.getresponse()
             if answer.status != 200:
                 result.error = f"HTTP {answer.status}: {answer.read(300).decode(errors='replace')}"
@@ -192,10 +193,9 @@ def measure_load(
     failed = [result for result in results if result.error is not None]
     if len(failed) == len(results):
         said = str(failed[0].error).rstrip(".")
-        raise EndpointError(
-            f"No request to {target.url} succeeded; the first said: {said}. See whether the server runs and what its "
-            "log says, and whether --url is its address without /v1."
-        )
+        refused = said.startswith("HTTP 4") and not said.startswith("HTTP 404")
+        remedy = "Change what it refuses" if refused else "See whether the server runs there, and what its log says"
+        raise EndpointError(f"No request to {target.url} succeeded; the first said: {said}. {remedy}.")
     mixed_up = None
     if check:
         alone = [target.stream(body) for body in bodies]
