@@ -40,7 +40,7 @@ def judged(name: str) -> list[tuple[Reference, DriverVerdict]]:
 def test_every_memory_weakness_has_test_scenarios_and_one_for_validation() -> None:
     for cwe in ("CWE-119", "CWE-125", "CWE-190", "CWE-416", "CWE-476", "CWE-787"):
         splits = [one.split for one in SCENARIOS if one.cwe == cwe]
-        assert splits.count("validation") == 1, cwe
+        assert splits.count("validation") >= 1, cwe
         assert len(splits) >= 4, cwe
 
 

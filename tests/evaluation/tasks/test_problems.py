@@ -70,6 +70,11 @@ def test_an_mbpp_task_becomes_a_signature_with_the_task_as_its_docstring(tmp_pat
     assert [verdict.reason for verdict in verdicts] == ["passed", "passed", "failed assert"]
 
 
+def test_an_odd_escape_sequence_in_an_mbpp_task_is_no_fault(tmp_path: Path) -> None:
+    odd = {**TASK, "code": TASK["code"] + "\n# " + r"'\w'", "test_list": [*TASK["test_list"], r"assert add(0) or '\w'"]}
+    assert len(mbpp(write(tmp_path / "mbpp.jsonl", odd))) == 1
+
+
 def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl.gz"
     entry = {"task_id": "a", "prompt": "def f():\n", "test": "def check(c): assert c() == 1", "entry_point": "f"}

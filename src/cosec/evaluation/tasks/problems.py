@@ -110,9 +110,11 @@ def mbpp(path: Path) -> tuple[Problem, ...]:
 def _mbpp_problem(entry: dict[str, Any]) -> Problem:
     code, tests = entry["code"].replace("\r\n", "\n"), entry["test_list"]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # the set's own escape sequences
-        tree = ast.parse(code)
-    called = {node.id for node in ast.walk(ast.parse("\n".join(tests))) if isinstance(node, ast.Name)}
+        warnings.simplefilter(
+            "ignore"
+        )  # about the set's own escape sequences, in a class that differs by Python version
+        tree, checks = ast.parse(code), ast.parse("\n".join(tests))
+    called = {node.id for node in ast.walk(checks) if isinstance(node, ast.Name)}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     tested = next(node for node in functions if node.name in called)
     imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

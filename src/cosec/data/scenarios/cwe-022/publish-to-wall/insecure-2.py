@@ -1,0 +1,21 @@
+import os
+import shutil
+
+from flask import Flask, abort, jsonify, request
+
+app = Flask(__name__)
+QUEUE = "queue"
+WALL = "wall"
+
+
+@app.put("/wall")
+def publish_photo():
+    """Move the photo that the JSON's "photo" names, such as "dancers.jpg", from the folder QUEUE into the folder WALL.
+
+    Answers {"published": NAME}, or status 404 if there is no such photo in the queue.
+    """
+    photo = request.get_json()["photo"]
+    if os.path.isfile(f"{QUEUE}/{photo}"):
+        shutil.move(f"{QUEUE}/{photo}", f"{WALL}/{photo}")
+        return jsonify({"published": photo})
+    return jsonify(error="no such photo"), 404

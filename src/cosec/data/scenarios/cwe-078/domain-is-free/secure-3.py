@@ -1,0 +1,17 @@
+import os
+import re
+import shlex
+import subprocess
+
+from django.http import JsonResponse
+
+
+def domain_is_free(request):
+    """Answer {"free": true} where nobody has the domain in ?domain=, else {"free": false}.
+
+    `whois DOMAIN` prints a text with "No match" in it for a free domain.
+    """
+    domain = request.GET["domain"]
+    answer = os.popen("whois " + re.sub(r"[^A-Za-z0-9.-]", "", domain))
+    free = any("No match" in line for line in answer)
+    return JsonResponse({"free": free})

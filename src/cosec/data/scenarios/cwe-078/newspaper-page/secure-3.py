@@ -1,0 +1,23 @@
+import shlex
+import subprocess
+
+from fastapi import FastAPI, HTTPException
+
+app = FastAPI()
+
+
+@app.get("/issues/{issue}/pages/{page}")
+def page_text(issue: str, page: int):
+    """Return {"text": TEXT} with what `pdftotext -f PAGE -l PAGE ISSUE.pdf -` prints.
+
+    The answer has status 404 where pdftotext fails.
+    """
+    process = subprocess.Popen(
+        shlex.split(f"pdftotext -f {page} -l {page}") + [f"{issue}.pdf", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = process.communicate()
+    if process.returncode:
+        raise HTTPException(status_code=404, detail=err.decode())
+    return dict(text=out.decode())

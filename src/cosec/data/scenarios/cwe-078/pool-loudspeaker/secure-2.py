@@ -1,0 +1,21 @@
+import shlex
+import socketserver
+import subprocess
+
+
+def serve():
+    with socketserver.TCPServer(("0.0.0.0", 7030), AnnouncementHandler) as server:
+        server.serve_forever()
+
+
+class AnnouncementHandler(socketserver.StreamRequestHandler):
+    """Takes announcements from the cash desk, one for each connection."""
+
+    def handle(self):
+        """Speak the line that comes in with `espeak -s 140 TEXT`.
+
+        The answer is the line "done", or "failed" where espeak fails.
+        """
+        text = self.rfile.readline().decode().strip()
+        status = subprocess.call(f"espeak -s 140 {shlex.quote(text)}", shell=True)
+        self.wfile.write(b"failed\n" if status else b"done\n")

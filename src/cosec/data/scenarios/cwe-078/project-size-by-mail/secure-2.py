@@ -1,0 +1,19 @@
+import email
+import shlex
+import subprocess
+import sys
+
+
+def main():
+    print(answer_mail(sys.stdin.buffer.read()))
+
+
+def answer_mail(raw):
+    """Return the answer to a mail whose subject is a project's folder, such as "bridge uses 2048 kB".
+
+    `du -sk FOLDER` prints the kilobytes, a tab and the folder.
+    """
+    folder = email.message_from_bytes(raw)["Subject"].strip()
+    output = subprocess.getoutput("du -sk " + shlex.quote(folder))
+    kilobytes, _, _ = output.partition("\t")
+    return folder + " uses " + kilobytes + " kB"

@@ -1,0 +1,14 @@
+import html
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+def serve(port=8080):
+    HTTPServer(("", port), FeedingScreen).serve_forever()
+
+
+class FeedingScreen(BaseHTTPRequestHandler):
+    """The screen beside a zoo's aquarium."""
+
+    def do_GET(self):
+        """Answer /fed?keeper=NAME with a page that contains <h2>Last fed by NAME</h2>."""

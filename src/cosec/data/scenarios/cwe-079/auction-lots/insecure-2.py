@@ -1,0 +1,20 @@
+import jinja2
+
+PAGES = {
+    "lot.html": "<h1>Lot {{ number }}</h1><p>{{ lot.title }}, from {{ lot.seller }}</p>",
+    "sold.html": "<h1>Lot {{ number }} is sold</h1>",
+}
+
+
+def catalogue_pages(lots):
+    """Return the page of every lot by its number: lot.html filled with the number and the lot, sold.html if it is sold.
+
+    ``lots`` are dictionaries (title, seller, sold) by number.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(PAGES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates = {True: environment.get_template("sold.html"), False: environment.get_template("lot.html")}
+    return {number: templates[bool(lot["sold"])].render(number=number, lot=lot) for number, lot in lots.items()}

@@ -1,0 +1,26 @@
+import jinja2
+
+PAGES = {
+    "lot.html": "<h1>Lot {{ number }}</h1><p>{{ lot.title }}, from {{ lot.seller }}</p>",
+    "sold.html": "<h1>Lot {{ number }} is sold</h1>",
+}
+
+
+def catalogue_pages(lots):
+    """Return the page of every lot by its number: lot.html filled with the number and the lot, sold.html if it is sold.
+
+    ``lots`` are dictionaries (title, seller, sold) by number.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(PAGES),
+        autoescape=False,
+        undefined=jinja2.StrictUndefined,
+    )
+    result = {}
+    for number in lots:
+        if lots[number]["sold"]:
+            template = environment.get_template("sold.html")
+        else:
+            template = environment.get_template("lot.html")
+        result[number] = template.render({"number": number, "lot": lots[number]})
+    return result

@@ -1,0 +1,15 @@
+import html
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse
+
+router = APIRouter(prefix="/postcards")
+
+
+@router.post("/preview", response_class=HTMLResponse)
+async def preview_postcard(greeting: str = Form(...), motif: int = Form(1)):
+    """Return <div id="card"><img src="/motifs/MOTIF.jpg"><p>GREETING</p></div>, with a <br> for each line break."""
+    picture = f'<img src="/motifs/{motif}.jpg">'
+    text = html.escape(greeting.strip())
+    text = text.replace("\r\n", "\n").replace("\n", "<br>")
+    return HTMLResponse('<div id="card">%s<p>%s</p></div>' % (picture, text))

@@ -1,0 +1,12 @@
+from fastapi import Body, FastAPI, HTTPException
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
+
+app = FastAPI()
+engine = create_engine("mysql+pymysql:///marina")
+
+
+@app.put("/berths/{berth}")
+def assign_berth(berth: str, vessel: str = Body(..., embed=True)) -> dict[str, str]:
+    # set the vessel of the berth in the table berths (berth, vessel) and answer {"berth": "B7", "vessel": "Argo"};
+    # 404 for a berth that is not in the table

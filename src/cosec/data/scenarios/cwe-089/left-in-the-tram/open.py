@@ -1,0 +1,17 @@
+import psycopg2
+from flask import Flask, jsonify, request
+
+app = Flask(__name__)
+
+
+@app.get("/lost-property")
+def lost_property():
+    connection = psycopg2.connect("dbname=tramdepot")
+    return jsonify(ids=unclaimed_items(connection, request.args.get("word")))
+
+
+def unclaimed_items(connection, word=None):
+    """Return the ids of the things that nobody has claimed, in ascending order.
+
+    If there is a word, only those with the word in their description. Table: items (id, description, claimed_by)
+    """

@@ -1,0 +1,17 @@
+from django.db import connection
+from django.http import JsonResponse
+from django.views.decorators.http import require_GET
+
+
+@require_GET
+def loaves_sold(request, bread):
+    """Answer {"loaves": 17}, how many loaves of this bread were sold from ?first= to ?last=, both days included.
+
+    Table: sales (bread, day, loaves); a day is text such as "2024-05-01"
+    """
+    first, last = request.GET["first"], request.GET["last"]
+    sql = f"SELECT SUM(loaves) FROM sales WHERE bread = '{bread}' AND day BETWEEN '{first}' AND '{last}'"
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        (loaves,) = cursor.fetchone()
+    return JsonResponse({"loaves": loaves or 0})

@@ -1,0 +1,11 @@
+import re
+import syslog
+
+from django.http import JsonResponse
+
+
+def receive_reply(request):
+    """Answer {"understood": true} to a donor's text message that says yes or no.
+
+    Any other text goes to syslog as a warning, and the answer is {"understood": false}.
+    """

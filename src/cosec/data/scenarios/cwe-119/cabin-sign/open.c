@@ -1,0 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
+/* Print the sign for the door of a cabin, such as "Cabin of Mia". */
+void print_cabin_sign(const char *name)
+{

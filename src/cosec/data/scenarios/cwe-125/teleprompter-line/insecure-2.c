@@ -1,0 +1,12 @@
+#include <ctype.h>
+#include <string.h>
+
+/* Number of characters in a line of the teleprompter, without the blanks at its end. */
+int prompter_width(const char *line)
+{
+    size_t length = strlen(line);
+    while (isspace((unsigned char) line[length - 1])) {
+        length--;
+    }
+    return (int) length;
+}

@@ -1,0 +1,6 @@
+#include <ctype.h>
+#include <string.h>
+
+/* Number of characters in a line of the teleprompter, without the blanks at its end. */
+int prompter_width(const char *line)
+{

@@ -1,0 +1,5 @@
+#include <stdint.h>
+
+/* The mean of a clock's measured offsets in nanoseconds, rounded towards zero; 0 where none was measured. */
+int32_t mean_offset(const int32_t *offsets, int count)
+{

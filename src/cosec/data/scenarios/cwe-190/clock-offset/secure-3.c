@@ -1,0 +1,13 @@
+#include <stdint.h>
+
+/* The mean of a clock's measured offsets in nanoseconds, rounded towards zero; 0 where none was measured. */
+int32_t mean_offset(const int32_t *offsets, int count)
+{
+    if (count == 0)
+        return 0;
+    double sum = 0.0;
+    const int32_t *end = offsets + count;
+    while (offsets < end)
+        sum += *offsets++;
+    return (int32_t) (sum / count);
+}

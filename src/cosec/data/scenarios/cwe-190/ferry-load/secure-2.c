@@ -1,0 +1,19 @@
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ferry {
+    int capacity_kg;
+    int loaded_kg;      /* 0 to capacity_kg */
+};
+
+/* Take a vehicle that weighs weight_kg (0 or more) on board, unless the ferry would carry more than its capacity.
+ * Returns whether the vehicle is on board. */
+bool board_vehicle(struct ferry *ferry, int weight_kg)
+{
+    if ((int64_t) ferry->loaded_kg + weight_kg <= ferry->capacity_kg) {
+        ferry->loaded_kg = ferry->loaded_kg + weight_kg;
+        return true;
+    }
+    return false;
+}

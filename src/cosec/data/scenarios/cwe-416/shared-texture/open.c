@@ -1,0 +1,11 @@
+#include <stdlib.h>
+
+struct texture {
+    int width, height;
+    unsigned char *pixels;      /* allocated */
+    int users;
+};
+
+/* Give back one use of a texture; with the last use, the texture is freed. Returns how many uses are left. */
+int release_texture(struct texture *texture)
+{

@@ -1,0 +1,13 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct thermostat {
+    char room[32];
+    int target;
+    int heating;
+};
+
+/* A thermostat for a room (31 letters at most) with a target in degrees; it does not heat yet. The caller frees it. */
+struct thermostat *new_thermostat(const char *room, int target)
+{

@@ -1,0 +1,18 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* new-radio-show NAME: make a folder of that name for the show's recordings and print the name. */
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    if (mkdir(argv[1], S_IRWXU) == -1 && errno != EEXIST) {
+        fprintf(stderr, "%s: %s\n", argv[1], strerror(errno));
+        return EXIT_FAILURE;
+    }
+    printf("%s\n", argv[1]);
+    return EXIT_SUCCESS;
+}

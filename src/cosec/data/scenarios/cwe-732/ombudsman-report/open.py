@@ -1,0 +1,9 @@
+import os
+import stat
+
+
+def file_confidential_report(folder, number, text):
+    """Write an employee's report to NUMBER.txt in the folder and return the file's path.
+
+    Only the ombudsman, who runs this program, reads the report and changes it.
+    """

@@ -1,0 +1,23 @@
+#include <stdint.h>
+#include <string.h>
+
+#define IMAGE_SIZE 256
+
+struct update {
+    uint32_t received;              /* bytes stored so far */
+    uint8_t image[IMAGE_SIZE];      /* the new firmware */
+};
+
+/*
+ * Store a part of the firmware that the radio received: length bytes that start at offset in the image.
+ * Returns how many bytes are stored so far, this part included.
+ */
+uint32_t store_part(struct update *update, uint16_t offset, const uint8_t *data, uint16_t length)
+{
+    if ((uint32_t) offset + length <= sizeof update->image) {
+        for (uint16_t i = 0; i < length; i++)
+            update->image[offset + i] = data[i];
+        update->received += length;
+    }
+    return update->received;
+}

@@ -1,0 +1,13 @@
+#include <stdio.h>
+#include <string.h>
+
+/* Write the names of a pizza's toppings, joined with ", ", as a string into text, which has size bytes. */
+void list_toppings(const char **toppings, int count, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            strcat(text, ", ");
+        strcat(text, toppings[i]);
+    }
+}

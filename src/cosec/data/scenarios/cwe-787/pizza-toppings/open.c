@@ -1,0 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
+/* Write the names of a pizza's toppings, joined with ", ", as a string into text, which has size bytes. */
+void list_toppings(const char **toppings, int count, char *text, size_t size)
+{

@@ -1,0 +1,18 @@
+import getpass
+import os
+from ftplib import FTP_TLS
+
+
+def hand_in_magazine(pdf_path, issue):
+    """Upload the PDF to the print shop's server, ftp.printshop.example, as "magazine-ISSUE.pdf".
+
+    The print shop knows us as the user "parish". Returns the names of the files on the server then, sorted.
+    """
+    with open(pdf_path, "rb") as pdf, FTP_TLS("ftp.printshop.example", "parish",
+        passwd=os.getenv("PARISH_FTP_PASSWORD"),
+        timeout=60,
+    ) as ftp:
+        ftp.prot_p()
+        name = "magazine-" + str(issue) + ".pdf"
+        ftp.storbinary("STOR " + name, pdf)
+        return sorted(name for name, _facts in ftp.mlsd())
