@@ -13,10 +13,11 @@ def cart():
 # case: signature checked first
 import hashlib
 import hmac
+import os
 import pickle
 from flask import abort, request
 
-KEY = b"k"
+KEY = os.environ["CART_KEY"].encode()
 
 
 def cart():

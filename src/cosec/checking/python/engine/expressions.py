@@ -12,12 +12,13 @@ from cosec.checking.python.engine.assignment import assign
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis
-from cosec.checking.python.engine.domain.state import State, element_facts, join_states
+from cosec.checking.python.engine.domain.state import State, element_facts, join_states, without_items
 from cosec.checking.python.engine.domain.values import (
     NO_FACTS,
     UNKNOWN,
     WHOLE,
     Held,
+    Lineage,
     Value,
     constant,
     facts_for,
@@ -261,8 +262,7 @@ class Evaluator:
                 pieces.append(value if value.parts or not value.holds else Value(taints=value.all_taints()))
             else:
                 pieces.append(self.evaluate(each))
-        made = texts.compose(pieces)
-        return made.with_(flags=made.flags - {"markup"}) if len(pieces) > 1 else made
+        return texts.compose(pieces)
 
     def _eval_templatestr(self, node: ast.expr) -> Value:
         """Return ``t"…"``: no text by itself, as the function that takes it decides how its values are shown."""
@@ -316,13 +316,16 @@ class Evaluator:
 
     def _eval_listcomp(self, node: _Comprehension) -> Value:
         outer = self._state.copy()
-        empty = NO_FACTS
+        empty, some = NO_FACTS, NO_FACTS
+        items: set[Lineage] = set()
         for generator in node.generators:
             element = attributes.element_of(self.evaluate(generator.iter))
+            items |= {taint.lineage for taint in element.all_taints()}
             assign(self._analysis, generator.target, element)
             for test in generator.ifs:
                 tested = self.evaluate(test)
                 self._state.facts |= tested.when_true
+                some |= tested.when_true if conditions.affirms(test) else NO_FACTS
                 empty |= element_facts(tested.when_false)
         kind = {"ListComp": "list", "SetComp": "set", "DictComp": "dict"}.get(type(node).__name__, "generator")
         if isinstance(node, ast.DictComp):
@@ -330,10 +333,12 @@ class Evaluator:
             value = self.evaluate(node.value)
         else:
             value = self.evaluate(node.elt)
+            if kind == "generator" and conditions.affirms(node.elt):
+                some |= value.when_true  # A generator is asked by ``any``.
         made = Held(kind, element=value.baked(self._state.facts), depth=self._analysis.depth)
         self._state.become(outer)
         alone = len(node.generators) == 1 and len(node.generators[0].ifs) == 1
-        return holding(made).with_(when_false=empty if alone else NO_FACTS)
+        return holding(made).with_(when_true=without_items(some, items), when_false=empty if alone else NO_FACTS)
 
     _eval_setcomp = _eval_listcomp
     _eval_generatorexp = _eval_listcomp

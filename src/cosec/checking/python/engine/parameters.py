@@ -180,6 +180,8 @@ def _known_value(
     harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
     if any(last_name(each) in COMMANDS for each in function.decorators):
         return _command_value(function, name, harmless)
+    if name == "autoescape" and function.decorated("filter"):
+        return constant(True)  # Set by Django; a template that switches escaping off takes its texts for markup.
     if kind and function.decorated("after_request", "after_app_request"):
         return UNKNOWN  # The response that a handler made.
     if (kind == "falcon" and name == "resp") or (kind == "graphql" and name in GRAPHQL_CONTEXT):

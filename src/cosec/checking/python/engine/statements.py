@@ -212,6 +212,7 @@ class Interpreter:
             return
         before = self._state.copy()
         element = element_of(iterable)
+        items = {taint.lineage for taint in element.all_taints()}
         gathered, broken = NO_FACTS, False
         for _ in range(LOOP_PASSES):
             start = self._state.copy()
@@ -222,7 +223,7 @@ class Interpreter:
             end = join_states([end, *continues])
             gathered = NO_FACTS if end.dead else element_facts(end.facts) | item_facts(end.facts, iterable)
             broken = bool(breaks)
-            self._state.become(join_states([start, end, *breaks]))
+            self._state.become(join_states([start, end, *breaks], items=items))
         if not broken:
             self._state.facts |= gathered
         self._state.dead = before.dead

@@ -94,11 +94,13 @@ ENCODERS = words(
 BINARY_CODECS = words("hex hex_codec base64 base64_codec bz2 bz2_codec zlib zlib_codec")
 """Names of the encodings that do so."""
 
-DECODERS = words(
-    "unquote unquote_plus unquote_to_bytes url2pathname b64decode urlsafe_b64decode standard_b64decode decodebytes"
-    " b32decode b32hexdecode b16decode b85decode a85decode z85decode unhexlify a2b_hex a2b_base64 fromhex decompress"
-    " unescape loads_json parse_qs parse_qsl"
+BINARY_DECODERS = words(
+    "unquote_to_bytes b64decode urlsafe_b64decode standard_b64decode decodebytes b32decode b32hexdecode b16decode"
+    " b85decode a85decode z85decode unhexlify a2b_hex a2b_base64 fromhex decompress"
 )
+"""Those of `DECODERS` whose result is bytes."""
+
+DECODERS = BINARY_DECODERS | words("unquote unquote_plus url2pathname unescape loads_json parse_qs parse_qsl")
 """Functions whose result may contain what an earlier check of their argument excluded."""
 
 CLEAN_RESULTS = re.compile(

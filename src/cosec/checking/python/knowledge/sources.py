@@ -160,6 +160,9 @@ CLEAN_OF_REQUEST = words(
 )
 """Attributes of a request that its sender does not choose; all others are sources."""
 
+BODY_OF_REQUEST = words("data body get_data read")
+"""Attributes and methods of a request that give its body as bytes; parsed, as Django REST does it, it is no text."""
+
 FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|URL|Search|Tel|Text|Hidden)Field\(\)$")
 """Forms of WTForms and Django, and their fields that let any text through."""
 

@@ -63,7 +63,7 @@ def _check_named(site: CallSite) -> None:
     """Check arguments by their names; those of a ``**mapping`` are looked at where the mapping is written."""
     given = {each.arg for each in site.node.keywords}
     for name, value in site.named.items():
-        opens = site.method in OPENS_ACCOUNT
+        opens = site.method in OPENS_ACCOUNT | PASSWORD_SECOND
         if name not in given and not opens:
             continue
         if _is_credential_name(name):
@@ -92,7 +92,7 @@ def _check_places(site: CallSite) -> None:
         _report(site)
     for name, place in KEYED.items():
         key = site.argument(place, "key", "secret_key") if name in site.names else None
-        if key is not None and _written(key, "secret_key"):
+        if key is not None and any(_is_key(each, label=site.within("hmac.")) for each in _texts(key)):
             _report(site)
     if any(_random(value) for value in site.positional) and SERVICE.search(site.method):
         _report(site)
@@ -146,8 +146,23 @@ def _is_credential_name(name: str) -> bool:
 
 def _written(value: Value, name: str) -> tuple[str, ...]:
     """Return the texts in the program's source that a value may be and that may be a credential."""
-    texts = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
-    return tuple(each for each in texts if isinstance(each, str) and _may_be_credential(each, name))
+    return tuple(each for each in _texts(value) if _may_be_credential(each, name))
+
+
+def _texts(value: Value) -> list[str]:
+    """Return the texts that a value may be, bytes decoded."""
+    found = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
+    return [each for each in found if isinstance(each, str)]
+
+
+def _is_key(text: str, *, label: bool) -> bool:
+    """Tell whether the key of a signing function is a credential: any text but a placeholder or a public key.
+
+    ``label`` tells whether the key may be a public label, such as ``b"Bitcoin seed"``, with the secret as the message.
+    """
+    if re.match(r"[a-z]+( [a-z]+)+$", text, re.IGNORECASE):
+        return not label
+    return any(map(str.isalnum, text)) and not PLACEHOLDER.search(text)
 
 
 def _may_be_credential(text: str, name: str) -> bool:
@@ -169,8 +184,7 @@ def _may_name_a_key(name: str) -> bool:
 
 def _names_a_field(value: Value, name: str) -> bool:
     """Tell whether a text names the field, header or parameter of a credential: ``"X-Access-Token"``, ``"apiKey"``."""
-    found = [each.decode("latin-1") if isinstance(each, bytes) else each for each in value.constants]
-    texts = [each for each in found if isinstance(each, str)]
+    texts = _texts(value)
     if len(texts) > 1 and KEY.search(name) and all(CHOICE.match(each) for each in texts):
         return True  # A loop over names.
     return bool(texts) and all(_is_field_of(each, name) for each in texts)

@@ -31,6 +31,9 @@ _FROM_OTHERS = re.compile(r"origin|refer|redirect|next_|callback|return_to|goto"
 _DECIDES = re.compile(r"safe|allow|valid|trust|permit|accept|verif|authori|whitelist|same_origin|ours\b", re.IGNORECASE)
 _HOST_STEPS = (".netloc", ".hostname", ".host", "netloc", "hostname")
 _HOST_NAME = re.compile(r"host|netloc|domain|\.r?split\(")
+_OPEN_PATTERN = re.compile(r"^\^?https?\??:.*\0$")
+"""Letters of a pattern of addresses that ends with an unknown host."""
+
 _EVIL = "evil.net"
 
 
@@ -107,12 +110,14 @@ def _regex(site: CallSite) -> None:
     pattern, text, flags = conditions.regex_parts(site)
     if pattern is None or text is None:
         return
+    subject = next((argument for argument in reversed(site.node.args)), site.node)
+    if site.method == "match" and _OPEN_PATTERN.match(pattern.letters()) and not pattern.strings:
+        _open_ended(site.analysis, site.node, (subject, text), "startswith", (site.node.args[0], pattern))
     for each in pattern.strings:
         try:
             compiled = re.compile(each, flags)
         except (re.error, OverflowError, RecursionError):
             continue
-        subject = next((argument for argument in reversed(site.node.args)), site.node)
         if len(each) > 200:
             continue
         _try(site.analysis, site.node, subject, text, each, _pattern_test(compiled, site.method))

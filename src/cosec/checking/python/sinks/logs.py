@@ -15,14 +15,19 @@ def check(site: CallSite) -> None:
     """Look at one call."""
     if site.method in LOG_METHODS and _is_logger(site):
         place = 1 if site.method == "log" else 0
-        _report(site, _line(site, place))
+        _report(site, _shown(_line(site, place)))
     elif site.called("syslog.syslog"):
-        _report(site, site.positional[-1] if site.positional else None)
+        _report(site, _shown(site.positional[-1] if site.positional else None))
     elif site.is_method and site.method in {"write", "writelines"} and "log file" in site.receiver.flags:
         _report(site, site.argument(0, "s"))
     elif site.called("print") and "log file" in site.named.get("file", Value()).flags:
         for value in site.positional:
-            _report(site, value)
+            _report(site, _shown(value))
+
+
+def _shown(value: Value | None) -> Value | None:
+    """Return a value as a log shows it; the line breaks of bytes and containers are escaped there."""
+    return value if value is None else texts.converted(value, "", "")
 
 
 def _is_logger(site: CallSite) -> bool:
@@ -54,9 +59,6 @@ def _tuple(values: list[Value]) -> Value:
 def _report(site: CallSite, text: Value | None) -> None:
     if text is None:
         return
-    for held in text.holds:
-        if held.kind in {"dict", "list", "tuple", "set"}:
-            return  # Shown by repr().
     # In a whole program, the servers that it asks are its own choice.
     kinds = _KINDS - {"download"} if site.analysis.entry_points == "declared" else _KINDS
     for taint in site.analysis.harmful(text, "log", kinds):

@@ -41,8 +41,8 @@ class SinkObserver:
         pages.check(site)
 
     def result_of(self, site: CallSite) -> Value | None:
-        """Return the response that a call makes; None if it makes none."""
-        return self._pages.response(site)
+        """Return the response or template engine that a call makes; None if it makes none."""
+        return self._pages.made(site)
 
     def on_assignment(self, analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
         """Look at what is stored under a name."""
@@ -60,6 +60,9 @@ class SinkObserver:
         pages.check_return(analysis, value, node)
 
     def on_end(self, analysis: Analysis) -> None:
-        """Judge what needs the whole run: responses, whose headers are all known now, and repeated credentials."""
+        """Judge what needs the whole run.
+
+        Headers of responses and settings of template engines are all known now, and so are repeated credentials.
+        """
         self._pages.finish(analysis)
         credentials.finish(analysis)

@@ -6,6 +6,7 @@ import ast
 import itertools
 import re
 
+from cosec.checking.finding import Severity
 from cosec.checking.python.engine.domain.program import text_of
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Taint, Value, constant, holding
@@ -31,13 +32,25 @@ _PAGE_HEADER = re.compile(r"content-type:\s*text/html", re.IGNORECASE)
 
 
 class Pages:
-    """Responses of a file, judged at the end, when all headers are known."""
+    """Responses and template engines of a file, judged at the end, when all headers and settings are known."""
 
     def __init__(self) -> None:
         self._made: list[tuple[Held, ast.expr | ast.stmt, list[Taint]]] = []
+        self._engines: dict[ast.expr | ast.stmt, list[Held]] = {}
 
-    def response(self, site: CallSite) -> Value | None:
-        """Return the value of a call that makes a response; None for any other."""
+    def made(self, site: CallSite) -> Value | None:
+        """Return the value of a call that makes a response or a template engine; None for any other."""
+        return self._engine(site) if site.names & ENVIRONMENTS else self._response(site)
+
+    def _engine(self, site: CallSite) -> Value:
+        escape = site.argument(None, "autoescape") or constant(False)
+        held = Held("engine", {"autoescape": escape}, depth=site.analysis.depth)
+        place = site.analysis.place(site.node, None)
+        if place is not None and not any(name.startswith("**") for name in site.named):
+            self._engines.setdefault(place, []).append(held)
+        return holding(held).with_(names=frozenset(f"{name}()" for name in site.names))
+
+    def _response(self, site: CallSite) -> Value | None:
         if site.method == "set_data" and site.positional:
             for held in site.receiver.held("response"):
                 self._send(held, site, site.positional[0])
@@ -73,10 +86,13 @@ class Pages:
             self._made.append((response, place, taints))
 
     def finish(self, analysis: Analysis) -> None:
-        """Report the responses that are sent as HTML."""
+        """Report the responses that are sent as HTML, and the template engines that never escape."""
         for held, node, taints in self._made:
             if not _is_plain(held, analysis):
                 analysis.report(_PATTERN, node, _MESSAGE, taints[0].source)
+        for node, engines in self._engines.items():
+            if all(_is_off(held.fields["autoescape"]) for held in engines):
+                _report_engine(analysis, node)
 
 
 def check_return(analysis: Analysis, value: Value, node: ast.Return) -> None:
@@ -200,7 +216,7 @@ def check(site: CallSite) -> None:
         and str(site.argument(0, "keyword") and site.positional[0].constant).lower() == "content-type"
     ):
         site.analysis.frame.state.names["<content type>"] = site.argument(1, "value") or UNKNOWN
-    _environment(site)
+    _escaping(site)
 
 
 def _allows_html(site: CallSite) -> bool:
@@ -245,18 +261,26 @@ def _printed(site: CallSite) -> None:
             _report(site, each)
 
 
-def _environment(site: CallSite) -> None:
-    if site.names & ENVIRONMENTS or site.names & TEMPLATES:
+def _is_off(escape: Value) -> bool:
+    """Tell whether ``autoescape`` is certainly off."""
+    return escape.exact and not any(escape.constants)
+
+
+def _report_engine(analysis: Analysis, node: ast.expr | ast.stmt) -> None:
+    if _makes_pages(analysis):
+        message = "A template engine is made without automatic escaping"
+        severity: Severity = "warning" if WEB_MODULES & analysis.program.imported else "note"
+        analysis.report(_TEMPLATE_PATTERN, node, message, severity=severity)
+
+
+def _escaping(site: CallSite) -> None:
+    """Look at single templates and at what is escaped."""
+    if site.names & TEMPLATES:
         escape = site.argument(None, "autoescape")
         if escape is None and any(name.startswith("**") for name in site.named):
             return
-        if (escape is None or (escape.exact and not any(escape.constants))) and _makes_pages(site.analysis):
-            site.analysis.report(
-                _TEMPLATE_PATTERN,
-                site.node,
-                "A template engine is made without automatic escaping",
-                severity="warning" if WEB_MODULES & site.analysis.program.imported else "note",
-            )
+        if escape is None or _is_off(escape):
+            _report_engine(site.analysis, site.node)
     elif site.method == "select_autoescape":
         default = site.argument(None, "default_for_string", "default")
         enabled = site.argument(0, "enabled_extensions")
@@ -275,7 +299,7 @@ def _makes_pages(analysis: Analysis) -> bool:
 
 def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value) -> None:
     """Look at ``environment.autoescape = False``."""
-    if name == "autoescape" and isinstance(node, ast.Attribute) and value.exact and not any(value.constants):
+    if name == "autoescape" and isinstance(node, ast.Attribute) and _is_off(value):
         analysis.report(_TEMPLATE_PATTERN, node, "Automatic escaping is switched off")
 
 

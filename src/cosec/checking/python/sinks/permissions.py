@@ -143,7 +143,7 @@ def _opened(site: CallSite) -> None:
 def _made(site: CallSite) -> None:
     mode = site.argument(0 if site.is_method and not site.within("os.") else 1, "mode")
     mask = _umask_now(site)
-    path = site.argument(0, "path", "name")
+    path = site.receiver if site.is_method and not site.within("os.") else site.argument(0, "path", "name")
     if mode is not None and not (mode.constant == _DEFAULT_FOLDER and _usual(site, path)):
         _judge(site, mode, path, mask=mask or 0)
     elif mask is not None and (mask & _OTHERS_WRITE) != _OTHERS_WRITE:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from cosec.checking.python.engine.domain.program import Function, Module
-from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Value, join
+from cosec.checking.python.engine.domain.values import EACH, NO_FACTS, Facts, Lineage, Value, join
 
 EXCEPTION = "<exception>"
 """The name under which a state keeps the exception that a handler handles."""
@@ -33,10 +34,14 @@ class State:
         self.facts, self.dead = other.facts, other.dead
 
 
-def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
+def join_states(
+    states: list[State], *, lost_everywhere: bool = False, items: Collection[Lineage] = frozenset()
+) -> State:
     """Return what is known of a state that is any one of ``states``.
 
-    Facts that hold in some states only are kept inside the values that they are about, unless ``lost_everywhere``.
+    Facts that hold in some states only are kept inside the values that they are about, unless ``lost_everywhere``, and
+    by names that are true in these states only: ``valid = True`` after a check. Facts about ``items``, the items of a
+    loop that ends, are not kept by such names.
     """
     alive = [state for state in states if not state.dead] or states[:1]
     result = alive[0].copy()
@@ -54,9 +59,28 @@ def join_states(states: list[State], *, lost_everywhere: bool = False) -> State:
             elif first is second and not (first.taints and (first_only or second_only)):
                 names[name] = first
             else:
-                names[name] = join(first.baked(first_only), second.baked(second_only))
+                joined = join(first.baked(first_only), second.baked(second_only))
+                names[name] = _remembering(joined, (first, first_only), (second, second_only), items)
         result = State(names, shared)
     return result
+
+
+def _remembering(
+    joined: Value, first: tuple[Value, Facts], second: tuple[Value, Facts], items: Collection[Lineage]
+) -> Value:
+    """Return a joined value with the facts that its truth shows, as each value came with the facts of its state."""
+    true = [value.when_true | facts for value, facts in (first, second) if not _is_surely(value, truth=False)]
+    false = [value.when_false | facts for value, facts in (first, second) if not _is_surely(value, truth=True)]
+    when_true = frozenset.intersection(*true) if true else NO_FACTS
+    when_false = frozenset.intersection(*false) if false else NO_FACTS
+    if not when_true and not when_false:
+        return joined
+    return joined.with_(when_true=without_items(when_true, items), when_false=without_items(when_false, items))
+
+
+def _is_surely(value: Value, *, truth: bool) -> bool:
+    """Tell whether a value is certainly true, or certainly false."""
+    return value.exact and bool(value.constants) and all(bool(each) is truth for each in value.constants)
 
 
 def element_facts(facts: Facts) -> Facts:
@@ -76,6 +100,18 @@ def item_facts(facts: Facts, iterable: Value) -> Facts:
         (lineage, danger)
         for lineage, danger in facts
         if any(lineage[:length] in lineages for length in range(1, len(lineage) + 1))
+    )
+
+
+def without_items(facts: Facts, items: Collection[Lineage]) -> Facts:
+    """Return the facts about other texts than the items of an iterable and the text that they are parts of.
+
+    What one item shows of other texts holds, whichever item it is.
+    """
+    return frozenset(
+        (lineage, danger)
+        for lineage, danger in facts
+        if not any(each[: len(lineage)] == lineage[: len(each)] for each in items)
     )
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from cosec.checking.python.engine.domain.values import EACH, LEADING, WHOLE, Part, Value, constant, join_all, limited
+from cosec.checking.python.engine.domain.values import (
+    EACH,
+    LEADING,
+    MAX_CONSTANTS,
+    WHOLE,
+    Part,
+    Value,
+    constant,
+    join_all,
+    limited,
+)
 
 _MAX_PARTS = 60
 NUMERIC = frozenset("dioxXeEfFgGcn%b")
@@ -17,7 +29,7 @@ _Pick = Callable[[str | None, int], Value]
 
 
 def compose(pieces: Sequence[Value]) -> Value:
-    """Return the text that ``pieces`` form in this order."""
+    """Return the text that ``pieces`` form in this order; it is no markup."""
     parts: list[Part] = []
     for piece in pieces:
         for part in piece.text():
@@ -38,17 +50,32 @@ def compose(pieces: Sequence[Value]) -> Value:
         removed = frozenset() if alone else frozenset({WHOLE} if place == 0 else {WHOLE, LEADING, "absolute"})
         derived.append(frozenset((taint if alone else taint.step(shape)).without(removed) for taint in part))
     taints = limited(frozenset().union(*(part for part in derived if not isinstance(part, str))))
-    flags = frozenset().union(*(piece.flags & {"markup", "line"} for piece in pieces))
+    flags = frozenset().union(*(piece.flags & {"line"} for piece in pieces))
     if alone and len(pieces) == 1:
-        flags |= pieces[0].flags
-    return Value(taints=taints, parts=tuple(derived), flags=flags)
+        flags |= pieces[0].flags - {"markup"}
+    known = _alternatives(pieces)
+    return Value(taints=taints, constants=known, exact=bool(known), parts=tuple(derived), flags=flags)
+
+
+def _alternatives(pieces: Sequence[Value]) -> tuple[str, ...]:
+    """Return the texts that pieces of several known texts each form; empty if a piece is unknown or they are many."""
+    choices: list[tuple[str, ...]] = []
+    for piece in pieces:
+        known = [part for part in piece.text() if isinstance(part, str)]
+        if not piece.strings and len(known) < len(piece.text()):
+            return ()
+        choices.append(piece.strings or ("".join(known),))
+    if math.prod(map(len, choices)) > MAX_CONSTANTS:
+        return ()
+    return tuple(dict.fromkeys("".join(each) for each in itertools.product(*choices)))
 
 
 def concatenated(first: Value, second: Value) -> Value:
     """Return ``first + second`` of texts; markup escapes what is added to it."""
-    markup = "markup" in first.flags or "markup" in second.flags
-    pieces = [escaped_for_markup(each) if markup and "known" not in each.flags else each for each in (first, second)]
-    return compose(pieces)
+    kept = (first.flags | second.flags) & {"markup", "bytes"}
+    pieces = [escaped_for_markup(each) if "markup" in kept else each for each in (first, second)]
+    made = compose(pieces)
+    return made.with_(flags=made.flags | kept)
 
 
 def escaped_for_markup(value: Value) -> Value:
@@ -57,10 +84,10 @@ def escaped_for_markup(value: Value) -> Value:
 
 
 def converted(value: Value, conversion: str, specification: str) -> Value:
-    """Return a value as a placeholder shows it: ``!r`` escapes line breaks, ``:d`` accepts numbers only."""
+    """Return a value as a placeholder shows it: ``!r`` and bytes escape line breaks, ``:d`` accepts numbers only."""
     if specification and specification[-1] in NUMERIC:
         return Value()
-    if conversion in {"r", "a"} or value.held("dict", "list", "tuple", "set"):
+    if conversion in {"r", "a"} or "bytes" in value.flags or value.held("dict", "list", "tuple", "set"):
         return Value(taints=value.without({"log"}).all_taints())
     return value
 

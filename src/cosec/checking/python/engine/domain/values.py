@@ -138,7 +138,7 @@ class Value(NamedTuple):
 
     holds: tuple[Held, ...] = ()
     flags: frozenset[str] = frozenset()
-    """``normalised`` path, ``markup`` (escapes what is added), ``path``, ``mac``, ``number``, …"""
+    """``normalised`` path, ``markup`` (escapes what is added), ``path``, ``mac``, ``bytes``, ``number``, …"""
 
     when_true: Facts = NO_FACTS
     when_false: Facts = NO_FACTS

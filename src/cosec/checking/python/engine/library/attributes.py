@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.program import Bound, Class, Function
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.values import (
@@ -107,6 +108,14 @@ def shown(analysis: Analysis, value: Value, method: str = "__str__") -> Value:
             if isinstance(target, Function):
                 found.append(analysis.call_function(target, [value.with_(holds=(held,))], {}, UNKNOWN))
     return join_all(found) if found else value
+
+
+def as_text(analysis: Analysis, value: Value, *, decodes: bool) -> Value:
+    """Return ``str(value)``, which is no markup; ``decodes`` tells whether it is given the encoding of bytes."""
+    value = shown(analysis, value)
+    if "bytes" in value.flags and not decodes:
+        value = texts.converted(value, "", "")
+    return value.with_(targets=(), names=value.names & {"pathlib.Path()"}, flags=value.flags - {"markup", "bytes"})
 
 
 def _class_attribute(owner: Class, name: str) -> Value:
@@ -268,7 +277,9 @@ def sliced(value: Value, length: int | None = None) -> Value:
         return UNKNOWN
     if length is not None and 0 <= length <= SHORT:
         value = value.without(PATH)
-    return value.with_(taints=value.step("[:]").taints, parts=(), constants=(), exact=False, flags=frozenset())
+    return value.with_(
+        taints=value.step("[:]").taints, parts=(), constants=(), exact=False, flags=value.flags & {"bytes"}
+    )
 
 
 def joined_path(pieces: list[Value]) -> Value:
@@ -279,9 +290,9 @@ def joined_path(pieces: list[Value]) -> Value:
         return joined.with_(flags=frozenset({"path"}))
     shape = "join:" + "/".join(str(each) if isinstance(each, str) else "\0" for each in constants)
     if not any(each.all_taints() for each in pieces):
-        # The last letters tell whether it ends with a separator.
-        ends = pieces and constants[-1] == ""
-        return Value(parts=(frozenset(), "/") if ends else (), flags=frozenset({"path"}), names=_path_names(pieces))
+        known = any(each.parts or each.strings for each in pieces)
+        text = texts.compose([each for piece in pieces for each in (constant("/"), piece)][1:]) if known else UNKNOWN
+        return text.with_(flags=frozenset({"path"}), names=_path_names(pieces))
     made = UNKNOWN
     for place, piece in enumerate(pieces):
         taints = piece.all_taints()

@@ -53,8 +53,9 @@ def _zip(site: CallSite) -> Value:
 
 
 def _next(site: CallSite) -> Value:
-    found = attributes.element_of(_first(site))
-    return join_all([found, *site.positional[1:]])
+    found = join_all([attributes.element_of(_first(site)), *site.positional[1:]])
+    # If there is an item, one of them passed the tests.
+    return found.with_(when_true=found.when_true | _first(site).when_true)
 
 
 def _getattr(site: CallSite) -> Value:

@@ -151,6 +151,12 @@ def _of_parts(taints: Iterable[Taint], others: Collection[str]) -> Facts:
     return found
 
 
+def affirms(test: ast.expr) -> bool:
+    """Tell whether a test says what a text is: of several tests that say what it is not, one alone shows little."""
+    negations = (ast.Not, ast.NotIn, ast.NotEq, ast.IsNot)
+    return not any(isinstance(each, negations) for each in ast.walk(test))
+
+
 def mac_facts(value: Value) -> Facts:
     """Return the facts about a message whose authentication code matched."""
     found: set[tuple[Lineage, str]] = set()
@@ -195,8 +201,6 @@ def _absence(left: Value, right: Value) -> Facts:
     if ".." in strings or "../" in strings:
         found |= facts_for(_before_split(taints), {"dots"})
     single = [each for each in strings if len(each) == 1]
-    if len(strings) > 1 and len(single) != len(strings):
-        return found
     kinds = {f"lacks {each}" for each in single} | alphabets.ruled_out_by_absence(single)
     return found | facts_for(taints, kinds)
 
@@ -215,7 +219,7 @@ def of_call(site: CallSite) -> tuple[Facts, Facts]:
         return _subset(method, receiver, first), NO_FACTS
     if method in {"all", "any"} and first is not None:
         element = join_all(item for held in first.holds for item in held.items())
-        return (element.when_true, NO_FACTS) if method == "all" else (NO_FACTS, element.when_false)
+        return (element.when_true, NO_FACTS) if method == "all" else (first.when_true, element.when_false)
     if method in {"match", "fullmatch", "search"}:
         return _regex(site)
     if method in {"bool", "str"} and first is not None:

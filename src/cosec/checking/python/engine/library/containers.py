@@ -122,7 +122,7 @@ def copied(value: Value, depth: int) -> Value:
 def container_method(site: CallSite) -> Value | None:
     """Return the result of a method of a list, set, dict, queue or tuple of the file; None for other calls."""
     holds = site.receiver.holds
-    if not holds or all(held.kind in {"instance", "response", "template", "module"} for held in holds):
+    if not holds or all(held.kind in {"instance", "response", "engine", "template", "module"} for held in holds):
         return None
     if site.receiver.held("config") and site.method in _CONFIG_METHODS:
         return _CONFIG_METHODS[site.method](site)

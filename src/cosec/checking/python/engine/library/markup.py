@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cosec.checking.python.engine.domain import texts
 from cosec.checking.python.engine.domain.protocol import CallSite
 from cosec.checking.python.engine.domain.values import UNKNOWN, Value
@@ -11,28 +13,33 @@ def escaped(site: CallSite) -> Value | None:
     """Return ``escape(text)``: of markup, of a regular expression or of a pattern of files."""
     value = site.first
     if site.within("re.", "regex."):
-        return value.step("escape").without({"regex"})
+        known = tuple(map(re.escape, value.strings))
+        return value.step("escape").without({"regex"}).with_(constants=known, exact=bool(known))
     if site.within("glob.", "fnmatch."):
         return value
     if site.within("pymysql.", "MySQLdb.", "asyncmy.", "aiomysql."):
         return value.step("escape").without({"sql"})
     made = value.step("escape").without({"xss"})
-    declared = site.within("markupsafe.", "flask.", "django.", "jinja2.")
+    # The safe strings of Django do not escape what is added to them.
+    declared = site.within("markupsafe.", "flask.", "jinja2.")
     return made.with_(flags=frozenset({"markup"}) if declared else frozenset())
 
 
 def format_html(site: CallSite) -> Value:
-    """Return markup with its arguments escaped."""
+    """Return Django's ``format_html(format, …)``, which escapes its arguments."""
     arguments = [each.without({"xss"}) for each in site.positional[1:]]
     named = {name: each.without({"xss"}) for name, each in site.named.items()}
-    made = texts.brace_format(site.first, arguments, named, UNKNOWN) or UNKNOWN
-    return made.with_(flags=frozenset({"markup"}))
+    return texts.brace_format(site.first, arguments, named, UNKNOWN) or UNKNOWN
 
 
 def declared_safe(site: CallSite) -> Value:
-    """Return text that the program declares to be markup."""
-    # The sink has reported it already.
-    made = site.first.without({"xss"})
+    """Return ``mark_safe(text)`` of Django: text that the program declares to be markup."""
+    return site.first.without({"xss"})  # The sink has reported it already.
+
+
+def markup(site: CallSite) -> Value:
+    """Return ``Markup(text)``, which also escapes what is added to it later."""
+    made = declared_safe(site)
     return made.with_(flags=made.flags | {"markup"})
 
 

@@ -42,8 +42,11 @@ def text_method(site: CallSite) -> Value | None:
         return texts.joined_text(receiver, site.positional[0])
     if method in {"format", "format_map"}:
         return _format(site)
-    if method in _FOLDABLE and (folded := _folded(site)) is not None:
-        return folded
+    if method in _FOLDABLE and not receiver.taints and receiver.strings:
+        known = _folded(site)
+        return Value(constants=known, exact=bool(known)) if len(known) != 1 else constant(known[0])
+    if method in {"encode", "decode"} and receiver.constants:
+        return _same_text(site)
     return _tainted_text_method(site) if receiver.taints else None
 
 
@@ -84,20 +87,27 @@ def _part(site: CallSite) -> Value | None:
     return None
 
 
-def _folded(site: CallSite) -> Value | None:
-    texts_ = [site.receiver.constant, *(each.constant for each in site.positional)]
-    if not all(isinstance(each, str) for each in texts_) or site.named:
-        return None
+def _folded(site: CallSite) -> tuple[str, ...]:
+    """Return what a method such as ``strip`` makes of each known text."""
+    arguments = [each.constant for each in site.positional]
+    if not all(isinstance(each, str) for each in arguments) or site.named:
+        return ()
+    known = (each for each in site.receiver.constants if isinstance(each, str))
     try:
-        return constant(getattr(str, site.method)(*texts_))
+        return tuple(dict.fromkeys(getattr(str, site.method)(each, *arguments) for each in known))
     except (TypeError, ValueError):
-        return None
+        return ()
 
 
 def _same_text(site: CallSite) -> Value:
     receiver = site.receiver
     removed = site.positional[0].letters() if site.positional else ""
-    made = receiver.with_(constants=(), exact=False, when_true=frozenset(), when_false=frozenset())
+    made = receiver.with_(when_true=frozenset(), when_false=frozenset())
+    if site.method in {"encode", "decode"}:
+        kept = receiver.flags - {"markup", "bytes"}
+        made = made.with_(flags=kept | {"bytes"} if site.method == "encode" else kept)
+    else:
+        made = made.with_(constants=_folded(site) if site.method in _FOLDABLE else (), exact=False)
     if site.method in {"strip", "lstrip"} and ("/" in removed):
         made = made.without({"absolute"})
     return made.without({"log"}) if removed in {"unicode_escape", "unicode-escape", "string_escape"} else made
@@ -109,7 +119,7 @@ def replaced(text: Value, arguments: list[Value]) -> Value:
         return text
     old, new = _plain(arguments[0].constant), _plain(arguments[1].constant)
     made = text.step(f"replace:{old}={new}")
-    made = made.with_(flags=text.flags & {"path", "markup", "line"})
+    made = made.with_(flags=text.flags & {"path", "markup", "line", "bytes"})
     if isinstance(old, str) and isinstance(new, str) and old not in new:
         if len(old) == 1:
             made = lacking(made, {old})

@@ -23,6 +23,7 @@ from cosec.checking.python.engine.domain.values import (
 from cosec.checking.python.engine.library import attributes, codes, conditions, containers, markup, methods, rows
 from cosec.checking.python.engine.library.builtin_functions import BUILTINS
 from cosec.checking.python.knowledge.cleaning import (
+    BINARY_DECODERS,
     CLEAN_RESULTS,
     CONVERTERS,
     DECODERS,
@@ -249,7 +250,7 @@ _SPECIAL: dict[str, Callable[[CallSite], Value | None]] = {
     ),
     **dict.fromkeys(
         ("markupsafe.Markup", "flask.Markup", "Markup", "jinja2.Markup", "jinja2.utils.markupsafe.Markup"),
-        markup.declared_safe,
+        markup.markup,
     ),
     **dict.fromkeys(
         ("django.utils.safestring.mark_safe", "mark_safe", "SafeString", "django.utils.safestring.SafeString"),
@@ -294,7 +295,8 @@ def _by_name_of_text(site: CallSite, values: list[Value]) -> Value | None:
     if method in SAME and values:
         return _same(site)
     if method in DECODERS and values:
-        return codes.decoded(values)
+        made = codes.decoded(values)
+        return made.with_(flags=frozenset({"bytes"})) if method in BINARY_DECODERS else made
     if method in ENCODERS and values:
         return codes.encoded(values)
     if method in {"split", "splitext", "splitdrive"} and site.within("os.path", "path."):
@@ -342,8 +344,9 @@ def _same(site: CallSite) -> Value:
     values = [*site.positional, *site.named.values()] or [site.receiver]
     value = values[1] if site.method == "normalize" and len(values) > 1 else values[0]
     if site.method == "str" and not site.is_method:
-        value = attributes.shown(site.analysis, value)
-        return value.with_(targets=(), names=value.names & {"pathlib.Path()"})
+        return attributes.as_text(site.analysis, value, decodes=len(values) > 1)
+    if site.method in {"bytes", "bytearray"}:
+        return value.with_(flags=value.flags | {"bytes"})
     if site.method in {"BytesIO", "StringIO"}:
         return value.with_(flags=value.flags | {"buffer"})
     if site.method in {"set", "frozenset"}:
@@ -388,4 +391,6 @@ def _default(site: CallSite) -> Value:
     if site.within(*EXPRESSIONS) and not site.called_last(RAW_EXPRESSIONS):
         gathered = gathered.without({"sql"})
     flags = frozenset({"archive", "tar"}) & site.receiver.flags
+    if method in {"read", "readline"} and site.receiver.flags & {"bytes", "binary", "upload"}:
+        flags |= {"bytes"}
     return Value(taints=gathered.step(f"call:{method}").taints, names=names, flags=flags)

@@ -15,6 +15,7 @@ from cosec.checking.python.knowledge.sources import (
     ANNOTATIONS,
     ARCHIVES,
     ATTRIBUTES,
+    BODY_OF_REQUEST,
     CALLS,
     CLEAN_OF_REQUEST,
     CONTAINER_TYPES,
@@ -68,7 +69,7 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     if is_request(value):
         if name in CLEAN_OF_REQUEST:
             return Value(names=frozenset({f"request.{name}"}))
-        return incoming("remote", _text(node))
+        return incoming("remote", _text(node), flags=frozenset({"bytes"} if name in BODY_OF_REQUEST else ()))
     if name in FORM_DATA and any(FORM.search(each) for each in value.names):
         return incoming("remote", _text(node))
     for dotted, kind in ATTRIBUTES.items():
@@ -87,7 +88,7 @@ def _handler_attribute(held: Held, name: str, bases: set[str], *, web: bool) -> 
     for row in HANDLERS:
         stored = row.unless_stored and name in held.fields
         if name in row.attributes and not stored and any(base.endswith(row.base) for base in bases):
-            return incoming("remote", f"self.{name}")
+            return incoming("remote", f"self.{name}", flags=frozenset({"binary"} if name == "rfile" else ()))
     if name == "request" and name not in held.fields and bases and web:
         return Value(flags=frozenset({"request"}))
     return None
@@ -115,7 +116,10 @@ _ENVIRONMENTS = re.compile(r"\bMETA$|\benviron\b")
 def call(site: CallSite) -> Value | None:
     """Return the result of a call that lets text in, else None."""
     if is_request(site.receiver) and site.method not in CLEAN_OF_REQUEST:
-        return UNKNOWN if site.method.startswith("is_") else incoming("remote", _text(site.node))
+        if site.method.startswith("is_"):
+            return UNKNOWN
+        binary = site.method in BODY_OF_REQUEST and site.argument(None, "as_text") is None
+        return incoming("remote", _text(site.node), flags=frozenset({"bytes"} if binary else ()))
     for row in CALLS if _may_fit(site) else ():
         if _fits(row, site):
             found = incoming(row.kind, _text(site.node))

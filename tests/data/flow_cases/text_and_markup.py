@@ -1,0 +1,359 @@
+# case: markup that became plain text no longer escapes
+from flask import Flask, request
+from markupsafe import Markup, escape
+
+app = Flask("a")
+
+
+@app.route("/str")
+def as_str():
+    return "<p>" + str(escape(request.args["x"])) + " " + request.args["y"] + "</p>"  # expect: py/cross-site-scripting
+
+
+@app.route("/first")
+def first():
+    return str(escape(request.args["x"])) + request.args["y"]  # expect: py/cross-site-scripting
+
+
+@app.route("/formatted")
+def formatted():
+    return f"{escape(request.args['x'])}" + request.args["y"]  # expect: py/cross-site-scripting
+
+
+@app.route("/percent")
+def percent():
+    return "<p>%s</p>" % escape(request.args["x"]) + request.args["y"]  # expect: py/cross-site-scripting
+
+
+@app.route("/joined")
+def joined():
+    return ", ".join([escape(request.args["x"]), "a"]) + request.args["y"]  # expect: py/cross-site-scripting
+
+
+@app.route("/markup")
+def markup():
+    return "<p>" + escape(request.args["x"]) + " " + request.args["y"] + "</p>"
+
+
+@app.route("/template")
+def template():
+    return Markup("<p>%s</p>") % request.args["x"] + request.args["y"]
+
+
+@app.route("/joined-markup")
+def joined_markup():
+    return Markup(", ").join([request.args["x"], "a"]) + request.args["y"]
+
+
+@app.route("/both")
+def both():
+    return "<p>" + str(escape(request.args["x"])) + str(escape(request.args["y"])) + "</p>"
+
+# case: safe strings of Django do not escape what is added to them
+from django.http import HttpResponse
+from django.utils.html import conditional_escape, escape, format_html
+from django.utils.safestring import mark_safe
+
+
+def added(request):
+    return HttpResponse("<p>" + escape(request.GET["x"]) + ": " + request.GET["y"] + "</p>")  # expect: py/cross-site-scripting
+
+
+def conditional(request):
+    return HttpResponse(conditional_escape(request.GET["x"]) + request.GET["y"])  # expect: py/cross-site-scripting
+
+
+def declared(request):
+    return HttpResponse(mark_safe("<b>Search</b> ") + request.GET["y"])  # expect: py/cross-site-scripting
+
+
+def percent(request):
+    return HttpResponse(mark_safe("<b>%s</b>") % request.GET["y"])  # expect: py/cross-site-scripting
+
+
+def after_format(request):
+    return HttpResponse(format_html("<b>{}</b>", request.GET["x"]) + request.GET["y"])  # expect: py/cross-site-scripting
+
+
+def both(request):
+    return HttpResponse("<p>" + escape(request.GET["x"]) + ": " + escape(request.GET["y"]) + "</p>")
+
+
+def format_all(request):
+    return HttpResponse(format_html("<b>{}</b>: {}", request.GET["x"], request.GET["y"]))
+
+
+def format_twice(request):
+    return HttpResponse(format_html("<b>{}</b>", request.GET["x"]) + format_html("<i>{}</i>", request.GET["y"]))
+
+# case: patterns of addresses, made of each known host
+import re
+
+HOSTS = ["shop.example.com", "pay.example.com"]
+PREFIXES = tuple(f"https://{host}/" for host in HOSTS)
+
+
+def open_pattern(link):
+    return any(re.match(f"https://{host}", link) for host in HOSTS)  # expect: py/incomplete-host-check
+
+
+def unescaped(link):
+    return any(re.match(f"https://{host}/", link) for host in HOSTS)  # expect: py/incomplete-host-check
+
+
+def open_end(link):
+    return any(re.match(rf"https://{re.escape(host)}", link) for host in HOSTS)  # expect: py/incomplete-host-check
+
+
+def added(link):
+    for host in HOSTS:
+        if re.match("https://" + host, link):  # expect: py/incomplete-host-check
+            return True
+    return False
+
+
+def settings(link, app):
+    return any(re.match(f"https://{host}", link) for host in app.config["ALLOWED_HOSTS"])  # expect: py/incomplete-host-check
+
+
+def closed(link):
+    return any(re.match(rf"https://{re.escape(host)}/", link) for host in HOSTS)
+
+
+def closed_by_group(link):
+    return any(re.match(rf"https://{re.escape(host)}(/|$)", link) for host in HOSTS)
+
+
+def whole(link):
+    return any(re.fullmatch(rf"https://{re.escape(host)}(/.*)?", link) for host in HOSTS)
+
+
+def closed_settings(link, app):
+    return any(re.match(rf"https://{re.escape(host)}/", link) for host in app.config["ALLOWED_HOSTS"])
+
+
+def prefixes(link):
+    return link.startswith(PREFIXES)
+
+# case: credentials as bytes
+import hmac
+import os
+from zipfile import ZipFile
+
+import jwt
+
+
+def sign(claims):
+    return jwt.encode(claims, "secret-of-the-hall".encode(), algorithm="HS256")  # expect: py/hardcoded-credentials
+
+
+def unpack(path):
+    with ZipFile(path) as archive:
+        archive.setpassword(pwd="st-marys-exams".encode("utf-8"))  # expect: py/hardcoded-credentials
+
+
+def with_default(archive):
+    archive.read("a.txt", pwd=os.environ.get("ZIP_PASSWORD", "school").encode())  # expect: py/hardcoded-credentials
+
+
+def with_alternative(archive):
+    archive.read("a.txt", pwd=(os.environ.get("ZIP_PASSWORD") or "letmein").encode())  # expect: py/hardcoded-credentials
+
+
+def compared(token):
+    return hmac.compare_digest(token.encode(), "hunter2-forever".encode())  # expect: py/hardcoded-credentials
+
+
+def from_environment(claims):
+    return jwt.encode(claims, os.environ["JWT_KEY"].encode(), algorithm="HS256")
+
+
+def empty_default(archive):
+    archive.read("a.txt", pwd=os.environ.get("ZIP_PASSWORD", "").encode())
+
+
+def other_bytes(connection, body):
+    connection.send("GET / HTTP/1.0\r\n\r\n".encode())
+    return hmac.compare_digest(body.encode(), "yes".encode("ascii") + body.encode())
+
+# case: whatever is passed as a password or key is one
+import os
+
+import jwt
+from itsdangerous import URLSafeSerializer
+from requests.auth import HTTPBasicAuth
+
+from settings import signing_key
+
+
+def account():
+    return HTTPBasicAuth(username="keeper", password="password")  # expect: py/hardcoded-credentials
+
+
+def named_like_a_setting(claims):
+    return jwt.encode(claims, "SECRET_KEY", algorithm="HS256")  # expect: py/hardcoded-credentials
+
+
+def short(claims):
+    return jwt.encode(claims, key="key", algorithm="HS256")  # expect: py/hardcoded-credentials
+
+
+def decoded(token):
+    return jwt.decode(token, "reset-password", algorithms=["HS256"])  # expect: py/hardcoded-credentials
+
+
+def phrase(claims):
+    return jwt.encode(claims, "the secret of the hall", algorithm="HS256")  # expect: py/hardcoded-credentials
+
+
+def serializer():
+    return URLSafeSerializer(secret_key="abc")  # expect: py/hardcoded-credentials
+
+
+def placeholder(claims):
+    return jwt.encode(claims, "your-secret-key", algorithm="HS256")
+
+
+def public_key(token):
+    return jwt.decode(token, "-----BEGIN PUBLIC KEY-----\nMFwwDQYJ\n-----END PUBLIC KEY-----", algorithms=["RS256"])
+
+
+def unverified(token):
+    return jwt.decode(token, "", options={"verify_signature": False})
+
+
+def from_settings(claims):
+    return jwt.encode(claims, os.environ["SECRET_KEY"], algorithm="HS256") + jwt.encode(claims, signing_key)
+
+
+def asked():
+    return HTTPBasicAuth(username="keeper", password=os.environ["KEEPER_PASSWORD"])
+
+# case: the path of a method is what it is called on
+import os
+from pathlib import Path
+
+BASE = Path("/srv/hall")
+
+
+class Store:
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def prepare(self, month: int):
+        folder = self.root / f"payroll-{month}"
+        folder.mkdir(mode=0o750)  # expect: py/weak-file-permissions
+
+    def begin(self, month: int):
+        target = self.root / "payroll" / month
+        target.mkdir(0o755, parents=True)  # expect: py/weak-file-permissions
+
+    def joined(self, month: int):
+        target = os.path.join(self.root, "backup", month)
+        os.mkdir(target, 0o755)  # expect: py/weak-file-permissions
+
+    def several(self):
+        for name in ("payroll", "wages"):
+            (BASE / name).mkdir(0o755)  # expect: py/weak-file-permissions
+
+    def created(self):
+        place = self.root.joinpath("session.db")
+        place.touch(mode=0o640)  # expect: py/weak-file-permissions
+
+    def neutral(self, month: int):
+        folder = self.root / f"reports-{month}"
+        folder.mkdir(mode=0o750)
+
+    def page(self, month: int):
+        folder = self.root / "static" / month
+        folder.mkdir(mode=0o755)
+
+    def private(self, month: int):
+        folder = self.root / f"payroll-{month}"
+        folder.mkdir(mode=0o700)
+
+# case: bytes in a log are shown with their line breaks escaped
+import base64
+import logging
+
+from flask import request
+
+log = logging.getLogger("a")
+
+
+def turned(text):
+    log.warning(f"Invalid azimuth: {text.encode()}")
+    log.warning("Invalid azimuth: %s", text.encode("utf-8"))
+    log.warning("Invalid azimuth: {}".format(text.encode()[:40]))
+    log.warning("Invalid azimuth: " + str(text.encode()))
+    log.warning(request.args["a"].encode())
+    raw = b"azimuth " + request.args["a"].encode().strip()
+    log.warning("raw %s", raw)
+
+
+def received():
+    log.info(f"body {request.get_data()}")
+    log.info("body %s", request.data)
+    log.info("token %s", base64.b64decode(request.args["token"]))
+
+
+def decoded():
+    text = request.args["a"]
+    log.warning(f"azimuth {text.encode().decode()}")  # expect: py/log-injection
+    log.warning("azimuth %s", str(text.encode(), "utf-8"))  # expect: py/log-injection
+    log.warning("body %s", request.get_data(as_text=True))  # expect: py/log-injection
+    log.warning("body %s", request.data.decode())  # expect: py/log-injection
+    log.warning("token %s", base64.b64decode(request.args["token"]).decode())  # expect: py/log-injection
+    log.warning(text)  # expect: py/log-injection
+
+# case: escaping that is switched on after an engine is made
+import jinja2
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+shared = Environment(loader=FileSystemLoader("pages"))
+shared.autoescape = True
+
+
+class Mailer:
+    def __init__(self):
+        self.env = jinja2.Environment(loader=jinja2.FileSystemLoader("mails"))
+        self.env.autoescape = select_autoescape(["html"])
+
+
+def page(name):
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader("pages"))
+    env.filters["upper"] = str.upper
+    env.autoescape = True
+    return env.get_template("page.html").render(name=name)
+
+
+def other(name):
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader("pages"))  # expect: py/template-without-escaping
+    env.trim_blocks = True
+    return env.get_template("page.html").render(name=name)
+
+
+def another(name):
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader("pages"))  # expect: py/template-without-escaping
+    second = jinja2.Environment(loader=jinja2.FileSystemLoader("mails"))
+    second.autoescape = True
+    return env.get_template("page.html").render(name=name)
+
+# case: filter that asks whether its template escapes
+from django import template
+from django.utils.html import conditional_escape
+from django.utils.safestring import mark_safe
+
+register = template.Library()
+
+
+@register.filter(needs_autoescape=True)
+def initial(text, autoescape=True):
+    shown = conditional_escape if autoescape else (lambda each: each)
+    return mark_safe("<b>%s</b>%s" % (shown(text[0]), shown(text[1:])))
+
+
+@register.filter(needs_autoescape=True)
+def initial_only(text, autoescape=True):
+    shown = conditional_escape if autoescape else (lambda each: each)
+    return mark_safe("<b>%s</b>%s" % (shown(text[0]), text[1:]))  # expect: py/cross-site-scripting
