@@ -11,13 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.copies import buffers, counted, given_sizes, lengths, loops, terminators, wrappers
+from cosec.checking.c.copies import (
+    buffers,
+    counted,
+    escapes,
+    given_sizes,
+    late_bounds,
+    lengths,
+    loops,
+    terminators,
+    turns,
+    wrappers,
+)
 from cosec.checking.c.copies.lengths import Lengths
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.members import Members
 from cosec.checking.c.flow.memory import FunctionContext, MemoryFlow
 from cosec.checking.c.flow.summaries import ending_functions, summaries
-from cosec.checking.c.reading.sizes import array_sizes, field_sizes, open_ended_members, sizes_of
+from cosec.checking.c.reading.sizes import array_sizes, field_sizes, layouts, open_ended_members, sizes_of
 from cosec.checking.c.reading.syntax import (
     Sizes,
     Unit,
@@ -126,7 +137,7 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         found[place] = min(found.get(place, said), said, key=_rank)
 
     unit.members, unit.ending = field_sizes(unit), ending_functions(unit)
-    unit.open_ended = open_ended_members(unit)
+    unit.open_ended, unit.layouts = open_ended_members(unit), layouts(unit)
     shared = _global_sizes(unit, array_sizes(unit, unit.root))
     sizes = {name: sizes_of(unit, function, shared) for name, function in unit.functions.items()}
     types, known, members, texts = SharedTypes(unit), summaries(unit), Members(unit), Texts(unit)
@@ -145,6 +156,9 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         buffers.look(unit, function, sizes[name], report, passed.get(name, {}), texts)
         known_lengths = Lengths(unit, function)
         loops.look(unit, function, sizes[name], report)
+        late_bounds.look(unit, function, sizes[name], Types(types, function), report)
+        escapes.look(unit, function, report)
+        turns.look(unit, function, sizes[name], report)
         given_sizes.look(unit, function, report)
         lengths.look(function, known_lengths, report)
         counted.look(function, known_lengths, sizes[name].arrays, report)

@@ -226,7 +226,7 @@ def _counts(loop: Node, name: str, at: Node) -> bool:
 def _interferes(node: Node, name: str, at: Node) -> bool:
     """Tell whether a part of a loop may end it, change its counter, or compare it to choose what runs."""
     if node.type in _JUMPS:
-        return True
+        return not _found_neighbours(node, at)
     if node.type == "assignment_expression":
         return text(node.child_by_field_name("left")) == name
     if node.type == "update_expression":
@@ -237,6 +237,20 @@ def _interferes(node: Node, name: str, at: Node) -> bool:
     compares = text(node.child_by_field_name("operator")) in COMPARISONS
     sides = (node.child_by_field_name(side) for side in ("left", "right"))
     return compares and any(_mentions(one, name) for one in sides if one is not None)
+
+
+def _found_neighbours(jump: Node, at: Node) -> bool:
+    """Tell whether a jump leaves a loop because two elements of an array, one of them at ``at``, compare so."""
+    choice = jump.parent
+    while choice is not None and choice.type in ("compound_statement", "else_clause"):
+        choice = choice.parent
+    condition = choice.child_by_field_name("condition") if choice is not None else None
+    if choice is None or choice.type != "if_statement" or condition is None or not _contains(condition, at):
+        return False
+    compared = at.parent
+    sides = [compared.child_by_field_name(side) for side in ("left", "right")] if compared is not None else []
+    arrays = {text(one.child_by_field_name("argument")) for one in sides if one is not None}
+    return len(sides) == 2 and arrays == {text(at.child_by_field_name("argument"))}
 
 
 def _mentions(node: Node, name: str) -> bool:

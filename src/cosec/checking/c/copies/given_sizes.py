@@ -14,6 +14,7 @@ from cosec.checking.c.reading.types import integer
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_ROOM_NAME = re.compile(r"(^|_)(max|cap|capacity|limit|room)$", re.I)
 _SIZE_NAME = re.compile(r"(^|_)(n|len|length|size|count|num|sz|nbytes)$", re.I)
 
 
@@ -29,16 +30,21 @@ def look(unit: Unit, function: Node, report: Report) -> None:
         uses = [use for node in walk(body) if text(node) == size.name and (use := _use(unit, node))]
         if "other" in uses:
             continue
+        table = text(buffer.declarator).count("*") + text(buffer.declarator).count("[]") == 2
+        only_growing = table or not _SIZE_NAME.search(size.name)
         for node in walk(body):
-            if _is_open(unit, function, node, buffer.name, given, checked=bool(uses)):
+            if only_growing and (text(node.child_by_field_name("index")).count("++") == 0 or not is_written(node)):
+                continue
+            if _is_open(unit, node, buffer, function, checked=bool(uses)):
                 pattern = "c/out-of-bounds-write" if is_written(node) else "c/out-of-bounds-read"
                 report(node, pattern, f"{text(node)} is used although nothing compares it with {size.name}.", "warning")
                 break
 
 
 def _is_pair(buffer: Parameter, size: Parameter) -> bool:
-    pointer = text(buffer.declarator).count("*") + text(buffer.declarator).count("[]") == 1
-    return pointer and bool(_SIZE_NAME.search(size.name)) and size.declarator.type == "identifier"
+    pointer = text(buffer.declarator).count("*") + text(buffer.declarator).count("[]") in (1, 2)
+    named = _SIZE_NAME.search(size.name) or (_ROOM_NAME.search(size.name) and integer(size.kind))
+    return pointer and bool(named) and size.declarator.type == "identifier"
 
 
 def _use(unit: Unit, node: Node) -> str:
@@ -54,16 +60,17 @@ def _use(unit: Unit, node: Node) -> str:
     return "constant" if compares and all(unit.constant(one) is not None for one in others) else "other"
 
 
-def _is_open(unit: Unit, function: Node, node: Node, buffer: str, given: list[Parameter], *, checked: bool) -> bool:
+def _is_open(unit: Unit, node: Node, buffer: Parameter, function: Node, *, checked: bool) -> bool:
     """Tell whether an element of a buffer is used at a place that the function did not compare with anything."""
     array, index = node.child_by_field_name("argument"), node.child_by_field_name("index")
-    if node.type != "subscript_expression" or index is None or text(array) != buffer:
+    if node.type != "subscript_expression" or index is None or text(array) != buffer.name:
         return False
     place = unit.constant(index)
     if index.type == "update_expression":
-        return not checked and is_written(node) and "++" in text(index)
+        return not checked and (is_written(node) or buffer.kind != "char") and "++" in text(index)
     if place is not None:
         return place > 0 and not checked  # a buffer is seldom empty
+    given = parameters(function)
     numbers = {one.name for one in given if one.declarator.type == "identifier" and integer(one.kind) is not None}
     name = text(bare(index))
     return name in numbers and not any(_decides_on(one, name) for one in walk(function))

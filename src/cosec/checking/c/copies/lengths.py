@@ -59,7 +59,7 @@ class Lengths:
 
     def __init__(self, unit: Unit, function: Node) -> None:
         self._unit = unit
-        self.values = _assigned_once(function)
+        self.values = assigned_once(function)
         """The variables that get a value at one place only, with that value."""
         self._fixed = _never_set(function)
         self.room = dict(self._allocated(function))
@@ -186,7 +186,8 @@ def _printed(lengths: Lengths, given: list[Node]) -> Length | None:
     return total
 
 
-def _assigned_once(function: Node) -> dict[str, Node]:
+def assigned_once(function: Node) -> dict[str, Node]:
+    """Return the variables that get a value at one place only, with that value."""
     return {name: found[0] for name, found in _settings(function).items() if len(found) == 1 and found[0] is not None}
 
 

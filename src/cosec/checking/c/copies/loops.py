@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, called, declarations, parameters, text, walk
+from cosec.checking.c.reading.syntax import Report, Unit, called, declarations, is_static, parameters, text, walk
 from cosec.checking.c.reading.trees import LOOPS, is_written, loops_around
 
 if TYPE_CHECKING:
@@ -36,23 +36,31 @@ def _grows(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Repor
     if array is None or index is None:
         return
     counter = _raised(index, function)
-    known = sizes.items(array) if text(array) not in sizes.promised else None
+    known = sizes.items(array)
     if known is None or counter is None:
         return
     kept = counter.type == "field_expression" or all(text(counter) != name for name in _own_names(function))
-    if counter == index and not kept:
-        return
     loops = list(loops_around(node))
+    if counter == index and not kept and (not loops or _looks_into(loops[0], text(array))):
+        return
     if not kept and (not loops or any(_is_counted(loop) for loop in loops)):
         return
-    if not kept and any(_is_set(one, text(counter)) for one in walk(loops[-1])):
+    repeated = (
+        [one for one in loops[-1].children if one != loops[-1].child_by_field_name("initializer")] if loops else []
+    )
+    if not kept and any(_is_set(one, text(counter)) for part in repeated for one in walk(part)):
         return
     name = text(counter.child_by_field_name("field") or counter)
     if kept and any(_wraps(unit, one, name) for one in walk(unit.root)):
         return
     others = [] if kept else [one for one in walk(function) if one.type in LOOPS and one not in loops]
-    conditions = (one for one in _conditions(unit.root if kept else function) if one.parent not in others)
-    if not any(_bounds(one, name) for one in conditions if not _counts_up_to(one, name, function)):
+    conditions = (
+        one
+        for one in _conditions(unit.root if kept else function)
+        if one.parent not in others and (kept or one.start_byte < loops[-1].end_byte)
+    )
+    texts = frozenset() if kept else _given_texts(function, sizes)
+    if not any(_bounds(one, name, texts) for one in conditions if not _counts_up_to(one, name, function)):
         why = f"Nothing compares {text(counter)} with the {known[0]} elements of {text(array)}."
         report(node, _WRITE, why, "warning")
 
@@ -68,6 +76,12 @@ def _raised(index: Node, function: Node) -> Node | None:
 def _own_names(function: Node) -> Iterator[str]:
     yield from (one.name for one in parameters(function))
     yield from (name for _, name, _, _ in declarations(function))
+
+
+def _looks_into(loop: Node, array: str) -> bool:
+    """Tell whether the condition of a loop depends on an array, as a search in a table does, or on a larger number."""
+    condition = loop.child_by_field_name("condition")
+    return condition is None or any(text(one) == array or one.type == "&" for one in walk(condition))
 
 
 def _is_counted(loop: Node) -> bool:
@@ -114,9 +128,25 @@ def _conditions(scope: Node) -> Iterator[Node]:
             yield one
 
 
-def _bounds(condition: Node, counter: str) -> bool:
-    """Tell whether a condition compares a counter, or the length of a text or a buffer."""
-    return bool(_MEASURES.search(text(condition))) or any(text(one) == counter for one in walk(condition))
+def _bounds(condition: Node, counter: str, texts: frozenset[str]) -> bool:
+    """Tell whether a condition compares a counter, other than by a letter of ``texts`` there, or measures something."""
+    return bool(_MEASURES.search(text(condition))) or _mentions_counter(condition, counter, texts)
+
+
+def _mentions_counter(node: Node, counter: str, texts: frozenset[str]) -> bool:
+    if node.type == "subscript_expression" and text(node.child_by_field_name("argument")) in texts:
+        return False
+    return text(node) == counter or any(_mentions_counter(one, counter, texts) for one in node.named_children)
+
+
+def _given_texts(function: Node, sizes: SizesOf) -> frozenset[str]:
+    """Return the texts of any length that a function is given; a ``static`` one may rely on its callers."""
+    given = [] if is_static(function) else parameters(function)
+    return frozenset(
+        one.name
+        for one in given
+        if one.kind == "char" and text(one.declarator).count("*") == 1 and one.name not in sizes.promised
+    )
 
 
 def _counts_up_to(condition: Node, counter: str, function: Node) -> bool:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.lengths import Lengths
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declarations, literal, text, walk
+from cosec.checking.c.reading.syntax import (
+    Report,
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    literal,
+    parameters,
+    text,
+    walk,
+)
+from cosec.checking.c.reading.types import BYTE, integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -29,10 +41,13 @@ _CONVERSION = re.compile(r"%[-+ #0]*(\*|\d+)?(\.(?:\*|\d+))?(?:hh|h|ll|l|z|j|t|L
 def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
     """Look at the buffers of a function."""
     _last_letters(unit, function, report)
+    _last_places(function, report)
     calls = [node for node in walk(function) if node.type == "call_expression"]
     fills = [call for call in calls if len(arguments(call)) >= 3 and called(call) in _FILLS]
     if not fills:
         return
+    for fill in fills:
+        _full(unit, function, fill, calls, sizes, report)
     fresh = _fresh(function) - _ended(function, calls)
     lengths = Lengths(unit, function)
     first = {name: text(bare(value)) for _, name, _, value in declarations(function) if value is not None}
@@ -48,6 +63,49 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
             if any(_uses(call, name) for name in names):
                 report(call, _READ, f"{target} may lack a terminating NUL: nothing writes one after {called(fill)}().")
                 break
+
+
+def _full(unit: Unit, function: Node, fill: Node, calls: list[Node], sizes: SizesOf, report: Report) -> None:
+    """Report an array in a struct that is filled to its last byte with bytes from outside and used as a string."""
+    name, given = called(fill), arguments(fill)
+    target, count = bare(given[_FILLS[name]]), unit.constant(given[2], sizes.arrays)
+    if name == "fread":
+        size = unit.constant(given[1], sizes.arrays)
+        count = count * size if count is not None and size is not None else None
+    if target.type != "field_expression" or count is None or sizes.items(target) != (count, 1):
+        return
+    if name in ("memcpy", "memmove") and not _is_raw(function, given[1]):
+        return
+    array, struct = text(target), text(target.child_by_field_name("argument"))
+    for node in (one for one in walk(function) if one.start_byte > fill.end_byte):
+        if node.type == "assignment_expression" and _may_end(node.child_by_field_name("left"), array, struct):
+            return
+        if node.type != "call_expression":
+            continue
+        if _uses(node, array):
+            report(node, _READ, f"{array} may lack a terminating NUL: {name}() may fill all of its {count} bytes.")
+            return
+        if called(node) not in {*_FILLS, *_PRINTS, *_HARMLESS} and any(
+            text(bare(one)).removeprefix("&") in (array, struct) for one in arguments(node)
+        ):
+            return
+
+
+def _is_raw(function: Node, source: Node) -> bool:
+    """Tell whether an expression points into bytes that are no text: ``const unsigned char *``, ``void *``."""
+    inner = bare(source)
+    while inner.type == "binary_expression" and (left := inner.child_by_field_name("left")) is not None:
+        inner = bare(left)
+    kinds = [one.kind for one in parameters(function) if one.name == text(inner)]
+    kinds += [kind for kind, name, _, _ in declarations(function) if name == text(inner)]
+    return bool(kinds) and all(kind == "void" or integer(kind) == BYTE for kind in kinds)
+
+
+def _may_end(left: Node | None, array: str, struct: str) -> bool:
+    """Tell whether an assignment may write the end of a text into an array in a struct."""
+    changed = [one.child_by_field_name("argument") for one in walk(left)] if left is not None else []
+    pointer = text(left).removeprefix("*") == struct
+    return pointer or any(text(one) == array for one in changed if one is not None)
 
 
 def _last_letters(unit: Unit, function: Node, report: Report) -> None:
@@ -72,6 +130,30 @@ def _last_letters(unit: Unit, function: Node, report: Report) -> None:
         guards = {text(array), text(length), *(name for name, value in lengths.items() if value == measured)}
         if not any(_decides(one, node, guards) for one in [*conditions, *_joined(function)]):
             report(node, _READ, f"{text(array)} may be empty; then this is the byte before it.", "warning")
+
+
+def _last_places(function: Node, report: Report) -> None:
+    """Report ``end = text + strlen(text) - 1`` where ``*end`` is used, and nothing compares ``end`` or the text."""
+    parts = list(walk(function))
+    conditions = [one for node in parts if (one := node.child_by_field_name("condition")) is not None]
+    for node in parts:
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if value is None or node.type not in ("init_declarator", "assignment_expression"):
+            continue
+        name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
+        string = next((text(arguments(one)[0]) for one in walk(value) if called(one) == "strlen"), "")
+        if not string or "".join(text(value).split()) != f"{string}+strlen({string})-1" or _is_built(function, string):
+            continue
+        looked_at = any(_looks_at(one, name, string) for one in [*conditions, *_joined(function)])
+        if not looked_at and any(text(one) in (f"*{name}", f"{name}[0]") for one in parts):
+            report(node, _READ, f"{string} may be empty; then {name} is before it.", "warning")
+
+
+def _looks_at(node: Node, name: str, string: str) -> bool:
+    """Tell whether a condition depends on a text, or on a place in it other than by the letter there."""
+    if text(node) in (f"*{name}", f"{name}[0]"):
+        return False
+    return text(node) in (name, string) or any(_looks_at(one, name, string) for one in node.children)
 
 
 def _joined(function: Node) -> list[Node]:

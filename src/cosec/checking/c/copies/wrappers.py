@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.copies.buffers import measured_texts
+from cosec.checking.c.copies.rooms import measured_texts
 from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, declarations, parameters, text, walk
 
 if TYPE_CHECKING:

@@ -129,12 +129,20 @@ class Conditions:
             facts = _below(facts, relation, right, value, known)
         if relation == "!=" and value in (2**31 - 1, 2**32 - 1, 2**63 - 1):
             facts = replace(facts, bounded=True, high=None)
-        if relation == "!=" and value == 0 == facts.low:
-            facts = replace(facts, low=1)
+        if relation == "!=" and value is not None:
+            facts = _without(facts, value)
         if relation in (">", ">=", "=="):
             low = 0 if value is None else value + (relation == ">")
-            facts = replace(facts, low=low if facts.low is None else max(low, facts.low))
+            low = low if facts.low is None else max(low, facts.low)
+            facts = replace(facts, low=low, negative=facts.negative and low < 0)
         known[name] = facts
+
+
+def _without(facts: Facts, value: int) -> Facts:
+    """Return the facts of a number that is not ``value``, which may be the end of its range."""
+    if facts.low == value:
+        return replace(facts, low=value + 1)
+    return replace(facts, high=value - 1) if facts.high == value else facts
 
 
 def _is_open(limit: Node, known: dict[str, Facts]) -> bool:
@@ -154,7 +162,8 @@ def _below(facts: Facts, relation: str, right: Node, value: int | None, known: d
     if value is None:
         counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
         counts = counts and not known.get(text(bare(right)), Facts()).bounded
-        past = relation == "<=" and counts and not facts.bounded
+        from_zero = facts.low == 0 and facts.high in (0, None) and not (facts.limits or facts.outside)
+        past = relation == "<=" and counts and (not facts.bounded or from_zero)
         limits = facts.limits | _names(right)
         return replace(facts, bounded=True, past=past, limits=limits, high=None if facts.outside else facts.high)
     high = value - (relation == "<")

@@ -35,6 +35,9 @@ class Facts:
     bounded: bool = False
     """Whether it was compared with an upper bound."""
 
+    negative: bool = False
+    """Whether it is the remainder of a signed number that nothing compared, so that it may be less than 0."""
+
     past: bool = False
     """Whether its only upper bound is a count that it may equal."""
 
@@ -53,6 +56,9 @@ class Facts:
     same: str = ""
     """The pointer that this one was set to."""
 
+    within: str = ""
+    """The pointer into whose memory this one points if it is not NULL, as the result of a search does."""
+
     def joined(self, other: Facts) -> Facts:
         """Return the facts that hold on both paths."""
         highs, lows = (self.high, other.high), (self.low, other.low)
@@ -66,12 +72,14 @@ class Facts:
             low=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
             high=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),
             bounded=self.bounded and other.bounded,
+            negative=self.negative or other.negative,
             past=self.past or other.past,
             loose=self.loose or other.loose,
             message=self.message or other.message,
             limits=self.limits | other.limits if self.limits and other.limits else frozenset(),
             moved=self.moved if self.moved == other.moved else "",
             same=self.same if self.same == other.same else "",
+            within=self.within if self.within == other.within else "",
         )
 
 

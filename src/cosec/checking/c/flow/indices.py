@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.narrowing import NarrowNumbers
-from cosec.checking.c.flow.numbers import READS, first_name
+from cosec.checking.c.flow.values import READS, first_name
 from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
 from cosec.checking.c.reading.trees import is_written
 from cosec.checking.c.reading.types import BYTE, integer
@@ -66,8 +66,11 @@ class IndexFlow(NarrowNumbers):
             wrong = f"may equal the length of {text(array)}"
         if not wrong and facts.past and is_written(node) and self._is_its_size(text(array), facts.limits):
             wrong = f"may equal the size of {text(array)}"
+        if not wrong and facts.negative and (facts.low is None or facts.low < 0):
+            wrong = "may be negative"
         if wrong:
-            level: Severity = "error" if facts.outside or facts.high is not None else "warning"
+            sure = facts.outside or (facts.high is not None and not facts.negative)
+            level: Severity = "error" if sure else "warning"
             self.report(node, _WRITE if is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
         elif facts.message and not is_written(node):
             self._past_message(node, array, facts, index, state)

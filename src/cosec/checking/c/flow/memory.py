@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts, without_nulls
 from cosec.checking.c.flow.members import Members
-from cosec.checking.c.flow.numbers import READS
-from cosec.checking.c.flow.releases import Releases, origin
+from cosec.checking.c.flow.releases import Releases
 from cosec.checking.c.flow.summaries import RELEASES, Summaries
+from cosec.checking.c.flow.values import READS
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, text, walk
+from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, origin, text, walk
 from cosec.checking.c.reading.trees import takes_address
 from cosec.checking.c.reading.types import SharedTypes
 
@@ -95,7 +95,7 @@ class MemoryFlow(Releases):
 
     def __init__(self, unit: Unit, function: Node, report: Report, context: FunctionContext) -> None:
         super().__init__(unit, function, report, context.sizes, context.types)
-        self._summaries, self.members = context.summaries, context.members
+        self._summaries, self.members, self.into = context.summaries, context.members, context.summaries.into
         self.passed: dict[tuple[str, int], Facts] = {}
         """Numbers from outside that are passed to local functions."""
 
@@ -232,6 +232,8 @@ class MemoryFlow(Releases):
         if text(node.child_by_field_name("operator")) not in ("", "="):
             self.sum(node, left, right, state)
             self.gathered(node, name, right)
+            if state.get(name, Facts()).unchecked:
+                self._use(name, node, state)
             before = state.get(name, Facts())
             self.forget(name, state)
             state[name] = Facts(freed=before.freed, freed_at=before.freed_at, message=before.message)
@@ -242,8 +244,9 @@ class MemoryFlow(Releases):
         self.forget(name, state)
         same = text(origin(right))
         same = same if same != name else ""
+        within = self.within(right, state) or state.get(same, Facts()).within
         same = state.get(same, Facts()).same or same
-        state[name] = replace(facts, moved=moved, same=same)
+        state[name] = replace(facts, moved=moved, same=same, within=within if within != name else "")
 
     def _assign_behind(self, pointer: Node | None, state: dict[str, Facts]) -> None:
         """Take in ``*pointer = …``: what was known of the object is void; ``*(T **)&name = …`` is a new ``name``."""

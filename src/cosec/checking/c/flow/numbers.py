@@ -11,21 +11,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts
-from cosec.checking.c.flow.function_flow import FunctionFlow
+from cosec.checking.c.flow.values import ValueFlow, first_name
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import (
     Report,
-    Sizes,
     Unit,
     arguments,
     bare,
     called,
-    declarations,
-    parameters,
     text,
     walk,
 )
-from cosec.checking.c.reading.types import INT, SIZE, Integer, SharedTypes, Types
+from cosec.checking.c.reading.types import INT, SIZE, Integer, SharedTypes, integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -35,45 +32,22 @@ if TYPE_CHECKING:
 OVERFLOW = "c/integer-overflow"
 """The pattern of numbers that leave their type."""
 
-_NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "strtoull", "strtoimax", "strtoumax"})
-_RANDOM = frozenset({"rand", "random", "rand_r"})
-_NETWORK = {"ntohs": 2**16 - 1, "ntohl": 2**32 - 1, "be16toh": 2**16 - 1, "be32toh": 2**32 - 1, "le16toh": 2**16 - 1}
-_NETWORK |= {"le32toh": 2**32 - 1, "be64toh": 2**64 - 1, "le64toh": 2**64 - 1}
-READS = {"read": 1, "recv": 1, "recvfrom": 1, "fread": 0, "pread": 1}
-"""Functions that read bytes from outside -> the place of the buffer."""
-
 _ALLOCATORS = frozenset({"malloc", "calloc", "realloc", "reallocarray", "alloca", "xmalloc", "xrealloc", "g_malloc"})
 _COUNT = {"memcpy": 2, "memmove": 2, "memset": 2, "strncpy": 2, "strncat": 2, "read": 2, "recv": 2, "malloc": 0}
 _COUNT |= {"calloc": 0, "realloc": 1, "xmalloc": 0, "alloca": 0}
 _LARGEST_STRUCT = 4096
 """Bytes; `sizeof` is taken to be at most this where a number is bounded."""
 _LIMIT = re.compile(r"_(MAX|MIN)\b\s*[-+]|__builtin_\w+_overflow|\bckd_\w+")
-_FIELD_READER = re.compile(
-    r"(get|read|load|unpack|peek)_?(u|uint|be|le|net|ube|ule|short|word)?_?(16|24|32|short|word|long)"
-)
 
 
-class NumberFlow(FunctionFlow):
+class NumberFlow(ValueFlow):
     """Follows numbers through one function and reports sums that overflow."""
 
     def __init__(self, unit: Unit, function: Node, report: Report, sizes: SizesOf, shared: SharedTypes) -> None:
-        super().__init__(unit, function)
-        self.report, self.room, self.types = report, sizes, Types(shared, function)
-        self.parameters = tuple(one.name for one in parameters(function) if one.name)
+        super().__init__(unit, function, sizes, shared)
+        self.report = report
         calls = [node for node in walk(function) if node.type == "call_expression"]
-        self.before: dict[int, Facts] = {}
-        """Expressions such as ``n++`` -> the facts of their values."""
         self._guarded = _guarded(function)
-        self.received = {
-            first_name(arguments(call)[READS[called(call)]])
-            for call in calls
-            if len(arguments(call)) > READS.get(called(call), 99)
-        } & {name for _, name, one, _ in declarations(function) if one.type == "array_declarator"}
-        """Local arrays that are filled from outside."""
-        self.reassigned = {
-            text(node.child_by_field_name("left")) for node in walk(function) if node.type == "assignment_expression"
-        }
-        """Variables that are assigned to."""
         blocks = [
             argument
             for call in calls
@@ -88,131 +62,12 @@ class NumberFlow(FunctionFlow):
             if len(arguments(call)) > _COUNT.get(called(call), 99)
         }
 
-    def sizes(self) -> Sizes:
-        """Arrays in scope."""
-        return self.room.arrays
-
-    def may_count(self, node: Node) -> bool:
-        """Tell whether an expression is a variable that may count up to a bound; a parameter rather is the bound."""
-        return node.type == "identifier" and text(node) not in self.parameters
-
-    def facts(self, node: Node, state: dict[str, Facts]) -> Facts:
-        """Return what is known about the value of an expression."""
-        outer, node = node, bare(node)
-        name = called(node)
-        if text(node) in state:
-            facts = state[text(node)]
-            cast = text(outer.child_by_field_name("type")) if outer.type == "cast_expression" else ""
-            return replace(facts, low=max(0, facts.low or 0)) if is_unsigned(cast) else facts
-        if name:
-            return self._result(node, name, state)
-        if node.type == "conditional_expression":
-            yes, no = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-            if yes is not None and no is not None:
-                return self.facts(yes, state).joined(self.facts(no, state))
-        if node.type == "assignment_expression" and (right := node.child_by_field_name("right")):
-            return self.facts(right, state)
-        value = self.unit.constant(node, self.sizes())
-        if value is not None:
-            return Facts(low=value, high=value, bounded=True)
-        if node.type == "binary_expression":
-            return self._computed(node, state)
-        if node.type == "field_expression":
-            return self._member(node, state)
-        if node.type == "update_expression":
-            return self.before.get(node.id, Facts())
-        return self._read_from(node)
-
-    def _result(self, call: Node, name: str, state: dict[str, Facts]) -> Facts:
-        if name in ("atoi", *_RANDOM):
-            return Facts(outside=True, low=0 if name in _RANDOM else INT.low, high=INT.high)
-        if name in _NUMBERS:
-            return Facts(outside=True, low=0 if name.startswith("strtou") else None)
-        given = arguments(call)
-        if name in _NETWORK and given:
-            inner = self.facts(given[0], state)
-            return Facts(outside=inner.outside, message=inner.message, low=0, high=_NETWORK[name])
-        if name in (*READS, "readlink") and len(given) >= 3:
-            most = self.unit.constant(given[-2 if name == "fread" else 2], self.sizes())
-            return Facts(high=most, bounded=most is not None)
-        if _FIELD_READER.search(name) and given and (base := first_name(given[0])) in self.parameters:
-            return Facts(message=base, low=0)
-        return Facts()
-
-    def _member(self, node: Node, state: dict[str, Facts]) -> Facts:
-        """Return the facts of a number in a struct whose bytes were read from outside as a whole."""
-        struct, kind = node.child_by_field_name("argument"), self.types.of(node)
-        letter = kind is not None and kind.bits == 8 and kind.signed
-        if struct is None or kind is None or letter or not state.get(text(struct), Facts()).outside:
-            return Facts()
-        return Facts(outside=True, low=None if kind.signed else 0, high=kind.high if kind.bits < 32 else None)
-
-    def _read_from(self, node: Node) -> Facts:
-        """Return the facts of a number that stands in a buffer: ``packet[2]``, ``*packet``."""
-        array = node.child_by_field_name("argument")
-        if node.type not in ("subscript_expression", "pointer_expression") or array is None or text(node)[0] == "&":
-            return Facts()
-        base = first_name(array)
-        kind = self.types.of(node)
-        if (
-            (base in self.parameters or base in self.received)
-            and kind is not None
-            and not (kind.signed and kind.bits == 8)
-        ):
-            return Facts(message=base, low=kind.low, high=kind.high)
-        return Facts()
-
-    def _computed(self, node: Node, state: dict[str, Facts]) -> Facts:
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        operator = text(node.child_by_field_name("operator"))
-        if left is None or right is None:
-            return Facts()
-        one, other = self.facts(left, state), self.facts(right, state)
-        step = self.unit.constant(right, self.sizes())
-        if operator in ("|", "^", "<<"):
-            return Facts(outside=one.outside or other.outside, message=one.message or other.message)
-        if operator == "&" and step is not None and step >= 0:
-            return Facts(low=0, high=step, bounded=True, message=one.message)
-        if operator == "%" and step is not None and step > 0 and (one.outside or one.low is not None):
-            low = 0 if one.low is not None and one.low >= 0 else 1 - step
-            return Facts(outside=one.outside, low=low, high=step - 1, bounded=True)
-        if operator == "/" and step is not None and step > 0 and one.outside:
-            ends = [None if end is None else int(end / step) for end in (one.low, one.high)]
-            return replace(one, low=ends[0], high=ends[1], past=False)
-        if (
-            operator == "*"
-            and one.high is not None
-            and other.high is not None
-            and min(one.low or 0, other.low or 0) >= 0
-        ):
-            return Facts(
-                outside=one.outside or other.outside,
-                low=(one.low or 0) * (other.low or 0),
-                high=one.high * other.high,
-                bounded=one.bounded and other.bounded,
-                message=one.message or other.message,
-            )
-        if operator in ("+", "-"):
-            return self._shifted(one, other, step, operator)
-        return Facts()
-
-    def _shifted(self, one: Facts, other: Facts, step: int | None, operator: str) -> Facts:
-        message = one.message or other.message
-        if one.low == one.high is not None or step is None:
-            # The sum of two numbers: only its origin is kept.
-            return Facts(message=message) if message and operator == "+" else Facts()
-        if not (one.outside or one.bounded or one.message):
-            return Facts()
-        step = step if operator == "+" else -step
-        ends = [None if end is None else end + step for end in (one.low, one.high)]
-        return replace(one, low=ends[0], high=ends[1], past=False)
-
     def sum(self, node: Node, left: Node, right: Node, state: dict[str, Facts]) -> None:
         """Look at a sum, difference or product; also at ``left += right``."""
         operator = text(node.child_by_field_name("operator")).rstrip("=")
         if operator not in ("+", "-", "*"):
             return
-        sized = self._sizes_an_allocation(node)
+        sized = self._sizes_an_allocation(node) or (operator == "*" and _kept_in(node) in self._in_sizes_of_blocks)
         kind = self.types.of(node)
         if kind is None:
             return
@@ -266,7 +121,11 @@ class NumberFlow(FunctionFlow):
         """Tell whether the result may lie outside its type."""
         facts, beside = self.facts(side, state), self.facts(other, state)
         one, two = self._range(side, facts, wide=True), self._range(other, beside, wide=operator == "*")
-        if facts.bounded and bare(other).type == "sizeof_expression":
+        if (
+            facts.bounded
+            and bare(other).type == "sizeof_expression"
+            and self.unit.constant(other, self.sizes()) is None
+        ):
             two = 1, _LARGEST_STRUCT
         if one is None or two is None or not (facts.outside or facts.message or beside.high is not None):
             return False
@@ -339,7 +198,9 @@ class NumberFlow(FunctionFlow):
         kind = self.types.of(inner)
         wide = kind is not None and (kind.bits == 32 or kind == SIZE)
         chosen = inner.type == "identifier" and self._is_parameter(inner) and text(inner) not in self._guarded
-        return chosen and wide and node.type != "cast_expression" and not state.get(text(inner), Facts()).bounded
+        cast = integer(text(node.child_by_field_name("type"))) if node.type == "cast_expression" else INT
+        widened = cast is None or cast.bits > INT.bits
+        return chosen and wide and not widened and not state.get(text(inner), Facts()).bounded
 
     def _is_parameter(self, node: Node) -> bool:
         return first_name(node) in self.parameters
@@ -373,13 +234,3 @@ def _guarded(function: Node) -> set[str]:
         for one in walk(condition)
         if one.type == "identifier"
     }
-
-
-def first_name(node: Node) -> str:
-    """Return the first identifier of an expression."""
-    return next((text(one) for one in walk(node) if one.type == "identifier"), "")
-
-
-def is_unsigned(kind: str) -> bool:
-    """Tell whether a type's name is that of an unsigned type."""
-    return "unsigned" in kind or kind.startswith(("uint", "size_t"))

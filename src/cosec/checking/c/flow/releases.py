@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.late_checks import LateChecks
 from cosec.checking.c.flow.members import Members
-from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
+from cosec.checking.c.reading.syntax import arguments, bare, called, origin, text, walk, words
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from cosec.checking.finding import Severity
 
 _REALLOCS = frozenset({"realloc", "reallocarray"})
+_INTO_ARGUMENT = words("dirname basename strchr strrchr strstr strcasestr strpbrk strchrnul memchr index rindex strtok")
+_INTO_ARGUMENT |= words("strtok_r strcpy strcat strncpy strncat stpcpy fgets")
+"""Library functions that return a pointer into their first argument."""
 
 
 class Releases(LateChecks):
     """Follows what was released through one function."""
 
     members: Members
+    into: dict[str, int]
+    """Local functions that return a pointer into one of their arguments -> its place."""
 
     def after_free(self, node: Node, message: str, facts: Facts) -> None:
         """Report a use of memory that was freed.
@@ -85,16 +90,40 @@ class Releases(LateChecks):
     def _same_as(self, key: str, state: dict[str, Facts]) -> list[str]:
         """Return the other names of what a pointer points to."""
         root = state.get(key, Facts()).same or key
-        return [name for name in {root, *state} if name != key and (name == root or state[name].same == root)]
+        return [
+            name
+            for name in {root, *state}
+            if name != key and (name == root or state[name].same == root or _is_within(state[name], root))
+        ]
+
+    def within(self, value: Node, state: dict[str, Facts]) -> str:
+        """Return the pointer into whose memory the result of a call points, as that of ``strchr`` does; empty if none.
+
+        A later part of a text, ``strtok(NULL, …)``, lies in the memory of the first one.
+        """
+        call, name = bare(value), called(bare(value))
+        given = arguments(call)
+        place = 0 if name in _INTO_ARGUMENT else self.into.get(name, len(given))
+        if place >= len(given):
+            return ""
+        if name.startswith("strtok") and self.unit.constant(given[0]) == 0:
+            calls = [one for one in walk(self.function) if called(one) == name and arguments(one)]
+            first = [arguments(one)[0] for one in calls if self.unit.constant(arguments(one)[0]) != 0]
+            given = first if len(first) == 1 else []
+        into = text(origin(given[place])) if given else ""
+        facts = state.get(into, Facts())
+        return facts.within or facts.same or into
 
     def forget(self, name: str, state: dict[str, Facts]) -> None:
         """Forget the expressions in which a variable occurs that has a new value."""
         for other in [one for one in state if len(one) > len(name) and name in one]:
             if re.search(rf"(?<![\w>.]){re.escape(name)}(?!\w)", other):
                 del state[other]
+        held = re.compile(rf"{re.escape(name)}(?!\w)")
         for other, facts in list(state.items()):
-            if facts.same and other != name and re.match(rf"{re.escape(name)}(?!\w)", facts.same):
-                state[other] = replace(facts, same="")
+            if other != name and (held.match(facts.same) or held.match(facts.within)):
+                same, within = ("" if held.match(one) else one for one in (facts.same, facts.within))
+                state[other] = replace(facts, same=same, within=within)
 
     def moved(self, call: Node, name: str, state: dict[str, Facts]) -> str:
         """Take in ``name = realloc(old, n)``; return the old pointer, which is freed if the call succeeds."""
@@ -123,8 +152,9 @@ class Releases(LateChecks):
             if not (address or struct.type in ("identifier", "field_expression")):
                 continue
             for other, facts in list(state.items()):
-                if facts.same.startswith(base):
-                    state[other] = replace(facts, same="")
+                if facts.same.startswith(base) or facts.within.startswith(base):
+                    same, within = ("" if one.startswith(base) else one for one in (facts.same, facts.within))
+                    state[other] = replace(facts, same=same, within=within)
                 if facts.freed and other.startswith(base) and self.members.may_set(name, place, other[len(base) :]):
                     state[other] = replace(facts, freed=False)
             for member in (f"{base}{member}" for at, member in released if at == place):
@@ -134,15 +164,5 @@ class Releases(LateChecks):
                 self.release(member, node, state)
 
 
-def origin(node: Node) -> Node | None:
-    """Return the pointer into whose memory an expression points: ``p`` for ``p + 1`` and ``&p[i]``; None for others."""
-    node = bare(node)
-    if node.type in ("identifier", "field_expression"):
-        return node
-    inner: Node | None = None
-    if node.type == "binary_expression" and text(node.child_by_field_name("operator")) in ("+", "-"):
-        inner = node.child_by_field_name("left")
-    elif node.type == "pointer_expression" and text(node).startswith("&"):
-        element = bare(node.child_by_field_name("argument") or node)
-        inner = element.child_by_field_name("argument") if element.type == "subscript_expression" else None
-    return origin(inner) if inner is not None else None
+def _is_within(facts: Facts, root: str) -> bool:
+    return facts.within == root and not facts.null

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, parameters, text, walk
+from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, origin, parameters, text, walk
 from cosec.checking.c.reading.trees import COMPARISONS
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Summaries:
     unused: dict[str, set[int]]
     """Name -> places of the pointers whose memory it never touches."""
 
+    into: dict[str, int] = field(default_factory=dict)
+    """Name -> the place of the argument into whose memory it returns a pointer, if it does not return NULL."""
+
     def ignores(self, name: str, place: int, given: list[Node]) -> bool:
         """Tell whether a call does not touch the memory behind one of its arguments."""
         if place in self.unused.get(name, set()):
@@ -53,7 +56,7 @@ class Summaries:
 
 def summaries(unit: Unit) -> Summaries:
     """Look at every function of a file."""
-    return Summaries(_freed(unit), _nullable(unit), _unused(unit))
+    return Summaries(_freed(unit), _nullable(unit), _unused(unit), _into(unit))
 
 
 def ending_functions(unit: Unit) -> frozenset[str]:
@@ -112,6 +115,29 @@ def _nullable(unit: Unit) -> frozenset[str]:
 
 def _returns_null(node: Node) -> bool:
     return bool(node.named_children) and text(bare(node.named_children[0])) == "NULL"
+
+
+def _into(unit: Unit) -> dict[str, int]:
+    found = {}
+    for name, function in unit.functions.items():
+        given = [one.name for one in parameters(function) if text(one.declarator).count("*") == 1]
+        returns = (one for one in walk(function) if one.type == "return_statement")
+        values = [one.named_children[0] for one in returns if one.named_children]
+        roots = {text(origin(one)) for one in values if unit.constant(one) != 0}
+        root = next(iter(roots)) if len(roots) == 1 else ""
+        if root in given and all(_stays_within(one, root) for one in walk(function)):
+            found[name] = [one.name for one in parameters(function)].index(root)
+    return found
+
+
+def _stays_within(node: Node, pointer: str) -> bool:
+    """Tell whether a statement does not set a pointer to other memory."""
+    if node.type in ("assignment_expression", "init_declarator"):
+        left = node.child_by_field_name("left") or node.child_by_field_name("declarator")
+        right = node.child_by_field_name("right")
+        moves = text(node.child_by_field_name("operator")) in ("+=", "-=")
+        return text(left).lstrip("* ") != pointer or moves or (right is not None and text(origin(right)) == pointer)
+    return not (node.type == "pointer_expression" and text(node) == f"&{pointer}")
 
 
 def _unused(unit: Unit) -> dict[str, set[int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.syntax import (
+    DECLARED_NAMES,
     Sizes,
     Unit,
     arguments,
@@ -104,7 +106,7 @@ def _table(unit: Unit, name: str, declarator: Node, row: tuple[int, int]) -> Siz
     """Return the sizes of a table and of its rows; none of arrays with more dimensions."""
     size, inner = declarator.child_by_field_name("size"), declarator.child_by_field_name("declarator")
     count = unit.constant(size) if size is not None else None
-    if count is None or inner is None or inner.type != "identifier":
+    if count is None or inner is None or inner.type not in DECLARED_NAMES:
         return {}
     return {name: (count, row[0] * row[1]), f"{name}[]": row}
 
@@ -124,27 +126,50 @@ def field_sizes(unit: Unit) -> Sizes:
             size = array.child_by_field_name("size") if array is not None and is_array else None
             length = unit.constant(size) if size is not None else None
             simple = array is not None and (array.child_by_field_name("declarator") or array).type == "field_identifier"
-            found.setdefault(declared_name(declarator), set()).add(
-                (length, 8 if pointers else kind) if length is not None and length > 1 and simple else None
-            )
+            known = (length, 8 if pointers else kind) if length is not None and length > 1 and simple else None
+            if length is not None and array is not None and not simple and not pointers:
+                inner = array.child_by_field_name("declarator")
+                rows = _table(unit, "table", inner, (length, kind)) if inner is not None else {}
+                known = rows.get("table")
+            found.setdefault(declared_name(declarator), set()).add(known)
     return {name: known for name, (known, *others) in found.items() if known is not None and not others}
 
 
 def open_ended_members(unit: Unit) -> dict[str, frozenset[str]]:
     """Return the members such as ``char text[]`` of the structs of a file, by the names of the structs."""
     found: dict[str, frozenset[str]] = {}
-    for node in walk(unit.root):
-        listed = node.child_by_field_name("body") if node.type == "struct_specifier" else None
-        last = listed.named_children[-1] if listed is not None and listed.named_children else None
-        declarator = last.child_by_field_name("declarator") if last is not None else None
-        if last is None or declarator is None or declarator.type != "array_declarator":
+    for names, listed in _structs(unit):
+        last = listed[-1]
+        declarator = last.child_by_field_name("declarator")
+        if declarator is None or declarator.type != "array_declarator":
             continue
         if declarator.child_by_field_name("size") is None and text(last.child_by_field_name("type")) == "char":
-            names = {text(node.child_by_field_name("name"))}
-            if node.parent is not None and node.parent.type == "type_definition":
-                names |= {declared_name(one) for one in node.parent.children_by_field_name("declarator")}
-            found |= {name: frozenset({declared_name(declarator)}) for name in names if name}
+            found |= dict.fromkeys(names, frozenset({declared_name(declarator)}))
     return found
+
+
+def layouts(unit: Unit) -> dict[str, tuple[str, ...]]:
+    """Return the members of the structs of a file in their order, by the names of the structs."""
+    return {
+        name: members
+        for names, listed in _structs(unit)
+        if (
+            members := tuple(declared_name(one) for each in listed for one in each.children_by_field_name("declarator"))
+        )
+        for name in names
+    }
+
+
+def _structs(unit: Unit) -> Iterator[tuple[set[str], list[Node]]]:
+    """Iterate over the structs with members: their names, also by ``typedef``, and the declarations of the members."""
+    for node in walk(unit.root):
+        body = node.child_by_field_name("body") if node.type == "struct_specifier" else None
+        listed = [one for one in body.named_children if one.type == "field_declaration"] if body is not None else []
+        names = {text(node.child_by_field_name("name"))} if listed else set()
+        if listed and node.parent is not None and node.parent.type == "type_definition":
+            names |= {declared_name(one) for one in node.parent.children_by_field_name("declarator")}
+        if names - {""}:
+            yield names - {""}, listed
 
 
 def _initial_length(value: Node | None) -> int | None:

@@ -79,6 +79,20 @@ def bare(node: Node) -> Node:
         node = inner
 
 
+def origin(node: Node) -> Node | None:
+    """Return the pointer into whose memory an expression points: ``p`` for ``p + 1`` and ``&p[i]``; None for others."""
+    node = bare(node)
+    if node.type in ("identifier", "field_expression"):
+        return node
+    inner: Node | None = None
+    if node.type == "binary_expression" and text(node.child_by_field_name("operator")) in ("+", "-"):
+        inner = node.child_by_field_name("left")
+    elif node.type == "pointer_expression" and text(node).startswith("&"):
+        element = bare(node.child_by_field_name("argument") or node)
+        inner = element.child_by_field_name("argument") if element.type == "subscript_expression" else None
+    return origin(inner) if inner is not None else None
+
+
 def called(node: Node) -> str:
     """Return the name of the called function; empty for anything else."""
     return text(node.child_by_field_name("function")) if node.type == "call_expression" else ""
@@ -125,6 +139,8 @@ class Unit:
     """Sizes of the array members of structs (`sizes.field_sizes`)."""
     open_ended: dict[str, frozenset[str]] = field(default_factory=dict)
     """Structs, by their names -> the letters at their end that have no size (`sizes.open_ended_members`)."""
+    layouts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Structs, by their names -> their members in order (`sizes.layouts`)."""
     copying: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Local functions that copy a whole text (`wrappers.copying_functions`) -> places of the buffer and the text."""
     ending: frozenset[str] = frozenset()
