@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.function_flow import FunctionFlow
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Sizes, Unit, arguments, bare, called, declarations, parameters, text, walk
+from cosec.checking.c.reading.syntax import (
+    Sizes,
+    Unit,
+    arguments,
+    bare,
+    called,
+    declarations,
+    is_static,
+    parameters,
+    text,
+    walk,
+)
 from cosec.checking.c.reading.trees import loops_around
 from cosec.checking.c.reading.types import INT, SharedTypes, Types
 
@@ -187,11 +198,14 @@ class ValueFlow(FunctionFlow):
         return chosen and not mentioned & self.reassigned and not mentioned & self._compared
 
     def _may_be_any_number(self, name: str, state: dict[str, Facts]) -> bool:
-        """Tell whether nothing bounds a signed variable: a parameter, or a number that is multiplied in each turn."""
+        """Tell whether nothing bounds a signed variable: a parameter, or a number that is multiplied in each turn.
+
+        A ``static`` function may rely on its callers.
+        """
         if name in self._compared or not self.types.is_local(name):
             return False
-        given = name in self.parameters and name not in self.reassigned and state.get(name, Facts()).low is None
-        return given or name in self._hashed
+        given = name in self.parameters and name not in self.reassigned and not is_static(self.function)
+        return (given and state.get(name, Facts()).low is None) or name in self._hashed
 
     @cached_property
     def _hashed(self) -> set[str]:
