@@ -35,6 +35,13 @@ def first_of_them():
     os.remove(os.path.join(QUEUE, photo))
 
 
+def first_of_them_or_another():
+    photo = request.args["photo"]
+    found = next((entry.name for entry in os.scandir(QUEUE) if entry.name == photo), photo)
+    if found:
+        os.remove(os.path.join(QUEUE, photo))  # expect: py/path-traversal
+
+
 def listed():
     photo = request.args["photo"]
     if [entry for entry in os.listdir(QUEUE) if entry == photo]:

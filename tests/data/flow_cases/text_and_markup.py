@@ -116,6 +116,16 @@ def settings(link, app):
     return any(re.match(f"https://{host}", link) for host in app.config["ALLOWED_HOSTS"])  # expect: py/incomplete-host-check
 
 
+def by_name(link, app):
+    host = app.config["ALLOWED_HOST"]
+    return bool(re.match(string=link, pattern=f"https://{host}"))  # expect: py/incomplete-host-check
+
+
+def closed_by_name(link, app):
+    host = app.config["ALLOWED_HOST"]
+    return bool(re.match(pattern=f"https://{host}/", string=link))
+
+
 def closed(link):
     return any(re.match(rf"https://{re.escape(host)}/", link) for host in HOSTS)
 
@@ -134,6 +144,27 @@ def closed_settings(link, app):
 
 def prefixes(link):
     return link.startswith(PREFIXES)
+
+# case: a known text in which a part is replaced
+import sqlite3
+
+from flask import request
+
+QUERY = "SELECT * FROM rooms WHERE name = 'NAME'"
+SORTED = "SELECT * FROM rooms ORDER BY COLUMN"
+
+
+def replaced():
+    cursor = sqlite3.connect("rooms.db").cursor()
+    cursor.execute(QUERY.replace("NAME", request.args["name"]))  # expect: py/sql-injection
+    return cursor.fetchall()
+
+
+def replaced_by_known_text():
+    cursor = sqlite3.connect("rooms.db").cursor()
+    cursor.execute(SORTED.replace("COLUMN", "size" if request.args.get("by_size") else "name"))
+    return cursor.fetchall()
+
 
 # case: credentials as bytes
 import hmac

@@ -334,7 +334,7 @@ class Evaluator:
         else:
             value = self.evaluate(node.elt)
             if kind == "generator" and conditions.affirms(node.elt):
-                some |= value.when_true  # A generator is asked by ``any``.
+                some |= value.when_true  # ``any`` of a generator is true if one of its items is.
         made = Held(kind, element=value.baked(self._state.facts), depth=self._analysis.depth)
         self._state.become(outer)
         alone = len(node.generators) == 1 and len(node.generators[0].ifs) == 1

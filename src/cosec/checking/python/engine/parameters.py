@@ -181,7 +181,7 @@ def _known_value(
     if any(last_name(each) in COMMANDS for each in function.decorators):
         return _command_value(function, name, harmless)
     if name == "autoescape" and function.decorated("filter"):
-        return constant(True)  # Set by Django; a template that switches escaping off takes its texts for markup.
+        return constant(True)  # Django passes whether the template escapes, which it does unless it says otherwise.
     if kind and function.decorated("after_request", "after_app_request"):
         return UNKNOWN  # The response that a handler made.
     if (kind == "falcon" and name == "resp") or (kind == "graphql" and name in GRAPHQL_CONTEXT):

@@ -161,7 +161,10 @@ CLEAN_OF_REQUEST = words(
 """Attributes of a request that its sender does not choose; all others are sources."""
 
 BODY_OF_REQUEST = words("data body get_data read")
-"""Attributes and methods of a request that give its body as bytes; parsed, as Django REST does it, it is no text."""
+"""Attributes and methods of a request that give its body as bytes.
+
+``data`` of Django REST framework is a parsed body instead. That is no text by itself, and its items are not bytes.
+"""
 
 FORM = re.compile(r"\w*Form\(\)(\.\w+)?$|(String|TextArea|Password|File|Email|URL|Search|Tel|Text|Hidden)Field\(\)$")
 """Forms of WTForms and Django, and their fields that let any text through."""

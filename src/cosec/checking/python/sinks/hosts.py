@@ -110,9 +110,11 @@ def _regex(site: CallSite) -> None:
     pattern, text, flags = conditions.regex_parts(site)
     if pattern is None or text is None:
         return
-    subject = next((argument for argument in reversed(site.node.args)), site.node)
+    named = {each.arg: each.value for each in site.node.keywords}
+    subject = named.get("string") or next(reversed(site.node.args), site.node)
     if site.method == "match" and _OPEN_PATTERN.match(pattern.letters()) and not pattern.strings:
-        _open_ended(site.analysis, site.node, (subject, text), "startswith", (site.node.args[0], pattern))
+        written = named.get("pattern") or next(iter(site.node.args), site.node)
+        _open_ended(site.analysis, site.node, (subject, text), "startswith", (written, pattern))
     for each in pattern.strings:
         try:
             compiled = re.compile(each, flags)

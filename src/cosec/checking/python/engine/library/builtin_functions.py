@@ -53,8 +53,11 @@ def _zip(site: CallSite) -> Value:
 
 
 def _next(site: CallSite) -> Value:
-    found = join_all([attributes.element_of(_first(site)), *site.positional[1:]])
-    # If there is an item, one of them passed the tests.
+    default = site.positional[1:]
+    found = join_all([attributes.element_of(_first(site)), *default])
+    if any(not each.exact or any(each.constants) for each in default):
+        return found
+    # A true result is an item, and the items passed the tests.
     return found.with_(when_true=found.when_true | _first(site).when_true)
 
 

@@ -152,7 +152,10 @@ def _of_parts(taints: Iterable[Taint], others: Collection[str]) -> Facts:
 
 
 def affirms(test: ast.expr) -> bool:
-    """Tell whether a test says what a text is: of several tests that say what it is not, one alone shows little."""
+    """Tell whether a test says what a text is, without negation.
+
+    Of several tests of what a text is not, one that is passed shows little: the others may fail.
+    """
     negations = (ast.Not, ast.NotIn, ast.NotEq, ast.IsNot)
     return not any(isinstance(each, negations) for each in ast.walk(test))
 

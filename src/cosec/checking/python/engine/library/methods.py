@@ -42,9 +42,8 @@ def text_method(site: CallSite) -> Value | None:
         return texts.joined_text(receiver, site.positional[0])
     if method in {"format", "format_map"}:
         return _format(site)
-    if method in _FOLDABLE and not receiver.taints and receiver.strings:
-        known = _folded(site)
-        return Value(constants=known, exact=bool(known)) if len(known) != 1 else constant(known[0])
+    if method in _FOLDABLE and not receiver.taints and receiver.strings and (known := _folded(site)):
+        return Value(constants=known, exact=True) if len(known) > 1 else constant(known[0])
     if method in {"encode", "decode"} and receiver.constants:
         return _same_text(site)
     return _tainted_text_method(site) if receiver.taints else None
@@ -88,7 +87,7 @@ def _part(site: CallSite) -> Value | None:
 
 
 def _folded(site: CallSite) -> tuple[str, ...]:
-    """Return what a method such as ``strip`` makes of each known text."""
+    """Return what a method such as ``strip`` makes of each known text; empty if an argument is not known."""
     arguments = [each.constant for each in site.positional]
     if not all(isinstance(each, str) for each in arguments) or site.named:
         return ()
