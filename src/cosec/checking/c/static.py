@@ -16,11 +16,11 @@ from cosec.checking.c.copies import (
     counted,
     escapes,
     given_sizes,
+    iteration_writes,
     late_bounds,
     lengths,
     loops,
     terminators,
-    turns,
     wrappers,
 )
 from cosec.checking.c.copies.lengths import Lengths
@@ -158,7 +158,7 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         loops.look(unit, function, sizes[name], report)
         late_bounds.look(unit, function, sizes[name], Types(types, function), report)
         escapes.look(unit, function, report)
-        turns.look(unit, function, sizes[name], report)
+        iteration_writes.look(unit, function, sizes[name], report)
         given_sizes.look(unit, function, report)
         lengths.look(function, known_lengths, report)
         counted.look(function, known_lengths, sizes[name].arrays, report)

@@ -14,7 +14,7 @@ from cosec.checking.c.reading.types import integer
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_ROOM_NAME = re.compile(r"(^|_)(max|cap|capacity|limit|room)$", re.I)
+_CAPACITY_NAME = re.compile(r"(^|_)(max|cap|capacity|limit|room)$", re.I)
 _SIZE_NAME = re.compile(r"(^|_)(n|len|length|size|count|num|sz|nbytes)$", re.I)
 
 
@@ -30,8 +30,7 @@ def look(unit: Unit, function: Node, report: Report) -> None:
         uses = [use for node in walk(body) if text(node) == size.name and (use := _use(unit, node))]
         if "other" in uses:
             continue
-        table = text(buffer.declarator).count("*") + text(buffer.declarator).count("[]") == 2
-        only_growing = table or not _SIZE_NAME.search(size.name)
+        only_growing = _pointer_levels(buffer) == 2 or not _SIZE_NAME.search(size.name)
         for node in walk(body):
             if only_growing and (text(node.child_by_field_name("index")).count("++") == 0 or not is_written(node)):
                 continue
@@ -42,9 +41,12 @@ def look(unit: Unit, function: Node, report: Report) -> None:
 
 
 def _is_pair(buffer: Parameter, size: Parameter) -> bool:
-    pointer = text(buffer.declarator).count("*") + text(buffer.declarator).count("[]") in (1, 2)
-    named = _SIZE_NAME.search(size.name) or (_ROOM_NAME.search(size.name) and integer(size.kind))
-    return pointer and bool(named) and size.declarator.type == "identifier"
+    named = _SIZE_NAME.search(size.name) or (_CAPACITY_NAME.search(size.name) and integer(size.kind))
+    return _pointer_levels(buffer) in (1, 2) and bool(named) and size.declarator.type == "identifier"
+
+
+def _pointer_levels(parameter: Parameter) -> int:
+    return text(parameter.declarator).count("*") + text(parameter.declarator).count("[]")
 
 
 def _use(unit: Unit, node: Node) -> str:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Unit, bare, text, walk
-from cosec.checking.c.reading.trees import COMPARISONS, LOOPS, is_written, takes_address
+from cosec.checking.c.reading.trees import COMPARISONS, LOOPS, MIRRORED, is_written, takes_address
 from cosec.checking.c.reading.types import Types
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _bounds(part: Node, types: Types) -> Iterator[_Bound]:
     if left.type == "identifier" and (pointers[0] == pointers[1] or not pointers[0]):
         yield _Bound(text(left), operator, right, all(pointers))
     if right.type == "identifier" and (pointers[0] == pointers[1] or not pointers[1]):
-        yield _Bound(text(right), _TURNED.get(operator, operator), left, all(pointers))
+        yield _Bound(text(right), MIRRORED[operator], left, all(pointers))
 
 
 def _offset(unit: Unit, node: Node, name: str) -> int | None:

@@ -79,7 +79,7 @@ def _own_names(function: Node) -> Iterator[str]:
 
 
 def _looks_into(loop: Node, array: str) -> bool:
-    """Tell whether the condition of a loop depends on an array, as a search in a table does, or on a larger number."""
+    """Tell whether a loop ends by an element of an array, as a search in a table does, or by bits of a number."""
     condition = loop.child_by_field_name("condition")
     return condition is None or any(text(one) == array or one.type == "&" for one in walk(condition))
 

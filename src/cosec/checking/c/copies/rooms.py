@@ -38,8 +38,8 @@ class Room:
             if value is not None and (content := literal(value)) is not None and name not in sizes.arrays
         }
         self._pointees = pointees(function)
-        self._from_input = _unchecked_lengths(function)
         self._searched = _searched(function)
+        self._from_input = _unchecked_lengths(function, self._searched)
         conditions = (node.child_by_field_name("condition") for node in walk(function))
         self._conditions = [one for one in conditions if one is not None]
         self._set = {
@@ -122,13 +122,13 @@ def measured_texts(unit: Unit, function: Node, arrays: Sizes) -> dict[str, list[
     lengths = {
         name: text(arguments(bare(value))[0])
         for _, name, _, value in declarations(function)
-        if value is not None and called(bare(value)) in ("strlen", "strnlen") and arguments(bare(value))
+        if value is not None and called(bare(value)) in _MEASURES and arguments(bare(value))
     }
     found: dict[str, list[tuple[int, int | None]]] = {}
     for node in walk(function):
         condition = node.child_by_field_name("condition")
         for one in walk(condition) if condition is not None else ():
-            measured = called(one) in ("strlen", "strnlen") and arguments(one)
+            measured = called(one) in _MEASURES and arguments(one)
             name = text(arguments(one)[0]) if measured else lengths.get(text(one))
             if name is not None:
                 found.setdefault(name, []).append((one.start_byte, _longest_passing(unit, one, arrays)))
@@ -148,8 +148,8 @@ def _longest_passing(unit: Unit, length: Node, arrays: Sizes) -> int | None:
     return None if limit is None else limit - (operator in (">=", "<"))
 
 
-def _unchecked_lengths(function: Node) -> dict[str, str]:
-    """Map variables that are set from a message or from input, and compared by no condition, to the message."""
+def _unchecked_lengths(function: Node, searched: set[str]) -> set[str]:
+    """Return the variables that are set from a message or from input, and that no condition compares."""
     compared = {
         text(one)
         for node in walk(function)
@@ -157,19 +157,18 @@ def _unchecked_lengths(function: Node) -> dict[str, str]:
         for one in walk(condition)
         if one.type == "identifier"
     }
-    searched = _searched(function)
-    measures = any(called(one) in ("strlen", "strnlen") for one in walk(function))
+    measures = any(called(one) in _MEASURES for one in walk(function))
     changed = {text(one.child_by_field_name("left")) for one in walk(function) if one.type == "assignment_expression"}
-    found = {}
+    found = set()
     for _, name, _, value in declarations(function):
         inner = bare(value) if value is not None else None
         if inner is None or name in compared:
             continue
         index = inner.child_by_field_name("index") if inner.type == "subscript_expression" else None
         if _is_distance(inner, searched) and not measures and name not in changed:
-            found[name] = ""
+            found.add(name)
         if called(inner) in ("atoi", "atol", "strtol", "strtoul") or (index is not None and text(index).isdigit()):
-            found[name] = text(inner.child_by_field_name("argument")) if index is not None else ""
+            found.add(name)
     return found
 
 

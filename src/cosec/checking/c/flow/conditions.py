@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import TESTED, Facts, State, join, without_nulls
 from cosec.checking.c.reading.syntax import Sizes, Unit, arguments, bare, called, text, walk
+from cosec.checking.c.reading.trees import MIRRORED
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _HINTS = frozenset({"likely", "unlikely", "__builtin_expect", "G_LIKELY", "G_UNLIKELY"})
 _ABSOLUTE = frozenset({"abs", "labs", "llabs", "fabs", "imaxabs"})
 _COUNTS = ("size", "cap", "max", "sz", "room", "count", "len", "num", "argc", "capacity", "total", "n")
@@ -60,10 +60,10 @@ class Conditions:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         tested, null = self.null_test(node, truth)
         self._restore(tested, null, known)
-        if node.type == "binary_expression" and operator in _TURNED and left is not None and right is not None:
+        if node.type == "binary_expression" and operator in MIRRORED and left is not None and right is not None:
             relation = operator if truth else _NEGATED[operator]
             self._compare(left, relation, right, known)
-            self._compare(right, _TURNED[relation], left, known)
+            self._compare(right, MIRRORED[relation], left, known)
         name, seen = text(node), known.get(text(node))
         if node.type in ("identifier", "field_expression") and seen is not None and seen.low == 0:
             known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)

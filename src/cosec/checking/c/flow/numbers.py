@@ -1,4 +1,4 @@
-"""Numbers of a C function: their ranges, sums that overflow, sizes that do not fit the variable that keeps them.
+"""Arithmetic of a C function: sums that overflow, sizes that do not fit the variable that keeps them.
 
 A number is suspect if it comes from outside: input, parameters that a caller fills with input, random numbers, and, for
 the size of an allocation, any parameter. It is trusted once it was compared with an upper bound that is not a constant.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 """Operators that compare."""
 
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+"""Operators that compare -> the operator that says the same with the sides exchanged."""
+
 LOOPS = frozenset({"while_statement", "for_statement", "do_statement"})
 """Types of the nodes that are loops."""
 

@@ -1,4 +1,4 @@
-"""Loops of C that write several elements a turn, and compare the place with the size of the array once."""
+"""Loops of C that write several elements in an iteration, and compare the index with the size of the array once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
 
 
 def _written(body: Node, counter: str) -> list[Node]:
-    """Return what is written at ``array[counter++]`` in a turn; nothing if anything else decides about the counter."""
+    """Return what an iteration writes at ``array[counter++]``; nothing if anything else decides about the counter."""
     found = []
     for node in walk(body):
         if node.type in _OTHER_WAYS:
