@@ -110,9 +110,8 @@ def mbpp(path: Path) -> tuple[Problem, ...]:
 def _mbpp_problem(entry: dict[str, Any]) -> Problem:
     code, tests = entry["code"].replace("\r\n", "\n"), entry["test_list"]
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # about the set's own escape sequences, in a class that differs by Python version
+        # The set's own escape sequences cause warnings, whose class differs by Python version.
+        warnings.simplefilter("ignore")
         tree, checks = ast.parse(code), ast.parse("\n".join(tests))
     called = {node.id for node in ast.walk(checks) if isinstance(node, ast.Name)}
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
