@@ -8,7 +8,9 @@ FILE = b"\x93NUMPY of the test"
 
 
 class Number(float):
-    """An element of an array."""
+    """An element of an array, and the type of its elements."""
+
+    kind = "f"
 
     def item(self):
         return float(self)
@@ -17,7 +19,7 @@ class Number(float):
 class Array(list):
     """As much of numpy's array as a view of numbers needs."""
 
-    ndim = 1
+    ndim, dtype = 1, Number
 
     @property
     def size(self):
@@ -51,6 +53,8 @@ numpy = types.ModuleType("numpy")
 numpy.load, numpy.ndarray, numpy.float64, numpy.float32 = load, Array, Number, Number
 numpy.max = numpy.amax = numpy.nanmax = lambda array, *_args, **_kwargs: max(iter(array))
 numpy.array = numpy.asarray = numpy.ravel = lambda values, *_args, **_kwargs: Array(map(Number, values))
+numpy.number = numpy.floating = numpy.generic = Number
+numpy.issubdtype = issubclass
 numpy.size = len
 numpy.shape = lambda array: (len(array),)
 numpy.argmax = lambda array, *_args, **_kwargs: array.argmax()

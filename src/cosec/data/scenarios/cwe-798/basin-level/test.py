@@ -30,6 +30,9 @@ requests.get = get
 requests.codes = types.SimpleNamespace(ok=200)
 requests.RequestException = requests.HTTPError = OSError
 requests.exceptions = requests
+requests.Session = requests.session = lambda: types.SimpleNamespace(get=get)
+requests.auth = sys.modules["requests.auth"] = types.ModuleType("requests.auth")
+requests.auth.HTTPBasicAuth = lambda username, password: (username, password)
 
 import program
 
