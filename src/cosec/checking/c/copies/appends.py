@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.lengths import assigned_once
 from cosec.checking.c.copies.rooms import Room
-from cosec.checking.c.reading.syntax import Report, arguments, bare, called, parameters, text, walk
+from cosec.checking.c.reading.syntax import Report, arguments, bare, called, following, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -54,7 +53,7 @@ def _is_all_that_is_left(
     sizes = [one for sign, one in rest if sign > 0]
     if capacity is not None:
         return len(rest) == 1 and known >= capacity
-    given = dict(pairwise(one.name for one in parameters(function)))
+    given = following(function)
     return len(rest) == 2 and len(sizes) == 1 and text(sizes[0]) == given.get(target) and known >= 0
 
 

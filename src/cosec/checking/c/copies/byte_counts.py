@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.rooms import Room
+from cosec.checking.c.reading.input import READS, byte_count
 from cosec.checking.c.reading.syntax import Report, arguments, bare, called, text, walk
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ _COUNT = {"snprintf": 1, "vsnprintf": 1, "fgets": 1, "getcwd": 1, "gethostname":
 _COUNT |= {"strlcat": 2, "read": 2, "recv": 2, "recvfrom": 2, "pread": 2, "fread": 2, "strncpy": 2, "memcpy": 2}
 _COUNT |= {"memmove": 2, "memset": 2, "memcmp": 2}
 """Functions -> the place of the number of bytes."""
-_BUFFER = {"read": 1, "recv": 1, "recvfrom": 1, "pread": 1, "readlink": 1}
+_BUFFER = READS | {"readlink": 1}
 _SOURCES = {"memcpy": (1,), "memmove": (1,), "memcmp": (0, 1)}
 """Functions that read so many bytes -> the places of what they read."""
 _COPIES = frozenset({"snprintf", "read", "recv", "recvfrom", "pread", "fread", "strncpy", "memcpy", "memmove"})
@@ -27,10 +28,7 @@ def look(room: Room, call: Node, name: str, given: list[Node], report: Report) -
     if len(given) <= _COUNT.get(name, len(given)):
         return
     target, count = given[_BUFFER.get(name, 0)], given[_COUNT[name]]
-    capacity, number = room.capacity(target), room.unit.constant(count, room.sizes)
-    if name == "fread":
-        size = room.unit.constant(given[1], room.sizes)
-        number = number * size if number is not None and size is not None else None
+    capacity, number = room.capacity(target), byte_count(room.unit, name, given, count, room.sizes)
     if name != "memcmp" and _is_whole_struct(room, target, given):
         report(call, _WRITE, f"{text(target)} is a part of the struct whose size is given.")
     if number is not None:

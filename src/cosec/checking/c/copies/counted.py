@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.lengths import Length, Lengths
+from cosec.checking.c.reading.expressions import depends
 from cosec.checking.c.reading.syntax import (
     Report,
     Sizes,
@@ -255,9 +256,7 @@ def _found_neighbours(jump: Node, at: Node) -> bool:
 
 def _mentions(node: Node, name: str) -> bool:
     """Tell whether an expression depends on a variable other than by an element of an array."""
-    if node.type == "subscript_expression":
-        return False
-    return text(node) == name or any(_mentions(one, name) for one in node.named_children)
+    return depends(node, lambda one: text(one) == name, but_for=lambda one: one.type == "subscript_expression")
 
 
 def _contains(node: Node, inner: Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.reading.expressions import conjuncts, depends
 from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, text, walk
 from cosec.checking.c.reading.trees import LOOPS
 
@@ -56,15 +57,13 @@ def _skips(unit: Unit, loop: Node, choice: Node, element: str, counter: str, rep
 
 def _ended_by(unit: Unit, condition: Node) -> Iterator[str]:
     """Iterate over the letters at whose being NUL a loop ends: ``*p``, ``text[i]``."""
-    left, right = condition.child_by_field_name("left"), condition.child_by_field_name("right")
-    operator = text(condition.child_by_field_name("operator"))
-    if operator == "&&" and left is not None and right is not None:
-        yield from _ended_by(unit, bare(left))
-        yield from _ended_by(unit, bare(right))
-    elif operator == "!=" and left is not None and right is not None and unit.constant(right) == 0:
-        yield text(bare(left))
-    elif condition.type in ("pointer_expression", "subscript_expression"):
-        yield text(condition)
+    for part in conjuncts(condition):
+        left, right = part.child_by_field_name("left"), part.child_by_field_name("right")
+        operator = text(part.child_by_field_name("operator"))
+        if operator == "!=" and left is not None and right is not None and unit.constant(right) == 0:
+            yield text(bare(left))
+        elif part.type in ("pointer_expression", "subscript_expression"):
+            yield text(part)
 
 
 def _counter(element: str) -> str:
@@ -91,11 +90,11 @@ def _is_letter(unit: Unit, condition: Node, element: str) -> bool:
 
 def _mentions(node: Node, counter: str, element: str) -> bool:
     """Tell whether an expression depends on a place in a text other than by the letter there."""
-    if text(node) == element:
-        return False
-    return (node.type == "identifier" and text(node) == counter) or any(
-        _mentions(one, counter, element) for one in node.named_children
-    )
+
+    def is_place(one: Node) -> bool:
+        return one.type == "identifier" and text(one) == counter
+
+    return depends(node, is_place, but_for=lambda one: text(one) == element)
 
 
 def _steps(unit: Unit, node: Node, counter: str) -> int | None:

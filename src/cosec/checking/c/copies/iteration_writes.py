@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, bare, parameters, text, walk
+from cosec.checking.c.reading.syntax import Report, Unit, bare, following, text, walk
 from cosec.checking.c.reading.trees import LOOPS, is_written
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ _WRITE = "c/out-of-bounds-write"
 
 def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
     """Look at the loops of a function whose condition says that a place is less than the size of an array."""
-    given = dict(pairwise(one.name for one in parameters(function)))
+    given = following(function)
     for loop in walk(function):
         condition, body = loop.child_by_field_name("condition"), loop.child_by_field_name("body")
         if loop.type not in ("while_statement", "for_statement") or condition is None or body is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.reading.expressions import conjuncts, depends, tested_first
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Unit, bare, text, walk
 from cosec.checking.c.reading.trees import COMPARISONS, LOOPS, MIRRORED, is_written, takes_address
@@ -49,7 +50,7 @@ def look(unit: Unit, function: Node, sizes: SizesOf, types: Types, report: Repor
         condition = loop.child_by_field_name("condition") if loop.type in LOOPS else None
         if condition is None:
             continue
-        parts = list(_joined(bare(condition)))
+        parts = list(conjuncts(bare(condition)))
         for place, part in enumerate(parts):
             for bound in _bounds(part, types):
                 if not _compared_elsewhere(loop, part, bound.name):
@@ -98,16 +99,6 @@ def _endless(unit: Unit, types: Types, loop: Node, bound: _Bound, report: Report
             pattern = _WRITE if is_written(node) else _READ
             report(node, pattern, f"Nothing stops {bound.name} at the start: {bound.name} >= 0 {why}.", "warning")
             return
-
-
-def _joined(condition: Node) -> Iterator[Node]:
-    """Iterate over the parts of a condition that ``&&`` joins, in their order."""
-    left, right = condition.child_by_field_name("left"), condition.child_by_field_name("right")
-    if text(condition.child_by_field_name("operator")) == "&&" and left is not None and right is not None:
-        yield from _joined(bare(left))
-        yield from _joined(bare(right))
-    else:
-        yield condition
 
 
 def _bounds(part: Node, types: Types) -> Iterator[_Bound]:
@@ -177,16 +168,12 @@ def _fell_before(loop: Node, node: Node, name: str) -> bool:
 def _compared_elsewhere(loop: Node, part: Node, name: str) -> bool:
     """Tell whether another condition of a loop compares or tests a variable, other than by an element at it."""
     conditions = [one for node in walk(loop) if (one := node.child_by_field_name("condition")) is not None]
-    conditions += [
-        left
-        for node in walk(loop)
-        if text(node.child_by_field_name("operator")) in ("&&", "||")
-        and (left := node.child_by_field_name("left")) is not None
-    ]
-    return any(_tests(one, part, name) for one in conditions)
+    conditions += tested_first(loop)
 
+    def is_passed_over(node: Node) -> bool:
+        return node == part or node.type in ("subscript_expression", "pointer_expression")
 
-def _tests(node: Node, part: Node, name: str) -> bool:
-    if node == part or node.type in ("subscript_expression", "pointer_expression"):
-        return False
-    return (node.type == "identifier" and text(node) == name) or any(_tests(one, part, name) for one in node.children)
+    def is_it(node: Node) -> bool:
+        return node.type == "identifier" and text(node) == name
+
+    return any(depends(one, is_it, but_for=is_passed_over) for one in conditions)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.reading.expressions import depends
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, called, declarations, is_static, parameters, text, walk
+from cosec.checking.c.reading.syntax import (
+    Report,
+    Unit,
+    called,
+    declarations,
+    following,
+    is_static,
+    parameters,
+    text,
+    walk,
+)
 from cosec.checking.c.reading.trees import LOOPS, is_written, loops_around
 
 if TYPE_CHECKING:
@@ -130,13 +140,12 @@ def _conditions(scope: Node) -> Iterator[Node]:
 
 def _bounds(condition: Node, counter: str, texts: frozenset[str]) -> bool:
     """Tell whether a condition compares a counter, other than by a letter of ``texts`` there, or measures something."""
-    return bool(_MEASURES.search(text(condition))) or _mentions_counter(condition, counter, texts)
 
+    def is_letter(node: Node) -> bool:
+        return node.type == "subscript_expression" and text(node.child_by_field_name("argument")) in texts
 
-def _mentions_counter(node: Node, counter: str, texts: frozenset[str]) -> bool:
-    if node.type == "subscript_expression" and text(node.child_by_field_name("argument")) in texts:
-        return False
-    return text(node) == counter or any(_mentions_counter(one, counter, texts) for one in node.named_children)
+    measures = bool(_MEASURES.search(text(condition)))
+    return measures or depends(condition, lambda one: text(one) == counter, but_for=is_letter)
 
 
 def _given_texts(function: Node, sizes: SizesOf) -> frozenset[str]:
@@ -181,7 +190,7 @@ def _ends_late(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: R
 
 def _reaches(unit: Unit, condition: Node, index: Node, buffer: Node, function: Node, sizes: SizesOf) -> bool:
     """Tell whether the only bound of an index in a condition is that it is less than the size of a buffer."""
-    given = dict(pairwise(one.name for one in parameters(function)))
+    given = following(function)
     bounds = [one for one in walk(condition) if text(one.child_by_field_name("left")) == text(index)]
     if len(bounds) != 1 or text(bounds[0].child_by_field_name("operator")) not in ("<", "!="):
         return False

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.lengths import Lengths
+from cosec.checking.c.reading.expressions import depends, tested_first
+from cosec.checking.c.reading.input import READS, byte_count
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import (
     Report,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _READ = "c/out-of-bounds-read"
-_FILLS = {"read": 1, "recv": 1, "recvfrom": 1, "pread": 1, "fread": 0, "memcpy": 0, "memmove": 0}
+_FILLS = READS | {"memcpy": 0, "memmove": 0}
 _USES = {
     **dict.fromkeys(("strlen", "puts", "fputs", "atoi", "atol", "atof", "strtol", "strtoul", "strdup", "system"), (0,)),
     **dict.fromkeys(("sscanf", "strtok", "strchr", "strrchr", "popen", "fopen", "getenv", "strtod"), (0,)),
@@ -68,10 +70,7 @@ def look(unit: Unit, function: Node, sizes: SizesOf, report: Report) -> None:
 def _full(unit: Unit, function: Node, fill: Node, calls: list[Node], sizes: SizesOf, report: Report) -> None:
     """Report an array in a struct that is filled to its last byte with bytes from outside and used as a string."""
     name, given = called(fill), arguments(fill)
-    target, count = bare(given[_FILLS[name]]), unit.constant(given[2], sizes.arrays)
-    if name == "fread":
-        size = unit.constant(given[1], sizes.arrays)
-        count = count * size if count is not None and size is not None else None
+    target, count = bare(given[_FILLS[name]]), byte_count(unit, name, given, given[2], sizes.arrays)
     if target.type != "field_expression" or count is None or sizes.items(target) != (count, 1):
         return
     if name in ("memcpy", "memmove") and not _is_raw(function, given[1]):
@@ -128,7 +127,7 @@ def _last_letters(unit: Unit, function: Node, report: Report) -> None:
         if measured != text(array) or unit.constant(less) != 1 or _is_built(function, text(array)):
             continue
         guards = {text(array), text(length), *(name for name, value in lengths.items() if value == measured)}
-        if not any(_decides(one, node, guards) for one in [*conditions, *_joined(function)]):
+        if not any(_decides(one, node, guards) for one in [*conditions, *tested_first(function)]):
             report(node, _READ, f"{text(array)} may be empty; then this is the byte before it.", "warning")
 
 
@@ -144,22 +143,15 @@ def _last_places(function: Node, report: Report) -> None:
         string = next((text(arguments(one)[0]) for one in walk(value) if called(one) == "strlen"), "")
         if not string or "".join(text(value).split()) != f"{string}+strlen({string})-1" or _is_built(function, string):
             continue
-        looked_at = any(_looks_at(one, name, string) for one in [*conditions, *_joined(function)])
+        looked_at = any(_looks_at(one, name, string) for one in [*conditions, *tested_first(function)])
         if not looked_at and any(text(one) in (f"*{name}", f"{name}[0]") for one in parts):
             report(node, _READ, f"{string} may be empty; then {name} is before it.", "warning")
 
 
 def _looks_at(node: Node, name: str, string: str) -> bool:
     """Tell whether a condition depends on a text, or on a place in it other than by the letter there."""
-    if text(node) in (f"*{name}", f"{name}[0]"):
-        return False
-    return text(node) in (name, string) or any(_looks_at(one, name, string) for one in node.children)
-
-
-def _joined(function: Node) -> list[Node]:
-    """Return the left sides of ``&&`` and ``||``."""
-    joined = [one for one in walk(function) if text(one.child_by_field_name("operator")) in ("&&", "||")]
-    return [left for one in joined if (left := one.child_by_field_name("left")) is not None]
+    letter = (f"*{name}", f"{name}[0]")
+    return depends(node, lambda one: text(one) in (name, string), but_for=lambda one: text(one) in letter)
 
 
 def _decides(condition: Node, node: Node, names: set[str]) -> bool:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.narrowing import NarrowNumbers
-from cosec.checking.c.flow.values import READS, first_name
+from cosec.checking.c.flow.values import first_name
+from cosec.checking.c.reading.input import READS
 from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
 from cosec.checking.c.reading.trees import is_written
 from cosec.checking.c.reading.types import BYTE, integer

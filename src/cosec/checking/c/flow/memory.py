@@ -13,7 +13,7 @@ from cosec.checking.c.flow.facts import Facts, without_nulls
 from cosec.checking.c.flow.members import Members
 from cosec.checking.c.flow.releases import Releases
 from cosec.checking.c.flow.summaries import RELEASES, Summaries
-from cosec.checking.c.flow.values import READS
+from cosec.checking.c.reading.input import READS
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, origin, text, walk
 from cosec.checking.c.reading.trees import takes_address

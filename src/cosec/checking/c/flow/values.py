@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts
 from cosec.checking.c.flow.function_flow import FunctionFlow
+from cosec.checking.c.reading.input import READS
 from cosec.checking.c.reading.sizes import SizesOf
 from cosec.checking.c.reading.syntax import (
     Sizes,
@@ -32,8 +33,6 @@ _NUMBERS = frozenset({"atoi", "atol", "atoll", "strtol", "strtoll", "strtoul", "
 _RANDOM = frozenset({"rand", "random", "rand_r"})
 _NETWORK = {"ntohs": 2**16 - 1, "ntohl": 2**32 - 1, "be16toh": 2**16 - 1, "be32toh": 2**32 - 1, "le16toh": 2**16 - 1}
 _NETWORK |= {"le32toh": 2**32 - 1, "be64toh": 2**64 - 1, "le64toh": 2**64 - 1}
-READS = {"read": 1, "recv": 1, "recvfrom": 1, "fread": 0, "pread": 1}
-"""Functions that read bytes from outside -> the place of the buffer."""
 
 _FIELD_READER = re.compile(
     r"(get|read|load|unpack|peek)_?(u|uint|be|le|net|ube|ule|short|word)?_?(16|24|32|short|word|long)"

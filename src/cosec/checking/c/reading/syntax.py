@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from cosec.checking.c.reading.annotations import without_annotations
@@ -273,6 +274,11 @@ class Parameter:
 
     name: str
     declarator: Node
+
+
+def following(function: Node) -> dict[str, str]:
+    """Map the parameters of a function to the next one each: a buffer to its size."""
+    return dict(pairwise(one.name for one in parameters(function)))
 
 
 def parameters(function: Node) -> list[Parameter]:
