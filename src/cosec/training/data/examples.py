@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cosec.errors import ModelError
 from cosec.training.data.changed_spans import ChangedSpan
+from cosec.training.data.offsets import require_offsets
 from cosec.training.data.security_pairs import SecurityPair
 
 CONTEXT_BEFORE = 0.75
@@ -83,10 +83,7 @@ def tokenize_pairs(
     Raises:
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)."
-        )
+    require_offsets(tokenizer)
     prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     examples = []
     for key, pair in enumerate(pairs):

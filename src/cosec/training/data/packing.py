@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from cosec.errors import DataError, ModelError
+from cosec.errors import DataError
 from cosec.training.data.corpus import Document
+from cosec.training.data.offsets import require_offsets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +76,7 @@ def tokenize(
     Raises:
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
-    if not tokenizer.is_fast:
-        raise ModelError(
-            f"{type(tokenizer).__name__} has no offsets; training needs a fast tokenizer (tokenizer.json)."
-        )
+    require_offsets(tokenizer)
     start = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
     end = [tokenizer.eos_token_id] if isinstance(tokenizer.eos_token_id, int) else []
     pieces, too_long = [], 0
