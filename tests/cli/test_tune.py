@@ -116,6 +116,24 @@ def test_an_adapter_is_not_a_base(tiny, pairs, tmp_path, capsys) -> None:
     assert "is an adapter; --base needs a full model" in capsys.readouterr().err
 
 
+def test_a_run_starts_from_an_adapter_of_the_same_base(tiny, pairs, tmp_path, capsys) -> None:
+    first = save_tiny_adapter(tiny, tmp_path / "first")
+    assert main(arguments(tiny, pairs, tmp_path / "out", "--start-from", str(first))) == 0
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["started_from"]["name"] == str(first)
+    assert manifest["settings"]["lora_rank"] == 4
+    assert main(arguments(tiny, pairs, tmp_path / "other", "--start-from", str(first), "--lora-rank", "2")) == 2
+    assert "leave out --lora-rank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["nowhere", "tiny"])
+def test_a_start_that_is_no_adapter_is_one_clear_line(tiny, pairs, tmp_path, capsys, place: str) -> None:
+    assert main(arguments(tiny, pairs, tmp_path / "out", "--start-from", str(tmp_path / place))) == 2
+    error = capsys.readouterr().err
+    assert place in error
+    assert len(error.splitlines()) == 1
+
+
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tiny, pairs, tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
     assert main(arguments(tiny, pairs, tmp_path / "file" / "out")) == 2

@@ -10,6 +10,7 @@ from cosec.models.families import lora_targets
 from cosec.training.data.corpus import Corpus
 from cosec.training.hardening import BaseModel, HardeningResult, harden
 from cosec.training.settings import HardeningSettings
+from cosec.training.starting_adapter import StartingAdapter
 from tests.tiny import tiny_model, tiny_tokenizer
 
 FAST: dict[str, Any] = {
@@ -38,11 +39,19 @@ def tiny_base(architecture: str = "llama") -> BaseModel:
 
 
 def run(
-    data: Path, out: Path, *, texts: Corpus | None = None, resume: bool = False, progress: Any = None, **settings: Any
+    data: Path,
+    out: Path,
+    *,
+    texts: Corpus | None = None,
+    start: StartingAdapter | None = None,
+    resume: bool = False,
+    progress: Any = None,
+    **settings: Any,
 ) -> HardeningResult:
     """Train a tiny Llama on the pairs in ``data``."""
     chosen = HardeningSettings(**{**FAST, **settings})
-    return harden(tiny_base(), [data], chosen, out, texts=texts, resume=resume, progress=progress)
+    chosen = start.shape(chosen) if start else chosen
+    return harden(tiny_base(), [data], chosen, out, texts=texts, start=start, resume=resume, progress=progress)
 
 
 if __name__ == "__main__":

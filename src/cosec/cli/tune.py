@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from cosec.training.data.corpus import Corpus
     from cosec.training.hardening import HardeningResult
+    from cosec.training.starting_adapter import StartingAdapter
 
 
 def tune(
@@ -27,6 +28,7 @@ def tune(
     pairs: Sequence[Path] = (),
     functional_texts: Sequence[Path] = (),
     recipe: str | None = None,
+    start_from: str | None = None,
     resume: Annotated[bool, Parameter(negative=())] = False,
     processes: int = 1,
     dtype: str = "auto",
@@ -45,6 +47,8 @@ def tune(
         functional_texts: Code on which the model stays as it was, in the formats of `cosec align --data`; repeatable.
         recipe: A shipped recipe (cosec-plus, cosec, lora, prefix, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
             smollm2-135m) or a TOML file. Default: the recipe with the name of --method. Flags override the recipe.
+        start_from: Train on from this adapter of the same base: a folder, or an embedded model for the adapter that
+            ships for it. Rank, scale and modules are the adapter's. Default: a fresh adapter.
         resume: Continue from the newest checkpoint in --out.
         processes: Number of processes that share each batch. Two with one thread each are faster than one with two.
         dtype: auto, float32, bfloat16 or float16.
@@ -57,8 +61,14 @@ def tune(
     from cosec.cli.views.training_progress import show_result
 
     console = Console()
+    start = None
+    if start_from is not None:
+        from cosec.training.starting_adapter import read_starting_adapter
+
+        start = read_starting_adapter(start_from)
+        chosen = start.shape(chosen, given=settings.model_fields_set if settings else ())
     texts = _corpus(functional_texts, chosen)
-    result = _harden(base, pairs, texts, chosen, out, resume=resume, dtype=dtype, console=console)
+    result = _harden(base, pairs, texts, start, chosen, out, resume=resume, dtype=dtype, console=console)
     show_result(console, "prefix" if chosen.method == "prefix" else "adapter", result)
     if result.interrupted:
         sys.exit(130)
@@ -68,6 +78,7 @@ def _harden(
     base: str,
     pairs: Sequence[Path],
     texts: Corpus | None,
+    start: StartingAdapter | None,
     settings: HardeningSettings,
     out: Path,
     *,
@@ -85,7 +96,7 @@ def _harden(
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
         data = pairs or [shipped_pairs()]
-        return harden(loaded, data, settings, out, texts=texts, resume=resume, progress=progress)
+        return harden(loaded, data, settings, out, texts=texts, start=start, resume=resume, progress=progress)
 
 
 def _corpus(paths: Sequence[Path], settings: HardeningSettings) -> Corpus | None:

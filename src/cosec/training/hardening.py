@@ -36,6 +36,7 @@ from cosec.training.loop.run_folder import RunFolder, make_accelerator, prepare_
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.prefix import attach_prefix
 from cosec.training.settings import FREE_TO_CHANGE, HardeningSettings, TrainingSettings
+from cosec.training.starting_adapter import StartingAdapter
 
 CACHE_FOLDER = "reference-cache"
 """Name of a folder inside the output folder, present while a run is in progress."""
@@ -94,6 +95,7 @@ def harden(
     out: Path,
     *,
     texts: Corpus | None = None,
+    start: StartingAdapter | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> HardeningResult:
@@ -105,28 +107,27 @@ def harden(
         settings: The training settings.
         out: Folder of the adapter; it must not hold a run unless ``resume`` is set.
         texts: Code on which the model stays as it was: the functional loss counts at all of its tokens.
+        start: The adapter to train on from; the settings must have its shape. None starts a fresh one.
         resume: Continue from the newest checkpoint in ``out``; the weights become those of an uninterrupted run.
         progress: Receives the events of the run.
 
     Raises:
+        AdapterError: If ``start`` does not fit the base.
         DataError: If the pairs cannot be read.
         TrainingError: If training cannot go on, or ``out`` holds another run.
     """
     accelerator = make_accelerator()
     examples = prepare_examples(base.tokenizer, data, settings, texts)
-    store = CheckpointStore(out, _identity(base, examples.sha256, settings))
-    prepare_folder(out, store, accelerator, resume=resume)
-    if not resume:
-        _remove_cache(out, accelerator)
-    accelerator.wait_for_everyone()
-    model = _attach(base, settings, accelerator.device)
+    store = CheckpointStore(out, _identity(base, examples.sha256, settings, start))
+    _prepare(out, store, accelerator, resume=resume)
+    model = _attach(base, settings, accelerator.device, start)
     speed_up(model)
     objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     run_folder = RunFolder(
         out,
         write_weights=lambda folder: write_adapter(model, base.name, folder) if folder else None,
         weights=(ADAPTER_WEIGHTS, "adapter"),
-        facts={"base_model": {"name": base.name, "sha256": base.sha256}, "method": settings.method},
+        facts=_facts(base, settings, start),
         data=examples.record,
         settings=settings,
         store=store,
@@ -148,6 +149,13 @@ def harden(
     return _run(loop, run_folder, out, accelerator, resume=resume)
 
 
+def _prepare(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
+    prepare_folder(out, store, accelerator, resume=resume)
+    if not resume:
+        _remove_cache(out, accelerator)
+    accelerator.wait_for_everyone()
+
+
 def _run(
     loop: TrainingLoop[TrainingExample], run_folder: RunFolder, out: Path, accelerator: Accelerator, *, resume: bool
 ) -> HardeningResult:
@@ -159,9 +167,19 @@ def _run(
     return HardeningResult(folder=out, state=outcome.state, interrupted=outcome.interrupted, curves_drawn=drawn)
 
 
-def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device) -> Any:
+def _facts(base: BaseModel, settings: HardeningSettings, start: StartingAdapter | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"base_model": {"name": base.name, "sha256": base.sha256}, "method": settings.method}
+    if start is not None:
+        facts["started_from"] = {"name": start.name, "adapter_sha256": start.sha256}
+    return facts
+
+
+def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device, start: StartingAdapter | None) -> Any:
     if settings.method != "prefix":
-        return attach_adapter(base, settings, device)
+        model = attach_adapter(base, settings, device)
+        if start is not None:
+            start.copy_into(model, base.sha256)
+        return model
     with _quiet_peft():
         return attach_prefix(base.model, base.tokenizer, settings.prefix_tokens).to(device)
 
@@ -255,13 +273,16 @@ def _quiet_peft() -> Iterator[None]:
         yield
 
 
-def _identity(base: BaseModel, data_sha256: str, settings: HardeningSettings) -> dict[str, Any]:
+def _identity(
+    base: BaseModel, data_sha256: str, settings: HardeningSettings, start: StartingAdapter | None
+) -> dict[str, Any]:
     """Everything that must be equal for a run to continue another."""
     unused = set() if settings.preference else {"preference", "preference_beta"}  # older checkpoints lack these
     unused |= set() if settings.method == "prefix" else {"prefix_tokens"}
     unused |= set() if settings.functional_weight != 1 else {"functional_weight"}
     chosen = settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *unused})
-    return {"base model": base.sha256, "data": data_sha256, **chosen}
+    started = {"start": start.sha256} if start else {}
+    return {"base model": base.sha256, "data": data_sha256, **started, **chosen}
 
 
 def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:
