@@ -48,7 +48,7 @@ def main() -> None:
     save_file(tensors, options.out / WEIGHTS)
     (options.out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     (options.out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    print(f"{options.out}: rank {options.rank} keeps {kept:.1%} of the squared norm")
+    print(f"{options.out}: rank {options.rank} keeps {kept:.1%} of the squared norm")  # noqa: T201
 
 
 def add_up(parts: list[tuple[Adapter, float]], rank: int) -> tuple[dict[str, torch.Tensor], float]:
