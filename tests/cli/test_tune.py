@@ -98,6 +98,14 @@ def test_bad_usage_is_one_clear_line(tiny, pairs, tmp_path, capsys, more: list[s
     assert len(error.splitlines()) == 1
 
 
+def test_pairs_are_read_before_the_base_is_loaded(tiny, pairs, tmp_path, capsys) -> None:
+    pairs.write_text("{")
+    assert main(arguments(Path("no-such-base"), pairs, tmp_path / "out")) == 2
+    error = capsys.readouterr().err
+    assert "pairs.jsonl:1 is not a JSON object" in error
+    assert "no-such-base" not in error
+
+
 def test_resuming_where_nothing_is_is_one_clear_line(tiny, pairs, tmp_path, capsys) -> None:
     assert main([*arguments(tiny, pairs, tmp_path / "out"), "--resume"]) == 2
     assert "Nothing to resume" in capsys.readouterr().err

@@ -89,13 +89,14 @@ def _harden(
     """Load the model and train it, showing progress."""
     from cosec.cli.views.training_progress import TerminalProgress
     from cosec.training.base_model import load_base
-    from cosec.training.data.security_pairs import shipped_pairs
+    from cosec.training.data.security_pairs import load_pairs, shipped_pairs
     from cosec.training.hardening import harden
 
+    data = pairs or [shipped_pairs()]
+    load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)  # a mistake shows before the load
     loaded = load_base(base, settings, dtype=dtype)
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
-        data = pairs or [shipped_pairs()]
         return harden(loaded, data, settings, out, texts=texts, start=start, resume=resume, progress=progress)
 
 

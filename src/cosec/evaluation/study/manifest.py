@@ -92,6 +92,11 @@ def recorded_runtime(folder: StudyFolder) -> Literal["torch", "llama.cpp"] | Non
 
 def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs must share for one to continue the other: settings except the title, prompts and models."""
+    chosen = settings.model_dump(mode="json", exclude={"name"})
+    return {**chosen, "prompts_sha256": prompts_digest(units), "models": dict(models)}
+
+
+def prompts_digest(units: Sequence[Unit]) -> str:
+    """Digest of all prompts of a study, whatever their order."""
     prompts = sorted({f"{unit.benchmark.name}\0{task.id}\0{task.prompt}" for unit in units for task in unit.tasks})
-    digest = hashlib.sha256("\0".join(prompts).encode()).hexdigest()
-    return {**settings.model_dump(mode="json", exclude={"name"}), "prompts_sha256": digest, "models": dict(models)}
+    return hashlib.sha256("\0".join(prompts).encode()).hexdigest()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ def test_a_study_with_missing_completions_is_not_only_judged(tmp_path: Path) -> 
     run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
     with pytest.raises(StudyError, match="lacks 60 completions; run the same command without --judge-only"):
         RecordedSource(StudyFolder(tmp_path / "out"), units_of(settings(scenarios, arms=("origin",))))
+
+
+def test_a_study_of_other_prompts_is_not_said_to_lack_completions(tmp_path: Path) -> None:
+    chosen, folder = settings(write_scenarios(tmp_path / "scenarios")), StudyFolder(tmp_path / "out")
+    run(chosen, folder.path)
+    first, *others = units_of(chosen)
+    task = replace(first.tasks[0], id="new", prompt="def other():")
+    grown = replace(first, tasks=(*first.tasks, task))
+    with pytest.raises(StudyError, match="holds completions of other prompts"):
+        RecordedSource(folder, [grown, *others])
 
 
 def test_the_models_of_a_recorded_study_are_those_of_its_manifest(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from cosec.errors import StudyError
 from cosec.evaluation.study.arms import DecodingArm
+from cosec.evaluation.study.manifest import prompts_digest
 from cosec.evaluation.study.records import COMPLETIONS, StudyFolder
 from cosec.evaluation.study.units import Unit
 
@@ -22,10 +23,15 @@ class RecordedSource:
             units: All units of the study.
 
         Raises:
-            StudyError: If the folder holds no study, or completions are missing.
+            StudyError: If the folder holds no study, or one of other prompts, or completions are missing.
         """
         models = folder.manifest()["identity"]
         missing = sum(max(0, unit.size - folder.count(COMPLETIONS, unit.name)) for unit in units)
+        if missing and models.get("prompts_sha256") != prompts_digest(units):
+            raise StudyError(
+                f"{folder.path} holds completions of other prompts: the recipe's scenarios or problems were added or "
+                "changed since. Take the recipe and the version that generated them, or choose another --out."
+            )
         if missing:
             raise StudyError(
                 f"{folder.path} lacks {missing} completions; run the same command without --judge-only first."
