@@ -167,3 +167,6 @@ def after_the_user():
 def command():
     subprocess.run(["ssh", "-v", "backup@example.com", "ls " + request.args["d"]])  # expect: py/command-injection
     subprocess.run(["ssh", "backup@example.com", request.args["command"]])  # expect: py/command-injection
+
+    subprocess.run(["ssh", "-v", "--", request.args["host"], "uptime"])
+    subprocess.run(["ssh", "--", request.args["host"], request.args["command"]])  # expect: py/command-injection

@@ -388,3 +388,27 @@ def initial(text, autoescape=True):
 def initial_only(text, autoescape=True):
     shown = conditional_escape if autoescape else (lambda each: each)
     return mark_safe("<b>%s</b>%s" % (shown(text[0]), text[1:]))  # expect: py/cross-site-scripting
+
+# case: a function that calls itself returns what its other branches do
+from html import escape
+
+
+def tree(value):
+    if isinstance(value, list):
+        return "<ol>" + "".join(f"<li>{tree(child)}</li>" for child in value) + "</ol>"
+    return escape(str(value))
+
+
+def thread(comment, depth=0):
+    answers = "".join(thread(answer, depth + 1) for answer in comment.get("answers", ()))
+    return f"<p>{escape(comment['text'])}</p>{answers}"
+
+
+def raw_tree(value):
+    if isinstance(value, list):
+        return "<ol>" + "".join(f"<li>{raw_tree(child)}</li>" for child in value) + "</ol>"  # expect: py/cross-site-scripting
+    return str(value)
+
+
+def indented(text, width):
+    return "<pre>" + " " * (width - len(text)) + escape(text) + "</pre>"

@@ -87,8 +87,13 @@ def call_function(
 ) -> Value:
     """Call a function of the file with these arguments; ``rest`` is what starred arguments may hold."""
     same = sum(frame.function is not None and frame.function.node is function.node for frame in analysis.frames)
+    arguments = [*positional, *named.values()]
+    counted = any(isinstance(each.constant, int) for each in arguments)
+    if same >= MAX_SAME and not counted:
+        # Its result is one of those of the calls in progress. A counter may decide that those return nothing yet.
+        return UNKNOWN
     if same >= MAX_SAME or len(analysis.frames) > MAX_CALLS:
-        return Value(taints=join_all(each.step("call") for each in [*positional, *named.values()]).taints)
+        return Value(taints=join_all(each.step("call") for each in arguments).taints)
     names = bound_arguments(function, positional, named, rest)
     return run_function(analysis, function, names)
 

@@ -138,6 +138,8 @@ class Evaluator:
             return attributes.joined_path([left, right])
         if isinstance(kind, ast.Add):
             return self._added(left, right)
+        if isinstance(kind, ast.Mult) and (left.strings or right.strings):
+            return UNKNOWN  # A known text, some times.
         if isinstance(kind, ast.Mult) and (left.parts or right.parts) and not (left.taints or right.taints):
             return UNKNOWN
         if isinstance(kind, ast.BitOr) and (left.names or right.names):

@@ -142,12 +142,13 @@ def _arguments(site: CallSite, words: list[Value]) -> None:
 
 def _remote(site: CallSite, words: list[Value]) -> None:
     """Check the arguments of ssh: options, the host, and the command that a shell of the host reads."""
-    place = 0
-    while place < len(words) and isinstance(option := words[place].constant, str) and option.startswith("-"):
-        place += 2 if re.match(r"-[BbcDEeFIiJLlmOopQRSWw]$", option) else 1
+    place, ended = 0, False
+    while not ended and place < len(words) and str(option := words[place].constant).startswith("-"):
+        ended = option == "--"
+        place += 2 if re.match(r"-[BbcDEeFIiJLlmOopQRSWw]$", str(option)) else 1
     if place >= len(words):
         return
-    for taint in site.analysis.harmful(words[place], "option", _KINDS):
+    for taint in () if ended else site.analysis.harmful(words[place], "option", _KINDS):
         if LEADING not in taint.neutral:
             site.analysis.report(_PATTERN, site.node, "Untrusted text can be an option of ssh", taint.source)
             return
