@@ -159,3 +159,78 @@ def control():
             os.system(f"service x {action}")
         case _:
             return "no"
+# case: commands in windows of terminals and of other users
+import shlex
+import subprocess
+
+
+def window(session, path):
+    subprocess.call(["tmux", "new-window", "-t", session, "less '%s'" % path])  # expect: py/command-injection
+
+
+def quoted_window(session, path):
+    subprocess.call(["tmux", "new-window", "-t", session, shlex.join(["less", "--", path])])
+    subprocess.call(["tmux", "kill-window", "-t", f"{session}:0"])
+
+
+def as_user(user, *words):
+    subprocess.run(["su", "--command", " ".join(words), "--", user])  # expect: py/command-injection
+
+
+def quoted_as_user(user, *words):
+    subprocess.run(["su", "--command", shlex.join(words), "--", user])
+# case: commands from settings
+import os
+import shlex
+import subprocess
+
+
+def encode(settings, track):
+    command = settings.encoder.format(track=track)
+    subprocess.run(command, shell=True)  # expect: py/command-injection
+
+
+class Player:
+    def encode(self, track):
+        subprocess.run(self.settings["encoder"].format(track=track), shell=True)  # expect: py/command-injection
+
+    def encode_words(self, track):
+        words = [word.format(track=track) for word in shlex.split(self.settings["encoder"])]
+        subprocess.run(words)
+# case: a database that is a name
+import os
+
+
+def dump(database):
+    return os.popen(f"sqlite3 {database} .dump")  # expect: py/command-injection
+
+
+def named(database):
+    return os.popen(f"sqlite3 {database.host} .dump")
+# case: tasks of fabric
+import shlex
+
+from fabric import task
+
+
+@task
+def unpack(c, archive):
+    c.run(f"tar -xzf {archive}")  # expect: py/command-injection
+    c.run(f"tar -xzf {shlex.quote(archive)}")
+# case: methods of handlers without their class
+import os
+from urllib.parse import parse_qs, urlsplit
+
+
+def do_GET(self):
+    name = parse_qs(urlsplit(self.path).query)["name"][0]
+    os.system(f"finger {name}")  # expect: py/command-injection
+
+
+def answer(self):
+    name = self.rfile.readline().decode()
+    self.wfile.write(os.popen(f"finger {name}").read().encode())  # expect: py/command-injection
+
+
+def other(self):
+    os.system(f"finger {self.path}")

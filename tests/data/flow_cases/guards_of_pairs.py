@@ -168,5 +168,7 @@ def command():
     subprocess.run(["ssh", "-v", "backup@example.com", "ls " + request.args["d"]])  # expect: py/command-injection
     subprocess.run(["ssh", "backup@example.com", request.args["command"]])  # expect: py/command-injection
 
+
+def after_the_options():
     subprocess.run(["ssh", "-v", "--", request.args["host"], "uptime"])
     subprocess.run(["ssh", "--", request.args["host"], request.args["command"]])  # expect: py/command-injection

@@ -412,3 +412,146 @@ def raw_tree(value):
 
 def indented(text, width):
     return "<pre>" + " " * (width - len(text)) + escape(text) + "</pre>"
+
+# case: markup that leaves a function by another way than its result
+import xml.sax.saxutils
+from email.message import EmailMessage
+from html import escape
+
+from markupsafe import Markup
+
+
+def streamed(orders):
+    yield "<table>"
+    for order in orders:
+        yield f"<tr><td>{order.remark}</td></tr>"  # expect: py/cross-site-scripting
+    yield "</table>"
+
+
+def streamed_numbers(orders):
+    total = 0
+    for order in orders:
+        total += order.pieces
+        yield f"<tr><td>{order.pieces}</td><td>{escape(order.remark)}</td></tr>"
+    yield f"<tr><th>{total}</th></tr>"
+
+
+def written(out, title):
+    out.write(f"<h1>{title}</h1>")  # expect: py/cross-site-scripting
+    out.write(f"<h1>{escape(title)}</h1>")
+    out.write(f"{title}\n")
+
+
+class Board:
+    def add(self, title):
+        self.rows.append(f"<li>{title}</li>")  # expect: py/cross-site-scripting
+        self.rows.append(f"<li>{xml.sax.saxutils.escape(title)}</li>")
+
+
+def collected(title):
+    rows = []
+    rows.append(f"<li>{title}</li>")
+    return len(rows)
+
+
+def invitation(sender, link):
+    message = EmailMessage()
+    message.set_content(f"<b>{sender}</b>")
+    message.add_alternative(f"<b>{sender}</b>", subtype="html")  # expect: py/cross-site-scripting
+    message.add_alternative(f'<b>{escape(sender)}</b><a href="{escape(link)}">Accept</a>', subtype="html")
+    return message
+
+
+def frame(content: Markup, title):
+    return f"<title>{escape(title)}</title><body>{content}</body>"
+
+
+# case: parameters that are no text of others
+from html import escape
+
+
+def field(name, rows, value):
+    return f'<textarea name="{name}" rows="{rows}">{escape(value)}</textarea>'
+
+
+def element(tag, text):
+    return f"<p><{tag}>{escape(text)}</{tag}></p>"
+
+
+def link(base, episode):
+    address = f"{base}/episodes/{episode['number']}"
+    return f"<p>{escape(episode['title'])}</p><pre>{address}</pre>"
+
+
+def picture(caption):
+    return f'<img alt="{caption}">'  # expect: py/cross-site-scripting
+
+
+def colour(label):
+    return f'<span style="color: {label["color"]}">{escape(label["name"])}</span>'  # expect: py/cross-site-scripting
+
+
+def count(number, text):
+    return f"<b>{number}</b> of <i>{text}</i>"  # expect: py/cross-site-scripting
+
+
+def page(number, width):
+    return f"<b>{number}</b><p>{width}</p>"
+
+
+# case: a method without its class
+from html import escape
+
+
+def title(self):
+    return f"<h1>{self.title}</h1>"  # expect: py/cross-site-scripting
+
+
+def escaped(self):
+    return f"<h1>{escape(self.title)}</h1>"
+
+
+def lines(self):
+    return "\n".join(f"<li>{line}</li>" for line in self.lines)  # expect: py/cross-site-scripting
+
+
+# case: a check of one part of a text is none of another
+def line(text):
+    rows = []
+    for each in text.splitlines():
+        mark, rest = each[:1], each[1:]
+        if mark == "+":
+            rows.append(f"<ins>{rest}</ins>")
+    return "".join(rows)  # expect: py/cross-site-scripting
+
+
+def word(text):
+    mark = text[:4]
+    if mark in ("good", "poor"):
+        return f"<b>{mark}</b>"
+    return ""
+
+
+# case: a replacement beside text that stays
+import re
+from html import escape
+
+
+def mentions(text):
+    return re.sub(r"@(\w+)", lambda found: f"<b>{found.group(1)}</b>", text)  # expect: py/cross-site-scripting
+
+
+def escaped_mentions(text):
+    return re.sub(r"@(\w+)", lambda found: f"<b>{found.group(1)}</b>", escape(text))
+
+
+# case: templates that a function is told to fill
+from jinja2 import Template
+
+
+def fill(design, name):
+    return Template(design, autoescape=True).render(name=name)
+
+
+def made(title, name):
+    return Template(f"<h1>{title}</h1>", autoescape=True).render(name=name)  # expect: py/cross-site-scripting

@@ -27,7 +27,7 @@ class Recorder:
     def on_comparison(self, analysis: Analysis, node: ast.Compare, left: Value, kind: ast.cmpop, right: Value) -> None:
         self.events.append(f"compare {type(kind).__name__}")
 
-    def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
+    def on_result(self, analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
         self.events.append(f"return {value.constant}")
 
     def on_end(self, analysis: Analysis) -> None:

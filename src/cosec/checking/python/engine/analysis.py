@@ -200,7 +200,7 @@ class FileAnalysis:
     def leave(self, value: Value, node: ast.Return) -> None:
         """Return ``value`` from the running function."""
         state = self.frame.state
-        self.observer.on_return(self, value, node)
+        self.observer.on_result(self, value, node)
         self.frame.returned.append((value, state.copy()))
         state.dead = True
 

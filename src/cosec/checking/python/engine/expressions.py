@@ -90,7 +90,7 @@ class Evaluator:
                 UNKNOWN if each is None else self.evaluate(each) for each in (node.slice.lower, node.slice.upper)
             )
             length = upper.constant if node.slice.lower is None else None
-            return attributes.sliced(container, length if isinstance(length, int) else None)
+            return attributes.sliced(container, text_of(node.slice), length if isinstance(length, int) else None)
         key = self.evaluate(node.slice)
         return attributes.item(self._analysis, container, key)
 
@@ -113,7 +113,9 @@ class Evaluator:
 
     def _eval_yield(self, node: ast.Yield) -> Value:
         if node.value is not None:
-            self._analysis.frame.yielded.append(self.evaluate(node.value).baked(self._state.facts))
+            value = self.evaluate(node.value)
+            self._analysis.observer.on_result(self._analysis, value, node)
+            self._analysis.frame.yielded.append(value.baked(self._state.facts))
         return UNKNOWN
 
     def _eval_yieldfrom(self, node: ast.YieldFrom) -> Value:
@@ -166,8 +168,7 @@ class Evaluator:
     def _added(self, left: Value, right: Value) -> Value:
         if left.holds or right.holds:
             return self._added_containers(left, right)
-        numbers = [each for each in (left, right) if "number" in each.flags or isinstance(each.constant, int | float)]
-        if len(numbers) == 2:
+        if any("number" in each.flags or isinstance(each.constant, int | float) for each in (left, right)):
             return Value(flags=frozenset({"number"}))
         if "normalised" in left.flags and right.constant in ("/", "\\"):
             # A separator at its end leaves a path where it is: a check of one is a check of the other.

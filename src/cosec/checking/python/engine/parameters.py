@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from cosec.checking.python.engine import definitions
 from cosec.checking.python.engine.domain import alphabets
@@ -10,8 +11,10 @@ from cosec.checking.python.engine.domain.program import Class, Function, last_na
 from cosec.checking.python.engine.domain.protocol import Analysis
 from cosec.checking.python.engine.domain.values import UNKNOWN, Held, Value, constant, holding
 from cosec.checking.python.engine.library import sources
+from cosec.checking.python.knowledge.dangers import DANGERS
 from cosec.checking.python.knowledge.frameworks import (
     COMMANDS,
+    CONTEXTS,
     CONVERTER,
     EXCEPTIONS,
     FRAMEWORKS,
@@ -35,6 +38,7 @@ from cosec.checking.python.knowledge.frameworks import (
     TEMPLATE_DECORATORS,
     TEXTUAL,
 )
+from cosec.checking.python.knowledge.pages import MARKUP_TYPES, TAG
 
 
 def handler_kind(analysis: Analysis, function: Function) -> str:
@@ -136,6 +140,8 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
     """Return the value of one parameter."""
     name, annotation = parameter.arg, parameter.annotation
     types = sources.type_names(annotation) if annotation is not None else set()
+    if name == "self" and function.owner is None and _answers_over_a_socket(function):
+        return sources.request_handler()
     if _is_request(analysis, function, name, kind, types):
         return Value(flags=frozenset({"request"}))
     fixed = _known_value(analysis, function, parameter, kind, types)
@@ -146,10 +152,8 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
         return value
     default = function.defaults.get(name)
     if not types and not kind:
-        if name in INFRASTRUCTURE or name.endswith(
-            ("_conn", "_connection", "_cursor", "_client", "_session", "_logger")
-        ):
-            return Value(names=frozenset({f"<{name}>"}))
+        if (part := _part_of_program(analysis, function, name)) is not None:
+            return part
         if default is not None and isinstance(default.constant, int | float):
             return default.with_(exact=False)
     found = _incoming(analysis, function, name, kind)
@@ -158,6 +162,44 @@ def parameter_value(analysis: Analysis, function: Function, parameter: ast.arg, 
     elif types & {"UploadFile", "FileStorage"}:
         found = found.with_(flags=frozenset({"upload"}))
     return found.without(_pattern_of(annotation, _default_node(function, name)))
+
+
+def _part_of_program(analysis: Analysis, function: Function, name: str) -> Value | None:
+    """Return an object of the program, such as a connection; None for other parameters."""
+    if name == "self" and function.owner is None and _makes_markup(function):
+        # A method without its class: what its object holds may be shown.
+        shown = _incoming(analysis, function, name, "").without(DANGERS - {"xss"})
+        return shown.with_(names=frozenset({"<self>"}))
+    if _is_infrastructure(name) and not _is_put_into_text(function, name):
+        return Value(names=frozenset({f"<{name}>"}))
+    return None
+
+
+def _makes_markup(function: Function) -> bool:
+    texts = (each.value for each in ast.walk(function.node) if isinstance(each, ast.Constant))
+    return any(isinstance(text, str) and TAG.search(text) for text in texts)
+
+
+def _answers_over_a_socket(function: Function) -> bool:
+    """Tell whether a method, by its name or what it reads, is one of a handler of `http.server` or `socketserver`."""
+    if re.fullmatch(r"do_[A-Z]+", function.name):
+        return True
+    read = {ast.unparse(each) for each in ast.walk(function.node) if isinstance(each, ast.Attribute)}
+    return {"self.rfile", "self.wfile"} <= read
+
+
+def _is_infrastructure(name: str) -> bool:
+    return name in INFRASTRUCTURE or name.endswith(
+        ("_conn", "_connection", "_cursor", "_client", "_session", "_logger")
+    )
+
+
+def _is_put_into_text(function: Function, name: str) -> bool:
+    """Tell whether a function puts a parameter into a text, and uses no attribute of it: it is a name, no object."""
+    nodes = list(ast.walk(function.node))
+    if any(isinstance(each, ast.Attribute) and ast.unparse(each.value) == name for each in nodes):
+        return False
+    return any(isinstance(each, ast.FormattedValue) and ast.unparse(each.value) == name for each in nodes)
 
 
 def _is_request(analysis: Analysis, function: Function, name: str, kind: str, types: set[str]) -> bool:
@@ -180,12 +222,16 @@ def _known_value(
     harmless = annotation is not None and sources.is_harmless_type(analysis, annotation)
     if any(last_name(each) in COMMANDS for each in function.decorators):
         return _command_value(function, name, harmless)
+    if name in CONTEXTS and function.decorated("task") and function.positional[:1] == [parameter]:
+        return Value(names=frozenset({"<context>"}))
     if name == "autoescape" and function.decorated("filter"):
         return constant(True)  # Django passes whether the template escapes, which it does unless it says otherwise.
     if kind and function.decorated("after_request", "after_app_request"):
         return UNKNOWN  # The response that a handler made.
     if (kind == "falcon" and name == "resp") or (kind == "graphql" and name in GRAPHQL_CONTEXT):
         return UNKNOWN
+    if types and types <= MARKUP_TYPES | {"None", "Optional"}:
+        return Value(flags=frozenset({"markup"}))
     if types & {"TarFile", "ZipFile"}:
         return sources.archive(name, frozenset({"archive", "zip" if "ZipFile" in types else "tar"}))
     if analysis.entry_points == "declared" and name in EXCEPTIONS and kind and not function.decorators:

@@ -21,6 +21,12 @@ RAISING = words(
 )
 """Those of them whose success shows that their argument is harmless."""
 
+ESCAPES = words(
+    "escape clean escapejs strip_tags conditional_escape force_escape escape_html html_escape sanitize_html"
+    " xml_escape quoteattr format_html_join json_script linebreaks urlize"
+)
+"""Functions that make text harmless in a page; their names are the steps to their results."""
+
 REMOVES: dict[str, frozenset[str]] = {
     "quote": frozenset({"command", "sql", "xss", "log", "deserialization"}),
     "basename": PATH,
@@ -50,13 +56,7 @@ REMOVES: dict[str, frozenset[str]] = {
         frozenset({"sql"}),
     ),
     **dict.fromkeys(("bindparam", "quoted_name", "sqlescape", "adapt"), frozenset({"sql"})),
-    **dict.fromkeys(
-        words(
-            "clean escapejs strip_tags conditional_escape force_escape escape_html html_escape sanitize_html"
-            " xml_escape quoteattr format_html_join json_script linebreaks urlize"
-        ),
-        frozenset({"xss"}),
-    ),
+    **dict.fromkeys(ESCAPES - {"escape"}, frozenset({"xss"})),
     **dict.fromkeys(("verify_signature", "decrypt", "unsign", "open_signed"), frozenset({"deserialization"})),
 }
 """Last part of the name -> dangers that its result does not carry."""

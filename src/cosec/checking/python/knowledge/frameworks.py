@@ -58,6 +58,9 @@ WEB_MODULES = words(
 TEST_MODULES = words("pytest _pytest unittest nose testtools hypothesis testfixtures")
 """Modules that only tests import."""
 
+CONTEXTS = words("c ctx context conn connection")
+"""First parameters of tasks of invoke and fabric: what runs commands."""
+
 COMMANDS = frozenset({"command", "argument", "option", "group"})
 """Decorators of click and typer that make a function a command."""
 

@@ -16,6 +16,9 @@ RESPONSES = words(
 MARKUP = frozenset({"Markup", "mark_safe", "SafeString", "SafeText"})
 """Functions that declare a text to be safe markup."""
 
+MARKUP_TYPES = MARKUP | {"SafeData"}
+"""Types of texts that are markup."""
+
 ENVIRONMENTS = frozenset(
     {
         "jinja2.Environment",
@@ -44,10 +47,34 @@ HARMLESS_CONTENT = re.compile(
 
 TAG = re.compile(
     r"</?(a|b|i|p|div|span|h[1-6]|li|ul|ol|td|th|tr|table|html|body|script|img|strong|em|title|input|form|button|option|"
-    r"section|article|header|footer|blockquote|pre|code|label|svg|iframe|br|dt|dd|style|small)\b[^<]*>?",
+    r"section|article|header|footer|blockquote|pre|code|label|svg|iframe|br|dt|dd|style|small|thead|tbody|tfoot|caption|"
+    r"dl|hr|nav|textarea|datalist|fieldset|legend|details|figure|font|center|del|ins|sub|sup|kbd)\b[^<]*>?|"
+    r"<(meta|link|source|video|audio|embed|object|base|select|time|abbr|area|cite|q|mark)\s+[\w:-]+=",
     re.IGNORECASE,
 )
-"""A tag of HTML in known text."""
+"""A tag of HTML in known text; some names are tags only if an attribute follows."""
 
-MARKUP_NAMES = re.compile(r"'\w*(html|markup|children|fragment|template|svg|xml|inner)\w*'", re.IGNORECASE)
-"""Parameters whose name says that they hold markup."""
+MARKUP_NAMES = re.compile(r"html|markup|children|fragment|template|svg|xml|inner", re.IGNORECASE)
+"""Names of values that hold markup."""
+
+NUMBER_NAMES = re.compile(
+    r"(^|_)(id|pk|n|number|count|index|size|width|height|level|depth|page|total|year|port|percent)$",
+    re.IGNORECASE,
+)
+"""Names of values that are numbers."""
+
+STRUCTURE = words("< class id name for type rows cols width height colspan rowspan role lang dir method target rel")
+"""Attributes that a program fills with its own names and numbers; ``<`` stands for the names of tags and attributes."""
+
+HTML_BODIES = {
+    "set_content": (1, "subtype"),
+    "add_alternative": (1, "subtype"),
+    "MIMEText": (1, "_subtype"),
+    "attach_alternative": (1, "mimetype"),
+}
+"""Functions that take the body of a mail, with the place and name of the argument that declares it to be HTML."""
+
+CHANNELS = re.compile(
+    r"^((write|writelines|send|emit|respond|reply|broadcast|publish)|(?P<adds>append|extend))(_\w+)?$"
+)
+"""Methods that hand a text on; those that only add it to a container are named apart."""

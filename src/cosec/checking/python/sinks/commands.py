@@ -13,7 +13,12 @@ _EXEC = re.compile(r"^os\.(exec\w+|spawn\w+|posix_spawn\w*|startfile)$")
 _SHELLS = re.compile(
     r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
 )
-_SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|-command|-encodedcommand)$", re.IGNORECASE)
+_SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|--?command|-encodedcommand)$", re.IGNORECASE)
+_TERMINALS = re.compile(r"(^|/)(tmux|screen)$")
+"""Programs that hand a word with a whole command to a shell."""
+
+_COMMAND = re.compile(r"[\w/]\s+\S*\0")
+"""Known letters of a command: a program and an unknown argument."""
 _KINDS = frozenset({"remote", "argv", "input", "parameter", "download", "environment"})
 
 
@@ -61,6 +66,7 @@ def _subprocess(site: CallSite) -> None:
     words = _words(command)
     if words:
         _script(site, words)
+        _window(site, words)
         _program(site, words[0])
         _arguments(site, words)
     else:
@@ -79,6 +85,14 @@ def _script(site: CallSite, words: list[Value]) -> None:
         reads = all(each.startswith("-") for each in options) or program.endswith("ssh")
         if reads:
             _report(site, given)
+
+
+def _window(site: CallSite, words: list[Value]) -> None:
+    """Check the command that runs in a window of a terminal: a shell reads it."""
+    if _TERMINALS.search(str(words[0].constant)):
+        for each in words[1:]:
+            if _COMMAND.search(each.letters()):
+                _report(site, each)
 
 
 def _may_use_shell(site: CallSite) -> bool:

@@ -55,9 +55,9 @@ class SinkObserver:
         credentials.check_comparison(analysis, node, left, kind, right)
         hosts.check_comparison(analysis, node, left, kind, right)
 
-    def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
+    def on_result(self, analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
         """Look at what a function sends to a browser."""
-        pages.check_return(analysis, value, node)
+        pages.check_result(analysis, value, node)
 
     def on_end(self, analysis: Analysis) -> None:
         """Judge what needs the whole run.

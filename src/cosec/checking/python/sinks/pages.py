@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 
 from cosec.checking.finding import Severity
@@ -13,20 +12,19 @@ from cosec.checking.python.engine.domain.values import UNKNOWN, WHOLE, Held, Tai
 from cosec.checking.python.knowledge.frameworks import WEB_MODULES
 from cosec.checking.python.knowledge.pages import (
     ENVIRONMENTS,
-    ESCAPED_RESULTS,
     HARMLESS_CONTENT,
+    HTML_BODIES,
     MARKUP,
-    MARKUP_NAMES,
     RESPONSES,
     TAG,
     TEMPLATES,
     TEXT_FRAMEWORKS,
     UNESCAPED,
 )
+from cosec.checking.python.sinks import markup
+from cosec.checking.python.sinks.markup import MESSAGE, PATTERN
 
-_PATTERN = "py/cross-site-scripting"
 _TEMPLATE_PATTERN = "py/template-without-escaping"
-_MESSAGE = "Untrusted text is put into a page without escaping"
 _KINDS = frozenset({"remote", "parameter", "input", "download"})
 _PAGE_HEADER = re.compile(r"content-type:\s*text/html", re.IGNORECASE)
 
@@ -89,21 +87,22 @@ class Pages:
         """Report the responses that are sent as HTML, and the template engines that never escape."""
         for held, node, taints in self._made:
             if not _is_plain(held, analysis):
-                analysis.report(_PATTERN, node, _MESSAGE, taints[0].source)
+                analysis.report(PATTERN, node, MESSAGE, taints[0].source)
         for node, engines in self._engines.items():
             if all(_is_off(held.fields["autoescape"]) for held in engines):
                 _report_engine(analysis, node)
 
 
-def check_return(analysis: Analysis, value: Value, node: ast.Return) -> None:
-    """Look at the return value of a request handler or of another entry point."""
-    if analysis.frame.handler:
+def check_result(analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
+    """Look at what a request handler or another entry point returns or yields."""
+    if not analysis.frame.handler:
+        if analysis.frame.entry:
+            markup.check_result(analysis, value, node)
+    elif isinstance(node, ast.Return) or analysis.frame.handler == "wsgi":
         _check_answer(analysis, value, node)
-    elif analysis.frame.entry:
-        _check_markup(analysis, value, node)
 
 
-def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
+def _check_answer(analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
     framework = analysis.frame.handler
     html = framework == "fastapi" and _html_by_decorator(analysis)
     if framework not in TEXT_FRAMEWORKS and not html:
@@ -125,28 +124,8 @@ def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
     if "content" in _text_names(analysis):
         return
     for taint in analysis.harmful(body, "xss", _KINDS):
-        analysis.report(_PATTERN, node, _MESSAGE, taint.source)
+        analysis.report(PATTERN, node, MESSAGE, taint.source)
         return
-
-
-def _check_markup(analysis: Analysis, value: Value, node: ast.Return) -> None:
-    """Look at the return value of an entry point: markup made of its parameters."""
-    function = analysis.frame.function
-    if "markup" in value.flags or (function is not None and function.decorated(*ESCAPED_RESULTS)):
-        return
-    tagged = TAG.search(value.letters()) is not None
-    for taint in analysis.harmful(value, "xss", frozenset({"parameter", "remote"})):
-        if not tagged and not _is_put_between_tags(taint):
-            continue
-        if WHOLE in taint.neutral and not MARKUP_NAMES.search(taint.source.text):
-            analysis.report(_PATTERN, node, _MESSAGE, taint.source, severity="warning")
-            return
-
-
-def _is_put_between_tags(taint: Taint) -> bool:
-    """Tell whether the last steps of a text put it between tags."""
-    last = itertools.takewhile(lambda step: step.startswith("text:"), reversed(taint.lineage))
-    return any(TAG.search(step) for step in last)
 
 
 def _text_names(analysis: Analysis) -> set[str]:
@@ -216,7 +195,28 @@ def check(site: CallSite) -> None:
         and str(site.argument(0, "keyword") and site.positional[0].constant).lower() == "content-type"
     ):
         site.analysis.frame.state.names["<content type>"] = site.argument(1, "value") or UNKNOWN
+    else:
+        _handed_on(site)
     _escaping(site)
+
+
+def _handed_on(site: CallSite) -> None:
+    if site.method in HTML_BODIES:
+        _mail_body(site, *HTML_BODIES[site.method])
+    else:
+        markup.check_handed_on(site)
+
+
+def _mail_body(site: CallSite, place: int, name: str) -> None:
+    """Check the body of a mail that is declared to be HTML."""
+    declared = site.argument(place, name)
+    body = site.argument(0, "content", "_text")
+    if declared is None or body is None or not re.fullmatch(r"(text/)?html", str(declared.constant)):
+        return
+    if any(taint.source.kind != "parameter" for taint in site.analysis.harmful(body, "xss", _KINDS)):
+        _report(site, body)
+    elif site.analysis.frame.entry:
+        markup.check(site.analysis, body, site.node)
 
 
 def _allows_html(site: CallSite) -> bool:
@@ -228,7 +228,10 @@ def _allows_html(site: CallSite) -> bool:
 def _template_text(site: CallSite, template: Value | None) -> None:
     if template is None:
         return
-    _report(site, template)
+    # A function that fills the template that it is told to is no finding, unlike one that makes the template.
+    given = any(taint.source.kind == "parameter" and WHOLE not in taint.neutral for taint in template.taints)
+    if not given:
+        _report(site, template)
     if UNESCAPED.search(template.letters()):
         context = [*site.positional[1:], *site.named.values(), site.rest]
         for value in context:
@@ -250,6 +253,8 @@ def _written(site: CallSite) -> None:
             _report(site, body)
     elif any("Response" in name for name in site.names) or site.receiver.held("response"):
         _report(site, site.argument(0))
+    else:
+        markup.check_handed_on(site)
 
 
 def _printed(site: CallSite) -> None:
@@ -305,5 +310,5 @@ def check_assignment(analysis: Analysis, node: ast.expr, name: str, value: Value
 
 def _report(site: CallSite, text: Value | None) -> None:
     for taint in site.analysis.harmful(text, "xss", _KINDS) if text is not None else ():
-        site.analysis.report(_PATTERN, site.node, _MESSAGE, taint.source)
+        site.analysis.report(PATTERN, site.node, MESSAGE, taint.source)
         return

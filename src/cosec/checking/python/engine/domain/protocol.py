@@ -298,8 +298,8 @@ class Observer(Protocol):
         """Handle a comparison of two values; ``node`` is the whole chain of comparisons."""
         ...
 
-    def on_return(self, analysis: Analysis, value: Value, node: ast.Return) -> None:
-        """Handle a return from the running function."""
+    def on_result(self, analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
+        """Handle what the running function returns or yields."""
         ...
 
     def on_end(self, analysis: Analysis) -> None:

@@ -20,6 +20,15 @@ from cosec.checking.python.engine.domain.values import (
 )
 
 _MAX_PARTS = 60
+TEXT_STEP = "text:"
+"""Start of the step from a text to one that contains it; the letters around it follow."""
+
+HERE = "\1"
+"""The place of the text among these letters; U+0000 stands for other unknown pieces."""
+
+_BEFORE, _AFTER = 200, 40
+"""Maximum numbers of letters before and after it."""
+
 NUMERIC = frozenset("dioxXeEfFgGcn%b")
 """Conversions that accept numbers only."""
 
@@ -39,7 +48,6 @@ def compose(pieces: Sequence[Value]) -> Value:
                 parts.append(part)
     if all(isinstance(part, str) for part in parts):
         return constant("".join(part for part in parts if isinstance(part, str)))
-    shape = "text:" + "".join(part if isinstance(part, str) else "\0" for part in parts)[:200]
     derived: list[Part] = []
     alone = len(parts) == 1
     for place, part in enumerate(parts[:_MAX_PARTS]):
@@ -48,13 +56,18 @@ def compose(pieces: Sequence[Value]) -> Value:
             continue
         # Text after other text is no absolute path.
         removed = frozenset() if alone else frozenset({WHOLE} if place == 0 else {WHOLE, LEADING, "absolute"})
-        derived.append(frozenset((taint if alone else taint.step(shape)).without(removed) for taint in part))
+        step = f"{TEXT_STEP}{_letters(parts[:place])[-_BEFORE:]}{HERE}{_letters(parts[place + 1 :])[:_AFTER]}"
+        derived.append(frozenset((taint if alone else taint.step(step)).without(removed) for taint in part))
     taints = limited(frozenset().union(*(part for part in derived if not isinstance(part, str))))
     flags = frozenset().union(*(piece.flags & {"line"} for piece in pieces))
     if alone and len(pieces) == 1:
         flags |= pieces[0].flags - {"markup"}
     known = _alternatives(pieces)
     return Value(taints=taints, constants=known, exact=bool(known), parts=tuple(derived), flags=flags)
+
+
+def _letters(parts: Sequence[Part]) -> str:
+    return "".join(part if isinstance(part, str) else "\0" for part in parts)
 
 
 def _alternatives(pieces: Sequence[Value]) -> tuple[str, ...]:

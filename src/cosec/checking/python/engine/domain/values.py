@@ -316,9 +316,15 @@ def _joined_parts(first: Value, second: Value) -> tuple[Part, ...]:
     return ()
 
 
+def _is_number(value: Value) -> bool:
+    return value.exact and all(isinstance(each, int | float) for each in value.constants)
+
+
 def _joined_flags(first: Value, second: Value) -> frozenset[str]:
     if first.flags == second.flags:
         return first.flags
+    if all("number" in each.flags or _is_number(each) for each in (first, second)):
+        return first.flags & second.flags | {"number"}
     if not first.tainted():
         return second.flags if second.tainted() else first.flags & second.flags
     if not second.tainted():

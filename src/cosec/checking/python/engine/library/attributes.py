@@ -265,8 +265,8 @@ def element_of(value: Value) -> Value:
     return join_all(found)
 
 
-def sliced(value: Value, length: int | None = None) -> Value:
-    """Return a part of a text or list of at most ``length`` items."""
+def sliced(value: Value, bounds: str, length: int | None = None) -> Value:
+    """Return a part of a text or list of at most ``length`` items; a check of it is none of other ``bounds``."""
     if value.holds:
         made = Held("list")
         for held in value.holds:
@@ -278,7 +278,7 @@ def sliced(value: Value, length: int | None = None) -> Value:
     if length is not None and 0 <= length <= SHORT:
         value = value.without(PATH)
     return value.with_(
-        taints=value.step("[:]").taints, parts=(), constants=(), exact=False, flags=value.flags & {"bytes"}
+        taints=value.step(f"[{bounds}]").taints, parts=(), constants=(), exact=False, flags=value.flags & {"bytes"}
     )
 
 

@@ -189,7 +189,7 @@ def _got(site: CallSite) -> Value:
 
 
 def _format(site: CallSite) -> Value | None:
-    if site.receiver.names and not (site.receiver.parts or site.receiver.taints):
+    if site.receiver.names and not (site.receiver.parts or site.receiver.taints or site.named):
         return None
     positional, named = site.positional, site.named
     if site.method == "format_map":

@@ -84,11 +84,21 @@ def attribute(analysis: Analysis, value: Value, name: str, node: ast.expr) -> Va
     return None
 
 
+def _of_handler(name: str) -> Value:
+    return incoming("remote", f"self.{name}", flags=frozenset({"binary"} if name == "rfile" else ()))
+
+
+def request_handler() -> Value:
+    """Return the ``self`` of a method of `http.server` or `socketserver` whose class is not in the file."""
+    fields: dict[object, Value] = {name: _of_handler(name) for row in HANDLERS[:1] for name in row.attributes}
+    return holding(Held("instance", fields, depth=-1)).with_(names=frozenset({"<self>"}))
+
+
 def _handler_attribute(held: Held, name: str, bases: set[str], *, web: bool) -> Value | None:
     for row in HANDLERS:
         stored = row.unless_stored and name in held.fields
         if name in row.attributes and not stored and any(base.endswith(row.base) for base in bases):
-            return incoming("remote", f"self.{name}", flags=frozenset({"binary"} if name == "rfile" else ()))
+            return _of_handler(name)
     if name == "request" and name not in held.fields and bases and web:
         return Value(flags=frozenset({"request"}))
     return None
