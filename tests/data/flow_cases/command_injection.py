@@ -234,3 +234,15 @@ def answer(self):
 
 def other(self):
     os.system(f"finger {self.path}")
+# case: programs of awk
+import os
+import subprocess
+
+
+def second(product):
+    subprocess.run(["awk", "-F", ";", '$1 == "%s" {print $2}' % product])  # expect: py/command-injection
+
+
+def by_environment(product):
+    program = '$1 == ENVIRON["PRODUCT"] {print $2}'
+    subprocess.run(["awk", program, f"{product}.csv"], env={**os.environ, "PRODUCT": product})

@@ -446,6 +446,7 @@ class Board:
     def add(self, title):
         self.rows.append(f"<li>{title}</li>")  # expect: py/cross-site-scripting
         self.rows.append(f"<li>{xml.sax.saxutils.escape(title)}</li>")
+        self.rows.append(f"<li>{self.encode(title)}</li>")
 
 
 def collected(title):

@@ -14,11 +14,11 @@ _SHELLS = re.compile(
     r"(^|/)((ba|z|da|k|c|tc|a|fi)?sh|cmd(\.exe)?|powershell(\.exe)?|pwsh|busybox|su|ssh|eval|watch)$", re.IGNORECASE
 )
 _SHELL_OPTIONS = re.compile(r"^(-\w*c|/c|/k|--?command|-encodedcommand)$", re.IGNORECASE)
-_TERMINALS = re.compile(r"(^|/)(tmux|screen)$")
-"""Programs that hand a word with a whole command to a shell."""
-
-_COMMAND = re.compile(r"[\w/]\s+\S*\0")
-"""Known letters of a command: a program and an unknown argument."""
+_RUN_A_WORD = (
+    (re.compile(r"(^|/)(tmux|screen)$"), re.compile(r"[\w/]\s+\S*\0")),
+    (re.compile(r"(^|/)[gmn]?awk$"), re.compile(r"\{.*\0|\0.*\{", re.DOTALL)),
+)
+"""Programs that run one of their words, by its known letters: a command with an argument, a program of awk."""
 _KINDS = frozenset({"remote", "argv", "input", "parameter", "download", "environment"})
 
 
@@ -66,7 +66,7 @@ def _subprocess(site: CallSite) -> None:
     words = _words(command)
     if words:
         _script(site, words)
-        _window(site, words)
+        _word_that_runs(site, words)
         _program(site, words[0])
         _arguments(site, words)
     else:
@@ -87,11 +87,11 @@ def _script(site: CallSite, words: list[Value]) -> None:
             _report(site, given)
 
 
-def _window(site: CallSite, words: list[Value]) -> None:
-    """Check the command that runs in a window of a terminal: a shell reads it."""
-    if _TERMINALS.search(str(words[0].constant)):
-        for each in words[1:]:
-            if _COMMAND.search(each.letters()):
+def _word_that_runs(site: CallSite, words: list[Value]) -> None:
+    """Check the word that the program runs: the command in a window of a terminal, the program of awk."""
+    for program, letters in _RUN_A_WORD:
+        for each in words[1:] if program.search(str(words[0].constant)) else ():
+            if letters.search(each.letters()):
                 _report(site, each)
 
 
@@ -173,7 +173,8 @@ def _remote(site: CallSite, words: list[Value]) -> None:
 def _runs_in_some_order(word: Value) -> bool:
     """Tell whether a word of a list whose order is unknown may be a shell, and also its option."""
     texts = [each for each in word.constants if isinstance(each, str)]
-    return any(_SHELLS.search(each) for each in texts) and any(_SHELL_OPTIONS.match(each) for each in texts)
+    shells = [each for each in texts if _SHELLS.search(each) and not each.endswith("ssh")]
+    return bool(shells) and any(_SHELL_OPTIONS.match(each) for each in texts)
 
 
 def _report(site: CallSite, command: Value | None) -> None:

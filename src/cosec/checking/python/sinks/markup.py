@@ -9,7 +9,7 @@ import re
 from cosec.checking.python.engine.domain.protocol import Analysis, CallSite
 from cosec.checking.python.engine.domain.texts import HERE, TEXT_STEP
 from cosec.checking.python.engine.domain.values import WHOLE, Taint, Value
-from cosec.checking.python.knowledge.cleaning import ESCAPES
+from cosec.checking.python.knowledge.cleaning import ESCAPES, SANITISER
 from cosec.checking.python.knowledge.pages import (
     CHANNELS,
     ESCAPED_RESULTS,
@@ -24,6 +24,9 @@ MESSAGE = "Untrusted text is put into a page without escaping"
 _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')""")
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(["'][^"']*|[^\s"'>]*)$""")
 _NAME = re.compile(r"'(\w+)'")
+_CLEANED = re.compile(rf"^call:(encode$|.*({SANITISER.pattern}))", re.IGNORECASE)
+"""The step to what a method of an unknown object makes of a text, if its name says that it escapes."""
+
 _STEP = re.compile(r"\.(\w+)|\[(\w+)\]")
 
 
@@ -80,6 +83,8 @@ def _is_meant(taint: Taint, *, escaped: bool) -> bool:
     steps = _text_steps(taint)
     derived = [match[1] or match[2] for step in taint.lineage for match in [_STEP.fullmatch(step)] if match]
     names = [*_NAME.findall(taint.source.text)[:1], *derived]
+    if any(map(_CLEANED.match, taint.lineage)):
+        return True
     if any(map(MARKUP_NAMES.search, names)) or NUMBER_NAMES.search(names[-1] if names else ""):
         return True
     if steps and steps[-1].startswith(f"{HERE}/"):
