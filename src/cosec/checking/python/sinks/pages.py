@@ -98,11 +98,11 @@ def check_result(analysis: Analysis, value: Value, node: ast.Return | ast.Yield)
     if not analysis.frame.handler:
         if analysis.frame.entry:
             markup.check_result(analysis, value, node)
-    elif isinstance(node, ast.Return) or analysis.frame.handler == "wsgi":
+    elif isinstance(node, ast.Return):
         _check_answer(analysis, value, node)
 
 
-def _check_answer(analysis: Analysis, value: Value, node: ast.Return | ast.Yield) -> None:
+def _check_answer(analysis: Analysis, value: Value, node: ast.Return) -> None:
     framework = analysis.frame.handler
     html = framework == "fastapi" and _html_by_decorator(analysis)
     if framework not in TEXT_FRAMEWORKS and not html:
