@@ -64,6 +64,8 @@ class Conditions:
             relation = operator if truth else _NEGATED[operator]
             self._compare(left, relation, right, known)
             self._compare(right, MIRRORED[relation], left, known)
+            if relation == "!=":
+                _part(text(bare(left)), text(bare(right)), known)
         name, seen = text(node), known.get(text(node))
         if node.type in ("identifier", "field_expression") and seen is not None and seen.low == 0:
             known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)
@@ -72,13 +74,14 @@ class Conditions:
             for other in [one for one, facts in known.items() if facts.unchecked and facts.same == mention]:
                 known[other] = replace(known[other], unchecked=False)
         if tested is not None and tested.type in ("identifier", "field_expression"):
-            known[text(tested)] = replace(known.get(text(tested), Facts()), null=null, used_at=TESTED)
+            seen = known.get(text(tested), Facts())
+            known[text(tested)] = replace(seen, null=null, used_at=TESTED, freed=seen.freed and not null)
         for call in (one for one in walk(node) if one.type == "call_expression"):
             if called(call) in self.unit.functions:
                 for argument in arguments(call):
                     # A function that takes the value in a condition has tested it.
                     seen = known.get(text(argument), Facts())
-                    known[text(argument)] = Facts(freed=seen.freed, freed_at=seen.freed_at)
+                    known[text(argument)] = Facts(freed=seen.freed, freed_at=seen.freed_at, possibly=seen.possibly)
         return known
 
     def _checked(self, node: Node) -> list[str]:
@@ -136,6 +139,14 @@ class Conditions:
             low = low if facts.low is None else max(low, facts.low)
             facts = replace(facts, low=low, negative=facts.negative and low < 0)
         known[name] = facts
+
+
+def _part(one: str, other: str, known: dict[str, Facts]) -> None:
+    """Take in that two pointers are not the same."""
+    for name, root in ((one, other), (other, one)):
+        same = known.get(name, Facts()).same
+        if same and same in (root, known.get(root, Facts()).same):
+            known[name] = replace(known[name], same="")
 
 
 def _without(facts: Facts, value: int) -> Facts:

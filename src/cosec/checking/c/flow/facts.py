@@ -23,6 +23,9 @@ class Facts:
     freed_at: int = 0
     """Where it was freed: the place in the text."""
 
+    possibly: bool = False
+    """Whether it was freed only if a local function found a reason to."""
+
     outside: bool = False
     """A number from outside the program."""
 
@@ -59,6 +62,9 @@ class Facts:
     within: str = ""
     """The pointer into whose memory this one points if it is not NULL, as the result of a search does."""
 
+    owner: str = ""
+    """The object out of whose memory it was read, or out of what belongs to that object."""
+
     def joined(self, other: Facts) -> Facts:
         """Return the facts that hold on both paths."""
         highs, lows = (self.high, other.high), (self.low, other.low)
@@ -68,6 +74,7 @@ class Facts:
             used_at=min(self.used_at, other.used_at),
             freed=self.freed or other.freed,
             freed_at=self.freed_at if self.freed else other.freed_at,
+            possibly=self.possibly or other.possibly,
             outside=self.outside or other.outside,
             low=None if lows[0] is None or lows[1] is None else min(lows[0], lows[1]),
             high=None if highs[0] is None or highs[1] is None else max(highs[0], highs[1]),
@@ -78,9 +85,20 @@ class Facts:
             message=self.message or other.message,
             limits=self.limits | other.limits if self.limits and other.limits else frozenset(),
             moved=self.moved if self.moved == other.moved else "",
-            same=self.same if self.same == other.same else "",
-            within=self.within if self.within == other.within else "",
+            same=self._kept(other, self.same, other.same),
+            within=self._kept(other, self.within, other.within),
+            owner=self._kept(other, self.owner, other.owner),
         )
+
+    def _kept(self, other: Facts, mine: str, others: str) -> str:
+        """Return a relation to another pointer that holds on both paths, where this one is not NULL."""
+        if mine == others or other._is_zero:
+            return mine
+        return others if self._is_zero else ""
+
+    @property
+    def _is_zero(self) -> bool:
+        return self.low == self.high == 0
 
 
 TESTED = -1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.flow.summaries import RELEASES, always_run
+from cosec.checking.c.flow.library_memory import RELEASES
+from cosec.checking.c.flow.summaries import always_run
 from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, parameters, text, walk
 
 if TYPE_CHECKING:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.flow.facts import Facts, without_nulls
+from cosec.checking.c.flow.library_memory import RELEASES, WHOLE_RELEASES
 from cosec.checking.c.flow.members import Members
 from cosec.checking.c.flow.releases import Releases
-from cosec.checking.c.flow.summaries import RELEASES, Summaries
+from cosec.checking.c.flow.results import alternatives
+from cosec.checking.c.flow.summaries import Summaries
 from cosec.checking.c.reading.input import READS
 from cosec.checking.c.reading.sizes import SizesOf
-from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, origin, text, walk
+from cosec.checking.c.reading.syntax import Report, Unit, arguments, bare, called, declared_name, text, walk
 from cosec.checking.c.reading.trees import takes_address
 from cosec.checking.c.reading.types import SharedTypes
 
@@ -96,6 +98,7 @@ class MemoryFlow(Releases):
     def __init__(self, unit: Unit, function: Node, report: Report, context: FunctionContext) -> None:
         super().__init__(unit, function, report, context.sizes, context.types)
         self._summaries, self.members, self.into = context.summaries, context.members, context.summaries.into
+        self.effects = context.summaries.effects
         self.passed: dict[tuple[str, int], Facts] = {}
         """Numbers from outside that are passed to local functions."""
 
@@ -176,28 +179,41 @@ class MemoryFlow(Releases):
 
     def _call(self, node: Node, state: dict[str, Facts]) -> None:
         name, given = called(node), arguments(node)
-        released = self._summaries.freed.get(name, {0} if name in RELEASES else set())
-        local = name in self.unit.functions
+        local = name in self.unit.functions and name not in self.parameters
+        if local:
+            self.moves(node, name, given, state)
         self.release_members(node, name, given, state)
         for place, argument in enumerate(given):
-            key = text(bare(argument))
-            facts = state.get(key, Facts())
-            if place in released and bare(argument).type in ("identifier", "field_expression"):
-                if facts.freed:
-                    self.after_free(node, f"{key} is {self.how(facts)} twice.", facts)
-                self.release(key, node, state)
-            elif facts.freed and not self._summaries.ignores(name, place, given):
-                self.after_free(node, f"{key} is used after it was {self.how(facts)}.", facts)
-            elif self._refuses_null(name, place, argument):
-                passed = self.facts(argument, state)
-                if passed.unchecked or passed.null:
-                    self._may_be_null(node, key)
+            self._argument(node, place, argument, state)
             if local and (passed := self.facts(argument, state)).outside:
                 self.passed[name, place] = passed
             self._filled(name, given, argument, state)
         if name not in _RETURNING:
             state.update(without_nulls(state) or {})
+        if local:
+            self.drops(node, name, given, state)
         self.copied(node, name, given, state)
+
+    def _argument(self, node: Node, place: int, argument: Node, state: dict[str, Facts]) -> None:
+        """Look at one argument of a call: is it released, or was it?"""
+        name, key = called(node), text(bare(argument))
+        released = self._summaries.freed.get(name, {0} if name in RELEASES else set())
+        whole = name in WHOLE_RELEASES and key.startswith("&")
+        gone = next((text(one) for one in alternatives(argument) if state.get(text(one), Facts()).freed), "")
+        if place in released and (whole or bare(argument).type in ("identifier", "field_expression")):
+            key = key.removeprefix("&")
+            facts = state.get(key, Facts())
+            if facts.freed and not facts.possibly:
+                self.after_free(node, f"{key} is {self.how(facts)} twice.", facts)
+            self.release(key, node, state)
+        elif gone:
+            counted = state[gone].possibly and place in self.effects.dropped.get(name, {})
+            if not counted and not self._summaries.ignores(name, place, arguments(node)):
+                self.after_free(node, f"{gone} is used after it was {self.how(state[gone])}.", state[gone])
+        elif self._refuses_null(name, place, argument):
+            passed = self.facts(argument, state)
+            if passed.unchecked or passed.null:
+                self._may_be_null(node, key)
 
     def _refuses_null(self, name: str, place: int, argument: Node) -> bool:
         # The library prints a text that is NULL.
@@ -236,17 +252,15 @@ class MemoryFlow(Releases):
                 self._use(name, node, state)
             before = state.get(name, Facts())
             self.forget(name, state)
-            state[name] = Facts(freed=before.freed, freed_at=before.freed_at, message=before.message)
+            moved_on = Facts(freed=before.freed, freed_at=before.freed_at, message=before.message)
+            state[name] = replace(moved_on, same=before.same, within=before.within, owner=before.owner)
             return
         facts = self.assigned(name, right, self.facts(right, state))
         self.kept(node, name, right, state)
         moved = self.moved(bare(right), name, state)
         self.forget(name, state)
-        same = text(origin(right))
-        same = same if same != name else ""
-        within = self.within(right, state) or state.get(same, Facts()).within
-        same = state.get(same, Facts()).same or same
-        state[name] = replace(facts, moved=moved, same=same, within=within if within != name else "")
+        kin = self.related(name, right, state)
+        state[name] = replace(facts, moved=moved, same=kin.same, within=kin.within, owner=kin.owner)
 
     def _assign_behind(self, pointer: Node | None, state: dict[str, Facts]) -> None:
         """Take in ``*pointer = …``: what was known of the object is void; ``*(T **)&name = …`` is a new ``name``."""

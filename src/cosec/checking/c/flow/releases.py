@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.flow.aliases import Aliases
+from cosec.checking.c.flow.effects import Effects
 from cosec.checking.c.flow.facts import Facts
-from cosec.checking.c.flow.late_checks import LateChecks
-from cosec.checking.c.flow.members import Members
-from cosec.checking.c.reading.syntax import arguments, bare, called, origin, text, walk, words
+from cosec.checking.c.flow.library_memory import REALLOCS, WHOLE_RELEASES
+from cosec.checking.c.flow.results import alternatives
+from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
     from cosec.checking.finding import Severity
 
-_REALLOCS = frozenset({"realloc", "reallocarray"})
-_INTO_ARGUMENT = words("dirname basename strchr strrchr strstr strcasestr strpbrk strchrnul memchr index rindex strtok")
-_INTO_ARGUMENT |= words("strtok_r strcpy strcat strncpy strncat stpcpy fgets")
-"""Library functions that return a pointer into their first argument."""
 
-
-class Releases(LateChecks):
+class Releases(Aliases):
     """Follows what was released through one function."""
 
-    members: Members
-    into: dict[str, int]
-    """Local functions that return a pointer into one of their arguments -> its place."""
+    effects: Effects
 
     def after_free(self, node: Node, message: str, facts: Facts) -> None:
         """Report a use of memory that was freed.
@@ -42,7 +36,9 @@ class Releases(LateChecks):
         while at is not None and not at.start_byte <= facts.freed_at < at.end_byte:
             guarded = guarded or (at.parent is not None and at.parent.type == "if_statement")
             at = at.parent
-        level: Severity = "warning" if guarded and node.start_byte < facts.freed_at else "error"
+        level: Severity = "error"
+        if facts.possibly or (guarded and node.start_byte < facts.freed_at):
+            level = "warning"
         self.report(node, "c/use-after-free", message, level)
 
     def _cleared_after(self, place: int) -> set[str]:
@@ -70,70 +66,37 @@ class Releases(LateChecks):
 
     def returned(self, node: Node, state: dict[str, Facts]) -> None:
         """Look at what a function returns: its caller would use memory that was freed."""
-        value = bare(node.named_children[0]) if node.named_children else None
-        facts = state.get(text(value), Facts())
-        if value is not None and value.type in ("identifier", "field_expression") and facts.freed:
-            self.after_free(node, f"{text(value)} is returned after it was {self.how(facts)}.", facts)
+        for value in alternatives(node.named_children[0]) if node.named_children else ():
+            facts = state.get(text(value), Facts())
+            if value.type in ("identifier", "field_expression") and facts.freed:
+                self.after_free(node, f"{text(value)} is returned after it was {self.how(facts)}.", facts)
 
     def how(self, facts: Facts) -> str:
         """Return the word for what happened to a pointer that was released."""
         at = self.function.descendant_for_byte_range(facts.freed_at, facts.freed_at)
-        return "closed" if "close" in text(at) else "freed"
+        word = "closed" if "close" in text(at) else "freed"
+        return f"possibly {word}" if facts.possibly else word
 
     def release(self, key: str, node: Node, state: dict[str, Facts]) -> None:
         """Take in that what a pointer points to was released."""
-        for alias in self._same_as(key, state):
+        gone = self.same_as(key, state)
+        if called(node) in WHOLE_RELEASES:
+            gone += self.read_from(key, state)
+        for alias in gone:
             state[alias] = Facts(freed=True, freed_at=node.start_byte)
         state[key] = Facts(freed=True, freed_at=node.start_byte)
         self.forget(key, state)
 
-    def _same_as(self, key: str, state: dict[str, Facts]) -> list[str]:
-        """Return the other names of what a pointer points to."""
-        root = state.get(key, Facts()).same or key
-        return [
-            name
-            for name in {root, *state}
-            if name != key and (name == root or state[name].same == root or _is_within(state[name], root))
-        ]
-
-    def within(self, value: Node, state: dict[str, Facts]) -> str:
-        """Return the pointer into whose memory the result of a call points, as that of ``strchr`` does; empty if none.
-
-        A later part of a text, ``strtok(NULL, …)``, lies in the memory of the first one.
-        """
-        call, name = bare(value), called(bare(value))
-        given = arguments(call)
-        place = 0 if name in _INTO_ARGUMENT else self.into.get(name, len(given))
-        if place >= len(given):
-            return ""
-        if name.startswith("strtok") and self.unit.constant(given[0]) == 0:
-            calls = [one for one in walk(self.function) if called(one) == name and arguments(one)]
-            first = [arguments(one)[0] for one in calls if self.unit.constant(arguments(one)[0]) != 0]
-            given = first if len(first) == 1 else []
-        into = text(origin(given[place])) if given else ""
-        facts = state.get(into, Facts())
-        return facts.within or facts.same or into
-
-    def forget(self, name: str, state: dict[str, Facts]) -> None:
-        """Forget the expressions in which a variable occurs that has a new value."""
-        for other in [one for one in state if len(one) > len(name) and name in one]:
-            if re.search(rf"(?<![\w>.]){re.escape(name)}(?!\w)", other):
-                del state[other]
-        held = re.compile(rf"{re.escape(name)}(?!\w)")
-        for other, facts in list(state.items()):
-            if other != name and (held.match(facts.same) or held.match(facts.within)):
-                same, within = ("" if held.match(one) else one for one in (facts.same, facts.within))
-                state[other] = replace(facts, same=same, within=within)
-
     def moved(self, call: Node, name: str, state: dict[str, Facts]) -> str:
         """Take in ``name = realloc(old, n)``; return the old pointer, which is freed if the call succeeds."""
         given = arguments(call)
-        if called(call) not in _REALLOCS or not given or bare(given[0]).type not in ("identifier", "field_expression"):
+        place = 0 if called(call) in REALLOCS else self.effects.reallocated.get(called(call), len(given))
+        if place >= len(given) or bare(given[place]).type not in ("identifier", "field_expression"):
             return ""
-        old = text(bare(given[0]))
-        if self.unit.constant(given[0]) == 0:
+        old = text(bare(given[place]))
+        if self.unit.constant(given[place]) == 0:
             return ""
-        for one in self._same_as(old, state):
+        for one in self.same_as(old, state):
             if one != name:
                 state[one] = Facts(freed=True, freed_at=call.start_byte)
         if old == name:
@@ -141,6 +104,49 @@ class Releases(LateChecks):
         state[old] = Facts(freed=True, freed_at=call.start_byte)
         self.forget(old, state)
         return old
+
+    def moves(self, node: Node, name: str, given: list[Node], state: dict[str, Facts]) -> None:
+        """Take in a call of a local function that may move what members of its arguments point to."""
+        for place, member in self.effects.moved.get(name, ()):
+            struct = text(bare(given[place])) if place < len(given) else ""
+            key = f"{struct[1:]}.{member}" if struct.startswith("&") else f"{struct}->{member}"
+            for alias in self.same_as(key, state) if struct else ():
+                state[alias] = Facts(freed=True, freed_at=node.start_byte, possibly=True)
+
+    def drops(self, node: Node, name: str, given: list[Node], state: dict[str, Facts]) -> None:
+        """Take in a call of a local function that frees an argument under a condition that the caller does not know."""
+        ignored = node.parent is not None and node.parent.type == "expression_statement"
+        if ignored:
+            self.moved(node, "", state)
+        for place, drop in self.effects.dropped.get(name, {}).items():
+            pointer = text(given[place]) if place < len(given) and given[place].type == "identifier" else ""
+            if not pointer or (drop.told and not ignored) or (drop.counted and pointer in self.parameters):
+                continue
+            if self._is_shared(pointer, node) or drop.members & self._tested_members:
+                continue
+            state[pointer] = Facts(freed=True, freed_at=node.start_byte, possibly=True)
+
+    def _is_shared(self, pointer: str, call: Node) -> bool:
+        """Tell whether something else may hold what a pointer points to before a call: it was passed on or stored."""
+        for one in walk(self.function):
+            if one.type != "identifier" or text(one) != pointer or one.start_byte >= call.start_byte:
+                continue
+            whole, parent = one, one.parent
+            while parent is not None and parent.type in ("field_expression", "parenthesized_expression"):
+                whole, parent = parent, parent.parent
+            kind = parent.type if parent is not None else ""
+            if kind == "update_expression" or (whole == one and kind in ("argument_list", "return_statement")):
+                return True
+            if parent is not None and whole == one and parent.child_by_field_name("right") == one and kind[0] == "a":
+                return True
+        return False
+
+    @cached_property
+    def _tested_members(self) -> set[str]:
+        """The members in the conditions of the function."""
+        conditions = (one.child_by_field_name("condition") for one in walk(self.function))
+        parts = (part for one in conditions if one is not None for part in walk(one))
+        return {text(one) for one in parts if one.type == "field_identifier"}
 
     def release_members(self, node: Node, name: str, given: list[Node], state: dict[str, Facts]) -> None:
         """Take in a call that is given a struct: its members may have new values, or be released."""
@@ -151,18 +157,9 @@ class Releases(LateChecks):
             base = f"{text(struct)[1:]}." if address else f"{text(struct)}->"
             if not (address or struct.type in ("identifier", "field_expression")):
                 continue
-            for other, facts in list(state.items()):
-                if facts.same.startswith(base) or facts.within.startswith(base):
-                    same, within = ("" if one.startswith(base) else one for one in (facts.same, facts.within))
-                    state[other] = replace(facts, same=same, within=within)
-                if facts.freed and other.startswith(base) and self.members.may_set(name, place, other[len(base) :]):
-                    state[other] = replace(facts, freed=False)
+            self.forget_members(base, name, place, state)
             for member in (f"{base}{member}" for at, member in released if at == place):
                 facts = state.get(member, Facts())
                 if facts.freed:
                     self.after_free(node, f"{member} is {self.how(facts)} twice.", facts)
                 self.release(member, node, state)
-
-
-def _is_within(facts: Facts, root: str) -> bool:
-    return facts.within == root and not facts.null

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, origin, parameters, text, walk
+from cosec.checking.c.flow.effects import Effects, effects
+from cosec.checking.c.flow.library_memory import RELEASES
+from cosec.checking.c.flow.results import into
+from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, parameters, text, walk
 from cosec.checking.c.reading.trees import COMPARISONS
 
 if TYPE_CHECKING:
@@ -19,11 +22,11 @@ ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perr
 ENDING_NAMES = re.compile(r"(^|_)(die|fatal\w*|panic|croak|quit|bail|bailout|abort|usage|sh_error|error_exit)$")
 """Names of functions of other files that usually do not return."""
 
-RELEASES = frozenset({"free", "cfree", "fclose", "pclose", "closedir"})
-"""Library functions after which what their first argument points to is gone."""
+_DEPTH = 3
+"""How many local functions, one calling the next, are followed to a call that frees."""
 
 _NULL_TESTS = re.compile(r"\(\s*(!\s*\w+|\w+\s*==\s*(NULL|0))\s*\)")
-_TESTS = re.compile(r"\(\s*\w+((->|\.)\w+)*\s*(!=\s*(NULL|0)\s*)?\)")
+_TESTS = re.compile(r"\(\s*(?P<tested>\w+((->|\.)\w+)*)\s*(!=\s*(NULL|0)\s*)?\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,11 @@ class Summaries:
     unused: dict[str, set[int]]
     """Name -> places of the pointers whose memory it never touches."""
 
-    into: dict[str, int] = field(default_factory=dict)
-    """Name -> the place of the argument into whose memory it returns a pointer, if it does not return NULL."""
+    into: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Name -> the argument or its member into whose memory it returns a pointer (`results.into`)."""
+
+    effects: Effects = field(default_factory=Effects)
+    """What they may do to the memory of their arguments."""
 
     def ignores(self, name: str, place: int, given: list[Node]) -> bool:
         """Tell whether a call does not touch the memory behind one of its arguments."""
@@ -56,7 +62,8 @@ class Summaries:
 
 def summaries(unit: Unit) -> Summaries:
     """Look at every function of a file."""
-    return Summaries(_freed(unit), _nullable(unit), _unused(unit), _into(unit))
+    freed = _freed(unit)
+    return Summaries(freed, _nullable(unit), _unused(unit), into(unit), effects(unit, freed))
 
 
 def ending_functions(unit: Unit) -> frozenset[str]:
@@ -77,15 +84,24 @@ def ending_functions(unit: Unit) -> frozenset[str]:
 
 def _freed(unit: Unit) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for name, function in unit.functions.items():
-        body = function.child_by_field_name("body")
-        names = [one.name for one in parameters(function)]
-        for statement in always_run(body) if body is not None else ():
-            call = next(iter(statement.named_children), None) if statement.type == "expression_statement" else None
-            given = arguments(call) if call is not None and called(call) in RELEASES else []
-            if given and text(bare(given[0])) in names:
-                found.setdefault(name, set()).add(names.index(text(bare(given[0]))))
-    return found
+    for _ in range(_DEPTH):
+        for name, function in unit.functions.items():
+            found.setdefault(name, set()).update(_freed_by(function, found))
+    return {name: places for name, places in found.items() if places}
+
+
+def _freed_by(function: Node, known: dict[str, set[int]]) -> Iterator[int]:
+    """Iterate over the places of the parameters that a function always frees, by itself or through local functions."""
+    body = function.child_by_field_name("body")
+    names = [one.name for one in parameters(function)]
+    for statement in always_run(body) if body is not None else ():
+        call = next(iter(statement.named_children), None) if statement.type == "expression_statement" else None
+        if call is None or call.type != "call_expression":
+            continue
+        released = known.get(called(call)) or ({0} if called(call) in RELEASES else set())
+        for place, argument in enumerate(arguments(call)):
+            if place in released and text(bare(argument)) in names:
+                yield names.index(text(bare(argument)))
 
 
 def always_run(block: Node) -> Iterator[Node]:
@@ -97,7 +113,7 @@ def always_run(block: Node) -> Iterator[Node]:
         condition, branch = statement.child_by_field_name("condition"), statement.child_by_field_name("consequence")
         if statement.type != "if_statement" or condition is None or branch is None:
             yield statement
-        elif _TESTS.fullmatch(text(condition)):
+        elif (test := _TESTS.fullmatch(text(condition))) and test["tested"] in text(branch):
             yield from branch.named_children if branch.type == "compound_statement" else [branch]
         elif not _NULL_TESTS.fullmatch(text(condition)) and any(
             one.type in ("return_statement", "goto_statement") for one in walk(statement)
@@ -115,29 +131,6 @@ def _nullable(unit: Unit) -> frozenset[str]:
 
 def _returns_null(node: Node) -> bool:
     return bool(node.named_children) and text(bare(node.named_children[0])) == "NULL"
-
-
-def _into(unit: Unit) -> dict[str, int]:
-    found = {}
-    for name, function in unit.functions.items():
-        given = [one.name for one in parameters(function) if text(one.declarator).count("*") == 1]
-        returns = (one for one in walk(function) if one.type == "return_statement")
-        values = [one.named_children[0] for one in returns if one.named_children]
-        roots = {text(origin(one)) for one in values if unit.constant(one) != 0}
-        root = next(iter(roots)) if len(roots) == 1 else ""
-        if root in given and all(_stays_within(one, root) for one in walk(function)):
-            found[name] = [one.name for one in parameters(function)].index(root)
-    return found
-
-
-def _stays_within(node: Node, pointer: str) -> bool:
-    """Tell whether a statement does not set a pointer to other memory."""
-    if node.type in ("assignment_expression", "init_declarator"):
-        left = node.child_by_field_name("left") or node.child_by_field_name("declarator")
-        right = node.child_by_field_name("right")
-        moves = text(node.child_by_field_name("operator")) in ("+=", "-=")
-        return text(left).lstrip("* ") != pointer or moves or (right is not None and text(origin(right)) == pointer)
-    return not (node.type == "pointer_expression" and text(node) == f"&{pointer}")
 
 
 def _unused(unit: Unit) -> dict[str, set[int]]:
