@@ -20,7 +20,10 @@ from cosec.checking.python.knowledge.pages import (
 )
 
 PATTERN = "py/cross-site-scripting"
+"""Name of the pattern that findings carry."""
+
 MESSAGE = "Untrusted text is put into a page without escaping"
+"""What a finding says."""
 _QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')""")
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*(["'][^"']*|[^\s"'>]*)$""")
 _NAME = re.compile(r"'(\w+)'")
