@@ -16,6 +16,7 @@ from cosec.checking.c.copies import (
     counted,
     escapes,
     given_sizes,
+    ignored_sizes,
     iteration_writes,
     late_bounds,
     lengths,
@@ -160,6 +161,7 @@ def find_weaknesses(unit: Unit, found: Weaknesses) -> None:
         escapes.look(unit, function, report)
         iteration_writes.look(unit, function, sizes[name], report)
         given_sizes.look(unit, function, report)
+        ignored_sizes.look(unit, function, report)
         lengths.look(function, known_lengths, report)
         counted.look(function, known_lengths, sizes[name].arrays, report)
         terminators.look(unit, function, sizes[name], report)

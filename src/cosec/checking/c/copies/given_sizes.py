@@ -25,9 +25,9 @@ def look(unit: Unit, function: Node, report: Report) -> None:
     if body is None or is_static(function):
         return
     for buffer, size in pairwise(given):
-        if not _is_pair(buffer, size):
+        if not is_pair(buffer, size):
             continue
-        uses = [use for node in walk(body) if text(node) == size.name and (use := _use(unit, node))]
+        uses = [use for node in walk(body) if text(node) == size.name and (use := use_of(unit, node))]
         if "other" in uses:
             continue
         only_growing = _pointer_levels(buffer) == 2 or not _SIZE_NAME.search(size.name)
@@ -40,7 +40,8 @@ def look(unit: Unit, function: Node, report: Report) -> None:
                 break
 
 
-def _is_pair(buffer: Parameter, size: Parameter) -> bool:
+def is_pair(buffer: Parameter, size: Parameter) -> bool:
+    """Tell whether two parameters are a buffer and its size."""
     named = _SIZE_NAME.search(size.name) or (_CAPACITY_NAME.search(size.name) and integer(size.kind))
     return _pointer_levels(buffer) in (1, 2) and bool(named) and size.declarator.type == "identifier"
 
@@ -49,7 +50,7 @@ def _pointer_levels(parameter: Parameter) -> int:
     return text(parameter.declarator).count("*") + text(parameter.declarator).count("[]")
 
 
-def _use(unit: Unit, node: Node) -> str:
+def use_of(unit: Unit, node: Node) -> str:
     """Return how a size is used: compared with a ``constant``, in an ``other`` way; empty for a cast to void."""
     if node.type != "identifier" or node.parent is None:
         return ""

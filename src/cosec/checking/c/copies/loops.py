@@ -53,7 +53,7 @@ def _grows(unit: Unit, function: Node, node: Node, sizes: SizesOf, report: Repor
     loops = list(loops_around(node))
     if counter == index and not kept and (not loops or _looks_into(loops[0], text(array))):
         return
-    if not kept and (not loops or any(_is_counted(loop) for loop in loops)):
+    if not kept and (not loops or any(is_counted(loop) for loop in loops)):
         return
     repeated = (
         [one for one in loops[-1].children if one != loops[-1].child_by_field_name("initializer")] if loops else []
@@ -94,7 +94,7 @@ def _looks_into(loop: Node, array: str) -> bool:
     return condition is None or any(text(one) == array or one.type == "&" for one in walk(condition))
 
 
-def _is_counted(loop: Node) -> bool:
+def is_counted(loop: Node) -> bool:
     """Tell whether a loop ends by a count, or when a number has no digits left."""
     condition = loop.child_by_field_name("condition")
     if condition is None:
