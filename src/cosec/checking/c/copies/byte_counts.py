@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _COUNT = {"snprintf": 1, "vsnprintf": 1, "fgets": 1, "getcwd": 1, "gethostname": 1, "readlink": 2, "strlcpy": 2}
 _COUNT |= {"strlcat": 2, "read": 2, "recv": 2, "recvfrom": 2, "pread": 2, "fread": 2, "strncpy": 2, "memcpy": 2}
 _COUNT |= {"memmove": 2, "memset": 2, "memcmp": 2}
+_WIDE = {"mbstowcs": 2, "mbsrtowcs": 2, "wcsncpy": 2, "wmemcpy": 2, "wmemset": 2, "swprintf": 1, "fgetws": 1}
+"""Functions that write wide characters -> the place of their number."""
 """Functions -> the place of the number of bytes."""
 _BUFFER = READS | {"readlink": 1}
 _SOURCES = {"memcpy": (1,), "memmove": (1,), "memcmp": (0, 1)}
@@ -25,6 +27,8 @@ _WRITE, _READ = "c/out-of-bounds-write", "c/out-of-bounds-read"
 
 def look(room: Room, call: Node, name: str, given: list[Node], report: Report) -> None:
     """Look at one call; calls of other functions are passed over."""
+    if len(given) > _WIDE.get(name, len(given)):
+        _wide(room, call, given[0], given[_WIDE[name]], report)
     if len(given) <= _COUNT.get(name, len(given)):
         return
     target, count = given[_BUFFER.get(name, 0)], given[_COUNT[name]]
@@ -35,6 +39,13 @@ def look(room: Room, call: Node, name: str, given: list[Node], report: Report) -
         _fixed(room, call, name, target, number, report)
     elif capacity is not None and name in _COPIES:
         _open(room, call, target, count, capacity, report)
+
+
+def _wide(room: Room, call: Node, target: Node, count: Node, report: Report) -> None:
+    """Look at a call that is told how many wide characters it may write; ``sizeof`` counts bytes instead."""
+    known, number = room.items(target), room.unit.constant(count, room.sizes)
+    if known is not None and number is not None and number > known[0]:
+        report(call, _WRITE, f"{number} wide characters may be written to {known[0]}.")
 
 
 def _fixed(room: Room, call: Node, name: str, target: Node, number: int, report: Report) -> None:

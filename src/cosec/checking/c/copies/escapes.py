@@ -23,12 +23,13 @@ def look(unit: Unit, function: Node, report: Report) -> None:
     for loop in walk(function):
         condition = loop.child_by_field_name("condition") if loop.type in ("while_statement", "for_statement") else None
         body = loop.child_by_field_name("body")
-        if condition is None or body is None or body.type != "compound_statement":
+        if condition is None or body is None:
             continue
         for element in _ended_by(unit, bare(condition)):
             counter = _counter(element)
             if counter and not _mentions(condition, counter, element):
-                for choice in body.named_children:
+                _leaps(unit, body, element, counter, report)
+                for choice in body.named_children if body.type == "compound_statement" else ():
                     if choice.type == "if_statement":
                         _skips(unit, loop, choice, element, counter, report)
 
@@ -53,6 +54,21 @@ def _skips(unit: Unit, loop: Node, choice: Node, element: str, counter: str, rep
     if steps is not None and steps >= 2 and _steps(unit, branch, counter):
         why = f"The letter after {text(bare(condition))} may be the terminating NUL, and the loop goes on behind it."
         report(branch, _READ, why, "warning")
+
+
+def _leaps(unit: Unit, body: Node, element: str, counter: str, report: Report) -> None:
+    """Report a step over two letters where one is a certain letter, if it is all that a loop does with a place."""
+    moves = [one for one in walk(body) if one.type in ("assignment_expression", "update_expression")]
+    moves = [one for one in moves if counter in (text(one.named_children[0]), text(one.child_by_field_name("left")))]
+    choice = bare(moves[0].child_by_field_name("right") or moves[0]) if len(moves) == 1 else body
+    condition, step = choice.child_by_field_name("condition"), choice.child_by_field_name("consequence")
+    if choice.type != "conditional_expression" or condition is None or step is None:
+        return
+    if text(moves[0].child_by_field_name("operator")) != "+=" or (unit.constant(step) or 0) < 2:
+        return
+    if _is_letter(unit, condition, element) and not _mentions(condition, counter, element):
+        why = f"The letter after {text(bare(condition))} may be the terminating NUL, and the loop goes on behind it."
+        report(moves[0], _READ, why, "warning")
 
 
 def _ended_by(unit: Unit, condition: Node) -> Iterator[str]:

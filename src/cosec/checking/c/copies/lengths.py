@@ -80,7 +80,10 @@ class Lengths:
         if node.type == "identifier" and text(node) in self._fixed:
             return Length(0, Counter({text(node): 1}))
         if node.type == "identifier" and text(node) in self.values:
-            return self.number(self.values[text(node)], steps + 1)
+            value = self.values[text(node)]
+            if _is_distance(value):
+                return Length(0, Counter({text(node): 1}))
+            return self.number(value, steps + 1)
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if node.type != "binary_expression" or left is None or right is None:
             return None
@@ -124,6 +127,16 @@ class Lengths:
         rest = Length(size.constant, size.texts - Counter({struct: 1}))
         for member in self._unit.open_ended.get(declared.removeprefix("struct "), ()):
             yield f"{name}->{member}", rest
+
+
+def _is_distance(node: Node) -> bool:
+    """Tell whether an expression is how far two pointers of a struct are apart: ``token->end - token->start``."""
+    inner = bare(node)
+    sides = [inner.child_by_field_name(name) for name in ("left", "right")]
+    if text(inner.child_by_field_name("operator")) != "-":
+        return False
+    structs = {text(one.child_by_field_name("argument")) for one in sides if one is not None}
+    return len(structs) == 1 and all(one is not None and one.type == "field_expression" for one in sides)
 
 
 def _sized(node: Node) -> str:

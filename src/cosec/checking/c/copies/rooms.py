@@ -58,8 +58,12 @@ class Room:
         inner = bare(node)
         if inner.type == "binary_expression" and (left := inner.child_by_field_name("left")) is not None:
             return self.capacity(left)
-        known = self._known.items(node) if text(inner) not in self._known.promised else None
+        known = self.items(inner)
         return known[0] * known[1] if known else None
+
+    def items(self, node: Node) -> tuple[int, int] | None:
+        """Return how many items an array has, and the bytes of one; None if unknown."""
+        return self._known.items(node) if text(bare(node)) not in self._known.promised else None
 
     def longest(self, node: Node, steps: int = 0) -> int | None:
         """Return the maximum length of a text; None if nothing bounds it."""

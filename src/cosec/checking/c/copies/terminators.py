@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _READ = "c/out-of-bounds-read"
-_FILLS = READS | {"memcpy": 0, "memmove": 0}
+_FILLS = READS | {"memcpy": 0, "memmove": 0, "readlink": 1}
 _USES = {
     **dict.fromkeys(("strlen", "puts", "fputs", "atoi", "atol", "atof", "strtol", "strtoul", "strdup", "system"), (0,)),
     **dict.fromkeys(("sscanf", "strtok", "strchr", "strrchr", "popen", "fopen", "getenv", "strtod"), (0,)),
@@ -188,7 +188,9 @@ def _ended(function: Node, calls: list[Node]) -> set[str]:
     found = set()
     for node in walk(function):
         if node.type == "assignment_expression" and (left := node.child_by_field_name("left")) is not None:
-            found |= {text(one) for one in walk(left) if one.type == "identifier" and left.type != "identifier"}
+            measured = {text(bare(one)) for call in walk(left) if called(call) in _USES for one in arguments(call)}
+            named = {text(one) for one in walk(left) if one.type == "identifier" and left.type != "identifier"}
+            found |= named - measured
     known = {*_FILLS, *_USES, *_PRINTS, *_HARMLESS} - {"strcpy", "strcat", "stpcpy", "sprintf", "snprintf", "strtok"}
     for call in calls:
         given, name = arguments(call), called(call)

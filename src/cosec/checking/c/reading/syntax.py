@@ -40,7 +40,7 @@ _MODES = {"S_IRWXU": 0o700, "S_IRUSR": 0o400, "S_IWUSR": 0o200, "S_IXUSR": 0o100
 _MODES |= {"S_IWGRP": 0o20, "S_IXGRP": 0o10, "S_IRWXO": 7, "S_IROTH": 4, "S_IWOTH": 2, "S_IXOTH": 1}
 _MODES |= {"ACCESSPERMS": 0o777, "DEFFILEMODE": 0o666}
 _SIZES = {"char": 1, "short": 2, "int": 4, "float": 4, "long": 8, "double": 8, "size_t": 8, "uint8_t": 1, "int8_t": 1}
-_SIZES |= {"uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8}
+_SIZES |= {"uint16_t": 2, "int16_t": 2, "uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8, "wchar_t": 4}
 
 
 def words(listed: str) -> frozenset[str]:
