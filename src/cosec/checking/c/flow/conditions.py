@@ -54,6 +54,32 @@ class Conditions:
         """Tell whether an expression is a variable that may count up to a bound, and no bound itself."""
         return node.type == "identifier"
 
+    def number_in(self, node: Node, known: dict[str, Facts]) -> Facts:
+        """Return what is known of a bound."""
+        return known.get(text(bare(node)), Facts())
+
+    def _compare_sum(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
+        """Take in ``i + 1 < length``: a number of a message that nothing bounds says how far ``i`` goes."""
+        counter, length = self._counter(left), self.number_in(right, known)
+        facts = known.get(text(counter), Facts())
+        if counter is None or relation not in ("<", "<=") or self.unit.constant(right, self.sizes()) is not None:
+            return
+        if length.message and not (length.bounded or facts.limits):
+            known[text(counter)] = replace(facts, message=length.message, bounded=True, high=None)
+        else:
+            known[text(counter)] = replace(facts, limits=facts.limits | _names(right))
+
+    def _counter(self, node: Node) -> Node | None:
+        """Return ``i`` for ``i + 1``, where that may count; None for other expressions."""
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if text(node.child_by_field_name("operator")) != "+" or left is None or right is None:
+            return None
+        return left if self.may_count(left) and self.unit.constant(right) is not None else None
+
+    def letter(self, node: Node) -> Facts:
+        """Return what is known of an expression by itself if it is a letter of a text."""
+        return Facts()
+
     def _tested(self, node: Node, truth: bool, known: dict[str, Facts]) -> dict[str, Facts]:
         """Take in a condition without ``&&`` and ``||``."""
         operator = text(node.child_by_field_name("operator"))
@@ -66,6 +92,8 @@ class Conditions:
             self._compare(right, MIRRORED[relation], left, known)
             if relation == "!=":
                 _part(text(bare(left)), text(bare(right)), known)
+        elif node.type not in ("identifier", "subscript_expression", "pointer_expression"):
+            self.looked_at(node, known)
         name, seen = text(node), known.get(text(node))
         if node.type in ("identifier", "field_expression") and seen is not None and seen.low == 0:
             known[name] = replace(seen, low=1) if truth else replace(seen, high=0, bounded=True)
@@ -83,6 +111,13 @@ class Conditions:
                     seen = known.get(text(argument), Facts())
                     known[text(argument)] = Facts(freed=seen.freed, freed_at=seen.freed_at, possibly=seen.possibly)
         return known
+
+    def looked_at(self, node: Node, known: dict[str, Facts]) -> None:
+        """Take in that a condition, such as a call of ``isalpha``, looks at the numbers in an expression."""
+        for one in walk(node):
+            facts = known.get(text(one)) or self.letter(one)
+            if facts.negative:
+                known[text(one)] = replace(facts, negative=False)
 
     def _checked(self, node: Node) -> list[str]:
         """Return the expressions that a condition tests as pointers."""
@@ -124,8 +159,9 @@ class Conditions:
             _compare_absolute(text(bare(arguments(left)[0])), relation, right, value, known)
             return
         _compare_parts(left, relation, right, value, known)
+        self._compare_sum(left, relation, right, known)
         name = text(left)
-        facts = known.get(name, Facts())
+        facts = known.get(name) or self.letter(left)
         if relation in ("<", "<=") and ("unsigned" in cast or cast == "size_t"):
             facts = replace(facts, low=max(0, facts.low or 0))
         if relation in ("<", "<=", "==") and (value is not None or self.may_count(left) or not _is_open(right, known)):

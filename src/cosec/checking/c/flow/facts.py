@@ -39,7 +39,7 @@ class Facts:
     """Whether it was compared with an upper bound."""
 
     negative: bool = False
-    """Whether it is the remainder of a signed number that nothing compared, so that it may be less than 0."""
+    """Whether it may be less than 0, as nothing compared it: a remainder, a letter, or the result of a search."""
 
     past: bool = False
     """Whether its only upper bound is a count that it may equal."""

@@ -155,7 +155,11 @@ class FunctionFlow(Conditions):
         return self.evaluate(first, state)
 
     def _switch(self, node: Node, state: State) -> State:
-        state = self.evaluate(node.child_by_field_name("condition"), without_nulls(state))
+        condition = node.child_by_field_name("condition")
+        state = self.evaluate(condition, without_nulls(state))
+        if state is not None and condition is not None:
+            state = dict(state)
+            self.looked_at(condition, state)
         body = node.child_by_field_name("body")
         left, self._left = self._left, []
         at: State = None

@@ -17,7 +17,7 @@ from cosec.checking.c.flow.values import first_name
 from cosec.checking.c.reading.input import READS
 from cosec.checking.c.reading.syntax import arguments, bare, called, text, walk
 from cosec.checking.c.reading.trees import is_written
-from cosec.checking.c.reading.types import BYTE, integer
+from cosec.checking.c.reading.types import BYTE, SIZE, integer
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -144,14 +144,9 @@ class IndexFlow(NarrowNumbers):
         """Return the variable that says how long a message is."""
         if message in self.received:
             return self._lengths_read.get(message)
-        return next(
-            (
-                name
-                for name in self.parameters
-                if name != message and _SIZE_NAME.search(name) and self.types.variable(name) is not None
-            ),
-            None,
-        )
+        named = (one for one in self.parameters if _SIZE_NAME.search(one) and self.types.variable(one) is not None)
+        after = dict(pairwise(self.parameters)).get(message, "")
+        return next((name for name in named if name != message), after if self.types.variable(after) == SIZE else None)
 
     @cached_property
     def _lengths_read(self) -> dict[str, str]:

@@ -139,6 +139,8 @@ class MemoryFlow(Releases):
         nullable = nullable or (name == "strsep" and self._is_called_before(name, node))
         if nullable or (name in _CALENDAR and self._may_be_any_time(arguments(bare(node)))):
             return state.get(text(bare(node))) or Facts(unchecked=True)
+        if name in self._summaries.negative:
+            return Facts(negative=True, low=-1)
         return super().facts(node, state)
 
     def _is_called_before(self, name: str, node: Node) -> bool:

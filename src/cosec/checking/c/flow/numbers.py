@@ -171,6 +171,8 @@ class NumberFlow(ValueFlow):
     def assigned(self, name: str, right: Node, facts: Facts) -> Facts:
         """Return the facts of a variable that gets a value from outside: the value's type may be the smaller one."""
         kind, own = self.types.variable(name), self.types.of(bare(right))
+        if facts.negative and kind is not None and not kind.signed:
+            return Facts()
         if not facts.outside or kind is None:
             return facts
         if own is not None and own.bits < kind.bits + (own.signed and not kind.signed):

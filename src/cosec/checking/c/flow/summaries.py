@@ -39,6 +39,9 @@ class Summaries:
     nullable: frozenset[str]
     """Names of the functions that return NULL on some path."""
 
+    negative: frozenset[str]
+    """Names of the functions that return a number or, on some path, a constant below 0."""
+
     unused: dict[str, set[int]]
     """Name -> places of the pointers whose memory it never touches."""
 
@@ -63,7 +66,7 @@ class Summaries:
 def summaries(unit: Unit) -> Summaries:
     """Look at every function of a file."""
     freed = _freed(unit)
-    return Summaries(freed, _nullable(unit), _unused(unit), into(unit), effects(unit, freed))
+    return Summaries(freed, _nullable(unit), _negative(unit), _unused(unit), into(unit), effects(unit, freed))
 
 
 def ending_functions(unit: Unit) -> frozenset[str]:
@@ -123,14 +126,30 @@ def always_run(block: Node) -> Iterator[Node]:
 
 def _nullable(unit: Unit) -> frozenset[str]:
     return frozenset(
-        name
-        for name, function in unit.functions.items()
-        if any(one.type == "return_statement" and _returns_null(one) for one in walk(function))
+        name for name, function in unit.functions.items() if any(text(value) == "NULL" for value in _returned(function))
     )
 
 
-def _returns_null(node: Node) -> bool:
-    return bool(node.named_children) and text(bare(node.named_children[0])) == "NULL"
+def _negative(unit: Unit) -> frozenset[str]:
+    """Return the functions that return a constant below 0, as a search that found nothing does, and also a variable."""
+    found = set()
+    for name, function in unit.functions.items():
+        values = [(one, unit.constant(one)) for one in _returned(function)]
+        if any(one.type == "identifier" and value is None for one, value in values):
+            found |= {name for _, value in values if value is not None and value < 0}
+    return frozenset(found)
+
+
+def _returned(function: Node) -> Iterator[Node]:
+    """Iterate over the values that a function returns, each side of a conditional by itself."""
+    waiting = [one.named_children[0] for one in walk(function) if one.type == "return_statement" and one.named_children]
+    while waiting:
+        value = bare(waiting.pop())
+        sides = [value.child_by_field_name(name) for name in ("consequence", "alternative")]
+        if value.type == "conditional_expression" and None not in sides:
+            waiting += [one for one in sides if one is not None]
+        else:
+            yield value
 
 
 def _unused(unit: Unit) -> dict[str, set[int]]:
@@ -169,5 +188,5 @@ def _is_bare_mention(node: Node) -> bool:
     if parent.type == "argument_list" and parent.parent is not None:
         given = arguments(parent.parent)
         place = next((number for number, one in enumerate(given) if one == node), -1)
-        return Summaries({}, frozenset(), {}).ignores(called(parent.parent), place, given)
+        return Summaries({}, frozenset(), frozenset(), {}).ignores(called(parent.parent), place, given)
     return parent.type == "unary_expression"

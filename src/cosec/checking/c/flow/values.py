@@ -34,6 +34,8 @@ _RANDOM = frozenset({"rand", "random", "rand_r"})
 _NETWORK = {"ntohs": 2**16 - 1, "ntohl": 2**32 - 1, "be16toh": 2**16 - 1, "be32toh": 2**32 - 1, "le16toh": 2**16 - 1}
 _NETWORK |= {"le32toh": 2**32 - 1, "be64toh": 2**64 - 1, "le64toh": 2**64 - 1}
 
+_CASES = frozenset({"tolower", "toupper"})
+
 _FIELD_READER = re.compile(
     r"(get|read|load|unpack|peek)_?(u|uint|be|le|net|ube|ule|short|word)?_?(16|24|32|short|word|long)"
 )
@@ -73,8 +75,9 @@ class ValueFlow(FunctionFlow):
         """Return what is known about the value of an expression."""
         outer, node = node, bare(node)
         name = called(node)
-        if text(node) in state:
-            facts = state[text(node)]
+        letter = self.letter(node)
+        if text(node) in state or letter.negative:
+            facts = state.get(text(node)) or letter
             cast = text(outer.child_by_field_name("type")) if outer.type == "cast_expression" else ""
             return replace(facts, low=max(0, facts.low or 0)) if is_unsigned(cast) else facts
         if name:
@@ -104,6 +107,8 @@ class ValueFlow(FunctionFlow):
         if name in _NUMBERS:
             return Facts(outside=True, low=0 if name.startswith("strtou") else None)
         given = arguments(call)
+        if name in _CASES and given and (letter := self.facts(given[0], state)).negative:
+            return letter
         if name in _NETWORK and given:
             inner = self.facts(given[0], state)
             return Facts(outside=inner.outside, message=inner.message, low=0, high=_NETWORK[name])
@@ -121,6 +126,20 @@ class ValueFlow(FunctionFlow):
         if struct is None or kind is None or letter or not state.get(text(struct), Facts()).outside:
             return Facts()
         return Facts(outside=True, low=None if kind.signed else 0, high=kind.high if kind.bits < 32 else None)
+
+    def number_in(self, node: Node, known: dict[str, Facts]) -> Facts:
+        """Return what is known of a bound."""
+        return self.facts(node, known)
+
+    def letter(self, node: Node) -> Facts:
+        """Return the facts of a letter of a text that a function is given; a ``static`` one may rely on its callers."""
+        array = node.child_by_field_name("argument")
+        if node.type not in ("subscript_expression", "pointer_expression") or array is None or text(node)[0] == "&":
+            return Facts()
+        kind = self.types.of(node)
+        signed = kind is not None and kind.signed and kind.bits == 8
+        given = first_name(array) in self.parameters and not is_static(self.function)
+        return Facts(negative=True, low=kind.low) if kind is not None and signed and given else Facts()
 
     def _read_from(self, node: Node) -> Facts:
         """Return the facts of a number that stands in a buffer: ``packet[2]``, ``*packet``."""
@@ -172,7 +191,8 @@ class ValueFlow(FunctionFlow):
             )
         if operator in ("+", "-"):
             return self._shifted(one, other, step, operator)
-        return Facts()
+        both = one.message == other.message and not (one.bounded or other.bounded)
+        return Facts(message=one.message) if operator == "*" and both else Facts()
 
     def _may_be_below_zero(self, remainder: Node, value: Node, state: dict[str, Facts]) -> bool:
         """Tell whether a remainder is that of a signed number that may be negative, as nothing compares its parts.
@@ -238,7 +258,7 @@ class ValueFlow(FunctionFlow):
         if one.low == one.high is not None or step is None:
             # The sum of two numbers: only its origin is kept.
             return Facts(message=message) if message and operator == "+" else Facts()
-        if not (one.outside or one.bounded or one.message):
+        if not (one.outside or one.bounded or one.message or one.negative):
             return Facts()
         step = step if operator == "+" else -step
         ends = [None if end is None else end + step for end in (one.low, one.high)]
