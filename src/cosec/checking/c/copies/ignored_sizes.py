@@ -71,7 +71,7 @@ class _Pair:
         for node in walk(self._body):
             names = self._place(node)
             loop = next(loops_around(node), None)
-            if not names or loop is None or not self._in_body(loop):
+            if not names or loop is None:
                 continue
             written = is_written(node)
             if not (written or (self._ignored and not ended)) or any(map(is_counted, loops_around(node))):
@@ -161,9 +161,6 @@ class _Pair:
             depends(one, lambda part: text(part) in names, but_for=lambda part: bool(self._place(part)))
             for one in sides
         )
-
-    def _in_body(self, loop: Node) -> bool:
-        return self._body.start_byte <= loop.start_byte
 
 
 def _moves(node: Node, names: frozenset[str]) -> bool:

@@ -80,10 +80,8 @@ class Lengths:
         if node.type == "identifier" and text(node) in self._fixed:
             return Length(0, Counter({text(node): 1}))
         if node.type == "identifier" and text(node) in self.values:
-            value = self.values[text(node)]
-            if _is_distance(value):
-                return Length(0, Counter({text(node): 1}))
-            return self.number(value, steps + 1)
+            kept = self.values[text(node)]
+            return Length(0, Counter({text(node): 1})) if _is_distance(kept) else self.number(kept, steps + 1)
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if node.type != "binary_expression" or left is None or right is None:
             return None
