@@ -87,11 +87,7 @@ class Conditions:
         tested, null = self.null_test(node, truth)
         self._restore(tested, null, known)
         if node.type == "binary_expression" and operator in MIRRORED and left is not None and right is not None:
-            relation = operator if truth else _NEGATED[operator]
-            self._compare(left, relation, right, known)
-            self._compare(right, MIRRORED[relation], left, known)
-            if relation == "!=":
-                _part(text(bare(left)), text(bare(right)), known)
+            self._relate(left, operator if truth else _NEGATED[operator], right, known)
         elif node.type not in ("identifier", "subscript_expression", "pointer_expression"):
             self.looked_at(node, known)
         name, seen = text(node), known.get(text(node))
@@ -111,6 +107,13 @@ class Conditions:
                     seen = known.get(text(argument), Facts())
                     known[text(argument)] = Facts(freed=seen.freed, freed_at=seen.freed_at, possibly=seen.possibly)
         return known
+
+    def _relate(self, left: Node, relation: str, right: Node, known: dict[str, Facts]) -> None:
+        """Take in how two numbers or pointers compare."""
+        self._compare(left, relation, right, known)
+        self._compare(right, MIRRORED[relation], left, known)
+        if relation == "!=":
+            _part(text(bare(left)), text(bare(right)), known)
 
     def looked_at(self, node: Node, known: dict[str, Facts]) -> None:
         """Take in that a condition, such as a call of ``isalpha``, looks at the numbers in an expression."""
