@@ -274,3 +274,47 @@ void count(struct table *t, const char *name)
     s = intern(t, s);
     s->uses++;
 }
+
+// case: the first of a list is taken out of it in a loop, and the new first one is returned
+#include <stdlib.h>
+struct sock { struct sock *next; };
+struct all { struct sock *sockets; } all;
+struct sock *without(struct sock *unwanted)
+{
+    struct sock *at = all.sockets;
+    while (at) {
+        if (at == unwanted) {
+            all.sockets = at->next;
+            free(at);
+            return all.sockets;
+        }
+        at = at->next;
+    }
+    return NULL;
+}
+
+// case: an element that is freed in a loop is returned
+#include <stdlib.h>
+struct sock { struct sock *next; };
+struct all { struct sock *sockets; } all;
+struct sock *taken(struct sock *unwanted)
+{
+    struct sock *at = all.sockets;
+    while (at) {
+        if (at == unwanted) {
+            all.sockets = at->next;
+            free(at);
+            return at;  // expect: c/use-after-free
+        }
+        at = at->next;
+    }
+    return NULL;
+}
+
+// case: wide text is copied with its width
+#include <string.h>
+#include <wchar.h>
+void prefix(wchar_t *out)
+{
+    memcpy(out, L"UNC\\", sizeof(wchar_t) * 4);
+}

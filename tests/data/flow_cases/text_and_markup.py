@@ -556,3 +556,29 @@ def fill(design, name):
 
 def made(title, name):
     return Template(f"<h1>{title}</h1>", autoescape=True).render(name=name)  # expect: py/cross-site-scripting
+
+
+# case: text behind a number
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.route("/upload", methods=["POST"])
+def upload():
+    return str(len(request.form.get("name", ""))) + request.form.get("name", "")  # expect: py/cross-site-scripting
+
+
+@app.route("/first")
+def first():
+    return str(1) + request.form.get("name", "")  # expect: py/cross-site-scripting
+
+
+@app.route("/formatted")
+def formatted():
+    return f"{len(request.form)}" + request.form.get("name", "")  # expect: py/cross-site-scripting
+
+
+@app.route("/count")
+def count():
+    return str(len(request.form.get("name", "")) + 1)

@@ -90,7 +90,7 @@ class Aliases(LateChecks):
         if len(values) != 1:
             return Facts()
         same, owner = text(origin(values[0])), self.owner(values[0], state)
-        same = same if same != name else ""
+        same = "" if _mentions(name).search(same) else same  # what it named lies behind the old value
         within = self.within(values[0], state) or state.get(same, Facts()).within
         same = state.get(same, Facts()).same or same
         return Facts(same=same, within=within if within != name else "", owner=owner if owner != name else "")
@@ -98,7 +98,7 @@ class Aliases(LateChecks):
     def forget(self, name: str, state: dict[str, Facts]) -> None:
         """Forget the expressions in which a variable occurs that has a new value."""
         for other in [one for one in state if len(one) > len(name) and name in one]:
-            if re.search(rf"(?<![\w>.]){re.escape(name)}(?!\w)", other):
+            if _mentions(name).search(other):
                 del state[other]
         held = re.compile(rf"{re.escape(name)}(?!\w)")
         for other in [one for one in state if one != name]:
@@ -115,6 +115,11 @@ class Aliases(LateChecks):
             _unrelate(other, state, is_new)
             if facts.freed and other.startswith(base) and self.members.may_set(call, place, other[len(base) :]):
                 state[other] = replace(state[other], freed=False)
+
+
+def _mentions(name: str) -> re.Pattern[str]:
+    """The occurrences of a variable or member in an expression."""
+    return re.compile(rf"(?<![\w>.]){re.escape(name)}(?!\w)")
 
 
 def _unrelate(name: str, state: dict[str, Facts], is_new: Callable[[str], bool]) -> None:

@@ -106,12 +106,12 @@ def arguments(call: Node) -> list[Node]:
 
 
 def literal(node: Node) -> str | None:
-    """Return the text of a string literal, with one letter for each escape; None for anything else."""
+    """Return the text of a string literal, with one letter for each escape; None for others, such as wide text."""
     node = bare(node)
     if node.type == "concatenated_string":
         parts = [literal(one) for one in node.named_children]
         return None if None in parts else "".join(part or "" for part in parts)
-    if node.type != "string_literal":
+    if node.type != "string_literal" or not text(node).startswith('"'):
         return None
     return re.sub(r"\\(x[0-9a-fA-F]+|[0-7]{1,3}|.)", "?", text(node)[1:-1])
 

@@ -61,7 +61,7 @@ def compose(pieces: Sequence[Value]) -> Value:
     taints = limited(frozenset().union(*(part for part in derived if not isinstance(part, str))))
     flags = frozenset().union(*(piece.flags & {"line"} for piece in pieces))
     if alone and len(pieces) == 1:
-        flags |= pieces[0].flags - {"markup"}
+        flags |= pieces[0].flags - {"markup", "number"}
     known = _alternatives(pieces)
     return Value(taints=taints, constants=known, exact=bool(known), parts=tuple(derived), flags=flags)
 

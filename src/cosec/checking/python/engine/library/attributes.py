@@ -110,12 +110,18 @@ def shown(analysis: Analysis, value: Value, method: str = "__str__") -> Value:
     return join_all(found) if found else value
 
 
+_NO_TEXT = frozenset({"markup", "bytes", "number"})
+"""Flags that the text of a value does not have."""
+
+
 def as_text(analysis: Analysis, value: Value, *, decodes: bool) -> Value:
     """Return ``str(value)``, which is no markup; ``decodes`` tells whether it is given the encoding of bytes."""
     value = shown(analysis, value)
+    if isinstance(value.constant, int | float):
+        return constant(str(value.constant))
     if "bytes" in value.flags and not decodes:
         value = texts.converted(value, "", "")
-    return value.with_(targets=(), names=value.names & {"pathlib.Path()"}, flags=value.flags - {"markup", "bytes"})
+    return value.with_(targets=(), names=value.names & {"pathlib.Path()"}, flags=value.flags - _NO_TEXT)
 
 
 def _class_attribute(owner: Class, name: str) -> Value:
