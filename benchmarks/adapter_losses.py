@@ -33,9 +33,10 @@ def main() -> None:
     start = read_starting_adapter(options.adapter)
     settings = start.shape(HardeningSettings(max_tokens=options.max_tokens))
     base = load_base(options.base, settings, dtype="float32")
+    start.check_base(base.sha256)
     examples = prepare_examples(base.tokenizer, options.pairs, settings).validation
     model = attach_adapter(base, settings, torch.device("cpu"))
-    start.copy_into(model, base.sha256)
+    start.copy_into(model)
     speed_up(model)
     objective = HardeningObjective(model, settings)
     losses = [objective.loss(one, training=False, cache_key="") for one in examples]

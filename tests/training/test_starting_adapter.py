@@ -101,6 +101,7 @@ def test_an_adapter_of_another_base_is_refused(data, tmp_path, start) -> None:
     other = replace(start, adapter=replace(start.adapter, base_sha256="1" * 64))
     with pytest.raises(AdapterError, match="can only be trained on with its own base"):
         run(data, tmp_path / "second", start=other)
+    assert not (tmp_path / "second").exists()
 
 
 def test_an_adapter_that_changes_a_part_of_its_modules_is_refused(data, tmp_path, start) -> None:

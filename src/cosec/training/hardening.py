@@ -116,12 +116,13 @@ def harden(
         DataError: If the pairs cannot be read.
         TrainingError: If training cannot go on, or ``out`` holds another run.
     """
+    if start is not None:
+        start.check_base(base.sha256)
     accelerator = make_accelerator()
     examples = prepare_examples(base.tokenizer, data, settings, texts)
     store = CheckpointStore(out, _identity(base, examples.sha256, settings, start))
     _prepare(out, store, accelerator, resume=resume)
     model = _attach(base, settings, accelerator.device, start)
-    speed_up(model)
     objective = HardeningObjective(model, settings, _reference_cache(out, settings, accelerator))
     run_folder = RunFolder(
         out,
@@ -175,13 +176,15 @@ def _facts(base: BaseModel, settings: HardeningSettings, start: StartingAdapter 
 
 
 def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device, start: StartingAdapter | None) -> Any:
-    if settings.method != "prefix":
+    if settings.method == "prefix":
+        with _quiet_peft():
+            model = attach_prefix(base.model, base.tokenizer, settings.prefix_tokens).to(device)
+    else:
         model = attach_adapter(base, settings, device)
         if start is not None:
-            start.copy_into(model, base.sha256)
-        return model
-    with _quiet_peft():
-        return attach_prefix(base.model, base.tokenizer, settings.prefix_tokens).to(device)
+            start.copy_into(model)
+    speed_up(model)
+    return model
 
 
 def _remove_cache(out: Path, accelerator: Accelerator) -> None:

@@ -57,21 +57,30 @@ class StartingAdapter:
                 raise SettingsError(f"{self.name} has {name} = {value!r}, not {found!r}; leave out {flag}.")
         return settings.model_copy(update=own)
 
-    def copy_into(self, model: Any, base_sha256: str) -> None:
+    def check_base(self, base_sha256: str) -> None:
+        """Refuse the adapter of another base.
+
+        Args:
+            base_sha256: Fingerprint of the base of the run.
+
+        Raises:
+            AdapterError: If the adapter was made for another base.
+        """
+        if self.adapter.base_sha256 not in (None, base_sha256):
+            raise AdapterError(
+                f"The adapter {self.name} was trained on {self.adapter.base_name or 'another base'}, which is not the "
+                "model of --base; an adapter can only be trained on with its own base."
+            )
+
+    def copy_into(self, model: Any) -> None:
         """Give a fresh adapter in a model these weights.
 
         Args:
             model: The ``peft.PeftModel`` whose adapter has this one's shape.
-            base_sha256: Fingerprint of the model's base.
 
         Raises:
-            AdapterError: If the adapter was made for another base, or does not fit the model.
+            AdapterError: If the adapter does not fit the model.
         """
-        if self.adapter.base_sha256 not in (None, base_sha256):
-            raise AdapterError(
-                f"{self.name} was trained on {self.adapter.base_name or 'another base'}, which is not the model of "
-                "--base; an adapter can only be trained on with its own base."
-            )
         weights = {f"base_model.model.{name}.weight": value.float() for name, value in self.adapter.weights.items()}
         fresh = get_peft_model_state_dict(model, save_embedding_layers=False)
         if {name: value.shape for name, value in weights.items()} != {n: value.shape for n, value in fresh.items()}:
