@@ -37,6 +37,14 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
+def write_pair_set(folder: Path, *, training: Sequence[int], validation: Sequence[int]) -> Path:
+    """Write pairs of these numbers below ``train/`` and ``val/``."""
+    for part, numbers in (("train", training), ("val", validation)):
+        (folder / part).mkdir()
+        (folder / part / "a.jsonl").write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
+    return folder
+
+
 def curve_points(folder: Path) -> list[dict[str, Any]]:
     """The points of a run's curves without the time they took."""
     lines = (folder / "curves.jsonl").read_text(encoding="utf-8").splitlines()

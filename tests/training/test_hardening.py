@@ -28,7 +28,7 @@ from cosec.training.loop.progress import LossMeans, SilentProgress
 from cosec.training.objective import HardeningObjective
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES, tiny_model
-from tests.training.conftest import curve_points, record, without_pictures
+from tests.training.conftest import curve_points, record, without_pictures, write_pair_set
 from tests.training.tiny_run import FAST, run, tiny_base
 
 
@@ -70,11 +70,7 @@ def no_pictures() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven pairs to train on, which makes four steps an epoch, and two to validate."""
-    folder = tmp_path_factory.mktemp("set")
-    for part, numbers in (("train", range(7)), ("val", (7, 8))):
-        (folder / part).mkdir()
-        (folder / part / "a.jsonl").write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
-    return folder
+    return write_pair_set(tmp_path_factory.mktemp("set"), training=range(7), validation=(7, 8))
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from cosec.training import hardening
 from cosec.training.loop import run_folder
 from cosec.training.settings import HardeningSettings
 from cosec.training.starting_adapter import StartingAdapter, read_starting_adapter
-from tests.training.conftest import curve_points, record, without_pictures
+from tests.training.conftest import curve_points, without_pictures, write_pair_set
 from tests.training.tiny_run import FAST, run
 
 
@@ -26,11 +26,7 @@ def no_pictures() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("set")
-    for part, numbers in (("train", range(4)), ("val", (4, 5))):
-        (folder / part).mkdir()
-        (folder / part / "a.jsonl").write_text("".join(json.dumps(record(number)) + "\n" for number in numbers))
-    return folder
+    return write_pair_set(tmp_path_factory.mktemp("set"), training=range(4), validation=(4, 5))
 
 
 @pytest.fixture(scope="module")
