@@ -50,13 +50,16 @@ def compose(pieces: Sequence[Value]) -> Value:
         return constant("".join(part for part in parts if isinstance(part, str)))
     derived: list[Part] = []
     alone = len(parts) == 1
+    letters, at = _letters(parts), 0
     for place, part in enumerate(parts[:_MAX_PARTS]):
         if isinstance(part, str):
+            at += len(part)
             derived.append(part)
             continue
         # Text after other text is no absolute path.
         removed = frozenset() if alone else frozenset({WHOLE} if place == 0 else {WHOLE, LEADING, "absolute"})
-        step = f"{TEXT_STEP}{_letters(parts[:place])[-_BEFORE:]}{HERE}{_letters(parts[place + 1 :])[:_AFTER]}"
+        step = f"{TEXT_STEP}{letters[max(0, at - _BEFORE) : at]}{HERE}{letters[at + 1 : at + 1 + _AFTER]}"
+        at += 1
         derived.append(frozenset((taint if alone else taint.step(step)).without(removed) for taint in part))
     taints = limited(frozenset().union(*(part for part in derived if not isinstance(part, str))))
     flags = frozenset().union(*(piece.flags & {"line"} for piece in pieces))
@@ -67,6 +70,7 @@ def compose(pieces: Sequence[Value]) -> Value:
 
 
 def _letters(parts: Sequence[Part]) -> str:
+    """The known letters, and one U+0000 for each unknown piece."""
     return "".join(part if isinstance(part, str) else "\0" for part in parts)
 
 
