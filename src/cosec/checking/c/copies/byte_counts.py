@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 _COUNT = {"snprintf": 1, "vsnprintf": 1, "fgets": 1, "getcwd": 1, "gethostname": 1, "readlink": 2, "strlcpy": 2}
 _COUNT |= {"strlcat": 2, "read": 2, "recv": 2, "recvfrom": 2, "pread": 2, "fread": 2, "strncpy": 2, "memcpy": 2}
 _COUNT |= {"memmove": 2, "memset": 2, "memcmp": 2}
+"""Functions -> the place of the number of bytes."""
 _WIDE = {"mbstowcs": 2, "mbsrtowcs": 2, "wcsncpy": 2, "wmemcpy": 2, "wmemset": 2, "swprintf": 1, "fgetws": 1}
 """Functions that write wide characters -> the place of their number."""
-"""Functions -> the place of the number of bytes."""
 _BUFFER = READS | {"readlink": 1}
 _SOURCES = {"memcpy": (1,), "memmove": (1,), "memcmp": (0, 1)}
 """Functions that read so many bytes -> the places of what they read."""

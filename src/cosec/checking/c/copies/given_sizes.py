@@ -27,14 +27,14 @@ def look(unit: Unit, function: Node, report: Report) -> None:
     for buffer, size in pairwise(given):
         if not is_pair(buffer, size):
             continue
-        uses = [use for node in walk(body) if text(node) == size.name and (use := use_of(unit, node))]
-        if "other" in uses:
+        used = uses(unit, body, size)
+        if "other" in used:
             continue
         only_growing = _pointer_levels(buffer) == 2 or not _SIZE_NAME.search(size.name)
         for node in walk(body):
             if only_growing and (text(node.child_by_field_name("index")).count("++") == 0 or not is_written(node)):
                 continue
-            if _is_open(unit, node, buffer, function, checked=bool(uses)):
+            if _is_open(unit, node, buffer, function, checked=bool(used)):
                 pattern = "c/out-of-bounds-write" if is_written(node) else "c/out-of-bounds-read"
                 report(node, pattern, f"{text(node)} is used although nothing compares it with {size.name}.", "warning")
                 break
@@ -50,7 +50,12 @@ def _pointer_levels(parameter: Parameter) -> int:
     return text(parameter.declarator).count("*") + text(parameter.declarator).count("[]")
 
 
-def use_of(unit: Unit, node: Node) -> str:
+def uses(unit: Unit, body: Node, size: Parameter) -> set[str]:
+    """Return how a function uses a size: compared with a ``constant``, in an ``other`` way."""
+    return {use for node in walk(body) if text(node) == size.name and (use := _use(unit, node))}
+
+
+def _use(unit: Unit, node: Node) -> str:
     """Return how a size is used: compared with a ``constant``, in an ``other`` way; empty for a cast to void."""
     if node.type != "identifier" or node.parent is None:
         return ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.copies.given_sizes import is_pair, use_of
+from cosec.checking.c.copies.given_sizes import is_pair, uses
 from cosec.checking.c.copies.loops import is_counted
 from cosec.checking.c.reading.expressions import depends
 from cosec.checking.c.reading.syntax import (
@@ -44,10 +44,10 @@ def look(unit: Unit, function: Node, report: Report) -> None:
     for buffer, limit in pairwise(parameters(function)) if body is not None else ():
         if body is None or not (is_pair(buffer, limit) or _is_end(buffer, limit)):
             continue
-        uses = {use for node in walk(body) if text(node) == limit.name and (use := use_of(unit, node))}
-        if "other" in uses:
+        used = uses(unit, body, limit)
+        if "other" in used:
             continue
-        pair = _Pair(unit, body, buffer, limit, ignored=not uses)
+        pair = _Pair(unit, body, buffer, limit, ignored=not used)
         found = next(pair.walked(), None) or (None if is_static(function) else next(pair.passed(), None))
         if found is not None:
             node, pattern = found

@@ -12,8 +12,8 @@ from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, param
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_DEPTH = 3
-"""How many local functions, one calling the next, are followed to a call that moves memory."""
+DEPTH = 3
+"""How many local functions, one calling the next, are followed to a call that moves or frees memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Effects:
 def effects(unit: Unit, freed: dict[str, set[int]]) -> Effects:
     """Look at every function of a file; ``freed`` has the places of the arguments that each always frees."""
     moved: dict[str, set[tuple[int, str]]] = {}
-    for _ in range(_DEPTH):
+    for _ in range(DEPTH):
         for name, function in unit.functions.items():
             moved.setdefault(name, set()).update(_moved(function, moved))
     reallocated = {

@@ -21,7 +21,7 @@ def into(unit: Unit) -> dict[str, tuple[int, str]]:
     for name, function in unit.functions.items():
         given = [one.name for one in parameters(function)]
         pointers = {one.name for one in parameters(function) if text(one.declarator).count("*") == 1}
-        roots = {_root(one) for one in _returned(function) if unit.constant(one) != 0}
+        roots = {_root(one) for one in returned(function) if unit.constant(one) != 0}
         root, member = next(iter(roots)) if len(roots) == 1 else ("", "")
         if root in pointers and all(_stays_within(one, root) for one in walk(function)):
             found[name] = given.index(root), member
@@ -39,7 +39,8 @@ def alternatives(value: Node) -> Iterator[Node]:
     yield from alternatives(no)
 
 
-def _returned(function: Node) -> Iterator[Node]:
+def returned(function: Node) -> Iterator[Node]:
+    """Iterate over the values that a function returns, each side of a conditional by itself."""
     for one in walk(function):
         if one.type == "return_statement" and one.named_children:
             yield from alternatives(one.named_children[0])

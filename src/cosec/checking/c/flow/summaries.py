@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cosec.checking.c.flow.effects import Effects, effects
+from cosec.checking.c.flow.effects import DEPTH, Effects, effects
 from cosec.checking.c.flow.library_memory import RELEASES
-from cosec.checking.c.flow.results import into
+from cosec.checking.c.flow.results import into, returned
 from cosec.checking.c.reading.syntax import Unit, arguments, bare, called, literal, parameters, text, walk
 from cosec.checking.c.reading.trees import COMPARISONS
 
@@ -21,9 +21,6 @@ ENDS = frozenset({"exit", "abort", "_exit", "err", "errx", "die", "fatal", "perr
 
 ENDING_NAMES = re.compile(r"(^|_)(die|fatal\w*|panic|croak|quit|bail|bailout|abort|usage|sh_error|error_exit)$")
 """Names of functions of other files that usually do not return."""
-
-_DEPTH = 3
-"""How many local functions, one calling the next, are followed to a call that frees."""
 
 _NULL_TESTS = re.compile(r"\(\s*(!\s*\w+|\w+\s*==\s*(NULL|0))\s*\)")
 _TESTS = re.compile(r"\(\s*(?P<tested>\w+((->|\.)\w+)*)\s*(!=\s*(NULL|0)\s*)?\)")
@@ -87,7 +84,7 @@ def ending_functions(unit: Unit) -> frozenset[str]:
 
 def _freed(unit: Unit) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
-    for _ in range(_DEPTH):
+    for _ in range(DEPTH):
         for name, function in unit.functions.items():
             found.setdefault(name, set()).update(_freed_by(function, found))
     return {name: places for name, places in found.items() if places}
@@ -126,7 +123,7 @@ def always_run(block: Node) -> Iterator[Node]:
 
 def _nullable(unit: Unit) -> frozenset[str]:
     return frozenset(
-        name for name, function in unit.functions.items() if any(text(value) == "NULL" for value in _returned(function))
+        name for name, function in unit.functions.items() if any(text(value) == "NULL" for value in returned(function))
     )
 
 
@@ -134,22 +131,10 @@ def _negative(unit: Unit) -> frozenset[str]:
     """Return the functions that return a constant below 0, as a search that found nothing does, and also a variable."""
     found = set()
     for name, function in unit.functions.items():
-        values = [(one, unit.constant(one)) for one in _returned(function)]
+        values = [(one, unit.constant(one)) for one in returned(function)]
         if any(one.type == "identifier" and value is None for one, value in values):
             found |= {name for _, value in values if value is not None and value < 0}
     return frozenset(found)
-
-
-def _returned(function: Node) -> Iterator[Node]:
-    """Iterate over the values that a function returns, each side of a conditional by itself."""
-    waiting = [one.named_children[0] for one in walk(function) if one.type == "return_statement" and one.named_children]
-    while waiting:
-        value = bare(waiting.pop())
-        sides = [value.child_by_field_name(name) for name in ("consequence", "alternative")]
-        if value.type == "conditional_expression" and None not in sides:
-            waiting += [one for one in sides if one is not None]
-        else:
-            yield value
 
 
 def _unused(unit: Unit) -> dict[str, set[int]]:
