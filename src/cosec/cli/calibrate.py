@@ -22,10 +22,10 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
 
     from cosec.decoding.rules.rule_file import RULE_FILE
     from cosec.evaluation.report import choose, rule_toml, write_frontier
-    from cosec.evaluation.study import StudyFolder, frontier_settings, read_recipe
+    from cosec.evaluation.study import StudyFolder, calibration_settings, read_recipe
     from cosec.files import USUAL, write_atomically
 
-    settings = read_recipe(recipe, frontier_settings)
+    settings = read_recipe(recipe, calibration_settings)
     judged = [one.name for one in settings.benchmarks if one.scenarios is not None]
     if len(judged) != 1:
         raise SettingsError(

@@ -119,7 +119,7 @@ def function(*, out: Path, problems: str = "humaneval", strip_prompts: bool = Tr
 
     Args:
         out: Folder of the records; the same command continues them.
-        problems: ``humaneval``, ``mbpp:FILE``, or a JSONL file in HumanEval's format.
+        problems: ``humaneval``, ``mbpp:FILE``, ``mbpp-training:FILE``, or a JSONL file in HumanEval's format.
         strip_prompts: Whether prompts end with their last visible character or with the line break of the set.
             Qwen2.5-Coder leaves a seventh of the stripped prompts of HumanEval empty.
         flags: What is measured.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import SettingsError
-from cosec.evaluation.study.settings import frontier_settings
+from cosec.evaluation.study.settings import calibration_settings, frontier_settings
 from tests.evaluation.study.runs import settings
 
 
@@ -63,6 +63,12 @@ def test_a_setting_with_strengths_names_its_arms_with_all_its_settings() -> None
     )
     assert found.arms[2:] == ("steer:against=anti-expert,strength=1", "steer:against=anti-expert,strength=2")
     assert [arm.contrast for arm in found.decoding_arms()] == ["none", "none", "anti-expert", "anti-expert"]
+
+
+def test_a_calibration_leaves_out_the_security_model_alone() -> None:
+    recipe = {"benchmarks": [{"name": "x", "scenarios": "own"}], "strengths": {"gate": [0.1]}}
+    assert frontier_settings(recipe).arms == ("origin", "lora", "gate:strength=0.1")
+    assert calibration_settings(recipe).arms == ("origin", "gate:strength=0.1")
 
 
 def test_what_is_not_set_is_left_out_of_the_identity_as_in_earlier_studies(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cosec.errors import DataError
 from cosec.evaluation.tasks.problems import HUMAN_EVAL_STOPS, human_eval, humaneval_format, mbpp
+from cosec.evaluation.tasks.tasks import read_problems
 from tests.evaluation.many_checks import check_functions
 
 MBPP = Path(__file__).parents[4] / "shared" / "data" / "mbpp" / "mbpp.jsonl"
@@ -68,6 +69,15 @@ def test_an_mbpp_task_becomes_a_signature_with_the_task_as_its_docstring(tmp_pat
     )
     verdicts = check_functions([(problem, problem.reference), (problem, "    return a + b\n"), (problem, "    pass")])
     assert [verdict.reason for verdict in verdicts] == ["passed", "passed", "failed assert"]
+
+
+def test_mbpp_has_a_test_part_and_a_training_part(tmp_path: Path) -> None:
+    numbers = (10, 11, 510, 511, 600, 601, 974)
+    path = write(tmp_path / "mbpp.jsonl", *({**TASK, "task_id": number} for number in numbers))
+    assert [one.task_id for one in mbpp(path)] == ["MBPP/11", "MBPP/510"]
+    assert [one.task_id for one in mbpp(path, "training")] == ["MBPP/601", "MBPP/974"]
+    assert mbpp(path, "training") == read_problems(f"mbpp-training:{path}")
+    assert mbpp(path) == read_problems(f"mbpp:{path}")
 
 
 def test_an_odd_escape_sequence_in_an_mbpp_task_is_no_fault(tmp_path: Path) -> None:

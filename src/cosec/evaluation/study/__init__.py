@@ -14,7 +14,13 @@ from cosec.evaluation.study.judge_worker import JudgeWorker, UnitJudge
 from cosec.evaluation.study.judgements import current_verdicts, judgements_of, note_sandbox
 from cosec.evaluation.study.manifest import open_study, recorded_runtime
 from cosec.evaluation.study.records import COMPLETIONS, Record, StudyFolder
-from cosec.evaluation.study.settings import StudySettings, frontier_settings, read_recipe, study_settings
+from cosec.evaluation.study.settings import (
+    StudySettings,
+    calibration_settings,
+    frontier_settings,
+    read_recipe,
+    study_settings,
+)
 from cosec.evaluation.study.study import Step, Study
 from cosec.evaluation.study.units import Unit, units_of
 
@@ -35,6 +41,7 @@ __all__ = [
     "StudySettings",
     "Unit",
     "UnitJudge",
+    "calibration_settings",
     "completion_source",
     "current_verdicts",
     "frontier_settings",

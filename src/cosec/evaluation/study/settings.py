@@ -172,12 +172,28 @@ def frontier_settings(values: Mapping[str, Any]) -> StudySettings:
     Raises:
         SettingsError: If the recipe has an unknown name, or no strengths.
     """
+    return _with_strengths(values, (ORIGIN, LORA))
+
+
+def calibration_settings(values: Mapping[str, Any]) -> StudySettings:
+    """Make settings of a calibration's recipe: a frontier without the security model alone, which is no candidate.
+
+    Args:
+        values: The recipe's values, as `frontier_settings` takes them.
+
+    Raises:
+        SettingsError: If the recipe has an unknown name, or no strengths.
+    """
+    return _with_strengths(values, (ORIGIN,))
+
+
+def _with_strengths(values: Mapping[str, Any], alone: tuple[str, ...]) -> StudySettings:
     strengths = values.get(STRENGTHS)
     if not isinstance(strengths, Mapping) or not strengths:
         raise SettingsError("A frontier needs [strengths], such as: gate = [0.05, 0.1, 0.2]")
     if "arms" in values:
         raise SettingsError("A frontier's arms follow from [strengths]; leave out arms.")
-    arms = [ORIGIN, LORA]
+    arms = list(alone)
     for rule, chosen in strengths.items():
         setting = RULES[rule_name(parse_arm(rule).rule)].strength_setting
         if setting is None:

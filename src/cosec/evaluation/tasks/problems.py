@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cosec.errors import DataError
 from cosec.training.data.jsonl import read_lines
@@ -23,8 +23,11 @@ HUMAN_EVAL_STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
 Code, 2021, with ``print(`` in place of ``print``).
 """
 
-MBPP_TEST_SPLIT = range(11, 511)
-"""Task ids of MBPP's test split (Austin et al., Program Synthesis with Large Language Models, 2021)."""
+MbppSplit = Literal["test", "training"]
+"""A part of MBPP. The validation part is for training alone and is no benchmark."""
+
+MBPP_SPLITS: Mapping[MbppSplit, range] = {"test": range(11, 511), "training": range(601, 975)}
+"""Task ids of MBPP's parts (Austin et al., Program Synthesis with Large Language Models, 2021)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +88,15 @@ def humaneval_format(path: Path) -> tuple[Problem, ...]:
     return _distinct(path, problems)
 
 
-def mbpp(path: Path) -> tuple[Problem, ...]:
-    """MBPP's test split as prompts for base models: the signature of the reference with the task as its docstring.
+def mbpp(path: Path, split: MbppSplit = "test") -> tuple[Problem, ...]:
+    """A part of MBPP as prompts for base models: the signature of the reference with the task as its docstring.
 
     MBPP gives the task and three tests as text. Here the prompt is ``def name(parameters):`` with the task and the
     first test in the docstring, so that no chat format is needed. The imports of the reference come before it.
 
     Args:
-        path: ``mbpp.jsonl``; of its tasks, 11 to 510 are read.
+        path: ``mbpp.jsonl``.
+        split: ``test`` reads the tasks 11 to 510, for results; ``training`` reads 601 to 974, for choosing settings.
 
     Raises:
         DataError: If the file is missing or an entry is malformed; names the line.
@@ -100,7 +104,7 @@ def mbpp(path: Path) -> tuple[Problem, ...]:
     problems = []
     for place, entry in _entries(path):
         try:
-            if entry["task_id"] in MBPP_TEST_SPLIT:
+            if entry["task_id"] in MBPP_SPLITS[split]:
                 problems.append(_mbpp_problem(entry))
         except (KeyError, TypeError, AttributeError, SyntaxError, StopIteration) as error:
             raise DataError(f"{place} is not an MBPP task ({type(error).__name__}: {error}).") from error

@@ -41,7 +41,9 @@ class Benchmark(BaseModel):
     """``own``, or a folder in our layout or in SVEN's. ``$NAME`` stands for an environment variable."""
 
     problems: str | None = None
-    """``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format. Give either this or ``scenarios``."""
+    """``humaneval``, ``mbpp:FILE`` (its test part), ``mbpp-training:FILE``, or a file in HumanEval's format. Either
+    this or ``scenarios`` is given.
+    """
 
     depth: Depth | None = None
     """Only prompts of this depth; both if None."""
@@ -135,7 +137,7 @@ def _refuse_without_effect(benchmark: Benchmark) -> None:
 
 
 def read_problems(name: str) -> tuple[Problem, ...]:
-    """Problems by ``humaneval``, ``mbpp:FILE``, or a file in HumanEval's format.
+    """Problems by ``humaneval``, ``mbpp:FILE``, ``mbpp-training:FILE``, or a file in HumanEval's format.
 
     Raises:
         DataError: If they cannot be read.
@@ -144,6 +146,8 @@ def read_problems(name: str) -> tuple[Problem, ...]:
         return human_eval()
     if name.startswith("mbpp:"):
         return mbpp(Path(expand(name.removeprefix("mbpp:"))))
+    if name.startswith("mbpp-training:"):
+        return mbpp(Path(expand(name.removeprefix("mbpp-training:"))), "training")
     return humaneval_format(Path(expand(name)))
 
 
