@@ -323,3 +323,46 @@ int host(void)
     name[63] = 0;
     return puts(name);
 }
+
+// case: the whole given size, after a text
+#include <string.h>
+void join(char *out, size_t size, const char *a, const char *b)
+{
+    strncpy(out, a, size - 1);
+    out[size - 1] = '\0';
+    strncat(out, b, size);  // expect: c/out-of-bounds-write
+}
+
+// case: the given size but for the end, after a text
+#include <string.h>
+void join(char *out, size_t size, const char *a, const char *b)
+{
+    strncpy(out, a, size - 1);
+    out[size - 1] = '\0';
+    strncat(out, b, size - 1);  // expect: c/out-of-bounds-write
+}
+
+// case: the given size but for the end, into an empty buffer
+#include <string.h>
+void copy(char *out, size_t size, const char *a)
+{
+    out[0] = '\0';
+    strncat(out, a, size - 1);
+}
+
+// case: a given length of the appended text
+#include <string.h>
+void append(char *out, size_t len, const char *a)
+{
+    strncat(out, a, len);
+}
+
+// case: the given size after both texts are measured
+#include <string.h>
+int join(char *out, size_t size, const char *b)
+{
+    if (strlen(out) + strlen(b) >= size)
+        return -1;
+    strncat(out, b, size);
+    return 0;
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cosec.checking.c.copies.given_sizes import names_room
 from cosec.checking.c.copies.lengths import assigned_once
 from cosec.checking.c.copies.rooms import Room
 from cosec.checking.c.reading.syntax import Report, arguments, bare, called, following, text, walk
@@ -31,22 +32,39 @@ def look(room: Room, function: Node, call: Node, given: list[Node], report: Repo
         if not room.was_measured(given[1], call):
             report(call, _WRITE, f"No byte is left for the NUL behind {target}; append one letter less.")
     elif capacity is not None and number is not None and not (longest is not None and longest < number):
-        filled = any(
-            called(one) in _WRITES_TEXT and text(bare(arguments(one)[0])) == target
-            for one in walk(function)
-            if one.start_byte < call.start_byte and arguments(one)
-        )
-        if number >= capacity or (filled and number == capacity - 1):
+        if number >= capacity or (number == capacity - 1 and _is_filled(function, call, target)):
             report(call, _WRITE, f"{number} bytes may be appended to what {target} holds, and it has {capacity}.")
+    elif (
+        (capacity is None and longest is None)
+        and _is_whole_size(room, function, call, target, terms)
+        and not any(room.was_measured(one, call) for one in given[:2])
+    ):
+        report(call, _WRITE, f"{text(given[2])} bytes may be appended to what {target} holds, which is its size.")
+
+
+def _is_filled(function: Node, call: Node, target: str) -> bool:
+    """Tell whether a text is written to a buffer before a call."""
+    return any(
+        called(one) in _WRITES_TEXT and text(bare(arguments(one)[0])) == target
+        for one in walk(function)
+        if one.start_byte < call.start_byte and arguments(one)
+    )
+
+
+def _is_whole_size(room: Room, function: Node, call: Node, target: str, terms: list[tuple[int, Node]]) -> bool:
+    """Tell whether a bound is the size that a buffer is given with, or one less although the buffer holds a text."""
+    known, rest = _split(room, terms)
+    size = following(function).get(target, "")
+    if not names_room(size) or [(sign, text(one)) for sign, one in rest] != [(1, size)]:
+        return False
+    return known == 0 or (known == -1 and _is_filled(function, call, target))
 
 
 def _is_all_that_is_left(
     room: Room, function: Node, target: str, capacity: int | None, terms: list[tuple[int, Node]]
 ) -> bool:
     """Tell whether a sum is the size of a buffer without the length of the text in it: one more than there is room."""
-    constants = [(sign, room.unit.constant(one, room.sizes)) for sign, one in terms]
-    known = sum(sign * value for sign, value in constants if value is not None)
-    rest = [term for term, (_, value) in zip(terms, constants, strict=True) if value is None]
+    known, rest = _split(room, terms)
     lengths = [one for sign, one in rest if sign < 0 and called(one) == "strlen" and arguments(one)]
     if len(lengths) != 1 or text(bare(arguments(lengths[0])[0])) != target:
         return False
@@ -55,6 +73,13 @@ def _is_all_that_is_left(
         return len(rest) == 1 and known >= capacity
     given = following(function)
     return len(rest) == 2 and len(sizes) == 1 and text(sizes[0]) == given.get(target) and known >= 0
+
+
+def _split(room: Room, terms: list[tuple[int, Node]]) -> tuple[int, list[tuple[int, Node]]]:
+    """Return the sum of the terms that are constant, and the others."""
+    constants = [(sign, room.unit.constant(one, room.sizes)) for sign, one in terms]
+    known = sum(sign * value for sign, value in constants if value is not None)
+    return known, [term for term, (_, value) in zip(terms, constants, strict=True) if value is None]
 
 
 def _terms(node: Node, values: dict[str, Node], sign: int = 1) -> Iterator[tuple[int, Node]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _CAPACITY_NAME = re.compile(r"(^|_)(max|cap|capacity|limit|room)$", re.I)
+_ROOM_NAME = re.compile(r"(^|_)(size|sz|max|cap|capacity|limit|room)$", re.I)
 _SIZE_NAME = re.compile(r"(^|_)(n|len|length|size|count|num|sz|nbytes)$", re.I)
 
 
@@ -44,6 +45,11 @@ def is_pair(buffer: Parameter, size: Parameter) -> bool:
     """Tell whether two parameters are a buffer and its size."""
     named = _SIZE_NAME.search(size.name) or (_CAPACITY_NAME.search(size.name) and integer(size.kind))
     return _pointer_levels(buffer) in (1, 2) and bool(named) and size.declarator.type == "identifier"
+
+
+def names_room(name: str) -> bool:
+    """Tell whether a size is named after the room in a buffer, and not after the length of what is in it."""
+    return _ROOM_NAME.search(name) is not None
 
 
 def _pointer_levels(parameter: Parameter) -> int:

@@ -204,18 +204,20 @@ def _is_open(limit: Node, known: dict[str, Facts]) -> bool:
 def _below(facts: Facts, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> Facts:
     """Return the facts of a number that is less than ``right``."""
     if value is None:
-        limit = known.get(text(bare(right)), Facts())
-        if limit.high is not None and limit.bounded:
-            value = limit.high
+        about = known.get(text(bare(right)), Facts())
+        if about.high is not None and about.bounded:
+            value = about.high
         elif _is_open(right, known):
-            return replace(facts, loose=limit.outside, message=limit.message, bounded=True, high=None)
+            return replace(facts, loose=about.outside, message=about.message, bounded=True, high=None)
     if value is None:
-        counts = bare(right).type == "identifier" and text(bare(right)).lower().endswith(_COUNTS)
-        counts = counts and not known.get(text(bare(right)), Facts()).bounded
+        limit, count = bare(right), text(bare(right))
+        counts = count.lower().endswith(_COUNTS) and not known.get(count, Facts()).bounded
         from_zero = facts.low == 0 and facts.high in (0, None) and not (facts.limits or facts.outside)
-        past = relation == "<=" and counts and (not facts.bounded or from_zero)
+        equal = relation == "<=" and counts and (not facts.bounded or from_zero)
+        past, over = (equal and limit.type == kind for kind in ("identifier", "field_expression"))
         limits = facts.limits | _names(right)
-        return replace(facts, bounded=True, past=past, limits=limits, high=None if facts.outside else facts.high)
+        high = None if facts.outside else facts.high
+        return replace(facts, bounded=True, past=past, over=count if over else "", limits=limits, high=high)
     high = value - (relation == "<")
     # A comparison with the largest value of the type bounds nothing.
     bounds = high < 2**31 - 1 or bare(right).type != "identifier"
@@ -240,8 +242,8 @@ def _compare_parts(left: Node, relation: str, right: Node, value: int | None, kn
     """Take in a comparison of a sum, whose parts are below the bound too, or with a difference."""
     if text(bare(right).child_by_field_name("operator")) == "-":
         for one in walk(right):
-            if (part := known.get(text(one))) is not None and part.past:
-                known[text(one)] = replace(part, past=False)
+            if (part := known.get(text(one))) is not None and (part.past or part.over):
+                known[text(one)] = replace(part, past=False, over="")
     if relation not in ("<", "<=") or text(left.child_by_field_name("operator")) != "+":
         return
     for one in walk(left):

@@ -44,6 +44,9 @@ class Facts:
     past: bool = False
     """Whether its only upper bound is a count that it may equal."""
 
+    over: str = ""
+    """The member of a struct, such as ``list->count``, that is its only upper bound and that it may equal."""
+
     loose: bool = False
     """Whether its upper bound is an unchecked number from outside."""
 
@@ -81,6 +84,7 @@ class Facts:
             bounded=self.bounded and other.bounded,
             negative=self.negative or other.negative,
             past=self.past or other.past,
+            over=self.over or other.over,
             loose=self.loose or other.loose,
             message=self.message or other.message,
             limits=self.limits | other.limits if self.limits and other.limits else frozenset(),

@@ -69,8 +69,9 @@ class IndexFlow(NarrowNumbers):
             wrong = f"may equal the size of {text(array)}"
         if not wrong and facts.negative and (facts.low is None or facts.low < 0):
             wrong = "may be negative"
+        wrong = wrong or self._past_count(node, array, index, facts)
         if wrong:
-            sure = facts.outside or (facts.high is not None and not facts.negative)
+            sure = not facts.over and (facts.outside or (facts.high is not None and not facts.negative))
             level: Severity = "error" if sure else "warning"
             self.report(node, _WRITE if is_written(node) else _READ, f"The index {text(index)} {wrong}.", level)
         elif facts.message and not is_written(node):
@@ -167,6 +168,32 @@ class IndexFlow(NarrowNumbers):
         """Tell whether a bound is the number of bytes that the function was given with a buffer."""
         sizes = dict(pairwise(self.parameters))
         return bool(limits) and limits == {sizes.get(array, "")} and any(map(_ROOM_NAME.search, limits))
+
+    def _past_count(self, node: Node, array: Node, index: Node, facts: Facts) -> str:
+        """Return what is wrong with a read up to and with the number of elements in the same struct; empty for nothing.
+
+        The place behind the letters of a text may hold its NUL, and an array may be allocated with one element more.
+        """
+        struct, _, member = facts.over.rpartition("->" if "->" in facts.over else ".")
+        inner, element, name = bare(array), self.types.of(node), text(bare(index))
+        if inner.type != "field_expression" or text(inner.child_by_field_name("argument")) != struct:
+            return ""
+        field = text(inner.child_by_field_name("field"))
+        letters = element is not None and element.bits == BYTE.bits
+        if is_written(node) or letters or field == member or self._is_allocated_longer(field):
+            return ""
+        given = name in self.parameters and name not in self.reassigned and facts.low is None
+        return f"may equal {facts.over}" if facts.low == 0 or given else ""
+
+    def _is_allocated_longer(self, field: str) -> bool:
+        """Tell whether the file sets a member to memory for more than a number of elements: ``malloc(n + 1)``."""
+        for node in walk(self.unit.root):
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if node.type != "assignment_expression" or left is None or right is None or "+" not in text(right):
+                continue
+            if text(left.child_by_field_name("field")) == field:
+                return True
+        return False
 
     def _is_any_byte(self, index: Node, facts: Facts, items: int) -> bool:
         """Tell whether an index is a byte that was read from outside, or a letter, and the array has fewer items."""

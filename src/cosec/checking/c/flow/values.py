@@ -175,7 +175,7 @@ class ValueFlow(FunctionFlow):
             return Facts(outside=one.outside, low=low, high=step - 1, bounded=True)
         if operator == "/" and step is not None and step > 0 and one.outside:
             ends = [None if end is None else int(end / step) for end in (one.low, one.high)]
-            return replace(one, low=ends[0], high=ends[1], past=False)
+            return replace(one, low=ends[0], high=ends[1], past=False, over="")
         if (
             operator == "*"
             and one.high is not None
@@ -262,7 +262,7 @@ class ValueFlow(FunctionFlow):
             return Facts()
         step = step if operator == "+" else -step
         ends = [None if end is None else end + step for end in (one.low, one.high)]
-        return replace(one, low=ends[0], high=ends[1], past=False)
+        return replace(one, low=ends[0], high=ends[1], past=False, over="")
 
 
 def first_name(node: Node) -> str:
