@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -30,6 +32,7 @@ RULES: list[dict[str, object]] = [
     {"name": "steer", "strength": 1.5},
     {"name": "gate", "strength": 0.05},
 ]
+OWN, SHARED = {"name": "steer", "strength": 1.0}, {"name": "steer", "strength": 1.5}
 KINDS = ("security", "adapter", "other_adapter")
 
 
@@ -133,6 +136,27 @@ def test_harden_completes_with_an_exported_adapter_and_its_rule(files: GgufFiles
     assert pair.own_rule == RULES[3] == carried_rule(files.target, str(out))
     (completion,) = harden(pair, PROMPTS[0])
     assert completion.records[0].gated is not None
+
+
+@pytest.mark.parametrize("runtime", ["llama.cpp", "torch"])
+def test_an_adapter_may_carry_another_rule_for_its_own_base(
+    files: GgufFiles, tmp_path: Path, runtime: Literal["llama.cpp", "torch"]
+) -> None:
+    rules = "[rule]\nname = 'steer'\nstrength = 1.0\n[rule.shared_weights]\nname = 'steer'\nstrength = 1.5\n"
+    for kind, adapter, rule in (("own", files.adapter, SHARED), ("other", files.other_adapter, OWN)):
+        folder = shutil.copytree(adapter, tmp_path / kind)
+        (folder / "rule.toml").write_text(rules)
+        pair = load_pair(files.target, str(folder), runtime=runtime)
+        assert pair.own_rule == rule == carried_rule(files.target, str(folder))
+
+
+def test_an_exported_adapter_and_a_copy_keep_the_rule_for_their_base(files: GgufFiles, tmp_path: Path) -> None:
+    out = tmp_path / "adapter.gguf"
+    export_adapter(Path(files.adapter), out, {**OWN, "shared_weights": SHARED})
+    assert load_pair(files.target, str(out)).own_rule == SHARED == carried_rule(files.target, str(out))
+    other = tmp_path / "other.gguf"
+    export_adapter(Path(files.other_adapter), other, {**OWN, "shared_weights": SHARED})
+    assert carried_rule(files.target, str(other)) == OWN
 
 
 def test_more_rows_than_the_first_context_holds_are_decoded_at_once(

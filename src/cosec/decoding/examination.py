@@ -154,7 +154,8 @@ def _examine_security(ours: ModelDescription, security: str, dtype: str) -> list
     adapter = read_adapter(folder)
     if belongs_to(adapter, ours.name, ours.path):
         vocabulary = Examined(subject="vocabulary", good=True, text=f"{ours.vocabulary} tokens, the target's own")
-        fits = [_examine_fit(adapter, ours), _rules(has_base=True), _examine_rule(folder), vocabulary]
+        rule = _examine_rule(folder, shared_weights=True)
+        fits = [_examine_fit(adapter, ours), _rules(has_base=True), rule, vocabulary]
         return [*fits, _memory(dtype, [ours], adapter)]
     theirs = describe_model(str(resolve_base(adapter)))
     text = f"adapter of another base, to be merged into {adapter.base_name}: {_one_line(theirs)}"
@@ -209,12 +210,12 @@ def _examine_fit(adapter: Adapter, base: ModelDescription) -> Examined:
     return Examined(subject="adapter", good=True, text=text)
 
 
-def _examine_rule(folder: Path) -> Examined:
+def _examine_rule(folder: Path, *, shared_weights: bool = False) -> Examined:
     """The rule that applies unless the user names another."""
-    from cosec.decoding.rules.rule_file import own_rule
+    from cosec.decoding.rules.rule_file import own_rule, rule_on
 
     try:
-        return _rule(own_rule(folder))
+        return _rule(rule_on(own_rule(folder), shared_weights=shared_weights))
     except CosecError as error:
         return Examined(subject="rule", good=False, text=str(error))
 

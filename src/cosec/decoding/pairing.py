@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, ProposalLane, TargetLane, ThreeModelLanes, TwoModelLanes
-from cosec.decoding.rules.rule_file import own_rule
+from cosec.decoding.rules.rule_file import SHARED_WEIGHTS, own_rule, rule_on
 from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
 from cosec.models.adapters import is_adapter
+from cosec.models.loading.base_match import shares_weights
 from cosec.models.loading.load import ModelPair, resolve_model, resolve_security
 from cosec.models.loading.quantised import GgufPair, carried_by_gguf
 from cosec.models.vocabulary import shared_vocabulary
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def carried_rule(target: str, security: str) -> Mapping[str, object]:
-    """Read the rule that a security model carries, before any weights are loaded.
+    """Read the rule that a security model carries for a target, before any weights are loaded.
 
     Args:
         target: The model to harden, as for ``load_pair``.
@@ -34,14 +35,15 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
     carried = carried_by_gguf(target, security)
-    if carried is not None:
-        return carried
-    try:
-        folder = resolve_security(target, security)
-    except ModelError:
-        resolve_model(target)  # if the target does not exist either, that is the message to show
-        raise
-    return own_rule(folder) if folder is not None and is_adapter(folder) else {}
+    if carried is None:
+        try:
+            folder = resolve_security(target, security)
+        except ModelError:
+            resolve_model(target)  # if the target does not exist either, that is the message to show
+            raise
+        carried = own_rule(folder) if folder is not None and is_adapter(folder) else {}
+    shared = SHARED_WEIGHTS in carried and shares_weights(target, security)
+    return rule_on(carried, shared_weights=shared)
 
 
 class PreparedPair:
@@ -63,8 +65,8 @@ class PreparedPair:
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        self.own_rule: Mapping[str, object] = _rule_of(pair)
-        """Name and settings of the rule that the adapter carries; empty stands for the paper's rule."""
+        self.own_rule: Mapping[str, object] = rule_on(_rule_of(pair), shared_weights=self.target_is_base)
+        """Name and settings of the rule that the adapter carries for the target; empty stands for the paper's rule."""
         size = len(pair.target.tokenizer)
         if pair.security is not None:
             size = shared_vocabulary(pair.target, pair.security).size

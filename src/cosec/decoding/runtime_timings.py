@@ -20,8 +20,9 @@ from cosec.errors import SettingsError
 from cosec.files import write_atomically
 from cosec.models.adapters import ADAPTER_WEIGHTS
 from cosec.models.identity import file_sha256
+from cosec.models.loading.embedded import gguf_file
 from cosec.models.loading.load import NO_SECURITY, resolve_security
-from cosec.models.loading.quantised import gguf_file, require_gguf_file
+from cosec.models.loading.quantised import require_gguf_file
 from cosec.models.loading.store import cache_root, writing_to_the_cache
 
 Way = Literal["llama.cpp", "llama.cpp with a copy", "torch"]

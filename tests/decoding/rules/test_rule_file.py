@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.decoding.rules.rule_file import own_rule, read_rule
+from cosec.decoding.rules.rule_file import own_rule, read_rule, rule_on
 from cosec.errors import SettingsError
 
 
@@ -44,6 +44,29 @@ def test_a_folder_without_a_rule_carries_none(tmp_path: Path) -> None:
     assert own_rule(tmp_path) == {}
     (tmp_path / "rule.toml").write_text('[rule]\nname = "steer"\n', encoding="utf-8")
     assert own_rule(tmp_path) == {"name": "steer"}
+
+
+BOTH = '[rule]\nname = "steer"\nstrength = 1.0\n[rule.shared_weights]\n{}\n'
+
+
+def test_an_adapter_may_carry_a_rule_for_its_own_base(tmp_path: Path) -> None:
+    (tmp_path / "rule.toml").write_text(BOTH.format('name = "gate"\nstrength = 0.2'), encoding="utf-8")
+    own = own_rule(tmp_path)
+    assert rule_on(own, shared_weights=False) == {"name": "steer", "strength": 1.0}
+    assert rule_on(own, shared_weights=True) == {"name": "gate", "strength": 0.2}
+    assert rule_on({"name": "steer"}, shared_weights=True) == {"name": "steer"}
+    with pytest.raises(SettingsError, match="second rule, for shared weights"):
+        read_rule(tmp_path / "rule.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [(BOTH.format('name = "nope"'), "no rule 'nope'"), ("[rule]\nshared_weights = 1.5\n", "must be a table")],
+)
+def test_a_mistaken_rule_for_shared_weights_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "rule.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=complaint):
+        own_rule(tmp_path)
 
 
 def test_the_shipped_adapter_carries_the_rule_that_was_calibrated_for_it() -> None:

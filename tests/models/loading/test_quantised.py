@@ -15,12 +15,11 @@ from cosec.models.adapters import read_adapter, recorded_base
 from cosec.models.gguf_adapter import base_of, rule_of
 from cosec.models.identity import file_sha256
 from cosec.models.loading import gguf as conversion
-from cosec.models.loading.embedded import BUNDLED_MODELS
+from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
 from cosec.models.loading.gguf_header import read_header
 from cosec.models.loading.load import load_model
 from cosec.models.loading.quantised import (
     export_adapter,
-    gguf_file,
     load_gguf,
     load_gguf_pair,
     suits_llama_cpp,
@@ -126,6 +125,7 @@ def test_adapters_of_an_embedded_model_need_no_conversion(
     tiny.gguf.parent.mkdir(parents=True)
     shutil.copy(files.target, tiny.gguf)
     assert load_gguf_pair("tiny", files_adapter).security is None
+    assert load_gguf_pair(files.target, files_adapter).security is None, "the same file under another name"
     beside = load_gguf_pair(files.security, files_adapter).security
     assert beside is not None
     assert beside.file == tiny.gguf

@@ -21,7 +21,7 @@ from cosec.decoding.blackbox.text_rule import (
 )
 from cosec.decoding.examined import Examined
 from cosec.decoding.rules.choice import described_rule
-from cosec.decoding.rules.rule_file import own_rule
+from cosec.decoding.rules.rule_file import own_rule, rule_on
 from cosec.decoding.rules.schema import rule_name
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import CosecError, EndpointError
@@ -59,7 +59,7 @@ def examine_text_rules(adapter: Path, *, in_process: bool, why_not: str | None =
         why_not: Why a server does not allow the paper's rule; None if it does.
     """
     try:
-        own = own_rule(adapter)
+        own = rule_on(own_rule(adapter), shared_weights=False)
         chosen = decoding_settings(text_rule(own, {}, in_process=in_process), {}).rule
     except CosecError as error:
         return [Examined(subject="rule", good=False, text=str(error))]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cosec.decoding.blackbox.reading import SecurityReader
 from cosec.decoding.hardening import load_pair
-from cosec.decoding.rules.rule_file import own_rule
+from cosec.decoding.rules.rule_file import own_rule, rule_on
 from cosec.errors import SettingsError
 from cosec.models.adapters import is_adapter, read_adapter
 from cosec.models.loading.bundled import shipped_adapter
@@ -55,7 +55,7 @@ def security_rule(security: str) -> Mapping[str, object]:
         ModelError: If there is no such adapter.
         SettingsError: If the security model is no adapter, or its ``rule.toml`` is not a rule.
     """
-    return own_rule(security_adapter(security))
+    return rule_on(own_rule(security_adapter(security)), shared_weights=False)
 
 
 def load_reader(

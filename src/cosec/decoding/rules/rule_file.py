@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from cosec.decoding.rules.schema import with_current_names
@@ -12,6 +13,9 @@ from cosec.files import why_unreadable
 
 RULE_FILE = "rule.toml"
 """Name of the file in an adapter's folder and in the output of ``cosec calibrate``."""
+
+SHARED_WEIGHTS = "shared_weights"
+"""Key of the rule for a target that is the adapter's own base, inside an adapter's rule."""
 
 
 def read_rule(path: Path) -> dict[str, object]:
@@ -23,17 +27,12 @@ def read_rule(path: Path) -> dict[str, object]:
     Raises:
         SettingsError: If the file cannot be read or is not one rule's settings; the message names the file.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"Cannot read the recipe {str(path)!r}: {why_unreadable(error)}.") from error
-    if set(values) != {"rule"} or not isinstance(values["rule"], dict):
-        raise SettingsError(f"The recipe {str(path)!r} must hold one table, [rule], with a rule's name and settings.")
-    rule = with_current_names(values["rule"])
-    try:
-        decoding_settings(rule, {})
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from error
+    rule = _read(path)
+    if SHARED_WEIGHTS in rule:
+        raise SettingsError(
+            f"The recipe {str(path)!r} has a second rule, for shared weights, which only an adapter's own {RULE_FILE} "
+            "may have: keep the rule that is meant."
+        )
     return rule
 
 
@@ -44,10 +43,51 @@ def own_rule(adapter: Path) -> dict[str, object]:
         adapter: The adapter's folder.
 
     Returns:
-        The rule's name and settings; empty if the adapter carries none, which stands for the paper's rule.
+        The rule's name and settings, for `rule_on`; empty if the adapter carries none, which stands for the paper's
+        rule.
 
     Raises:
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
     path = adapter / RULE_FILE
-    return read_rule(path) if path.is_file() else {}
+    return _read(path) if path.is_file() else {}
+
+
+def rule_on(own: Mapping[str, object], *, shared_weights: bool) -> dict[str, object]:
+    """Choose the rule that an adapter carries for one kind of target.
+
+    Args:
+        own: The rule that the adapter carries, as `own_rule` returns it.
+        shared_weights: Whether the target is the adapter's own base.
+
+    Returns:
+        The rule's name and settings: those under `SHARED_WEIGHTS` for such a target, if the adapter has them.
+    """
+    rule = {name: value for name, value in own.items() if name != SHARED_WEIGHTS}
+    special = own.get(SHARED_WEIGHTS)
+    return dict(special) if shared_weights and isinstance(special, Mapping) else rule
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"Cannot read the recipe {str(path)!r}: {why_unreadable(error)}.") from error
+    if set(values) != {"rule"} or not isinstance(values["rule"], dict):
+        raise SettingsError(f"The recipe {str(path)!r} must hold one table, [rule], with a rule's name and settings.")
+    rule = _checked(path, rule_on(values["rule"], shared_weights=False))
+    special = values["rule"].get(SHARED_WEIGHTS)
+    if special is None:
+        return rule
+    if not isinstance(special, dict):
+        raise SettingsError(f"{path}: {SHARED_WEIGHTS} must be a table, [rule.{SHARED_WEIGHTS}], with a whole rule.")
+    return {**rule, SHARED_WEIGHTS: _checked(path, special)}
+
+
+def _checked(path: Path, rule: Mapping[str, object]) -> dict[str, object]:
+    current = with_current_names(rule)
+    try:
+        decoding_settings(current, {})
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    return current

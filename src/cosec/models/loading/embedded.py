@@ -214,3 +214,12 @@ DEFAULT_TARGET = "qwen2.5-coder-1.5b"
 
 SMALLEST_TARGET = "smollm2-135m"
 """The embedded model for machines on which the default does not fit."""
+
+
+def gguf_file(name: str) -> Path | None:
+    """The GGUF file that a name stands for: a path, or the file of a pulled embedded model; None for other names."""
+    bundled = BUNDLED_MODELS.get(name)
+    if bundled is not None:
+        return bundled.gguf if bundled.gguf.is_file() else None
+    path = Path(name).expanduser()
+    return path if path.suffix == ".gguf" and path.is_file() else None

@@ -25,13 +25,13 @@ from cosec.models.description import cache_values_per_token
 from cosec.models.families import Family, family_of, known_marks
 from cosec.models.gguf_adapter import base_of, rule_of, write_gguf_adapter
 from cosec.models.identity import file_sha256
+from cosec.models.loading.base_match import embedded_base, file_is_for, folder_is_for, is_copy_of
 from cosec.models.loading.checks import read_config, read_json
-from cosec.models.loading.embedded import BUNDLED_MODELS
+from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
 from cosec.models.loading.gguf_header import GgufHeader, read_header
 from cosec.models.loading.hub import HUB_NAME
 from cosec.models.loading.load import (
     NO_SECURITY,
-    belongs_to,
     converted_folder,
     loadable_name,
     name_of_base,
@@ -111,15 +111,6 @@ class GgufPair:
     """Anti-experts run in torch only."""
 
 
-def gguf_file(name: str) -> Path | None:
-    """The GGUF file that a name stands for: a path, or the file of a pulled embedded model; None for other names."""
-    bundled = BUNDLED_MODELS.get(name)
-    if bundled is not None:
-        return bundled.gguf if bundled.gguf.is_file() else None
-    path = Path(name).expanduser()
-    return path if path.suffix == ".gguf" and path.is_file() else None
-
-
 def carried_by_gguf(target: str, security: str) -> dict[str, object] | None:
     """Name and settings of the rule in a GGUF adapter, or in a copy of the target with an adapter added.
 
@@ -131,15 +122,9 @@ def carried_by_gguf(target: str, security: str) -> dict[str, object] | None:
     """
     file = None if security in BUNDLED_MODELS else gguf_file(security)
     header = None if file is None else read_header(file)
-    if header is None or not (header.is_adapter or _is_copy_of(gguf_file(target), header)):
+    if header is None or not (header.is_adapter or is_copy_of(gguf_file(target), header)):
         return None
     return rule_of(header)
-
-
-def _is_copy_of(target: Path | None, header: GgufHeader) -> bool:
-    """Whether a model is a copy of a target's file with an adapter added to its weights."""
-    sha256 = base_of(header)[2]
-    return target is not None and sha256 is not None and sha256 == file_sha256(target)
 
 
 def load_gguf(name: str) -> GgufModel:
@@ -246,7 +231,7 @@ def load_gguf_pair(target: str, security: str) -> GgufPair:
     if file is not None:
         header = read_header(file)
         if not header.is_adapter:
-            copied = _is_copy_of(ours.file, header)
+            copied = is_copy_of(ours.file, header)
             return GgufPair(target=ours, security=load_gguf(security), adapter=None, target_is_base=copied)
         base = _base_of_file(header, ours)
         return GgufPair(target=ours, security=base, adapter=GgufAdapter(path=file, file=file))
@@ -283,33 +268,22 @@ def adapter_for(name: str, adapter: str) -> Path:
 
 def _base_of_folder(adapter: Adapter, target: GgufModel) -> GgufModel | None:
     """The base of an adapter that was made for another model than the target; None for the target itself."""
-    embedded = _embedded_with(adapter.base_sha256)
-    if embedded is not None and gguf_file(embedded) is not None:
-        return None if embedded == target.name else load_gguf(embedded)
-    # A recorded fingerprint is one of dequantised weights: a file whose outline alone is known is converted once.
-    folder = target.path if adapter.base_sha256 is None else resolve_model(target.name)
-    if belongs_to(adapter, target.name, folder):
+    if folder_is_for(adapter, target.name, target.path):
         return None
     try:
-        resolve_base(adapter)
-        return load_gguf(name_of_base(adapter))
+        embedded = embedded_base(adapter)
+        if embedded is None:
+            resolve_base(adapter)
+        return load_gguf(embedded or name_of_base(adapter))
     except (AdapterError, SettingsError) as error:
         raise AdapterError(f"{error} The target is {target.name!r}.") from error
 
 
-def _embedded_with(weights_sha256: str | None) -> str | None:
-    """The embedded model whose converted weights have this fingerprint; None if there is none."""
-    return next((name for name, one in BUNDLED_MODELS.items() if one.weights_sha256 == weights_sha256), None)
-
-
 def _base_of_file(header: GgufHeader, target: GgufModel) -> GgufModel | None:
     """The base of an adapter file that was made for another model than the target; None for the target itself."""
-    name, _, gguf_sha256 = base_of(header)
-    if gguf_sha256 is None:
-        if name in (None, target.name):
-            return None
-    elif gguf_sha256 == file_sha256(target.file):
+    if file_is_for(header, target.name, target.file):
         return None
+    name, _, gguf_sha256 = base_of(header)
     found = None if name is None else gguf_file(name)
     if name is None or found is None or (gguf_sha256 is not None and file_sha256(found) != gguf_sha256):
         raise AdapterError(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosec.decoding.rules.rule_file import own_rule
+from cosec.decoding.rules.rule_file import own_rule, rule_on
 from cosec.decoding.rules.schema import RuleSettings, changed_rule
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import AdapterError, SettingsError
@@ -70,7 +70,9 @@ def prepare_models(target: str, security: str, rule: Mapping[str, object]) -> Vl
             raise SettingsError("A rule has no effect without a security model; name one with --security.")
         return VllmModels(target=target_folder, drafter=None)
     adapter = is_adapter(folder)
-    chosen = decoding_settings(changed_rule(own_rule(folder) if adapter else {}, rule), {}).rule
+    base = resolve_base(read_adapter(folder)) if adapter else folder
+    own = rule_on(own_rule(folder), shared_weights=base == target_folder) if adapter else {}
+    chosen = decoding_settings(changed_rule(own, rule), {}).rule
     if chosen.contrast == "anti-expert":
         raise SettingsError("vLLM runs no anti-expert: steer against the base, or leave out --engine vllm.")
     if chosen.needs_base and not adapter:
@@ -78,7 +80,6 @@ def prepare_models(target: str, security: str, rule: Mapping[str, object]) -> Vl
             f"The rule {chosen.name} compares a security adapter with its base, and {security!r} is no adapter: name "
             "one with --security, or choose --rule threshold."
         )
-    base = resolve_base(read_adapter(folder)) if adapter else folder
     # The target's own scores cost nothing, so requests may then name any rule.
     has_base = chosen.needs_base or (adapter and base == target_folder)
     ours, theirs = _vocabulary(target, target_folder), _vocabulary(security, base)

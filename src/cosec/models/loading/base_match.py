@@ -1,0 +1,71 @@
+"""Was an adapter made for a target? Told by names, headers and fingerprints, before weights are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cosec.models.adapters import Adapter, is_adapter, read_adapter
+from cosec.models.gguf_adapter import base_of
+from cosec.models.identity import file_sha256
+from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
+from cosec.models.loading.gguf_header import GgufHeader, read_header
+from cosec.models.loading.load import belongs_to, resolve_model, resolve_security
+
+
+def shares_weights(target: str, security: str) -> bool:
+    """Tell whether the target is the security model's own base.
+
+    Args:
+        target: The model to harden, as for ``load_pair``.
+        security: An adapter, a copy of a GGUF model with one added to its weights, ``"default"`` or a whole model.
+
+    Raises:
+        ModelError: If one of them does not exist, or is damaged.
+    """
+    file = None if security in BUNDLED_MODELS else gguf_file(security)
+    if file is not None:
+        header, own = read_header(file), gguf_file(target)
+        return is_copy_of(own, header) or (header.is_adapter and own is not None and file_is_for(header, target, own))
+    folder = resolve_security(target, security)
+    return folder is not None and is_adapter(folder) and folder_is_for(read_adapter(folder), target)
+
+
+def is_copy_of(target: Path | None, header: GgufHeader) -> bool:
+    """Tell whether a model is a copy of a target's file with an adapter added to its weights."""
+    sha256 = base_of(header)[2]
+    return not header.is_adapter and target is not None and sha256 is not None and sha256 == file_sha256(target)
+
+
+def file_is_for(header: GgufHeader, target: str, file: Path) -> bool:
+    """Tell whether an adapter in a GGUF file was made for the target called ``target`` in ``file``."""
+    name, _, sha256 = base_of(header)
+    return name in (None, target) if sha256 is None else sha256 == file_sha256(file)
+
+
+def folder_is_for(adapter: Adapter, target: str, outline: Path | None = None) -> bool:
+    """Tell whether an adapter in a folder was made for a target.
+
+    Args:
+        adapter: The adapter.
+        target: Name of the target.
+        outline: Folder with the target's configuration, for an adapter that records no fingerprint.
+    """
+    embedded = next(_embedded_bases(adapter), None)
+    if embedded is not None and target in BUNDLED_MODELS:
+        return target == embedded
+    own, base = gguf_file(target), None if embedded is None else gguf_file(embedded)
+    if own is not None and base is not None:
+        return file_sha256(own) == file_sha256(base)
+    # A fingerprint is one of converted weights: a file of which only an outline is known is converted once.
+    folder = outline if outline is not None and adapter.base_sha256 is None else resolve_model(target)
+    return belongs_to(adapter, target, folder)
+
+
+def embedded_base(adapter: Adapter) -> str | None:
+    """The embedded model with a GGUF file on this machine that an adapter was made for; None if there is none."""
+    return next((name for name in _embedded_bases(adapter) if gguf_file(name) is not None), None)
+
+
+def _embedded_bases(adapter: Adapter) -> Iterator[str]:
+    return (name for name, one in BUNDLED_MODELS.items() if one.weights_sha256 == adapter.base_sha256)
