@@ -27,6 +27,7 @@ RULES: dict[str, dict[str, object]] = {
     "threshold": {"name": "threshold"},
     "speculative": {"name": "speculative"},
     "steer": {"name": "steer", "strength": 1.0},
+    "steer-1.5": {"name": "steer", "strength": 1.5},
     "gate": {"name": "gate", "strength": 0.1},
 }
 

@@ -33,6 +33,7 @@ for security in $SMALL "$COPIES/q4_0.gguf"; do started "unmeasured" --target $LA
 } | tee "$OUT/start.txt"
 measure merged-1 100 $SMALL default --security-copy --batch 1 --rule steer threshold --draft-length auto --target-records --rounds 3 --tokens 48
 measure shared-1 110 $SMALL default --batch 1 --rule steer threshold --draft-length auto --rounds 3 --tokens 48
+measure shared-strong-1 110 $SMALL default --batch 1 --rule steer-1.5 --draft-length auto --rounds 3 --tokens 48
 measure shared-4 100 $SMALL default --batch 4 --rule steer --draft-length auto --rounds 3 --tokens 24
 measure shared-records-1 80 $SMALL default --batch 1 --rule steer --draft-length auto --target-records --rounds 3 --tokens 48
 runtimes $SMALL 150
