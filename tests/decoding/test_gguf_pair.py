@@ -150,7 +150,16 @@ def test_an_adapter_may_carry_another_rule_for_its_own_base(
         assert pair.own_rule == rule == carried_rule(files.target, str(folder))
 
 
-def test_an_exported_adapter_and_a_copy_keep_the_rule_for_their_base(files: GgufFiles, tmp_path: Path) -> None:
+def test_a_copy_does_not_take_the_rule_for_shared_weights(files: GgufFiles, tmp_path: Path) -> None:
+    folder = shutil.copytree(files.adapter, tmp_path / "own")
+    (folder / "rule.toml").write_text(
+        "[rule]\nname = 'steer'\nstrength = 1.0\n[rule.shared_weights]\nname = 'steer'\nstrength = 1.5\n"
+    )
+    assert carried_rule(files.target, str(folder)) == SHARED
+    assert carried_rule(files.target, str(folder), security_copy=True) == OWN
+
+
+def test_an_exported_adapter_keeps_the_rule_for_its_base(files: GgufFiles, tmp_path: Path) -> None:
     out = tmp_path / "adapter.gguf"
     export_adapter(Path(files.adapter), out, {**OWN, "shared_weights": SHARED})
     assert load_pair(files.target, str(out)).own_rule == SHARED == carried_rule(files.target, str(out))

@@ -65,7 +65,8 @@ def speed(
     from cosec.evaluation.library_speed import measure_library
     from cosec.evaluation.speed import draft_lengths, measure_speed, table
 
-    chosen = decoding_settings(changed_rule(carried_rule(target, security), (rule or RuleChoice()).settings()), {}).rule
+    own = carried_rule(target, security, security_copy=security_copy)
+    chosen = decoding_settings(changed_rule(own, (rule or RuleChoice()).settings()), {}).rule
     prompt = max(_prompts([] if prompt_file is None else [prompt_file]), key=len)
     where: dict[str, Any] = {"dtype": dtype, "device_map": device_map, "runtime": runtime}
     pair = load_pair(target, security, rows=min(batch), security_copy=security_copy, report=tell, **where)

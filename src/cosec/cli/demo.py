@@ -128,7 +128,8 @@ class _Models:
         from cosec.decoding.rules.schema import changed_rule
         from cosec.decoding.settings import decoding_settings
 
-        rule = changed_rule(carried_rule(self.target, self.security), self.rule)
+        copied = bool(self.load["security_copy"])
+        rule = changed_rule(carried_rule(self.target, self.security, security_copy=copied), self.rule)
         settings = decoding_settings(rule, self.sampling)
         pair = load_pair(self.target, self.security, report=tell, **self.load)
         return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete

@@ -98,7 +98,8 @@ def generate(
     marks = target_records if target_records is not None else trace is not None or format != "json"
     run = _Run(prompts, arms, n, batch_rows, load, marks)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
-    settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security)
+    models = (target, security, load.security_copy)
+    settings = None if is_url(target) else _settings(rule, recipe, sampling, models)
     of_pair = None if settings is None else partial(run.of_pair, target, security, anti_expert, settings)
     with _trace_file(trace) as trace_file:
         pair, completed = pair_or_text(security, of_pair, of_text, others)
@@ -205,14 +206,19 @@ def _refuse_untraced(sampling: SamplingSettings, trace: Path | None) -> None:
 
 @without_garbage_collection()  # the adapter's rule is read with modules that import torch
 def _settings(
-    rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, target: str, security: str
+    rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, models: tuple[str, str, bool]
 ) -> DecodingSettings:
-    """The recipe's rule, or else the adapter's own, as changed by the flags."""
+    """The recipe's rule, or else the adapter's own, as changed by the flags.
+
+    ``models`` are the target, the security model, and whether a copy takes the adapter's place.
+    """
     from cosec.decoding.pairing import carried_rule
 
     given = rule.settings()
     if recipe is None:
-        return decoding_settings(changed_rule(carried_rule(target, security), given), sampling.model_dump())
+        target, security, copied = models
+        own = carried_rule(target, security, security_copy=copied)
+        return decoding_settings(changed_rule(own, given), sampling.model_dump())
     named = read_rule(recipe)
     return decoding_settings(changed_rule(named, {"name": rule_name(named), **given}), sampling.model_dump())
 

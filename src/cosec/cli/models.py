@@ -170,7 +170,7 @@ def quantise(name: str, /, *, out: Path, adapter: str | None = None) -> None:
     else:
         from cosec.decoding.pairing import carried_rule
 
-        rule = carried_rule(name, adapter)
+        rule = carried_rule(name, adapter, security_copy=True)
         write_copy(file, out, threads=threads, adapter=adapter_for(name, adapter), rule=rule)
     _say(f"{out} has {out.stat().st_size / 1e6:.0f} MB, {file} has {file.stat().st_size / 1e6:.0f} MB")
 

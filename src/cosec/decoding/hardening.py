@@ -82,7 +82,9 @@ def load_pair(
 def _gguf_pair(target: str, security: str, security_copy: bool, report: Callable[[str], None]) -> GgufPair:
     """Load both models for llama.cpp, with a copy as the security model if that is asked for."""
     pair = load_gguf_pair(target, security)
-    return with_security_copy(pair, carried_rule(target, security), report) if security_copy else pair
+    if not security_copy:
+        return pair
+    return with_security_copy(pair, carried_rule(target, security, security_copy=True), report)
 
 
 def _unhardened(target: str, security: str) -> str:

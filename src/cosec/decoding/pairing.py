@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
-def carried_rule(target: str, security: str) -> Mapping[str, object]:
+def carried_rule(target: str, security: str, *, security_copy: bool = False) -> Mapping[str, object]:
     """Read the rule that a security model carries for a target, before any weights are loaded.
 
     Args:
         target: The model to harden, as for ``load_pair``.
         security: Its security model or adapter, as for ``load_pair``.
+        security_copy: Whether a copy of the target with the adapter added takes the adapter's place. The rule for
+            shared weights is not for copies, whose rounding grows with the strength.
 
     Returns:
         The rule's name and settings; empty if it carries none.
@@ -42,7 +44,7 @@ def carried_rule(target: str, security: str) -> Mapping[str, object]:
             resolve_model(target)  # if the target does not exist either, that is the message to show
             raise
         carried = own_rule(folder) if folder is not None and is_adapter(folder) else {}
-    shared = SHARED_WEIGHTS in carried and shares_weights(target, security)
+    shared = SHARED_WEIGHTS in carried and not security_copy and shares_weights(target, security)
     return rule_on(carried, shared_weights=shared)
 
 
@@ -65,7 +67,7 @@ class PreparedPair:
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        self.own_rule: Mapping[str, object] = rule_on(_rule_of(pair), shared_weights=self.target_is_base)
+        self.own_rule: Mapping[str, object] = rule_on(_rule_of(pair), shared_weights=self.shared_weights)
         """Name and settings of the rule that the adapter carries for the target; empty stands for the paper's rule."""
         size = len(pair.target.tokenizer)
         if pair.security is not None:

@@ -366,3 +366,43 @@ int join(char *out, size_t size, const char *b)
     strncat(out, b, size);
     return 0;
 }
+
+// case: the given size after it was made smaller
+#include <string.h>
+void join(char *out, size_t size, const char *s)
+{
+    size -= strlen(out) + 1;
+    strncat(out, s, size);
+}
+
+// case: the given size but for the end, into a buffer that was emptied
+#include <stdio.h>
+#include <string.h>
+void show(char *out, size_t size, const char *s)
+{
+    snprintf(out, size, "%d", 7);
+    puts(out);
+    out[0] = '\0';
+    strncat(out, s, size - 1);
+}
+
+// case: the given size but for the end, after an empty text
+#include <string.h>
+void copy(char *out, size_t size, const char *s)
+{
+    strcpy(out, "");
+    strncat(out, s, size - 1);
+}
+
+// case: a text that is written on another path
+#include <stdio.h>
+#include <string.h>
+void copy(char *out, size_t size, const char *s, int number)
+{
+    if (number != 0) {
+        snprintf(out, size, "%d", number);
+        return;
+    }
+    out[0] = '\0';
+    strncat(out, s, size - 1);
+}

@@ -78,6 +78,62 @@ void copy(const struct line *l, char *out)
         out[i] = l->text[i];
 }
 
+// case: a place counted from one, made one from zero
+#include <stddef.h>
+struct list { int *items; size_t count; };
+int nth(const struct list *l, size_t n)
+{
+    if (l->count == 0 || n > l->count)
+        return 0;
+    n--;
+    return l->items[n];
+}
+
+// case: the number of elements is told apart
+#include <stddef.h>
+struct list { int *items; size_t count; };
+int at(const struct list *l, size_t n)
+{
+    if (n > l->count || n == l->count)
+        return 0;
+    return l->items[n];
+}
+
+// case: a second bound, a number
+#include <stddef.h>
+struct list { int items[8]; size_t count; };
+int first_of(const struct list *l)
+{
+    int sum = 0;
+    size_t i = 0;
+    while (i <= l->count && i < 8)
+        sum += l->items[i++];
+    return sum;
+}
+
+// case: a table that ends with NULL
+#include <stddef.h>
+struct table { char **names; size_t count; };
+size_t filled(const struct table *t)
+{
+    size_t found = 0;
+    for (size_t i = 0; i <= t->count; i++)
+        if (t->names[i] != NULL)
+            found++;
+    return found;
+}
+
+// case: offsets of rows, one more than there are rows
+#include <stddef.h>
+struct matrix { size_t *row_ptr; size_t row_count; };
+size_t total(const struct matrix *m)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i <= m->row_count; i++)
+        sum += m->row_ptr[i];
+    return sum;
+}
+
 // case: memory for one element more than there are
 #include <stdlib.h>
 struct graph { int *starts; int nodes_count; };

@@ -24,7 +24,7 @@ Code, 2021, with ``print(`` in place of ``print``).
 """
 
 MbppSplit = Literal["test", "training"]
-"""A part of MBPP. The validation part is for training alone and is no benchmark."""
+"""A part of MBPP. The validation part is used only to validate training."""
 
 MBPP_SPLITS: Mapping[MbppSplit, range] = {"test": range(11, 511), "training": range(601, 975)}
 """Task ids of MBPP's parts (Austin et al., Program Synthesis with Large Language Models, 2021)."""

@@ -14,11 +14,11 @@ from cosec.models.loading.load import belongs_to, resolve_model, resolve_securit
 
 
 def shares_weights(target: str, security: str) -> bool:
-    """Tell whether the target is the security model's own base.
+    """Tell whether a security model is an adapter on the target's own weights.
 
     Args:
         target: The model to harden, as for ``load_pair``.
-        security: An adapter, a copy of a GGUF model with one added to its weights, ``"default"`` or a whole model.
+        security: An adapter, ``"default"`` or a whole model.
 
     Raises:
         ModelError: If one of them does not exist, or is damaged.
@@ -26,7 +26,7 @@ def shares_weights(target: str, security: str) -> bool:
     file = None if security in BUNDLED_MODELS else gguf_file(security)
     if file is not None:
         header, own = read_header(file), gguf_file(target)
-        return is_copy_of(own, header) or (header.is_adapter and own is not None and file_is_for(header, target, own))
+        return header.is_adapter and own is not None and file_is_for(header, target, own)
     folder = resolve_security(target, security)
     return folder is not None and is_adapter(folder) and folder_is_for(read_adapter(folder), target)
 

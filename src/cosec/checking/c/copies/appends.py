@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cosec.checking.c.copies.given_sizes import names_room
 from cosec.checking.c.copies.lengths import assigned_once
 from cosec.checking.c.copies.rooms import Room
-from cosec.checking.c.reading.syntax import Report, arguments, bare, called, following, text, walk
+from cosec.checking.c.reading.syntax import Report, arguments, bare, called, following, literal, text, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -44,10 +44,38 @@ def look(room: Room, function: Node, call: Node, given: list[Node], report: Repo
 
 def _is_filled(function: Node, call: Node, target: str) -> bool:
     """Tell whether a text is written to a buffer before a call."""
+    before = [one for one in walk(function) if one.start_byte < call.start_byte]
+    written = [
+        one
+        for one in before
+        if called(one) in _WRITES_TEXT
+        and text(bare(arguments(one)[0])) == target
+        and literal(arguments(one)[-1]) != ""
+        and _block(one).end_byte >= call.end_byte
+    ]
+    emptied = {f"{target}[0]", f"*{target}"}
+    clears = (
+        one.start_byte
+        for one in before
+        if text(one.child_by_field_name("left")) in emptied
+        or (called(one) == "memset" and text(bare(arguments(one)[0])) == target)
+    )
+    return bool(written) and max(one.start_byte for one in written) > max(clears, default=0)
+
+
+def _block(node: Node) -> Node:
+    """Return the innermost block around a node."""
+    while node.parent is not None and node.type != "compound_statement":
+        node = node.parent
+    return node
+
+
+def _is_changed(function: Node, name: str) -> bool:
+    """Tell whether a function gives a parameter another value."""
     return any(
-        called(one) in _WRITES_TEXT and text(bare(arguments(one)[0])) == target
+        text(one.child_by_field_name("left" if one.type == "assignment_expression" else "argument")) == name
         for one in walk(function)
-        if one.start_byte < call.start_byte and arguments(one)
+        if one.type in ("assignment_expression", "update_expression")
     )
 
 
@@ -55,7 +83,7 @@ def _is_whole_size(room: Room, function: Node, call: Node, target: str, terms: l
     """Tell whether a bound is the size that a buffer is given with, or one less although the buffer holds a text."""
     known, rest = _split(room, terms)
     size = following(function).get(target, "")
-    if not names_room(size) or [(sign, text(one)) for sign, one in rest] != [(1, size)]:
+    if not names_room(size) or _is_changed(function, size) or [(sign, text(one)) for sign, one in rest] != [(1, size)]:
         return False
     return known == 0 or (known == -1 and _is_filled(function, call, target))
 
@@ -71,8 +99,9 @@ def _is_all_that_is_left(
     sizes = [one for sign, one in rest if sign > 0]
     if capacity is not None:
         return len(rest) == 1 and known >= capacity
-    given = following(function)
-    return len(rest) == 2 and len(sizes) == 1 and text(sizes[0]) == given.get(target) and known >= 0
+    size = following(function).get(target, "")
+    is_size = len(rest) == 2 and len(sizes) == 1 and text(sizes[0]) == size
+    return is_size and known >= 0 and not _is_changed(function, size)
 
 
 def _split(room: Room, terms: list[tuple[int, Node]]) -> tuple[int, list[tuple[int, Node]]]:

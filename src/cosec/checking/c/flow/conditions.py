@@ -223,7 +223,8 @@ def _below(facts: Facts, relation: str, right: Node, value: int | None, known: d
     bounds = high < 2**31 - 1 or bare(right).type != "identifier"
     trusted = facts.bounded and facts.high is None
     tighter = high if facts.high is None else min(high, facts.high)
-    return replace(facts, high=None if trusted and not bounds else tighter, bounded=facts.bounded or bounds)
+    high_now = None if trusted and not bounds else tighter
+    return replace(facts, high=high_now, bounded=facts.bounded or bounds, over="" if bounds else facts.over)
 
 
 def _compare_absolute(name: str, relation: str, right: Node, value: int | None, known: dict[str, Facts]) -> None:

@@ -43,6 +43,7 @@ _SIZE_NAME = re.compile(
 )
 
 _ROOM_NAME = re.compile(r"(size|sz|cap|capacity|max|room|(out|buf|dst|dest)_?len)$", re.I)
+_OFFSETS = re.compile(r"(ptrs?|offs(ets?)?|starts?|prefix(es)?|sums?)$", re.I)
 _LETTER_TESTS = re.compile(r"is(alpha|alnum|digit|xdigit|ascii|upper|lower|print|graph|space|punct|cntrl)$")
 
 
@@ -172,7 +173,8 @@ class IndexFlow(NarrowNumbers):
     def _past_count(self, node: Node, array: Node, index: Node, facts: Facts) -> str:
         """Return what is wrong with a read up to and with the number of elements in the same struct; empty for nothing.
 
-        The place behind the letters of a text may hold its NUL, and an array may be allocated with one element more.
+        The place behind the letters of a text may hold its NUL, an array may be allocated with one element more or end
+        with a NULL, and offsets have one more than there are rows.
         """
         struct, _, member = facts.over.rpartition("->" if "->" in facts.over else ".")
         inner, element, name = bare(array), self.types.of(node), text(bare(index))
@@ -180,7 +182,8 @@ class IndexFlow(NarrowNumbers):
             return ""
         field = text(inner.child_by_field_name("field"))
         letters = element is not None and element.bits == BYTE.bits
-        if is_written(node) or letters or field == member or self._is_allocated_longer(field):
+        longer = _OFFSETS.search(field) or self._is_allocated_longer(field) or _is_compared_with_null(node)
+        if is_written(node) or letters or field == member or longer or name in self._told_apart:
             return ""
         given = name in self.parameters and name not in self.reassigned and facts.low is None
         return f"may equal {facts.over}" if facts.low == 0 or given else ""
@@ -191,9 +194,23 @@ class IndexFlow(NarrowNumbers):
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             if node.type != "assignment_expression" or left is None or right is None or "+" not in text(right):
                 continue
-            if text(left.child_by_field_name("field")) == field:
+            if text(left.child_by_field_name("field")) == field and "alloc" in text(right):
                 return True
         return False
+
+    @cached_property
+    def _told_apart(self) -> set[str]:
+        """The variables that the function counts down, or compares for equality."""
+        found = set()
+        for node in walk(self.function):
+            operator, left = text(node.child_by_field_name("operator")), text(node.child_by_field_name("left"))
+            if node.type == "update_expression" and operator == "--":
+                found.add(text(node.child_by_field_name("argument")))
+            elif operator in ("-=", "==", "!="):
+                found |= {left, text(node.child_by_field_name("right"))}
+            elif node.type == "unary_expression" and operator == "!":
+                found.add(text(node.child_by_field_name("argument")))
+        return found
 
     def _is_any_byte(self, index: Node, facts: Facts, items: int) -> bool:
         """Tell whether an index is a byte that was read from outside, or a letter, and the array has fewer items."""
@@ -210,6 +227,16 @@ class IndexFlow(NarrowNumbers):
         declared = self.types.declared.get(name, ("", 1))
         kind = integer(declared[0]) if declared[1] == 0 else None
         return name in self.parameters and kind is not None and kind.signed and kind.bits > 8
+
+
+def _is_compared_with_null(node: Node) -> bool:
+    """Tell whether an element is compared with NULL, or tested as a pointer is."""
+    around = node.parent
+    return (
+        around is not None
+        and text(around.child_by_field_name("operator")) in ("==", "!=", "!")
+        and (around.type == "unary_expression" or "NULL" in text(around))
+    )
 
 
 def _suspect(facts: Facts, items: int | None) -> str:
