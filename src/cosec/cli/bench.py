@@ -74,8 +74,7 @@ def speed(
     lengths = draft_length or draft_lengths(pair, chosen, target_records=target_records)
     timed = partial(measure_speed, pair, prompt, rule=chosen, target_records=target_records, **size)
     results = [timed(batch=rows, draft_length=length) for rows in batch for length in lengths]
-    beside = [measure_library(pair, prompt, batch=rows, **size) for rows in batch]
-    alone = [asdict(one) for one in beside if one is not None]
+    alone = [asdict(it) for rows in batch if (it := measure_library(pair, prompt, batch=rows, **size)) is not None]
     if format == "text":
         _print_table(table(results))
         for one in alone:
