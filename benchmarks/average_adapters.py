@@ -3,8 +3,8 @@
     python benchmarks/average_adapters.py OUT ADAPTER=WEIGHT ADAPTER=WEIGHT ... --rank 8
 
 The updates B A of the adapters are added with their weights, and the sum is replaced by its best approximation of the
-rank (singular value decomposition). The manifest records the hashes, the weights and the share of the squared norm that
-is kept.
+rank (singular value decomposition). A single adapter is scaled by its weight. The manifest records the hashes, the
+weights and the share of the squared norm that is kept.
 """
 
 from __future__ import annotations

@@ -98,8 +98,7 @@ def generate(
     marks = target_records if target_records is not None else trace is not None or format != "json"
     run = _Run(prompts, arms, n, batch_rows, load, marks)
     of_text = partial(run.of_text, target, security, server, rule, recipe, sampling)
-    models = (target, security, load.security_copy)
-    settings = None if is_url(target) else _settings(rule, recipe, sampling, models)
+    settings = None if is_url(target) else _settings(rule, recipe, sampling, target, security, load)
     of_pair = None if settings is None else partial(run.of_pair, target, security, anti_expert, settings)
     with _trace_file(trace) as trace_file:
         pair, completed = pair_or_text(security, of_pair, of_text, others)
@@ -206,18 +205,14 @@ def _refuse_untraced(sampling: SamplingSettings, trace: Path | None) -> None:
 
 @without_garbage_collection()  # the adapter's rule is read with modules that import torch
 def _settings(
-    rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, models: tuple[str, str, bool]
+    rule: RuleChoice, recipe: Path | None, sampling: SamplingSettings, target: str, security: str, load: LoadFlags
 ) -> DecodingSettings:
-    """The recipe's rule, or else the adapter's own, as changed by the flags.
-
-    ``models`` are the target, the security model, and whether a copy takes the adapter's place.
-    """
+    """The recipe's rule, or else the adapter's own, as changed by the flags."""
     from cosec.decoding.pairing import carried_rule
 
     given = rule.settings()
     if recipe is None:
-        target, security, copied = models
-        own = carried_rule(target, security, security_copy=copied)
+        own = carried_rule(target, security, security_copy=load.security_copy)
         return decoding_settings(changed_rule(own, given), sampling.model_dump())
     named = read_rule(recipe)
     return decoding_settings(changed_rule(named, {"name": rule_name(named), **given}), sampling.model_dump())

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cosec.checking.patterns import Language
 from cosec.errors import DataError
-from cosec.evaluation.tasks.problems import Problem, human_eval, humaneval_format, mbpp
+from cosec.evaluation.tasks.problems import MbppSplit, Problem, human_eval, humaneval_format, mbpp
 from cosec.evaluation.tasks.scenarios import Depth, Scenario, Split, own_scenarios
 from cosec.evaluation.tasks.sven_scenarios import sven_scenarios
 
@@ -144,10 +144,10 @@ def read_problems(name: str) -> tuple[Problem, ...]:
     """
     if name == "humaneval":
         return human_eval()
-    if name.startswith("mbpp:"):
-        return mbpp(Path(expand(name.removeprefix("mbpp:"))))
-    if name.startswith("mbpp-training:"):
-        return mbpp(Path(expand(name.removeprefix("mbpp-training:"))), "training")
+    splits: dict[str, MbppSplit] = {"mbpp": "test", "mbpp-training": "training"}
+    kind, separator, file = name.partition(":")
+    if separator and kind in splits:
+        return mbpp(Path(expand(file)), splits[kind])
     return humaneval_format(Path(expand(name)))
 
 

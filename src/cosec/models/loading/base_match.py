@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from cosec.models.adapters import Adapter, is_adapter, read_adapter
+from cosec.models.adapters import is_adapter, recorded_base
 from cosec.models.gguf_adapter import base_of
 from cosec.models.identity import file_sha256
 from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
 from cosec.models.loading.gguf_header import GgufHeader, read_header
-from cosec.models.loading.load import belongs_to, resolve_model, resolve_security
+from cosec.models.loading.load import is_recorded_base, resolve_model, resolve_security
 
 
 def shares_weights(target: str, security: str) -> bool:
@@ -28,7 +27,7 @@ def shares_weights(target: str, security: str) -> bool:
         header, own = read_header(file), gguf_file(target)
         return header.is_adapter and own is not None and file_is_for(header, target, own)
     folder = resolve_security(target, security)
-    return folder is not None and is_adapter(folder) and folder_is_for(read_adapter(folder), target)
+    return folder is not None and is_adapter(folder) and folder_is_for(recorded_base(folder), target)
 
 
 def is_copy_of(target: Path | None, header: GgufHeader) -> bool:
@@ -43,29 +42,25 @@ def file_is_for(header: GgufHeader, target: str, file: Path) -> bool:
     return name in (None, target) if sha256 is None else sha256 == file_sha256(file)
 
 
-def folder_is_for(adapter: Adapter, target: str, outline: Path | None = None) -> bool:
-    """Tell whether an adapter in a folder was made for a target.
+def folder_is_for(base: tuple[str | None, str | None], target: str, outline: Path | None = None) -> bool:
+    """Tell whether an adapter in a folder was made for a target; reads no weights of the adapter.
 
     Args:
-        adapter: The adapter.
+        base: Name and fingerprint of the base, as the adapter records them (``recorded_base``).
         target: Name of the target.
         outline: Folder with the target's configuration, for an adapter that records no fingerprint.
     """
-    embedded = next(_embedded_bases(adapter), None)
+    embedded = embedded_with(base[1])
     if embedded is not None and target in BUNDLED_MODELS:
         return target == embedded
-    own, base = gguf_file(target), None if embedded is None else gguf_file(embedded)
-    if own is not None and base is not None:
-        return file_sha256(own) == file_sha256(base)
+    own, others = gguf_file(target), None if embedded is None else gguf_file(embedded)
+    if own is not None and others is not None:
+        return file_sha256(own) == file_sha256(others)
     # A fingerprint is one of converted weights: a file of which only an outline is known is converted once.
-    folder = outline if outline is not None and adapter.base_sha256 is None else resolve_model(target)
-    return belongs_to(adapter, target, folder)
+    folder = outline if outline is not None and base[1] is None else resolve_model(target)
+    return is_recorded_base(base, target, folder)
 
 
-def embedded_base(adapter: Adapter) -> str | None:
-    """The embedded model with a GGUF file on this machine that an adapter was made for; None if there is none."""
-    return next((name for name in _embedded_bases(adapter) if gguf_file(name) is not None), None)
-
-
-def _embedded_bases(adapter: Adapter) -> Iterator[str]:
-    return (name for name, one in BUNDLED_MODELS.items() if one.weights_sha256 == adapter.base_sha256)
+def embedded_with(weights_sha256: str | None) -> str | None:
+    """The embedded model whose converted weights have this fingerprint; None if there is none."""
+    return next((name for name, one in BUNDLED_MODELS.items() if one.weights_sha256 == weights_sha256), None)

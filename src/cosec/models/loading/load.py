@@ -221,17 +221,23 @@ def belongs_to(adapter: Adapter | Prefix, name: str, folder: Path) -> bool:
     The fingerprint of the base decides, if the adapter records one. Otherwise the names of the base and of the model,
     or the folders that they stand for, must agree.
     """
+    return is_recorded_base((adapter.base_name, adapter.base_sha256), name, folder)
+
+
+def is_recorded_base(base: tuple[str | None, str | None], name: str, folder: Path) -> bool:
+    """Tell whether the model ``name`` in ``folder`` is the base that an adapter records: its name and fingerprint."""
+    base_name, base_sha256 = base
     if is_adapter(folder):
         return False
-    if adapter.base_sha256 is not None:
-        return adapter.base_sha256 == model_fingerprint(folder)
-    if adapter.base_name is None:
+    if base_sha256 is not None:
+        return base_sha256 == model_fingerprint(folder)
+    if base_name is None:
         return True
     bundled = BUNDLED_MODELS.get(name)
-    if adapter.base_name in {name, *([bundled.hub_id] if bundled else [])}:
+    if base_name in {name, *([bundled.hub_id] if bundled else [])}:
         return True
-    base = Path(adapter.base_name).expanduser()
-    return base.exists() and base.resolve() in {folder.resolve(), Path(name).expanduser().resolve()}
+    base_folder = Path(base_name).expanduser()
+    return base_folder.exists() and base_folder.resolve() in {folder.resolve(), Path(name).expanduser().resolve()}
 
 
 def _find(name: str) -> Path:

@@ -25,7 +25,7 @@ from cosec.models.description import cache_values_per_token
 from cosec.models.families import Family, family_of, known_marks
 from cosec.models.gguf_adapter import base_of, rule_of, write_gguf_adapter
 from cosec.models.identity import file_sha256
-from cosec.models.loading.base_match import embedded_base, file_is_for, folder_is_for, is_copy_of
+from cosec.models.loading.base_match import embedded_with, file_is_for, folder_is_for, is_copy_of
 from cosec.models.loading.checks import read_config, read_json
 from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
 from cosec.models.loading.gguf_header import GgufHeader, read_header
@@ -268,13 +268,14 @@ def adapter_for(name: str, adapter: str) -> Path:
 
 def _base_of_folder(adapter: Adapter, target: GgufModel) -> GgufModel | None:
     """The base of an adapter that was made for another model than the target; None for the target itself."""
-    if folder_is_for(adapter, target.name, target.path):
+    if folder_is_for((adapter.base_name, adapter.base_sha256), target.name, target.path):
         return None
     try:
-        embedded = embedded_base(adapter)
-        if embedded is None:
-            resolve_base(adapter)
-        return load_gguf(embedded or name_of_base(adapter))
+        embedded = embedded_with(adapter.base_sha256)
+        if embedded is not None and gguf_file(embedded) is not None:
+            return load_gguf(embedded)
+        resolve_base(adapter)
+        return load_gguf(name_of_base(adapter))
     except (AdapterError, SettingsError) as error:
         raise AdapterError(f"{error} The target is {target.name!r}.") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.copies.given_sizes import names_room
-from cosec.checking.c.copies.lengths import assigned_once
+from cosec.checking.c.copies.lengths import assigned_once, never_set
 from cosec.checking.c.copies.rooms import Room
 from cosec.checking.c.reading.syntax import Report, arguments, bare, called, following, literal, text, walk
 
@@ -70,20 +70,13 @@ def _block(node: Node) -> Node:
     return node
 
 
-def _is_changed(function: Node, name: str) -> bool:
-    """Tell whether a function gives a parameter another value."""
-    return any(
-        text(one.child_by_field_name("left" if one.type == "assignment_expression" else "argument")) == name
-        for one in walk(function)
-        if one.type in ("assignment_expression", "update_expression")
-    )
-
-
 def _is_whole_size(room: Room, function: Node, call: Node, target: str, terms: list[tuple[int, Node]]) -> bool:
     """Tell whether a bound is the size that a buffer is given with, or one less although the buffer holds a text."""
     known, rest = _split(room, terms)
     size = following(function).get(target, "")
-    if not names_room(size) or _is_changed(function, size) or [(sign, text(one)) for sign, one in rest] != [(1, size)]:
+    if not names_room(size) or size not in never_set(function):
+        return False
+    if [(sign, text(one)) for sign, one in rest] != [(1, size)]:
         return False
     return known == 0 or (known == -1 and _is_filled(function, call, target))
 
@@ -101,7 +94,7 @@ def _is_all_that_is_left(
         return len(rest) == 1 and known >= capacity
     size = following(function).get(target, "")
     is_size = len(rest) == 2 and len(sizes) == 1 and text(sizes[0]) == size
-    return is_size and known >= 0 and not _is_changed(function, size)
+    return is_size and known >= 0 and size in never_set(function)
 
 
 def _split(room: Room, terms: list[tuple[int, Node]]) -> tuple[int, list[tuple[int, Node]]]:

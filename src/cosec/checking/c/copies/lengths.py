@@ -61,7 +61,7 @@ class Lengths:
         self._unit = unit
         self.values = assigned_once(function)
         """The variables that get a value at one place only, with that value."""
-        self._fixed = _never_set(function)
+        self._fixed = never_set(function)
         self.room = dict(self._allocated(function))
         """Variable -> the bytes that it has room for, where they are a sum with variables or ``strlen``."""
 
@@ -202,7 +202,7 @@ def assigned_once(function: Node) -> dict[str, Node]:
     return {name: found[0] for name, found in _settings(function).items() if len(found) == 1 and found[0] is not None}
 
 
-def _never_set(function: Node) -> frozenset[str]:
+def never_set(function: Node) -> frozenset[str]:
     """Return the parameters that keep the value that they are given."""
     return frozenset(one.name for one in parameters(function)) - _settings(function).keys()
 

@@ -176,17 +176,17 @@ class IndexFlow(NarrowNumbers):
         The place behind the letters of a text may hold its NUL, an array may be allocated with one element more or end
         with a NULL, and offsets have one more than there are rows.
         """
-        struct, _, member = facts.over.rpartition("->" if "->" in facts.over else ".")
-        inner, element, name = bare(array), self.types.of(node), text(bare(index))
-        if inner.type != "field_expression" or text(inner.child_by_field_name("argument")) != struct:
-            return ""
-        field = text(inner.child_by_field_name("field"))
-        letters = element is not None and element.bits == BYTE.bits
-        longer = _OFFSETS.search(field) or self._is_allocated_longer(field) or _is_compared_with_null(node)
-        if is_written(node) or letters or field == member or longer or name in self._told_apart:
-            return ""
+        inner, name = bare(array), text(bare(index))
         given = name in self.parameters and name not in self.reassigned and facts.low is None
-        return f"may equal {facts.over}" if facts.low == 0 or given else ""
+        if not facts.over or is_written(node) or not (facts.low == 0 or given) or name in self._told_apart:
+            return ""
+        struct, _, member = facts.over.rpartition("->" if "->" in facts.over else ".")
+        field, element = text(inner.child_by_field_name("field")), self.types.of(node)
+        if text(inner.child_by_field_name("argument")) != struct or field in ("", member):
+            return ""
+        letters = element is not None and element.bits == BYTE.bits
+        longer = _OFFSETS.search(field) or _is_compared_with_null(node) or self._is_allocated_longer(field)
+        return "" if letters or longer else f"may equal {facts.over}"
 
     def _is_allocated_longer(self, field: str) -> bool:
         """Tell whether the file sets a member to memory for more than a number of elements: ``malloc(n + 1)``."""
