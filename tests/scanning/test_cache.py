@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cosec.checking.finding import CheckReport, FileChecker, Unscored
+from cosec.checking.python import project as projects
 from cosec.checking.python.checker import FlowChecker
-from cosec.scanning import JudgementCache, Scan, TreeScan, assignment, worker
+from cosec.scanning import JudgementCache, Scan, TreeScan, assignment, scan, worker
 from cosec.scanning.worker import Job
 
 WEAK = "import os\n\n\ndef run(request):\n    os.system(request.args['a'])\n"
@@ -84,6 +85,28 @@ def test_a_judgement_holds_while_the_other_files_that_it_depends_on_are_the_same
             (project / "helper.txt").write_text(text, encoding="utf-8")
         run(project, tmp_path / "cache")
         assert len(judged) == count
+
+
+def test_the_same_file_in_a_package_of_tests_is_another_entry(tmp_path: Path) -> None:
+    weak = "import os\n\n\ndef share(path):\n    os.chmod(path, 0o777)\n"
+    for name in ("tests", "web"):
+        package = tmp_path / name
+        package.mkdir()
+        (package / "__init__.py").write_text("", encoding="utf-8")
+        (package / "helpers.py").write_text(weak, encoding="utf-8")
+    found = [len(run(tmp_path / name, tmp_path / "cache").report.findings) for name in ("tests", "web")]
+    assert found == [len(scan([tmp_path / name]).report.findings) for name in ("tests", "web")]
+    assert found[0] != found[1]
+
+
+def test_the_mark_of_a_project_makes_another_entry(tmp_path: Path, judged: list[str]) -> None:
+    (tmp_path / "shop" / "web").mkdir(parents=True)
+    (tmp_path / "shop" / "web" / "one.py").write_text("x = 1\n", encoding="utf-8")
+    run(tmp_path / "shop" / "web", tmp_path / "cache")
+    projects._project.cache_clear()
+    (tmp_path / "shop" / ".git").mkdir()
+    run(tmp_path / "shop" / "web", tmp_path / "cache")
+    assert judged == ["one.py", "one.py"]
 
 
 def test_a_damaged_entry_is_judged_again(project: Path, tmp_path: Path, judged: list[str]) -> None:

@@ -80,7 +80,7 @@ def test_a_finding_that_a_comment_accepts_is_a_result_marked_as_suppressed() -> 
     ]
     (run,) = sarif_report([finding("a.py", 2)], suppressed=accepted, notes=["a.py:9: not needed"])["runs"]
     assert [one.get("suppressions") for one in run["results"]] == [
-        None,
+        [],
         [{"kind": "inSource", "justification": "checked by the proxy"}],
         [{"kind": "inSource"}],
     ]

@@ -10,6 +10,7 @@ import pytest
 from cosec.checking.external.semgrep import SemgrepChecker, find_semgrep
 from cosec.checking.finding import CheckReport, Unscored
 from cosec.checking.patterns import PATTERNS
+from cosec.errors import SettingsError
 from cosec.scanning import FileResult, Progress, TreeScan, assignment, scan
 
 ALL_C = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
@@ -157,6 +158,22 @@ def test_progress_counts_files_and_bytes(tree: Path) -> None:
 
     list(TreeScan([tree], on_progress=note).results())
     assert seen == [(number, number * len(WEAK)) for number in range(1, 21)]
+
+
+@pytest.mark.parametrize("coding", ["rot13", "undefined", "no-such-coding"])
+def test_a_file_in_an_unknown_encoding_is_unscored_and_the_others_are_judged(tmp_path: Path, coding: str) -> None:
+    (tmp_path / "odd.py").write_text(f"# coding: {coding}\nx = 1  # nosec\n")
+    (tmp_path / "weak.py").write_text("import os\nos.system(input())\n")
+    scanned = scan([str(tmp_path)])
+    assert [Path(one.path).name for one in scanned.report.findings] == ["weak.py"]
+    assert [Path(one.path).name for one in scanned.report.unscored] == ["odd.py"]
+
+
+@pytest.mark.parametrize("patterns", [["CWE-078"], "py/os-comand-injection"])
+def test_an_unknown_pattern_is_refused_by_name(tmp_path: Path, patterns: str | list[str]) -> None:
+    name = patterns if isinstance(patterns, str) else patterns[0]
+    with pytest.raises(SettingsError, match=f"patterns: there is no '{name}'"):
+        scan([tmp_path], patterns=patterns)
 
 
 @pytest.mark.parametrize("name", ["gone.c", "gone.py"])

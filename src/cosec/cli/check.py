@@ -333,14 +333,9 @@ def _measure(
 
 
 def _refuse_unknown(checkers: Sequence[str], patterns: Sequence[str]) -> None:
-    import difflib
-
     from cosec.checking.patterns import PATTERNS
     from cosec.checking.registry import CHECKERS
+    from cosec.scanning.assignment import refuse_unknown
 
-    for option, values, known in (("--checker", checkers, CHECKERS), ("--pattern", patterns, PATTERNS)):
-        for value in values:
-            if value not in known:
-                near = difflib.get_close_matches(value, list(known), n=1)
-                hint = f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(known)}."
-                raise SettingsError(f"{option}: there is no {value!r}. {hint}")
+    refuse_unknown(checkers, CHECKERS, "--checker")
+    refuse_unknown(patterns, PATTERNS, "--pattern")

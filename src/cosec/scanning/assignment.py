@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from cosec.checking.finding import Checker, EntryPoints, FileChecker
 from cosec.checking.patterns import PATTERNS, Language
 from cosec.checking.registry import CHECKERS, default_checkers, make_checker
-from cosec.errors import CheckerError, SandboxError
+from cosec.errors import CheckerError, SandboxError, SettingsError
 from cosec.scanning.files import SourceFile
 from cosec.scanning.judgement import SANITIZER
 
@@ -60,6 +61,24 @@ class Assignment:
     def readers(self, file: SourceFile) -> tuple[Assigned, ...]:
         """Return the checkers that read a file."""
         return tuple(one for one in self.assigned if one.reads(file))
+
+
+def refuse_unknown(values: Collection[str], known: Collection[str], what: str) -> None:
+    """Refuse the name of a checker or of a pattern that does not exist.
+
+    Args:
+        values: The names that were given.
+        known: Those that exist.
+        what: The flag or the argument, for the message.
+
+    Raises:
+        SettingsError: If one does not exist; the message has the nearest one, or all.
+    """
+    for value in values:
+        if value not in known:
+            near = difflib.get_close_matches(value, list(known), n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose from {', '.join(known)}."
+            raise SettingsError(f"{what}: there is no {value!r}. {hint}")
 
 
 def assign(

@@ -1,9 +1,9 @@
 """Kept judgements of files: an unchanged file is not judged again.
 
-An entry is found by the content and name of a file, the checkers that judge it with their patterns, and everything of
-this package and its parsers that can change what they say. It holds as long as the other files that a checker read are
-the same. Each entry is a file of its own that is written at once, so several processes may share a folder. A folder
-that cannot be written is only read.
+An entry is found by the content and name of a file, the names of the folders around it, the checkers that judge it with
+their patterns, and everything of this package and its parsers that can change what they say. It holds as long as the
+other files that a checker read are the same. Each entry is a file of its own that is written at once, so several
+processes may share a folder. A folder that cannot be written is only read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.checking.finding import CheckReport, Finding, Unscored
+from cosec.checking.python.project import surroundings
 from cosec.files import write_atomically
 from cosec.scanning.judgement import Judgement
 from cosec.scanning.worker import Job
@@ -47,7 +48,9 @@ class JudgementCache:
     def place(self, job: Job) -> Path:
         """Return the file of a job's judgements."""
         asked = {name: sorted(patterns) for name, patterns in job.checkers}
-        digest = hashlib.sha256(json.dumps([Path(job.path).name, asked, job.entry_points, job.version]).encode())
+        path = Path(job.path)
+        known = [path.name, surroundings(path), asked, job.entry_points, job.version]
+        digest = hashlib.sha256(json.dumps(known).encode())
         digest.update(job.content)
         name = digest.hexdigest()
         return self._folder / name[:2] / f"{name[2:]}.json"

@@ -40,7 +40,8 @@ def sarif_report(
     """
     everything = [*findings, *(one.finding for one in suppressed)]
     ids = sorted({finding.pattern for finding in everything})
-    accepted: list[dict[str, Any]] = [{}] * len(findings)
+    # All results of a run have the property, or none (SARIF 2.1.0).
+    accepted: list[dict[str, Any]] = [{"suppressions": []} if suppressed else {}] * len(findings)
     accepted += ({"suppressions": [_suppression(one)]} for one in suppressed)
     prints = fingerprints(everything)
     run = {

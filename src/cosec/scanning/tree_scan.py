@@ -14,7 +14,7 @@ from cosec.checking.finding import CheckReport, EntryPoints, FileChecker, Keepab
 from cosec.checking.patterns import PATTERNS, Language
 from cosec.errors import CheckerError, SandboxError
 from cosec.scanning.adoption.exclusion import Exclusion
-from cosec.scanning.assignment import Assigned, assign
+from cosec.scanning.assignment import Assigned, assign, refuse_unknown
 from cosec.scanning.cache import JudgementCache
 from cosec.scanning.files import find_files
 from cosec.scanning.judgement import FileResult, Judgement, file_result
@@ -82,11 +82,14 @@ class TreeScan:
         allow_empty: Whether a folder without Python or C is no error.
         steps: Applied in order to the result of each file.
         on_progress: Called with the same object whenever a number in it has changed.
+
+    Raises:
+        SettingsError: If a pattern is unknown.
     """
 
     def __init__(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[str | Path],
         *,
         checkers: Sequence[str] = (),
         patterns: Collection[str] | None = None,
@@ -99,7 +102,9 @@ class TreeScan:
         steps: Sequence[Step] = (),
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        found = find_files(paths, exclusion=exclusion, allow_empty=allow_empty)
+        patterns = [patterns] if isinstance(patterns, str) else patterns
+        refuse_unknown(patterns or (), PATTERNS, "patterns")
+        found = find_files([Path(path) for path in paths], exclusion=exclusion, allow_empty=allow_empty)
         wanted = frozenset(PATTERNS) if patterns is None else frozenset(patterns)
         self._found = found
         self._assignment = assign(
@@ -302,7 +307,7 @@ class TreeScan:
 
 
 def scan(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     checkers: Sequence[str] = (),
     patterns: Collection[str] | None = None,
@@ -322,6 +327,9 @@ def scan(
 
     Returns:
         Findings of all checkers. A file is unscored if no checker judged it by one of the patterns.
+
+    Raises:
+        SettingsError: If a pattern is unknown.
     """
     tree = TreeScan(paths, checkers=checkers, patterns=patterns, dynamic=dynamic, entry_points=entry_points, jobs=jobs)
     for _ in tree.results():

@@ -85,3 +85,8 @@ def test_a_file_with_another_encoding_and_one_that_breaks_off_are_read_as_far_as
     ]
     assert comments_around(b"\xef\xbb\xbfx = 1  # marked\n", "py", 1) == ["marked"]
     assert comments_around(b"x = 1  # kept\ny = (\n", "py", 1) == ["kept"]
+
+
+@pytest.mark.parametrize("coding", ["rot13", "undefined", "no-such-coding"])
+def test_a_file_that_names_an_encoding_of_no_text_has_no_comments(coding: str) -> None:
+    assert comments_around(f"# coding: {coding}\nx = 1  # nosec\n".encode(), "py", 2) == []

@@ -111,7 +111,7 @@ def _python_layout(data: bytes) -> Layout:
 def _tokens(data: bytes) -> Iterator[tokenize.TokenInfo]:
     try:
         yield from tokenize.tokenize(io.BytesIO(data).readline)
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
+    except (tokenize.TokenError, SyntaxError, UnicodeError, LookupError):
         return
 
 
