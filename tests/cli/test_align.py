@@ -144,6 +144,7 @@ def test_the_papers_recipes_run_on_their_architectures(models, data, tmp_path, r
         (["--max-tokens", "4096"], "longer than the context"),
         (["--processes", "3"], "between 1 and --batch-size (2)"),
         (["--dtype", "int8"], "--dtype 'int8'"),
+        (["--teacher-top-k", "8"], "--teacher-top-k has no effect without --teacher-cache"),
     ],
 )
 def test_bad_usage_is_one_clear_line(models, data, tmp_path, capsys, more: list[str], complaint: str) -> None:

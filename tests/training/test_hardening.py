@@ -236,6 +236,20 @@ def test_a_finished_run_is_not_overwritten(data, tmp_path, whole) -> None:
     assert_same_weights(before, adapter(tmp_path / "out"))
 
 
+def test_an_adapter_without_checkpoints_is_not_overwritten(data, tmp_path, whole) -> None:
+    shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns("checkpoints"))
+    before = adapter(tmp_path / "out")
+    with pytest.raises(TrainingError, match=r"holds a model or an adapter.*another --out"):
+        run(data, tmp_path / "out", seed=1)
+    assert_same_weights(before, adapter(tmp_path / "out"))
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_begins_again(data, tmp_path, whole) -> None:
+    shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns("step-*"))
+    run(data, tmp_path / "out")
+    assert_same_weights(adapter(whole.folder), adapter(tmp_path / "out"))
+
+
 def test_a_loss_that_is_not_finite_stops_and_names_the_batch(data, tmp_path, monkeypatch) -> None:
     plain = HardeningObjective.loss
 

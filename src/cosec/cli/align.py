@@ -60,6 +60,11 @@ def align(
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
     if dry_run and resume:
         raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
+    if teacher_cache is None and settings is not None:
+        stored = sorted(name for name in settings.model_fields_set if name.startswith("teacher_"))
+        if stored:
+            flag = stored[0].replace("_", "-")
+            raise SettingsError(f"--{flag} has no effect without --teacher-cache DIR; add it.")
     processes = share_among(processes, chosen.batch_size, run=not dry_run)
     from rich.console import Console
 

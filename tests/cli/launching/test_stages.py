@@ -96,6 +96,31 @@ def test_another_flag_is_another_input(stage, tmp_path) -> None:
         state_of(other)
 
 
+@pytest.mark.parametrize("flag", ["--pairs", "--functional-texts", "--scenarios"])
+def test_another_file_behind_the_same_flag_is_another_input(tmp_path, flag: str) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text("one\n")
+    stage = make(tmp_path, command=("tune", flag, str(file)))
+    finish(stage)
+    assert state_of(stage) == "done"
+    file.write_text("two\n")
+    with pytest.raises(SettingsError, match="was made from other inputs"):
+        state_of(stage)
+
+
+@pytest.mark.parametrize("flag", ["--start-from", "--anti-expert"])
+def test_another_adapter_behind_the_same_flag_is_another_input(tmp_path, flag: str) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes(b"one")
+    stage = make(tmp_path, command=("tune", flag, str(adapter)))
+    finish(stage)
+    assert state_of(stage) == "done"
+    (adapter / "adapter_model.safetensors").write_bytes(b"two")
+    with pytest.raises(SettingsError, match="was made from other inputs"):
+        state_of(stage)
+
+
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A hub's cache that holds one model, `org/teacher`; gives its folder."""

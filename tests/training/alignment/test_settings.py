@@ -35,3 +35,24 @@ def test_only_flags_that_were_given_override_the_recipe() -> None:
 def test_a_recipe_without_a_student_asks_for_one() -> None:
     with pytest.raises(SettingsError, match="No student: name it with --student"):
         choose_alignment("smollm2-135m", None, {"teacher": None, "student": None})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lora_rank": 16, "lora_alpha": 32}, "lora_alpha, lora_rank: an adapter is trained only with train = lora"),
+        ({"skew": 0.2}, "skew: the divergence reverse-kl has none"),
+        ({"skew": 0.2, "divergence": "forward-kl"}, "skew: the divergence forward-kl has none"),
+    ],
+)
+def test_settings_of_another_kind_of_run_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        choose_alignment(None, AlignmentSettings(**given), {"teacher": "a", "student": "b"})
+
+
+@pytest.mark.parametrize(
+    "given", [{"train": "lora", "lora_rank": 16}, {"divergence": "skew-reverse-kl", "skew": 0.2}, {}]
+)
+def test_settings_of_the_run_are_taken(given: dict[str, object]) -> None:
+    _, settings = choose_alignment(None, AlignmentSettings(**given), {"teacher": "a", "student": "b"})
+    assert settings.model_dump(include=set(given)) == given

@@ -146,6 +146,12 @@ def test_bad_data_is_a_clear_error(tmp_path, content: str, complaint: str) -> No
         load(tmp_path / "a.jsonl")
 
 
+def test_data_that_are_all_set_aside_for_validation_are_an_error(tmp_path) -> None:
+    file = write(tmp_path / "a.jsonl", {"instruction": "x", "output": "y"})
+    with pytest.raises(DataError, match=r"all 1 are set aside for validation.*--validation-share 0"):
+        load_corpus([file], validation_share=0.999999, seed=0)
+
+
 def test_a_missing_path_and_a_folder_without_sources_are_errors(tmp_path) -> None:
     with pytest.raises(DataError, match="No training data at"):
         load(tmp_path / "missing.jsonl.zip")

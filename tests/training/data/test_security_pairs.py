@@ -128,6 +128,8 @@ def test_missing_and_empty_places_are_errors(tmp_path, write_pairs) -> None:
     equal = write_pairs("a.jsonl", [record(0, func_src_before="x", func_src_after="x")])
     with pytest.raises(DataError, match="No usable training pairs"):
         load_pairs([equal], validation_share=0, seed=0)
+    with pytest.raises(DataError, match=r"all 1 are set aside for validation.*--validation-share 0"):
+        load_pairs([write_pairs("b.jsonl", [record(0)])], validation_share=0.999999, seed=0)
 
 
 def test_the_shipped_pairs_load_with_a_validation_part() -> None:

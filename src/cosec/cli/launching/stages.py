@@ -24,10 +24,10 @@ StageState = Literal["new", "begun", "done"]
 WEIGHTS = ("config.json", "tokenizer.json", "adapter_config.json", "*.safetensors")
 """Files that identify a model or an adapter; curves, manifests and checkpoints in its folder do not."""
 
-MODEL_FLAGS = frozenset({"--teacher", "--student", "--base", "--target", "--security"})
-"""Flags that name a model: a folder, a file, an embedded name or a hub id."""
+MODEL_FLAGS = frozenset({"--teacher", "--student", "--base", "--start-from", "--target", "--security", "--anti-expert"})
+"""Flags that name a model or an adapter: a folder, a file, an embedded name or a hub id."""
 
-READ_FLAGS = MODEL_FLAGS | {"--data", "--pairs", "--recipe", "--scenarios", "--problems"}
+READ_FLAGS = MODEL_FLAGS | {"--data", "--pairs", "--functional-texts", "--recipe", "--scenarios", "--problems"}
 """Flags that may name a file or folder to read."""
 
 RESUMABLE = ("align", "tune")

@@ -1,6 +1,6 @@
 """The settings of alignment. Defaults are the paper's Table IV; fields with another default say so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Literal
 
 from pydantic import Field
@@ -96,7 +96,8 @@ def choose_alignment(
         The names of teacher and student, and the settings.
 
     Raises:
-        SettingsError: If a model is named nowhere, or a setting is unknown or out of range.
+        SettingsError: If a model is named nowhere, or a setting is unknown, out of range or without effect beside the
+            others.
     """
     entries = read_recipe(recipe, RECIPES) if recipe else {}
     names = {role: models[role] or entries.get(role) for role in ("teacher", "student")}
@@ -106,4 +107,14 @@ def choose_alignment(
     given: Mapping[str, Any] = flags.model_dump(include=flags.model_fields_set) if flags else {}
     chosen = {key: value for key, value in entries.items() if key not in names}
     settings = validate_settings(AlignmentSettings, {**chosen, **given})
+    _refuse_unused({*chosen, *given}, settings)
     return {role: str(name) for role, name in names.items()}, settings
+
+
+def _refuse_unused(named: Set[str], settings: AlignmentSettings) -> None:
+    """Refuse what was set for another kind of run."""
+    adapter = sorted(name for name in named if name.startswith("lora_"))
+    if adapter and settings.train != "lora":
+        raise SettingsError(f"{', '.join(adapter)}: an adapter is trained only with train = lora; set it, too.")
+    if "skew" in named and not settings.divergence.startswith("skew-"):
+        raise SettingsError(f"skew: the divergence {settings.divergence} has none; leave it out.")

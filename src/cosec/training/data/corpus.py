@@ -103,6 +103,12 @@ def load_corpus(
         else:
             parts[document.part or _draw(text, validation_share, seed)].append(document)
         seen.add(text)
+    if not parts["training"] and parts["validation"]:
+        count = len(parts["validation"])
+        raise DataError(
+            f"No documents to train on in {', '.join(map(str, paths))}: all {count} are set aside for validation. Give "
+            "more documents, another --seed, or --validation-share 0."
+        )
     if not parts["training"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items()) or "there are none"
         raise DataError(f"No documents to train on in {', '.join(map(str, paths))}: {reasons}.")

@@ -126,6 +126,11 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
         shared, validation = len(validation) - len(unseen), unseen
     else:
         training, validation = split_by_commit(training, share=validation_share, seed=seed)
+    if not training and validation:
+        raise DataError(
+            f"No training pairs are left in {', '.join(map(str, paths))}: all {len(validation)} are set aside for "
+            "validation. Give more pairs, another --seed, or --validation-share 0."
+        )
     if not training:
         raise DataError(
             f"No usable training pairs in {', '.join(map(str, paths))}: there are none, or both sides are always equal."

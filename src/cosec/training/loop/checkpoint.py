@@ -88,6 +88,15 @@ class CheckpointStore:
         found = sorted(self._checkpoints.glob("step-*"))
         return found[-1] if found else None
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run has begun in the folder; it may have ended before its first checkpoint."""
+        return self._checkpoints.is_dir()
+
+    def begin(self) -> None:
+        """Make the folder of a run."""
+        self._checkpoints.mkdir(parents=True, exist_ok=True)
+
     def save(
         self,
         state: RunState,

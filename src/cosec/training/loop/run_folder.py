@@ -25,6 +25,9 @@ from cosec.training.settings import TrainingSettings
 PATIENT = timedelta(days=7)
 """How long a process waits for the others. It is long, so that a suspended run can continue."""
 
+MODEL_FILES = ("config.json", "adapter_config.json", "*.safetensors")
+"""Files of a model or an adapter; a new run does not replace them."""
+
 
 class RunFolder:
     """The output folder of one run.
@@ -123,19 +126,22 @@ def make_accelerator() -> Accelerator:
 
 
 def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
-    """Refuse to overwrite a run or to resume one that is not there, and make the folder.
+    """Refuse to overwrite a run or a model, or to resume a run that is not there, and make the folder.
 
     Raises:
-        TrainingError: If the folder holds a run that is not to be resumed, or none that can be, or cannot be made.
+        TrainingError: If the folder holds a run that is not to be resumed, or none that can be, if it holds a model or
+            an adapter without a run, or if it cannot be made.
     """
     if resume:
         store.newest()
     elif store.latest() is not None:
         raise TrainingError(f"{out} already holds a run; continue it with --resume or choose another --out.")
+    elif not store.is_begun and any(file for pattern in MODEL_FILES for file in out.glob(pattern)):
+        raise TrainingError(f"{out} holds a model or an adapter, which is not overwritten; choose another --out.")
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         try:
-            out.mkdir(parents=True, exist_ok=True)
+            store.begin()
         except OSError as error:
             raise TrainingError(f"Cannot make the folder {out}: {error.strerror}; choose another --out.") from error
     accelerator.wait_for_everyone()
