@@ -84,7 +84,16 @@ class SandboxError(CosecError):
 
 
 class EndpointError(CosecError):
-    """A served model does not answer, or not as the API says."""
+    """A served model does not answer, or not as the API says.
+
+    Args:
+        message: What happened.
+        status: HTTP status of the answer, if the server refused the request.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class StudyError(CosecError):

@@ -171,9 +171,18 @@ def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
     assert whole["content"] == same
     with http.stream("POST", "/infill", json={**asked, "stream": True}) as answer:
         lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line]
-    chunks = [json.loads(line) for line in lines if line != "[DONE]"]
+    chunks = [json.loads(line) for line in lines]
     assert "".join(chunk["content"] for chunk in chunks) == same
     assert [chunk["stop"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+@pytest.mark.parametrize("path", ["/completion", "/infill"])
+def test_llama_cpps_endpoints_take_max_tokens_and_nulls(http: httpx2.Client, path: str) -> None:
+    asked = {"prompt": "def read(path):\n", "max_tokens": 3, "seed": None, "stop": None, "n_predict": None}
+    answer = http.post(path, json=asked)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["generation_settings"]["n_predict"] == 3
+    assert http.post(path, json={**asked, "n_predict": 2}).json()["generation_settings"]["n_predict"] == 2
 
 
 def test_control_tokens_come_from_an_infills_assembly_and_from_a_completions_prompt(served: Served) -> None:

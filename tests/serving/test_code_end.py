@@ -82,6 +82,18 @@ def test_completions_and_streams_end_where_the_watcher_says(fenced: Served) -> N
     assert "".join(chunk["choices"][0]["text"] for chunk in chunks if chunk["choices"]) == whole["text"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_log_probabilities_end_where_the_text_does(fenced: Served, stream: bool) -> None:
+    body = {"prompt": CODE, "seed": 1, "max_tokens": 20, "logprobs": 0, "stream": stream}
+    with fenced.client() as http:
+        answer = http.post("/v1/completions", json=body).text
+    lines = [line[6:] for line in answer.splitlines() if line.startswith("data: {")] if stream else [answer]
+    choices = [choice for line in lines for choice in json.loads(line)["choices"]]
+    offsets = [at for choice in choices for at in (choice["logprobs"] or {}).get("text_offset", [])]
+    assert offsets
+    assert max(offsets) < 4
+
+
 def test_a_chat_goes_on_and_refuses_an_end_of_code(fenced: Served) -> None:
     fenced.service.pair.tokenizer.chat_template = TEMPLATE
     try:

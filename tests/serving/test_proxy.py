@@ -215,6 +215,67 @@ def test_the_audit_log_names_every_intervention(tiny_pair: PreparedPair, target:
     ]
 
 
+def test_a_request_that_the_target_refuses_gets_400_with_its_words(tiny_pair: PreparedPair) -> None:
+    with running(FakeServer(written, fault_rate=1.0, faults=("400",))) as strict, proxy(tiny_pair, strict) as url:
+        answer = httpx2.post(f"{url}/completions", json={"prompt": prompt(0)}, timeout=60)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert 'HTTP 400: {"error": "busy"}' in answer.json()["error"]["message"]
+
+
+def test_a_target_that_does_not_list_its_models_yet_is_asked_again(
+    tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosec.decoding.blackbox.gated_text.Patience.before_try", lambda *_: 0.0)
+    with running(FakeServer(written, listing_faults=[503, 503])) as loading, proxy(tiny_pair, loading) as url:
+        answer = httpx2.post(f"{url}/completions", json={"prompt": prompt(0), "max_tokens": 4}, timeout=60)
+    assert answer.status_code == 200
+    assert loading.listing_faults == []
+
+
+@pytest.mark.parametrize(
+    ("roles", "given", "sent"),
+    [
+        (["user"], {}, {}),
+        (["user"], {"add_generation_prompt": False}, {"add_generation_prompt": False, "continue_final_message": False}),
+        (["user", "assistant"], {}, {"add_generation_prompt": False, "continue_final_message": True}),
+        (
+            ["user", "assistant"],
+            {"add_generation_prompt": True},
+            {"add_generation_prompt": True, "continue_final_message": False},
+        ),
+        (
+            ["user", "assistant"],
+            {"continue_final_message": False},
+            {"add_generation_prompt": True, "continue_final_message": False},
+        ),
+    ],
+)
+def test_the_target_ends_a_chats_prompt_as_the_request_says(
+    client: OpenAI, target: FakeServer, roles: list[str], given: dict[str, bool], sent: dict[str, bool]
+) -> None:
+    target.bodies.clear()
+    messages = [{"role": role, "content": "x = 1\n"} for role in roles]
+    extra = {**given, **PLAINLY}
+    client.chat.completions.create(model="hardened", messages=messages, max_tokens=4, extra_body=extra)
+    first = next(body for body in target.bodies if body.get("stream"))
+    assert {name: first[name] for name in ("add_generation_prompt", "continue_final_message") if name in first} == sent
+
+
+@pytest.mark.parametrize("any_name", [False, True])
+def test_a_proxy_without_a_name_of_its_own_answers_to_that_of_the_target(
+    tiny_pair: PreparedPair, target: FakeServer, any_name: bool
+) -> None:
+    address = ServerAddress(url=target.url, seconds=20)
+    reader = SecurityReader(tiny_pair)
+    service = build_proxy(lambda _: OpenAiServer(address), reader, (target.url,), any_name=any_name)
+    with answering(service) as url:
+        body = {"model": "qwen2.5-coder", "prompt": prompt(0), "max_tokens": 4}
+        answer = httpx2.post(f"{url}/completions", json=body, timeout=60)
+    assert answer.status_code == (200 if any_name else 404)
+    assert not any_name or answer.json()["model"] == "qwen2.5-coder"
+
+
 def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cosec.decoding.blackbox.gated_text.Patience.before_try", lambda *_: 0.0)
     with (

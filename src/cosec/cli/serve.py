@@ -57,7 +57,8 @@ def serve(
         server: How a target at a URL is asked.
         anti_expert: An adapter trained on vulnerable code, for ``--rule steer --against anti-expert``.
         access: Where the server listens, who may use it, and what is logged.
-        model_name: A name by which clients may call the model; repeatable. Default: the target's name.
+        model_name: A name by which clients may call the model; repeatable. Default: the target's name, or any name for
+            a target at a URL without --target-model.
         rule: The rule and its settings for requests that name none. Default: the adapter's own rule, else the paper's.
         draft_length: Tokens proposed before one verification; changes the speed and never the text.
         limits: What clients may ask for.
@@ -111,7 +112,8 @@ def _serve_here(
         pair = _pair(asked, anti_expert, load)
         return build_service(pair, names, draft_length=asked.draft_length, **options)
 
-    of_text = partial(_text_service, target, asked.security, server, load, names, **options)
+    unnamed = is_url(target) and not asked.names and server.target_model is None
+    of_text = partial(_text_service, target, asked.security, server, load, names, any_name=unnamed, **options)
     service = pair_or_text(asked.security, None if is_url(target) else of_pair, of_text, others)
     running = Server(service, keys, access.host, access.port, trusted_proxies=access.trusted_proxy)
     running.serve_until_stopped(lambda url: _announce(target, url), sockets)
@@ -132,6 +134,8 @@ def _text_service(
     server: TargetFlags,
     load: Mapping[str, Any],
     models: tuple[str, ...],
+    *,
+    any_name: bool,
     **options: Any,
 ) -> Service:
     """The service of a target that is hardened as text; ``options`` are those of ``build_proxy``."""
@@ -142,7 +146,8 @@ def _text_service(
 
     reader = in_a_thread_that_ends(lambda: load_reader(security, dtype=load["dtype"], device_map=load["device_map"]))
     if is_url(target):
-        return build_proxy(target_maker(target, server), reader, models, on_failure=server.on_failure, **options)
+        make = target_maker(target, server)
+        return build_proxy(make, reader, models, on_failure=server.on_failure, any_name=any_name, **options)
     own = in_a_thread_that_ends(lambda: load_pair(target, "none", **load))
     return build_proxy(lambda run: LocalTarget(own, run), reader, models, target=own, **options)
 
@@ -210,8 +215,13 @@ def _checks_with(sandbox: BackendName | None) -> list[str] | None:
 
     Raises:
         SandboxError: If a sandbox was asked for that cannot be used here.
+        SettingsError: If one was asked for and the packages are missing.
     """
     if find_spec("tree_sitter_c") is None:
+        missing = f"the checkers' packages are missing; {how_to_install('evaluation')}"
+        if sandbox is not None:
+            raise SettingsError(f"--sandbox has no effect: {missing}.")
+        print(f"cosec: no verdicts in the playground: {missing}", file=sys.stderr)  # noqa: T201 - a message
         return None
     try:
         chosen = choose_sandbox(sandbox)

@@ -106,6 +106,7 @@ def build_proxy(
     on_failure: OnFailure = "fail",
     checks_with: Sequence[str] | None = None,
     target: PreparedPair | None = None,
+    any_name: bool = False,
 ) -> Service:
     """Build the service of a target that is hardened as text; its scheduler is not started yet.
 
@@ -119,6 +120,7 @@ def build_proxy(
         on_failure: What happens if the security model cannot check a text.
         checks_with: The program that judges completions, with its arguments; None for no verdicts.
         target: The target if it is in this process; None for a server.
+        any_name: Whether clients may call the hardened target by any other name, too.
 
     Raises:
         SettingsError: If the target does not allow the rule.
@@ -128,6 +130,7 @@ def build_proxy(
     return Service(
         pair=reader.pair,
         models=models,
+        any_name=any_name,
         limits=limits,
         translator=TargetTranslator(reader.pair, limits, rule or {}, target),
         scheduler=TargetScheduler(make_target, reader, limits, telemetry, on_failure),

@@ -52,6 +52,9 @@ class FakeServer:
     seed: int = 0
     """Of the faults."""
 
+    listing_faults: list[int] = field(default_factory=list)
+    """Statuses of the next answers to a question for its models, before they are listed."""
+
     url: str = ""
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """Bodies of all requests."""
@@ -85,6 +88,9 @@ class FakeServer:
         self.heads.append(head)
         length = next((int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0)
         if head.startswith("GET"):
+            if self.listing_faults:
+                _send(writer, self.listing_faults.pop(0), b'{"error": "loading"}', "Retry-After: 0\r\n")
+                return True
             _send(writer, 200, json.dumps({"data": [{"id": "fake"}]}).encode())
             return True
         body = json.loads(await reader.readexactly(length))
@@ -92,7 +98,7 @@ class FakeServer:
         fault = self._random.choice(self.faults) if self._random.random() < self.fault_rate else None
         if fault is not None:
             self.injected[fault] = self.injected.get(fault, 0) + 1
-        if fault in ("429", "500"):
+        if fault in ("400", "429", "500"):
             _send(writer, int(fault), b'{"error": "busy"}', "Retry-After: 0\r\n")
             return True
         return await self._answer(body, fault, writer)

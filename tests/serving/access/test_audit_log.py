@@ -120,6 +120,22 @@ def test_text_that_is_no_unicode_is_written_as_json(log: AuditLog, tmp_path: Pat
     assert json.loads(line)["prompt"] == "half a pair: \ud83d"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/infill", {"input_prefix": "a = (\n", "prompt": "b", "input_suffix": ")\n"}),
+        ("/v1/completions", {"prompt": "a = (\n", "suffix": ")\n"}),
+    ],
+)
+def test_a_log_with_text_has_the_whole_of_a_gap(
+    tiny_pair: PreparedPair, tmp_path: Path, path: str, body: dict[str, str]
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    with serving(tiny_pair, audit_log=AuditLog(file, with_text=True)) as running, running.client() as http:
+        assert http.post(path, json=body).status_code == 200
+    assert json.loads(file.read_text())["prompt"] == body
+
+
 def test_a_file_that_cannot_be_opened_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         AuditLog(tmp_path / "missing" / "audit.jsonl")

@@ -53,6 +53,23 @@ def test_no_other_origin_may_call_unless_named(tiny_pair: PreparedPair) -> None:
         assert allowed["access-control-allow-origin"] == "https://app.example"
 
 
+def test_a_page_may_send_headers_of_its_client_and_read_a_refusal(tiny_pair: PreparedPair, tmp_path: Path) -> None:
+    limits = ServerSettings(cors_origins=("https://app.example",))
+    add_key(tmp_path / "keys", "anna")
+    keys = read_keys(tmp_path / "keys")
+    with serving(tiny_pair, limits=limits, keys=keys) as running, running.client() as http:
+        origin = {"Origin": "https://app.example"}
+        asking = {**origin, "Access-Control-Request-Method": "POST"}
+        preflight = http.options(
+            "/v1/completions", headers={**asking, "Access-Control-Request-Headers": "authorization,x-stainless-os"}
+        )
+        assert preflight.status_code == 200
+        assert "x-stainless-os" in preflight.headers["access-control-allow-headers"]
+        refused = http.post("/v1/completions", headers={**origin, "Authorization": "Bearer wrong"}, json={})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == "https://app.example"
+
+
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "client"),
     [

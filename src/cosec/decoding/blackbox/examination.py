@@ -104,6 +104,9 @@ def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[l
 
     try:
         return asyncio.run(asked())
+    except TargetFailure as error:
+        told = f"{url} does not list its models ({error}); see whether the server runs and the URL ends with /v1."
+        return [Examined(subject="target", good=False, text=told)], "the server does not answer"
     except CosecError as error:
         return [Examined(subject="target", good=False, text=str(error))], "the server does not answer"
 

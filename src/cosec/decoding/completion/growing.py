@@ -69,6 +69,9 @@ class Growth:
     incomplete: bytes = b""
     """The bytes of the character that the end of the completion cut; they are not part of the text."""
 
+    cut: bool = False
+    """Whether the text ends before its last tokens, where the code ended."""
+
 
 class GrowingCompletion:
     """The text and records of one completion, as its tokens arrive."""
@@ -138,4 +141,5 @@ class GrowingCompletion:
             finish_reason=self.finish_reason,
             stop_text=stream.stop_text if ended else None,
             incomplete=stream.incomplete if ended else b"",
+            cut=self._cut is not None,
         )

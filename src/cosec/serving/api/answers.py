@@ -41,6 +41,9 @@ class Choice:
     incomplete: bytes = b""
     """The bytes of the character that its end cut."""
 
+    cut: bool = False
+    """Whether the text ends before its last tokens, where the code ended."""
+
     offsets: list[int] = field(default_factory=list)
     """Where each token begins in the returned text."""
 
@@ -57,14 +60,15 @@ class Choice:
         self.records.extend(progress.records)
         self.offsets.extend(self.places.place(record.token_id) for record in progress.records)
         self.finish_reason = progress.finish_reason or self.finish_reason
-        self.stop_text, self.incomplete = progress.stop_text, progress.incomplete
+        self.stop_text, self.incomplete, self.cut = progress.stop_text, progress.incomplete, progress.cut
         self.unchecked_from = progress.unchecked_from
 
     def untold(self) -> range:
         """The tokens whose log-probabilities can be sent and were not yet; they count as sent from now on.
 
         A token is sent once the text in which it begins is. A token without text that ends the completion, or that
-        holds part of a character, is sent at the end. Tokens after the end of the text, where a stop text was, are not.
+        holds part of a character, is sent at the end. Tokens after the end of the text, where a stop text was or the
+        code ended, are not.
         """
         first = self.told
         while self.told < len(self.records) and self._is_out(self.told):
@@ -72,7 +76,7 @@ class Choice:
         return range(first, self.told)
 
     def _is_out(self, place: int) -> bool:
-        ended = self.finish_reason is not None and self.stop_text is None
+        ended = self.finish_reason is not None and self.stop_text is None and not self.cut
         return ended or self.offsets[place] < self.end
 
 

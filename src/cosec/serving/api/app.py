@@ -45,14 +45,14 @@ def create_app(service: Service, keys: KeyRing | None = None) -> FastAPI:
     _add_about(app, service)
     page = Path(str(importlib.resources.files("cosec.serving"))) / "playground"
     app.mount("/playground", StaticFiles(directory=page, html=True), name="playground")
-    if service.limits.cors_origins:
+    app.add_middleware(AccessMiddleware, keys=keys)
+    if service.limits.cors_origins:  # added last, so that a page can read refusals too
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(service.limits.cors_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["*"],  # clients send headers of their own, such as x-stainless-os
         )
-    app.add_middleware(AccessMiddleware, keys=keys)
     return app
 
 
@@ -103,7 +103,8 @@ def _add_completions(app: FastAPI, service: Service) -> None:
         asked = await asyncio.to_thread(service.translator.completion, asking)
         echoed = service.translator.echo(asking) if asking.echo else ()
         answer = Answer(asked, service.pair.tokenizer, model, chat=False, echoed=echoed)
-        origin = _origin(request, asking.user, asking.prompt)
+        whole = asking.prompt if asking.suffix is None else {"prompt": asking.prompt, "suffix": asking.suffix}
+        origin = _origin(request, asking.user, whole)
         if not asked.max_new_tokens and not asked.scores_prompts:
             return service.echo(asked, answer, origin, stream=bool(asking.stream), usage=asking.wants_usage)
         if asking.stream:

@@ -28,6 +28,7 @@ async def events_of(
     on_end: OnEnd,
     *,
     usage: bool,
+    done: bool,
 ) -> AsyncIterator[bytes]:
     """The bytes of a stream.
 
@@ -39,14 +40,16 @@ async def events_of(
         rest: All other events.
         on_end: Called with the status.
         usage: Whether a last chunk has the token counts.
+        done: Whether the stream ends with ``[DONE]``, as in the OpenAI API.
     """
     for chunk in answer.opening():
         yield as_event(chunk)
     try:
-        for chunk in answer.chunks(first):
-            yield as_event(chunk)
-        async for event in rest:
-            for chunk in answer.chunks(event):
+        async for event in _all(first, rest):
+            chunks = answer.chunks(event)
+            if not done and not answer.open:
+                on_end(200)
+            for chunk in chunks:
                 yield as_event(chunk)
     except ApiError as error:  # the HTTP status is already sent, so the stream carries the error
         on_end(error.status)
@@ -55,7 +58,16 @@ async def events_of(
     if usage:
         yield as_event(answer.usage_chunk())
     on_end(200)
-    yield as_event("[DONE]")
+    if done:
+        yield as_event("[DONE]")
+
+
+async def _all(
+    first: Progress | PromptScores, rest: AsyncIterator[Progress | PromptScores]
+) -> AsyncIterator[Progress | PromptScores]:
+    yield first
+    async for event in rest:
+        yield event
 
 
 class EventStream(StreamingResponse):

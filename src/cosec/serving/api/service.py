@@ -52,6 +52,9 @@ class Service:
     models: tuple[str, ...]
     """Names by which clients may call the model; the first is its own."""
 
+    any_name: bool = False
+    """Whether clients may call it by any name, as those of a target server know it by a name that is unknown here."""
+
     limits: ServerSettings
     translator: Translator
     scheduler: CompletionScheduler
@@ -69,7 +72,7 @@ class Service:
         Raises:
             ApiError: If no such model is served.
         """
-        if name is not None and name not in self.models:
+        if name is not None and name not in self.models and not self.any_name:
             raise ApiError(
                 404,
                 f"There is no model {name[:80]!r} here; this server has {', '.join(self.models)}.",
@@ -133,7 +136,14 @@ class Service:
             self._record(status, asked, answer, origin, started)
 
     async def stream(
-        self, request: Request, asked: DecodingRequest, answer: Answer, origin: Origin, *, usage: bool
+        self,
+        request: Request,
+        asked: DecodingRequest,
+        answer: Answer,
+        origin: Origin,
+        *,
+        usage: bool,
+        done: bool = True,
     ) -> Response:
         """The answer as server-sent events, once its first token is there.
 
@@ -143,6 +153,7 @@ class Service:
             answer: Filled as the completions arrive.
             origin: Where it came from.
             usage: Whether a last chunk has the token counts.
+            done: Whether the stream ends with ``[DONE]``, as in the OpenAI API.
 
         Raises:
             ApiError: If the request fails before its first token.
@@ -170,7 +181,7 @@ class Service:
                 recorded = True
                 self._record(status, asked, answer, origin, started)
 
-        chunks = events_of(answer, first, events, on_end, usage=usage)
+        chunks = events_of(answer, first, events, on_end, usage=usage, done=done)
         return EventStream(chunks, on_end, self.limits.deadline_seconds + _SLOW_READER_SECONDS)
 
     def _record(self, status: int, asked: DecodingRequest, answer: Answer, origin: Origin, started: float) -> None:

@@ -203,6 +203,7 @@ class Batches:
                 finish_reason=one.finish_reason,
                 stop_text=one.growth.stop_text,
                 incomplete=one.growth.incomplete,
+                cut=one.growth.cut,
             )
             events.append((row, progress, now - row.last_block))
             row.last_block = now

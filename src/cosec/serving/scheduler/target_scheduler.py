@@ -30,6 +30,9 @@ from cosec.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger("cosec.serving")
 
+_REFUSALS = frozenset({400, 413, 422})
+"""Statuses by which a target refuses what the client sent."""
+
 
 class TargetScheduler:
     """Completes requests with a target that gives text.
@@ -232,7 +235,9 @@ class TargetScheduler:
 
 
 def _as_api_error(error: Exception) -> ApiError:
-    """What the client gets: the target's failures as 502, the security model's as 500."""
+    """What the client gets: refusals of the target as 400, its failures as 502, those of the security model as 500."""
+    if isinstance(error, EndpointError) and error.status in _REFUSALS:
+        return ApiError(400, str(error), None, "target_refusal")
     if isinstance(error, EndpointError):
         _LOG.warning("the target failed: %s", error)
         return ApiError(502, str(error), None, "target_failure", "server_error")

@@ -36,6 +36,9 @@ class Progress:
     incomplete: bytes = b""
     """The bytes of the character that the end of the completion cut, with its last piece."""
 
+    cut: bool = False
+    """Whether the text ends before its last tokens, where the code ended; with the last piece."""
+
     unchecked_from: int | None = None
     """Character of the completion from which on nothing was checked; None if all of it was."""
 

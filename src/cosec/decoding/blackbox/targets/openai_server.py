@@ -116,11 +116,17 @@ class OpenAiServer:
         """Name of the model; asks the server for it if none was given.
 
         Raises:
-            EndpointError: If the server does not answer, or lists no model.
+            TargetFailure: If the server fails.
+            EndpointError: If it refuses, or lists no model.
         """
         if self._model is None:
             try:
                 answer = await self._client.get(self._url("models"))
+            except httpx2.HTTPError as error:
+                raise _failure(error) from error
+            if answer.status_code in _RETRIED:
+                raise self._refusal(answer)
+            try:
                 self._model = str(answer.raise_for_status().json()["data"][0]["id"])
             except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
                 raise EndpointError(
@@ -256,7 +262,7 @@ class OpenAiServer:
         message = f"HTTP {response.status_code}: {said}"
         if response.status_code in _RETRIED:
             return TargetFailure(message, _retry_after(response.headers.get("retry-after")))
-        return EndpointError(f"The target at {self._address.url} refuses the request, {message}")
+        return EndpointError(f"The target at {self._address.url} refuses the request, {message}", response.status_code)
 
 
 _CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
@@ -296,6 +302,8 @@ def _body(ask: Ask) -> dict[str, Any]:
         messages.append({"role": "assistant", "content": ask.written})
     if prompt.continues or ask.written:
         body |= _CONTINUED
+    elif prompt.prompts_assistant is not None:
+        body |= {"continue_final_message": False, "add_generation_prompt": prompt.prompts_assistant}
     return {**body, "messages": messages}
 
 

@@ -41,7 +41,7 @@ def _add_generation(router: APIRouter, service: Service) -> None:
         answer = LlamaCppAnswer(asked, service.pair.tokenizer, service.models[0], asking, echoed)
         origin = Origin(endpoint=request.url.path, client=request.state.client, user=None, prompt=prompt)
         if asking.stream:
-            return await service.stream(request, asked, answer, origin, usage=False)
+            return await service.stream(request, asked, answer, origin, usage=False, done=False)
         await service.whole(request, asked, answer, origin)
         return JSONResponse(answer.whole())
 
@@ -49,7 +49,8 @@ def _add_generation(router: APIRouter, service: Service) -> None:
     async def infill(request: Request) -> Response:
         asking = await read_body(request, InfillRequest, service.limits)
         asked = await asyncio.to_thread(service.translator.infill, asking)
-        return await answered(request, asking, asked, asking.input_prefix, ())
+        whole = asking.model_dump(include={"input_prefix", "prompt", "input_suffix"})
+        return await answered(request, asking, asked, whole, ())
 
     @router.post("/completion", openapi_extra=request_body(LlamaCppCompletionRequest), responses=ERRORS)
     async def completion(request: Request) -> Response:

@@ -22,12 +22,20 @@ class LlamaCppModel(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, given: object) -> object:
+        """A field that is null counts as left out, as in llama.cpp."""
+        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
 
 class LlamaCppRequest(LlamaCppModel):
     """Fields of ``/completion`` and ``/infill``."""
 
     n_predict: int = -1
-    """Length limit, in tokens. 0 only reads the prompt; a negative number is the server's limit."""
+    """Length limit, in tokens; ``max_tokens`` is another name. 0 only reads the prompt; a negative number is the
+    server's limit.
+    """
 
     temperature: Annotated[float, Field(ge=0.0, le=100.0)] = 0.8
     """Sampling temperature."""
@@ -70,6 +78,13 @@ class LlamaCppRequest(LlamaCppModel):
 
     json_schema: object = None
     """Null only."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_max_tokens(cls, given: object) -> object:
+        if isinstance(given, dict) and given.get("n_predict") is None and "max_tokens" in given:
+            return {**given, "n_predict": given["max_tokens"]}
+        return given
 
     @model_validator(mode="after")
     def _refuse_structure(self) -> Self:
