@@ -239,6 +239,11 @@ def texts(out: Path, arm: str) -> list[object]:
             ["evaluate", "function", "--out", "x", "--endpoint", "http://h/v1", "--target-key-file", "k"],
             "an endpoint's key is in OPENAI_API_KEY",
         ),
+        (
+            ["evaluate", "joint", "--out", "x", "--endpoint", "http://h/v1", "--arm", "gate", "--security", "a"],
+            "--arm and --security have no effect with --endpoint",
+        ),
+        (["evaluate", "joint", "--out", "x", "--anti-expert", "a"], "--arm steer:against=anti-expert"),
         (["study", "missing.toml", "--out", "x"], "missing.toml"),
         (["report", "missing"], "holds no study (manifest.json: No such file or directory);"),
     ],

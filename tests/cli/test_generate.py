@@ -316,6 +316,13 @@ def test_models_with_different_tokenizers_are_refused(models: Models, capsys: py
     assert "token" in message
 
 
+def test_an_anti_expert_that_the_rule_does_not_use_is_refused(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refusal(capsys, *pair(models), "--anti-expert", models.adapter, "--rule", "steer", "--prompt", "x = ")
+    assert "--anti-expert has no effect without the rule steer and --against anti-expert" in told
+
+
 def test_a_corrupt_adapter_is_refused(models: Models, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -141,6 +141,13 @@ def test_completions_of_one_token_never_crash_however_many(pair: PreparedPair) -
     assert [len(one.records) for one in completer.complete(PROMPTS, n=5)] == [1] * 20
 
 
+def test_impossible_numbers_are_refused(separate: PreparedPair) -> None:
+    with pytest.raises(SettingsError, match="rows must be at least 1"):
+        Completer(separate, settings(), rows=0)
+    with pytest.raises(SettingsError, match="n must be at least 1"):
+        Completer(separate, settings()).complete(PROMPTS, n=0)
+
+
 def test_an_empty_prompt_is_refused_before_anything_runs(separate: PreparedPair) -> None:
     with pytest.raises(PromptError, match="Prompt 1 is empty"):
         next(Completer(separate, settings()).stream(["fine", ""]))

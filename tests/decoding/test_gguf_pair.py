@@ -138,6 +138,22 @@ def test_harden_completes_with_an_exported_adapter_and_its_rule(files: GgufFiles
     assert completion.records[0].gated is not None
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"name": "newer", "strength": 1}, "no rule 'newer'"),
+        ({"name": "steer", "shared_weights": 1}, "shared_weights must be a table"),
+    ],
+)
+def test_an_exported_rule_that_is_none_is_refused_with_its_file(
+    files: GgufFiles, tmp_path: Path, rule: dict[str, object], said: str
+) -> None:
+    out = tmp_path / "adapter.gguf"
+    export_adapter(Path(files.adapter), out, rule)
+    with pytest.raises(SettingsError, match=f"adapter.gguf: .*{said}"):
+        carried_rule(files.target, str(out))
+
+
 @pytest.mark.parametrize("runtime", ["llama.cpp", "torch"])
 def test_an_adapter_may_carry_another_rule_for_its_own_base(
     files: GgufFiles, tmp_path: Path, runtime: Literal["llama.cpp", "torch"]

@@ -7,6 +7,7 @@ import pytest
 
 from cosec import DecodingSettings, PreparedPair, SamplingSettings, SteerSettings, ThresholdSettings, harden, load_pair
 from cosec.cli.main import main
+from cosec.decoding.completer import Completer
 from cosec.errors import PromptError, SettingsError
 from tests.decoding.pairs import shared_folders
 
@@ -65,6 +66,28 @@ def test_impossible_requests_are_refused(pair: PreparedPair, folders: tuple[Path
         list(harden(pair, ""))
     with pytest.raises(SettingsError, match="no security model"):
         harden(load_pair(str(folders[0]), "none"), PROMPT)
+
+
+def test_models_may_be_named_by_paths(folders: tuple[Path, Path], pair: PreparedPair) -> None:
+    assert load_pair(*folders).own_rule == pair.own_rule
+
+
+def test_an_unknown_name_is_refused_by_its_argument(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(SettingsError, match=r"^runtime 'gpu' is not one of"):
+        load_pair(*folders, runtime="gpu")  # type: ignore[arg-type] # what a user may write
+    with pytest.raises(SettingsError, match=r"^dtype 'int8' is not one of"):
+        load_pair(*folders, dtype="int8")
+
+
+def test_a_completer_runs_the_adapters_own_rule_too(pair: PreparedPair) -> None:
+    completer = Completer(pair, DecodingSettings(sampling=SAMPLING))
+    assert [one.text for one in completer.complete(PROMPT, n=3)] == texts(pair)
+
+
+@pytest.mark.parametrize("settings", [SAMPLING, SteerSettings()])
+def test_settings_of_another_kind_are_refused(pair: PreparedPair, settings: object) -> None:
+    with pytest.raises(SettingsError, match=r"give DecodingSettings\(rule=..., sampling=...\)"):
+        harden(pair, PROMPT, settings=settings)  # type: ignore[arg-type] # what a user may write
 
 
 @pytest.mark.embedded

@@ -19,7 +19,7 @@ from cosec.cli.text_target import (
     text_settings,
 )
 from cosec.decoding.blackbox.targets.text_target import is_url
-from cosec.decoding.rules.choice import RuleChoice
+from cosec.decoding.rules.choice import RuleChoice, refuse_unused_anti_expert
 from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
@@ -132,6 +132,7 @@ class _Models:
         rule = changed_rule(carried_rule(self.target, self.security, security_copy=copied), self.rule)
         settings = decoding_settings(rule, self.sampling)
         pair = load_pair(self.target, self.security, report=tell, **self.load)
+        refuse_unused_anti_expert(self.load["anti_expert"], settings.rule)
         return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
 
     def _of_text(self) -> _Opened:

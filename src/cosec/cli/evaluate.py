@@ -83,6 +83,17 @@ class MeasureFlags(WorkFlags):
     """The model's name at the endpoint. Default: the first one that it lists."""
 
 
+_OF_MODELS_HERE = {
+    "arm": "--arm",
+    "target": "--target",
+    "security_model": "--security",
+    "anti_expert": "--anti-expert",
+    "dtype": "--dtype",
+    "device_map": "--device-map",
+    "runtime": "--runtime",
+}
+"""Flags about models that run in this process, by their field."""
+
 Flags = Annotated[MeasureFlags | None, Parameter(name="*")]
 """The flags of :class:`MeasureFlags`, as a parameter of a verb."""
 
@@ -127,13 +138,30 @@ def function(*, out: Path, problems: str = "humaneval", strip_prompts: bool = Tr
     _evaluate(out, flags, "function", samples=3, problems=problems, strip_prompts=strip_prompts)
 
 
+def _refuse_without_effect(flags: MeasureFlags) -> None:
+    """Refuse flags that mean models of this process where a served model is measured.
+
+    Raises:
+        SettingsError: If there are any; the message names them.
+    """
+    if flags.endpoint is None:
+        return
+    if flags.target_model is not None:
+        raise SettingsError("--target-model has no effect with --endpoint; name the model with --endpoint-model.")
+    unused = [flag for field, flag in _OF_MODELS_HERE.items() if field in flags.model_fields_set]
+    if unused:
+        raise SettingsError(
+            f"{' and '.join(unused)} {'has' if len(unused) == 1 else 'have'} no effect with --endpoint, which measures "
+            "the served model as it is: leave out one or the other, or harden a server's text with --target URL."
+        )
+
+
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """Run a study of one benchmark."""
     from cosec.evaluation.study import study_settings
 
     flags = given or MeasureFlags()
-    if flags.endpoint is not None and flags.target_model is not None:
-        raise SettingsError("--target-model has no effect with --endpoint; name the model with --endpoint-model.")
+    _refuse_without_effect(flags)
     benchmark = {
         "name": name,
         "samples": flags.samples if flags.samples is not None else samples,
@@ -158,4 +186,6 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "benchmarks": (benchmark,),
         }
     )
+    if flags.anti_expert is not None and not any(arm.contrast == "anti-expert" for arm in settings.decoding_arms()):
+        raise SettingsError("--anti-expert has no effect here; add an arm with it: --arm steer:against=anti-expert.")
     run_study(settings, out, flags)

@@ -25,7 +25,7 @@ from cosec.cli.text_target import (
     text_settings,
 )
 from cosec.decoding.blackbox.targets.text_target import is_url
-from cosec.decoding.rules.choice import RuleChoice
+from cosec.decoding.rules.choice import RuleChoice, refuse_unused_anti_expert
 from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
@@ -134,6 +134,7 @@ class _Run:
                 report=tell,
                 **self.load.model_dump(),
             )
+        refuse_unused_anti_expert(anti_expert, settings.rule)
         return pair, self._completed(pair, settings)
 
     def _completed(self, pair: PreparedPair, settings: DecodingSettings) -> Iterator[tuple[Arm, Completion]]:

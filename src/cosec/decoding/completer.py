@@ -14,7 +14,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord, TraceSummary, summary
-from cosec.errors import PromptError
+from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.quick_tokenizer import token_ids
 
 DEFAULT_ROWS = 32
@@ -106,13 +106,13 @@ class Completer:
 
     Args:
         pair: The models; all completers of a pair share its weights.
-        settings: Rule and sampling.
+        settings: Rule and sampling. Without a rule in them, the rule that the adapter carries applies.
         alone: The only model to run; None for both, under the rule.
         rows: Number of sequences decoded at once.
         target_records: Whether records say what the target gives each token; see :func:`cosec.harden`.
 
     Raises:
-        SettingsError: If the pair lacks a model that the rule needs.
+        SettingsError: If ``rows`` is below 1, or if the pair lacks a model that the rule needs.
     """
 
     def __init__(
@@ -124,45 +124,59 @@ class Completer:
         rows: int = DEFAULT_ROWS,
         target_records: bool = True,
     ) -> None:
+        if not isinstance(settings, DecodingSettings):
+            kind = type(settings).__name__
+            raise SettingsError(f"settings: give DecodingSettings(rule=..., sampling=...), not {kind}.")
+        if rows < 1:
+            raise SettingsError("rows must be at least 1.")
+        if alone is None:
+            settings = _with_own_rule(settings, pair)
         self._pair = pair
         self._settings = settings
         self._setup = batch_setup(pair, settings, alone, target_records=target_records)
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._setup.lanes.longest_draft)
         self._rows = rows
 
-    def complete(self, prompts: Sequence[str], *, n: int = 1) -> list[Completion]:
+    def complete(self, prompts: str | Sequence[str], *, n: int = 1) -> list[Completion]:
         """Complete every prompt.
 
         Args:
-            prompts: The texts to continue.
+            prompts: The text or texts to continue.
             n: Number of samples of each prompt.
 
         Returns:
             The completions, ordered by prompt and then by sample.
 
         Raises:
+            SettingsError: If ``n`` is below 1.
             PromptError: If a prompt is empty or longer than the models' context.
         """
         done = [piece.completion for piece in self.stream(prompts, n=n) if piece.completion is not None]
         return sorted(done, key=lambda completion: (completion.prompt_index, completion.sample_index))
 
     def stream(
-        self, prompts: Sequence[str], *, n: int = 1, cancelled: Callable[[int, int], bool] | None = None
+        self, prompts: str | Sequence[str], *, n: int = 1, cancelled: Callable[[int, int], bool] | None = None
     ) -> Iterator[Piece]:
         """Complete every prompt, and yield text as it is decoded.
 
         Args:
-            prompts: The texts to continue.
+            prompts: The text or texts to continue.
             n: Number of samples of each prompt.
             cancelled: Called before every block with the prompt index and sample index of each completion under way;
                 True ends that completion.
 
-        Yields:
+        Returns:
             Pieces of all completions; the last piece of a completion carries the whole of it.
 
         Raises:
+            SettingsError: If ``n`` is below 1.
             PromptError: If a prompt is empty or longer than the models' context.
         """
+        if n < 1:
+            raise SettingsError("n must be at least 1.")
+        return self._pieces([prompts] if isinstance(prompts, str) else prompts, n, cancelled)
+
+    def _pieces(self, prompts: Sequence[str], n: int, cancelled: Callable[[int, int], bool] | None) -> Iterator[Piece]:
         requests = [one for index, prompt in enumerate(prompts) for one in self._requests(index, prompt, n)]
         batch = Batch(self._setup, leave_together=leaving_together(self._rows), draft_length=self._draft_length)
         refill = Refill(batch, requests, rows=self._rows, samples=min(n, self._rows))
@@ -207,3 +221,10 @@ class Completer:
             )
             for part in parts
         ]
+
+
+def _with_own_rule(settings: DecodingSettings, pair: PreparedPair) -> DecodingSettings:
+    """The settings, with the pair's own rule if they were made without a rule."""
+    if "rule" in settings.model_fields_set:
+        return settings
+    return DecodingSettings.model_validate({"rule": pair.own_rule, "sampling": settings.sampling})

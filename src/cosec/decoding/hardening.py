@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from cosec.decoding.completer import DEFAULT_ROWS, Completer, Completion
 from cosec.decoding.pairing import PreparedPair, carried_rule
 from cosec.decoding.runtime_choice import RuntimeName, choose_runtime
 from cosec.decoding.settings import DecodingSettings
-from cosec.errors import SettingsError
 from cosec.models.loading import load
 from cosec.models.loading.bundled import shipped_adapter
 from cosec.models.loading.embedded import BUNDLED_MODELS, DEFAULT_TARGET
@@ -18,10 +18,10 @@ from cosec.runtime import with_security_copy
 
 
 def load_pair(
-    target: str = DEFAULT_TARGET,
-    security: str = "default",
+    target: str | Path = DEFAULT_TARGET,
+    security: str | Path = "default",
     *,
-    anti_expert: str | None = None,
+    anti_expert: str | Path | None = None,
     dtype: str = "auto",
     device_map: str | None = None,
     runtime: RuntimeName = "auto",
@@ -56,6 +56,8 @@ def load_pair(
         VocabularyMismatch: If the two models' tokens do not mean the same text.
         SettingsError: If the adapter's ``rule.toml`` is not a rule, or the runtime cannot run these models.
     """
+    target, security = str(target), str(security)
+    anti_expert = None if anti_expert is None else str(anti_expert)
     chosen = choose_runtime(
         target,
         security,
@@ -124,16 +126,6 @@ def harden(
         SettingsError: If ``n`` or ``rows`` is below 1, or if the pair lacks what the rule needs.
         PromptError: If a prompt is empty or longer than the models' context; raised before the first completion.
     """
-    if n < 1 or rows < 1:
-        raise SettingsError("n and rows must be at least 1.")
-    chosen = with_own_rule(settings or DecodingSettings(), pair)
-    completer = Completer(pair, chosen, rows=rows, target_records=target_records)
-    pieces = completer.stream([prompts] if isinstance(prompts, str) else prompts, n=n)
+    completer = Completer(pair, settings or DecodingSettings(), rows=rows, target_records=target_records)
+    pieces = completer.stream(prompts, n=n)
     return (piece.completion for piece in pieces if piece.completion is not None)
-
-
-def with_own_rule(settings: DecodingSettings, pair: PreparedPair) -> DecodingSettings:
-    """The settings, with the pair's own rule if they were made without a rule."""
-    if "rule" in settings.model_fields_set:
-        return settings
-    return DecodingSettings.model_validate({"rule": pair.own_rule, "sampling": settings.sampling})

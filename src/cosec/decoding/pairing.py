@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, ProposalLane, TargetLane, ThreeModelLanes, TwoModelLanes
-from cosec.decoding.rules.rule_file import SHARED_WEIGHTS, own_rule, rule_on
+from cosec.decoding.rules.rule_file import SHARED_WEIGHTS, checked_own_rule, own_rule, rule_on
 from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
 from cosec.models.adapters import is_adapter
@@ -36,7 +37,7 @@ def carried_rule(target: str, security: str, *, security_copy: bool = False) -> 
         ModelError: If one of the models does not exist.
         SettingsError: If the adapter's ``rule.toml`` is not a rule.
     """
-    carried = carried_by_gguf(target, security)
+    carried = _checked_gguf_rule(target, security)
     if carried is None:
         try:
             folder = resolve_security(target, security)
@@ -229,7 +230,13 @@ def _rule_of(pair: ModelPair | GgufPair) -> Mapping[str, object]:
     if not isinstance(pair, GgufPair):
         return {}
     file = pair.adapter.path if pair.adapter is not None else None if pair.security is None else pair.security.file
-    return {} if file is None else carried_by_gguf(str(pair.target.file), str(file)) or {}
+    return {} if file is None else _checked_gguf_rule(str(pair.target.file), str(file)) or {}
+
+
+def _checked_gguf_rule(target: str, security: str) -> Mapping[str, object] | None:
+    """The rule in a GGUF adapter or copy; None for other security models."""
+    carried = carried_by_gguf(target, security)
+    return checked_own_rule(Path(security), carried) if carried else carried
 
 
 def _models_of(pair: ModelPair | GgufPair, vocabulary_size: int) -> PairModels:

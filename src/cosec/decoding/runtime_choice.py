@@ -67,7 +67,8 @@ def choose_runtime(
         ModelError: If a GGUF file is damaged.
     """
     if runtime not in get_args(RuntimeName):
-        raise SettingsError(f"--runtime {runtime!r} is not one of {', '.join(get_args(RuntimeName))}.")
+        names = ", ".join(get_args(RuntimeName))
+        raise SettingsError(f"runtime {runtime!r} is not one of {names}.", settings=("runtime",))
     if runtime == "llama.cpp":
         _require_possible(anti_expert, dtype, device_map)
     why_torch = _only_torch(target, security, runtime, anti_expert, dtype, device_map)

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from cosec.decoding.rules.schema import DEFAULT_RULE, RENAMED, RULES, RuleSettings
+from cosec.errors import SettingsError
 
 
 def _rule_field() -> tuple[Any, Any]:
@@ -71,3 +72,13 @@ def as_choice(rule: RuleSettings) -> dict[str, object]:
 def described_rule(rule: RuleSettings) -> str:
     """A rule and its settings in one line, such as ``rule steer, strength 2.0, against base``."""
     return ", ".join(f"{name} {value}" for name, value in as_choice(rule).items())
+
+
+def refuse_unused_anti_expert(anti_expert: str | None, rule: RuleSettings) -> None:
+    """Refuse an anti-expert that the rule does not compare the security model with.
+
+    Raises:
+        SettingsError: If there is one.
+    """
+    if anti_expert is not None and rule.contrast != "anti-expert":
+        raise SettingsError("--anti-expert has no effect without the rule steer and --against anti-expert; add them.")

@@ -75,13 +75,29 @@ def _read(path: Path) -> dict[str, object]:
         raise SettingsError(f"Cannot read the recipe {str(path)!r}: {why_unreadable(error)}.") from error
     if set(values) != {"rule"} or not isinstance(values["rule"], dict):
         raise SettingsError(f"The recipe {str(path)!r} must hold one table, [rule], with a rule's name and settings.")
-    rule = _checked(path, rule_on(values["rule"], shared_weights=False))
-    special = values["rule"].get(SHARED_WEIGHTS)
+    return checked_own_rule(path, values["rule"])
+
+
+def checked_own_rule(path: Path, rule: Mapping[str, object]) -> dict[str, object]:
+    """Check a rule that an adapter carries, and the one for shared weights inside it if there is one.
+
+    Args:
+        path: The file that it was read from, for messages.
+        rule: Its name and settings.
+
+    Returns:
+        The same under the names of this release.
+
+    Raises:
+        SettingsError: If one of them is not a rule's settings; the message names the file.
+    """
+    usual = _checked(path, rule_on(rule, shared_weights=False))
+    special = rule.get(SHARED_WEIGHTS)
     if special is None:
-        return rule
-    if not isinstance(special, dict):
+        return usual
+    if not isinstance(special, Mapping):
         raise SettingsError(f"{path}: {SHARED_WEIGHTS} must be a table, [rule.{SHARED_WEIGHTS}], with a whole rule.")
-    return {**rule, SHARED_WEIGHTS: _checked(path, special)}
+    return {**usual, SHARED_WEIGHTS: _checked(path, special)}
 
 
 def _checked(path: Path, rule: Mapping[str, object]) -> dict[str, object]:

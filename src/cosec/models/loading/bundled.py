@@ -28,7 +28,7 @@ def bundled_folder(name: str) -> Path:
     """
     bundled = BUNDLED_MODELS[name]
     if not bundled.is_pulled:
-        smaller = "" if name == SMALLEST_TARGET else f" (or take a small one: --target {SMALLEST_TARGET})"
+        smaller = "" if name == SMALLEST_TARGET else f" (or take {SMALLEST_TARGET}, which is small)"
         raise ModelNotFound(f"The embedded model {name} is not on this machine; run: cosec models pull {name}{smaller}")
     if not bundled.is_converted:
         with writing_to_the_cache():

@@ -142,7 +142,7 @@ def choose_dtype(dtype: str, device_map: str | None) -> torch.dtype | str:
         SettingsError: If the name is not one of ``DTYPES``.
     """
     if dtype not in DTYPES:
-        raise SettingsError(f"--dtype {dtype!r} is not one of {', '.join(DTYPES)}.")
+        raise SettingsError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}.", settings=("dtype",))
     import torch
 
     if dtype != "auto":
