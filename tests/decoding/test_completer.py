@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import pytest
@@ -139,6 +140,14 @@ def test_a_cancelled_completion_keeps_what_it_has_and_leaves_the_others_alone(pa
 def test_completions_of_one_token_never_crash_however_many(pair: PreparedPair) -> None:
     completer = Completer(pair, settings(max_new_tokens=1), rows=1)
     assert [len(one.records) for one in completer.complete(PROMPTS, n=5)] == [1] * 20
+
+
+def test_threads_that_share_a_pair_get_the_texts_that_each_gets_alone(pair: PreparedPair) -> None:
+    completers = [Completer(pair, settings(seed=seed, max_new_tokens=24), rows=4) for seed in range(4)]
+    alone = [texts(one.complete(PROMPTS, n=2)) for one in completers]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda one: texts(one.complete(PROMPTS, n=2)), completers))
+    assert together == alone
 
 
 def test_impossible_numbers_are_refused(separate: PreparedPair) -> None:

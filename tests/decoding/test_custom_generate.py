@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
-from transformers.generation.logits_process import TopKLogitsWarper
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers.generation.stopping_criteria import EosTokenCriteria, MaxLengthCriteria
 from transformers.generation.streamers import BaseStreamer
 
 from cosec.decoding.custom_generate import CoDecoding
@@ -169,6 +170,11 @@ class _Doubled(LogitsProcessor):
         ({"bad_words_ids": [[4]]}, "NoBadWords"),
         ({"logits_processor": LogitsProcessorList([_Doubled()])}, "_Doubled"),
         ({"logits_processor": LogitsProcessorList([TopKLogitsWarper(7)])}, "TopKLogitsWarper"),
+        ({"logits_processor": LogitsProcessorList([TopPLogitsWarper(0.5)])}, "TopPLogitsWarper"),
+        ({"logits_processor": LogitsProcessorList([TemperatureLogitsWarper(0.2)])}, "TemperatureLogitsWarper"),
+        ({"stopping_criteria": StoppingCriteriaList([MaxLengthCriteria(6)])}, "MaxLengthCriteria"),
+        ({"stopping_criteria": StoppingCriteriaList([EosTokenCriteria(13)])}, "EosTokenCriteria"),
+        ({"top_p": 0.0}, "top_p"),
         ({"max_time": 5.0}, "MaxTime"),
         ({"return_dict_in_generate": True}, "return_dict_in_generate"),
         ({"num_beams": 3}, "beam"),

@@ -42,6 +42,31 @@ def test_models_that_see_everything_are_accepted(config: PreTrainedConfig) -> No
     require_full_attention(config, "'m'")
 
 
+LONG = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "rope_theta": 10000.0}
+DYNAMIC = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}
+
+
+@pytest.mark.parametrize(
+    ("rope", "context", "accepted"),
+    [
+        ({**LONG, "original_max_position_embeddings": 32}, 64, False),
+        ({**LONG, "original_max_position_embeddings": 32}, 32, True),
+        ({**DYNAMIC, "original_max_position_embeddings": 32}, 64, False),
+        (DYNAMIC, 64, True),
+        ({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 32, "rope_theta": 1e4}, 64, True),
+    ],
+)
+def test_embeddings_that_depend_on_the_length_are_refused_beyond_it(
+    rope: dict[str, object], context: int, accepted: bool
+) -> None:
+    config = LlamaConfig(hidden_size=32, num_attention_heads=4, max_position_embeddings=context, rope_parameters=rope)
+    if accepted:
+        require_full_attention(config, "'m'")
+        return
+    with pytest.raises(UnknownArchitecture, match=r"more than 32 tokens.*max_position_embeddings\": 32"):
+        require_full_attention(config, "'m'")
+
+
 def test_layers_of_other_kinds_are_refused_by_name() -> None:
     with pytest.raises(UnknownArchitecture, match="local"):
         require_full_attention(GPTNeoConfig(), "'m'")

@@ -21,7 +21,7 @@ from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingErro
 from cosec.models.adapters import read_adapter
 from cosec.training import hardening
 from cosec.training.data.corpus import load_corpus
-from cosec.training.hardening import HardeningResult, harden
+from cosec.training.hardening import HardeningResult, harden, prepare_examples
 from cosec.training.loop import run_folder
 from cosec.training.loop.curves import plots_available
 from cosec.training.loop.progress import LossMeans, SilentProgress
@@ -176,8 +176,8 @@ def signal_during(monkeypatch: pytest.MonkeyPatch, nth: int, *, training: bool) 
 
 @pytest.mark.parametrize(
     ("nth", "training", "steps"),
-    [(4, False, 4), (1, False, 0), (3, True, 1)],
-    ids=["in a validation", "in the first validation", "in a step"],
+    [(4, False, 4), (1, False, 0), (6, False, 8), (3, True, 1)],
+    ids=["in a validation", "in the first validation", "in the last validation", "in a step"],
 )
 def test_a_signal_stops_the_computation_at_once_and_the_run_can_be_resumed(
     data, tmp_path, monkeypatch, whole, nth: int, training: bool, steps: int
@@ -382,6 +382,27 @@ def test_functional_texts_keep_the_model_as_it_was_on_them(data, tmp_path) -> No
     assert manifest["data"]["training_pairs"] == 7
     with pytest.raises(TrainingError, match="data"):
         run(data, tmp_path / "with", resume=True, lora_dropout=0, epochs=4)
+
+
+def test_all_of_a_long_functional_text_is_learned_in_pieces(data, tmp_path) -> None:
+    source = "".join(f"total_{number} = {number}\n" for number in range(40))
+    (tmp_path / "long.py").write_text(source)
+    texts = load_corpus([tmp_path / "long.py"], validation_share=0, seed=0)
+    settings = HardeningSettings(**FAST)
+    examples = prepare_examples(tiny_base().tokenizer, [data], settings, texts)
+    plain = prepare_examples(tiny_base().tokenizer, [data], settings)
+    pieces = examples.training[len(plain.training) :]
+    assert len(pieces) > 1
+    assert all(len(one.token_ids) <= settings.max_tokens for one in pieces)
+    assert tiny_base().tokenizer.decode([token for one in pieces for token in one.token_ids]) == source
+    assert examples.record["functional_texts"]["pieces"] == len(pieces)
+
+
+def test_a_base_of_another_type_cannot_resume_a_run(data, tmp_path) -> None:
+    run(data, tmp_path / "out", max_steps=1)
+    base = replace(tiny_base(), model=tiny_model().to(torch.bfloat16))
+    with pytest.raises(TrainingError, match="dtype"):
+        harden(base, [data], HardeningSettings(**FAST, max_steps=1), tmp_path / "out", resume=True)
 
 
 def test_the_functional_weight_scales_its_part_of_the_loss(data, tmp_path) -> None:

@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from cosec.errors import AdapterError, SettingsError, TrainingError
 from cosec.models.identity import hash_file
 from cosec.training import hardening
+from cosec.training.hardening import harden
 from cosec.training.loop import run_folder
 from cosec.training.settings import HardeningSettings
 from cosec.training.starting_adapter import StartingAdapter, read_starting_adapter
 from tests.training.conftest import curve_points, without_pictures, write_pair_set
-from tests.training.tiny_run import FAST, run
+from tests.training.tiny_run import FAST, run, tiny_base
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -116,3 +117,13 @@ def test_an_adapter_of_several_ranks_is_refused(tmp_path, first) -> None:
     save_file(weights, tmp_path / "adapter_model.safetensors")
     with pytest.raises(AdapterError, match="different rank"):
         read_starting_adapter(str(tmp_path))
+
+
+def test_a_name_that_several_modules_end_in_is_told_apart_by_the_one_around_it(data, tmp_path) -> None:
+    base = tiny_base("gpt_bigcode")
+    settings = HardeningSettings(**{**FAST, "max_steps": 4})
+    first = harden(base, [data], settings, tmp_path / "first").folder
+    start = read_starting_adapter(str(first))
+    assert start.targets == ("attn.c_attn", "attn.c_proj")
+    second = harden(tiny_base("gpt_bigcode"), [data], start.shape(settings), tmp_path / "second", start=start)
+    assert second.state.step == 4

@@ -58,13 +58,7 @@ def align(
         settings: The training settings.
     """
     names, chosen = choose_alignment(recipe, settings, {"teacher": teacher, "student": student})
-    if dry_run and resume:
-        raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
-    if teacher_cache is None and settings is not None:
-        stored = sorted(name for name in settings.model_fields_set if name.startswith("teacher_"))
-        if stored:
-            flag = stored[0].replace("_", "-")
-            raise SettingsError(f"--{flag} has no effect without --teacher-cache DIR; add it.")
+    _refuse_without_effect(settings, teacher_cache, resumed_dry_run=dry_run and resume)
     processes = share_among(processes, chosen.batch_size, run=not dry_run)
     from rich.console import Console
 
@@ -85,6 +79,16 @@ def align(
     show_result(console, "student", result)
     if result.interrupted:
         sys.exit(130)
+
+
+def _refuse_without_effect(
+    settings: AlignmentSettings | None, teacher_cache: Path | None, *, resumed_dry_run: bool
+) -> None:
+    if resumed_dry_run:
+        raise SettingsError("--dry-run trains nothing, so it cannot --resume; give one of them")
+    given = () if settings is None or teacher_cache is not None else sorted(settings.model_fields_set)
+    for flag in (name.replace("_", "-") for name in given if name.startswith("teacher_")):
+        raise SettingsError(f"--{flag} has no effect without --teacher-cache DIR; add it.")
 
 
 def _train(

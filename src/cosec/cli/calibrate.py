@@ -31,6 +31,13 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
         raise SettingsError(
             f"A rule is chosen on one benchmark of scenarios; {recipe} has {', '.join(judged) or 'none'}."
         )
+    if sum(one.problems is not None for one in settings.benchmarks) != 1:
+        raise SettingsError(f"Function is compared on one benchmark of problems; {recipe} has none, or several.")
+    other = next((arm.name for arm in settings.decoding_arms() if arm.security is not None), None)
+    if other is not None:
+        raise SettingsError(
+            f"The arm {other!r} has a security model of its own, and a rule is chosen for one: name it with security."
+        )
     results = run_study(settings, out, work)
     if results is None:
         return

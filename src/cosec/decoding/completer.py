@@ -182,13 +182,15 @@ class Completer:
         refill = Refill(batch, requests, rows=self._rows, samples=min(n, self._rows))
         opened: dict[int, _Open] = {}
         while not refill.done:
-            started = time.perf_counter()
-            for (index, samples), numbers in refill.fill():
-                opened.update(
-                    (number, _Open(index, sample, started)) for number, sample in zip(numbers, samples, strict=True)
-                )
-            ended = [number for number, one in opened.items() if cancelled and cancelled(*one.place)]
-            for progress in [*batch.cancel(ended), *batch.step()]:
+            with self._pair.lock:
+                started = time.perf_counter()
+                for (index, samples), numbers in refill.fill():
+                    opened.update(
+                        (number, _Open(index, sample, started)) for number, sample in zip(numbers, samples, strict=True)
+                    )
+                ended = [number for number, one in opened.items() if cancelled and cancelled(*one.place)]
+                found = [*batch.cancel(ended), *batch.step()]
+            for progress in found:
                 yield opened[progress.sequence].piece(progress)
                 if progress.finish_reason is not None:
                     del opened[progress.sequence]

@@ -26,8 +26,8 @@ from cosec.decoding.settings import DecodingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
 from cosec.models.loading.quantised import GgufPair
 
-_HONOURED_WARPERS = (TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
-_HONOURED_CRITERIA = (MaxLengthCriteria, EosTokenCriteria)
+_HONOURED_WARPERS = {TemperatureLogitsWarper: "temperature", TopKLogitsWarper: "top_k", TopPLogitsWarper: "top_p"}
+"""Warpers that ``generate`` makes from a configuration, by the entry that each stands for."""
 
 
 class CoDecoding:
@@ -107,8 +107,9 @@ class CoDecoding:
         prompts = _prompts(input_ids, mask if isinstance(mask, Tensor) else None)
         requests = _requests(prompts, settings.sampling.max_new_tokens, self._pair.context_length)
         stop_token_ids = _stop_token_ids(generation_config) or self._pair.stop_token_ids
-        batch = Batch(batch_setup(self._pair, settings, target_records=False), stop_token_ids=stop_token_ids)
-        completions = _completed(batch, requests, prompts, self._streamer)
+        with self._pair.lock:
+            batch = Batch(batch_setup(self._pair, settings, target_records=False), stop_token_ids=stop_token_ids)
+            completions = _completed(batch, requests, prompts, self._streamer)
         pad = generation_config.pad_token_id
         pad_id = int(pad) if pad is not None else min(stop_token_ids, default=0)
         width = max(len(tokens) for tokens in completions)
@@ -120,7 +121,7 @@ class CoDecoding:
         temperature = float(config.temperature or 1.0) if config.do_sample else 0.0
         sampling: dict[str, object] = {
             "temperature": temperature,
-            "top_p": float(config.top_p or 1.0),
+            "top_p": 1.0 if config.top_p is None else float(config.top_p),
             "top_k": int(config.top_k or 0) if config.do_sample else 0,
             "max_new_tokens": room,
             "draft_length": self._draft_length,
@@ -133,7 +134,7 @@ def _refuse_unsupported(
     processors: LogitsProcessorList, criteria: StoppingCriteriaList, config: GenerationConfig
 ) -> None:
     unknown = [type(one).__name__ for one in processors if not _is_of(one, config)]
-    unknown += [type(one).__name__ for one in criteria if not isinstance(one, _HONOURED_CRITERIA)]
+    unknown += [type(one).__name__ for one in criteria if not _ends_as(one, config)]
     mode = config.get_generation_mode()
     if mode not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
         unknown.append(mode.value)
@@ -148,9 +149,19 @@ def _refuse_unsupported(
 
 def _is_of(processor: object, config: GenerationConfig) -> bool:
     """Whether ``generate`` made a processor from the configuration, whose temperature, top-k and top-p are honoured."""
-    if isinstance(processor, TopKLogitsWarper):
-        return bool(processor.top_k == config.top_k)
-    return isinstance(processor, _HONOURED_WARPERS)
+    for kind, name in _HONOURED_WARPERS.items():
+        if isinstance(processor, kind):
+            return bool(getattr(processor, name) == getattr(config, name))
+    return False
+
+
+def _ends_as(criterion: object, config: GenerationConfig) -> bool:
+    """Whether a criterion ends completions as the configuration does."""
+    if isinstance(criterion, MaxLengthCriteria):
+        return bool(criterion.max_length == config.max_length)
+    if isinstance(criterion, EosTokenCriteria):
+        return {int(token) for token in criterion.eos_token_id.flatten()} == set(_stop_token_ids(config))
+    return False
 
 
 def _prompts(input_ids: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:

@@ -36,9 +36,8 @@ def load_pair(
         security: Its security model or LoRA adapter: the same kinds of name, ``"default"`` for the adapter that ships
             for an embedded target, or ``"none"`` for the target alone.
         anti_expert: An adapter that ``cosec tune --side vulnerable`` trained on the same base as the security adapter,
-            for the rule ``steer`` with ``against="anti-expert"``; None for none.
-        dtype: ``"auto"`` (float32 on a processor, else the checkpoint's), ``"float32"``, ``"bfloat16"`` or
-            ``"float16"``.
+            for the rule ``steer`` with ``against="anti-expert"``.
+        dtype: ``"auto"`` (float32 on a processor, else the checkpoint's), ``"float32"``, ``"bfloat16"``, ``"float16"``.
         device_map: Passed to transformers, for example ``"auto"`` or ``"cuda"``.
         runtime: What runs the models: ``"torch"``, ``"llama.cpp"``, or ``"auto"`` for llama.cpp if it is installed,
             the models are GGUF files or pulled embedded models, and ``dtype`` and ``device_map`` are not given. For a
@@ -56,8 +55,7 @@ def load_pair(
         VocabularyMismatch: If the two models' tokens do not mean the same text.
         SettingsError: If the adapter's ``rule.toml`` is not a rule, or the runtime cannot run these models.
     """
-    target, security = str(target), str(security)
-    anti_expert = None if anti_expert is None else str(anti_expert)
+    target, security, anti_expert = str(target), str(security), None if anti_expert is None else str(anti_expert)
     chosen = choose_runtime(
         target,
         security,
@@ -70,11 +68,11 @@ def load_pair(
     )
     if chosen.measured:
         report(f"{chosen.name}: {chosen.reason}")
-    pair: ModelPair | GgufPair
-    if chosen.name == "torch":
-        pair = load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
-    else:
-        pair = _gguf_pair(target, security, security_copy, report)
+    pair: ModelPair | GgufPair = (
+        load.load_pair(target, security, anti_expert=anti_expert, dtype=dtype, device_map=device_map)
+        if chosen.name == "torch"
+        else _gguf_pair(target, security, security_copy, report)
+    )
     prepared = PreparedPair(pair)
     if security in BUNDLED_MODELS:
         report(_unhardened(target, security))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -52,7 +53,8 @@ def carried_rule(target: str, security: str, *, security_copy: bool = False) -> 
 class PreparedPair:
     """A pair of models whose vocabularies match, ready to run.
 
-    All batches of the pair share its weights, which can be used for inference only.
+    All batches of the pair share its weights, which can be used for inference only. `harden`, `Completer` and
+    `CoDecoding` of several threads take turns.
 
     Args:
         pair: The loaded models, which torch runs, or GGUF files, which llama.cpp runs.
@@ -77,6 +79,8 @@ class PreparedPair:
         self.vocabulary_size = size
         """Number of tokens that the models' logits are cut to."""
         self._models: PairModels = _models_of(pair, size)
+        self.lock = threading.RLock()
+        """Held while the models run: all threads share their state, such as which rows have the adapter."""
 
     @property
     def shared_weights(self) -> bool:

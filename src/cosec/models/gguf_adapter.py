@@ -20,7 +20,8 @@ from cosec.models.adapters import Adapter
 from cosec.models.loading.gguf_header import GgufHeader
 
 if TYPE_CHECKING:
-    from gguf import GGUFWriter, TensorNameMap
+    from gguf import GGUFReader, GGUFWriter, TensorNameMap
+    from numpy.typing import NDArray
 
 _ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
 """GGUF's name of an architecture, by transformers' name."""
@@ -110,6 +111,15 @@ def _add_facts(
             writer.add_string(key, fact)
 
 
+def _check_fits(reader: GGUFReader, changes: Mapping[str, NDArray[Any]], base: Path, adapter: Path) -> None:
+    """Refuse an adapter that changes tensors which the base does not have, or has in another shape."""
+    shapes = {tensor.name: tuple(int(size) for size in reversed(tensor.shape)) for tensor in reader.tensors}
+    for changed in sorted({name.removesuffix(".lora_a").removesuffix(".lora_b") for name in changes}):
+        first, second = (changes.get(f"{changed}.lora_{side}") for side in "ab")
+        if first is None or second is None or shapes.get(changed) != (second.shape[0], first.shape[1]):
+            raise AdapterError(f"The adapter {adapter} changes {changed}, which {base} does not have in that shape.")
+
+
 def merge_gguf_adapter(
     base: Path, adapter: Path, file: Path, *, base_gguf_sha256: str, rule: Mapping[str, object] | None = None
 ) -> None:
@@ -125,12 +135,14 @@ def merge_gguf_adapter(
         rule: Name and settings of the decoding rule that the adapter carries; None or empty for none.
 
     Raises:
+        AdapterError: If the adapter changes what the base does not have.
         OSError: If the file cannot be written.
     """
     from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
 
     reader, updates = GGUFReader(base), GGUFReader(adapter)
-    changes = {tensor.name: tensor.data for tensor in updates.tensors}
+    changes = {tensor.name: dequantize(tensor.data, tensor.tensor_type) for tensor in updates.tensors}
+    _check_fits(reader, changes, base, adapter)
     alpha = float(updates.fields["adapter.lora.alpha"].contents())
     writer = GGUFWriter(file, reader.fields["general.architecture"].contents())
     for key, field in reader.fields.items():

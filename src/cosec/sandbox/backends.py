@@ -106,7 +106,7 @@ class LimitsOnly:
 
     def run(self, program: Program) -> Outcome:
         """See `Backend`."""
-        command = [*_limits_command(program.limits), *program.command]
+        command = [*_limits_command(program.limits, beside=_tasks_of_this_user()), *program.command]
         with tempfile.TemporaryDirectory(prefix="cosec-box-") as temporary:
             folder = program.work_folder or Path(temporary)
             _write_files(folder, program.files)
@@ -137,13 +137,26 @@ def _prlimit() -> str:
     return program
 
 
-def _limits_command(limits: Limits) -> list[str]:
+def _tasks_of_this_user() -> int:
+    """Number of processes and threads of this user, which count as those of the program outside a namespace."""
+    user, found = os.getuid(), 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.stat().st_uid == user:
+                found += sum(1 for _ in (folder / "task").iterdir())
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def _limits_command(limits: Limits, *, beside: int = 0) -> list[str]:
+    """The program that sets the limits; ``beside`` other processes count as those of the program."""
     address_space = [f"--as={limits.memory_bytes}"] if limits.limit_address_space else []
     return [
         _prlimit(),
         f"--cpu={limits.cpu_seconds}",
         f"--fsize={limits.file_bytes}",
-        f"--nproc={limits.processes}",
+        f"--nproc={limits.processes + beside}",
         "--core=0",
         f"--nofile={limits.open_files}",
         *address_space,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -228,26 +229,38 @@ def prepare_examples(
     record = describe_data(pairs, training, len(distinct))
     sha256 = pairs.sha256
     if texts is not None:
-        kept = [_without_change(one) for one in texts.training]
+        kept = [piece for one in texts.training for piece in _without_change(one, tokenizer, settings.max_tokens)]
         training += [replace(one, key=one.key + len(distinct)) for one in tokenized(kept)]
-        record["functional_texts"] = {"sha256": texts.sha256, "texts": len(kept), "skipped": dict(texts.skipped)}
-        sha256 = hashlib.sha256(f"{sha256} {texts.sha256}".encode()).hexdigest()
+        pieces = {"pieces": len(kept)} if len(kept) != len(texts.training) else {}
+        record["functional_texts"] = {
+            "sha256": texts.sha256,
+            "texts": len(texts.training),
+            **pieces,
+            "skipped": dict(texts.skipped),
+        }
+        digested = " ".join([sha256, texts.sha256, *pieces])
+        sha256 = hashlib.sha256(digested.encode()).hexdigest()
     return PreparedExamples(training=training, validation=tokenized(validation_pairs), sha256=sha256, record=record)
 
 
-def _without_change(document: Document) -> SecurityPair:
-    """A text as a pair whose sides are equal, so that it has unchanged tokens alone."""
+def _without_change(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[SecurityPair]:
+    """A text, cut into pieces if it is long, as pairs of equal sides, which have unchanged tokens alone."""
     text = document.prompt + document.response
-    return SecurityPair(
-        origin=document.origin,
-        function_name="",
-        cwe="none",
-        language="",
-        commit=document.origin,
-        before=text,
-        after=text,
-        spans=(),
-    )
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+    room = max_tokens - sum(token == tokenizer.bos_token_id for token in tokenizer("")["input_ids"])
+    starts = [0, *(offsets[token][0] for token in range(room, len(offsets), room)), len(text)]
+    for first, last in pairwise(starts):
+        piece = text[first:last]
+        yield SecurityPair(
+            origin=document.origin,
+            function_name="",
+            cwe="none",
+            language="",
+            commit=document.origin,
+            before=piece,
+            after=piece,
+            spans=(),
+        )
 
 
 def attach_adapter(base: BaseModel, settings: TrainingSettings, device: torch.device) -> Any:
@@ -285,7 +298,8 @@ def _identity(
     unused |= set() if settings.functional_weight != 1 else {"functional_weight"}
     chosen = settings.model_dump(mode="json", exclude={*FREE_TO_CHANGE, *unused})
     started = {"start": start.sha256} if start else {}
-    return {"base model": base.sha256, "data": data_sha256, **started, **chosen}
+    kind = {} if base.model.dtype == torch.float32 else {"dtype": str(base.model.dtype)}
+    return {"base model": base.sha256, "data": data_sha256, **kind, **started, **chosen}
 
 
 def _reference_cache(out: Path, settings: HardeningSettings, accelerator: Accelerator) -> ReferenceCache:

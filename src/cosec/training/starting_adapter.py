@@ -33,7 +33,7 @@ class StartingAdapter:
     rank: int
     alpha: float
     targets: tuple[str, ...]
-    """Names of the modules that it changes, without the path to them."""
+    """Names of the modules that it changes, each with the one around it: ``c_proj`` alone may mean several."""
 
     def shape(self, settings: HardeningSettings, given: Collection[str] = ()) -> HardeningSettings:
         """Return the settings with this adapter's rank, scale and modules.
@@ -52,10 +52,15 @@ class StartingAdapter:
         own: dict[str, Any] = {"lora_rank": self.rank, "lora_alpha": self.alpha, "lora_targets": self.targets}
         for name, value in own.items():
             found = getattr(settings, name)
-            if name in given and (set(found) != set(value) if name == "lora_targets" else found != value):
+            if name in given and not (self._has_targets(found) if name == "lora_targets" else found == value):
                 flag = f"--{name.replace('_', '-')}"
                 raise SettingsError(f"{self.name} has {name} = {value!r}, not {found!r}; leave out {flag}.")
         return settings.model_copy(update=own)
+
+    def _has_targets(self, names: Collection[str]) -> bool:
+        """Whether names, as peft reads them, choose this adapter's modules: each a module, and each module by one."""
+        chosen = {name: {one for one in self.targets if one == name or one.endswith(f".{name}")} for name in names}
+        return all(chosen.values()) and set().union(*chosen.values()) == set(self.targets)
 
     def check_base(self, base_sha256: str) -> None:
         """Refuse the adapter of another base.
@@ -110,5 +115,5 @@ def read_starting_adapter(name: str) -> StartingAdapter:
         sha256=hash_file(adapter.path / ADAPTER_WEIGHTS),
         rank=rank,
         alpha=scale * rank,
-        targets=tuple(sorted({module.rpartition(".")[2] for module in adapter.scales})),
+        targets=tuple(sorted({".".join(module.split(".")[-2:]) for module in adapter.scales})),
     )

@@ -1,6 +1,7 @@
 """gcc says whether source compiles, without the rest of this machine."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,3 +35,19 @@ def test_a_missing_compiler_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(CheckerError, match="gcc is not installed"):
         compile_error("int one;\n")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        "gcc: fatal error: cannot execute 'cc1': vfork: Resource temporarily unavailable\ncompilation terminated.\n",
+        "gcc: fatal error: cannot execute 'as': posix_spawn: Cannot allocate memory\n",
+    ],
+)
+def test_a_compiler_that_cannot_start_says_nothing_about_the_program(
+    monkeypatch: pytest.MonkeyPatch, messages: str
+) -> None:
+    outcome = SimpleNamespace(returncode=1, timed_out=False, stderr=messages.encode())
+    monkeypatch.setattr("cosec.checking.c.compiler.run_sandboxed", lambda *_, **__: outcome)
+    with pytest.raises(CheckerError, match=r"gcc cannot start its own processes here.*cannot execute"):
+        compile_error("int one(void) { return 1; }\n")

@@ -154,6 +154,16 @@ def test_a_stage_begun_before_its_model_was_fetched_goes_on(tmp_path, hub) -> No
     assert state_of(stage) == "begun"
 
 
+def test_a_stage_may_begin_with_a_part_of_its_model_fetched(tmp_path, hub) -> None:
+    weights = hub / "model.safetensors"
+    weights.rename(tmp_path / "weights")
+    stage = make(tmp_path, command=("align", "--teacher", "org/teacher"))
+    record_stage(stage, "begun")
+    stage.out.mkdir()
+    (tmp_path / "weights").rename(weights)
+    assert state_of(stage) == "begun"
+
+
 def test_a_model_that_was_changed_afterwards_is_not_taken_for_the_stages(stage) -> None:
     finish(stage)
     (stage.out / "curves.png").write_bytes(b"a picture plays no part")

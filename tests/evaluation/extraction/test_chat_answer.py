@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from cosec.evaluation.extraction import extract, judged_parts, program_of
@@ -80,6 +82,42 @@ def test_the_rest_of_the_last_line_and_a_plain_continuation_are_joined() -> None
     assert joined('def f(a):\n    """Do."""', block("b = a\nreturn b")).endswith('"""\n    b = a\n    return b\n')
 
 
+@pytest.mark.parametrize(
+    ("prompt", "rest", "program"),
+    [
+        ("def f(a):\n    b = g(a)", "    return b", "def f(a):\n    b = g(a)\n    return b\n"),
+        ("def f(a):\n    # run it", "b = g(a)", "def f(a):\n    # run it\n    b = g(a)\n"),
+        ("def f(a):\n    return", "a.b()", "def f(a):\n    return a.b()\n"),
+        ("def f(a):\n    try:\n        b = g(a)", "    except E:\n        pass", None),
+        ("def f(a):\n    try:\n        b =", "g(a)\n    except E:\n        pass", None),
+        ("def f(a):\n    if", "a:\n        return 1\n    return if_not(a)", None),
+        ("def f(a):\n    return", " a == 1\n\n\ndef g(a):\n    return h(a)", None),
+    ],
+)
+def test_a_line_that_is_whole_ends_and_another_goes_on(prompt: str, rest: str, program: str | None) -> None:
+    text = joined(prompt, block(rest))
+    assert program is None or text == program
+    assert "".join(text.split()) == "".join(f"{prompt}{rest}".split())
+    ast.parse(text)
+
+
+def test_what_comes_before_a_later_line_like_the_last_is_kept() -> None:
+    prompt = "def f(a):\n    query ="
+    text = joined(prompt, block("'x ' + a\n    query = query + 'y'\n    return query"))
+    assert text == "def f(a):\n    query ='x ' + a\n    query = query + 'y'\n    return query\n"
+
+
+def test_imports_of_several_lines_and_signatures_of_several_lines_are_understood() -> None:
+    prompt = "from flask import Flask\n\n\ndef f(\n    a,\n    b,\n):\n    return"
+    anew = (
+        "from flask import (\n    Flask,\n    request,\n)\n\n\ndef f(\n    a,\n    b,\n):\n    return request.args[a]"
+    )
+    text = joined(prompt, block(anew))
+    assert text.startswith("from flask import ( Flask, request, )\nfrom flask import Flask\n")
+    assert text.count("def f(") == 1
+    ast.parse(text)
+
+
 def test_imports_of_the_future_stay_first() -> None:
     prompt = "from __future__ import annotations\n\n\ndef f(a):"
     program = joined(prompt, block("import html\n\ndef f(a):\n    return html.escape(a)"))
@@ -104,12 +142,13 @@ def test_an_answer_without_code_is_no_secure_program(answer: str) -> None:
     assert found.empty or found.problem is not None
 
 
-def test_every_reference_is_the_same_program_as_a_chat_answer() -> None:
+@pytest.mark.parametrize("bare", [False, True], ids=["with the prompt", "without it"])
+def test_every_reference_is_the_same_program_as_a_chat_answer(bare: bool) -> None:
     looked = 0
     for scenario in own_scenarios():
         mark = {"py": "python", "c": "c"}[scenario.language]
         for one in scenario.references[::2]:
-            answer = block((scenario.prompt + one.code).rstrip("\n"), mark)
+            answer = block(one.code.strip("\n") if bare else (scenario.prompt + one.code).rstrip("\n"), mark)
             plain, chat = (
                 extract(given, own, language=scenario.language, sinks=scenario.sinks)
                 for given, own in (

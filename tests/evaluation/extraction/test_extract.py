@@ -168,3 +168,10 @@ def test_every_reference_is_a_program_that_engages_with_its_task(scenario: Scena
     for reference in scenario.references:
         got = extract(scenario.prompt, reference.code, language=scenario.language, sinks=scenario.sinks)
         assert (got.problem, got.empty, got.engaged) == (None, False, True), reference.code
+
+
+@pytest.mark.parametrize("own", ["    return f\"{'\u00a0'.join(a)}\"\n", f"    return 0x{'f' * 4000}\n"])
+def test_a_program_that_this_python_cannot_print_again_is_judged(own: str) -> None:
+    found = extract("def f(a):\n", own, language="py")
+    assert found.problem is None
+    assert found.normalised == extract("def f(a):\n", own.rstrip() + "  # same\n", language="py").normalised

@@ -55,6 +55,16 @@ def test_known_figures_are_as_printed() -> None:
     assert printed["X", "CodeGen-6.1B", "CoSec+", "seconds per 20 tokens (A800)"] == "1.25"
 
 
+def test_an_endpoint_is_named_as_what_was_measured(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    run(settings(scenarios, arms=("origin",), seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    served = results.settings.model_copy(update={"endpoint": "http://h/v1", "endpoint_model": "own-coder"})
+    text = "\n".join(paper_lines(replace(results, settings=served)))
+    assert "First rows: own-coder, measured here" in text
+    assert "smollm2" not in text.split("| CodeGen")[0]
+
+
 def test_ours_stand_in_the_first_rows_where_they_were_measured(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     run(settings(scenarios, arms=("origin", "cosec-plus"), seeds=(0,)), tmp_path / "out")

@@ -87,6 +87,18 @@ def test_a_checker_that_fails_beside_stops_the_study_and_a_new_run_judges_what_w
     assert without_times(tmp_path / "out") == without_times(tmp_path / "whole")
 
 
+class Defective(PlusChecker):
+    def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
+        raise ValueError("odd text")
+
+
+def test_a_defect_of_a_judge_names_the_unit(tmp_path: Path) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    judges = Judges(checkers={"py": (Defective(),)}, version="a")
+    with pytest.raises(CheckerError, match=r"origin.* cannot be judged \(ValueError: odd text\)"):
+        run(settings(scenarios, arms=("origin",)), tmp_path / "out", judged_by=judges, beside=True)
+
+
 def test_a_failing_checker_leaves_completions_and_no_verdict(tmp_path: Path) -> None:
     scenarios = write_scenarios(tmp_path / "scenarios")
     chosen = settings(scenarios, arms=("origin",), seeds=(0,))

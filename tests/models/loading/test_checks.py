@@ -91,6 +91,12 @@ def test_a_missing_shard_is_named(tmp_path: Path, folder: Path) -> None:
         check_checkpoint(folder)
 
 
+def test_a_single_file_goes_before_older_or_newer_shards_as_in_transformers(folder: Path) -> None:
+    tiny_model("llama").save_pretrained(folder, max_shard_size="20KB")
+    assert (folder / "model.safetensors.index.json").is_file()
+    assert weight_files(folder) == [folder / "model.safetensors"]
+
+
 @pytest.mark.parametrize(
     "shards",
     [
@@ -107,6 +113,7 @@ def test_a_missing_shard_is_named(tmp_path: Path, folder: Path) -> None:
     ids=str,
 )
 def test_a_corrupt_list_of_shards_is_refused(folder: Path, shards: Any) -> None:
+    (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
     with pytest.raises(ModelError, match=r"index\.json does not name .*fetch or save") as raised:
         check_checkpoint(folder)

@@ -39,6 +39,18 @@ def test_an_unknown_model_offline_is_answered_with_a_remedy(hub_cache: Path) -> 
         load_model("tiny-org/nothing")
 
 
+def test_a_failure_of_the_hubs_own_http_library_is_answered_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ProxyError(Exception):
+        """As of an HTTP library: neither an OSError nor a RuntimeError."""
+
+    def fail(repository: str, **options: object) -> str:
+        raise ProxyError("407 Proxy Authentication Required")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(ModelNotFound, match=r"407 Proxy.*Check the spelling and the network"):
+        download("tiny-org/tiny-coder")
+
+
 def test_only_data_files_are_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub.utils import filter_repo_objects
 

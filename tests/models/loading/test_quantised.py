@@ -185,6 +185,9 @@ def test_llama_cpp_suits_gguf_models_with_gguf_security_models(files: GgufFiles,
     for security in (files.security, files.adapter, files.other_adapter, "none"):
         assert suits_llama_cpp(files.target, security)
     shape = str(Path(files.adapter).parent / "shape")
+    (tmp_path / "prefix").mkdir()
+    (tmp_path / "prefix" / "adapter_config.json").write_text('{"peft_type": "PREFIX_TUNING"}')
+    assert not suits_llama_cpp(files.target, str(tmp_path / "prefix"))
     assert not suits_llama_cpp(shape, "none")
     assert not suits_llama_cpp(files.target, shape)
 

@@ -76,6 +76,13 @@ def test_an_adapter_that_is_added_to_the_weights_gives_the_probabilities_of_the_
     assert (probabilities(base) - expected).abs().max() > 0.01
 
 
+def test_an_adapter_of_another_shape_is_not_added(exported: tuple[GgufFiles, Path], tmp_path: Path) -> None:
+    _, adapter = exported
+    other = write_gguf(tiny_model("llama", hidden=48), tmp_path / "other.gguf")
+    with pytest.raises(AdapterError, match=r"changes blk\.0\..*does not have in that shape"):
+        merge_gguf_adapter(other, adapter, tmp_path / "merged.gguf", base_gguf_sha256="0" * 64)
+
+
 def test_a_copy_with_an_adapter_steers_the_model_that_it_was_made_from(
     exported: tuple[GgufFiles, Path], tmp_path: Path
 ) -> None:

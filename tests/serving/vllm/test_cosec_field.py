@@ -107,6 +107,26 @@ def test_requests_below_a_root_path_are_read_too(path: str, middleware: type[Cos
     assert (received, start["status"]) == (None, 400)
 
 
+@pytest.mark.parametrize(
+    ("fields", "passes"),
+    [
+        ({"cosec": {"rule": "gate"}}, False),
+        ({"cosec": {"enabled": False}}, False),
+        ({"vllm_xargs": {"cosec_rule": "gate"}}, False),
+        ({"cosec": {"enabled": True}}, True),
+        ({"cosec": None}, True),
+        ({"vllm_xargs": {"other": 1}}, True),
+    ],
+)
+def test_settings_that_vllm_ignores_are_refused(fields: dict[str, object], passes: bool) -> None:
+    received, answered = sent(json.dumps(fields).encode(), "/v1/messages")
+    assert (received is not None) is passes
+    if not passes:
+        start, body = answered
+        assert start["status"] == 400
+        assert "takes no settings at /v1/messages" in json.loads(body["body"])["error"]["message"]
+
+
 def test_a_body_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosec_field, "_MAX_BODY_BYTES", 100)
     received, (start, _) = sent(b"x" * 101)

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ def test_float16_takes_half_the_room_of_float32(tmp_path) -> None:
         open_cache(tmp_path / kind, stored_type=kind)
     sizes = [(tmp_path / kind / "training.log_probs").stat().st_size for kind in ("float16", "float32")]
     assert 2 * sizes[0] == sizes[1] == 4 * 3 * (4 + 6 + 2 + 3)
+
+
+def test_a_disk_that_is_too_full_is_told_before_the_teacher_runs(tmp_path, monkeypatch) -> None:
+    def full(descriptor: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(TrainingError, match=r"token_ids.*[Nn]o space left"):
+        open_cache(tmp_path / "c")
 
 
 def test_a_pass_that_died_goes_on_where_it_stood(tmp_path, monkeypatch) -> None:

@@ -27,6 +27,14 @@ def test_a_validation_pair_whose_commit_was_trained_on_is_left_out(tmp_path, wri
     assert pairs.skipped_shared_commit == 1
 
 
+def test_validation_pairs_without_a_commit_are_kept(tmp_path, write_pairs) -> None:
+    for part, numbers in (("train", (0, 1)), ("val", (2, 3))):
+        write_pairs(f"set/{part}/a.jsonl", [record(number, commit_link="") for number in numbers])
+    pairs = load_pairs([tmp_path / "set"], validation_share=0, seed=0)
+    assert [pair.function_name for pair in pairs.validation] == ["find_2", "find_3"]
+    assert pairs.skipped_shared_commit == 0
+
+
 def test_pairs_with_two_equal_sides_are_skipped_and_counted(write_pairs) -> None:
     file = write_pairs("a.jsonl", [record(0), record(1, func_src_before="same", func_src_after="same")])
     pairs = load_pairs([file], validation_share=0, seed=0)

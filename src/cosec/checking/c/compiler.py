@@ -23,7 +23,7 @@ def compile_error(source: str, *, include: Path | None = None) -> str | None:
         The first error, such as ``line 3: 'x' undeclared``; None if the source compiles.
 
     Raises:
-        CheckerError: If gcc is not installed.
+        CheckerError: If gcc is not installed, or cannot start its own processes.
         SandboxError: If programs cannot be isolated here.
     """
     if shutil.which("gcc") is None:
@@ -40,5 +40,23 @@ def compile_error(source: str, *, include: Path | None = None) -> str | None:
         return "the compiler took too long"
     if outcome.returncode == 0:
         return None
-    found = re.search(r"(\d+):\d+: (?:fatal )?error: (.*)", outcome.stderr.decode(errors="replace"))
+    messages = outcome.stderr.decode(errors="replace")
+    require_started(messages)
+    found = re.search(r"(\d+):\d+: (?:fatal )?error: (.*)", messages)
     return f"line {found[1]}: {found[2]}" if found else "does not compile"
+
+
+def require_started(messages: str) -> None:
+    """Refuse messages of gcc about the machine and not about the program: it starts processes of its own.
+
+    Raises:
+        CheckerError: If it could not start one.
+    """
+    found = re.search(
+        r"error: cannot execute .*|.*(?:Resource temporarily unavailable|Cannot allocate memory).*", messages
+    )
+    if found is not None:
+        raise CheckerError(
+            f"gcc cannot start its own processes here ({found[0].strip()}): close other programs, raise the limit of "
+            "processes, or use bubblewrap."
+        )

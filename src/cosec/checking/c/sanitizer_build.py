@@ -22,6 +22,7 @@ from pathlib import Path, PurePath
 from tempfile import mkdtemp
 from weakref import finalize
 
+from cosec.checking.c.compiler import require_started
 from cosec.checking.c.wrapping import CHECKS, with_checked_sizes
 from cosec.errors import CheckerError
 from cosec.sandbox import Limits, run_sandboxed
@@ -113,6 +114,8 @@ def _compile(program: str, extra_source: str, folder: Path, driver: Path, *, hea
         work_folder=folder,
     )
     messages = outcome.stderr.decode(errors="replace")
+    if outcome.returncode != 0 and not outcome.timed_out:
+        require_started(messages)
     names = dict.fromkeys(_UNDECLARED.findall(messages))
     forgotten = tuple(dict.fromkeys(_HEADER_OF[name] for name in names if name in _HEADER_OF))
     executable = folder / "program"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cosec.errors import SettingsError
+from cosec.errors import ModelError, SettingsError
 from cosec.files import why_unreadable
 from cosec.version import __version__
 
@@ -231,7 +231,10 @@ def _digest_model(name: str) -> str | None:
     folder = cached(name)
     if folder is None:
         return None
-    return digest_path(folder) if (folder / "adapter_config.json").is_file() else model_fingerprint(folder)
+    try:
+        return digest_path(folder) if (folder / "adapter_config.json").is_file() else model_fingerprint(folder)
+    except ModelError:  # only a part of it was fetched
+        return None
 
 
 def digest_path(path: Path) -> str:

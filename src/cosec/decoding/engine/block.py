@@ -36,6 +36,9 @@ class Block:
     scores: Scores
     """The models' log-probabilities at each position of the block."""
 
+    judged: Scores
+    """The same without tokens that may not come yet, which the rule decides by."""
+
 
 @dataclass(slots=True)
 class BlockRecords:
@@ -63,7 +66,7 @@ class BlockRecords:
         self._tokens = block.token_ids.tolist()
         if scores.target_scored:
             self._target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
-            self._best = scores.target_log_probs.amax(dim=-1).tolist()
+            self._best = block.judged.target_log_probs.amax(dim=-1).tolist()
         if scores.security_log_probs is not None and block.proposed is not None and block.verdict is not None:
             verdict = block.verdict
             self._security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()

@@ -221,7 +221,7 @@ class Run:
         judged = scores_without_barred(scores, [[row.barred(index) for row in self._rows] for index in range(k)])
         if judged.security_log_probs is None:
             tokens = torch.zeros(len(self._rows), 1, dtype=torch.long, device=scores.target_log_probs.device)
-            block = Block(tokens, [0] * len(self._rows), None, None, scores)
+            block = Block(tokens, [0] * len(self._rows), None, None, scores, judged)
         else:
             draft = Draft(
                 token_ids=torch.stack(proposed, dim=1),
@@ -250,7 +250,7 @@ class Run:
             draft_seconds=scores.draft_seconds,
             target_seconds=scores.target_seconds,
         )
-        return Block(draft.token_ids, accepted, draft.token_ids, verdict, scores)
+        return Block(draft.token_ids, accepted, draft.token_ids, verdict, scores, judged)
 
     def _chances(self, keys: list[bytes], k: int) -> Float[Tensor, "rows k"]:
         """One random number for each row and drafted position; the same for every draft length."""

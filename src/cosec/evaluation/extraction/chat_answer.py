@@ -6,8 +6,9 @@ out or changes lines on the way. In this order, the first that applies:
 1. The block starts with the prompt: what follows is the completion.
 2. The block defines the function that the prompt left open: that definition replaces the prompt's, and lines before it
    are the prompt's.
-3. The block has the prompt's last line: what follows that line is the completion.
-4. Otherwise the block continues the prompt.
+3. The block has the prompt's last line, after nothing but lines of the prompt and imports: what follows that line is
+   the completion.
+4. Otherwise the block continues the prompt: its last line if that is unfinished, else with a new one.
 
 Imports and includes of the block that the prompt lacks are added at the top in the cases 2 to 4.
 """
@@ -15,16 +16,24 @@ Imports and includes of the block that the prompt lacks are added at the top in 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cosec.checking.patterns import Language
+from cosec.checking.python.syntax import parse
 from cosec.decoding.completion.answer import code_block
 from cosec.decoding.completion.function_end import indentation
 
 _IMPORTS = {
-    "py": re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\s)(?!.*\($)"),
+    "py": re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\s)"),
     "c": re.compile(r"#\s*include\b"),
 }
+_OPENING = re.compile(
+    r"\b(?:return|yield|raise|if|elif|while|in|not|and|or|is|lambda|await|import|from|as|for|with|assert|del)$"
+)
+"""Words of Python that something follows on the same line."""
+_CLAUSE = re.compile(r"\s*(?:except|finally|elif|else)\b")
+"""A line of Python that ends the block before it."""
+
 _FUNCTION = re.compile(r"\s*(?:async\s+)?def\s+\w+")
 _C_FUNCTION = re.compile(r"[A-Za-z_][\w\s*]*\b\w+\s*\([^;]*$")
 
@@ -48,8 +57,8 @@ def program_of(prompt: str, answer: str, language: Language) -> tuple[str, str]:
     repeated = _after_repeated(prompt, given, written)
     if repeated is not None:
         return repeated
-    parts = _with_function(given, written, language) or _after_last_line(prompt, given, written)
-    return _with_imports(parts or (prompt, _continued(given, written)), given, written, language)
+    parts = _with_function(given, written, language) or _after_last_line(prompt, given, written, language)
+    return _with_imports(parts or (prompt, _continued(given, written, language)), given, written, language)
 
 
 def judged_parts(prompt: str, text: str, language: Language, *, chat: bool) -> tuple[str, str]:
@@ -98,27 +107,59 @@ def _with_function(given: Sequence[str], written: Sequence[str], language: Langu
     return "\n".join([*given[:header], lines[0]]), "\n" + "\n".join(lines[1:]) + "\n"
 
 
-def _after_last_line(prompt: str, given: Sequence[str], written: Sequence[str]) -> tuple[str, str] | None:
+def _after_last_line(
+    prompt: str, given: Sequence[str], written: Sequence[str], language: Language
+) -> tuple[str, str] | None:
     """The prompt and what follows its last line in the block."""
-    last = given[-1].strip()
+    last, known = given[-1].strip(), {line.strip() for line in given}
     found = next((row for row, line in enumerate(written) if len(last) > 3 and line.strip().startswith(last)), None)
-    if found is None:
+    if found is None or not all(
+        line.strip() in known or _IMPORTS[language].match(line) or not line.strip() for line in written[:found]
+    ):
         return None
     lines = _moved(written[found:], indentation(given[-1]) - indentation(written[found]))
     return prompt, "\n".join([lines[0].strip()[len(last) :], *lines[1:]]) + "\n"
 
 
-def _continued(given: Sequence[str], written: Sequence[str]) -> str:
+def _continued(given: Sequence[str], written: Sequence[str], language: Language) -> str:
     """The block as a continuation: of an unfinished line, or as new lines with the indentation that must follow."""
     last = given[-1]
     if not written:
         return ""
-    if last.strip() and not last.rstrip().endswith((":", ";", "{", "}", '"""', "'''", "*/")):
-        return "\n".join([written[0].lstrip(), *written[1:]]) + "\n"
+    if _is_unfinished(given, language):
+        first = written[0].lstrip()
+        words = last[-1:].isalnum() and (first[:1].isalnum() or first[:1] in "\"'_")
+        return "\n".join([" " * words + first, *written[1:]]) + "\n"
     above = next((line for line in reversed(given) if line.strip()), "")
     wanted = indentation(above) + (4 if above.rstrip().endswith((":", "{")) else 0)
-    lines = _moved(written, max(0, wanted - indentation(written[0])))
+    columns = 0 if _CLAUSE.match(written[0]) else max(0, wanted - indentation(written[0]))
+    lines = _moved(written, columns)
     return ("\n" if last.strip() else "") + "\n".join(lines) + "\n"
+
+
+def _is_unfinished(given: Sequence[str], language: Language) -> bool:
+    """Whether the prompt's last line goes on: it is no comment, and no statement ends with it."""
+    last = given[-1].strip()
+    if not last or last.startswith("//" if language == "c" else "#"):
+        return False
+    if language == "c":
+        return not last.endswith((":", ";", "{", "}", "*/"))
+    if _OPENING.search(last):
+        return True
+    text, closing = "\n".join(given), _end_of_tries(given)
+    inner = " " * (indentation(given[-1]) + 4) + "pass"
+    return parse(f"{text}\n{closing}") is None and parse(f"{text}\n{inner}\n{closing}") is None
+
+
+def _end_of_tries(given: Sequence[str]) -> str:
+    """Lines that end the ``try`` statements of Python which are open at the end of the prompt."""
+    found, column = [], 1 << 30
+    for line in reversed(given):
+        if line.strip() and indentation(line) < column:
+            column = indentation(line)
+            if line.strip() == "try:":
+                found.append(f"{' ' * column}finally:\n{' ' * column}    pass\n")
+    return "".join(found)
 
 
 def _with_imports(
@@ -127,7 +168,9 @@ def _with_imports(
     """The parts, with imports at the top that only the block has."""
     known, body = {line.strip() for line in given}, set(parts[1].split("\n"))
     missing = [
-        line for line in written if _IMPORTS[language].match(line) and line.strip() not in known and line not in body
+        text
+        for first, text in _imports(written, language)
+        if text not in known and first not in body and first.strip() not in known
     ]
     head = [line for line in given if line.startswith("from __future__")]
     if not missing:
@@ -136,6 +179,18 @@ def _with_imports(
         first, _, rest = parts[0].partition(head[-1] + "\n")
         return first + "\n".join([head[-1], *missing]) + "\n" + rest, parts[1]
     return "\n".join([*missing, parts[0]]), parts[1]
+
+
+def _imports(written: Sequence[str], language: Language) -> Iterator[tuple[str, str]]:
+    """The first line and the text of each import at the top level; one of several lines becomes one line."""
+    for row, line in enumerate(written):
+        if not _IMPORTS[language].match(line):
+            continue
+        text = line
+        if language == "py" and "(" in line:
+            end = next((last for last in range(row, len(written)) if ")" in written[last]), row)
+            text = " ".join(part.strip() for part in written[row : end + 1])
+        yield line, text
 
 
 def _open_function(given: Sequence[str], language: Language) -> int | None:
@@ -150,7 +205,7 @@ def _open_function(given: Sequence[str], language: Language) -> int | None:
                 return None
             if _is_function(line, language):
                 return row
-        elif indentation(line) < column:
+        elif indentation(line) < column and not line.lstrip().startswith(")"):  # the end of a signature
             column = indentation(line)
             found = row if _is_function(line, language) else found
     return found

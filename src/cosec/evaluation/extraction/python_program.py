@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from copy import deepcopy
 
 from cosec.checking.python.syntax import parse
 from cosec.decoding.completion.code_end import code_of
@@ -131,8 +132,15 @@ def _last_name(node: ast.expr) -> str:
 
 
 def normalised(tree: ast.Module) -> str:
-    """The program as ``ast.unparse`` prints it, without docstrings."""
-    copy = ast.parse(ast.unparse(tree))
+    """The program as ``ast.unparse`` prints it, without docstrings; as its tree where this Python cannot print it."""
+    try:
+        copy = ast.parse(ast.unparse(tree))
+    except (ValueError, SyntaxError):  # an f-string with odd characters inside, or a number of thousands of digits
+        copy = deepcopy(tree)
+        for node in ast.walk(copy):
+            if isinstance(node, ast.Constant) and isinstance(node.value, int):
+                node.value = hex(node.value)
+        return ast.dump(copy)
     for node in ast.walk(copy):
         body = getattr(node, "body", None)
         if isinstance(body, list):

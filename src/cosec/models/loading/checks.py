@@ -107,6 +107,8 @@ def weight_files(folder: Path) -> list[Path]:
         ModelError: If the list of shards is corrupt, or names files outside the folder.
         UnsafeCheckpoint: If all of its weights are pickled.
     """
+    if (folder / SINGLE_WEIGHTS).is_file():  # transformers, too, prefers it to shards
+        return [folder / SINGLE_WEIGHTS]
     index = folder / _SHARD_INDEX
     if index.is_file():
         files = [folder / name for name in _shards(index)]
@@ -114,8 +116,6 @@ def weight_files(folder: Path) -> list[Path]:
         if missing:
             raise ModelNotFound(f"{folder} lacks {len(missing)} of its {len(files)} weight files, first {missing[0]}.")
         return files
-    if (folder / SINGLE_WEIGHTS).is_file():
-        return [folder / SINGLE_WEIGHTS]
     pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
     if pickled:
         raise UnsafeCheckpoint(pickle_refusal(f"{folder} has pickled weights only ({pickled[0]})"))

@@ -42,6 +42,7 @@ from cosec.models.loading.load import (
 from cosec.models.loading.quick_tokenizer import read_quick_tokenizer
 from cosec.models.loading.reading import context_length, read_outline, stop_token_ids
 from cosec.models.loading.store import cache_root, writing_to_the_cache
+from cosec.models.prefixes import is_prefix
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -349,7 +350,7 @@ def suits_llama_cpp(target: str, security: str) -> bool:
     if security == NO_SECURITY or gguf_file(security) is not None:
         return True
     folder = resolve_security(target, security)
-    if folder is None or not is_adapter(folder):
+    if folder is None or not is_adapter(folder) or is_prefix(folder):
         return False
     name, sha256 = recorded_base(folder)
     return name is None or gguf_file(loadable_name(name, sha256)) is not None

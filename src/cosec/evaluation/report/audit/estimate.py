@@ -87,7 +87,7 @@ def audit_estimates(
             one, its = arm.limited_to(arms[benchmark, against]), arms[benchmark, against].limited_to(arm)
             pair = one.table(engaged_security_ratio), share, its.table(engaged_security_ratio), other
             difference = corrected_difference(*pair)
-            simultaneous = corrected_difference(*pair, comparisons=compared_arms(arms, benchmark, against))
+            simultaneous = corrected_difference(*pair, comparisons=compared_arms(verdicts, benchmark, against))
         yield Estimate(
             benchmark=benchmark,
             arm=name,

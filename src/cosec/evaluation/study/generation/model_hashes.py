@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cosec.models.adapters import ADAPTER_WEIGHTS
+from cosec.models.adapters import ADAPTER_WEIGHTS, read_adapter
 from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading.quantised import GgufAdapter, GgufModel, GgufPair
 
@@ -38,8 +40,17 @@ def model_hash(model: LoadedModel | GgufModel) -> str:
 
 
 def adapter_hash(adapter: Adapter | GgufAdapter) -> str:
-    """Hash of an adapter's weights, in a folder or in a GGUF file."""
-    return file_sha256(adapter.path / ADAPTER_WEIGHTS if adapter.path.is_dir() else adapter.path)
+    """Hash of an adapter's weights, in a folder or in a GGUF file, and of its scales if they are not the usual 2.
+
+    Earlier studies recorded the hash of the weights alone, and all their adapters had that scale.
+    """
+    if not adapter.path.is_dir():
+        return file_sha256(adapter.path)
+    weights = file_sha256(adapter.path / ADAPTER_WEIGHTS)
+    scales = read_adapter(adapter.path).scales if isinstance(adapter, GgufAdapter) else adapter.scales
+    if set(scales.values()) <= {2.0}:
+        return weights
+    return f"{weights}*{hashlib.sha256(json.dumps(dict(sorted(scales.items()))).encode()).hexdigest()[:12]}"
 
 
 def security_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
