@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cosec.errors import SettingsError
-from cosec.evaluation.study.settings import calibration_settings, frontier_settings
+from cosec.evaluation.study.settings import calibration_settings, frontier_settings, read_recipe
 from tests.evaluation.study.runs import settings
 
 
@@ -83,3 +83,11 @@ def test_the_cue_is_the_target_alone(tmp_path: Path) -> None:
     assert (arm.alone, arm.cue, arm.contrast) == ("target", True, "none")
     with pytest.raises(SettingsError, match="write only 'cue'"):
         settings(tmp_path, arms=("cue@other",))
+
+
+@pytest.mark.parametrize("entry", ['arms = ["origin"]', 'target = "a"', "strengths = { gate = [0.1] }"])
+def test_a_recipe_of_an_endpoint_refuses_what_is_about_other_models(tmp_path: Path, entry: str) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'{entry}\nendpoint = "http://h/v1"\nbenchmarks = [{{ name = "x", scenarios = "own" }}]\n')
+    with pytest.raises(SettingsError, match=rf"recipe.toml: {entry.split()[0]}: without effect beside endpoint"):
+        read_recipe(recipe)

@@ -148,11 +148,27 @@ def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings]
         SettingsError: If a value is unknown or out of range; the message names file and value.
     """
     try:
-        return reader(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        _refuse_beside_endpoint(values)
+        return reader(values)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"Cannot read the recipe {path}: {why_unreadable(error)}.") from error
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def _refuse_beside_endpoint(values: Mapping[str, Any]) -> None:
+    """Refuse what a recipe says of models that run here where it measures a served one."""
+    unused = [name for name in _OF_MODELS_HERE if name in values]
+    if "endpoint" in values and unused:
+        raise SettingsError(
+            f"{', '.join(unused)}: without effect beside endpoint, which measures a served model as it is; leave out "
+            "one or the other, or harden a server's text with its address as the target."
+        )
+
+
+_OF_MODELS_HERE = ("arms", "strengths", "target", "security", "security_models", "anti_expert")
+"""Entries of a recipe about models that run in this process."""
 
 
 STRENGTHS = "strengths"
