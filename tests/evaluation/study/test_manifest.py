@@ -7,8 +7,9 @@ import pytest
 
 from cosec.errors import StudyError
 from cosec.evaluation.report.read_results import read_results
-from cosec.evaluation.study.manifest import recorded_runtime
+from cosec.evaluation.study.manifest import open_study, recorded_runtime
 from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.units import units_of
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings, without_times
 
@@ -42,6 +43,24 @@ def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) 
     )
     assert results.recorded == results.expected == 4 * 60
     assert before.items() <= without_times(tmp_path / "out").items()
+
+
+def test_a_folder_may_gain_the_security_model_with_its_first_arm(tmp_path: Path) -> None:
+    alone, both = {"target": "t"}, {"target": "t", "security": "s", "adapter": "a"}
+    chosen = settings(write_scenarios(tmp_path / "scenarios"))
+
+    def opened(name: str, *steps: dict[str, str]) -> dict[str, str]:
+        folder = StudyFolder(tmp_path / name)
+        for models in steps:
+            open_study(folder, chosen, units_of(chosen), models, judges="1")
+        found: dict[str, str] = folder.manifest()["identity"]["models"]
+        return found
+
+    assert opened("grown", alone, both) == both
+    assert opened("smaller", both, alone, both) == both
+    for other in ({"target": "t", "security": "s"}, {**both, "adapter": "b"}, {**both, "target": "u"}, {"target": "u"}):
+        with pytest.raises(StudyError, match="holds another study: its models"):
+            opened(f"other {other}", both, other)
 
 
 def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from cosec.evaluation.study.units import Unit
 GROWING = ("arms", "seeds", "security_models", "security_models_sha256")
 """Parts of the identity that may gain entries later, because every unit belongs to one arm and one seed."""
 
+LATE = {"models": ("security", "adapter")}
+"""Hashes that a study has once one of its arms uses the security model."""
+
 
 def open_study(
     folder: StudyFolder,
@@ -70,7 +73,7 @@ def open_study(
         "environment": dict(environment or {}),
         **first_judgement(version),
     }
-    folder.open(manifest, GROWING)
+    folder.open(manifest, GROWING, LATE)
     if rejudge:
         judge_again(folder, version)
     verdicts = current_verdicts(folder)

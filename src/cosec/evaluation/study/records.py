@@ -31,19 +31,26 @@ Record = dict[str, Any]
 """One line of a JSONL file."""
 
 
+_NOTHING: Mapping[str, Collection[str]] = {}
+
+
 class StudyFolder:
     """The folder that holds a study's records."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def open(self, manifest: Mapping[str, Any], growing: Collection[str] = ()) -> None:
+    def open(
+        self, manifest: Mapping[str, Any], growing: Collection[str] = (), late: Mapping[str, Collection[str]] = _NOTHING
+    ) -> None:
         """Create the folder, or check that it holds this study.
 
         Args:
             manifest: Its ``identity`` holds what must be equal for one run to continue another.
             growing: Names of lists and tables in the identity that may gain entries. New entries are appended to
                 those that the folder has.
+            late: For names of tables in the identity: entries that are all missing until they are needed. The folder
+                may gain them together, and a later run may lack them.
 
         Raises:
             StudyError: If the folder holds another study, or cannot be written.
@@ -57,10 +64,13 @@ class StudyFolder:
                     _write_manifest(file, manifest)
                     return
                 found = self.manifest()
-                self._refuse_another(found["identity"], wanted, growing)
-                grown = {name: _grown(found["identity"].get(name), wanted[name]) for name in growing}
-                if any(found["identity"].get(name) != entries for name, entries in grown.items()):
-                    _write_manifest(file, {**found, "identity": {**found["identity"], **grown}})
+                had = found["identity"]
+                known = {**had, **{name: _with_late(had[name], wanted[name], late[name]) for name in late}}
+                wanted |= {name: _with_late(wanted[name], had[name], late[name]) for name in late}
+                self._refuse_another(known, wanted, growing)
+                grown = {**known, **{name: _grown(had.get(name), wanted[name]) for name in growing}}
+                if grown != had:
+                    _write_manifest(file, {**found, "identity": grown})
         except OSError as error:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error
 
@@ -188,6 +198,13 @@ def _differences(name: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any,
             yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
     elif found != wanted:
         yield name, found, wanted
+
+
+def _with_late(table: Record, other: Record, late: Collection[str]) -> Record:
+    """The table with another's late entries, if it has none of its own."""
+    if any(name in table for name in late):
+        return table
+    return {**table, **{name: value for name, value in other.items() if name in late}}
 
 
 def _grown(found: Any, wanted: Any) -> Any:
