@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 
@@ -33,6 +35,19 @@ def test_drafts_of_several_steps_are_taken_together() -> None:
     taken = store.take(["a", "b"], [0, 1], [[1, 2], [5, 6]])
     assert taken.token_ids.tolist() == [[1, 2], [5, 6]]
     assert torch.equal(taken.security_log_probs[1], later.security_log_probs[0])
+
+
+def test_a_request_that_waits_keeps_its_own_row_and_not_the_whole_step() -> None:
+    store, earlier = DraftStore(), step(["a", "b", "c"], [0, 2, 0], [[1, 2], [3, 4], [5, 6]])
+    expected = earlier.security_log_probs[1].clone()
+    store.keep(earlier)
+    scores = weakref.ref(earlier.security_log_probs)
+    store.keep(step(["a", "c"], [1, 1], [[1, 2], [5, 6]]))
+    del earlier
+    assert scores() is None
+    taken = store.take(["b"], [2], [[3, 4]])
+    assert torch.equal(taken.security_log_probs[0], expected)
+    assert taken.base_log_probs is not None
 
 
 def test_a_draft_without_a_base_does_not_take_that_of_others_away() -> None:

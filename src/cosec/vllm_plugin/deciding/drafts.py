@@ -83,6 +83,9 @@ class DraftStore:
         tokens = step.token_ids.tolist()
         for row, request_id in enumerate(step.request_ids):
             self._places[request_id] = _Place(step, row, tokens[row])
+        for request_id, place in self._places.items():
+            if place.step is not step and len(place.step.request_ids) > 1:  # preempted: it would hold the whole step
+                self._places[request_id] = _Place(_one_row(place.step, place.row), 0, place.token_ids)
 
     def forget(self, gone: Collection[str]) -> None:
         """Drop the drafts of requests that have left."""
@@ -141,3 +144,15 @@ def _base(place: _Place, k: int) -> Tensor:
     step = place.step
     scores = step.security_log_probs if step.base_log_probs is None else step.base_log_probs
     return scores[place.row, :k]
+
+
+def _one_row(step: DraftStep, row: int) -> DraftStep:
+    """A copy of one row, which does not keep the memory of the others."""
+    return DraftStep(
+        request_ids=step.request_ids[row : row + 1],
+        first=step.first[row : row + 1],
+        token_ids=step.token_ids[row : row + 1].clone(),
+        proposal_probs=step.proposal_probs[row : row + 1].clone(),
+        security_log_probs=step.security_log_probs[row : row + 1].clone(),
+        base_log_probs=None if step.base_log_probs is None else step.base_log_probs[row : row + 1].clone(),
+    )
