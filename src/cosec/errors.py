@@ -88,7 +88,7 @@ class EndpointError(CosecError):
 
     Args:
         message: What happened.
-        status: HTTP status of the answer, if the server refused the request.
+        status: HTTP status by which the server refused a request that a client sent.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

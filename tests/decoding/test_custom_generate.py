@@ -205,6 +205,10 @@ def test_top_k_keeps_its_meaning_and_its_default(separate: PreparedPair) -> None
     assert_completions(output, 5, engine_run(separate, PROMPTS, top_k=3))
 
 
+def test_without_sampling_no_cut_matters(separate: PreparedPair) -> None:
+    assert torch.equal(generate(separate, do_sample=False, top_p=0.0), generate(separate, do_sample=False))
+
+
 def test_another_target_model_is_refused(separate: PreparedPair, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = separate_pair(tmp_path_factory.mktemp("other"))
     with pytest.raises(SettingsError, match="another target model"):

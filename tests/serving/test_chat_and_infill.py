@@ -182,6 +182,10 @@ def test_llama_cpps_endpoints_take_max_tokens_and_nulls(http: httpx2.Client, pat
     answer = http.post(path, json=asked)
     assert answer.status_code == 200, answer.text
     assert answer.json()["generation_settings"]["n_predict"] == 3
+    for wrong in ("many", True, 2.5):
+        refused = http.post(path, json={**asked, "max_tokens": wrong})
+        assert refused.status_code == 400
+        assert refused.json()["error"]["param"] == "max_tokens"
     assert http.post(path, json={**asked, "n_predict": 2}).json()["generation_settings"]["n_predict"] == 2
 
 

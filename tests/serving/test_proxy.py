@@ -18,6 +18,7 @@ from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAd
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.access.audit_log import AuditLog
 from cosec.serving.api.service import Service
+from cosec.serving.api_errors import ApiError
 from cosec.serving.server import Server, build_proxy
 from cosec.serving.settings import ServerSettings
 from tests.decoding.blackbox.fake_server import FakeServer, running
@@ -237,7 +238,8 @@ def test_a_target_that_does_not_list_its_models_yet_is_asked_again(
     ("roles", "given", "sent"),
     [
         (["user"], {}, {}),
-        (["user"], {"add_generation_prompt": False}, {"add_generation_prompt": False, "continue_final_message": False}),
+        (["user"], {"add_generation_prompt": True}, {}),
+        (["user"], {"add_generation_prompt": False}, {}),
         (["user", "assistant"], {}, {"add_generation_prompt": False, "continue_final_message": True}),
         (
             ["user", "assistant"],
@@ -274,6 +276,23 @@ def test_a_proxy_without_a_name_of_its_own_answers_to_that_of_the_target(
         answer = httpx2.post(f"{url}/completions", json=body, timeout=60)
     assert answer.status_code == (200 if any_name else 404)
     assert not any_name or answer.json()["model"] == "qwen2.5-coder"
+
+
+def test_a_name_that_is_far_too_long_is_refused(tiny_pair: PreparedPair, target: FakeServer) -> None:
+    reader = SecurityReader(tiny_pair)
+    service = build_proxy(lambda _: OpenAiServer(ServerAddress(url=target.url)), reader, ("a",), any_name=True)
+    with answering(service):
+        assert service.model("b" * 256) == "b" * 256
+        with pytest.raises(ApiError, match="There is no model 'bbb"):
+            service.model("b" * 257)
+
+
+def test_a_refused_question_of_the_proxy_itself_stays_a_502(tiny_pair: PreparedPair) -> None:
+    strict = FakeServer(written, refuses=("continue_final_message",))
+    with running(strict), proxy(tiny_pair, strict) as url:
+        body = {"messages": [{"role": "user", "content": "write f\n:"}], "max_tokens": 40, "temperature": 0, "seed": 1}
+        answer = httpx2.post(f"{url}/chat/completions", json=body, timeout=60)
+    assert answer.status_code == 502
 
 
 def test_a_failing_target_gets_502_and_no_text(tiny_pair: PreparedPair, monkeypatch: pytest.MonkeyPatch) -> None:

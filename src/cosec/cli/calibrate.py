@@ -31,12 +31,13 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
         raise SettingsError(
             f"A rule is chosen on one benchmark of scenarios; {recipe} has {', '.join(judged) or 'none'}."
         )
-    if sum(one.problems is not None for one in settings.benchmarks) != 1:
-        raise SettingsError(f"Function is compared on one benchmark of problems; {recipe} has none, or several.")
+    solved = [one.name for one in settings.benchmarks if one.problems is not None]
+    if len(solved) > 1:
+        raise SettingsError(f"Function is compared on one benchmark of problems; {recipe} has {', '.join(solved)}.")
     other = next((arm.name for arm in settings.decoding_arms() if arm.security is not None), None)
     if other is not None:
         raise SettingsError(
-            f"The arm {other!r} has a security model of its own, and a rule is chosen for one: name it with security."
+            f"The arm {other!r} names a security model of its own, which rule.toml cannot; set security in the recipe."
         )
     results = run_study(settings, out, work)
     if results is None:

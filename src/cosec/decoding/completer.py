@@ -133,7 +133,8 @@ class Completer:
             settings = _with_own_rule(settings, pair)
         self._pair = pair
         self._settings = settings
-        self._setup = batch_setup(pair, settings, alone, target_records=target_records)
+        with pair.lock:
+            self._setup = batch_setup(pair, settings, alone, target_records=target_records)
         self._draft_length = draft_length_for(settings.sampling.draft_length, self._setup.lanes.longest_draft)
         self._rows = rows
 

@@ -121,7 +121,7 @@ class CoDecoding:
         temperature = float(config.temperature or 1.0) if config.do_sample else 0.0
         sampling: dict[str, object] = {
             "temperature": temperature,
-            "top_p": 1.0 if config.top_p is None else float(config.top_p),
+            "top_p": 1.0 if config.top_p is None or not config.do_sample else float(config.top_p),
             "top_k": int(config.top_k or 0) if config.do_sample else 0,
             "max_new_tokens": room,
             "draft_length": self._draft_length,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _FULL = {"full_attention"}
 
-_BY_LENGTH = frozenset({"longrope", "dynamic"})
-"""Kinds of rotary embeddings that depend on the longest text of a batch."""
+_BY_LENGTH = "longrope"
+"""Kind of rotary embeddings that depends on the longest text of a batch, up to the model's context."""
 
 
 def require_full_attention(config: PreTrainedConfig, name: str) -> None:
@@ -46,8 +46,9 @@ def require_full_attention(config: PreTrainedConfig, name: str) -> None:
     if original is not None and context is not None and context > original:
         raise UnknownArchitecture(
             f"{name} reads texts of more than {original} tokens with other rotary embeddings than shorter ones, so the "
-            "length of one text would change the others beside it. To use the model for shorter texts, copy its folder "
-            f'and set "max_position_embeddings": {original} in config.json.'
+            "length of one text would change the others beside it. To use the model for shorter texts, copy its "
+            f'folder, and in config.json set "max_position_embeddings": {original} and, in "rope_scaling", "factor": '
+            f"{context / original:g}."
         )
     if window is not None and not _never_takes_effect(window, context):
         raise UnknownArchitecture(
@@ -61,11 +62,11 @@ def _unstretched(config: PreTrainedConfig) -> int | None:
     """Length up to which all positions are embedded alike, if the embeddings depend on the length of a text."""
     found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     parts = [one for one in (found, *found.values()) if isinstance(one, Mapping)]
-    part = next((one for one in parts if one.get("rope_type", one.get("type")) in _BY_LENGTH), None)
+    part = next((one for one in parts if one.get("rope_type", one.get("type")) == _BY_LENGTH), None)
     if part is None:
         return None
     own = getattr(config, "original_max_position_embeddings", None)
-    return part.get("original_max_position_embeddings") or own or _context_length(config)
+    return part.get("original_max_position_embeddings") or own
 
 
 def drop_idle_window(config: PreTrainedConfig) -> None:

@@ -52,6 +52,9 @@ class FakeServer:
     seed: int = 0
     """Of the faults."""
 
+    refuses: tuple[str, ...] = ()
+    """Fields that it answers with 400."""
+
     listing_faults: list[int] = field(default_factory=list)
     """Statuses of the next answers to a question for its models, before they are listed."""
 
@@ -95,6 +98,9 @@ class FakeServer:
             return True
         body = json.loads(await reader.readexactly(length))
         self.bodies.append(body)
+        if any(name in body for name in self.refuses):
+            _send(writer, 400, b'{"error": "unknown field"}')
+            return True
         fault = self._random.choice(self.faults) if self._random.random() < self.fault_rate else None
         if fault is not None:
             self.injected[fault] = self.injected.get(fault, 0) + 1

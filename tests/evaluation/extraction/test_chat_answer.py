@@ -101,6 +101,53 @@ def test_a_line_that_is_whole_ends_and_another_goes_on(prompt: str, rest: str, p
     ast.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "rest", "program"),
+    [
+        (
+            "def f(a):\n    query =",
+            "    # Join both\n    query = a + 1\n    return query",
+            "def f(a):\n    query = a + 1\n    return query\n",
+        ),
+        (
+            'def f(a):\n    name = a["x"]\n    out = g("dig " +',
+            'name = a.get("x")\nout = g("dig " + name)\nreturn out',
+            'def f(a):\n    name = a["x"]\n    out = g("dig " + name)\n    return out\n',
+        ),
+        (
+            "def f(a):\n    b = os.popen",
+            '("dig " + a)\n    return b',
+            'def f(a):\n    b = os.popen("dig " + a)\n    return b\n',
+        ),
+        (
+            "def f(a):\n    try:  # risky\n        b = g(a)",
+            "except E:\n    return None\nreturn b",
+            "def f(a):\n    try:  # risky\n        b = g(a)\n    except E:\n        return None\n    return b\n",
+        ),
+        ('@app.route("/x")', "def f():\n    return 1", '@app.route("/x")\ndef f():\n    return 1\n'),
+        ("def f(a):\n    ", "b = a\nreturn b", "def f(a):\n    b = a\n    return b\n"),
+        ("def f(a):\n    ", "    b = a\n    return b", "def f(a):\n    b = a\n    return b\n"),
+    ],
+)
+def test_answers_that_leave_out_or_change_lines_are_joined(prompt: str, rest: str, program: str) -> None:
+    assert joined(prompt, block(rest)) == program
+
+
+def test_a_comment_of_c_ends_a_line() -> None:
+    prompt = C_PROMPT + " 0; // length"
+    assert joined(prompt, block("    return length;\n}", "c")) == prompt + "\n    return length;\n}\n"
+    added = joined(C_PROMPT, block("/* add */\n    int length = 1;\n    return length;\n}", "c"))
+    assert added == C_PROMPT + " 1;\n    return length;\n}\n"
+
+
+def test_imports_with_comments_or_more_names_are_understood() -> None:
+    prompt = "from a import (\n    b,\n)\n\n\ndef f():"
+    imports = "from a import (\n    b,  # one\n    c,\n)\nfrom d import (\n    e,  # (two)\n)"
+    text = joined(prompt, block(f"{imports}\n\n\ndef f():\n    return c(e)"))
+    assert text.startswith("from a import (b, c)\nfrom d import (e)\nfrom a import (\n    b,\n)\n")
+    ast.parse(text)
+
+
 def test_what_comes_before_a_later_line_like_the_last_is_kept() -> None:
     prompt = "def f(a):\n    query ="
     text = joined(prompt, block("'x ' + a\n    query = query + 'y'\n    return query"))
@@ -113,7 +160,7 @@ def test_imports_of_several_lines_and_signatures_of_several_lines_are_understood
         "from flask import (\n    Flask,\n    request,\n)\n\n\ndef f(\n    a,\n    b,\n):\n    return request.args[a]"
     )
     text = joined(prompt, block(anew))
-    assert text.startswith("from flask import ( Flask, request, )\nfrom flask import Flask\n")
+    assert text.startswith("from flask import (Flask, request)\nfrom flask import Flask\n")
     assert text.count("def f(") == 1
     ast.parse(text)
 

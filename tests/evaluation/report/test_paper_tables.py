@@ -148,3 +148,13 @@ def test_a_part_of_humaneval_is_named_and_its_shortest_problems_are_no_row(tmp_p
     assert row() == f"| **smollm2-135m** | Origin | {figures}"
     assert row(limit=82) == f"| **smollm2-135m** (82 of 164 problems) | Origin | {figures}"
     assert row(shortest=20) is None
+
+
+def test_table_ix_has_the_students_that_are_named_by_their_divergence(tmp_path: Path) -> None:
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",), seeds=(0,)), tmp_path / "out")
+    results = with_function(read_results(StudyFolder(tmp_path / "out")))
+    students = [replace(PASSED, arm=f"lora@{name}") for name in ("reverse", "other")]
+    text = "\n".join(paper_lines(replace(results, estimates=(*results.estimates, *students))))
+    table = text.split("### Table IX: ")[1].split("###")[0]
+    rows = [line.split(" | ")[1:] for line in table.splitlines() if line.startswith("| **")]
+    assert rows == [["Origin", "25.0 [20.0, 30.0] |"], ["rKLD", "25.0 [20.0, 30.0] |"]]

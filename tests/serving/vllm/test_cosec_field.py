@@ -127,6 +127,12 @@ def test_settings_that_vllm_ignores_are_refused(fields: dict[str, object], passe
         assert "takes no settings at /v1/messages" in json.loads(body["body"])["error"]["message"]
 
 
+def test_a_target_alone_accepts_that_hardening_is_off_everywhere() -> None:
+    for fields in ({"cosec": {"enabled": False}}, {"vllm_xargs": {"cosec_rule": "speculative"}}):
+        received, _ = sent(json.dumps(fields).encode(), "/v1/messages", NoCosecField)
+        assert received is not None
+
+
 def test_a_body_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosec_field, "_MAX_BODY_BYTES", 100)
     received, (start, _) = sent(b"x" * 101)

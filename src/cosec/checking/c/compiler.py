@@ -52,9 +52,7 @@ def require_started(messages: str) -> None:
     Raises:
         CheckerError: If it could not start one.
     """
-    found = re.search(
-        r"error: cannot execute .*|.*(?:Resource temporarily unavailable|Cannot allocate memory).*", messages
-    )
+    found = re.search(r"^(?:\S*[/-])?gcc\S*: fatal error: cannot execute .*", messages, re.MULTILINE)
     if found is not None:
         raise CheckerError(
             f"gcc cannot start its own processes here ({found[0].strip()}): close other programs, raise the limit of "

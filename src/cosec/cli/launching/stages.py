@@ -111,7 +111,7 @@ def plan_stages(recipe: Mapping[str, Any], out: Path) -> list[Stage]:
         name = str(flags.pop("name", f"{measure}-{number}"))
         if any(stage.name == f"evaluate-{name}" for stage in stages):
             raise SettingsError(f"Two [[evaluate]] tables have the name {name!r}; give each a name of its own.")
-        given = {key: made[key] for key in ("security",) if key in made}
+        given = {key: made[key] for key in ("security",) if key in made and "endpoint" not in flags}
         stages.append(_stage(f"evaluate-{name}", ["evaluate", measure], given | flags, out / f"evaluation-{name}", out))
     return stages
 

@@ -6,9 +6,10 @@ out or changes lines on the way. In this order, the first that applies:
 1. The block starts with the prompt: what follows is the completion.
 2. The block defines the function that the prompt left open: that definition replaces the prompt's, and lines before it
    are the prompt's.
-3. The block has the prompt's last line, after nothing but lines of the prompt and imports: what follows that line is
-   the completion.
-4. Otherwise the block continues the prompt: its last line if that is unfinished, else with a new one.
+3. The block has the prompt's last line, after nothing but lines of the prompt, imports and comments: what follows that
+   line is the completion.
+4. Otherwise the block continues the prompt: its last line if that is unfinished, else with a new one. If that is no
+   Python, and with any other lines before the prompt's last line it is, case 3 applies.
 
 Imports and includes of the block that the prompt lacks are added at the top in the cases 2 to 4.
 """
@@ -27,12 +28,24 @@ _IMPORTS = {
     "py": re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\s)"),
     "c": re.compile(r"#\s*include\b"),
 }
+_COMMENTS = {"py": ("#",), "c": ("//", "/*", "*")}
 _OPENING = re.compile(
     r"\b(?:return|yield|raise|if|elif|while|in|not|and|or|is|lambda|await|import|from|as|for|with|assert|del)$"
 )
 """Words of Python that something follows on the same line."""
 _CLAUSE = re.compile(r"\s*(?:except|finally|elif|else)\b")
 """A line of Python that ends the block before it."""
+
+_BEFORE = {
+    "except": ("try:", "except"),
+    "finally": ("try:", "except", "else:"),
+    "elif": ("if ", "elif "),
+    "else": ("if ", "elif ", "for ", "async for ", "while ", "except"),
+}
+"""How the block before such a line begins."""
+
+_JOINING = (".", ",", "(", ")", "]", "}", "+", "*", "/", "%", "==", "!=", "<", ">", "&", "|", "=")
+"""How a line begins that goes on with the line before it."""
 
 _FUNCTION = re.compile(r"\s*(?:async\s+)?def\s+\w+")
 _C_FUNCTION = re.compile(r"[A-Za-z_][\w\s*]*\b\w+\s*\([^;]*$")
@@ -58,7 +71,12 @@ def program_of(prompt: str, answer: str, language: Language) -> tuple[str, str]:
     if repeated is not None:
         return repeated
     parts = _with_function(given, written, language) or _after_last_line(prompt, given, written, language)
-    return _with_imports(parts or (prompt, _continued(given, written, language)), given, written, language)
+    if parts is None:
+        parts = prompt, _continued(given, written, language)
+        if language == "py" and parse("".join(parts)) is None:
+            after = _after_last_line(prompt, given, written, language, strict=False)
+            parts = after if after is not None and parse("".join(after)) is not None else parts
+    return _with_imports(parts, given, written, language)
 
 
 def judged_parts(prompt: str, text: str, language: Language, *, chat: bool) -> tuple[str, str]:
@@ -108,13 +126,17 @@ def _with_function(given: Sequence[str], written: Sequence[str], language: Langu
 
 
 def _after_last_line(
-    prompt: str, given: Sequence[str], written: Sequence[str], language: Language
+    prompt: str, given: Sequence[str], written: Sequence[str], language: Language, *, strict: bool = True
 ) -> tuple[str, str] | None:
-    """The prompt and what follows its last line in the block."""
+    """The prompt and what follows its last line in the block; ``strict`` looks at the lines before that, too."""
     last, known = given[-1].strip(), {line.strip() for line in given}
     found = next((row for row, line in enumerate(written) if len(last) > 3 and line.strip().startswith(last)), None)
-    if found is None or not all(
-        line.strip() in known or _IMPORTS[language].match(line) or not line.strip() for line in written[:found]
+    if found is None:
+        return None
+    before = (line.strip() for line in written[:found])
+    if strict and not all(
+        line in known or _IMPORTS[language].match(line) or not line or line.startswith(_COMMENTS[language])
+        for line in before
     ):
         return None
     lines = _moved(written[found:], indentation(given[-1]) - indentation(written[found]))
@@ -126,24 +148,43 @@ def _continued(given: Sequence[str], written: Sequence[str], language: Language)
     last = given[-1]
     if not written:
         return ""
-    if _is_unfinished(given, language):
-        first = written[0].lstrip()
+    first = written[0].lstrip()
+    if _is_unfinished(given, language) or (
+        last.strip() and first.startswith(_JOINING) and not last.strip().startswith("#")
+    ):
         words = last[-1:].isalnum() and (first[:1].isalnum() or first[:1] in "\"'_")
         return "\n".join([" " * words + first, *written[1:]]) + "\n"
     above = next((line for line in reversed(given) if line.strip()), "")
     wanted = indentation(above) + (4 if above.rstrip().endswith((":", "{")) else 0)
-    columns = 0 if _CLAUSE.match(written[0]) else max(0, wanted - indentation(written[0]))
+    own = indentation(written[0])
+    columns = _clause_column(given, written[0]) - own if _CLAUSE.match(written[0]) else max(0, wanted - own)
     lines = _moved(written, columns)
+    if not last.strip():  # its blanks come before the first line
+        lines[0] = lines[0][min(len(last), indentation(lines[0])) :]
     return ("\n" if last.strip() else "") + "\n".join(lines) + "\n"
+
+
+def _clause_column(given: Sequence[str], line: str) -> int:
+    """Column of the open block that a line such as ``except OSError:`` goes on; its own if that fits, or none does."""
+    openers = _BEFORE[line.split()[0].rstrip(":")]
+    found, column = [], 1 << 30
+    for above in reversed(given):
+        if above.strip() and indentation(above) < column:
+            column = indentation(above)
+            if above.lstrip().startswith(openers):
+                found.append(column)
+    own = indentation(line)
+    return own if own in found or not found else found[0]
 
 
 def _is_unfinished(given: Sequence[str], language: Language) -> bool:
     """Whether the prompt's last line goes on: it is no comment, and no statement ends with it."""
     last = given[-1].strip()
-    if not last or last.startswith("//" if language == "c" else "#"):
-        return False
     if language == "c":
-        return not last.endswith((":", ";", "{", "}", "*/"))
+        last = last.partition("//")[0].rstrip()
+        return bool(last) and not last.endswith((":", ";", "{", "}", "*/"))
+    if not last or last.startswith(("#", "@")):
+        return False
     if _OPENING.search(last):
         return True
     text, closing = "\n".join(given), _end_of_tries(given)
@@ -157,7 +198,7 @@ def _end_of_tries(given: Sequence[str]) -> str:
     for line in reversed(given):
         if line.strip() and indentation(line) < column:
             column = indentation(line)
-            if line.strip() == "try:":
+            if line.lstrip().startswith("try:"):
                 found.append(f"{' ' * column}finally:\n{' ' * column}    pass\n")
     return "".join(found)
 
@@ -166,12 +207,9 @@ def _with_imports(
     parts: tuple[str, str], given: Sequence[str], written: Sequence[str], language: Language
 ) -> tuple[str, str]:
     """The parts, with imports at the top that only the block has."""
-    known, body = {line.strip() for line in given}, set(parts[1].split("\n"))
-    missing = [
-        text
-        for first, text in _imports(written, language)
-        if text not in known and first not in body and first.strip() not in known
-    ]
+    known = {text for _, text in _imports(given, language)} | {line.strip() for line in given}
+    body = set(parts[1].split("\n"))
+    missing = [text for first, text in _imports(written, language) if text not in known and first not in body]
     head = [line for line in given if line.startswith("from __future__")]
     if not missing:
         return parts
@@ -188,8 +226,9 @@ def _imports(written: Sequence[str], language: Language) -> Iterator[tuple[str, 
             continue
         text = line
         if language == "py" and "(" in line:
-            end = next((last for last in range(row, len(written)) if ")" in written[last]), row)
-            text = " ".join(part.strip() for part in written[row : end + 1])
+            end = next((last for last in range(row, len(written)) if ")" in written[last].partition("#")[0]), row)
+            names = " ".join(part.partition("#")[0].strip() for part in written[row : end + 1])
+            text = names.replace("( ", "(").replace(", )", ")").replace(",)", ")")
         yield line, text
 
 

@@ -46,7 +46,7 @@ OURS: Mapping[str, Mapping[str, str | None]] = {
     "VI": _BOTH,
     "VII": {"Origin": ORIGIN, "CoSec+": "cosec-plus"},
     "VIII": {"Cosec+": "cosec-plus", "without KD": None, "without Oversampling": None, "replace rKLD as KLD": None},
-    "IX": {"Origin": ORIGIN, "KLD": None, "rKLD": None},
+    "IX": {"Origin": ORIGIN, "KLD": f"{LORA}@forward", "rKLD": f"{LORA}@reverse"},
 }
 """Arm of a study by table and by the paper's name of it; None for what no arm of a study is. Table X is not among them:
 `cosec bench speed` measures it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,9 @@ Record = dict[str, Any]
 
 
 _NOTHING: Mapping[str, Collection[str]] = {}
+
+_SCALED = re.compile(r"[0-9a-f]{64}\*[0-9a-f]+")
+"""Hash of an adapter with unusual scales."""
 
 
 class StudyFolder:
@@ -80,7 +84,8 @@ class StudyFolder:
         for table in growing:  # a table may gain entries, but none may change
             if isinstance(wanted[table], dict):
                 had = found.get(table, {})
-                differing += [(f"{table}.{k}", had[k], v) for k, v in wanted[table].items() if had.get(k, v) != v]
+                both = {key: value for key, value in wanted[table].items() if key in had}
+                differing += [one for key in both for one in _differences(f"{table}.{key}", had[key], both[key])]
         for name, its, this in differing:
             raise StudyError(
                 f"{self.path} holds another study: its {name} is {_short(its)}, this one's is"
@@ -196,8 +201,13 @@ def _differences(name: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any,
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in {**found, **wanted}:
             yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
-    elif found != wanted:
+    elif found != wanted and not _is_without_scale(found, wanted):
         yield name, found, wanted
+
+
+def _is_without_scale(found: Any, wanted: Any) -> bool:
+    """Whether a hash was recorded by an earlier release, which left out what follows the star."""
+    return isinstance(wanted, str) and _SCALED.fullmatch(wanted) is not None and found == wanted.partition("*")[0]
 
 
 def _with_late(table: Record, other: Record, late: Collection[str]) -> Record:

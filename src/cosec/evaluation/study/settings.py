@@ -107,7 +107,7 @@ class StudySettings(BaseModel):
             SettingsError: If an arm is unknown, or its security model is.
         """
         if self.endpoint is not None:
-            return [DecodingArm(name="endpoint", alone="target")]
+            return [DecodingArm(name=ENDPOINT, alone="target")]
         arms = [parse_arm(one) for one in self.arms]
         for arm in arms:
             if arm.security is not None and arm.security not in self.security_models:
@@ -149,23 +149,26 @@ def read_recipe(path: Path, reader: Callable[[Mapping[str, Any]], StudySettings]
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        _refuse_beside_endpoint(values)
-        return reader(values)
+        return reader(_of_endpoint(values) if "endpoint" in values else values)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"Cannot read the recipe {path}: {why_unreadable(error)}.") from error
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def _refuse_beside_endpoint(values: Mapping[str, Any]) -> None:
-    """Refuse what a recipe says of models that run here where it measures a served one."""
-    unused = [name for name in _OF_MODELS_HERE if name in values]
-    if "endpoint" in values and unused:
+def _of_endpoint(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe that measures a served model, with its only arm; what it says of models that run here is refused."""
+    unused = [name for name in _OF_MODELS_HERE if name in values and values[name] != [ENDPOINT]]
+    if unused:
         raise SettingsError(
             f"{', '.join(unused)}: without effect beside endpoint, which measures a served model as it is; leave out "
             "one or the other, or harden a server's text with its address as the target."
         )
+    return {**values, "arms": [ENDPOINT]}
 
+
+ENDPOINT = "endpoint"
+"""The arm of a served model."""
 
 _OF_MODELS_HERE = ("arms", "strengths", "target", "security", "security_models", "anti_expert")
 """Entries of a recipe about models that run in this process."""

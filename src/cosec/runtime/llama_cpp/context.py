@@ -238,7 +238,7 @@ class Context:
             ModelError: If there is not enough memory; the present context is then unchanged.
         """
         functions = library()
-        self._check_memory(cells + (0 if self._handle is None else self._cells))  # the contents are copied
+        self._check_memory(cells)
         params = functions.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = cells, _PASS, _PIECE
         params.n_seq_max, params.n_outputs_max = sequences, _MOST_SCORED
@@ -267,11 +267,12 @@ class Context:
 
     def _check_memory(self, cells: int) -> None:
         """llama.cpp may abort the process if memory runs out, so it is refused before."""
-        needed, available = cells * self._bytes_per_token, free_memory()
+        copied = 0 if self._handle is None else library().llama_state_get_size(self._handle)
+        needed, available = cells * self._bytes_per_token + copied, free_memory()
         if available is not None and needed > available:
             raise ModelError(
-                f"The keys and values of {cells} tokens of {self._weights.name} need {needed / 1e9:.1f} GB of memory, "
-                f"and {available / 1e9:.1f} GB are available: decode fewer completions at once, or shorter ones."
+                f"{cells} tokens of {self._weights.name} need {needed / 1e9:.1f} GB of memory, and "
+                f"{available / 1e9:.1f} GB are available: decode fewer completions at once, or shorter ones."
             )
 
 

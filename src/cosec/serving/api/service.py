@@ -23,6 +23,9 @@ from cosec.serving.settings import ServerSettings
 from cosec.serving.telemetry import Telemetry
 from cosec.serving.verdicts import Judge
 
+_LONGEST_NAME = 256
+"""Most characters of a name that is not one of the served ones; every chunk of a stream repeats it."""
+
 _SLOW_READER_SECONDS = 30.0
 """Time to read the end of a stream after the request's deadline."""
 
@@ -53,7 +56,7 @@ class Service:
     """Names by which clients may call the model; the first is its own."""
 
     any_name: bool = False
-    """Whether clients may call it by any name, as those of a target server know it by a name that is unknown here."""
+    """Whether every name is accepted. Clients of a target server use its own name, which is not known here."""
 
     limits: ServerSettings
     translator: Translator
@@ -72,7 +75,8 @@ class Service:
         Raises:
             ApiError: If no such model is served.
         """
-        if name is not None and name not in self.models and not self.any_name:
+        accepted = self.any_name and len(name or "") <= _LONGEST_NAME
+        if name is not None and name not in self.models and not accepted:
             raise ApiError(
                 404,
                 f"There is no model {name[:80]!r} here; this server has {', '.join(self.models)}.",

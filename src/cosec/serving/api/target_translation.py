@@ -79,12 +79,8 @@ class TargetTranslator(Translator):
         messages = [message.model_dump(exclude_none=True) for message in request.messages]
         if request.continues:
             messages[-1]["content"] = request.messages[-1].text
-        usual = request.messages[-1].role != "assistant" and request.add_generation_prompt is None
-        prompt = TargetPrompt(
-            messages=messages,
-            continues=request.continues,
-            prompts_assistant=None if request.continues or usual else request.prompts_assistant,
-        )
+        anew = request.messages[-1].role == "assistant" and request.prompts_assistant
+        prompt = TargetPrompt(messages=messages, continues=request.continues, begins_anew=anew)
         return self._asking(super().chat(request), [prompt], lambda own: (own.of_chat(request),))
 
     def infill(self, request: InfillRequest) -> DecodingRequest:

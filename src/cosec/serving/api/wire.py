@@ -74,7 +74,7 @@ class GenerationRequest(WireModel):
     """Fields of completions and chat completions."""
 
     model: str | None = None
-    """A name from ``/v1/models``. Default: the served model."""
+    """A name from ``/v1/models``, or any in front of a server without ``--target-model``. Default: the served model."""
 
     temperature: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
     """Sampling temperature; 0 takes the most likely token. Default 1."""

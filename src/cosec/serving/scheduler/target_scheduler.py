@@ -31,7 +31,7 @@ from cosec.serving.telemetry import Telemetry
 _LOG = logging.getLogger("cosec.serving")
 
 _REFUSALS = frozenset({400, 413, 422})
-"""Statuses by which a target refuses what the client sent."""
+"""Statuses of a target that refuses a request for what is in it."""
 
 
 class TargetScheduler:
@@ -237,6 +237,7 @@ class TargetScheduler:
 def _as_api_error(error: Exception) -> ApiError:
     """What the client gets: refusals of the target as 400, its failures as 502, those of the security model as 500."""
     if isinstance(error, EndpointError) and error.status in _REFUSALS:
+        _LOG.warning("the target refused a request: %s", error)
         return ApiError(400, str(error), None, "target_refusal")
     if isinstance(error, EndpointError):
         _LOG.warning("the target failed: %s", error)

@@ -43,6 +43,9 @@ class CosecField:
         app: The application behind it.
     """
 
+    _hardens = True
+    """Whether a request could change the rule."""
+
     def __init__(self, app: Application) -> None:
         self._app = app
 
@@ -61,7 +64,7 @@ class CosecField:
             return
         try:
             body = self.translated(await _body(receive))
-            if _route(scope) == _WITHOUT_ARGUMENTS:
+            if self._hardens and _route(scope) == _WITHOUT_ARGUMENTS:
                 _refuse_arguments(body)
         except SettingsError as error:
             await _refuse(send, str(error))
@@ -82,6 +85,8 @@ class NoCosecField(CosecField):
     Args:
         app: The application behind it.
     """
+
+    _hardens = False
 
     def translated(self, body: bytes) -> bytes:
         """The body, unchanged unless it says that hardening is off.

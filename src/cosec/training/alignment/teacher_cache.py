@@ -6,6 +6,7 @@ into memory. ``cache.json`` says what they were computed from; other data or ano
 examples are marked, so an interrupted pass continues where it stopped.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -186,8 +187,7 @@ class TeacherCache:
             with file.open("ab") as opened:
                 # Several processes may do this at once; all want the same length.
                 opened.truncate(size)
-                if size and hasattr(os, "posix_fallocate"):  # a full disk kills whoever writes to a mapped file later
-                    os.posix_fallocate(opened.fileno(), 0, size)
+                _take_room(opened.fileno(), size)
             return np.memmap(file, dtype=kind, mode="r+", shape=shape)
 
 
@@ -206,3 +206,18 @@ def digest_examples(examples: Mapping[Part, Sequence[PackedExample]]) -> str:
 def _starts(rows: Sequence[PackedExample]) -> NDArray[np.int64]:
     """First position of each example, and behind the last one's end."""
     return np.cumsum([0, *(int(row.predicted.sum()) for row in rows)], dtype=np.int64)
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    """Take a file's room on the disk now, because a full disk kills whoever writes to a mapped file later.
+
+    Raises:
+        OSError: If the disk is too full. Where the file system cannot tell, nothing happens.
+    """
+    if not size or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise

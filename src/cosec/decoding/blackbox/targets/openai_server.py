@@ -234,7 +234,7 @@ class OpenAiServer:
             async with self._client.stream("POST", url, json=body) as response:
                 if response.status_code != 200:
                     await response.aread()
-                    raise self._refusal(response)
+                    raise self._refusal(response, own=False)
                 if response.headers.get("content-type", "").startswith("application/json"):
                     yield _whole(await response.aread(), chat=chat)
                     return
@@ -256,13 +256,19 @@ class OpenAiServer:
     def _url(self, path: str) -> str:
         return f"{self._address.url.rstrip('/')}/{path}"
 
-    def _refusal(self, response: httpx2.Response) -> Exception:
-        """What an answer with an error means: a failure to be tried again, or a refusal."""
+    def _refusal(self, response: httpx2.Response, *, own: bool = True) -> Exception:
+        """What an answer with an error means: a failure to be tried again, or a refusal.
+
+        Args:
+            response: The answer.
+            own: Whether the question was this program's own. If not, its status tells what the client did wrong.
+        """
         said = response.content[:400].decode(errors="replace").strip()
         message = f"HTTP {response.status_code}: {said}"
         if response.status_code in _RETRIED:
             return TargetFailure(message, _retry_after(response.headers.get("retry-after")))
-        return EndpointError(f"The target at {self._address.url} refuses the request, {message}", response.status_code)
+        status = None if own else response.status_code
+        return EndpointError(f"The target at {self._address.url} refuses the request, {message}", status)
 
 
 _CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
@@ -302,8 +308,8 @@ def _body(ask: Ask) -> dict[str, Any]:
         messages.append({"role": "assistant", "content": ask.written})
     if prompt.continues or ask.written:
         body |= _CONTINUED
-    elif prompt.prompts_assistant is not None:
-        body |= {"continue_final_message": False, "add_generation_prompt": prompt.prompts_assistant}
+    elif prompt.begins_anew:
+        body |= {"continue_final_message": False, "add_generation_prompt": True}
     return {**body, "messages": messages}
 
 

@@ -33,10 +33,8 @@ class TargetPrompt:
     continues: bool = False
     """Whether the last message of the conversation is continued, instead of a new one begun."""
 
-    prompts_assistant: bool | None = None
-    """Whether a conversation that is not continued ends with the beginning of the assistant's message; None leaves it
-    to the target.
-    """
+    begins_anew: bool = False
+    """Whether a new message of the assistant follows its last one, which servers would otherwise continue."""
 
     ids: tuple[int, ...] | None = None
     """The same in the target's tokens, for a target in this process; None to encode the text."""

@@ -42,7 +42,7 @@ def model_hash(model: LoadedModel | GgufModel) -> str:
 def adapter_hash(adapter: Adapter | GgufAdapter) -> str:
     """Hash of an adapter's weights, in a folder or in a GGUF file, and of its scales if they are not the usual 2.
 
-    Earlier studies recorded the hash of the weights alone, and all their adapters had that scale.
+    Earlier studies recorded the hash of the weights alone; they can be continued (``records.StudyFolder.open``).
     """
     if not adapter.path.is_dir():
         return file_sha256(adapter.path)

@@ -82,9 +82,11 @@ class LlamaCppRequest(LlamaCppModel):
     @model_validator(mode="before")
     @classmethod
     def _take_max_tokens(cls, given: object) -> object:
-        if isinstance(given, dict) and given.get("n_predict") is None and "max_tokens" in given:
-            return {**given, "n_predict": given["max_tokens"]}
-        return given
+        if not isinstance(given, dict) or given.get("n_predict") is not None or given.get("max_tokens") is None:
+            return given
+        if type(given["max_tokens"]) is not int:
+            raise invalid("max_tokens must be a whole number.", "max_tokens")
+        return {**given, "n_predict": given["max_tokens"]}
 
     @model_validator(mode="after")
     def _refuse_structure(self) -> Self:
