@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import httpx2
@@ -174,6 +175,19 @@ def test_infill_has_the_shape_that_editors_read(http: httpx2.Client) -> None:
     chunks = [json.loads(line) for line in lines]
     assert "".join(chunk["content"] for chunk in chunks) == same
     assert [chunk["stop"] for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+
+
+def test_a_client_that_leaves_after_the_last_chunk_of_llama_cpp_is_counted_as_answered(http: httpx2.Client) -> None:
+    def counted(status: int) -> float:
+        found = re.search(rf'^cosec_requests_total{{status="{status}"}} (\S+)', http.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    before = counted(200), counted(499)
+    asked = {"prompt": "def read(path):\n", "n_predict": 4, "stream": True}
+    with http.stream("POST", "/completion", json=asked) as answer:
+        assert any('"stop":true' in line for line in answer.iter_lines())
+        assert counted(200) == before[0] + 1
+    assert counted(499) == before[1]
 
 
 @pytest.mark.parametrize("path", ["/completion", "/infill"])

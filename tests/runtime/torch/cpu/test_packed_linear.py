@@ -65,6 +65,7 @@ def test_maps_in_bfloat16_are_packed_too(outputs: int) -> None:
 def test_products_in_bfloat16_are_worth_it_where_the_processor_has_instructions_for_them(
     monkeypatch: pytest.MonkeyPatch, found: dict[str, bool], expected: bool
 ) -> None:
+    monkeypatch.setattr("cosec.runtime.torch.cpu.packed_linear.packing_works", lambda _: True)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     assert multiplies_bfloat16() == expected
 

@@ -122,12 +122,11 @@ class OpenAiServer:
         if self._model is None:
             try:
                 answer = await self._client.get(self._url("models"))
-            except httpx2.HTTPError as error:
-                raise _failure(error) from error
-            if answer.status_code in _RETRIED:
-                raise self._refusal(answer)
-            try:
+                if answer.status_code in _RETRIED:
+                    raise self._refusal(answer)
                 self._model = str(answer.raise_for_status().json()["data"][0]["id"])
+            except httpx2.TimeoutException as error:
+                raise _failure(error) from error
             except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
                 raise EndpointError(
                     f"{self._address.url} does not list its models ({error}); see whether the server runs and the URL "
