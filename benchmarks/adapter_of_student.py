@@ -21,8 +21,7 @@ from safetensors.torch import load_file, save_file
 from cosec.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading import resolve_model
-
-WEIGHTS = "model.safetensors"
+from cosec.training.alignment.student_folder import WEIGHTS
 
 
 def main() -> None:

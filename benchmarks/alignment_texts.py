@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+from cosec.training.data.corpus import MBPP_TRAINING
+
 WRITTEN = Path(__file__).parent / "gpu" / "functional-texts.jsonl"
-FIRST_TRAINING_TASK = 601
 
 
 def words(text: str) -> str:
@@ -21,7 +22,7 @@ def words(text: str) -> str:
 def main(mbpp: Path, folder: Path) -> None:
     """Write one Python file for each text of a training task."""
     tasks = map(json.loads, mbpp.read_text(encoding="utf-8").splitlines())
-    training = {words(task["text"]) for task in tasks if task["task_id"] >= FIRST_TRAINING_TASK}
+    training = {words(task["text"]) for task in tasks if task["task_id"] in MBPP_TRAINING}
     written = map(json.loads, WRITTEN.read_text(encoding="utf-8").splitlines())
     kept = [one for one in written if words(one["prompt"].split('"""')[1].split(">>>")[0]) in training]
     folder.mkdir()

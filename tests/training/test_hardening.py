@@ -228,18 +228,15 @@ def test_resuming_with_other_settings_is_refused(data, tmp_path, whole) -> None:
     assert run(data, tmp_path / "out", resume=True, checkpoint_minutes=3).state.step == 8
 
 
-def test_a_finished_run_is_not_overwritten(data, tmp_path, whole) -> None:
-    shutil.copytree(whole.folder, tmp_path / "out")
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [((), r"already holds a run.*--resume"), (("checkpoints",), r"holds a model or an adapter.*another --out")],
+    ids=["with its checkpoints", "without them"],
+)
+def test_a_finished_run_is_not_overwritten(data, tmp_path, whole, left_out: tuple[str, ...], said: str) -> None:
+    shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns(*left_out))
     before = adapter(tmp_path / "out")
-    with pytest.raises(TrainingError, match=r"already holds a run.*--resume"):
-        run(data, tmp_path / "out", seed=1)
-    assert_same_weights(before, adapter(tmp_path / "out"))
-
-
-def test_an_adapter_without_checkpoints_is_not_overwritten(data, tmp_path, whole) -> None:
-    shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns("checkpoints"))
-    before = adapter(tmp_path / "out")
-    with pytest.raises(TrainingError, match=r"holds a model or an adapter.*another --out"):
+    with pytest.raises(TrainingError, match=said):
         run(data, tmp_path / "out", seed=1)
     assert_same_weights(before, adapter(tmp_path / "out"))
 

@@ -159,6 +159,7 @@ def _refuse_without_effect(flags: MeasureFlags) -> None:
 def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int, **what: object) -> None:
     """Run a study of one benchmark."""
     from cosec.evaluation.study import study_settings
+    from cosec.evaluation.study.arms import ENDPOINT
 
     flags = given or MeasureFlags()
     _refuse_without_effect(flags)
@@ -179,7 +180,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
             "anti_expert": flags.anti_expert,
             "endpoint": flags.endpoint,
             "endpoint_model": flags.endpoint_model or flags.target_model,
-            "arms": ("endpoint",) if flags.endpoint else tuple(flags.arm),
+            "arms": (ENDPOINT,) if flags.endpoint else tuple(flags.arm),
             "seeds": tuple(flags.seeds),
             "temperature": flags.temperature,
             "top_p": flags.top_p,

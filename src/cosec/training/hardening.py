@@ -26,6 +26,7 @@ from cosec.training.adapter_folder import write_adapter
 from cosec.training.data.balancing import balance
 from cosec.training.data.corpus import Corpus, Document
 from cosec.training.data.examples import TrainingExample, tokenize_pairs
+from cosec.training.data.offsets import beginning
 from cosec.training.data.security_pairs import SecurityPair, load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
@@ -229,7 +230,8 @@ def prepare_examples(
     record = describe_data(pairs, training, len(distinct))
     sha256 = pairs.sha256
     if texts is not None:
-        kept = [piece for one in texts.training for piece in _without_change(one, tokenizer, settings.max_tokens)]
+        room = settings.max_tokens - len(beginning(tokenizer))
+        kept = [piece for one in texts.training for piece in _without_change(one, tokenizer, room)]
         training += [replace(one, key=one.key + len(distinct)) for one in tokenized(kept)]
         pieces = {"pieces": len(kept)} if len(kept) != len(texts.training) else {}
         record["functional_texts"] = {
@@ -243,11 +245,10 @@ def prepare_examples(
     return PreparedExamples(training=training, validation=tokenized(validation_pairs), sha256=sha256, record=record)
 
 
-def _without_change(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[SecurityPair]:
-    """A text, cut into pieces if it is long, as pairs of equal sides, which have unchanged tokens alone."""
+def _without_change(document: Document, tokenizer: PreTrainedTokenizerBase, room: int) -> Iterator[SecurityPair]:
+    """A text, in pieces of at most ``room`` tokens, as pairs of equal sides, which have unchanged tokens alone."""
     text = document.prompt + document.response
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
-    room = max_tokens - sum(token == tokenizer.bos_token_id for token in tokenizer("")["input_ids"])
     starts = [0, *(offsets[token][0] for token in range(room, len(offsets), room)), len(text)]
     for first, last in pairwise(starts):
         piece = text[first:last]

@@ -26,7 +26,7 @@ MAX_SEARCHES = 60
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "manage.py", ".git")
 _TESTS = re.compile(r"(^|_)(tests?|testing)$")
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-MAX_FOLDERS = 12
+_MAX_FOLDERS = 12
 """Folders around a file whose names and marks say to which package and project it belongs."""
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+import|import[ \t]+([\w.]+))", re.MULTILINE)
@@ -54,7 +54,7 @@ class ProjectModules:
 
     def in_tests(self, path: str) -> bool:
         """Tell whether a file lies in a package of tests, such as ``shop.tests`` or ``shop_test.data``."""
-        for folder in Path(path).parents[:MAX_FOLDERS]:
+        for folder in Path(path).parents[:_MAX_FOLDERS]:
             if not self._exists(folder / "__init__.py"):
                 return False
             if _TESTS.search(folder.name):
@@ -177,7 +177,7 @@ def _roots(folder: Path, level: int, first: str) -> Iterator[Path]:
         return
     yield folder
     inside, top = _project(folder)
-    for each in [folder, *folder.parents][:MAX_FOLDERS]:
+    for each in _around(folder):
         if each.name == first:
             yield each.parent
     yield from inside
@@ -185,18 +185,23 @@ def _roots(folder: Path, level: int, first: str) -> Iterator[Path]:
         yield top / "src"
 
 
+def _around(folder: Path) -> list[Path]:
+    """Return a folder and those above it, as far as they matter."""
+    return [folder, *folder.parents][:_MAX_FOLDERS]
+
+
 def surroundings(path: Path) -> list[str | int]:
     """Return what else findings depend on: the names of the folders around a file, and which of them is the project."""
     folder = path.absolute().parent
     inside, top = _project(folder)
-    return [*(each.name for each in [folder, *folder.parents][:MAX_FOLDERS]), -1 if top is None else len(inside)]
+    return [*(each.name for each in _around(folder)), -1 if top is None else len(inside)]
 
 
 @lru_cache(maxsize=256)
 def _project(folder: Path) -> tuple[tuple[Path, ...], Path | None]:
     """Return the folders above ``folder`` up to the one that marks a project, and that one; none without a mark."""
     found = []
-    for each in [folder, *folder.parents][:MAX_FOLDERS]:
+    for each in _around(folder):
         if each.name in _INSTALLED:
             break
         found.append(each)

@@ -23,6 +23,7 @@ from cosec.checking.patterns import Language
 from cosec.checking.python.syntax import parse
 from cosec.decoding.completion.answer import code_block
 from cosec.decoding.completion.function_end import indentation
+from cosec.evaluation.extraction.open_blocks import enclosing, with_tries_closed
 
 _IMPORTS = {
     "py": re.compile(r"(?:import\s+[\w.]|from\s+[\w.]+\s+import\s)"),
@@ -167,12 +168,7 @@ def _continued(given: Sequence[str], written: Sequence[str], language: Language)
 def _clause_column(given: Sequence[str], line: str) -> int:
     """Column of the open block that a line such as ``except OSError:`` goes on; its own if that fits, or none does."""
     openers = _BEFORE[line.split()[0].rstrip(":")]
-    found, column = [], 1 << 30
-    for above in reversed(given):
-        if above.strip() and indentation(above) < column:
-            column = indentation(above)
-            if above.lstrip().startswith(openers):
-                found.append(column)
+    found = [column for row, column in enclosing(given) if given[row].lstrip().startswith(openers)]
     own = indentation(line)
     return own if own in found or not found else found[0]
 
@@ -187,20 +183,8 @@ def _is_unfinished(given: Sequence[str], language: Language) -> bool:
         return False
     if _OPENING.search(last):
         return True
-    text, closing = "\n".join(given), _end_of_tries(given)
-    inner = " " * (indentation(given[-1]) + 4) + "pass"
-    return parse(f"{text}\n{closing}") is None and parse(f"{text}\n{inner}\n{closing}") is None
-
-
-def _end_of_tries(given: Sequence[str]) -> str:
-    """Lines that end the ``try`` statements of Python which are open at the end of the prompt."""
-    found, column = [], 1 << 30
-    for line in reversed(given):
-        if line.strip() and indentation(line) < column:
-            column = indentation(line)
-            if line.lstrip().startswith("try:"):
-                found.append(f"{' ' * column}finally:\n{' ' * column}    pass\n")
-    return "".join(found)
+    text, inner = "\n".join(given), " " * (indentation(given[-1]) + 4) + "pass"
+    return all(parse(with_tries_closed(one)) is None for one in (text, f"{text}\n{inner}"))
 
 
 def _with_imports(
@@ -234,20 +218,16 @@ def _imports(written: Sequence[str], language: Language) -> Iterator[tuple[str, 
 
 def _open_function(given: Sequence[str], language: Language) -> int | None:
     """Row of the definition of the outermost function that is open at the end of the prompt."""
-    found, column = None, 1 << 30
+    if language == "py":
+        # A signature of several lines ends with a parenthesis at the column of its definition.
+        rows = [row for row, _ in enclosing(given, (")",)) if _is_function(given[row], language)]
+        return rows[-1] if rows else None
     for row in range(len(given) - 1, -1, -1):
-        line = given[row]
-        if not line.strip():
-            continue
-        if language == "c":
-            if line.startswith("}"):
-                return None
-            if _is_function(line, language):
-                return row
-        elif indentation(line) < column and not line.lstrip().startswith(")"):  # the end of a signature
-            column = indentation(line)
-            found = row if _is_function(line, language) else found
-    return found
+        if given[row].startswith("}"):
+            return None
+        if given[row].strip() and _is_function(given[row], language):
+            return row
+    return None
 
 
 def _is_function(line: str, language: Language) -> bool:

@@ -9,6 +9,7 @@ from copy import deepcopy
 from cosec.checking.python.syntax import parse
 from cosec.decoding.completion.code_end import code_of
 from cosec.evaluation.extraction.extracted import Extracted
+from cosec.evaluation.extraction.open_blocks import with_tries_closed
 
 MAX_DROPPED_LINES = 60
 """Maximum number of trailing lines dropped in search of a prefix that parses."""
@@ -47,24 +48,9 @@ def _shorter(text: str, start: int) -> Iterator[str]:
         if len(kept.rstrip()) <= start and dropped:
             return
         yield kept
-        closed = _with_tries_closed(kept)
+        closed = with_tries_closed(kept)
         if closed != kept:
             yield closed
-
-
-def _with_tries_closed(text: str) -> str:
-    lines = text.rstrip().splitlines()
-    closing, column = "", 1 << 30
-    for line in reversed(lines):
-        stripped = line.lstrip()
-        indentation = len(line) - len(stripped)
-        if not stripped or stripped.startswith("#") or indentation >= column:
-            continue
-        column = indentation
-        if stripped.startswith("try:"):
-            indent = line[:indentation]
-            closing += f"{indent}finally:\n{indent}    pass\n"
-    return f"{text.rstrip()}\n{closing}" if closing else text
 
 
 def _looked_at(program: str, tree: ast.Module, prompt: str, sinks: Collection[str]) -> Extracted:

@@ -104,7 +104,7 @@ def paper_lines(results: Results) -> Iterator[str]:
 def _measured(results: Results) -> str:
     """What the study measured: its target, or the model or address of an endpoint."""
     settings = results.settings
-    return settings.endpoint_model or settings.endpoint or settings.target if settings.endpoint else settings.target
+    return settings.target if settings.endpoint is None else settings.endpoint_model or settings.endpoint
 
 
 def _their_rows(numbers: Sequence[PaperNumber], metrics: Sequence[str], target: str) -> Iterator[list[str]]:

@@ -32,6 +32,9 @@ ORIGIN = "origin"
 LORA = "lora"
 """The security model alone."""
 
+ENDPOINT = "endpoint"
+"""A served model, which is measured as it is; the only arm of its study."""
+
 PREFIX = "prefix"
 """The target after a prefix that was trained to secure it, alone."""
 

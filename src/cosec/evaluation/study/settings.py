@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from cosec.decoding.rules.schema import RULES, rule_name
 from cosec.decoding.settings import Seed, Temperature, TopP
 from cosec.errors import DataError, SettingsError
-from cosec.evaluation.study.arms import LORA, ORIGIN, DecodingArm, parse_arm
+from cosec.evaluation.study.arms import ENDPOINT, LORA, ORIGIN, DecodingArm, parse_arm
 from cosec.evaluation.tasks.tasks import Benchmark
 from cosec.files import why_unreadable
 from cosec.sandbox import BackendName
@@ -166,9 +166,6 @@ def _of_endpoint(values: Mapping[str, Any]) -> dict[str, Any]:
         )
     return {**values, "arms": [ENDPOINT]}
 
-
-ENDPOINT = "endpoint"
-"""The arm of a served model."""
 
 _OF_MODELS_HERE = ("arms", "strengths", "target", "security", "security_models", "anti_expert")
 """Entries of a recipe about models that run in this process."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cosec.training.data.changed_spans import ChangedSpan
-from cosec.training.data.offsets import require_offsets
+from cosec.training.data.offsets import beginning, require_offsets
 from cosec.training.data.security_pairs import SecurityPair
 
 CONTEXT_BEFORE = 0.75
@@ -84,7 +84,7 @@ def tokenize_pairs(
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     require_offsets(tokenizer)
-    prefix = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
+    prefix = beginning(tokenizer)
     examples = []
     for key, pair in enumerate(pairs):
         text, spans = _as_answer(pair, pair.after, pair.spans, tokenizer, bool(prefix))

@@ -1,8 +1,13 @@
-"""Whether a tokenizer tells which characters each token covers."""
+"""What training asks a tokenizer: which characters each token covers, and the token that begins every text."""
 
 from transformers import PreTrainedTokenizerBase
 
 from cosec.errors import ModelError
+
+
+def beginning(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the beginning-of-text token that a tokenizer adds by itself, in a list; empty if it adds none."""
+    return [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
 
 
 def require_offsets(tokenizer: PreTrainedTokenizerBase) -> None:

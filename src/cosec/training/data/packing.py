@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cosec.errors import DataError
 from cosec.training.data.corpus import Document
-from cosec.training.data.offsets import require_offsets
+from cosec.training.data.offsets import beginning, require_offsets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def tokenize(
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     require_offsets(tokenizer)
-    start = [token for token in tokenizer("")["input_ids"] if token == tokenizer.bos_token_id]
+    start = beginning(tokenizer)
     end = [tokenizer.eos_token_id] if isinstance(tokenizer.eos_token_id, int) else []
     pieces, too_long = [], 0
     for document in documents:
