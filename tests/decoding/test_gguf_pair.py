@@ -138,6 +138,14 @@ def test_harden_completes_with_an_exported_adapter_and_its_rule(files: GgufFiles
     assert completion.records[0].gated is not None
 
 
+def test_the_rule_of_a_whole_model_in_a_file_needs_no_conversion(
+    files: GgufFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSEC_CACHE", str(tmp_path))
+    assert carried_rule(files.target, files.security) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [

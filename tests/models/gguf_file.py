@@ -1,5 +1,6 @@
 """Write a tiny Llama or Qwen2 model as a GGUF file, the way llama.cpp's converter does."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
@@ -32,8 +33,13 @@ def write_gguf(
     quantisation: gguf.GGMLQuantizationType | None = None,
     left_out: str = "",
     with_tokenizer: bool = True,
+    first_token: str | None = None,
+    more: Callable[[gguf.GGUFWriter], None] = lambda writer: None,
 ) -> Path:
-    """Write ``model``, its matrices quantised where their rows allow it, without the tensor ``left_out``."""
+    """Write ``model``, its matrices quantised where their rows allow it, without the tensor ``left_out``.
+
+    A ``first_token`` begins every text. ``more`` adds entries or tensors.
+    """
     config = model.config
     architecture = config.model_type
     writer = gguf.GGUFWriter(path, architecture)
@@ -49,7 +55,7 @@ def write_gguf(
         writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(config.vocab_size)
     if with_tokenizer:
-        _add_tokenizer(writer, pretokenizer, architecture)
+        _add_tokenizer(writer, pretokenizer, architecture, first_token)
     else:
         writer.add_tokenizer_model("none")
     for name, tensor in model.state_dict().items():
@@ -65,6 +71,7 @@ def write_gguf(
             writer.add_tensor(_gguf_name(name), gguf.quantize(values, quantisation), raw_dtype=quantisation)
         else:
             writer.add_tensor(_gguf_name(name), values)
+    more(writer)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -72,13 +79,16 @@ def write_gguf(
     return path
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, pretokenizer: str, architecture: str) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, pretokenizer: str, architecture: str, first_token: str | None) -> None:
     import json
 
     tokenizer = tiny_tokenizer(architecture)
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     special = {token["id"] for token in content["added_tokens"]}
     tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)
+    if first_token is not None:
+        tokens[0] = first_token
+        writer.add_add_bos_token(True)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(pretokenizer)
     writer.add_token_list(tokens)

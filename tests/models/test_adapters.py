@@ -72,6 +72,8 @@ def test_the_manifest_tells_the_base(adapter_folder: Path) -> None:
     [
         ({"peft_type": "PREFIX_TUNING"}, "PREFIX_TUNING"),
         ({"use_dora": True}, "use_dora"),
+        ({"init_lora_weights": "pissa_niter_16"}, "init_lora_weights = 'pissa_niter_16'"),
+        ({"alora_invocation_tokens": [1, 2]}, "alora_invocation_tokens"),
         ({"bias": "all"}, "bias"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"lora_alpha": None}, "lora_alpha"),

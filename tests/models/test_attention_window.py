@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from transformers import (
+    DeepseekV3Config,
     GPTNeoConfig,
     LlamaConfig,
     MistralConfig,
@@ -40,6 +41,11 @@ def test_a_window_that_never_takes_effect_is_accepted_and_dropped(
 @pytest.mark.parametrize("config", [LlamaConfig(), Qwen2Config(), GPTNeoConfig(attention_types=[[["global"], 24]])])
 def test_models_that_see_everything_are_accepted(config: PreTrainedConfig) -> None:
     require_full_attention(config, "'m'")
+
+
+def test_compressed_keys_and_values_are_refused() -> None:
+    with pytest.raises(UnknownArchitecture, match="latent attention"):
+        require_full_attention(DeepseekV3Config(), "'m'")
 
 
 LONG = {"rope_type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "rope_theta": 10000.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,13 @@ def run_alignment(
     progress: Any = None,
     architecture: str = "llama",
     teacher_cache: Path | None = None,
+    teacher_dtype: str = "float32",
     **settings: Any,
 ) -> AlignmentResult:
     """Align a tiny student on the documents in ``data``."""
     chosen = AlignmentSettings(**{**FAST, **settings})
     pair = tiny_pair(data.parent / f"student-{architecture}", architecture)
+    pair = replace(pair, teacher=replace(pair.teacher, dtype=teacher_dtype))
     examples = prepare_alignment(pair.student.tokenizer, [data], chosen, None)
     return align(pair, examples, chosen, out, resume=resume, teacher_cache=teacher_cache, progress=progress)
 

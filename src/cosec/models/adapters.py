@@ -29,7 +29,12 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 _MANIFEST = "manifest.json"
 _UPDATE_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
-_UNSUPPORTED_SETTINGS = ("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices")
+_UNSUPPORTED_SETTINGS = (
+    *("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices"),
+    "alora_invocation_tokens",
+)
+_CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Beginnings of peft's ways to begin training that subtract something from the base first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +195,9 @@ def _refuse_other_kinds(path: Path, config: Mapping[str, Any]) -> None:
     unsupported = [name for name in _UNSUPPORTED_SETTINGS if config.get(name)]
     if config.get("bias", "none") != "none":
         unsupported.append("bias")
+    begun = config.get("init_lora_weights")
+    if isinstance(begun, str) and begun.lower().startswith(_CHANGES_BASE):
+        unsupported.append(f"init_lora_weights = {begun!r}")
     if unsupported:
         raise AdapterError(
             f"The adapter {path} uses {', '.join(unsupported)}, which is not supported; "

@@ -32,14 +32,19 @@ def require_full_attention(config: PreTrainedConfig, name: str) -> None:
         name: What messages call the model.
 
     Raises:
-        UnknownArchitecture: If some layer attends to a window of tokens only or keeps no keys and values at all, or if
-            positions are embedded in another way in long texts.
+        UnknownArchitecture: If some layer attends to a window of tokens only or keeps no keys and values at all, if
+            they are compressed, or if positions are embedded in another way in long texts.
     """
     kinds = set(getattr(config, "layer_types", None) or getattr(config, "attention_layers", None) or _FULL)
     if not kinds <= {*_FULL, "global"}:
         raise UnknownArchitecture(
             f"{name} has layers of the kinds {sorted(kinds)}; co-decoding rolls back key-value caches and supports "
             "full attention only. Choose a model of one of the families in `cosec models list`."
+        )
+    if getattr(config, "kv_lora_rank", None):
+        raise UnknownArchitecture(
+            f"{name} keeps compressed keys and values (latent attention), which co-decoding does not support. Choose a "
+            "model of one of the families in `cosec models list`."
         )
     window, context = getattr(config, "sliding_window", None), _context_length(config)
     original = _unstretched(config)

@@ -10,7 +10,7 @@ import torch
 
 from cosec.decoding.engine import Run, SequenceRequest
 from cosec.decoding.engine.barred_tokens import scores_without_barred, without_barred
-from cosec.decoding.engine.lanes import Scores, TwoModelLanes
+from cosec.decoding.engine.lanes import Scores, TargetLane, TwoModelLanes
 from cosec.decoding.rules import rule_for
 from cosec.decoding.settings import DecodingSettings, decoding_settings
 from tests.decoding.engine.test_law import PROMPT, SAMPLING, THRESHOLD, VOCABULARY, p_value
@@ -80,6 +80,23 @@ def test_barred_tokens_change_no_other_row_and_nothing_after_the_minimum(rule: d
     late = draw(rule, 4, 2_000, until=1)[::2]
     assert not torch.isin(late[:, 0], torch.tensor(sorted(BARRED))).any()
     assert torch.isin(late[:, 1:], torch.tensor(sorted(BARRED))).any()
+
+
+def test_a_token_is_not_changed_because_another_was_barred() -> None:
+    """Without the barred tokens the others are more likely, on both sides of the comparison."""
+    chosen = settings(PAPERS, 1)
+    greedy = chosen.model_copy(update={"sampling": chosen.sampling.model_copy(update={"temperature": 0.0})})
+    request = SequenceRequest(
+        prompt_ids=tuple(PROMPT), sample_index=0, max_new_tokens=3, barred_tokens=BARRED, barred_until=3
+    )
+    run, tokens = Run(TargetLane(ScriptedModel(TARGET)), rule_for(greedy), greedy, [request]), list(PROMPT)
+    while emissions := run.step():
+        for record in (record for emission in emissions for record in emission.records):
+            log_probs = torch.as_tensor(logits_after(TARGET, tokens)).log_softmax(-1)
+            assert record.changed is False
+            assert record.target_log_prob == pytest.approx(float(log_probs[record.token_id]), abs=1e-5)
+            tokens.append(record.token_id)
+    assert len(tokens) == len(PROMPT) + 3
 
 
 def test_scores_without_anything_barred_are_the_same_objects() -> None:

@@ -118,6 +118,21 @@ def test_a_c_completion_that_was_cut_off_keeps_its_statements() -> None:
     assert got.engaged
 
 
+@pytest.mark.parametrize(
+    ("completion", "kept"),
+    [
+        ("#ifdef X\n  a = 1;\n#endif", True),
+        ("#ifdef X\n  a = 1;\n# endif /* X */\n#ifdef Y", True),
+        ("  a = 1;\n#ifdef X", False),
+    ],
+)
+def test_a_c_body_may_end_with_a_condition_of_the_preprocessor(completion: str, kept: bool) -> None:
+    found = c(completion, prompt="void f(int a) {\n")
+    assert found.problem is None
+    assert ("endif" in found.program) == kept
+    assert "Y" not in found.program
+
+
 @pytest.mark.parametrize("body", ["return 0;", ";", "return;", "int unused;"])
 def test_a_c_body_that_does_nothing_is_empty(body: str) -> None:
     assert c(f"\n    {body}\n}}\n").empty

@@ -76,6 +76,12 @@ def test_every_arm_is_a_point_with_security_function_and_costs(results: Results)
     assert drawn == frontier_figure(points, function_label="pass@1 (%)")
 
 
+def test_a_rule_with_another_setting_is_a_curve_of_its_own() -> None:
+    arms = ("origin", "gate:strength=0.1", "gate:decision=steered,strength=0.1", "gate@small:strength=0.1")
+    curves = [point(arm, 0.9, 0.1).curve for arm in arms]
+    assert curves == ["origin", "gate", "gate:decision=steered", "gate@small"]
+
+
 def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alone() -> None:
     assert choose(POINTS, budget=0.01).point.arm == "gate:strength=0.1", "as secure as steer, with fewer tokens changed"
     assert choose(POINTS, budget=0.05).point.arm == "gate:strength=0.02"

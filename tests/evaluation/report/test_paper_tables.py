@@ -158,3 +158,14 @@ def test_table_ix_has_the_students_that_are_named_by_their_divergence(tmp_path: 
     table = text.split("### Table IX: ")[1].split("###")[0]
     rows = [line.split(" | ")[1:] for line in table.splitlines() if line.startswith("| **")]
     assert rows == [["Origin", "25.0 [20.0, 30.0] |"], ["rKLD", "25.0 [20.0, 30.0] |"]]
+
+
+def test_table_viii_has_the_security_models_that_are_named_by_the_part_they_lack(tmp_path: Path) -> None:
+    arms = ("origin", "cosec-plus", "cosec-plus@without-oversampling")
+    run(settings(write_scenarios(tmp_path / "scenarios"), arms=arms[:2], seeds=(0,)), tmp_path / "out")
+    results = read_results(StudyFolder(tmp_path / "out"))
+    without = {("tiny", arms[2]): results.verdicts["tiny", "origin"]}
+    text = "\n".join(paper_lines(replace(results, verdicts={**results.verdicts, **without})))
+    table = text.split("### Table VIII: ")[1].split("###")[0]
+    rows = [line.split(" | ")[1] for line in table.splitlines() if line.startswith("| **")]
+    assert rows == ["Cosec+", "without Oversampling"]

@@ -49,6 +49,7 @@ def test_verdicts_of_two_versions_of_the_checkers_are_not_mixed(tmp_path: Path) 
     assert not open_study(folder, settings(scenarios, seeds=(0,)), units, {}, judges="b")
     with pytest.raises(StudyError, match=r"other checkers or tests \(a, tests (\w+); now b, tests \1\).*--rejudge"):
         run(settings(scenarios), tmp_path / "out", checkers="b")
+    assert folder.manifest()["identity"]["seeds"] == [0], "a refused run leaves the folder as it was"
     both = units_of(settings(scenarios))
     assert not open_study(folder, settings(scenarios), both, {}, judges="b", adds_verdicts=False)
     run(settings(scenarios), tmp_path / "out", checkers="b", rejudge=True)

@@ -1,14 +1,16 @@
 """A GGUF file becomes an ordinary model folder with the same weights and the tokenizer the model was trained with."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import gguf
+import numpy as np
 import pytest
 import torch
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
-from cosec.errors import ModelError
+from cosec.errors import ModelError, UnknownArchitecture
 from cosec.models.loading import gguf as conversion
 from cosec.models.loading.gguf import convert_gguf
 from cosec.models.loading.load import load_model
@@ -16,6 +18,9 @@ from cosec.models.loading.quantised import load_gguf
 from cosec.models.loading.store import cache_root
 from tests.models.gguf_file import write_gguf
 from tests.tiny import tiny_model, tiny_tokenizer
+
+FIRST = "<\uff5cbegin\u2581of\u2581sentence\uff5c>"
+"""DeepSeek's first token."""
 
 
 @pytest.fixture
@@ -67,6 +72,60 @@ def test_numbers_are_split_as_the_files_pretokenizer_says(tmp_path: Path, gguf_f
         [piece for piece, _ in t.backend_tokenizer.pre_tokenizer.pre_tokenize_str("   1")] for t in (plain, digits)
     ]
     assert pieces == [["ĠĠ", "Ġ1"], ["ĠĠĠ", "1"]]
+
+
+def test_a_token_that_begins_every_text_has_the_files_number(tmp_path: Path) -> None:
+    """transformers' converter spells such a token as bytes, and adds it again behind the vocabulary."""
+    file = write_gguf(tiny_model("llama"), tmp_path / "tiny.gguf", first_token=FIRST)
+    tokenizer = load_model(str(file)).tokenizer
+    assert tokenizer.encode("def")[0] == 0
+    assert len(tokenizer) == len(tiny_tokenizer("llama"))
+    assert tokenizer.decode([0]) == FIRST
+
+
+def test_positions_are_stretched_as_the_file_says(tmp_path: Path) -> None:
+    def stretch(kind: gguf.RopeScalingType) -> Callable[[gguf.GGUFWriter], None]:
+        def write(writer: gguf.GGUFWriter) -> None:
+            writer.add_rope_scaling_type(kind)
+            writer.add_rope_scaling_factor(4.0)
+            writer.add_rope_scaling_orig_ctx_len(32)
+
+        return write
+
+    def parameters(kind: gguf.RopeScalingType) -> dict[str, object]:
+        file = write_gguf(tiny_model("llama"), tmp_path / f"{kind.value}.gguf", more=stretch(kind))
+        return dict(load_model(str(file)).model.config.rope_parameters)
+
+    linear, yarn = parameters(gguf.RopeScalingType.LINEAR), parameters(gguf.RopeScalingType.YARN)
+    assert (linear["rope_type"], linear["factor"]) == ("linear", 4.0)
+    assert (yarn["rope_type"], yarn["factor"], yarn["original_max_position_embeddings"]) == ("yarn", 4.0, 32)
+    assert linear["rope_theta"] == yarn["rope_theta"] == tiny_model("llama").config.rope_parameters["rope_theta"]
+
+
+def test_factors_of_single_frequencies_are_refused_and_not_left_out(tmp_path: Path) -> None:
+    def factors(values: np.ndarray) -> Callable[[gguf.GGUFWriter], None]:
+        return lambda writer: writer.add_tensor("rope_freqs.weight", values)
+
+    model = tiny_model("llama")
+    count = model.config.head_dim // 2
+    load_model(str(write_gguf(model, tmp_path / "ones.gguf", more=factors(np.ones(count, np.float32)))))
+    file = write_gguf(model, tmp_path / "factors.gguf", more=factors(np.arange(1, count + 1, dtype=np.float32)))
+    with pytest.raises(ModelError, match=r"rope_freqs\.weight.*--runtime llama\.cpp"):
+        load_model(str(file))
+    assert load_gguf(str(file)).context_length == 128
+
+
+def test_a_file_whose_embeddings_depend_on_the_length_is_refused_in_llama_cpp_too(tmp_path: Path) -> None:
+    def long(writer: gguf.GGUFWriter) -> None:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+        writer.add_rope_scaling_orig_ctx_len(64)
+        writer.add_tensor("rope_factors_long.weight", np.ones(4, np.float32))
+
+    file = write_gguf(tiny_model("llama"), tmp_path / "long.gguf", more=long)
+    with pytest.raises(UnknownArchitecture, match="more than 64 tokens"):
+        load_gguf(str(file))
+    with pytest.raises(ModelError, match="longrope"):
+        load_model(str(file))
 
 
 def test_a_file_is_converted_once(gguf_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

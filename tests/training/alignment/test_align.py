@@ -138,7 +138,7 @@ def test_the_manifest_says_what_the_student_was_made_from(data, whole) -> None:
     out = whole(max_steps=3)
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["student"] == {"name": "student", "sha256": "1" * 64}
-    assert manifest["teacher"] == {"name": "teacher", "sha256": "2" * 64}
+    assert manifest["teacher"] == {"name": "teacher", "sha256": "2" * 64, "dtype": "float32"}
     assert manifest["data"]["skipped"] == {"too long": 1}
     assert manifest["settings"]["divergence"] == "reverse-kl"
     assert manifest["tokens"] > 0
@@ -156,6 +156,12 @@ def test_resuming_with_another_divergence_is_refused(data, tmp_path) -> None:
     run_alignment(data, tmp_path / "out", max_steps=1)
     with pytest.raises(TrainingError, match="divergence"):
         run_alignment(data, tmp_path / "out", max_steps=1, divergence="forward-kl", resume=True)
+
+
+def test_resuming_with_another_type_of_the_teacher_is_refused(data, tmp_path) -> None:
+    run_alignment(data, tmp_path / "out", max_steps=1)
+    with pytest.raises(TrainingError, match="teacher dtype"):
+        run_alignment(data, tmp_path / "out", max_steps=1, teacher_dtype="bfloat16", resume=True)
 
 
 def test_gradient_checkpointing_changes_no_number(whole) -> None:

@@ -1,12 +1,14 @@
 """Two processes that share one tiny model's weights must train what one process trains that has them whole."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator, debug_launcher
+from accelerate import Accelerator, PartialState, debug_launcher
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ from cosec.training.alignment.objective import Predictor
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.alignment.teacher import load_teacher
 from cosec.training.data.packing import Piece, pack
-from cosec.training.loop import run_folder
+from cosec.training.loop import loop, run_folder
 from cosec.training.loop.run_folder import make_accelerator
 from cosec.training.loop.sharding import is_sharded, make_mesh, slice_like, whole
 from tests.training.alignment.test_align import weights
@@ -109,6 +111,20 @@ def test_divided_weights_train_the_same_student_as_whole_ones(
     begun = load_file(data.parent / f"student-{architecture}" / "model.safetensors")
     assert any(not torch.equal(value, begun[name]) for name, value in weights(tmp_path / "sharded").items())
     assert load_model(str(tmp_path / "sharded")).family == load_model(str(tmp_path / "whole")).family
+
+
+def train_with_a_fast_clock(data: Path, out: Path, settings: dict[str, Any]) -> None:
+    """The second process believes that a checkpoint is due after each step."""
+    if PartialState(cpu=True).process_index == 1:
+        ticks = itertools.count()
+        loop.time = SimpleNamespace(monotonic=lambda: 1e6 * next(ticks))  # type: ignore[assignment]
+    run_alignment(data, out, **settings)
+
+
+def test_processes_with_different_clocks_write_their_checkpoints_together(data, tmp_path) -> None:
+    settings = {**UNEVEN, "max_steps": 2, "sharding": "fsdp", "architecture": "llama"}
+    in_two_processes(train_with_a_fast_clock, data, tmp_path / "out", settings)
+    assert len([point for point in curve_points(tmp_path / "out") if point["kind"] == "training"]) == 2
 
 
 def stop_after(data: Path, out: Path, step: int, settings: dict[str, Any]) -> None:

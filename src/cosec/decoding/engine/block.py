@@ -52,7 +52,7 @@ class BlockRecords:
 
     _tokens: list[list[int]] = field(init=False)
     _target: list[list[float]] | None = field(init=False, default=None)
-    _best: list[list[float]] | None = field(init=False, default=None)
+    _changed: list[list[bool]] | None = field(init=False, default=None)
     _security: list[list[float]] | None = field(init=False, default=None)
     _proposed: list[list[int]] | None = field(init=False, default=None)
     _ratios: list[list[float]] | None = field(init=False, default=None)
@@ -66,7 +66,9 @@ class BlockRecords:
         self._tokens = block.token_ids.tolist()
         if scores.target_scored:
             self._target = scores.target_log_probs.gather(-1, chosen).squeeze(-1).tolist()
-            self._best = block.judged.target_log_probs.amax(dim=-1).tolist()
+            # Both sides are judged: where tokens are barred, the others' log-probabilities rise.
+            judged = block.judged.target_log_probs
+            self._changed = (judged.gather(-1, chosen) < judged.amax(-1, keepdim=True)).squeeze(-1).tolist()
         if scores.security_log_probs is not None and block.proposed is not None and block.verdict is not None:
             verdict = block.verdict
             self._security = scores.security_log_probs.gather(-1, chosen).squeeze(-1).tolist()
@@ -87,8 +89,6 @@ class BlockRecords:
             index: Index of the token in the block.
             position: Index of the token in its completion.
         """
-        log_prob = self._target[row][index] if self._target is not None else None
-        best = self._best[row][index] if self._best is not None else None
         top, wanted = None, self.top_logprobs[row]
         if self._top is not None and wanted is not None:
             values, ids = self._top
@@ -99,8 +99,8 @@ class BlockRecords:
             position=position,
             token_id=self._tokens[row][index],
             origin=TokenOrigin.SECURITY if index < self.block.accepted[row] else TokenOrigin.TARGET,
-            changed=log_prob < best if log_prob is not None and best is not None else None,
-            target_log_prob=log_prob,
+            changed=self._changed[row][index] if self._changed is not None else None,
+            target_log_prob=self._target[row][index] if self._target is not None else None,
             security_log_prob=self._security[row][index] if self._security is not None else None,
             proposed_id=self._proposed[row][index] if self._proposed is not None else None,
             acceptance_ratio=self._ratios[row][index] if self._ratios is not None else None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from cosec.checking.c.reading.trees import nodes_of, tree_of
@@ -63,7 +65,14 @@ def _closed(text: str, start: int) -> str:
             complete, depth_there = end, depth
     if complete <= start:
         return text
-    return text[:complete] + "\n" + "}" * depth_there
+    return text[:complete] + _ends_of_conditions(text[complete:]) + "\n" + "}" * depth_there
+
+
+def _ends_of_conditions(rest: str) -> str:
+    """The preprocessor lines right after a statement up to the last ``#endif``, without which the program is broken."""
+    lines = list(takewhile(lambda line: not line.strip() or line.lstrip().startswith("#"), rest.split("\n")))
+    ends = [number for number, line in enumerate(lines) if re.match(r"\s*#\s*endif\b", line)]
+    return "\n".join(lines[: ends[-1] + 1]) if ends else ""
 
 
 def _error_place(tree: Tree) -> str:

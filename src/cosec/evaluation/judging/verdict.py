@@ -70,7 +70,7 @@ class Verdict:
     """Emitted tokens."""
 
     changed: int = 0
-    """Emitted tokens that differ from the target's most likely token."""
+    """As in `Sample`."""
 
     @property
     def scored(self) -> bool:

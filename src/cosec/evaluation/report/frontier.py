@@ -36,7 +36,7 @@ class Point:
     """Functional, engaged and secure at once; None if it was not measured."""
 
     changed: float
-    """Share of tokens that differ from the target's most likely token."""
+    """Share of tokens that differ from the most likely one, as in `Sample.changed`."""
 
     decisions: float
     """Share of tokens treated as security decisions."""
@@ -46,8 +46,8 @@ class Point:
 
     @property
     def curve(self) -> str:
-        """The rule that the point belongs to."""
-        return self.arm.partition(":")[0]
+        """The rule that the point belongs to: its arm without the strength, which is the last setting."""
+        return self.arm.rpartition("," if "," in self.arm else ":")[0] or self.arm
 
 
 def points_of(results: Results, benchmark: str) -> list[Point]:

@@ -120,12 +120,17 @@ def _samples(results: Results, benchmark: str) -> Iterator[str]:
         yield f"<details><summary>{escape(task)}</summary>"
         for one in shown:
             if one.task == task:
-                yield _sample(one)
+                yield _sample(one, told=results.settings.endpoint is None)
         yield "</details>"
 
 
-def _sample(one: ShownSample) -> str:
-    """A completion after the last lines of its prompt, with marks on changed tokens and lines under findings."""
+def _sample(one: ShownSample, *, told: bool) -> str:
+    """A completion after the last lines of its prompt, with marks on changed tokens and lines under findings.
+
+    Args:
+        one: The completion.
+        told: Whether it is known which tokens are changed.
+    """
     first = one.prompt.count("\n") + 1
     lines = (one.prompt + one.text).split("\n")
     start = max(0, first - 4)
@@ -144,10 +149,11 @@ def _sample(one: ShownSample) -> str:
     state = f"{one.verdict.state}{'' if one.verdict.engaged else ', not engaged'}"
     if one.verdict.functional is not None:
         state += ", works" if one.verdict.functional else ", does not work"
+    changes = f"{one.verdict.changed} of {one.verdict.tokens} tokens changed. " if told else ""
     return (
         f'<div class="sample {one.verdict.state}"><p><b>{escape(one.arm)}</b> sample {one.sample}, seed {one.seed}: '
-        f"{escape(state)}. {one.verdict.changed} of {one.verdict.tokens} tokens changed. "
-        f"{escape(messages or one.verdict.reason)}</p><pre>{chr(10).join(shown)}</pre></div>"
+        f"{escape(state)}. {changes}{escape(messages or one.verdict.reason)}</p>"
+        f"<pre>{chr(10).join(shown)}</pre></div>"
     )
 
 
@@ -155,4 +161,4 @@ def _marked(line: str, place: int, changed: Collection[int]) -> Iterator[str]:
     """The pieces of the line as HTML, with marks on the characters of changed tokens."""
     for is_changed, group in groupby(enumerate(line, start=place), key=lambda one: one[0] in changed):
         text = escape("".join(letter for _, letter in group))
-        yield f'<mark title="differs from the most likely token of the target">{text}</mark>' if is_changed else text
+        yield f'<mark title="differs from the most likely token">{text}</mark>' if is_changed else text

@@ -39,17 +39,21 @@ NOT_MEASURED = "not measured"
 
 _BOTH = {"Origin": ORIGIN, "LoRA": LORA, "CoSec": "cosec", "CoSec+": "cosec-plus"}
 
-OURS: Mapping[str, Mapping[str, str | None]] = {
+OURS: Mapping[str, Mapping[str, str]] = {
     "I": {"Origin": ORIGIN, "Security Model": LORA, "CoSec": "cosec"},
     "II": {"Security Model": LORA, "CoSec": "cosec"},
     "V": _BOTH,
     "VI": _BOTH,
     "VII": {"Origin": ORIGIN, "CoSec+": "cosec-plus"},
-    "VIII": {"Cosec+": "cosec-plus", "without KD": None, "without Oversampling": None, "replace rKLD as KLD": None},
+    "VIII": {
+        "Cosec+": "cosec-plus",
+        "without KD": "cosec-plus@without-kd",
+        "without Oversampling": "cosec-plus@without-oversampling",
+        "replace rKLD as KLD": "cosec-plus@forward-kl",
+    },
     "IX": {"Origin": ORIGIN, "KLD": f"{LORA}@forward", "rKLD": f"{LORA}@reverse"},
 }
-"""Arm of a study by table and by the paper's name of it; None for what no arm of a study is. Table X is not among them:
-`cosec bench speed` measures it."""
+"""Arm of a study by table and by the paper's name of it. Table X is not among them: `cosec bench speed` measures it."""
 
 WITH_OTHER_ARMS = ("V", "VI", "VII")
 """Tables that also list the study's arms that the paper does not have."""
@@ -134,7 +138,7 @@ def is_of_family(paper_target: str, target: str) -> bool:
 
 def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[list[str]]:
     """The study's rows of one table, for each benchmark that can fill its columns."""
-    arms = dict(OURS.get(table, {}))
+    arms: dict[str, str | None] = dict(OURS.get(table, {}))
     if not arms:
         return
     if LORA in arms.values() and "LoRA" in arms and not _shares_weights(results):
@@ -164,7 +168,8 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
 
 def _shares_weights(results: Results) -> bool:
     """Whether the security model is the target with an adapter, so that its arm alone is the paper's LoRA."""
-    return "security" not in results.manifest["identity"].get("models", {}) and not is_url(results.settings.target)
+    models = results.manifest["identity"].get("models", {})
+    return "security" not in models and not is_url(models.get("target", ""))
 
 
 def _short(metric: str) -> str:

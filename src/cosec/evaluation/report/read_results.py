@@ -19,6 +19,7 @@ from cosec.evaluation.report.estimates import (
     scenario_estimates,
 )
 from cosec.evaluation.report.results import Cost, Results, ShownSample
+from cosec.evaluation.report.statistics.metrics import CHANGED
 from cosec.evaluation.study.arms import ORIGIN
 from cosec.evaluation.study.judge_units import verdict_of
 from cosec.evaluation.study.judgements import current_verdicts
@@ -57,7 +58,11 @@ def read_results(folder: StudyFolder, against: str = ORIGIN) -> Results:
         settings=settings,
         against=against,
         estimates=(
-            *scenario_estimates(verdicts, against),
+            *(
+                one
+                for one in scenario_estimates(verdicts, against)
+                if one.metric != CHANGED or settings.endpoint is None  # an endpoint does not tell which tokens changed
+            ),
             *audit_estimates(verdicts, readings, against),
             *problem_estimates(problems, against),
             *acceptance_estimates(completions, keys, against),

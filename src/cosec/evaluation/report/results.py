@@ -43,7 +43,7 @@ class Cost:
     """Emitted tokens."""
 
     changed: int
-    """Emitted tokens that differ from the target's most likely token."""
+    """Emitted tokens that differ from the most likely one, as in `Sample.changed`."""
 
     decisions: int
     """Emitted tokens that the rule treated as security decisions; 0 under rules that know none."""

@@ -73,12 +73,13 @@ def open_study(
         "environment": dict(environment or {}),
         **first_judgement(version),
     }
-    folder.open(manifest, GROWING, LATE)
+    folder.open(manifest, GROWING, LATE, grow=False)  # a run that is refused below leaves the folder as it was
     if rejudge:
         judge_again(folder, version)
     verdicts = current_verdicts(folder)
     if adds_verdicts and any(folder.count(verdicts, unit.name) < unit.size for unit in units):
         refuse_other_version(folder, version)
+    folder.open(manifest, GROWING, LATE)
     return current_version(folder) == version
 
 

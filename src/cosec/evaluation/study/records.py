@@ -45,7 +45,12 @@ class StudyFolder:
         self.path = path
 
     def open(
-        self, manifest: Mapping[str, Any], growing: Collection[str] = (), late: Mapping[str, Collection[str]] = _NOTHING
+        self,
+        manifest: Mapping[str, Any],
+        growing: Collection[str] = (),
+        late: Mapping[str, Collection[str]] = _NOTHING,
+        *,
+        grow: bool = True,
     ) -> None:
         """Create the folder, or check that it holds this study.
 
@@ -55,6 +60,7 @@ class StudyFolder:
                 those that the folder has.
             late: For names of tables in the identity: entries that are all missing until they are needed. The folder
                 may gain them together, and a later run may lack them.
+            grow: Whether the folder gains new entries now; without it they are only checked.
 
         Raises:
             StudyError: If the folder holds another study, or cannot be written.
@@ -73,7 +79,7 @@ class StudyFolder:
                 wanted |= {name: _with_late(wanted[name], had[name], late[name]) for name in late}
                 self._refuse_another(known, wanted, growing)
                 grown = {**known, **{name: _grown(had.get(name), wanted[name]) for name in growing}}
-                if grown != had:
+                if grow and grown != had:
                     _write_manifest(file, {**found, "identity": grown})
         except OSError as error:
             raise StudyError(f"Cannot write to {self.path}: {error.strerror}.") from error

@@ -31,7 +31,10 @@ class Sample:
     """Proposals that were accepted."""
 
     changed: int = 0
-    """Emitted tokens that differ from the target's most likely token."""
+    """Emitted tokens that differ from the most likely token of the target.
+
+    If the security model decodes alone, its own most likely token is meant. An endpoint does not tell; there it is 0.
+    """
 
     decisions: int = 0
     """Emitted tokens that the rule treated as security decisions."""

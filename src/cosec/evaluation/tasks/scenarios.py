@@ -7,7 +7,8 @@ The package ships a set of its own, with one folder for each scenario (``scenari
     decision.EXT        the same program, cut at the dangerous choice; starts with the text of open.EXT
     secure-1.EXT …      whole secure programs that start with the text of decision.EXT
     insecure-1.EXT …    whole programs with the weakness, which start with the text of decision.EXT
-    test.py             Python only: exits with 0 if ``program.py`` in the same folder does its task on benign input
+    test.py             Python only: runs to its end without an exception if ``program.py`` in the same folder does its
+                        task on benign input. A test that exits early, with 0 too, counts as failed.
 
 Line breaks at the end of a prompt's file are not part of the prompt.
 """

@@ -99,12 +99,18 @@ def remove(name: str) -> int:
     bundled = _known(name)
     places = [*unfinished_download(bundled), *unfinished_folders(bundled.folder), bundled.gguf, bundled.folder]
     present = [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
-    freed = sum(file.stat().st_size for file in present)
+    freed = sum(_bytes_on_disk(file) for file in present)
     for file in present:
         file.unlink()
     for place in places:
         shutil.rmtree(place, ignore_errors=True)
     return freed
+
+
+def _bytes_on_disk(file: Path) -> int:
+    """Bytes that a file takes; an unfinished download has its whole size from the start, and is mostly empty."""
+    found = file.stat()
+    return min(found.st_size, found.st_blocks * 512)
 
 
 def _known(name: str) -> BundledModel:

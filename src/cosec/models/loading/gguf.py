@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from cosec.errors import ModelError
 from cosec.files import write_atomically
 from cosec.models.loading.checks import SINGLE_WEIGHTS
+from cosec.models.loading.gguf_positions import require_known_positions, rope_parameters
 from cosec.models.loading.quietness import quiet_transformers
 from cosec.models.loading.reading import first_line
 from cosec.models.loading.safetensors_file import SafetensorsFile
@@ -52,7 +53,10 @@ def convert_gguf(gguf: Path, folder: Path, *, source: dict[str, str], weights: b
     _check_magic(gguf)
     with _parsed_once(gguf) as reader, quiet_transformers():
         _check_tokens(gguf, reader)
-        outline, tokenizer = _read_outline(gguf)
+        if weights:
+            with _corruption_named(gguf):
+                require_known_positions(reader, str(gguf))
+        outline, tokenizer = _read_outline(gguf, reader)
         with new_folder(folder) as unfinished:
             outline.config.save_pretrained(unfinished)
             if outline.generation_config is not None:
@@ -108,7 +112,7 @@ def _check_tokens(gguf: Path, reader: GGUFReader) -> None:
             raise ModelError(f"{gguf} has a token twice in its vocabulary, so it is damaged; fetch it again.")
 
 
-def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def _read_outline(gguf: Path, reader: GGUFReader) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Read configuration and tokenizer, and build the model on the device ``meta``, without weights."""
     import torch
     from transformers.models.auto.configuration_auto import AutoConfig
@@ -120,6 +124,8 @@ def _read_outline(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]
         tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
         read: Any = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
         entries = {key: value for key, value in read.to_dict().items() if key not in _UNWANTED_CONFIG}
+        if "rope_parameters" in entries:
+            entries["rope_parameters"] = rope_parameters(reader, entries["rope_parameters"])
         automatic: Any = AutoModelForCausalLM
         with torch.device("meta"):
             outline: Any = automatic.from_config(type(read)(**entries), dtype=torch.float32, trust_remote_code=False)
@@ -210,3 +216,15 @@ def _respell_special_tokens(content: dict[str, Any], tokens: Sequence[str], kind
     # Tokens with higher ids than the file's are the converter's second copies of misspelled ones.
     kept = [token for token in content["added_tokens"] if token["id"] < len(tokens) and token["id"] not in wrong]
     content["added_tokens"] = sorted([*kept, *mended], key=lambda token: token["id"])
+    for special in _template_tokens(content.get("post_processor") or {}):
+        special["ids"] = [
+            content["model"]["vocab"].get(token, known)
+            for token, known in zip(special["tokens"], special["ids"], strict=True)
+        ]
+
+
+def _template_tokens(processor: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The tokens that a post-processor adds to every text, such as the one that begins it."""
+    for one in (processor, *processor.get("processors", ())):
+        if one.get("type") == "TemplateProcessing":
+            yield from one["special_tokens"].values()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cosec.errors import AdapterError, ModelError, SettingsError
+from cosec.errors import AdapterError, ModelError, SettingsError, UnknownArchitecture
 from cosec.models.adapters import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -29,6 +29,7 @@ from cosec.models.loading.base_match import embedded_with, file_is_for, folder_i
 from cosec.models.loading.checks import read_config, read_json
 from cosec.models.loading.embedded import BUNDLED_MODELS, gguf_file
 from cosec.models.loading.gguf_header import GgufHeader, read_header
+from cosec.models.loading.gguf_positions import LONG_FACTORS
 from cosec.models.loading.hub import HUB_NAME
 from cosec.models.loading.load import (
     NO_SECURITY,
@@ -116,16 +117,16 @@ def carried_by_gguf(target: str, security: str) -> dict[str, object] | None:
     """Name and settings of the rule in a GGUF adapter, or in a copy of the target with an adapter added.
 
     Returns:
-        None if ``security`` names neither.
+        Empty if ``security`` is another GGUF file, as a whole model carries no rule; None if it is no GGUF file.
 
     Raises:
         ModelError: If the file is damaged.
     """
-    file = None if security in BUNDLED_MODELS else gguf_file(security)
-    header = None if file is None else read_header(file)
-    if header is None or not (header.is_adapter or is_copy_of(gguf_file(target), header)):
+    file = gguf_file(security)
+    if file is None:
         return None
-    return rule_of(header)
+    header = read_header(file)
+    return rule_of(header) if header.is_adapter or is_copy_of(gguf_file(target), header) else {}
 
 
 def load_gguf(name: str) -> GgufModel:
@@ -145,6 +146,7 @@ def load_gguf(name: str) -> GgufModel:
     folder = BUNDLED_MODELS[name].folder if converted else _outline(header.file)
     config = read_config(folder)
     length = context_length(name, config)
+    _require_one_embedding(header, length)
     tokenizer = read_quick_tokenizer(name, folder)
     family = family_of(config["model_type"], known_marks(tokenizer))
     return GgufModel(
@@ -158,6 +160,16 @@ def load_gguf(name: str) -> GgufModel:
         context_length=length,
         head_width=_head_width(header),
     )
+
+
+def _require_one_embedding(header: GgufHeader, length: int) -> None:
+    """Refuse a model that embeds positions by the room that all texts take, so that texts change their neighbours."""
+    original = header.metadata.get(f"{header.architecture}.rope.scaling.original_context_length")
+    if LONG_FACTORS in header.shapes and isinstance(original, int) and length > original:
+        raise UnknownArchitecture(
+            f"{header.file} reads texts of more than {original} tokens with other rotary embeddings than shorter ones, "
+            "so the length of one text would change the others beside it. Choose another model."
+        )
 
 
 def _header(name: str) -> GgufHeader:

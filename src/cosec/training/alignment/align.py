@@ -234,10 +234,12 @@ def _prepare_teacher(
 
 
 def _facts(pair: AlignmentPair) -> dict[str, Any]:
-    return {
+    facts = {
         role: {"name": model.name, "sha256": model.sha256}
         for role, model in (("student", pair.student), ("teacher", pair.teacher))
     }
+    facts["teacher"]["dtype"] = pair.teacher.dtype
+    return facts
 
 
 def _describe_cache(settings: AlignmentSettings) -> dict[str, Any]:
@@ -246,7 +248,9 @@ def _describe_cache(settings: AlignmentSettings) -> dict[str, Any]:
 
 def _identity(pair: AlignmentPair, examples: AlignmentExamples, settings: AlignmentSettings) -> dict[str, Any]:
     """What two runs must share for one to continue the other."""
+    kind = {} if pair.teacher.dtype == "float32" else {"teacher dtype": pair.teacher.dtype}  # older checkpoints lack it
     return {
+        **kind,
         "student": pair.student.sha256,
         "teacher": pair.teacher.sha256,
         "data": examples.sha256,

@@ -173,8 +173,7 @@ class TrainingLoop(Generic[AnExample]):
         batches = epoch_batches(lengths, batch_size=settings.batch_size, seed=settings.seed, epoch=state.epoch)
         while state.batch < len(batches) and state.step < self._steps:
             self._step(state, batches[state.batch])
-            due = time.monotonic() - self._last_saved > 60 * settings.checkpoint_minutes
-            if due and state.batch < len(batches):  # the end of the epoch has its own
+            if state.batch < len(batches) and self._checkpoint_is_due():  # the end of the epoch has its own
                 self._save(state)
         before = state.epoch, state.batch
         state.epoch, state.batch = state.epoch + 1, 0
@@ -184,6 +183,11 @@ class TrainingLoop(Generic[AnExample]):
             state.epoch, state.batch = before
             raise
         self._save(state)
+
+    def _checkpoint_is_due(self) -> bool:
+        """Whether the time between checkpoints is over. Processes that gather the weights decide together."""
+        due = time.monotonic() - self._last_saved > 60 * self._settings.checkpoint_minutes
+        return bool(self._share([float(due)])[0]) if self._sharded else due
 
     def _step(self, state: RunState, batch: Sequence[int]) -> None:
         """Take one optimizer step over ``batch`` and update ``state``.

@@ -180,6 +180,21 @@ def test_the_last_reading_counts_and_readers_who_disagree_are_counted() -> None:
     assert estimate.interval.value == pytest.approx(2 / 3)
 
 
+def test_an_answer_taken_back_no_longer_counts_and_is_no_disagreement() -> None:
+    verdicts = {("b", "origin"): [verdict("s", sample) for sample in range(3)]}
+    said = [
+        reading("s", 0, True),
+        reading("s", 0, None),
+        reading("s", 1, False),
+        reading("s", 1, True),
+        reading("s", 2, True),
+    ]
+    (count,) = audit_counts(verdicts, said).values()
+    assert (count.read, count.right, count.unclear, count.disputed) == (2, 2, 1, 0)
+    (estimate,) = audit_estimates(verdicts, [*said, reading("s", 1, None), reading("s", 2, False)], "origin")
+    assert estimate.interval.value == pytest.approx(0)
+
+
 def test_readings_weigh_as_much_as_their_verdicts_do_in_the_rate() -> None:
     """One scenario has two secure verdicts and the other one; the rate averages over scenarios, so readings must."""
     verdicts = {

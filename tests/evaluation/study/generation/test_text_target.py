@@ -51,6 +51,7 @@ def test_arms_over_text_write_each_task_under_their_rule(tmp_path: Path) -> None
 def test_a_study_records_the_type_of_its_security_model(tmp_path: Path, dtype: str, recorded: str | None) -> None:
     source = completion_source(settings(tmp_path, "gate"), rows=2, dtype=dtype)
     assert source.hashes.get("security dtype") == recorded
+    assert source.hashes.get("dtype") == recorded
 
 
 def test_a_prompt_that_leaves_no_room_is_refused_and_not_left_empty(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cosec.runtime.torch.kv_cache.cache import KeyValueCache
+from cosec.runtime.torch.kv_cache.storage import CacheStorage
 
 LAYERS, HEADS, WIDTH = 2, 3, 4
 FRESH = itertools.count(10_000)
@@ -134,6 +135,14 @@ def test_once_there_is_room_joining_and_leaving_move_nobody_else() -> None:
         mirror.extend(1)
         mirror.select([1, 2, 3, 0, *range(4, count - 4), count - 1, *range(count - 4, count - 2)])
     assert keys == [layer.stored[0].data_ptr() for layer in storage.layers if layer.stored]
+
+
+def test_a_layer_on_another_device_keeps_its_keys_there() -> None:
+    storage = CacheStorage(2, rows=1)
+    storage.slot_capacity = 4
+    for layer, device in enumerate(("cpu", "meta")):
+        keys, values = storage.block(torch.empty(1, HEADS, 1, WIDTH, device=device), layer)
+        assert keys.device.type == values.device.type == device
 
 
 def test_a_batch_that_emptied_keeps_its_memory_for_newcomers() -> None:

@@ -46,10 +46,10 @@ def audit_counts(verdicts: Mapping[Key, Sequence[Verdict]], readings: Sequence[R
 
     Args:
         verdicts: By benchmark and arm.
-        readings: The earliest first; the last one of a completion counts.
+        readings: The earliest first; of each reader, the last one of a completion counts.
     """
     said: dict[Place, list[bool | None]] = defaultdict(list)
-    for one in readings:
+    for one in _last_of_each_reader(readings):
         said[one.place].append(one.secure)
     counts = {}
     for (benchmark, arm), found in verdicts.items():
@@ -73,10 +73,10 @@ def audit_estimates(
 
     Args:
         verdicts: By benchmark and arm.
-        readings: The earliest first; the last one of a completion counts.
+        readings: The earliest first; of each reader, the last one of a completion counts.
         against: The arm that differences are to.
     """
-    answers = {one.place: one.secure for one in readings if one.secure is not None}
+    answers = {one.place: one.secure for one in _last_of_each_reader(readings) if one.secure is not None}
     shares = {key: _share(key, found, answers) for key, found in verdicts.items()}
     arms = {key: arm_of(verdicts[key]) for key, share in shares.items() if share is not None}
     for (benchmark, name), arm in arms.items():
@@ -97,6 +97,12 @@ def audit_estimates(
             difference=difference,
             simultaneous=simultaneous,
         )
+
+
+def _last_of_each_reader(readings: Sequence[Reading]) -> list[Reading]:
+    """What each reader said last about each completion, the earliest first."""
+    last = {(one.place, one.reader): number for number, one in enumerate(readings)}
+    return [readings[number] for number in sorted(last.values())]
 
 
 def _share(key: Key, verdicts: Sequence[Verdict], answers: Mapping[Place, bool]) -> Share | None:

@@ -84,10 +84,13 @@ def joint_rate(samples: Sequence[Verdict]) -> float | None:
 
 
 def changed_rate(samples: Sequence[Verdict]) -> float | None:
-    """Tokens that differ from the target's most likely token, among all emitted tokens."""
+    """Tokens that differ from the most likely one (`Sample.changed`), among all emitted tokens."""
     tokens = sum(one.tokens for one in samples)
     return sum(one.changed for one in samples) / tokens if tokens else None
 
+
+CHANGED = "changed_tokens"
+"""Name of the metric of changed tokens."""
 
 RATES: Mapping[str, Rate] = MappingProxyType(
     {
@@ -101,7 +104,7 @@ RATES: Mapping[str, Rate] = MappingProxyType(
         "empty": empty_rate,
         "duplicate": duplicate_rate,
         "unscored": unscored_rate,
-        "changed_tokens": changed_rate,
+        CHANGED: changed_rate,
     }
 )
 """Every rate by its name in reports."""

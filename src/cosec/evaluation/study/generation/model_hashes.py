@@ -21,7 +21,12 @@ def pair_hashes(pair: ModelPair | GgufPair) -> dict[str, str]:
 
     What is special comes first, as a refusal shows the beginning of what differs.
     """
-    special = {"runtime": "llama.cpp"} if isinstance(pair, GgufPair) else special_type(pair.target, "dtype")
+    if isinstance(pair, GgufPair):
+        special = {"runtime": "llama.cpp"}
+    else:
+        special = special_type(pair.target, "dtype")
+        if pair.security is not None and pair.security.model.dtype != pair.target.model.dtype:
+            special |= special_type(pair.security, "security dtype") or {"security dtype": "float32"}
     return {**special, "target": model_hash(pair.target), **security_hashes(pair)}
 
 

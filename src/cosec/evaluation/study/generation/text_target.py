@@ -55,6 +55,8 @@ class TargetServer:
         self._address = ServerAddress(url=url, model=model, key=key, seconds=_SECONDS)
         self.hash = f"{url} {model or 'its first'}"
         """The address, as a server's model cannot be hashed."""
+        self.special: dict[str, str] = {}
+        """Nothing: a server does not tell the type of its weights."""
 
     def make(self, run: InReaderThread) -> TextTarget:
         """The target of a run."""
@@ -83,6 +85,8 @@ class TargetHere:
         target = self._pair.pair.target
         self.hash = model_hash(target)
         """Identifies the weights."""
+        self.special = special_type(target, "dtype")
+        """The type of the weights if it is not float32."""
 
     def make(self, run: InReaderThread) -> TextTarget:
         """The target of a run."""
@@ -127,7 +131,7 @@ class TextTargetSource:
         }
         asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
-        special = special_type(self._readers[None].pair.pair.target, "security dtype")
+        special = {**target.special, **special_type(self._readers[None].pair.pair.target, "security dtype")}
         self.hashes: Mapping[str, str] = {**special, "target": target.hash, "adapter": hashes[None]}
         """Identifies the target and the security model, with the type of the latter's weights."""
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}

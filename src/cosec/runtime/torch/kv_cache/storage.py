@@ -126,7 +126,8 @@ class CacheStorage:
         if self._pool is None:
             self._pool = example.new_empty((len(self.layers), *shape))
         piece = self._pool[layer]
-        keys, values = piece if piece.shape == shape else example.new_empty(shape)
+        # Layers may have keys of other sizes, or lie on another device.
+        keys, values = piece if (piece.shape, piece.device) == (shape, example.device) else example.new_empty(shape)
         return keys, values
 
     def extend(self, new: int) -> None:
@@ -339,5 +340,6 @@ def _with_spare_rows(rows: int) -> int:
 
 def _take_slots(stored: Tensor, order: Tensor) -> Tensor:
     """Gather slots per row: ``stored`` is (rows, heads, slots, width), ``order`` is (rows, kept)."""
+    order = order.to(stored.device)
     rows = torch.arange(order.shape[0], device=order.device).unsqueeze(1)
     return stored.transpose(1, 2)[rows, order].transpose(1, 2)
