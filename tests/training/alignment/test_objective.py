@@ -138,3 +138,15 @@ def test_bfloat16_computes_nearly_the_same_and_keeps_float32_gradients() -> None
     losses[1].total.backward()
     assert losses[1].total.item() == pytest.approx(losses[0].total.item(), rel=0.05)
     assert {gradient.dtype for gradient in gradients(rough.student).values()} == {torch.float32}
+
+
+def test_in_bfloat16_a_frozen_head_multiplies_in_bfloat16_and_a_trained_one_keeps_its_weights() -> None:
+    model = tiny_model("llama", seed=1)
+    assert Predictor(model, bfloat16_head=True).project(packed()).weight is model.get_output_embeddings().weight
+    model.requires_grad_(False)
+    exact = Predictor(model).project(packed())
+    copied = Predictor(model, bfloat16_head=True).project(packed())
+    assert exact.weight is not None
+    assert copied.weight is not None
+    assert torch.equal(copied.weight, exact.weight.bfloat16())
+    assert torch.equal(copied.hidden, exact.hidden)

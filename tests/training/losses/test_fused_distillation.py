@@ -245,3 +245,19 @@ def test_the_peak_on_a_gpu_stays_below_300_mb_too(
     total, *_ = distillation_losses(student, teacher, targets, vocabulary=vocabulary, mixture=mixture)
     total.backward()
     assert torch.cuda.max_memory_allocated() - before < 300e6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frozen_head_in_bfloat16_gives_the_same_up_to_its_rounding(kind: Divergence) -> None:
+    student, teacher, targets = models(bias=False)
+    assert student.weight is not None
+    frozen, mixture = student.weight.detach(), Mixture(kind=kind, weight=0.3, skew=0.2)
+    totals, slopes = [], []
+    for weight in (frozen, frozen.bfloat16()):
+        one = replace(student, weight=weight)
+        total, *_ = distillation_losses(one, teacher, targets, vocabulary=VOCAB, mixture=mixture)
+        totals.append(total)
+        slopes.append(torch.autograd.grad(total, student.hidden)[0])
+    assert totals[0].dtype == totals[1].dtype == slopes[1].dtype == torch.float32
+    torch.testing.assert_close(*totals, rtol=1e-2, atol=1e-2)
+    assert torch.cosine_similarity(*(slope.flatten() for slope in slopes), dim=0) > 0.999

@@ -53,7 +53,11 @@ OURS: Mapping[str, Mapping[str, str]] = {
     },
     "IX": {"Origin": ORIGIN, "KLD": f"{LORA}@forward", "rKLD": f"{LORA}@reverse"},
 }
-"""Arm of a study by table and by the paper's name of it. Table X is not among them: `cosec bench speed` measures it."""
+"""Arm of a study by table and by the paper's name of it. Table X is not among them: `cosec bench speed` measures it.
+
+The paper's LoRA is the target itself, trained. Where the security model is another model, ``lora`` is that model alone,
+and the trained target is the arm ``lora@target``.
+"""
 
 WITH_OTHER_ARMS = ("V", "VI", "VII")
 """Tables that also list the study's arms that the paper does not have."""
@@ -142,7 +146,7 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
     if not arms:
         return
     if LORA in arms.values() and "LoRA" in arms and not _shares_weights(results):
-        arms = {**arms, "LoRA": None, "Security Model": LORA}
+        arms = {**arms, "LoRA": f"{LORA}@target", "Security Model": LORA}
     if table == "IX" and not _shares_weights(results):
         arms["Origin"] = None
     if table in WITH_OTHER_ARMS:

@@ -43,7 +43,7 @@ class MemoryEstimate:
     """Where weights are divided: those that are whole at one time, with their gradients."""
 
     losses: int
-    """Chunks of logits and, where the head is trained, its gradient before it is added."""
+    """Chunks of logits; of a trained head its gradient before it is added, of a frozen one its copy in bfloat16."""
 
     @property
     def total(self) -> int:
@@ -77,7 +77,8 @@ def estimate_memory(
     trained = weights if full else _held_of_adapter(student, targets, settings.lora_rank, parts)
     casts = settings.precision == "bfloat16"
     layer_copies = 1 if settings.gradient_checkpointing else len(decoder_layers(student))
-    head = config.vocab_size * config.hidden_size * FLOAT32 if full else 0
+    copied = BFLOAT16 if casts and parts == 1 else 0
+    head = config.vocab_size * config.hidden_size * (FLOAT32 if full else copied)
     return MemoryEstimate(
         student_weights=FLOAT32 * (weights if full else weights + trained),
         gradients=FLOAT32 * trained,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.alignment.teacher_cache import TeacherCache
 from cosec.training.data.packing import PackedExample
-from cosec.training.loop.sharding import decoder_layers, last_hidden_states, release
+from cosec.training.loop.sharding import decoder_layers, is_sharded, last_hidden_states, release
 from cosec.training.losses.fused_distillation import Mixture, Projected, distillation_losses, measure
 from cosec.training.losses.top_tokens import TopTokens
 from cosec.training.objective import ExampleLoss
@@ -21,15 +21,19 @@ class Predictor:
 
     Args:
         causal: A transformers causal language model, with or without an adapter.
+        bfloat16_head: Whether a frozen head multiplies in bfloat16. One copy of it is kept.
 
     If the head is more than a linear map (soft-capped or scaled logits), the logits take the place of the hidden
     states.
     """
 
-    def __init__(self, causal: Any) -> None:
+    def __init__(self, causal: Any, *, bfloat16_head: bool = False) -> None:
         self._causal = causal
         head = causal.get_output_embeddings()
         self.head: nn.Linear | None = head if isinstance(head, nn.Linear) and self._is_plain(head) else None
+        self._head_copy: Tensor | None = None
+        if bfloat16_head and self.head is not None and not self.head.weight.requires_grad:
+            self._head_copy = None if is_sharded(self.head.weight) else self.head.weight.detach().bfloat16()
 
     def project(self, example: PackedExample) -> Projected:
         """Hidden states at the positions whose next token is learned, with the head."""
@@ -40,7 +44,8 @@ class Predictor:
             logits = self._causal(**inputs).logits[0, :-1][chosen]
             return Projected(hidden=logits, weight=None, bias=None)
         hidden = last_hidden_states(self._causal, inputs, chosen)
-        return Projected(hidden=hidden, weight=self.head.weight, bias=self.head.bias)
+        weight = self.head.weight if self._head_copy is None else self._head_copy
+        return Projected(hidden=hidden, weight=weight, bias=self.head.bias)
 
     def release(self) -> None:
         """Free sharded weights that were gathered for a prediction without a backward pass."""
@@ -83,7 +88,8 @@ class AlignmentObjective:
     def __init__(self, models: AlignmentModels, settings: AlignmentSettings) -> None:
         self._student_model, self._settings, self._vocabulary = models.student, settings, models.vocabulary
         peft = hasattr(models.student, "get_base_model")
-        self._student = Predictor(models.student.get_base_model() if peft else models.student)
+        causal = models.student.get_base_model() if peft else models.student
+        self._student = Predictor(causal, bfloat16_head=settings.precision == "bfloat16")
         stored = isinstance(models.teacher, TeacherCache)
         self._teacher = models.teacher if stored else Predictor(models.teacher)
         self._mixture = Mixture(kind=settings.divergence, weight=settings.kl_weight, skew=settings.skew)

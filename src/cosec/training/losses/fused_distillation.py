@@ -54,7 +54,8 @@ class Projected:
         if self.weight is None:
             return self.hidden[rows, :vocabulary].detach().float().clone()
         bias = None if self.bias is None else self.bias[:vocabulary].detach()
-        return product(self.hidden[rows].detach(), self.weight[:vocabulary].detach(), bias).float()
+        hidden = self.hidden[rows].detach().to(self.weight.dtype)
+        return product(hidden, self.weight[:vocabulary].detach(), bias).float()
 
 
 def distillation_losses(
