@@ -134,7 +134,9 @@ def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(tmp_pa
     assert cells("LoRA", own) == ""
     assert cells("Security Model", own).split(" | ")[2:] == measured.split(" | ")[2:]
     verdicts = {**own.verdicts, ("tiny", "lora@target"): own.verdicts["tiny", "origin"]}
-    assert cells("LoRA", replace(own, verdicts=verdicts)).split(" | ")[2:] == cells("Origin", own).split(" | ")[2:]
+    named = results.settings.model_copy(update={"arms": ("origin", "lora@target")})
+    for trained in (replace(own, verdicts=verdicts), replace(results, verdicts=verdicts, settings=named)):
+        assert cells("LoRA", trained).split(" | ")[2:] == cells("Origin", own).split(" | ")[2:]
 
 
 def test_a_part_of_humaneval_is_named_and_its_shortest_problems_are_no_row(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ SECURITY = "security_ratio_percent"
 NOT_MEASURED = "not measured"
 """Takes the place of a figure that the study does not have."""
 
+_TARGET_TRAINED = f"{LORA}@target"
 _BOTH = {"Origin": ORIGIN, "LoRA": LORA, "CoSec": "cosec", "CoSec+": "cosec-plus"}
 
 OURS: Mapping[str, Mapping[str, str]] = {
@@ -56,7 +57,7 @@ OURS: Mapping[str, Mapping[str, str]] = {
 """Arm of a study by table and by the paper's name of it. Table X is not among them: `cosec bench speed` measures it.
 
 The paper's LoRA is the target itself, trained. Where the security model is another model, ``lora`` is that model alone,
-and the trained target is the arm ``lora@target``.
+and the trained target is the arm ``lora@target`` (the security model that a recipe names ``target``).
 """
 
 WITH_OTHER_ARMS = ("V", "VI", "VII")
@@ -145,8 +146,9 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
     arms: dict[str, str | None] = dict(OURS.get(table, {}))
     if not arms:
         return
-    if LORA in arms.values() and "LoRA" in arms and not _shares_weights(results):
-        arms = {**arms, "LoRA": f"{LORA}@target", "Security Model": LORA}
+    trains_target = _TARGET_TRAINED in results.settings.arms or not _shares_weights(results)
+    if LORA in arms.values() and "LoRA" in arms and trains_target:
+        arms = {**arms, "LoRA": _TARGET_TRAINED, "Security Model": LORA}
     if table == "IX" and not _shares_weights(results):
         arms["Origin"] = None
     if table in WITH_OTHER_ARMS:
