@@ -68,7 +68,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyF
     ).replace("https://matplotlib.org", "")
     assert "<script" not in text
     assert '<span class="finding" title="plus">' in text
-    assert '<mark title="differs from the most likely token of the target">SELECT</mark>' in text
+    assert '<mark title="differs from the most likely token">SELECT</mark>' in text
     assert text.count("<svg") == 1, "nothing about function was measured"
     assert set(written) == {
         "report.md",
@@ -85,7 +85,7 @@ def test_the_page_shows_the_judged_program_of_a_chat(tmp_path: Path, monkeypatch
         marked = [{**one, "marks": [[one["text"].index("SELECT"), 6]]} for one in records]
         file.write_text("".join(f"{json.dumps(one)}\n" for one in marked), encoding="utf-8")
     text = page(read_results(folder), {})
-    select = '<mark title="differs from the most likely token of the target">SELECT</mark>'
+    select = '<mark title="differs from the most likely token">SELECT</mark>'
     finding = f"    connection.execute(&#x27;{select} 1 WHERE a = &#x27; + name)"
     assert f'<span class="finding" title="plus">{finding}</span>' in text
     assert "Here it is" not in text
