@@ -31,7 +31,8 @@ def rope_parameters(reader: GGUFReader, parameters: Mapping[str, Any]) -> dict[s
         return dict(parameters)
     scaling: dict[str, Any] = {"rope_type": kind, "factor": float(factor)}
     if kind == "yarn":
-        scaling["original_max_position_embeddings"] = _entry(reader, "rope.scaling.original_context_length")
+        original = _entry(reader, "rope.scaling.original_context_length") or _entry(reader, "context_length")
+        scaling["original_max_position_embeddings"] = original
         further = {name: _entry(reader, f"rope.scaling.{key}") for key, name in _YARN.items()}
         scaling |= {name: value for name, value in further.items() if value is not None}
     return {**parameters, **scaling}
