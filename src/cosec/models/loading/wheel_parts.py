@@ -71,7 +71,13 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
 def fetched_bytes(bundled: BundledModel) -> int:
     """Return the room on the disk that an interrupted download of a model already has."""
     partial = _partial(bundled)
-    return min(partial.stat().st_blocks * 512, bundled.gguf_bytes) if partial.is_file() else 0
+    return bytes_on_disk(partial) if partial.is_file() else 0
+
+
+def bytes_on_disk(file: Path) -> int:
+    """Bytes that a file takes; an unfinished download has its whole size from the start, and is mostly empty."""
+    found = file.stat()
+    return min(found.st_size, found.st_blocks * 512)
 
 
 def unfinished_download(bundled: BundledModel) -> list[Path]:
