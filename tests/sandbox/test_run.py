@@ -275,3 +275,40 @@ def test_no_control_group_is_left_behind() -> None:
     run("print(1)")
     run("import time\ntime.sleep(60)", Limits(wall_seconds=0.5))
     assert list(Path("/sys/fs/cgroup").glob(f"*/cosec-{os.getpid()}-*")) == []
+
+
+def test_what_was_never_started_has_no_outcome(either: str, tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"'no-such-program' could not be started in the sandbox .*not found"):
+        run_sandboxed(["no-such-program", "x"], limits=SHORT)
+    copied = run("import sys\nsys.stderr.write('sh: 1: exec: no-such-program: not found')\nsys.exit(127)")
+    assert copied.returncode == 127
+
+
+@isolated
+def test_a_folder_that_cannot_be_shown_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match=r"could not be started in the sandbox .*gone"):
+        run("pass", read_only=[tmp_path / "gone"])
+
+
+@isolated
+def test_a_folder_is_readable_under_its_path_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "given.txt").write_text("given")
+    (tmp_path / "link").symlink_to("real")
+    source = "".join(f"print(open('{tmp_path}/{name}/given.txt').read())\n" for name in ("link", "real"))
+    assert run(source, read_only=[tmp_path / "link"]).stdout == b"given\ngiven\n"
+
+
+def test_a_program_ends_with_the_process_that_started_it(either: str, marker: str) -> None:
+    program = f"import time; time.sleep(60) # {marker}"
+    source = f"from cosec.sandbox import run_sandboxed\nrun_sandboxed([{PYTHON[0]!r}, '-c', {program!r}])"
+    parent = subprocess.Popen([sys.executable, "-c", source])
+    until = time.monotonic() + 20
+    while len(alive(marker)) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(alive(marker)) >= 2  # the parent and the program
+    parent.kill()
+    parent.wait()
+    while alive(marker) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert alive(marker) == []

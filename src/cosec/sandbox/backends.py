@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Protocol, Self
 
 from cosec.errors import SandboxError
 from cosec.sandbox.limits import Limits, Outcome
@@ -22,8 +22,10 @@ _WORK_FOLDER = "/tmp/box"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime")
 _DEBUG_FILES = Path("/usr/lib/debug")
 """Debug information of the system's libraries, which programs in the sandbox do without."""
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
 _PROBE_SECONDS = 20.0
+_START = 'command -v "$2" > /dev/null && echo > "/proc/self/fd/$1"; shift; exec "$@"'
+"""Says through an open file descriptor that everything before the program has started, then starts the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +92,13 @@ class Bubblewrap:
                 if program.work_folder is not None
                 else {name: opened.enter_context(_memory_file(content)) for name, content in program.files.items()}
             )
-            command = [*_isolation(program, copies), "--", *_limits_command(program.limits), *program.command]
+            started = opened.enter_context(_StartSignal())
+            prefix = [*_isolation(program, copies), "--", *_limits_command(program.limits), *started.command]
             env = {"PATH": os.environ.get("PATH", "")}
-            return run_limited(command, program.stdin, env, Path("/"), program.limits, tuple(copies.values()))
+            descriptors = (*copies.values(), started.descriptor)
+            command = [*prefix, *program.command]
+            outcome = run_limited(command, program.stdin, env, Path("/"), program.limits, descriptors)
+            return started.checked(outcome, program)
 
 
 class LimitsOnly:
@@ -106,12 +112,55 @@ class LimitsOnly:
 
     def run(self, program: Program) -> Outcome:
         """See `Backend`."""
-        command = [*_limits_command(program.limits, beside=_tasks_of_this_user()), *program.command]
-        with tempfile.TemporaryDirectory(prefix="cosec-box-") as temporary:
+        # Nothing else ends the program if this process is killed.
+        prefix = [_tool("setpriv"), "--pdeathsig", "KILL", "--"]
+        prefix += _limits_command(program.limits, beside=_tasks_of_this_user())
+        with tempfile.TemporaryDirectory(prefix="cosec-box-") as temporary, _StartSignal() as started:
             folder = program.work_folder or Path(temporary)
             _write_files(folder, program.files)
             env = {**_ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder), **program.env}
-            return run_limited(command, program.stdin, env, folder, program.limits)
+            command = [*prefix, *started.command, *program.command]
+            outcome = run_limited(command, program.stdin, env, folder, program.limits, (started.descriptor,))
+            return started.checked(outcome, program)
+
+
+class _StartSignal:
+    """A pipe through which a sandbox says that it has started its program.
+
+    Without it, a failure of the sandbox itself would look like the program's own exit status and output.
+    """
+
+    def __enter__(self) -> Self:
+        self._answer, self.descriptor = os.pipe()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._answer)
+        os.close(self.descriptor)
+
+    @property
+    def command(self) -> list[str]:
+        """The prefix of the program's command, inside the sandbox."""
+        return ["/bin/sh", "-c", _START, "sh", str(self.descriptor)]
+
+    def checked(self, outcome: Outcome, program: Program) -> Outcome:
+        """The outcome of a program that was started, or that was ended by a limit before.
+
+        Raises:
+            SandboxError: If the program was not started.
+        """
+        os.set_blocking(self._answer, False)
+        try:
+            started = bool(os.read(self._answer, 1))
+        except BlockingIOError:
+            started = False
+        if started or outcome.timed_out or outcome.truncated:
+            return outcome
+        said = outcome.stderr.decode(errors="replace").strip().splitlines()
+        raise SandboxError(
+            f"{program.command[0]!r} could not be started in the sandbox ({said[-1] if said else 'not found'}); see"
+            " that the sandbox finds it (in /usr/bin or /usr/local/bin), and that memory and processes are free."
+        )
 
 
 @cache
@@ -130,10 +179,11 @@ def _bubblewrap_problem() -> str | None:
 
 
 @cache
-def _prlimit() -> str:
-    program = shutil.which("prlimit")
+def _tool(name: str) -> str:
+    """Path of a program of util-linux."""
+    program = shutil.which(name)
     if program is None:
-        raise SandboxError("prlimit is not installed, so programs cannot be run; install the package util-linux.")
+        raise SandboxError(f"{name} is not installed, so programs cannot be run; install the package util-linux.")
     return program
 
 
@@ -153,7 +203,7 @@ def _limits_command(limits: Limits, *, beside: int = 0) -> list[str]:
     """The program that sets the limits; ``beside`` other processes count as those of the program."""
     address_space = [f"--as={limits.memory_bytes}"] if limits.limit_address_space else []
     return [
-        _prlimit(),
+        _tool("prlimit"),
         f"--cpu={limits.cpu_seconds}",
         f"--fsize={limits.file_bytes}",
         f"--nproc={limits.processes + beside}",
@@ -178,13 +228,15 @@ def _isolation(program: Program, copies: Mapping[str, int]) -> list[str]:
     size = str(program.limits.file_bytes)
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--size", size, "--tmpfs", "/dev/shm", "--size", size, "--tmpfs", "/tmp"]
-    for path in dict.fromkeys([Path(sys.base_prefix).resolve(), *(path.resolve() for path in program.read_only)]):
+    readable = [Path(sys.base_prefix), *program.read_only]
+    # Links are not resolved in commands, and what they lead to may name itself by its own path.
+    for path in dict.fromkeys(one for given in readable for one in (given.resolve(), given.absolute())):
         if Path(_WORK_FOLDER).is_relative_to(path):
             raise SandboxError(
                 f"{path} cannot be made readable in the sandbox; put the files into a folder of their own."
             )
         if not path.is_relative_to("/usr"):
-            command += ["--ro-bind", str(path), str(path)]
+            command += ["--ro-bind", str(path.resolve()), str(path)]
     if program.work_folder is not None:
         command += ["--bind", str(program.work_folder), _WORK_FOLDER]
     else:

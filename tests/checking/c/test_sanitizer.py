@@ -138,6 +138,11 @@ def test_what_cannot_be_exercised_is_unscored_with_the_reason(program: str, reas
     assert reason in verdict.unscored
 
 
+def test_a_program_that_is_ended_for_its_output_is_not_exercised() -> None:
+    verdict = SanitizerDriver().judge(main_with('for (;;) puts("more");'), DriverInputs(runs=(DriverRun(),)))
+    assert (verdict.findings, verdict.unscored) == ((), "no run came to an end in time")
+
+
 def test_a_program_that_forgets_headers_is_built_as_the_compiler_takes_it(tmp_path: Path) -> None:
     forgets = (
         'int main(void) {\nchar *a = malloc(8); if (!a) return 1;\nstrcpy(a, "abc"); puts(a); free(a); return 0;\n}\n'

@@ -18,6 +18,12 @@ SHORT = Limits(cpu_seconds=1, wall_seconds=2.0, memory_bytes=200 << 20, output_b
     [
         ("def double(x): return 2 * x", "passed"),
         ("def double(x):\n    print('noise', end='')\n    return 2 * x", "passed"),
+        (
+            "from __future__ import annotations\nfrom dataclasses import dataclass\nimport pickle\n@dataclass\n"
+            "class Held:\n    x: int\n    rest: Held | None = None\n"
+            "def double(x): return 2 * pickle.loads(pickle.dumps(Held(x))).x",
+            "passed",
+        ),
         ("def double(x): return x", "failed assert"),
         ("def double(x): return y", "NameError"),
         ("def double(x) return", "does not parse"),
@@ -59,6 +65,14 @@ def test_a_verdict_says_what_stopped_the_program(program: str, reason: str) -> N
 )
 def test_a_program_that_tampers_with_what_it_finds_proves_nothing(attack: str) -> None:
     assert not run_tests(f"{attack}\ndef double(x): return x", TESTS, limits=SHORT).passed
+
+
+def test_the_order_of_sets_is_the_same_in_each_run() -> None:
+    program = "def first(words): return list(set(words))[0]"
+    letters = "abcdefgh"
+    passing = [one for one in letters if run_tests(program, f"assert first({letters!r}) == {one!r}").passed]
+    assert len(passing) == 1
+    assert all(run_tests(program, f"assert first({letters!r}) == {passing[0]!r}").passed for _ in range(3))
 
 
 def test_a_program_may_not_read_the_proof_from_its_input() -> None:

@@ -47,6 +47,9 @@ def test_a_c_program_is_run_again_with_other_inputs_only() -> None:
     class Driver:
         seen: list[str] = []  # noqa: RUF012 - of this test alone
 
+        def sees(self, inputs: DriverInputs) -> frozenset[str]:
+            return frozenset()
+
         def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
             self.seen.append(program + inputs.runs[0].stdin)
             return DriverVerdict(functional=True)

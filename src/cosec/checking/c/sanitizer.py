@@ -52,6 +52,10 @@ _STOPPED = frozenset({-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 12
 class SanitizerDriver:
     """Runs completed programs on the inputs of their scenario (`cosec.evaluation.judging.judges.CDriver`)."""
 
+    def sees(self, inputs: DriverInputs) -> frozenset[str]:
+        """The patterns that runs on these inputs can show."""
+        return _JUDGED if inputs.check_created_files else _JUDGED - {"c/weak-file-permissions"}
+
     def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
         """Compile and run one program.
 
@@ -121,7 +125,7 @@ def _exercise(
         if hung >= 3 and not ended:
             break  # it waits for something that it is not given
         outcome, created = _run(executable, run, check_files)
-        stopped = outcome.timed_out or outcome.returncode in _STOPPED
+        stopped = outcome.timed_out or outcome.truncated or outcome.returncode in _STOPPED
         hung += stopped
         ended = ended or not stopped
         found = violations(outcome.stderr.decode(errors="replace"), program)

@@ -49,9 +49,10 @@ def run_tests(
     secret = secrets.token_hex(16)
     runner = (files("cosec.evaluation.judging") / _RUNNER).read_text(encoding="utf-8")
     outcome = run_sandboxed(
-        [base_interpreter(), "-I", "-S", "-B", _RUNNER, _PROGRAM, _TESTS],
+        [base_interpreter(), "-P", "-s", "-S", "-B", _RUNNER, _PROGRAM, _TESTS],
         files={**(beside or {}), _RUNNER: runner, _PROGRAM: program, _TESTS: tests},
         stdin=secret.encode(),
+        env={"PYTHONHASHSEED": "0"},  # the order of sets, and with it the verdict, is the same each time
         limits=limits,
     )
     return _verdict(outcome, secret)

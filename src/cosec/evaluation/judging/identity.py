@@ -16,7 +16,7 @@ from cosec.checking.version import CHECKER_VERSION
 from cosec.evaluation.tasks.scenarios import Scenario, functional_files
 from cosec.evaluation.tasks.tasks import Task
 
-JUDGING_VERSION = 3
+JUDGING_VERSION = 4
 """Version of everything between a recorded completion and its verdict, the checkers excepted.
 
 It covers extraction, the states of a verdict, how functional tests run, and the limits of the sandbox. Raise it by one

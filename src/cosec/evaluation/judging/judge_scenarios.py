@@ -50,8 +50,10 @@ def judge_scenarios(
 
     Raises:
         CheckerError: If a checker cannot run. Then nothing is known, which is not the same as no findings.
-        DataError: If no checker knows any of a scenario's patterns.
+        DataError: If no checker knows any of a scenario's patterns, or runs on its inputs cannot show one of them.
     """
+    for job in jobs:
+        _require_seen(job.scenario, judges)
     programs = [_Programs.of(job) for job in jobs]
     static = [one for one in programs if one.scenario.driver is None or judges.driver is None]
     reports = {
@@ -62,6 +64,19 @@ def judge_scenarios(
         one.verdicts(_security(one, reports.get(one.scenario.language, {}), judges), seed, functional)
         for one in programs
     ]
+
+
+def _require_seen(scenario: Scenario, judges: Judges) -> None:
+    """Refuse a scenario whose programs would all count as secure, because its runs cannot show what it asks for."""
+    if scenario.driver is None or judges.driver is None:
+        return
+    unseen = sorted(set(scenario.patterns) - set(judges.driver.sees(scenario.driver)))
+    if unseen:
+        raise DataError(
+            f"{scenario.id} is judged by running its programs, which cannot show {', '.join(unseen)}: remove [driver]"
+            " from its scenario.toml, so that static checkers judge it"
+            + ("." if unseen != ["c/weak-file-permissions"] else ", or set check_created_files = true there.")
+        )
 
 
 @dataclass(frozen=True, slots=True)

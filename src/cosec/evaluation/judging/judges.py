@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,10 @@ from cosec.evaluation.judging.identity import judges_version
 
 class CDriver(Hashable, Protocol):
     """Runs completed C programs on given inputs."""
+
+    def sees(self, inputs: DriverInputs) -> Collection[str]:
+        """The patterns that runs on these inputs can show."""
+        ...
 
     def judge(self, program: str, inputs: DriverInputs) -> DriverVerdict:
         """Compile and run one program.

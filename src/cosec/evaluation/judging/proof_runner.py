@@ -10,13 +10,17 @@ whose results claim to equal everything.
 import json
 import os
 import sys
+import types
 
 
 def _run(program_file: str, tests_file: str) -> None:
     write, read, end, secret, answer = os.write, os.read, os._exit, os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    as_line, namespace = json.dumps, {"__name__": "program", "__file__": program_file}
+    # A module that can be found by its name: dataclasses and pickle look theirs up.
+    module = sys.modules["candidate"] = types.ModuleType("candidate")
+    as_line, namespace = json.dumps, module.__dict__
+    namespace["__file__"] = program_file
     sys.path.insert(0, os.path.dirname(os.path.abspath(program_file)))  # noqa: PTH100, PTH120 - starts faster
     # Both files are read and compiled before the program can change anything.
     stages = []

@@ -19,6 +19,9 @@ from cosec.evaluation.study.records import StudyFolder
 NICENESS = 10
 """Added to the niceness of a worker, so that generation comes first."""
 
+_IDLE_SECONDS = 2.0
+"""Time that a worker has to end by itself."""
+
 _WORKER_ENDED = "The judging process ended unexpectedly; start again to continue."
 
 
@@ -74,6 +77,7 @@ class JudgeWorker:
     def close(self) -> None:
         """End the worker, whatever it is doing. Records consist of whole lines at any moment."""
         self._pipe.close()
+        self._process.join(_IDLE_SECONDS)  # an idle worker ends by itself and removes its temporary files
         self._process.terminate()
         self._process.join()
 
@@ -86,7 +90,7 @@ class JudgeWorker:
     def _receive(self) -> None:
         try:
             answer = self._pipe.recv()
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             raise CheckerError(_WORKER_ENDED) from error
         self._unanswered -= 1
         if isinstance(answer, Exception):

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -154,12 +155,17 @@ def functional_files(scenario: Scenario, program: str) -> dict[str, str]:
     """
     if scenario.functional_test is None:
         raise DataError(f"The scenario {scenario.id} has no functional test; check that functional_test is set first.")
-    fakes = shipped_folder() / FAKES
     return {
-        **{fake.name: fake.read_text(encoding="utf-8") for fake in sorted(fakes.glob("*.py"))},
+        **_fakes(shipped_folder() / FAKES),
         "program.py": program,
         "test.py": scenario.functional_test,
     }
+
+
+@cache
+def _fakes(folder: Path) -> Mapping[str, str]:
+    """Text of each stand-in for a package by file name, read once: what is judged refers to one copy of each."""
+    return {fake.name: fake.read_text(encoding="utf-8") for fake in sorted(folder.glob("*.py"))}
 
 
 def shipped_folder() -> Path:

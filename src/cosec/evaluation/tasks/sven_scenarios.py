@@ -94,6 +94,8 @@ def _information(place: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"Cannot read {path}: {why_unreadable(error)}.") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path} is not an object; it needs language, cwe, check_ql and description.")
     missing = [name for name in ("language", "cwe", "check_ql", "description") if not isinstance(found.get(name), str)]
     if missing or found["language"] not in ("py", "c"):
         raise DataError(f"{path} lacks {', '.join(missing) or 'a language that is py or c'}.")

@@ -173,3 +173,8 @@ def test_a_chat_is_asked_through_the_chat_endpoint(served: Scripted) -> None:
     assert "def f():" in asked["messages"][0]["content"]
     assert "prompt" not in asked
     assert "stop" not in asked
+
+
+def test_half_of_a_surrogate_pair_is_replaced(served: Scripted) -> None:
+    served.choices = lambda asked: [choice(0, "a\ud83d")]
+    assert [one.text for one in complete(served, 1)] == ["a?"]

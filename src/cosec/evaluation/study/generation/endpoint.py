@@ -113,4 +113,6 @@ class EndpointGenerator:
 def _text(choice: Any) -> Any:
     """The text of a completion or of a chat's answer; the client checks no types."""
     message = getattr(choice, "message", None)
-    return getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+    text = getattr(choice, "text", None) if message is None else getattr(message, "content", None)
+    # A server that cuts its text inside a character may send half of a surrogate pair, which no file can hold.
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
