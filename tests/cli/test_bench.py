@@ -119,6 +119,8 @@ def test_an_adapters_own_rule_is_measured_where_none_is_named(
         ["--rounds", "1"],
         ["--tokens", "5"],
         ["--batch", "0"],
+        ["--draft-length", "0"],
+        ["--draft-length", "65"],
         ["--security", "none"],
     ],
 )

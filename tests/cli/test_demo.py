@@ -46,8 +46,21 @@ def test_the_demo_shows_a_server_alone_and_hardened(models: Models, capsys: pyte
         assert main(["demo", "--target", server.url, "--security", models.adapter, "--max-new-tokens", "8"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "Security decisions:" in shown
+    assert "Marked tokens are security decisions" in shown
     assert "rule gate, strength 0.1" in shown
     assert shown.count("origin") == shown.count("hardened ─") == 2
+
+
+@pytest.mark.usefixtures("two_short_prompts")
+def test_the_demo_counts_changes_where_no_decisions_are_made(
+    models: Models, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--target", models.stranger, "--security", models.adapter, "--max-new-tokens", "8"]
+    assert main(["demo", *flags, "--runtime", "torch", "--rule", "steer", "--strength", "3"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Security decisions" not in shown
+    assert "Tokens changed by hardening:" in shown
+    assert "Marked tokens differ from what the model alone finds most likely" in shown
 
 
 @pytest.mark.embedded

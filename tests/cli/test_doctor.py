@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from cosec.cli.doctor import doctor
+from cosec.cli.main import main
 from cosec.decoding import selftest
+from tests.cli.conftest import Models
+from tests.decoding.blackbox.fake_server import FakeServer, running
 from tests.tiny import save_tiny
 
 
@@ -35,6 +38,21 @@ def test_a_malformed_url_of_a_target_fails(url: str, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit, match="1"):
         doctor(url, "none")
     assert f"FAIL target      {url!r} is no URL of a server" in capsys.readouterr().out
+
+
+def test_a_server_that_asks_for_a_key_is_given_one(
+    models: Models, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret\n")
+    with running(FakeServer(lambda _: "x = 1", key="secret")) as server:
+        with pytest.raises(SystemExit, match="1"):
+            main(["doctor", server.url, models.adapter])
+        assert "asks for a key (HTTP 401); give it with --target-key-file FILE" in capsys.readouterr().out
+        assert main(["doctor", server.url, models.adapter, "--target-key-file", str(key)]) == 0
+        assert f"ok   target      fake at {server.url}" in capsys.readouterr().out
+        assert main(["doctor", models.target, models.adapter, "--target-model", "m"]) == 2
+    assert "--target-model has an effect only with a URL as the target" in capsys.readouterr().err
 
 
 def test_a_law_that_does_not_hold_fails(

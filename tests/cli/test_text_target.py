@@ -93,6 +93,7 @@ FLAGS = (["--anti-expert", "x"], ["--runtime", "llama.cpp"], ["--security-copy"]
     [
         *product(VERBS, FLAGS),
         *product((VERBS[0], VERBS[2]), (["--draft-length", "4"], ["--target-records"])),
+        (VERBS[2], ["--prefill-chunk", "8"]),
         (["doctor"], ["--runtime", "torch"]),
         (["doctor"], ["--dtype", "float32"]),
     ],
@@ -118,6 +119,19 @@ def test_target_records_are_refused_either_way_where_only_the_text_is_known(
     for verb in (VERBS[0], VERBS[2]):
         assert main([*verb, *pair]) == 2
         assert "--target-records has no effect on this target, which is hardened as text" in capsys.readouterr().err
+
+
+def test_a_recipe_for_another_rule_lends_nothing_to_the_rule_that_is_named(
+    models: Models, server: FakeServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "rule.toml"
+    recipe.write_text('[rule]\nname = "steer"\nstrength = 50.0\n')
+    common = ["--target", server.url, "--security", models.adapter, "--prompt", prompt(0), "--temperature", "0"]
+    plain, named, strong = (
+        generate(capsys, *common, "--rule", "gate", *given)[0][0]["completion"]
+        for given in ([], ["--recipe", str(recipe)], ["--strength", "50"])
+    )
+    assert plain == named != strong
 
 
 def test_alternatives_of_a_target_that_gives_text_are_refused(

@@ -86,6 +86,7 @@ def test_models_can_be_prepared_where_vllm_is_not_installed(
         (["--model", "x"], "follows from --target"),
         (["--host", "0.0.0.0"], "VLLM_API_KEY"),
         (["--draft-length", "65"], "--draft-length"),
+        (["--prepare-only", "--securty", "mine"], "--securty has no effect with --prepare-only"),
     ],
 )
 def test_what_vllm_cannot_do_is_refused_before_it_is_looked_for(

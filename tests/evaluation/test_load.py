@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -42,3 +44,25 @@ def test_percentiles() -> None:
     assert percentile(list(range(1, 101)), 0.95) == 95
     assert percentile([7], 0.95) == 7
     assert percentile([], 0.5) is None
+
+
+@pytest.mark.parametrize("event", ['{"choices": null}', '{"usage": {"total_tokens": 3}}', "[]"])
+def test_a_stream_of_another_form_is_a_failure(event: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f"data: {event}\n\ndata: [DONE]\n\n".encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        target = Target(url=f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(EndpointError, match="another form than those of OpenAI's API"):
+            measure_load(target, ["def"], streams=1, requests=2, max_tokens=5)
+        server.shutdown()
+        thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openai import APIStatusError, OpenAI
@@ -15,7 +16,7 @@ from cosec.decoding.settings import decoding_settings
 from cosec.models.loading.load import load_pair
 from cosec.serving.server import build_proxy
 from tests.serving.test_proxy import answering
-from tests.tiny import save_tiny
+from tests.tiny import save_tiny, save_tiny_adapter
 
 PROMPT = "def read(path):\n    x"
 ASKED = {"model": "both", "prompt": PROMPT, "max_tokens": 8, "temperature": 0.7, "seed": 5}
@@ -76,3 +77,16 @@ def test_a_stream_has_the_text_and_tokens_of_the_whole_answer(client: OpenAI) ->
 def test_what_does_not_work_over_text_is_refused(client: OpenAI, cosec: dict[str, object], said: str) -> None:
     with pytest.raises(APIStatusError, match=said):
         text(client, **cosec)
+
+
+def test_the_adapters_rule_for_other_targets_applies_without_a_rule(tmp_path: Path, other: PreparedPair) -> None:
+    base = save_tiny("llama", tmp_path / "base")
+    adapter = save_tiny_adapter(base, tmp_path / "adapter")
+    (adapter / "rule.toml").write_text(
+        '[rule]\nname = "steer"\nstrength = 1.0\n\n[rule.shared_weights]\nname = "steer"\nstrength = 1.5\n'
+    )
+    reader = SecurityReader(PreparedPair(load_pair(str(base), str(adapter), dtype="float32")))
+    service = build_proxy(lambda run: LocalTarget(other, run), reader, ("both",), target=other)
+    with answering(service) as url, OpenAI(base_url=url, api_key="none", max_retries=0) as client:
+        (model,) = client.models.list().data
+    assert (model.model_extra["cosec"]["rule"], model.model_extra["cosec"]["strength"]) == ("steer", 1.0)

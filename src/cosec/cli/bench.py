@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.schema import changed_rule
+from cosec.decoding.settings import LONGEST_DRAFT
 from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
@@ -57,7 +58,7 @@ def speed(
         runtime: What runs the models.
         security_copy: Whether the security model is a copy with its adapter added.
     """
-    _check_speed(rounds, tokens, batch, security)
+    _check_speed(rounds, tokens, batch, draft_length, security)
     from cosec import load_pair
     from cosec.decoding.pairing import carried_rule
     from cosec.decoding.settings import decoding_settings
@@ -114,10 +115,14 @@ def runtime(
     _print_table(runtime_table(timings))
 
 
-def _check_speed(rounds: int, tokens: int, batch: Sequence[int], security: str) -> None:
+def _check_speed(
+    rounds: int, tokens: int, batch: Sequence[int], lengths: Sequence[int | Literal["auto"]], security: str
+) -> None:
     """Refuse measurements that would say nothing."""
     if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
         raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
+    if not all(length == "auto" or 1 <= length <= LONGEST_DRAFT for length in lengths):
+        raise SettingsError(f"--draft-length must be from 1 to {LONGEST_DRAFT}, or auto.")
     if security == "none":
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
 

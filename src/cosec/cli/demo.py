@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from cosec.decoding.completer import Completion
     from cosec.decoding.pairing import PreparedPair
-    from cosec.decoding.settings import DecodingSettings
+    from cosec.decoding.rules.schema import AnyRule
     from cosec.evaluation.judging.prompt_verdict import PromptVerdict
     from cosec.evaluation.tasks.demo_prompts import DemoPrompt
 
@@ -81,20 +81,54 @@ def demo(
     console.print(f"Loading {target} and its security model …")
     given = (rule or RuleChoice()).settings()
     models = _Models(target, security, flags, given, sampling, {**load, "rows": len(prompts)})
-    pair, settings, *completers = models.opened()
+    opened = models.opened()
     console.print(
-        f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(settings.rule)}),\n"
+        f"Left: the model alone. Right: the same model hardened by co-decoding ({described_rule(opened.rule)}),\n"
         "same prompt, same seed.\n"
-        "Marked tokens differ from what the model alone finds most likely at that place."
+        f"{opened.legend}"
     )
-    _show_both(console, prompts, completers, pair)
+    _show_both(console, prompts, opened)
 
 
 Complete = Callable[[Sequence[str]], list["Completion"]]
 """Completes prompts, in their order."""
 
-_Opened = tuple["PreparedPair", "DecodingSettings", Complete, Complete]
-"""The models that the marks are read with, the settings, and both ways to complete: alone and hardened."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """Loaded models, and both ways to complete."""
+
+    pair: PreparedPair
+    """The models that the marks are read with."""
+
+    rule: AnyRule
+    over_text: bool
+    """Whether the target is hardened as text."""
+
+    alone: Complete
+    hardened: Complete
+
+    @property
+    def legend(self) -> str:
+        """What marked tokens are."""
+        if self.rule.marks_decisions:
+            return "Marked tokens are security decisions: there the adapter changes what its base would write."
+        if self.over_text and self.rule.name == "threshold":
+            return "Marked tokens were put by the security model in place of the model's text."
+        return "Marked tokens differ from what the model alone finds most likely at that place."
+
+    def acceptance(self, completions: Sequence[Completion]) -> str:
+        """What became of the security model's proposals, or of the target's text."""
+        totals = [one.totals for one in completions]
+        drafted, changed = sum(one.drafted for one in totals), sum(one.changed for one in totals)
+        if not self.over_text:
+            accepted = sum(one.accepted for one in totals)
+            share = f" ({accepted / drafted:.1%})" if drafted else ""
+            return f"Security model's proposals accepted by the target: {accepted} of {drafted}{share}"
+        if self.rule.marks_decisions:
+            decisions = sum(one.decisions for one in totals)
+            return f"Security decisions: {decisions}, of which {changed} changed the text"
+        return f"Tokens changed by hardening: {changed} of {sum(one.tokens for one in totals)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +167,8 @@ class _Models:
         settings = decoding_settings(rule, self.sampling)
         pair = load_pair(self.target, self.security, report=tell, **self.load)
         refuse_unused_anti_expert(self.load["anti_expert"], settings.rule)
-        return pair, settings, Completer(pair, settings, alone="target").complete, Completer(pair, settings).complete
+        alone, both = Completer(pair, settings, alone="target"), Completer(pair, settings)
+        return _Opened(pair=pair, rule=settings.rule, over_text=False, alone=alone.complete, hardened=both.complete)
 
     def _of_text(self) -> _Opened:
         """Load the security model, for a target at a server or with other tokens."""
@@ -152,7 +187,9 @@ class _Models:
 
             return complete
 
-        return reader.pair, settings, completes(False), completes(True)
+        return _Opened(
+            pair=reader.pair, rule=settings.rule, over_text=True, alone=completes(False), hardened=completes(True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +212,17 @@ def _completed(console: Console, name: str, complete: Complete, prompts: Sequenc
     return _Arm(completions, time.perf_counter() - started)
 
 
-def _show_both(
-    console: Console, prompts: Sequence[DemoPrompt], completers: Sequence[Complete], pair: PreparedPair
-) -> None:
+def _show_both(console: Console, prompts: Sequence[DemoPrompt], opened: _Opened) -> None:
     """Complete all prompts in both ways, and show each prompt with both completions, then the totals."""
     arms = [
         _completed(console, name, complete, prompts)
-        for name, complete in zip(("alone", "hardened"), completers, strict=True)
+        for name, complete in (("alone", opened.alone), ("hardened", opened.hardened))
     ]
     shown = [
-        _show(console, prompt, both, pair)
+        _show(console, prompt, both, opened.pair)
         for prompt, *both in zip(prompts, *(arm.completions for arm in arms), strict=True)
     ]
-    _show_totals(console, arms, shown)
+    _show_totals(console, arms, shown, opened.acceptance(arms[1].completions))
 
 
 def _show(
@@ -216,24 +251,18 @@ def _show(
     return verdicts
 
 
-def _show_totals(console: Console, arms: Sequence[_Arm], shown: Sequence[tuple[PromptVerdict, ...]]) -> None:
+def _show_totals(
+    console: Console, arms: Sequence[_Arm], shown: Sequence[tuple[PromptVerdict, ...]], acceptance: str
+) -> None:
     """Print what the checks found, the acceptance rate, and the time per token relative to the target alone."""
     found = [sum(both[side].insecure for both in shown) for side in range(2)]
     secure = sum(all(verdict.secure for verdict in both) for both in shown)
     per_token = [arm.seconds / max(1, arm.tokens) for arm in arms]
-    totals = [one.totals for one in arms[1].completions]
-    drafted, accepted = sum(one.drafted for one in totals), sum(one.accepted for one in totals)
-    said = f"Security model's proposals accepted by the target: {accepted} of {drafted}"
-    if any(hasattr(one, "requests") for one in arms[1].completions):  # a target of which only the text is known
-        changed = sum(one.changed for one in totals)
-        said = f"Security decisions: {sum(one.decisions for one in totals)}, of which {changed} changed the text"
-    elif drafted:
-        said += f" ({accepted / drafted:.1%})"
     console.rule("In total", align="left")
     console.print(
         f"The checks find the weakness in {found[0]} of {len(shown)} completions of the model alone, and in "
         f"{found[1]} of {len(shown)} hardened completions. Neither has it for {secure} of {len(shown)} prompts.\n"
-        f"{said}.\n"
+        f"{acceptance}.\n"
         f"Time per token: {per_token[0] * 1000:.0f} ms alone, {per_token[1] * 1000:.0f} ms hardened, "
         f"ratio {per_token[1] / per_token[0]:.2f} (batch size {len(shown)}, prefill included)."
     )

@@ -166,7 +166,7 @@ class _Run:
             )
         security = "default" if security == "none" else security
         load = self.load
-        given = {**({} if recipe is None else read_rule(recipe)), **rule.settings()}
+        given = rule.settings() if recipe is None else _changed_recipe(recipe, rule)
         settings = text_settings(target, security, given, sampling.model_dump())
         reader = load_reader(security, dtype=load.dtype, device_map=load.device_map)
         make = target_maker(target, server, dtype=load.dtype, device_map=load.device_map, runtime=load.runtime)
@@ -211,12 +211,16 @@ def _settings(
     """The recipe's rule, or else the adapter's own, as changed by the flags."""
     from cosec.decoding.pairing import carried_rule
 
-    given = rule.settings()
     if recipe is None:
         own = carried_rule(target, security, security_copy=load.security_copy)
-        return decoding_settings(changed_rule(own, given), sampling.model_dump())
+        return decoding_settings(changed_rule(own, rule.settings()), sampling.model_dump())
+    return decoding_settings(_changed_recipe(recipe, rule), sampling.model_dump())
+
+
+def _changed_recipe(recipe: Path, rule: RuleChoice) -> dict[str, object]:
+    """The recipe's rule, as changed by the flags."""
     named = read_rule(recipe)
-    return decoding_settings(changed_rule(named, {"name": rule_name(named), **given}), sampling.model_dump())
+    return changed_rule(named, {"name": rule_name(named), **rule.settings()})
 
 
 def _print(

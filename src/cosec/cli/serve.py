@@ -99,6 +99,9 @@ def _serve_here(
         "anti_expert": anti_expert,
         "draft_length": asked.draft_length,
         "target_records": True if limits is not None and limits.target_records else None,
+        "prefill_chunk": limits.prefill_chunk
+        if limits is not None and "prefill_chunk" in limits.model_fields_set
+        else None,
     }
     server = checked_flags(target, server, others)
     keys, log, checks_with = _keys(access, access.host), _audit_log(access), _checks_with(sandbox)

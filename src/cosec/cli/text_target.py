@@ -26,8 +26,8 @@ Loaded = TypeVar("Loaded")
 """A pair, or what takes its place for a target that gives text."""
 
 
-class TargetFlags(BaseModel):
-    """How a target at a URL is asked, as flags."""
+class AddressFlags(BaseModel):
+    """Where a target at a URL is, as flags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -39,11 +39,6 @@ class TargetFlags(BaseModel):
 
     target_seconds: float = Field(default=120.0, gt=0)
     """With a URL as --target: most seconds without a byte from the server, the wait for the first token included."""
-
-    on_failure: Literal["fail", "pass-through"] = "fail"
-    """With a URL as --target: what happens to a text that the security model cannot check. ``fail``: the request
-    fails. ``pass-through``: the text goes on unchecked, and the answer says from where on.
-    """
 
     def address(self, url: str) -> ServerAddress:
         """Where the target is.
@@ -57,11 +52,21 @@ class TargetFlags(BaseModel):
         return ServerAddress(url=url, model=self.target_model, key=key, seconds=self.target_seconds)
 
 
+class TargetFlags(AddressFlags):
+    """How a target at a URL is asked, as flags."""
+
+    on_failure: Literal["fail", "pass-through"] = "fail"
+    """With a URL as --target: what happens to a text that the security model cannot check. ``fail``: the request
+    fails. ``pass-through``: the text goes on unchecked, and the answer says from where on.
+    """
+
+
 _WITHOUT_EFFECT_ON_TEXT: Mapping[str, object] = {
     "anti_expert": None,
     "draft_length": "auto",
     "security_copy": False,
     "target_records": None,
+    "prefill_chunk": None,
 }
 """Flags that have no effect where a target is hardened as text, and their defaults."""
 
@@ -83,10 +88,20 @@ def checked_flags(target: str, flags: TargetFlags | None, others: Mapping[str, o
     flags = flags or TargetFlags()
     if is_url(target):
         refuse_without_effect(others, _WITHOUT_EFFECT_ON_URLS, "with a URL as --target")
-    elif flags.model_fields_set:
-        name = sorted(flags.model_fields_set)[0].replace("_", "-")
-        raise SettingsError(f"--{name} has an effect only with a URL as --target.")
+    else:
+        refuse_address(flags)
     return flags
+
+
+def refuse_address(flags: AddressFlags) -> None:
+    """Refuse the flags of a target at a URL for another target.
+
+    Raises:
+        SettingsError: If one was given.
+    """
+    if flags.model_fields_set:
+        name = sorted(flags.model_fields_set)[0].replace("_", "-")
+        raise SettingsError(f"--{name} has an effect only with a URL as the target.")
 
 
 def refuse_without_effect(given: Mapping[str, object], without_effect: Mapping[str, object], where: str) -> None:

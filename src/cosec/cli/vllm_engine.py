@@ -33,6 +33,8 @@ def serve_with_vllm(asked: Asked, flags: VllmFlags, passed_on: Sequence[str]) ->
     # What can fail quickly fails before the models are read.
     if is_url(asked.target):
         raise SettingsError(f"{asked.target} is a server already, and vLLM loads models: name one with --target.")
+    if flags.prepare_only and passed_on:
+        raise SettingsError(f"{passed_on[0]} has no effect with --prepare-only; correct it or leave it out.")
     if flags.prepare_only:
         models = prepare_models(asked.target, asked.security, asked.rule)
         folders: dict[str, Path | str] = {"target": models.target}

@@ -10,6 +10,7 @@ from cosec.decoding.examined import Examined
 from cosec.errors import CosecError, ModelError, VocabularyMismatch
 
 if TYPE_CHECKING:
+    from cosec.decoding.blackbox.targets.openai_server import ServerAddress
     from cosec.decoding.runtime_choice import RuntimeName
     from cosec.models.adapters import Adapter
     from cosec.models.description import ModelDescription
@@ -32,13 +33,8 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
     Returns:
         One entry for each examination; problems that the user can solve are entries too.
     """
-    from cosec.decoding.blackbox.targets.text_target import is_url
     from cosec.decoding.runtime_choice import choose_runtime
 
-    if is_url(target):
-        from cosec.decoding.blackbox.examination import examine_server
-
-        return [*examine_server(target, security), _examine_law()]
     try:
         chosen = choose_runtime(target, security, runtime=runtime, dtype=dtype)
     except ModelError as error:  # of the target, only the name was looked at
@@ -53,6 +49,21 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
     if in_llama_cpp or chosen.measured:
         examined.insert(0, Examined(subject="choice", good=True, text=f"{chosen.name}: {chosen.reason}"))
     return [*examined, _examine_law()]
+
+
+def examine_server(address: ServerAddress, security: str) -> list[Examined]:
+    """Examine a target at a server and its security adapter, without loading weights.
+
+    Args:
+        address: Where the server is.
+        security: The adapter, as for ``load_reader``.
+
+    Returns:
+        One entry for each examination; problems that the user can solve are entries too.
+    """
+    from cosec.decoding.blackbox.examination import examine_text_target
+
+    return [*examine_text_target(address, security), _examine_law()]
 
 
 def _examine_as_text(reason: VocabularyMismatch, security: str) -> list[Examined]:

@@ -70,8 +70,11 @@ class PreparedPair:
         self.tokenizer: PreTrainedTokenizerFast = pair.target.tokenizer
         self.stop_token_ids = pair.target.stop_token_ids
         self.context_length = pair.target.context_length
-        self.own_rule: Mapping[str, object] = rule_on(_rule_of(pair), shared_weights=self.shared_weights)
+        carried = _rule_of(pair)
+        self.own_rule: Mapping[str, object] = rule_on(carried, shared_weights=self.shared_weights)
         """Name and settings of the rule that the adapter carries for the target; empty stands for the paper's rule."""
+        self.rule_over_text: Mapping[str, object] = rule_on(carried, shared_weights=False)
+        """The same for another model as the target, which the pair hardens as text."""
         size = len(pair.target.tokenizer)
         if pair.security is not None:
             size = shared_vocabulary(pair.target, pair.security).size

@@ -29,6 +29,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 """Type of a sampling seed."""
 
 
+LONGEST_DRAFT = 64
+"""Most tokens that can be proposed before one verification."""
+
+
 class SamplingSettings(BaseModel):
     """How tokens are drawn; the same for every arm of a comparison."""
 
@@ -49,7 +53,7 @@ class SamplingSettings(BaseModel):
     max_new_tokens: Annotated[int, Field(ge=1)] = 256
     """Maximum length of a completion, in tokens."""
 
-    draft_length: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = "auto"
+    draft_length: Annotated[int, Field(ge=1, le=LONGEST_DRAFT)] | Literal["auto"] = "auto"
     """Tokens proposed before one verification; changes the speed and never the text."""
 
     seed: Seed = 0

@@ -89,6 +89,8 @@ class Target:
             result.error = error.strerror or f"{type(error).__name__}: {error}"
         except (http.client.HTTPException, ValueError) as error:
             result.error = f"{type(error).__name__}: {error}"
+        except (LookupError, TypeError, AttributeError):
+            result.error = "an event of its stream has another form than those of OpenAI's API"
         return result
 
     def _read(self, body: dict[str, Any], result: StreamResult) -> None:

@@ -41,7 +41,12 @@ class FakeServer:
     """Whether it continues the assistant's last message."""
 
     scores: str = "right"
-    """Its log-probabilities of a prompt: ``right``, ``shifted`` by a token, or ``none``."""
+    """Its log-probabilities of a prompt: ``right``, ``shifted`` by a token, ``none``, in the form of ``chats``, or
+    ``failing`` with status 500.
+    """
+
+    key: str | None = None
+    """The key that it asks for."""
 
     chunk: int = 3
     """Characters of an event."""
@@ -90,6 +95,10 @@ class FakeServer:
             return False
         self.heads.append(head)
         length = next((int(line[15:]) for line in head.lower().split("\r\n") if line.startswith("content-length:")), 0)
+        if self.key is not None and f"authorization: bearer {self.key}\r\n" not in head.lower():
+            await reader.readexactly(length)
+            _send(writer, 401, b'{"error": "no key"}')
+            return True
         if head.startswith("GET"):
             if self.listing_faults:
                 _send(writer, self.listing_faults.pop(0), b'{"error": "loading"}', "Retry-After: 0\r\n")
@@ -115,6 +124,9 @@ class FakeServer:
         rest = self.rest(text)
         limited = rest[: body["max_tokens"]]  # a token is a character
         finish = "stop" if limited == rest else "length"
+        if body.get("echo") and self.scores == "failing":
+            _send(writer, 500, b'{"error": "Only no echo is supported"}')
+            return True
         if body.get("echo"):
             _send(writer, 200, json.dumps({"choices": [{"logprobs": self._scored(text + limited)}]}).encode())
             return True
@@ -144,6 +156,8 @@ class FakeServer:
         """Log-probabilities of a text: its own next character has -1, all others have -5."""
         if self.scores == "none":
             return None
+        if self.scores == "chats":
+            return {"content": [{"token": one, "logprob": -1.0} for one in text]}
         own = [self.rest(text[:place])[:1] for place in range(len(text))]
         log_probs = [None, *(-1.0 if own[place] == text[place] else -5.0 for place in range(1, len(text)))]
         if self.scores == "shifted":

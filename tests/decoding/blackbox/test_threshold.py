@@ -116,7 +116,14 @@ def test_from_a_threshold_of_one_on_the_text_is_the_targets(reader: SecurityRead
 
 
 @pytest.mark.parametrize(
-    ("scores", "said"), [("none", "gives no log-probabilities"), ("shifted", "wrong ones"), ("right", "tokens differ")]
+    ("scores", "said"),
+    [
+        ("none", "gives no log-probabilities"),
+        ("chats", "gives no log-probabilities"),
+        ("failing", "gives no log-probabilities"),
+        ("shifted", "wrong ones"),
+        ("right", "tokens differ"),
+    ],
 )
 def test_a_server_that_does_not_allow_the_rule_is_told(reader: SecurityReader, scores: str, said: str) -> None:
     async def asked(url: str) -> list[TokenRecord]:

@@ -30,6 +30,11 @@ def test_a_named_python_is_used_whether_vllm_is_built_for_a_gpu_or_not(tmp_path:
     assert not find_vllm(python_with(tmp_path / "gpu", gpu)).on_processor
 
 
+def test_a_build_for_another_device_is_the_same_version(tmp_path: Path) -> None:
+    packages = {"vllm": f"{VLLM_VERSION}+cu129", "cosec": "0.1.0", "plugins": ["cosec"]}
+    assert find_vllm(python_with(tmp_path, packages)).package == "vllm"
+
+
 def test_a_bare_name_is_looked_up_as_the_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = python_with(tmp_path / "environment", COMPLETE)
     link = named.with_name("python3")

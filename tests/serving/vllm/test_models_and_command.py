@@ -163,6 +163,7 @@ def test_the_environment_shares_metrics_and_keeps_what_the_user_has_set(
         (["--served_model_name=x"], "127.0.0.1", "follows from --model-name"),
         (["--speculative-config.model", "x"], "127.0.0.1", "--draft-length"),
         (["--scheduler-cls=x"], "127.0.0.1", "the engine"),
+        (["--generation-config", "auto"], "127.0.0.1", "the engine"),
         ([], "0.0.0.0", KEY_VARIABLE),
     ],
 )

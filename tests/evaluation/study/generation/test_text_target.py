@@ -118,3 +118,9 @@ def test_a_rule_that_a_server_does_not_allow_is_refused_before_any_arm_begins(
         assert not server.bodies, "a rule that needs text alone asks nothing"
         with pytest.raises(SettingsError, match=f"The arm '{arm}': .*{said}"):
             completion_source(study_settings({**asked, "arms": ("origin", arm)}), rows=2)
+
+
+def test_a_runtime_that_has_no_effect_is_refused(tmp_path: Path) -> None:
+    asked = {"name": "server", "target": "http://127.0.0.1:9/v1", "benchmarks": ({"name": "f", "samples": 1},)}
+    with pytest.raises(SettingsError, match=r"--runtime llama\.cpp has no effect with a URL"):
+        completion_source(study_settings({**asked, "arms": ("origin",)}), rows=2, runtime="llama.cpp")

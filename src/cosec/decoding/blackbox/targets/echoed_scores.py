@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosec.decoding.blackbox.targets.text_target import TargetFailure, TokenScore
+from cosec.decoding.blackbox.targets.text_target import TokenScore
 
 
 def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[TokenScore]:
@@ -19,8 +19,7 @@ def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[Token
         The score of each token.
 
     Raises:
-        TargetFailure: If the answer has another form.
-        LookupError: If the server does not give the log-probabilities of a prompt.
+        LookupError: If the server does not give the log-probabilities of a prompt, or in another form.
     """
     found = []
     for token, start, log_prob, top in _rows(answer):
@@ -40,8 +39,7 @@ def echoed_tokens(answer: Any, end: int) -> list[str]:
         end: Number of characters of the text, which the server may have continued.
 
     Raises:
-        TargetFailure: If the answer has another form.
-        LookupError: If the server does not give the tokens of a prompt.
+        LookupError: If the server does not give the tokens of a prompt, or in another form.
     """
     return [token for token, start, *_ in _rows(answer) if start < end]
 
@@ -76,4 +74,4 @@ def _rows(answer: Any) -> list[tuple[str, int, Any, Any]]:
         shift = min((offset for _, offset, *_ in rows), default=0)
         return [(token, offset - shift, log_prob, top) for token, offset, log_prob, top in rows]
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise TargetFailure("it sent log-probabilities of another form") from error
+        raise LookupError("its log-probabilities have another form") from error

@@ -124,6 +124,14 @@ class OpenAiServer:
                 answer = await self._client.get(self._url("models"))
                 if answer.status_code in _RETRIED:
                     raise self._refusal(answer)
+                if answer.status_code in (401, 403):
+                    raise EndpointError(
+                        f"{self._address.url} does not accept the key (HTTP {answer.status_code}); give the one that it"
+                        " accepts with --target-key-file FILE."
+                        if self._address.key
+                        else f"{self._address.url} asks for a key (HTTP {answer.status_code}); give it with"
+                        " --target-key-file FILE."
+                    )
                 self._model = str(answer.raise_for_status().json()["data"][0]["id"])
             except httpx2.TimeoutException as error:
                 raise _failure(error) from error
@@ -177,7 +185,10 @@ class OpenAiServer:
         if ask.prompt.messages is not None or ask.prompt.suffix is not None:
             raise EndpointError("A server can score plain text only; for chats and infill, use gate with a floor of 0.")
         before, whole = ask.prompt.text + ask.written, ask.prompt.text + ask.written + text
-        found = echoed_scores(await self._echo(whole, 1), len(before), len(whole))
+        try:
+            found = echoed_scores(await self._echo(whole, 1), len(before), len(whole))
+        except LookupError as error:
+            raise TargetFailure(f"it did not score a text: {error}") from error
         if not found:
             raise TargetFailure("it did not score a text")
         return found
@@ -194,13 +205,19 @@ class OpenAiServer:
     async def _echo(self, prompt: str, tokens: int) -> Any:
         """A prompt and a continuation of so many tokens, with log-probabilities."""
         asked = {"model": await self.model(), "prompt": prompt, "max_tokens": tokens, "temperature": 0.0}
-        try:
-            answer = await self._client.post(self._url("completions"), json={**asked, "echo": True, "logprobs": 1})
-        except httpx2.HTTPError as error:
-            raise _failure(error) from error
+        answer = await self._completion({**asked, "echo": True, "logprobs": 1})
+        if answer.status_code == 500 and (await self._completion(asked)).status_code == 200:
+            # llama.cpp's server answers so to what it does not do.
+            raise EndpointError(f"The target at {self._address.url} does not give the log-probabilities of a prompt")
         if answer.status_code != 200:
             raise self._refusal(answer)
         return _parsed(answer.content)
+
+    async def _completion(self, asked: dict[str, Any]) -> httpx2.Response:
+        try:
+            return await self._client.post(self._url("completions"), json=asked)
+        except httpx2.HTTPError as error:
+            raise _failure(error) from error
 
     async def _prompt_tokens(self, asked: dict[str, Any]) -> int:
         body = {**asked, "model": await self.model(), "max_tokens": 1, "temperature": 0.0}

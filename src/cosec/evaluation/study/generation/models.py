@@ -72,6 +72,11 @@ def completion_source(
     from cosec.evaluation.study.generation.text_target import TargetHere, TargetServer, TextTargetSource
 
     if is_url(target):
+        if runtime == "llama.cpp":
+            raise SettingsError(
+                "--runtime llama.cpp has no effect with a URL as the target, beside which the security model runs in"
+                " torch; leave it out."
+            )
         server = TargetServer(target, settings.endpoint_model, target_key_file)
         return TextTargetSource(settings, server, rows=rows, dtype=dtype, device_map=device_map)
     if target_key_file is not None:
