@@ -25,7 +25,7 @@ bench_app = App(name="bench", help="Measure speed.")
 @bench_app.command
 def speed(
     *,
-    target: str = "smollm2-135m",
+    target: str = DEFAULT_TARGET,
     security: str = "default",
     prompt_file: Path | None = None,
     batch: Sequence[int] = (1, 25),

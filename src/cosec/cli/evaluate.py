@@ -13,6 +13,7 @@ from cosec.cli.study import WorkFlags, run_study
 from cosec.decoding.rules.schema import RULES
 from cosec.decoding.settings import Temperature, TopP
 from cosec.errors import SettingsError
+from cosec.models.loading.embedded import DEFAULT_TARGET
 
 Depth = Literal["open", "decision"]
 """Where the prompts of scenarios end: before the function's body, or at the dangerous choice."""
@@ -64,7 +65,7 @@ class MeasureFlags(WorkFlags):
     top_p: TopP = 0.95
     """Keep the most likely tokens that together reach this probability."""
 
-    target: str = "smollm2-135m"
+    target: str = DEFAULT_TARGET
     """The model to harden, or the URL of a server (up to /v1) that is hardened as text; see ``cosec serve``."""
 
     target_model: str | None = None

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from cosec.cli.launching.processes import share_among
+from cosec.cli.launching.processes import is_first, share_among
+from cosec.files import USUAL, write_atomically
 from cosec.training.settings import HardeningSettings, choose_settings
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def tune(
         recipe: A shipped recipe (cosec-plus, cosec, lora, prefix, qwen2.5-coder-0.5b, qwen2.5-coder-0.5b-preference,
             smollm2-135m) or a TOML file. Default: the recipe with the name of --method. Flags override the recipe.
         start_from: Train on from this adapter of the same base: a folder, or an embedded model for the adapter that
-            ships for it. Rank, scale and modules are the adapter's. Default: a fresh adapter.
+            ships for it. Rank, scale, modules and decoding rule are the adapter's. Default: a fresh adapter.
         resume: Continue from the newest checkpoint in --out.
         processes: Number of processes that share each batch. Two with one thread each are faster than one with two.
         dtype: auto, float32, bfloat16 or float16.
@@ -69,6 +70,8 @@ def tune(
         chosen = start.shape(chosen, given=settings.model_fields_set if settings else ())
     texts = _corpus(functional_texts, chosen)
     result = _harden(base, pairs, texts, start, chosen, out, resume=resume, dtype=dtype, console=console)
+    if start is not None and is_first():
+        _keep_rule(start, out)
     show_result(console, "prefix" if chosen.method == "prefix" else "adapter", result)
     if result.interrupted:
         sys.exit(130)
@@ -98,6 +101,15 @@ def _harden(
     with ExitStack() as stack:
         progress = stack.enter_context(TerminalProgress(console))
         return harden(loaded, data, settings, out, texts=texts, start=start, resume=resume, progress=progress)
+
+
+def _keep_rule(start: StartingAdapter, out: Path) -> None:
+    """Give the new adapter the decoding rule of the one it started from, unless it has one."""
+    from cosec.decoding.rules.rule_file import RULE_FILE
+
+    carried, own = start.adapter.path / RULE_FILE, out / RULE_FILE
+    if carried.is_file() and not own.exists():
+        write_atomically(own, carried.read_text(encoding="utf-8"), mode=USUAL)
 
 
 def _corpus(paths: Sequence[Path], settings: HardeningSettings) -> Corpus | None:
