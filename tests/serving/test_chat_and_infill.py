@@ -203,6 +203,21 @@ def test_llama_cpps_endpoints_take_max_tokens_and_nulls(http: httpx2.Client, pat
     assert http.post(path, json={**asked, "n_predict": 2}).json()["generation_settings"]["n_predict"] == 2
 
 
+def test_more_prompts_than_completions_are_refused_before_they_are_read(http: httpx2.Client) -> None:
+    answer = http.post("/completion", json={"prompt": ["a"] * 100_000})
+    assert answer.status_code == 400
+    assert "100000 prompts are more than the 128 completions" in answer.json()["error"]["message"]
+
+
+def test_unknown_nulls_inside_of_fields_count_as_left_out(templated: Served) -> None:
+    part = {"type": "text", "text": "hello", "cache_control": None}
+    options = {"include_usage": True, "unheard_of": None}
+    asked = {"messages": [{"role": "user", "content": [part]}], "stream": True, "stream_options": options}
+    with templated.client() as http:
+        answer = http.post("/v1/chat/completions", json={**asked, "max_tokens": 2, "cosec": {"unheard_of": None}})
+    assert answer.status_code == 200, answer.text
+
+
 def test_control_tokens_come_from_an_infills_assembly_and_from_a_completions_prompt(served: Served) -> None:
     translator, tokenizer = served.service.translator, served.service.pair.tokenizer
     fim = translator.prompts.fim

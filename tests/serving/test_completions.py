@@ -16,8 +16,10 @@ from cosec.decoding.completer import Completer
 from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.rules.schema import rule_schemas
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
+from cosec.models.loading.load import load_pair
 from tests.decoding.pairs import shared_folders, shared_pair
 from tests.serving.conftest import Served, serving
+from tests.tiny import save_tiny
 
 PROMPT = "def read(path):\n"
 
@@ -304,6 +306,7 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
         ({"cosec": {"rule": "steer", "threshold": 0.3}}, "cosec", "has no threshold"),
         ({"cosec": {"rule": "gate", "strength": -1}}, "cosec", "strength"),
         ({"cosec": {"enabled": False, "threshold": 0.3}}, "cosec", "no effect"),
+        ({"cosec": {"enabled": False, "rule": "gate"}}, "cosec", "rule has no effect"),
         ({"cosec": {"threshold": "0.3"}}, "cosec.threshold", "number"),
         ({"unheard_of": 1}, "unheard_of", "Unknown field"),
         ({"max_tokens": -2}, "max_tokens", "greater"),
@@ -332,6 +335,7 @@ def test_many_at_once_with_different_settings_say_what_each_says_alone(http: htt
         ({"presence_penalty": 1.0}, None, "presence_penalty"),
         ({"stop": ["a", ""]}, "stop.1", "stop text"),
         ({"stop": ["a", 1]}, "stop.1", "string"),
+        ({"stop": ["a"] * 33}, "stop", "more than 32"),
         ({"seed": -2}, "seed", "greater"),
         ({"n": 2, "best_of": 3}, None, "best_of"),
     ],
@@ -414,3 +418,11 @@ def test_head_is_answered_like_get_without_a_body(http: httpx2.Client) -> None:
     for path in ("/health", "/v1/health", "/models", "/v1/models", "/"):
         answer = http.head(path, follow_redirects=True)
         assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_server_without_a_security_model_says_that_nothing_can_be_hardened(tmp_path: Path) -> None:
+    alone = PreparedPair(load_pair(str(save_tiny("llama", tmp_path / "alone")), "none", dtype="float32"))
+    with serving(alone) as running, running.client() as http:
+        for fields in ({"rule": "gate"}, {"enabled": True}):
+            assert "runs the target alone" in refused(http, cosec=fields)["message"]
+        assert ask(http, cosec={"enabled": False})["metrics"]["cosec"]["enabled"] is False

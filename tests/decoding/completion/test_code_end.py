@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,3 +139,10 @@ def test_what_is_shown_is_never_taken_back_and_blocks_of_any_size_give_the_same(
     if end == "function":
         language: Language = "c" if "{" in prompt else "py"
         assert code_of(prompt, whole[0], language) == code_of(prompt, text, language)
+
+
+@pytest.mark.parametrize("text", ["\n", "  \n", "#\n", "import a,\n", "class x(\n", "from\n\n"])
+def test_the_language_of_a_long_text_is_found_in_linear_time(text: str) -> None:
+    started = time.process_time()
+    language_of(text * 200_000)
+    assert time.process_time() - started < 2  # quadratic time would be minutes

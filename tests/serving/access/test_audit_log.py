@@ -44,6 +44,10 @@ def test_a_request_leaves_a_line_without_code(tiny_pair: PreparedPair, tmp_path:
     assert lines[0]["security"].endswith("/adapter")
     assert "secret" not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with serving(tiny_pair, audit_log=AuditLog(file)) as running, running.client() as http:
+        quiet = http.post("/v1/completions", json={**ASKED, "cosec": {"rule": "speculative", "audit": "none"}})
+    assert "metrics" not in quiet.json()
+    assert json.loads(file.read_text().splitlines()[-1])["cosec"]["rule"] == "speculative"
     with serving(tiny_pair, audit_log=AuditLog(file, with_text=True)) as running, running.client() as http:
         answer = http.post("/v1/completions", json=ASKED).json()
     last = json.loads(file.read_text().splitlines()[-1])

@@ -41,6 +41,7 @@ def test_a_page_that_points_its_own_name_at_loopback_is_turned_away(tiny_pair: P
         assert http.get("/v1/models", headers={"Host": "evil.example"}).status_code == 400
         assert http.get("/v1/models", headers={"Host": "localhost:1234"}).status_code == 200
         assert http.get("/v1/models", headers={"Host": "[::1]:80"}).status_code == 200
+        assert http.get("/v1/models", headers={"Host": "127.8.8.8:8000"}).status_code == 200
 
 
 def test_no_other_origin_may_call_unless_named(tiny_pair: PreparedPair) -> None:

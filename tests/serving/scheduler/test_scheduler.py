@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,9 +16,11 @@ import pytest
 
 from cosec.decoding.pairing import PreparedPair
 from cosec.runtime.torch.kv_cache.shared_prefix import SharedPrefix
+from cosec.serving.api.exchange import Exchange
 from cosec.serving.scheduler import scheduler
 from cosec.serving.scheduler.batches import Batches
 from cosec.serving.scheduler.fair_queue import FairQueue
+from cosec.serving.scheduler.tickets import Progress
 from cosec.serving.settings import ServerSettings
 from tests.serving.conftest import Served, serving
 
@@ -109,6 +111,19 @@ def test_an_engine_failure_fails_its_requests_and_the_server_goes_on(
     monkeypatch.setattr(Batches, "step", step)
     assert post(small, max_tokens=5).status_code == 200
     until(lambda: idle(small))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_defect_is_recorded_as_one(small: Served, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    async def failing(exchange: Exchange) -> AsyncIterator[Progress]:
+        raise ZeroDivisionError
+        yield
+
+    monkeypatch.setattr(Exchange, "progress", failing)
+    recorded: list[int] = []
+    monkeypatch.setattr(small.service.telemetry, "request", lambda status, tokens: recorded.append(status))
+    assert post(small, stream=stream).status_code == 500
+    assert set(recorded) == {500}
 
 
 def test_a_failure_in_one_arm_leaves_the_other_alone(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,13 +32,14 @@ _SCAN = {
 }
 """Matches literals and comments whole, so that a fence in one of them is no match of its own."""
 
+# Blanks before a line are those of the line alone: over line breaks the search would take quadratic time.
 _PYTHON_LINE = re.compile(
-    r"^\s*(?:async\s+)?def\s+\w+\s*\(|^\s*class\s+\w+\s*(?:\(.*)?:\s*$"
-    r"|^\s*from\s+[\w.]+\s+import\s+[\w*(]|^\s*import\s+[\w.]+(?:\s+as\s+\w+)?(?:\s*,\s*[\w.]+)*\s*(?:#.*)?$"
-    r"|^\s*(?:if|elif|else|for|while|with|try|except|finally)\b.*:\s*(?:#.*)?$",
+    r"^[^\S\n]*(?:(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*(?:\(.*)?:\s*$"
+    r"|from\s+[\w.]+\s+import\s+[\w*(]|import\s+[\w.]+(?:\s+as\s+\w+)?(?:\s*,\s*[\w.]+)*\s*(?:#.*)?$"
+    r"|(?:if|elif|else|for|while|with|try|except|finally)\b.*:\s*(?:#.*)?$)",
     re.MULTILINE,
 )
-_C_LINE = re.compile(r"^\s*#\s*(?:include|define|ifdef|ifndef|pragma)\b|[;{}]\s*$", re.MULTILINE)
+_C_LINE = re.compile(r"^[^\S\n]*#\s*(?:include|define|ifdef|ifndef|pragma)\b|[;{}]\s*$", re.MULTILINE)
 
 
 def language_of(code: str) -> Language | None:

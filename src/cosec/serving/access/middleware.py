@@ -13,10 +13,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
 from cosec.serving.access.keys import KeyRing
+from cosec.serving.access.network import is_loopback
 from cosec.serving.api_errors import ApiError, invalid
 from cosec.serving.asgi import Application, Message, Receive, Scope, Send, until_disconnected
 
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _CLOSED = "the handler is closed"
 """End of uvloop's error for a write to a closed connection."""
 _DISCONNECT_SECONDS = 0.5
@@ -95,8 +95,11 @@ class AccessMiddleware:
 
 def _host_error(host: str) -> ApiError | None:
     name = host[: host.index("]") + 1] if "]" in host else host.partition(":")[0]
-    if name in _LOOPBACK_NAMES:
+    if is_loopback(name):
         return None
     return invalid(
-        f"This server has no API key and answers to localhost only, not to {name[:80]!r}.", None, "wrong_host"
+        f"This server has no API key and answers to localhost only, not to {name[:80]!r}. Ask http://localhost, or "
+        "start it with --api-key-file.",
+        None,
+        "wrong_host",
     )

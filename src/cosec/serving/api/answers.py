@@ -128,10 +128,8 @@ class Answer:
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
     @property
-    def metrics(self) -> Json | None:
-        """What the hardening did in the whole request; None if the client asked for nothing."""
-        if self._asked.audit == "none":
-            return None
+    def hardening(self) -> Json:
+        """What the hardening did in the whole request."""
         totals = summary(record for choice in self.choices for record in choice.records)
         sampling = self._asked.settings.sampling
         found: Json = {"enabled": self._asked.hardened, "seed": sampling.seed, "tokens": totals.tokens}
@@ -145,7 +143,7 @@ class Answer:
                 found["decisions"] = totals.decisions
         if self._asked.notes:
             found["warnings"] = list(self._asked.notes)
-        return {"cosec": found}
+        return found
 
     def interventions(self, *, with_text: bool) -> list[Json]:
         """Every token that a decision put in place of the target's text, for the audit log.
@@ -235,8 +233,7 @@ class Answer:
         return {**self._head, "object": kind, "choices": [] if choice is None else [choice]}
 
     def _with_metrics(self, body: Json) -> Json:
-        metrics = self.metrics
-        return body if metrics is None else {**body, "metrics": metrics}
+        return body if self._asked.audit == "none" else {**body, "metrics": {"cosec": self.hardening}}
 
     def _echo(self, index: int) -> str:
         return self._echoed[index // self._asked.samples] if self._echoed else ""

@@ -126,9 +126,10 @@ class Service:
             async for progress in exchange.progress():
                 answer.take(progress)
 
-        status = 200
+        status = 500
         try:
             await unless_client_gone(request, asyncio.ensure_future(collect()))
+            status = 200
         except ApiError as error:
             status, error.counted = error.status, True
             raise
@@ -170,7 +171,7 @@ class Service:
             first = await unless_client_gone(request, asyncio.ensure_future(anext(events)))
         except BaseException as error:
             exchange.close()
-            status = CLIENT_GONE
+            status = CLIENT_GONE if isinstance(error, ClientGone | asyncio.CancelledError) else 500
             if isinstance(error, ApiError):
                 status, error.counted = error.status, True
             self._record(status, asked, answer, origin, started)
@@ -202,7 +203,7 @@ class Service:
             "seconds": round(time.monotonic() - started, 4),
             **usage,
             "finish_reasons": [choice.finish_reason for choice in answer.choices],
-            **(answer.metrics or {}),
+            "cosec": answer.hardening,
         }
         if asked.hardened:
             entry["security"] = self.pair.security_name

@@ -124,6 +124,12 @@ class Translator:
         parts = request.prompts
         if not parts:
             raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
+        if len(parts) > self._limits.max_samples:
+            raise invalid(
+                f"{len(parts)} prompts are more than the {self._limits.max_samples} completions a request may ask for;"
+                " split it.",
+                "prompt",
+            )
         several = len(parts) > 1
         prompts = [
             self.prompts.of_parts(one, f"prompt.{place}" if several else "prompt") for place, one in enumerate(parts)
@@ -224,15 +230,15 @@ class Translator:
         """Whether to harden, the rule that results from the server's own and the request, and notes on old names."""
         given, notes = current_names(fields.settings())
         enabled = self._pair.has_security if fields.enabled is None else fields.enabled
+        if not self._pair.has_security and (given or enabled):
+            raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
         if not enabled:
             if given:
-                name = next(iter(given))
+                name = next("rule" if one == "name" else one for one in given)
                 raise invalid(
                     f"cosec: {name} has no effect while hardening is off; leave it out or enable it.", "cosec"
                 )
             return False, {}, ()
-        if not self._pair.has_security:
-            raise invalid("This server runs the target alone; it has no security model to harden with.", "cosec")
         return True, changed_rule(self._rule, given), notes
 
 

@@ -35,11 +35,19 @@ LARGEST_SEED = 2**63 - 1
 LONGEST_STOP = 400
 """Most characters of a stop text."""
 
+MOST_STOPS = 32
+"""Most stop texts of a request: all of them are looked for after each token."""
+
 
 class WireModel(BaseModel):
     """Base of the request bodies."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unknown_nulls(cls, given: object) -> object:
+        return without_nulls(given, cls.model_fields) if isinstance(given, dict) else given
 
 
 class CosecFields(WireModel, RuleChoice):
@@ -138,6 +146,8 @@ class GenerationRequest(WireModel):
 
     @model_validator(mode="after")
     def _refuse_what_cannot_end_a_text(self) -> Self:
+        if len(self.stop_texts) > MOST_STOPS:
+            raise invalid(f"stop: {len(self.stop_texts)} texts are more than {MOST_STOPS}.", "stop", "invalid_value")
         wrong = next((place for place, text in enumerate(self.stop_texts) if not 0 < len(text) <= LONGEST_STOP), None)
         if wrong is not None:
             place = "stop" if isinstance(self.stop, str) else f"stop.{wrong}"
@@ -234,11 +244,6 @@ class ChatMessage(WireModel):
     """Older form of ``tool_calls``."""
 
     annotations: Several[dict[str, object]] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_unknown_nulls(cls, given: object) -> object:
-        return without_nulls(given, cls.model_fields) if isinstance(given, dict) else given
 
     @model_validator(mode="after")
     def _refuse_missing_content(self) -> Self:

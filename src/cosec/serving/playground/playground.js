@@ -123,7 +123,7 @@ async function showModel() {
 
 function hardening() {
   const rule = state.rules[byId("rule").value];
-  if (rule === undefined) return { audit: "tokens" };
+  if (rule === undefined || !state.used.enabled) return { audit: "tokens" };
   const chosen = { rule: byId("rule").value, audit: "tokens" };
   if (rule.strength !== null) chosen[rule.strength] = byId("strength").valueAsNumber;
   for (const control of byId("settings").querySelectorAll("[data-setting]")) {

@@ -53,18 +53,8 @@ class Reading:
         return unfed + (0 if self.scoring is None else self.scoring.missing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What one block of one arm did, for the metrics."""
-
-    rows: int
-    """Number of completions under way before the block."""
-
-    seconds: float
-    """Wall time of the block."""
-
-    events: list[tuple[Row, Progress, float]]
-    """Each row's progress, and the seconds since its previous block."""
+Step = list[tuple[Row, Progress, float]]
+"""What one block of one arm did: each row's progress, and the seconds since its previous block."""
 
 
 @dataclass(slots=True, eq=False)
@@ -188,10 +178,9 @@ class Batches:
     def step(self, arm: Arm) -> Step:
         """Decode one block of one arm."""
         running = self._running[arm]
-        rows, started = len(running.rows), time.monotonic()
         found = running.batch.step()
         now = time.monotonic()
-        events = []
+        done = []
         for one in found:
             row = running.rows[one.sequence]
             if one.finish_reason is not None:
@@ -205,9 +194,9 @@ class Batches:
                 incomplete=one.growth.incomplete,
                 cut=one.growth.cut,
             )
-            events.append((row, progress, now - row.last_block))
+            done.append((row, progress, now - row.last_block))
             row.last_block = now
-        return Step(rows=rows, seconds=now - started, events=events)
+        return done
 
     def abandon(self, arm: Arm) -> list[Ticket]:
         """Discard an arm's batch and the prompt cache after a failure.

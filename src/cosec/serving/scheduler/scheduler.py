@@ -235,8 +235,8 @@ class Scheduler:
 
     def _deliver(self, step: Step) -> None:
         # Counted before the clients get it, so that a client with an answer finds it counted.
-        self._telemetry.block([(progress.records, seconds) for _, progress, seconds in step.events])
-        for row, progress, _ in step.events:
+        self._telemetry.block([(progress.records, seconds) for _, progress, seconds in step])
+        for row, progress, _ in step:
             ticket = row.ticket
             if ticket.over:
                 continue

@@ -125,12 +125,9 @@ class OpenAiServer:
                 if answer.status_code in _RETRIED:
                     raise self._refusal(answer)
                 if answer.status_code in (401, 403):
+                    asks = "does not accept the key" if self._address.key else "asks for a key"
                     raise EndpointError(
-                        f"{self._address.url} does not accept the key (HTTP {answer.status_code}); give the one that it"
-                        " accepts with --target-key-file FILE."
-                        if self._address.key
-                        else f"{self._address.url} asks for a key (HTTP {answer.status_code}); give it with"
-                        " --target-key-file FILE."
+                        f"{self._address.url} {asks} (HTTP {answer.status_code}); give it with --target-key-file FILE."
                     )
                 self._model = str(answer.raise_for_status().json()["data"][0]["id"])
             except httpx2.TimeoutException as error:
