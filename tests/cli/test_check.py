@@ -536,3 +536,27 @@ def test_a_malformed_labelled_line_is_named(project, capsys, row, hint: str) -> 
 def test_labelled_programs_take_the_place_of_paths(project, capsys) -> None:
     code, _, err = run(["users.py", "--labelled", labelled(project, [])], capsys)
     assert (code, "takes the place of paths" in err) == (2, True)
+
+
+def test_a_sarif_file_that_cannot_be_written_costs_no_output(project, capsys) -> None:
+    code, said, err = run(["app", "--sarif", "app", "--format", "json"], capsys)
+    assert (code, said) == (2, "")
+    assert "--sarif 'app' is a folder" in err
+    (project / "full.sarif").symlink_to("/dev/full")
+    code, said, err = run(["app", "--sarif", "full.sarif", "--format", "json"], capsys)
+    assert code == 2
+    assert json.loads(said)["findings"]
+    assert "Cannot write --sarif 'full.sarif'" in err
+
+
+def test_a_baseline_that_is_missing_is_an_error_unless_it_is_the_one_to_be_written(project, capsys) -> None:
+    code, _, err = run(["app", "--baseline", "typo.json", "--write-baseline", "known.json"], capsys)
+    assert code == 2
+    assert "typo.json" in err
+
+
+def test_a_known_finding_in_a_file_of_an_impossible_name_is_stale(project, capsys) -> None:
+    run(["app", "--write-baseline", "known.json"], capsys)
+    known = (project / "known.json").read_text().replace("app/", "a" * 300 + "/")
+    (project / "known.json").write_text(known)
+    assert run(["app", "--baseline", "known.json"], capsys)[0] == 1

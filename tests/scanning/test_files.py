@@ -79,3 +79,12 @@ def test_files_that_may_not_be_looked_at_stay_in_the_scan(folder: Path, monkeypa
     named = find_files([Path("secret/b.py"), Path("gone.py"), Path("loop.py")])
     assert [one.shown for one in named.files] == ["secret/b.py"]
     assert len(named.errors) == 2
+
+
+def test_a_link_to_a_folder_elsewhere_is_unscored_and_one_inside_is_not(folder: Path) -> None:
+    write(folder, "project/own/a.py", "elsewhere/b.py")
+    (folder / "project" / "linked").symlink_to("../elsewhere")
+    (folder / "project" / "again").symlink_to("own")
+    found = find_files([folder / "project"])
+    assert [one.shown for one in found.files] == ["project/own/a.py"]
+    assert [(one.path, "name it to check it" in one.reason) for one in found.unscored] == [("project/linked", True)]

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from cosec.cli.check_flags import ProjectFlags, ScanFlags
 from cosec.cli.main import EXIT_INTERRUPTED
 from cosec.errors import SettingsError
+from cosec.files import why_unreadable
 from cosec.sandbox import BackendName, choose_sandbox
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def check(
     _refuse_unknown(checker, pattern)
     if project.sarif is not None and not project.sarif.absolute().parent.is_dir():
         raise SettingsError(f"Cannot write the SARIF file {str(project.sarif)!r}: its folder does not exist.")
+    if project.sarif is not None and project.sarif.is_dir():
+        raise SettingsError(f"--sarif {str(project.sarif)!r} is a folder; name a file in it.")
     asked: dict[str, Any] = {"checkers": checker, "patterns": pattern or None, "dynamic": dynamic}
     where = {**_which(paths, project, settings), **_how(flags, settings)}
     code = _scan(asked, where, project, _known(project, settings), format, settings.choose("fail-on", fail_on, "note"))
@@ -155,7 +158,8 @@ def _known(project: ProjectFlags, settings: Configuration) -> Baseline | None:
     from cosec.scanning.adoption.baseline import Baseline
 
     file = project.baseline or settings.baseline()
-    is_new = file is not None and project.write_baseline is not None and not file.exists()
+    writes = project.write_baseline
+    is_new = file is not None and writes is not None and writes.absolute() == file.absolute() and not file.exists()
     return None if file is None or is_new else Baseline.read(file)
 
 
@@ -244,8 +248,6 @@ def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -
     """Show what is known at the end of a scan."""
     from cosec.cli.views.check_report import as_json, as_sarif, closing_lines, print_notes
 
-    if sarif is not None:
-        sarif.write_text(as_sarif(scanned, accepted), encoding="utf-8")
     if format == "json":
         _write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
     elif format == "sarif":
@@ -254,6 +256,11 @@ def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -
         _write(closing_lines(scanned, accepted))
     if format != "json":
         print_notes(scanned, accepted)
+    if sarif is not None:
+        try:
+            sarif.write_text(as_sarif(scanned, accepted), encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"Cannot write --sarif {str(sarif)!r}: {why_unreadable(error)}.") from error
 
 
 def _write(text: str) -> None:

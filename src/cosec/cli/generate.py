@@ -253,6 +253,9 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
             raise PromptError(f"Cannot read the prompt file {str(path)!r}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise PromptError(f"The prompt file {str(path)!r} is not UTF-8 text.") from error
+    for text in texts:
+        if not text.isascii() and text != text.encode(errors="ignore").decode():
+            raise PromptError("A prompt given with --prompt is not UTF-8 text.")
     prompts.extend(texts)
     if source == "-":
         prompts.append(_standard_input())

@@ -107,6 +107,9 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     from cosec.sandbox import choose_sandbox
 
     console, work = Console(stderr=True), work or WorkFlags()
+    if work.generate_only and (work.rejudge or work.sandbox is not None):
+        flag = "--rejudge" if work.rejudge else "--sandbox"
+        raise SettingsError(f"--generate-only judges nothing, so {flag} has no effect; leave one of them out.")
     sandbox = None if work.generate_only else choose_sandbox(work.sandbox, fallback=settings.sandbox).name
     units = units_of(settings)
     folder = StudyFolder(out)

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +143,7 @@ class _Search:
             self._skipped += len(folders) - len(kept)
             folders[:] = [name for name in kept if exclusion is None or not exclusion(Path(root, name), is_folder=True)]
             self._excluded += len(kept) - len(folders)
+            self._note_links(Path(root), folders)
             for name in names:
                 path = Path(root, name)
                 if exclusion is not None and exclusion(path):
@@ -153,6 +154,13 @@ class _Search:
                         self.others[shown_path(path)] = _BY_SUFFIX[path.suffix]
                 elif _is_file(path):
                     self.files.append(path)
+
+    def _note_links(self, root: Path, names: Iterable[str]) -> None:
+        """Note links to folders elsewhere, which are not followed."""
+        for path in (root / name for name in names):
+            if path.is_symlink() and not path.resolve().is_relative_to(self._folder.resolve()):
+                reason = "a link to a folder elsewhere, which is not followed; name it to check it"
+                self.unscored.append(Unscored(path=shown_path(path), reason=reason))
 
     def _not_listed(self, error: OSError) -> None:
         shown = shown_path(os.fsdecode(error.filename))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cosec.cli.launching import processes
 from cosec.cli.launching.processes import run_alone, run_in_processes
 from cosec.version import __version__
 
@@ -22,3 +23,14 @@ def test_after_a_command_signals_are_handled_as_before() -> None:
     before = [signal.getsignal(number) for number in numbers]
     assert run_alone(["--versoin"]) == 2
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+@pytest.mark.parametrize(
+    "first", ["import time; time.sleep(60)", "import time; time.sleep(1); sys.exit('closed by peer')"]
+)
+def test_the_process_that_failed_first_is_heard(first: str, monkeypatch, capfd) -> None:
+    program = f"import os, sys\nif os.environ['RANK'] == '1':\n    print('the reason')\n    sys.exit(3)\n{first}"
+    monkeypatch.setattr(processes, "ENTRY", program)
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 2)
+    assert run_in_processes([], 2) == 3
+    assert "the reason" in capfd.readouterr().err

@@ -202,3 +202,14 @@ def test_a_damaged_record_is_a_clear_error(stage) -> None:
     stage.record.write_text(json.dumps({"state": "done"}))
     with pytest.raises(SettingsError, match="Cannot read"):
         state_of(stage)
+
+
+def test_a_stage_whose_inputs_were_changed_while_it_ran_is_not_done(stage, tmp_path) -> None:
+    record_stage(stage, "begun")
+    stage.out.mkdir()
+    before = (tmp_path / "data.jsonl").read_text()
+    (tmp_path / "data.jsonl").write_text("changed\n")
+    with pytest.raises(SettingsError, match="were changed while it ran"):
+        record_stage(stage, "done")
+    (tmp_path / "data.jsonl").write_text(before)
+    assert state_of(stage) == "begun"

@@ -90,3 +90,8 @@ def test_a_file_with_another_encoding_and_one_that_breaks_off_are_read_as_far_as
 @pytest.mark.parametrize("coding", ["rot13", "undefined", "no-such-coding"])
 def test_a_file_that_names_an_encoding_of_no_text_has_no_comments(coding: str) -> None:
     assert comments_around(f"# coding: {coding}\nx = 1  # nosec\n".encode(), "py", 2) == []
+
+
+def test_a_lone_carriage_return_ends_a_line() -> None:
+    (one, other) = layout_of(b"y = 2  # a\rb = 1\r\nz = 3  # c\n", "py").comments
+    assert ((one.line, one.text), (other.line, other.text)) == ((1, " a"), (3, " c"))

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,9 @@ def test_an_installed_package_is_read_by_its_name_as_its_folder_would_be() -> No
 def test_what_is_no_package_with_sources_is_a_clear_error(name: str) -> None:
     with pytest.raises(DataError, match="no package or module of that name"):
         load(Path(f"package:{name}"))
+
+
+def test_a_byte_order_mark_is_left_out_and_any_file_name_is_read(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.py")).write_bytes(b"\xef\xbb\xbfimport os\n")
+    corpus = load_corpus([tmp_path], validation_share=0, seed=0)
+    assert [one.response for one in corpus.training] == ["import os\n"]

@@ -1,6 +1,8 @@
+import time
+
 import pytest
 
-from cosec.training.data.overlap import RUN, ProtectedTexts
+from cosec.training.data.overlap import RUN, ProtectedTexts, word_runs
 
 WORDS = [f"word{number}" for number in range(30)]
 PROTECTED = ProtectedTexts([" ".join(WORDS)], ("test",))
@@ -30,3 +32,15 @@ def test_lines_that_only_import_protect_nothing(boilerplate: str) -> None:
 
 def test_short_texts_protect_nothing() -> None:
     assert not ProtectedTexts(["return x"], ("test",)).found_in("return x")
+
+
+def test_code_beside_an_import_is_protected() -> None:
+    code = " ".join(WORDS[:13])
+    assert PROTECTED.found_in(f"import os; {code}")
+    assert PROTECTED.found_in(f"from x import\n{code}")
+
+
+def test_blank_lines_take_linear_time() -> None:
+    started = time.process_time()
+    list(word_runs("\n" * 300_000))
+    assert time.process_time() - started < 2  # quadratic time would be minutes

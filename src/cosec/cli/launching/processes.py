@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO
 
 from cosec.cli.main import EXIT_INTERRUPTED
 from cosec.errors import SettingsError
@@ -84,15 +83,15 @@ def run_alone(arguments: Sequence[str]) -> int:
 def run_in_processes(arguments: Sequence[str], count: int) -> int:
     """Run ``cosec ARGUMENTS`` in ``count`` processes and wait for them.
 
-    The first one writes to this terminal. The output of the others is shown only if one of them fails and the first
-    does not.
+    The first one writes to this terminal. The output of the others is shown only if one of them fails, and not after
+    the first.
 
     Args:
         arguments: The command line after the program's name.
         count: Number of processes; the processor's cores are divided among them.
 
     Returns:
-        The exit code of the first process, or of one that failed.
+        The exit code of a process that failed before the others did; 0 if none failed.
     """
     shared = group_environment(count)
     command = cosec_command(arguments)
@@ -107,8 +106,11 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
             for rank in range(count)
         ]
         with _signals_left_to(processes):
-            _wait(processes)
-        return _exit_code(processes, other_output)
+            failed = _wait(processes)
+        if any(failed):
+            other_output.seek(0)
+            sys.stderr.write(other_output.read().decode(errors="replace"))
+        return processes[failed[0]].wait() if failed else 0
 
 
 def cosec_command(arguments: Sequence[str]) -> list[str]:
@@ -170,20 +172,21 @@ def _send_all(processes: Sequence[subprocess.Popen[bytes]], number: int) -> None
             process.send_signal(number)
 
 
-def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait until all have ended; once one has failed, the others get a little time and are then killed."""
-    failed_at: float | None = None
-    while any(process.poll() is None for process in processes):
-        time.sleep(0.1)
-        if failed_at is None and any(process.poll() for process in processes):
+def _wait(processes: Sequence[subprocess.Popen[bytes]]) -> list[int]:
+    """Wait until all have ended; once one has failed, the others get a little time and are then killed.
+
+    Returns:
+        Places of the processes that failed before any other did: several if they failed at about the same time.
+    """
+    failed: list[int] = []
+    failed_at = 0.0
+    while True:
+        going_on = any(process.poll() is None for process in processes)
+        if not failed:
+            failed = [place for place, process in enumerate(processes) if process.poll()]
             failed_at = time.monotonic()
-        if failed_at is not None and time.monotonic() - failed_at > GRACE_SECONDS:
+        if not going_on:
+            return failed
+        if failed and time.monotonic() - failed_at > GRACE_SECONDS:
             _send_all(processes, signal.SIGKILL)
-
-
-def _exit_code(processes: Sequence[subprocess.Popen[bytes]], other_output: IO[bytes]) -> int:
-    first, *others = [process.wait() for process in processes]
-    if first == 0 and any(others):
-        other_output.seek(0)
-        sys.stderr.write(other_output.read().decode(errors="replace"))
-    return first or next((code for code in others if code), 0)
+        time.sleep(0.1)

@@ -150,7 +150,7 @@ def state_of(stage: Stage) -> StageState:
     if not stage.record.is_file():
         return "new"
     try:
-        found = json.loads(stage.record.read_text(encoding="utf-8"))
+        found = _record_of(stage)
         state, inputs, output = found["state"], Inputs(**found["inputs"]), found["output"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SettingsError(
@@ -165,18 +165,34 @@ def state_of(stage: Stage) -> StageState:
     return "done" if state == "done" else "begun"
 
 
+def _record_of(stage: Stage) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stage.record.read_text(encoding="utf-8"))
+    return found
+
+
 def _refuse(stage: Stage, why: str) -> None:
     raise SettingsError(f"{stage.out} {why}: delete it to make it again, or choose another --out.")
 
 
 def record_stage(stage: Stage, state: StageState) -> None:
-    """Record that a stage has begun or finished."""
+    """Record that a stage has begun or finished.
+
+    Raises:
+        SettingsError: If its inputs were changed while it ran.
+    """
     from cosec.files import write_atomically
 
+    inputs = digest_inputs(stage)
+    begun = state == "done" and stage.record.is_file()
+    if begun and not Inputs(**_record_of(stage)["inputs"]).agree_with(inputs):
+        raise SettingsError(
+            f"The inputs of {stage.name} were changed while it ran. {stage.out} was made from what they were: restore "
+            "them and run the same command, or delete it to make it again."
+        )
     record = {
         "state": state,
         "command": list(stage.command),
-        "inputs": asdict(digest_inputs(stage)),
+        "inputs": asdict(inputs),
         "output": _digest_weights(stage.out) if state == "done" else None,
     }
     write_atomically(stage.record, json.dumps(record, indent=2) + "\n")

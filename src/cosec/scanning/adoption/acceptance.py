@@ -90,7 +90,8 @@ class Acceptance:
         self._suppressed += sorted_.suppressed
         self._unused += sorted_.unused
         new = sorted_.findings if self._baseline is None else self._baseline.new(sorted_.findings)
-        self._known += (one for one in sorted_.findings if one not in new)
+        kept = set(new)
+        self._known += (one for one in sorted_.findings if one not in kept)
         return new
 
     def scope(self, *, failed: bool) -> Scope:

@@ -35,7 +35,8 @@ BANDIT_CWES = MappingProxyType({name: cwe for cwe, names in _BANDIT_TESTS.items(
 _START = re.compile(r"(?:^|\#|//)\s*(?:cosec:\s*(?P<verb>\w+)|(?P<nosec>nosec\b:?))", re.IGNORECASE)
 _NAMED = re.compile(r"\[(?P<names>[^\]]*)\](?P<reason>.*)")
 _CWE = re.compile(r"CWE[-_ ]?(\d+)", re.IGNORECASE)
-_ID = re.compile(r"CWE-\d+|\b(?:py|c)/[a-z-]+|\bB\d{3}\b", re.IGNORECASE)
+_ID = re.compile(r"CWE[-_ ]?\d+|\b(?:py|c)/[a-z-]+|\bB\d{3}\b", re.IGNORECASE)
+_SHORT_NAMES = frozenset(name.partition("/")[2] for name in PATTERNS)
 _TEST_NAMES = re.compile(r"(?:[a-z]+(?:_[a-z0-9]+)+\b[\s,]*)+")
 
 
@@ -68,24 +69,24 @@ def directives_of(comment: Comment) -> Iterator[Directive]:
     starts = list(_START.finditer(comment.text))
     for index, start in enumerate(starts):
         end = starts[index + 1].start() if index + 1 < len(starts) else len(comment.text)
-        rest = comment.text[start.end() : end].strip()
+        rest = comment.text[start.end() : end].rstrip()
         if start["nosec"] is None:
-            yield from _ignore(comment.line, start["verb"], rest)
+            yield from _ignore(comment.line, start["verb"].lower(), rest)
         else:
             yield _nosec(comment.line, rest.split("#")[0].strip())
 
 
 def _ignore(line: int, verb: str, rest: str) -> Iterator[Directive]:
     if verb != "ignore":
-        if difflib.get_close_matches(verb, ["ignore"]):
-            yield Directive(line=line, names=(), problem=_not_understood(verb))
+        if difflib.get_close_matches(verb, ["ignore"]) or rest.lstrip().startswith("["):
+            yield Directive(line=line, names=(), problem=_not_understood(verb + rest))
         return
-    named = _NAMED.match(rest)
+    named = _NAMED.match(rest.lstrip())
     if named is None:
-        if rest.startswith("[") or _ID.match(rest):
-            yield Directive(line=line, names=(), problem=_not_understood(f"ignore {rest}"))
+        if _may_name_weaknesses(rest):
+            yield Directive(line=line, names=(), problem=_not_understood(f"ignore{rest}"))
         else:
-            yield Directive(line=line, names=None, reason=_reason(rest))
+            yield Directive(line=line, names=None, reason=_reason(rest.strip()))
         return
     names = tuple(dict.fromkeys(_normal(name.strip()) for name in named["names"].split(",") if name.strip()))
     known = {*PATTERNS, *(pattern.cwe for pattern in PATTERNS.values())}
@@ -94,6 +95,12 @@ def _ignore(line: int, verb: str, rest: str) -> Iterator[Directive]:
         yield Directive(line=line, names=names, reason=_reason(named["reason"]))
     else:
         yield Directive(line=line, names=(), problem=_unknown(unknown, known))
+
+
+def _may_name_weaknesses(rest: str) -> bool:
+    """Whether what follows ``ignore`` may be meant as more than a reason, so that it must not cover all findings."""
+    first = rest.split()[0].strip(":,;") if rest.split() else ""
+    return rest[:1] in tuple("-([{") or "[" in rest or _ID.search(rest) is not None or first.lower() in _SHORT_NAMES
 
 
 def _not_understood(text: str) -> str:

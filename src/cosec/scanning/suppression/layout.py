@@ -109,8 +109,10 @@ def _python_layout(data: bytes) -> Layout:
 
 
 def _tokens(data: bytes) -> Iterator[tokenize.TokenInfo]:
+    # The parser ends lines at lone carriage returns too, and tokenize does not.
+    lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
-        yield from tokenize.tokenize(io.BytesIO(data).readline)
+        yield from tokenize.tokenize(io.BytesIO(lines).readline)
     except (tokenize.TokenError, SyntaxError, UnicodeError, LookupError):
         return
 

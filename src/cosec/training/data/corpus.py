@@ -156,19 +156,19 @@ def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Count
     origin = file.relative_to(root).as_posix()
     try:
         content = file.read_bytes()
-        text = content.decode("utf-8").replace("\r\n", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         skipped["not UTF-8 text"] += 1
         return []
     except OSError as error:
         raise DataError(f"Cannot read {file}: {why_unreadable(error)}.") from error
-    digest.update(f"{origin}\0".encode() + content)
+    digest.update(f"{origin}\0".encode(errors="surrogateescape") + content)
     return [Document(origin=origin, prompt="", response=text, divisible=True)]
 
 
 def _read_jsonl(file: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
     content, lines = read_lines(file)
-    digest.update(f"{file.name}\0".encode() + content)
+    digest.update(f"{file.name}\0".encode(errors="surrogateescape") + content)
     documents = []
     for number, line in enumerate(lines, start=1):
         if line.strip() and (document := _parse(line, f"{file.name}:{number}", skipped)) is not None:

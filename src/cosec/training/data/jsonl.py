@@ -61,6 +61,18 @@ def parse_object(line: str, origin: str) -> dict[str, Any]:
         raise DataError(
             f"{origin} is not a JSON object, of which there must be one a line: {error.msg}, column {error.colno}."
         ) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise DataError(f"{origin} cannot be read: {error}; correct or remove the line.") from error
     if not isinstance(record, dict):
         raise DataError(f"{origin} is not a JSON object, of which there must be one a line.")
+    if "\\u" in line and not _is_unicode(record):
+        raise DataError(f"{origin} has half of a surrogate pair, which is no text; correct or remove the line.")
     return record
+
+
+def _is_unicode(record: object) -> bool:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

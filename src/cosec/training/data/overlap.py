@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 RUN = 13
 """Length of a run, in words."""
 
-_IMPORT = re.compile(r"^\s*(#\s*include\b.*|import\s.*|from\s+\S+\s+import\s.*)$", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^[ \t]*(?:#[ \t]*include\b.*|import[ \t][^;\n]*|from[ \t]+\S+[ \t]+import[ \t][^;\n]*)$", re.MULTILINE
+)
 _WORD = re.compile(r"\w+")
 
 

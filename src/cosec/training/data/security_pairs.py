@@ -187,7 +187,7 @@ def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _read_file(file: Path, digest: "hashlib._Hash") -> list[SecurityPair]:
     """Read one JSONL file and add its name and contents to ``digest``."""
     content, lines = read_lines(file)
-    digest.update(f"{file.parent.name}/{file.name}\0".encode() + content)
+    digest.update(f"{file.parent.name}/{file.name}\0".encode(errors="surrogateescape") + content)
     return [_parse(line, f"{file.name}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 
 
