@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The demo prompts are unfinished files on purpose: data, not code to check.
 STAMP := $(VENV)/.setup-done
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One process more than there are cores, as tests also wait; tensors run on one thread each (tests/conftest.py).
@@ -42,12 +41,13 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	  echo "note: bubblewrap is not installed; generated programs run only with --sandbox limits" >&2
 	@touch $@
 
-llama: $(STAMP) ## Build llama.cpp for this processor, once; pip keeps the wheel
-	CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
+llama: $(STAMP) ## Build llama.cpp for this processor, again if it is there already
+	@again=; if test -e $(LLAMA) && $(BIN)/python -c 'import llama_cpp' 2>/dev/null; then again='--force-reinstall --no-deps --no-cache-dir'; fi; \
+	  CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet $$again -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
 	@touch $(LLAMA)
 
 # Only GGUF files in their quantised form need it, so a machine without a compiler goes on.
-$(LLAMA): $(STAMP) llama-cpp-build.cmake
+$(LLAMA): llama-cpp-build.cmake | $(STAMP)
 	@echo "Building llama.cpp, once (a few minutes) ..." >&2
 	@$(MAKE) --no-print-directory llama || \
 	  { echo "note: llama.cpp was not built; GGUF files run in torch. With a C++ compiler: make llama" >&2; touch $@; }
@@ -68,6 +68,7 @@ $(VLLM_STAMP): pyproject.toml constraints-vllm.txt
 	@touch $@
 
 test-vllm: $(VLLM_STAMP) ## Run the tests that need vLLM (minutes)
+	$(VLLM_VENV)/bin/cosec models pull smollm2-135m --convert
 	HF_HUB_OFFLINE=1 LD_PRELOAD=$(wildcard $(CURDIR)/$(VLLM_VENV)/lib/libiomp5.so) $(VLLM_VENV)/bin/python -m pytest -m "vllm and not slow" tests/vllm_plugin tests/cli/test_vllm_server.py
 
 demo: $(STAMP) $(LLAMA) ## Complete the demo prompts with and without hardening, side by side (MODEL=name)

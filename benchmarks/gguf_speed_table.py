@@ -10,6 +10,8 @@ from typing import Any
 ARMS = {
     "merged": "0.5B, a Q4_0 copy with its adapter added",
     "shared": "0.5B, its adapter (shared weights)",
+    "shared-again": "0.5B, its adapter (shared weights), again",
+    "shared-strong": "0.5B, its adapter (shared weights), stronger",
     "shared-records": "0.5B, its adapter (shared weights), with `--target-records`",
     "beside-q4_0": "1.5B, a Q4_0 copy of the 0.5B",
     "beside-steer": "1.5B, the 0.5B with its adapter",
@@ -34,7 +36,7 @@ def rows_of(record: dict[str, Any], arm: str) -> list[str]:
 def main(folder: Path) -> None:
     """Print the table, and then how the engine compares with llama.cpp's own loop and with torch."""
     records = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))}
-    print("| target, security model, rule | batch | hardened / alone | a token | k | alpha | c | v(4), v(8) |")  # noqa: T201
+    print("| target, security model, rule | batch | co-decoded / alone | a token | k | alpha | c | v(4), v(8) |")  # noqa: T201
     print("|---|---|---|---|---|---|---|---|")  # noqa: T201
     for name, record in records.items():
         print("\n".join(rows_of(record, ARMS[name.rpartition("-")[0]])))  # noqa: T201

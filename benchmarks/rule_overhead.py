@@ -63,7 +63,7 @@ def overhead(pair: PreparedPair, batch: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    pair = load_pair("smollm2-135m")
+    pair = load_pair("smollm2-135m", runtime="torch")
     found = {str(batch): overhead(pair, batch) for batch in (1, 25)}
     record = {"command": "python benchmarks/rule_overhead.py", "batch": found, "environment": environment()}
     Path(sys.argv[1]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -46,7 +46,7 @@ def measure(rows: int) -> float:
     length = WARM_UP + STEPS + 8
     settings = DecodingSettings(rule=SteerSettings(), sampling=SamplingSettings(max_new_tokens=length))
     request = SequenceRequest(prompt_ids=tuple(range(10, 70)), max_new_tokens=length)
-    lanes = load_pair("smollm2-135m", "default").lanes(rows, "base")
+    lanes = load_pair("smollm2-135m", "default", runtime="torch").lanes(1, "base")
     run = Run(lanes, rule_for(settings), settings, [request] * rows)
     seconds = []
     for _ in range(WARM_UP + STEPS):

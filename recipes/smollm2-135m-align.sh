@@ -13,7 +13,7 @@ for name in argparse collections concurrent configparser contextlib csv dataclas
 done
 for divergence in ${*:-none forward-kl reverse-kl}; do
     resume=
-    if [ -d "$out/$divergence/checkpoints" ]; then resume=--resume; fi
+    if ls "$out/$divergence"/checkpoints/step-* >/dev/null 2>&1; then resume=--resume; fi
     # shellcheck disable=SC2086 # several words are meant
     cosec align --recipe smollm2-135m --student "$out/student" --data mbpp.jsonl $sources \
         --max-steps 460 --divergence "$divergence" --out "$out/$divergence" $resume

@@ -2,10 +2,10 @@
 
     python jobs.py PLAN.toml --work DIR --out DIR --seconds 700
 
-A job is a process of its own, so the card is shared. It starts when the jobs that it comes after have ended. All state
-lies in ``--work``: the same command again leaves out what has ended and goes on with the rest. ``--out`` gets archives
-of the results as jobs end. ``$WORK`` in a plan is ``--work``, ``$HERE`` the folder of the plan, and other variables are
-those of the environment.
+A job is a process of its own, so the card is shared. It starts when the jobs that it comes after have ended well. All
+state lies in ``--work``: the same command again leaves out what has ended well and goes on with the rest. ``--out``
+gets archives of the results as jobs end. ``$WORK`` in a plan is ``--work``, ``$HERE`` the folder of the plan, and other
+variables are those of the environment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Job:
     adapter: str = ""
     """Instead of a command: an adapter that is copied to ``adapters/``, its weights as float16."""
     resume: tuple[str, ...] = ()
-    """Further arguments where an earlier run of the job was stopped."""
+    """Further arguments where an earlier run of the job left a checkpoint in its ``--out``."""
     after: tuple[str, ...] = ()
     """Names of the jobs that must have ended."""
     copies: int = 1
@@ -59,6 +59,8 @@ class Runner:
         self._jobs, self._work, self._out, self._seconds = jobs, work, out, seconds
         self._began = time.monotonic()
         self._running: dict[str, list[subprocess.Popen[bytes]]] = {}
+        self._failed: set[str] = set()
+        """Jobs that are not begun again by this command."""
         for name in ("logs", "state", "adapters"):
             (work / name).mkdir(parents=True, exist_ok=True)
 
@@ -77,10 +79,13 @@ class Runner:
     def run(self) -> None:
         """Run until every job has ended or the time is over."""
         while self.left > RESERVE:
+            started = False
             for job in self._jobs:
-                if job.name not in self._running and not self._ended(job.name) and all(map(self._ended, job.after)):
+                begun = job.name in self._running or job.name in self._failed or self._ended(job.name)
+                if not begun and all(map(self._ended, job.after)):
                     self._start(job)
-            if all(self._ended(job.name) for job in self._jobs):
+                    started = True
+            if not self._running and not started:  # all have ended, or failed, or come after one that failed
                 break
             self._collect()
             time.sleep(0.5)
@@ -100,7 +105,6 @@ class Runner:
         return (self._work / "state" / f"{name}.ended").is_file()
 
     def _start(self, job: Job) -> None:
-        begun = self._work / "state" / f"{job.name}.begun"
         if job.adapter:
             try:
                 copy_adapter(Path(job.adapter), self._work / "adapters")
@@ -111,9 +115,8 @@ class Runner:
                 self._end(job.name, 0)
             return
         command = [*COSEC, *job.cosec]
-        if begun.is_file():
+        if job.resume and any((Path(job.cosec[job.cosec.index("--out") + 1]) / "checkpoints").glob("step-*")):
             command += job.resume
-        begun.touch()
         environment = {**os.environ, **job.environment}
         self._running[job.name] = []
         for number in range(job.copies):
@@ -131,6 +134,9 @@ class Runner:
 
     def _end(self, name: str, code: int) -> None:
         self.say(f"{name} ends with {code}")
+        if code:
+            self._failed.add(name)
+            return
         (self._work / "state" / f"{name}.ended").write_text(str(code))
 
     def _pack(self) -> None:
@@ -140,14 +146,16 @@ class Runner:
             for name in ("logs", "log", "study", "adapters"):
                 if (self._work / name).exists():
                     archive.add(self._work / name, name)
-        partial = self._out.with_name(f"{self._out.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        self._out.mkdir(parents=True, exist_ok=True)
+        parts = []
         with whole.open("rb") as opened:
             for number, chunk in enumerate(iter(lambda: opened.read(PART_BYTES), b"")):
-                (partial / f"results.tar.gz.{number}").write_bytes(chunk)
-        shutil.rmtree(self._out, ignore_errors=True)
-        partial.rename(self._out)
+                parts.append(self._out / f"results.tar.gz.{number}")
+                partial = self._out / f"{parts[-1].name}.partial"
+                partial.write_bytes(chunk)
+                partial.replace(parts[-1])
+        for old in set(self._out.glob("results.tar.gz.*")) - set(parts):
+            old.unlink()
 
 
 def copy_adapter(folder: Path, out: Path) -> None:

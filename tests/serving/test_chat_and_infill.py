@@ -250,3 +250,28 @@ def test_a_completion_of_no_tokens_hides_the_token_that_is_decoded_all_the_same(
     told = json.loads(answer.split("data: ")[1] if stream else answer)
     assert (told["content"], told["tokens"], told["completion_probabilities"]) == ("", [], [])
     assert (told["stop"], told["stop_type"], told["tokens_predicted"]) == (True, "limit", 0)
+
+
+def test_llama_cpps_endpoints_for_tokens_and_state_tell_the_truth(served: Served, http: httpx2.Client) -> None:
+    pair, text = served.service.pair, "x = é"
+    ids = http.post("/tokenize", json={"content": text}).json()["tokens"]
+    assert ids == pair.tokenizer(text, add_special_tokens=False).input_ids
+    pieces = http.post("/tokenize", json={"content": text, "with_pieces": True}).json()["tokens"]
+    assert [one["id"] for one in pieces] == ids
+    spelled = b"".join(
+        one["piece"].encode() if isinstance(one["piece"], str) else bytes(one["piece"]) for one in pieces
+    )
+    assert spelled == text.encode()
+    assert http.post("/detokenize", json={"tokens": ids}).json() == {"content": text}
+    assert http.get("/props").json()["default_generation_settings"]["n_ctx"] == pair.context_length
+    slots = http.get("/slots", params={"fail_on_no_slot": True})
+    assert slots.status_code == 200
+    assert not any(one["is_processing"] for one in slots.json())
+
+
+def test_a_server_without_a_free_slot_says_so(
+    served: Served, http: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.service.scheduler, "running", served.service.limits.max_rows)
+    assert http.get("/slots", params={"fail_on_no_slot": True}).status_code == 503
+    assert all(one["is_processing"] for one in http.get("/slots").json())

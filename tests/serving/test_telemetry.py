@@ -42,17 +42,27 @@ def streamed_tokens(http: httpx2.Client, asked: dict[str, object]) -> int:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_whoever_has_all_of_an_answer_finds_it_counted(http: httpx2.Client, stream: bool) -> None:
-    tokens = 0
+    tokens = accepted = changed = prompt_tokens = 0
     for seed in range(12):  # some of these end with a stop token before five
         asked = {"prompt": "def read(path):\n", "max_tokens": 5, "seed": seed}
         if stream:
             tokens += streamed_tokens(http, asked)
         else:
-            tokens += http.post("/v1/completions", json=asked).json()["usage"]["completion_tokens"]
+            answer = http.post("/v1/completions", json=asked).json()
+            tokens += answer["usage"]["completion_tokens"]
+            prompt_tokens += answer["usage"]["prompt_tokens"]
+            accepted += answer["metrics"]["cosec"]["accepted"]
+            changed += answer["metrics"]["cosec"]["changed"]
         assert count(http, 'cosec_requests_total{status="200"}') == seed + 1
         assert count(http, "cosec_tokens_total") == tokens
         assert count(http, "cosec_draft_tokens_total") == tokens
     assert count(http, "cosec_inter_token_seconds_count") == tokens - 12
+    assert count(http, "cosec_time_to_first_token_seconds_count") == 12
+    if not stream:
+        assert count(http, "cosec_prompt_tokens_total") == prompt_tokens
+        assert count(http, "cosec_accepted_tokens_total") == accepted
+        assert count(http, 'cosec_tokens_total{source="security"}') == accepted
+        assert 0 < count(http, "cosec_changed_tokens_total") == changed < tokens
 
 
 def test_a_stream_is_counted_before_its_last_byte_goes_out(tiny_pair: PreparedPair) -> None:

@@ -186,7 +186,7 @@ def test_a_signal_stops_the_computation_at_once_and_the_run_can_be_resumed(
     began = time.monotonic()
     with signal_during(monkeypatch, nth, training=training):
         stopped = run(data, tmp_path / "stopped")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # the computation itself would take 30 s
     assert stopped.interrupted
     assert stopped.state.step == steps
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -412,11 +412,41 @@ def test_a_checkpoint_from_before_the_functional_weight_is_continued(data, tmp_p
     run(data, tmp_path / "out", progress=Watching(at_step=3))
     (state,) = sorted((tmp_path / "out" / "checkpoints").glob("step-*/state.json"))[-1:]
     assert "functional_weight" not in json.loads(state.read_text())["identity"]
+    assert run(data, tmp_path / "out", resume=True).state.step == 8
 
 
-def test_an_anti_expert_learns_the_vulnerable_side(data, tmp_path) -> None:
-    result = run(data, tmp_path / "anti", side="vulnerable")
-    points = [point for point in curve_points(result.folder) if point["kind"] == "validation"]
-    assert points[-1]["security"] < points[0]["security"]
-    manifest = json.loads((result.folder / "manifest.json").read_text())
-    assert manifest["settings"]["side"] == "vulnerable"
+def test_an_anti_expert_learns_the_vulnerable_side(data) -> None:
+    settings = HardeningSettings(**{**FAST, "side": "vulnerable", "max_tokens": 1000})
+    examples = prepare_examples(tiny_base().tokenizer, [data], settings)
+    read = {tiny_base().tokenizer.decode(one.token_ids) for one in (*examples.training, *examples.validation)}
+    vulnerable = {record(number)["func_src_before"] for number in range(20)}
+    assert read
+    assert read <= vulnerable
+
+
+def test_rare_weaknesses_are_repeated_up_to_the_floor(data) -> None:
+    settings = HardeningSettings(**{**FAST, "cwe_floor": 20})
+    assert len(prepare_examples(tiny_base().tokenizer, [data], settings).training) == 20
+
+
+@pytest.mark.parametrize("change", [{"weight_decay": 0.5}, {"clip_norm": 1e-9}], ids=lambda change: next(iter(change)))
+def test_the_optimizer_decays_weights_and_clips_gradients(data, tmp_path, change: dict[str, float]) -> None:
+    plain = adapter(run(data, tmp_path / "plain", max_steps=4).folder)
+    other = adapter(run(data, tmp_path / "other", max_steps=4, **change).folder)
+    assert any(not torch.equal(other[name], value) for name, value in plain.items())
+
+
+def test_a_step_takes_the_mean_over_its_examples(tmp_path) -> None:
+    norms = []
+    for count in (1, 2):
+        file = tmp_path / f"{count}.jsonl"
+        same = [record(0, commit_link=f"example.org/commit/{number}") for number in range(count)]
+        file.write_text("".join(json.dumps(one) + "\n" for one in same))
+        settings = {"batch_size": count, "max_steps": 1, "lora_dropout": 0, "validation_share": 0, "log_every": 1}
+        (point,) = (
+            one
+            for one in curve_points(run(file, tmp_path / str(count), **settings).folder)
+            if one["kind"] == "training"
+        )
+        norms.append(point["gradient_norm"])
+    assert norms[1] == pytest.approx(norms[0], rel=1e-4)

@@ -9,6 +9,7 @@ import torch
 from cosec.training.data.examples import tokenize_pairs
 from cosec.training.data.security_pairs import load_pairs
 from cosec.training.hardening import attach_adapter
+from cosec.training.losses.security import functional_loss
 from cosec.training.objective import HardeningObjective, ReferenceCache
 from cosec.training.settings import HardeningSettings
 from tests.tiny import ARCHITECTURES
@@ -179,3 +180,23 @@ def test_a_pair_without_a_side_to_compare_adds_no_preference(data) -> None:
     found = objective.losses([nothing, with_rejected(data)[1]], training=False, cache_keys=["a", "b"])
     assert found[0].parts["preference"] == found[0].parts["unlikelihood"] == 0
     assert found[1].parts["preference"] > 0
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("direction", ["reverse", "forward"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_functional_loss_is_the_one_that_the_settings_name(
+    data, fused: bool, direction: str, reduction: str
+) -> None:
+    settings = HardeningSettings(**{**FAST, "kl_direction": direction, "reduction": reduction})
+    objective = noisy_objective("llama", settings)
+    objective._fused = fused
+    example, model = examples(data)[0], objective._model
+    with torch.no_grad():
+        found = objective.loss(example, training=False, cache_key="").parts["functional"]
+        student = model(input_ids=example.token_ids[None]).logits[0, :-1]
+        with model.disable_adapter():
+            reference = model(input_ids=example.token_ids[None]).logits[0, :-1]
+    expected = functional_loss(student, reference, example.changed[1:], direction=direction, reduction=reduction)
+    assert expected > 1e-4
+    assert found.item() == pytest.approx(expected.item(), rel=1e-3)

@@ -113,7 +113,7 @@ class FakeServer:
         fault = self._random.choice(self.faults) if self._random.random() < self.fault_rate else None
         if fault is not None:
             self.injected[fault] = self.injected.get(fault, 0) + 1
-        if fault in ("400", "429", "500"):
+        if fault in ("400", "404", "429", "500"):
             _send(writer, int(fault), b'{"error": "busy"}', "Retry-After: 0\r\n")
             return True
         return await self._answer(body, fault, writer)

@@ -218,7 +218,7 @@ def test_connections_are_kept(reader: SecurityReader) -> None:
     assert 1 <= server.connections <= 2, "one for each row, and fewer where a row is done before the next begins"
 
 
-def test_the_key_is_sent_and_a_refusal_is_not_tried_again(reader: SecurityReader) -> None:
+def test_the_key_and_the_name_of_the_model_are_sent(reader: SecurityReader) -> None:
     with running(FakeServer(written)) as server:
         address = ServerAddress(url=server.url, model="named", key="secret")
         completer = TextCompleter(
@@ -227,3 +227,22 @@ def test_the_key_is_sent_and_a_refusal_is_not_tried_again(reader: SecurityReader
         list(completer.complete([prompt(0)]))
         assert {body["model"] for body in server.bodies} == {"named"}
         assert all("Bearer secret" in head for head in server.heads)
+
+
+def test_the_target_is_asked_with_the_sampling_of_the_completion(reader: SecurityReader) -> None:
+    sampling = {"temperature": 0.7, "top_p": 0.8, "seed": 3, "top_k": 5, "min_p": 0.1, "max_new_tokens": 9}
+    with running(FakeServer(written)) as server:
+        completed(server, reader, [prompt(0)], strength=1e9, sampling=sampling)
+        (body,) = server.bodies
+    asked = {name: body[name] for name in ("temperature", "top_p", "top_k", "min_p", "max_tokens")}
+    assert asked == {"temperature": 0.7, "top_p": 0.8, "top_k": 5, "min_p": 0.1, "max_tokens": 9}
+    with running(FakeServer(written)) as other:
+        completed(other, reader, [prompt(0)], strength=1e9, sampling={**sampling, "seed": 4})
+    assert body["seed"] != other.bodies[0]["seed"]
+
+
+def test_a_refusal_is_not_tried_again(reader: SecurityReader) -> None:
+    with running(FakeServer(written, fault_rate=1.0, faults=("404",))) as server:
+        with pytest.raises(EndpointError, match="HTTP 404"):
+            completed(server, reader, [prompt(0)])
+        assert len(server.bodies) == 1

@@ -77,8 +77,16 @@ def test_a_full_queue_says_429_and_when_to_retry(small: Served) -> None:
     until(lambda: idle(small))
 
 
-def test_more_samples_than_rows_are_served_in_turn(small: Served) -> None:
+def test_more_samples_than_rows_are_served_in_turn(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, step = [], Batches.step
+
+    def watched(batches: Batches, arm: Any) -> Any:
+        seen.append(batches.active)
+        return step(batches, arm)
+
+    monkeypatch.setattr(Batches, "step", watched)
     answer = post(small, n=3, max_tokens=10).json()
+    assert max(seen) == small.service.limits.max_rows == 2
     assert len(answer["choices"]) == 3
     one = post(small, n=1, max_tokens=10).json()
     assert answer["choices"][0]["text"] == one["choices"][0]["text"]
@@ -161,8 +169,8 @@ def test_a_stream_that_fails_says_so_in_the_stream(small: Served, monkeypatch: p
 
 
 def test_a_request_that_takes_too_long_is_given_up(slow: None, tiny_pair: PreparedPair) -> None:
-    with serving(tiny_pair, limits=ServerSettings(deadline_seconds=0.3)) as running:
-        answer = post(running, max_tokens=100)
+    with serving(tiny_pair, limits=ServerSettings(deadline_seconds=2)) as running:
+        answer = post(running, max_tokens=100, ignore_eos=True)  # 3 s
         assert answer.status_code == 504
         until(lambda: idle(running))
         assert post(running, max_tokens=3).status_code == 200

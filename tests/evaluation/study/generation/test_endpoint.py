@@ -83,7 +83,8 @@ def served() -> Iterator[Scripted]:
 def complete(served: Scripted, samples: int, seed: int = 0) -> list[Sample]:
     generator = EndpointGenerator(served.url)
     task = Task(id="T", prompt="def f():", stop=("a", "b", "c", "d", "e"))
-    (found,) = generator.complete([task], samples=samples, sampling=SamplingSettings(seed=seed))
+    settings = SamplingSettings(seed=seed, temperature=0.7, top_p=0.8, max_new_tokens=33)
+    (found,) = generator.complete([task], samples=samples, sampling=settings)
     return found
 
 
@@ -93,6 +94,7 @@ def test_a_server_that_takes_n_is_asked_once(served: Scripted) -> None:
     assert [(one.sample, one.text, one.tokens) for one in found] == [(index, f"{index}", 3) for index in range(4)]
     (asked,) = served.asked
     assert (asked["n"], asked["seed"], asked["model"], asked["stop"]) == (4, 7, "served", ["a", "b", "c", "d"])
+    assert (asked["temperature"], asked["top_p"], asked["max_tokens"]) == (0.7, 0.8, 33)
 
 
 def test_a_server_that_ignores_n_is_asked_again_under_other_seeds_for_what_is_missing(served: Scripted) -> None:
