@@ -32,8 +32,7 @@ def test_there_are_enough_prompts_over_enough_weaknesses_and_languages() -> None
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=lambda prompt: prompt["file"])
 def test_a_prompt_says_what_to_look_for_and_ends_where_a_token_can_follow(prompt: dict[str, str]) -> None:
-    assert set(prompt) == {"file", "title", "cwe", "language", "depth", "look_for"}
-    assert prompt["depth"] in {"call", "before"}
+    assert set(prompt) == {"file", "title", "cwe", "language", "look_for"}
     assert Path(prompt["file"]).suffix == SUFFIXES[prompt["language"]]
     text = read(prompt)
     assert 8 <= len(text.splitlines()) <= 25
