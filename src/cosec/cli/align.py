@@ -41,8 +41,8 @@ def align(
     curves.png. Ctrl-C and SIGTERM save the run; the same command with --resume continues it.
 
     Args:
-        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca) or of MBPP, source files, folders of
-            sources, and package:NAME for the sources of an installed Python package; one or more.
+        data: JSONL files of instructions (evol-codealpaca, Magicoder, Alpaca), of prompts with completions (TRL) or of
+            MBPP, source files, folders of sources, and package:NAME for the sources of an installed Python package.
         out: Folder for the aligned student and its checkpoints.
         teacher: The larger model: an embedded name, a hub id, a folder or a GGUF file.
         student: The small model, with the same tokenizer; `cosec models prune` makes one.
