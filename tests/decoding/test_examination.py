@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from cosec.decoding import selftest
-from cosec.decoding.examination import examine
+from cosec.decoding.blackbox.targets.openai_server import ServerAddress
+from cosec.decoding.examination import examine, examine_server
 from cosec.decoding.examined import Examined
 from cosec.errors import VocabularyMismatch
 from cosec.models.identity import model_fingerprint
@@ -190,7 +191,7 @@ def test_why_an_adapters_own_rule_does_not_apply_at_a_server_is_told(
 ) -> None:
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     (adapter / "rule.toml").write_text(f"[rule]\n{rule}\n")
-    found = by_subject(examine("http://127.0.0.1:9/v1", str(adapter), "auto"))
+    found = by_subject(examine_server(ServerAddress(url="http://127.0.0.1:9/v1"), str(adapter)))
     assert f": {whose}" in found["rule"].text
 
 
@@ -205,17 +206,17 @@ def test_a_security_model_that_does_not_exist_is_named_as_that(tmp_path: Path, m
 def test_a_server_is_examined_with_its_adapter(target: Path, tmp_path: Path) -> None:
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     with running(FakeServer(lambda _: "x")) as server:
-        found = {one.subject: one for one in examine(server.url, str(adapter), "float32")}
+        found = {one.subject: one for one in examine_server(ServerAddress(url=server.url), str(adapter))}
     assert found["target"].text == f"fake at {server.url}"
     assert found["chats"].text.startswith("hardened")
     assert found["floor"].text.startswith("any plausibility floor")
     assert found["rules"].text.endswith("not threshold: the server's tokens differ from those of the security model")
     with running(FakeServer(lambda _: "x", continues=False, scores="shifted")) as anew:
-        found = {one.subject: one for one in examine(anew.url, str(adapter), "float32")}
+        found = {one.subject: one for one in examine_server(ServerAddress(url=anew.url), str(adapter))}
     assert found["floor"].text.startswith("a plausibility floor of 0 only")
     assert found["chats"].text.startswith("not hardened: the server begins a new answer")
     assert found["rules"].text.startswith("gate alone")
     assert "not threshold: the server gives no log-probabilities of a prompt" in found["rules"].text
     assert found["rule"].text.endswith("plausibility_floor 0.0: the default here, as the adapter carries none")
-    gone = {one.subject: one for one in examine("http://127.0.0.1:9/v1", str(target), "float32")}
+    gone = {one.subject: one for one in examine_server(ServerAddress(url="http://127.0.0.1:9/v1"), str(target))}
     assert [subject for subject, one in gone.items() if not one.good] == ["target", "security"]
