@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from cosec.cli.launching.processes import ENTRY
 from cosec.cli.main import main
+from cosec.decoding.rules.rule_file import own_rule
 from cosec.training import hardening
 from cosec.training.loop import run_folder
 from tests.tiny import save_tiny, save_tiny_adapter
@@ -126,9 +127,10 @@ def test_an_adapter_is_not_a_base(tiny, pairs, tmp_path, capsys) -> None:
 
 def test_a_run_starts_from_an_adapter_of_the_same_base(tiny, pairs, tmp_path, capsys) -> None:
     first = save_tiny_adapter(tiny, tmp_path / "first")
-    (first / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
+    (first / "rule.toml").write_text('# measured\n[rule]\nname = "steer"\nstrength = 1.5\n')
     assert main(arguments(tiny, pairs, tmp_path / "out", "--start-from", str(first))) == 0
-    assert (tmp_path / "out" / "rule.toml").read_text() == (first / "rule.toml").read_text()
+    assert own_rule(tmp_path / "out") == {"name": "steer", "strength": 1.5}
+    assert "measured" not in (tmp_path / "out" / "rule.toml").read_text()
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["started_from"]["name"] == str(first)
     assert manifest["settings"]["lora_rank"] == 4

@@ -109,7 +109,10 @@ def _keep_rule(start: StartingAdapter, out: Path) -> None:
 
     carried, own = start.adapter.path / RULE_FILE, out / RULE_FILE
     if carried.is_file() and not own.exists():
-        write_atomically(own, carried.read_text(encoding="utf-8"), mode=USUAL)
+        lines = carried.read_text(encoding="utf-8").splitlines()
+        rule = [line for line in lines if not line.startswith("#")]  # comments tell what that adapter was measured with
+        said = f"# The rule of {start.name}, from which this adapter was trained on."
+        write_atomically(own, "\n".join([said, *rule]).rstrip("\n") + "\n", mode=USUAL)
 
 
 def _corpus(paths: Sequence[Path], settings: HardeningSettings) -> Corpus | None:
