@@ -10,6 +10,8 @@ SEMGREP := $(VENV)/semgrep
 # The model of the demo; the smallest is smollm2-135m.
 MODEL ?= qwen2.5-coder-1.5b
 LLAMA := $(VENV)/.llama-done
+# Whether `make llama` builds what is installed already.
+AGAIN ?= yes
 # llama.cpp without its support library for programs of its own, which is nearly half of its code.
 LLAMA_ARGS := -DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama-cpp-build.cmake
 
@@ -42,14 +44,14 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	@touch $@
 
 llama: $(STAMP) ## Build llama.cpp for this processor, again if it is there already
-	@again=; if test -e $(LLAMA) && $(BIN)/python -c 'import llama_cpp' 2>/dev/null; then again='--force-reinstall --no-deps --no-cache-dir'; fi; \
+	@again=; if test -n "$(AGAIN)" && test -e $(LLAMA) && $(BIN)/python -c 'import llama_cpp' 2>/dev/null; then again='--force-reinstall --no-deps --no-cache-dir'; fi; \
 	  CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet $$again -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
 	@touch $(LLAMA)
 
 # Only GGUF files in their quantised form need it, so a machine without a compiler goes on.
-$(LLAMA): llama-cpp-build.cmake | $(STAMP)
+$(LLAMA): llama-cpp-build.cmake constraints.txt | $(STAMP)
 	@echo "Building llama.cpp, once (a few minutes) ..." >&2
-	@$(MAKE) --no-print-directory llama || \
+	@$(MAKE) --no-print-directory llama AGAIN=$(filter llama-cpp-build.cmake,$?) || \
 	  { echo "note: llama.cpp was not built; GGUF files run in torch. With a C++ compiler: make llama" >&2; touch $@; }
 
 setup-vllm: $(VLLM_STAMP) ## Make .venv-vllm with vLLM for processors and the package (3.5 GB, minutes)

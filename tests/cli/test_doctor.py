@@ -48,7 +48,9 @@ def test_a_server_that_asks_for_a_key_is_given_one(
     with running(FakeServer(lambda _: "x = 1", key="secret")) as server:
         with pytest.raises(SystemExit, match="1"):
             main(["doctor", server.url, models.adapter])
-        assert "asks for a key (HTTP 401); give it with --target-key-file FILE" in capsys.readouterr().out
+        assert (
+            "asks for a key (HTTP 401); give one that it accepts with --target-key-file FILE" in capsys.readouterr().out
+        )
         assert main(["doctor", server.url, models.adapter, "--target-key-file", str(key)]) == 0
         assert f"ok   target      fake at {server.url}" in capsys.readouterr().out
         assert main(["doctor", models.target, models.adapter, "--target-model", "m"]) == 2

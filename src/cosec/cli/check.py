@@ -248,6 +248,12 @@ def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -
     """Show what is known at the end of a scan."""
     from cosec.cli.views.check_report import as_json, as_sarif, closing_lines, print_notes
 
+    problem = None
+    if sarif is not None:  # first: whoever reads the output may close it early
+        try:
+            sarif.write_text(as_sarif(scanned, accepted), encoding="utf-8")
+        except OSError as error:
+            problem = SettingsError(f"Cannot write --sarif {str(sarif)!r}: {why_unreadable(error)}.")
     if format == "json":
         _write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
     elif format == "sarif":
@@ -256,11 +262,8 @@ def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -
         _write(closing_lines(scanned, accepted))
     if format != "json":
         print_notes(scanned, accepted)
-    if sarif is not None:
-        try:
-            sarif.write_text(as_sarif(scanned, accepted), encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"Cannot write --sarif {str(sarif)!r}: {why_unreadable(error)}.") from error
+    if problem is not None:
+        raise problem
 
 
 def _write(text: str) -> None:

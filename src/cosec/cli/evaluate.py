@@ -176,7 +176,7 @@ def _evaluate(out: Path, given: MeasureFlags | None, name: str, *, samples: int,
     settings = study_settings(
         {
             "name": f"{name} of {flags.endpoint or flags.target}",
-            "target": flags.target,
+            **({} if flags.endpoint is not None else {"target": flags.target}),
             "security": flags.security_model,
             "anti_expert": flags.anti_expert,
             "endpoint": flags.endpoint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ _DEBUG_FILES = Path("/usr/lib/debug")
 """Debug information of the system's libraries, which programs in the sandbox do without."""
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
 _PROBE_SECONDS = 20.0
-_START = 'command -v "$2" > /dev/null && echo > "/proc/self/fd/$1"; shift; exec "$@"'
+_START = 'command -v "$2" > /dev/null && echo >> "/proc/self/fd/$1"; shift; exec "$@"'
 """Says through an open file descriptor that everything before the program has started, then starts the program."""
 
 
@@ -125,17 +126,18 @@ class LimitsOnly:
 
 
 class _StartSignal:
-    """A pipe through which a sandbox says that it has started its program.
+    """A file in memory in which a sandbox says that it has started its program.
 
-    Without it, a failure of the sandbox itself would look like the program's own exit status and output.
+    Without it, a failure of the sandbox itself would look like the program's own exit status and output. The program
+    inherits the file and cannot make it empty again.
     """
 
     def __enter__(self) -> Self:
-        self._answer, self.descriptor = os.pipe()
+        self.descriptor = os.memfd_create("cosec-started", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._answer)
         os.close(self.descriptor)
 
     @property
@@ -149,12 +151,7 @@ class _StartSignal:
         Raises:
             SandboxError: If the program was not started.
         """
-        os.set_blocking(self._answer, False)
-        try:
-            started = bool(os.read(self._answer, 1))
-        except BlockingIOError:
-            started = False
-        if started or outcome.timed_out or outcome.truncated:
+        if os.fstat(self.descriptor).st_size or outcome.timed_out or outcome.truncated:
             return outcome
         said = outcome.stderr.decode(errors="replace").strip().splitlines()
         raise SandboxError(

@@ -20,6 +20,12 @@ def read(text: str) -> list[Directive]:
         (" cosec: ignore", None, ""),
         (" cosec: ignore tests only", None, "tests only"),
         (" cosec: ignore: tests only", None, "tests only"),
+        (
+            " cosec: ignore the id of src/c/parser, see [1] and CWE-089",
+            None,
+            "the id of src/c/parser, see [1] and CWE-089",
+        ),
+        (" cosec: ignore (checked by the proxy)", None, "(checked by the proxy)"),
         (" cosec: IGNORE[CWE-089] ours", ("CWE-089",), "ours"),
     ],
 )
@@ -50,7 +56,9 @@ def test_nosec_means_what_it_means_to_bandit(text: str, names: tuple[str, ...] |
     assert (directive.names, directive.expected) == (names, expected)
 
 
-@pytest.mark.parametrize("text", ["we need no nosec here", "cosec: the package", "ignore[CWE-089]", "cosec ignore"])
+@pytest.mark.parametrize(
+    "text", ["we need no nosec here", "cosec: the package", "CoSec: based [1] on x", "ignore[CWE-089]", "cosec ignore"]
+)
 def test_other_comments_say_nothing(text: str) -> None:
     assert read(text) == []
 

@@ -83,8 +83,8 @@ def run_alone(arguments: Sequence[str]) -> int:
 def run_in_processes(arguments: Sequence[str], count: int) -> int:
     """Run ``cosec ARGUMENTS`` in ``count`` processes and wait for them.
 
-    The first one writes to this terminal. The output of the others is shown only if one of them fails, and not after
-    the first.
+    The first one writes to this terminal. The output of the others is shown only if one of them fails before the first
+    does, or at the same time.
 
     Args:
         arguments: The command line after the program's name.
@@ -105,9 +105,9 @@ def run_in_processes(arguments: Sequence[str], count: int) -> int:
             )
             for rank in range(count)
         ]
-        with _signals_left_to(processes):
+        with _signals_left_to(processes) as arrived:
             failed = _wait(processes)
-        if any(failed):
+        if any(failed) and not arrived:
             other_output.seek(0)
             sys.stderr.write(other_output.read().decode(errors="replace"))
         return processes[failed[0]].wait() if failed else 0

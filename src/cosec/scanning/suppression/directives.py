@@ -78,7 +78,7 @@ def directives_of(comment: Comment) -> Iterator[Directive]:
 
 def _ignore(line: int, verb: str, rest: str) -> Iterator[Directive]:
     if verb != "ignore":
-        if difflib.get_close_matches(verb, ["ignore"]) or rest.lstrip().startswith("["):
+        if difflib.get_close_matches(verb, ["ignore"]) or rest.startswith("["):
             yield Directive(line=line, names=(), problem=_not_understood(verb + rest))
         return
     named = _NAMED.match(rest.lstrip())
@@ -98,9 +98,10 @@ def _ignore(line: int, verb: str, rest: str) -> Iterator[Directive]:
 
 
 def _may_name_weaknesses(rest: str) -> bool:
-    """Whether what follows ``ignore`` may be meant as more than a reason, so that it must not cover all findings."""
-    first = rest.split()[0].strip(":,;") if rest.split() else ""
-    return rest[:1] in tuple("-([{") or "[" in rest or _ID.search(rest) is not None or first.lower() in _SHORT_NAMES
+    """Whether what follows ``ignore`` begins with more than a reason, so that it must not cover all findings."""
+    first = rest.lstrip(" \t:,;-").partition(" ")[0].rstrip(":,;")
+    named = _ID.match(first) is not None or first.lower() in _SHORT_NAMES
+    return named or rest[:1] in tuple("-([{") or first.startswith("[")
 
 
 def _not_understood(text: str) -> str:

@@ -98,8 +98,8 @@ def _host_error(host: str) -> ApiError | None:
     if is_loopback(name):
         return None
     return invalid(
-        f"This server has no API key and answers to localhost only, not to {name[:80]!r}. Ask http://localhost, or "
-        "start it with --api-key-file.",
+        f"This server has no API key and answers to this machine only, not to {name[:80]!r}. Ask it under the "
+        "address that it listens on, or start it with --api-key-file.",
         None,
         "wrong_host",
     )

@@ -125,10 +125,9 @@ class OpenAiServer:
                 if answer.status_code in _RETRIED:
                     raise self._refusal(answer)
                 if answer.status_code in (401, 403):
-                    asks = "does not accept the key" if self._address.key else "asks for a key"
-                    raise EndpointError(
-                        f"{self._address.url} {asks} (HTTP {answer.status_code}); give it with --target-key-file FILE."
-                    )
+                    asks = "refuses the key" if self._address.key else "asks for a key"
+                    told = f"{self._address.url} {asks} (HTTP {answer.status_code})"
+                    raise EndpointError(f"{told}; give one that it accepts with --target-key-file FILE.")
                 self._model = str(answer.raise_for_status().json()["data"][0]["id"])
             except httpx2.TimeoutException as error:
                 raise _failure(error) from error
@@ -202,10 +201,13 @@ class OpenAiServer:
     async def _echo(self, prompt: str, tokens: int) -> Any:
         """A prompt and a continuation of so many tokens, with log-probabilities."""
         asked = {"model": await self.model(), "prompt": prompt, "max_tokens": tokens, "temperature": 0.0}
-        answer = await self._completion({**asked, "echo": True, "logprobs": 1})
-        if answer.status_code == 500 and (await self._completion(asked)).status_code == 200:
-            # llama.cpp's server answers so to what it does not do.
-            raise EndpointError(f"The target at {self._address.url} does not give the log-probabilities of a prompt")
+        echoed = {**asked, "echo": True, "logprobs": 1}
+        answer = await self._completion(echoed)
+        if answer.status_code == 500 and not self._scores_texts:
+            # llama.cpp's server answers so to what it does not do, and any server to a passing failure.
+            answer = await self._completion(echoed)
+            if answer.status_code == 500 and (await self._completion(asked)).status_code == 200:
+                raise EndpointError(f"The target at {self._address.url} does not give log-probabilities of a prompt.")
         if answer.status_code != 200:
             raise self._refusal(answer)
         return _parsed(answer.content)
