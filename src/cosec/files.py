@@ -1,4 +1,4 @@
-"""Writing files so that no incomplete one is ever seen, and saying why one cannot be read."""
+"""Writing files so that no incomplete one is ever seen, saying why one cannot be read, and which texts one can hold."""
 
 import os
 import secrets
@@ -20,6 +20,15 @@ def why_unreadable(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded in UTF-8: whether it has no half of a surrogate pair, as JSON and arguments may."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_atomically(path: Path, text: str, *, mode: int = PRIVATE) -> None:

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from cosec.cli.runtime_flag import Runtime, SecurityCopy, tell
+from cosec.cli.runtime_flag import Runtime, SecurityCopy, check_draft_length, tell
 from cosec.decoding.rules.choice import RuleChoice
 from cosec.decoding.rules.schema import changed_rule
-from cosec.decoding.settings import LONGEST_DRAFT
 from cosec.errors import SettingsError
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
@@ -121,8 +120,8 @@ def _check_speed(
     """Refuse measurements that would say nothing."""
     if rounds < 5 or tokens < 20 or not batch or min(batch) < 1:
         raise SettingsError("--rounds must be at least 5, --tokens at least 20 and --batch at least 1.")
-    if not all(length == "auto" or 1 <= length <= LONGEST_DRAFT for length in lengths):
-        raise SettingsError(f"--draft-length must be from 1 to {LONGEST_DRAFT}, or auto.")
+    for length in lengths:
+        check_draft_length(length)
     if security == "none":
         raise SettingsError("There is nothing to compare with --security none; name a security model or adapter.")
 

@@ -30,6 +30,7 @@ from cosec.decoding.rules.rule_file import read_rule
 from cosec.decoding.rules.schema import changed_rule, rule_name
 from cosec.decoding.settings import DecodingSettings, SamplingSettings, decoding_settings
 from cosec.errors import PromptError, SettingsError
+from cosec.files import is_unicode
 from cosec.models.loading.embedded import DEFAULT_TARGET
 
 if TYPE_CHECKING:
@@ -253,9 +254,8 @@ def read_prompts(source: str | None, files: Sequence[Path], texts: Sequence[str]
             raise PromptError(f"Cannot read the prompt file {str(path)!r}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise PromptError(f"The prompt file {str(path)!r} is not UTF-8 text.") from error
-    for text in texts:
-        if not text.isascii() and text != text.encode(errors="ignore").decode():
-            raise PromptError("A prompt given with --prompt is not UTF-8 text.")
+    if not all(map(is_unicode, texts)):
+        raise PromptError("A prompt given with --prompt is not UTF-8 text.")
     prompts.extend(texts)
     if source == "-":
         prompts.append(_standard_input())

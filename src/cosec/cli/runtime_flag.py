@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ConfigDict
 
 from cosec.decoding.runtime_choice import RuntimeName
+from cosec.decoding.settings import LONGEST_DRAFT
+from cosec.errors import SettingsError
 
 Runtime = Annotated[
     RuntimeName,
@@ -54,3 +56,13 @@ class LoadFlags(BaseModel):
 def tell(message: str) -> None:
     """Write a line to standard error."""
     print(f"cosec: {message}", file=sys.stderr, flush=True)  # noqa: T201 - a message
+
+
+def check_draft_length(length: int | Literal["auto"]) -> None:
+    """Check a draft length.
+
+    Raises:
+        SettingsError: If it is out of range.
+    """
+    if length != "auto" and not 1 <= length <= LONGEST_DRAFT:
+        raise SettingsError(f"--draft-length must be auto or 1 to {LONGEST_DRAFT}.")

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import BaseModel
 
-from cosec.cli.runtime_flag import LoadFlags, tell
+from cosec.cli.runtime_flag import LoadFlags, check_draft_length, tell
 from cosec.cli.serve_flags import AccessFlags, Asked, Engine, VllmFlags
 from cosec.cli.text_target import TargetFlags, checked_flags, pair_or_text, target_maker
 from cosec.cli.vllm_engine import serve_with_vllm
 from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.decoding.rules.choice import RuleChoice
-from cosec.decoding.settings import LONGEST_DRAFT
 from cosec.errors import SandboxError, SettingsError
 from cosec.extras import how_to_install
 from cosec.models.loading.embedded import DEFAULT_TARGET
@@ -178,8 +177,7 @@ def _announce(target: str, url: str) -> None:
 def _check_ranges(port: int, draft_length: int | Literal["auto"]) -> None:
     if not 0 <= port <= 65535:
         raise SettingsError("--port must be 0 to 65535.")
-    if draft_length != "auto" and not 1 <= draft_length <= LONGEST_DRAFT:
-        raise SettingsError(f"--draft-length must be auto or 1 to {LONGEST_DRAFT}.")
+    check_draft_length(draft_length)
 
 
 def _refuse_options_of_vllm(options: Sequence[str], vllm: VllmFlags | None) -> None:

@@ -52,15 +52,7 @@ def examine(target: str, security: str, dtype: str, runtime: RuntimeName = "auto
 
 
 def examine_server(address: ServerAddress, security: str) -> list[Examined]:
-    """Examine a target at a server and its security adapter, without loading weights.
-
-    Args:
-        address: Where the server is.
-        security: The adapter, as for ``load_reader``.
-
-    Returns:
-        One entry for each examination; problems that the user can solve are entries too.
-    """
+    """Examine a target at a server, as `cosec.decoding.blackbox.examination` does, and the law on this machine."""
     from cosec.decoding.blackbox.examination import examine_text_target
 
     return [*examine_text_target(address, security), _examine_law()]

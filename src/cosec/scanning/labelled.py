@@ -16,7 +16,7 @@ from pathlib import Path
 from cosec.checking.finding import EntryPoints
 from cosec.checking.patterns import PATTERNS, Language, related_cwes
 from cosec.errors import DataError
-from cosec.files import why_unreadable
+from cosec.files import is_unicode, why_unreadable
 from cosec.scanning import scan
 
 ALL = "all"
@@ -170,10 +170,8 @@ def _program(path: Path, number: int, line: str) -> Labelled:
         raise DataError(f"{place} is not JSON: {error}.") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("code"), str):
         raise DataError(f"{place} needs text under code.")
-    try:
-        f"{entry['code']}{entry.get('id')}".encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{place} has one half of a surrogate pair in code or id; write both, or none.") from None
+    if not is_unicode(f"{entry['code']}{entry.get('id')}"):
+        raise DataError(f"{place} has one half of a surrogate pair in code or id; write both, or none.")
     if entry.get("lang") not in ("py", "c") or not isinstance(entry.get("vulnerable"), bool):
         raise DataError(f'{place} needs lang ("py" or "c") and vulnerable (true or false).')
     cwe = entry.get("cwe")

@@ -53,10 +53,7 @@ class PromptIds:
             texts = [[token for token in given if isinstance(token, int)]]
         else:
             texts = [one for one in given if isinstance(one, str | list)]
-        if not texts:
-            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
-        if len(texts) > self._limits.max_samples:
-            raise invalid(f"prompt: at most {self._limits.max_samples} prompts a request; split it.", "prompt")
+        self.check_count(len(texts))
         if request.suffix and request.echo:
             raise invalid("echo cannot be combined with suffix.", "echo")
         several = isinstance(given, list) and not (given and isinstance(given[0], int))
@@ -64,6 +61,21 @@ class PromptIds:
             self._of_one(text, request.suffix, f"prompt.{place}" if several else "prompt")
             for place, text in enumerate(texts)
         )
+
+    def check_count(self, prompts: int) -> None:
+        """Check the number of a request's prompts before any of them is encoded.
+
+        Raises:
+            ApiError: If there are none, or too many.
+        """
+        most = self._limits.max_samples
+        if not prompts:
+            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
+        if prompts > most:
+            raise invalid(
+                f"prompt: {prompts} prompts are more than the {most} completions a request may ask for; split it.",
+                "prompt",
+            )
 
     def _of_one(self, prompt: str | list[int], suffix: str | None, param: str) -> tuple[int, ...]:
         if suffix:

@@ -122,14 +122,7 @@ class Translator:
             ApiError: As for completions.
         """
         parts = request.prompts
-        if not parts:
-            raise invalid("prompt: the list is empty; give at least one prompt.", "prompt")
-        if len(parts) > self._limits.max_samples:
-            raise invalid(
-                f"{len(parts)} prompts are more than the {self._limits.max_samples} completions a request may ask for;"
-                " split it.",
-                "prompt",
-            )
+        self.prompts.check_count(len(parts))
         several = len(parts) > 1
         prompts = [
             self.prompts.of_parts(one, f"prompt.{place}" if several else "prompt") for place, one in enumerate(parts)

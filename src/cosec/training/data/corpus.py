@@ -14,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.files import why_unreadable
-from cosec.training.data.jsonl import is_jsonl, parse_object, read_lines
+from cosec.training.data.jsonl import add_to_digest, is_jsonl, parse_object, read_lines
 from cosec.training.data.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
@@ -162,13 +162,13 @@ def _read_source(file: Path, root: Path, digest: "hashlib._Hash", skipped: Count
         return []
     except OSError as error:
         raise DataError(f"Cannot read {file}: {why_unreadable(error)}.") from error
-    digest.update(f"{origin}\0".encode(errors="surrogateescape") + content)
+    add_to_digest(digest, origin, content)
     return [Document(origin=origin, prompt="", response=text, divisible=True)]
 
 
 def _read_jsonl(file: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:
     content, lines = read_lines(file)
-    digest.update(f"{file.name}\0".encode(errors="surrogateescape") + content)
+    add_to_digest(digest, file.name, content)
     documents = []
     for number, line in enumerate(lines, start=1):
         if line.strip() and (document := _parse(line, f"{file.name}:{number}", skipped)) is not None:

@@ -1,13 +1,14 @@
 """Text files with one JSON object a line, plain or compressed with gzip."""
 
 import gzip
+import hashlib
 import json
 import zlib
 from pathlib import Path
 from typing import Any
 
 from cosec.errors import DataError
-from cosec.files import why_unreadable
+from cosec.files import is_unicode, why_unreadable
 
 _GZIP = b"\x1f\x8b"
 """First bytes of a file that gzip compressed."""
@@ -65,14 +66,11 @@ def parse_object(line: str, origin: str) -> dict[str, Any]:
         raise DataError(f"{origin} cannot be read: {error}; correct or remove the line.") from error
     if not isinstance(record, dict):
         raise DataError(f"{origin} is not a JSON object, of which there must be one a line.")
-    if "\\u" in line and not _is_unicode(record):
+    if "\\u" in line and not is_unicode(json.dumps(record, ensure_ascii=False)):
         raise DataError(f"{origin} has half of a surrogate pair, which is no text; correct or remove the line.")
     return record
 
 
-def _is_unicode(record: object) -> bool:
-    try:
-        json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def add_to_digest(digest: "hashlib._Hash", name: str, content: bytes) -> None:
+    """Add a file's name, which need not be UTF-8, and its contents to a hash over several files."""
+    digest.update(f"{name}\0".encode(errors="surrogateescape") + content)

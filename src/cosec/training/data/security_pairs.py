@@ -14,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.training.data.changed_spans import ChangedSpan, changed_spans, cuts_of_deletions
-from cosec.training.data.jsonl import jsonl_files, parse_object, read_lines
+from cosec.training.data.jsonl import add_to_digest, jsonl_files, parse_object, read_lines
 
 LANGUAGES = {
     "py": "python",
@@ -187,7 +187,7 @@ def _find_files(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _read_file(file: Path, digest: "hashlib._Hash") -> list[SecurityPair]:
     """Read one JSONL file and add its name and contents to ``digest``."""
     content, lines = read_lines(file)
-    digest.update(f"{file.parent.name}/{file.name}\0".encode(errors="surrogateescape") + content)
+    add_to_digest(digest, f"{file.parent.name}/{file.name}", content)
     return [_parse(line, f"{file.name}:{number}") for number, line in enumerate(lines, start=1) if line.strip()]
 
 

@@ -21,6 +21,7 @@ import httpx2
 from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens, streamed_tokens
 from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TokenScore
 from cosec.errors import EndpointError, SettingsError
+from cosec.files import is_unicode
 
 _LONGEST_EVENT = 2**20
 """Most bytes of one event of a stream."""
@@ -376,14 +377,9 @@ def _proposal(event: Any, *, chat: bool) -> Proposal | None:
         raise TargetFailure("it sent a choice of another form") from error
     if finish not in (None, "stop", "length"):
         raise EndpointError(f"The target ended its text with {finish!r}, which cannot be continued.")
-    if not isinstance(text, str | None) or not _is_unicode(text or ""):
+    if not isinstance(text, str | None) or not is_unicode(text or ""):
         raise TargetFailure("it sent no text")
     return Proposal(text or "", finish, streamed_tokens(choice.get("logprobs")))
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a text from JSON has no half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _retry_after(header: str | None) -> float | None:
