@@ -73,6 +73,7 @@ def test_other_comments_say_nothing(text: str) -> None:
         ("cosec: ignore[CWE-089", "write 'cosec: ignore[CWE-089] reason'"),
         ("cosec: ignore(CWE-089)", "write 'cosec: ignore[CWE-089] reason'"),
         ("cosec: ignore: CWE-089", "write 'cosec: ignore[CWE-089] reason'"),
+        ("cosec: ignore CWE 089, checked", "write 'cosec: ignore[CWE-089] reason'"),
         ("cosec: ignore CWE_089", "write 'cosec: ignore[CWE-089] reason'"),
         ("cosec: ignore-next-line[CWE-089]", "write 'cosec: ignore[CWE-089] reason'"),
         ("cosec: ignore sql-injection", "write 'cosec: ignore[CWE-089] reason'"),

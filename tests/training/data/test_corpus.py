@@ -90,7 +90,17 @@ def test_a_folder_gives_its_source_files_at_any_depth(tmp_path) -> None:
     assert corpus.skipped == {"not UTF-8 text": 1, "empty": 1}
 
 
-def test_the_split_depends_on_text_and_seed_alone(tmp_path) -> None:
+def test_all_answers_to_one_prompt_are_in_the_same_part(tmp_path) -> None:
+    records = [{"prompt": f"Do {number}.", "completion": f"{answer}"} for number in range(60) for answer in range(3)]
+    corpus = load(write(tmp_path / "a.jsonl", *records), share=0.3)
+    learned = {document.prompt for document in corpus.training}
+    held_out = {document.prompt for document in corpus.validation}
+    assert len(learned) + len(held_out) == 60
+    assert 6 < len(held_out) < 30
+    assert len(corpus.validation) == 3 * len(held_out)
+
+
+def test_the_split_depends_on_prompt_and_seed_alone(tmp_path) -> None:
     records = [{"instruction": f"Do {number}.", "output": "x"} for number in range(200)]
     forward = load(write(tmp_path / "a.jsonl", *records), share=0.3)
     backward = load(write(tmp_path / "b.jsonl", *reversed(records)), share=0.3)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cosec.errors import DataError
+from cosec.training.data.corpus import MBPP_TRAINING
 from cosec.training.data.jsonl import read_lines
 
 HUMAN_EVAL_STOPS = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(")
@@ -26,7 +27,7 @@ Code, 2021, with ``print(`` in place of ``print``).
 MbppSplit = Literal["test", "training"]
 """A part of MBPP. The validation part is used only to validate training."""
 
-MBPP_SPLITS: Mapping[MbppSplit, range] = {"test": range(11, 511), "training": range(601, 975)}
+MBPP_SPLITS: Mapping[MbppSplit, range] = {"test": range(11, 511), "training": MBPP_TRAINING}
 """Task ids of MBPP's parts (Austin et al., Program Synthesis with Large Language Models, 2021)."""
 
 

@@ -99,8 +99,9 @@ def _ignore(line: int, verb: str, rest: str) -> Iterator[Directive]:
 
 def _may_name_weaknesses(rest: str) -> bool:
     """Whether what follows ``ignore`` begins with more than a reason, so that it must not cover all findings."""
-    first = rest.lstrip(" \t:,;-").partition(" ")[0].rstrip(":,;")
-    named = _ID.match(first) is not None or first.lower() in _SHORT_NAMES
+    text = rest.lstrip(" \t:,;-")
+    first = text.partition(" ")[0].rstrip(":,;")
+    named = _ID.match(text) is not None or first.lower() in _SHORT_NAMES
     return named or rest[:1] in tuple("-([{") or first.startswith("[")
 
 

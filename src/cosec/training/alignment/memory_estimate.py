@@ -11,6 +11,7 @@ from torch import nn
 
 from cosec.models.internals import attention_of
 from cosec.training.alignment.settings import AlignmentSettings
+from cosec.training.loop.fast_attention import plain_attention_pays
 from cosec.training.loop.sharding import decoder_layers
 from cosec.training.losses.fused_distillation import TABLE_BYTES
 
@@ -97,7 +98,8 @@ def _activations(config: Any, settings: AlignmentSettings) -> int:
     feed_forward = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * hidden
     # Inputs of both branches and norms, queries, keys, values and their mix; gate, up and their product.
     layer = tokens * (9 * hidden + 3 * feed_forward)
-    if attention_of(config) == "eager":
+    plain = plain_attention_pays(tokens=tokens, bfloat16=settings.precision == "bfloat16")
+    if plain or attention_of(config) == "eager":
         layer += 2 * tokens * tokens * config.num_attention_heads
     if settings.gradient_checkpointing:
         return int(layers * tokens * hidden + layer)

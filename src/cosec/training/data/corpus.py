@@ -78,7 +78,8 @@ def load_corpus(
     Args:
         paths: JSONL files of instructions or of MBPP, source files, folders of sources, and ``package:NAME`` for the
             sources of an installed Python package.
-        validation_share: Share of the documents to set aside, chosen by a hash of their text, for data without a split.
+        validation_share: Share of the documents to set aside, for data without a split. They are chosen by a hash of
+            their prompt, so that all answers to one prompt are in the same part, or of their text if they have none.
         seed: Seed of that choice.
         protected: Documents that share a run of words with these texts are skipped; None switches the check off.
 
@@ -101,7 +102,7 @@ def load_corpus(
             skipped["overlaps an evaluation set"] += 1
             overlapping.append(document.origin)
         else:
-            parts[document.part or _draw(text, validation_share, seed)].append(document)
+            parts[document.part or _draw(document.prompt or text, validation_share, seed)].append(document)
         seen.add(text)
     if not parts["training"] and parts["validation"]:
         count = len(parts["validation"])
