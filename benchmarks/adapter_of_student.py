@@ -15,13 +15,14 @@ import json
 from pathlib import Path
 
 import torch
-from peft import LoraConfig
+from average_adapters import plain_config
 from safetensors.torch import load_file, save_file
+from shrink_adapter import factors
 
 from cosec.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from cosec.models.identity import file_sha256, model_fingerprint
 from cosec.models.loading import resolve_model
-from cosec.training.alignment.student_folder import WEIGHTS
+from cosec.models.loading.checks import weight_files
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=8)
     options = parser.parse_args()
     student = resolve_model(options.student)
-    before, after = load_file(student / WEIGHTS), load_file(options.aligned / WEIGHTS)
+    before, after = all_weights(student), all_weights(options.aligned)
     tensors, modules, kept, total = {}, set(), 0.0, 0.0
     for name, weight in before.items():
         change = after[name].double() - weight.double()
@@ -41,21 +42,16 @@ def main() -> None:
             continue
         module = name.removesuffix(".weight")
         u, values, v = torch.linalg.svd(change, full_matrices=False)
-        root = values[: options.rank].sqrt()
-        tensors[f"base_model.model.{module}.lora_A.weight"] = (root[:, None] * v[: options.rank]).half().contiguous()
-        tensors[f"base_model.model.{module}.lora_B.weight"] = (u[:, : options.rank] * root).half().contiguous()
+        lora_a, lora_b = factors(u, values, v, options.rank)
+        tensors[f"base_model.model.{module}.lora_A.weight"] = lora_a.half().contiguous()
+        tensors[f"base_model.model.{module}.lora_B.weight"] = lora_b.half().contiguous()
         modules.add(module.rpartition(".")[2])
         kept, total = kept + values[: options.rank].square().sum().item(), total + values.square().sum().item()
+    if not tensors:
+        raise SystemExit("ALIGNED equals STUDENT: no epoch lowered the validation loss")
     options.out.mkdir(parents=True)
     save_file(tensors, options.out / ADAPTER_WEIGHTS)
-    config = LoraConfig(
-        base_model_name_or_path=options.student,
-        task_type="CAUSAL_LM",
-        r=options.rank,
-        lora_alpha=options.rank,
-        target_modules=sorted(modules),
-        inference_mode=True,
-    ).to_dict() | {"target_modules": sorted(modules)}
+    config = plain_config(options.student, options.rank, modules)
     (options.out / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     manifest = {
         "format": 1,
@@ -66,6 +62,11 @@ def main() -> None:
     }
     (options.out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     print(f"{options.out}: rank {options.rank} keeps {kept / total:.4%} of the squared norm")  # noqa: T201
+
+
+def all_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a model, in one file or in several."""
+    return {name: weight for file in weight_files(folder) for name, weight in load_file(file).items()}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 The updates B A of the adapters are added with their weights, and the sum is replaced by its best approximation of the
 rank (singular value decomposition). A single adapter is scaled by its weight. The manifest records the hashes, the
 weights and the share of the squared norm that is kept.
+
+Adapters of different bases are refused. With ``--chained``, each was trained on the base with those before it merged.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 from pathlib import Path
 
 import torch
+from peft import LoraConfig
 from safetensors.torch import save_file
 from shrink_adapter import WEIGHTS, shrink
 
@@ -27,17 +30,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("adapters", nargs="+", help="ADAPTER=WEIGHT")
     parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--chained", action="store_true")
     options = parser.parse_args()
     parts = [
         (read_adapter(Path(folder)), float(weight))
         for folder, _, weight in (a.rpartition("=") for a in options.adapters)
     ]
-    tensors, kept = add_up(parts, options.rank)
     first = parts[0][0]
-    config = json.loads((first.path / "adapter_config.json").read_text()) | {
-        "r": options.rank,
-        "lora_alpha": options.rank,
-    }
+    if len({part.base_sha256 or part.base_name for part, _ in parts}) > 1 and not options.chained:
+        bases = ", ".join(f"{part.path}: {part.base_name} {part.base_sha256 or ''}".rstrip() for part, _ in parts)
+        raise SystemExit(f"The adapters have different bases ({bases})")
+    tensors, kept = add_up(parts, options.rank)
     manifest = {
         "format": 1,
         "base_model": {"name": first.base_name, "sha256": first.base_sha256},
@@ -46,9 +49,30 @@ def main() -> None:
     }
     options.out.mkdir(parents=True)
     save_file(tensors, options.out / WEIGHTS)
+    modules = {module.rpartition(".")[2] for part, _ in parts for module in part.scales}
+    config = plain_config(first.base_name, options.rank, modules)
     (options.out / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     (options.out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     print(f"{options.out}: rank {options.rank} keeps {kept:.1%} of the squared norm")  # noqa: T201
+
+
+def plain_config(base_name: str | None, rank: int, modules: set[str]) -> dict[str, object]:
+    """The configuration in peft's form of an adapter whose factor is 1 everywhere.
+
+    Args:
+        base_name: The base's name; None if it has none.
+        rank: Rank of all updates.
+        modules: Last parts of the names of the linear maps.
+    """
+    config = LoraConfig(
+        base_model_name_or_path=base_name,
+        task_type="CAUSAL_LM",
+        r=rank,
+        lora_alpha=rank,
+        target_modules=sorted(modules),
+        inference_mode=True,
+    )
+    return config.to_dict() | {"target_modules": sorted(modules)}
 
 
 def add_up(parts: list[tuple[Adapter, float]], rank: int) -> tuple[dict[str, torch.Tensor], float]:

@@ -27,21 +27,26 @@ SUFFIXES = {".py": "flow", ".c": "c-static", ".h": "c-static"}
 
 
 def files(paths: Sequence[Path], scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Iterate over the name and place of each program; those of labelled sets are written to ``scratch``."""
-    for path in paths:
+    """Iterate over the name and place of each program; those of labelled sets are written to ``scratch``.
+
+    A name begins with the number of its path, so that files of one name in two folders are told apart.
+    """
+    for index, path in enumerate(paths):
         if path.suffix == ".jsonl":
+            folder = scratch / str(index)
+            folder.mkdir()
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
                 row = json.loads(line)
                 language = row.get("lang") or row.get("language")
-                place = scratch / f"{path.stem}-{number}.{language}"
+                place = folder / f"{path.stem}-{number}.{language}"
                 place.write_text(row["code"], encoding="utf-8")
-                yield f"{path.name}:{number}", place
+                yield f"{index}/{path.name}:{number}", place
         elif path.is_dir():
             for place in sorted(path.rglob("*")):
                 if place.suffix in SUFFIXES and place.is_file():
-                    yield str(place.relative_to(path)), place
+                    yield f"{index}/{place.relative_to(path)}", place
         else:
-            yield path.name, path
+            yield f"{index}/{path.name}", path
 
 
 def judged(name: str, place: Path, *, as_tree: bool) -> dict[str, Any]:

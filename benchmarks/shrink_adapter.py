@@ -2,8 +2,9 @@
 
     python benchmarks/shrink_adapter.py ADAPTER OUT --rank 8
 
-Each update B A is replaced by its best approximation of that rank (singular value decomposition). The manifest records
-the original's hash and the share of the squared Frobenius norm that is kept, over all updates and for the worst one.
+Each update B A is replaced by its best approximation of that rank (singular value decomposition); an update of a lower
+rank gets rows and columns of 0, as all have the factor alpha / rank. The manifest records the original's hash and the
+share of the squared Frobenius norm that is kept, over all updates and for the worst one.
 """
 
 from __future__ import annotations
@@ -16,14 +17,29 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import pad
 
 from cosec.models.identity import file_sha256
 
 WEIGHTS = "adapter_model.safetensors"
 
 
+def factors(u: Tensor, values: Tensor, v: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Both matrices of the best approximation of a rank, filled with 0 if there are fewer singular values.
+
+    Args:
+        u: Left singular vectors, in columns.
+        values: Singular values, the largest first.
+        v: Right singular vectors, in rows.
+        rank: Number of rows of the first matrix and of columns of the second.
+    """
+    root = values[:rank].sqrt()
+    existing, missing = len(root), rank - len(root)
+    return pad(root[:, None] * v[:existing], (0, 0, 0, missing)), pad(u[:, :existing] * root, (0, missing))
+
+
 def shrink(lora_a: Tensor, lora_b: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The two matrices of the best update of a lower rank, and the singular values of the original.
+    """The two matrices of the best update of another rank, and the singular values of the original.
 
     Args:
         lora_a: Shape (old rank, inputs).
@@ -33,8 +49,7 @@ def shrink(lora_a: Tensor, lora_b: Tensor, rank: int) -> tuple[Tensor, Tensor, T
     left, left_factor = torch.linalg.qr(lora_b.double())
     right, right_factor = torch.linalg.qr(lora_a.double().T)
     u, values, v = torch.linalg.svd(left_factor @ right_factor.T)
-    root = values[:rank].sqrt()
-    return root[:, None] * (right @ v.T[:, :rank]).T, left @ u[:, :rank] * root, values
+    return *factors(left @ u, values, v @ right.T, rank), values
 
 
 def main() -> None:
@@ -45,6 +60,9 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=8)
     options = parser.parse_args()
     config = json.loads((options.adapter / "adapter_config.json").read_text())
+    patterned = [name for name in ("use_rslora", "alpha_pattern", "rank_pattern") if config.get(name)]
+    if patterned:
+        raise SystemExit(f"{options.adapter} uses {', '.join(patterned)}: its factors are not alpha / rank")
     manifest = json.loads((options.adapter / "manifest.json").read_text())
     weights = load_file(options.adapter / WEIGHTS)
     scale = options.rank * config["lora_alpha"] / config["r"]

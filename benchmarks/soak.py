@@ -184,7 +184,8 @@ def _end(server: ServerProcess, before: Vitals, load: Load, under_load: list[dic
     at_rest = server.at_rest(120, before)
     after, metrics, complaints = server.vitals(), server.metrics(), server.complaints()
     grown = {figure: growth(under_load, figure) for figure in ("reserved_kib", "resident_kib")}
-    flat = min(share or 0.0 for share in grown.values()) <= FLAT
+    known = [share for share in grown.values() if share is not None]
+    flat = bool(known) and min(known) <= FLAT
     bad = {name: count for name, count in load.outcomes.items() if not name.startswith(("200", "left"))}
     return {
         "passed": at_rest and flat and not bad and not complaints,

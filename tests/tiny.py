@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers.processors import TemplateProcessing
 from transformers import (
     CodeGenConfig,
     GPTBigCodeConfig,
@@ -67,6 +68,15 @@ def tiny_tokenizer(architecture: str = "llama", *, corpus: str = _CORPUS) -> Pre
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=END_OF_TEXT, bos_token=END_OF_TEXT, pad_token=END_OF_TEXT
     )
+
+
+def beginning_tokenizer() -> PreTrainedTokenizerFast:
+    """A tiny tokenizer that begins every text with its beginning-of-text token, as DeepSeek-Coder's does."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{END_OF_TEXT} $A", special_tokens=[(END_OF_TEXT, tokenizer.bos_token_id)]
+    )
+    return tokenizer
 
 
 def tiny_config(

@@ -1,4 +1,7 @@
-"""Writing files so that no incomplete one is ever seen, saying why one cannot be read, and which texts one can hold."""
+"""Writing files so that no incomplete one is ever seen, saying why one cannot be read, and which texts one can hold.
+
+Paths that users give may begin with ``~``.
+"""
 
 import os
 import secrets
@@ -9,6 +12,14 @@ PRIVATE = 0o600
 
 USUAL = 0o666
 """Permissions of new files, from which the user's umask takes some away."""
+
+
+def from_home(path: str | Path) -> Path:
+    """A path with a leading ``~`` replaced by the home folder; the path itself if there is no such user or folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def why_unreadable(error: Exception) -> str:

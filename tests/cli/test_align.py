@@ -93,6 +93,17 @@ def test_overlapping_documents_are_reported_and_dropped_unless_switched_off(mode
     assert "left out" not in capsys.readouterr().out
 
 
+def test_brackets_in_the_names_of_files_are_shown(models, data, tmp_path, capsys) -> None:
+    teacher, student = models()
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    (pages / "[id].ts").write_text(LEAKED)
+    (pages / "index.ts").write_text("export {}\n")
+    command = arguments(teacher, student, pages, tmp_path / "out", "--validation-share", "0")
+    assert main([*command, "--dry-run"]) == 0
+    assert "overlapping: pages/[id].ts" in capsys.readouterr().out
+
+
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(models, data, tmp_path, capsys) -> None:
     teacher, student = models()
     assert main([*arguments(teacher, student, data, tmp_path / "out"), "--dry-run"]) == 0

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import gc
 import json
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +13,7 @@ from cosec.sandbox import SANDBOX_VARIABLE
 from cosec.sandbox.backends import Bubblewrap
 from tests.cli.conftest import Models
 from tests.decoding.blackbox.fake_server import FakeServer, running
+from tests.evaluation.report.test_frontier import point
 from tests.evaluation.report.test_report import PROBLEM
 from tests.evaluation.scripted import judges, write_scenarios
 
@@ -85,6 +88,10 @@ def test_without_bubblewrap_a_study_judges_only_where_limits_alone_were_asked_fo
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sandboxes"] == ["limits"]
     assert "sandbox" not in manifest["identity"]
+    monkeypatch.setattr(Bubblewrap, "problem", lambda self: None)
+    assert main([*command[:4], "--sandbox", "bubblewrap"]) == 0
+    again = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert again["sandboxes"] == ["limits"], "nothing was judged the second time"
 
 
 def test_joint_runs_scenarios_under_any_rule_and_the_report_can_be_written_again(
@@ -149,6 +156,21 @@ max_new_tokens = 4
     second = f'[[benchmarks]]\nname = "other"\nscenarios = "{tmp_path / "scenarios"}"\n'
     recipe.write_text(recipe.read_text(encoding="utf-8") + second, encoding="utf-8")
     assert "on one benchmark" in refusal(capsys, "calibrate", str(recipe), "--out", str(tmp_path / "two"))
+
+
+def test_calibrate_chooses_among_the_arms_of_its_recipe_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, out = tmp_path / "calibrate.toml", tmp_path / "out"
+    recipe.write_text(
+        'target = "t"\n[strengths]\nsteer = [1]\n[[benchmarks]]\nname = "security"\nscenarios = "own"\n',
+        encoding="utf-8",
+    )
+    out.mkdir()
+    points = [point("origin", 0.6, 0.1), point("steer:strength=1", 0.7, 0.1), point("steer@other:strength=3", 0.9, 0.1)]
+    results = SimpleNamespace(manifest={"identity": {"models": {}}})
+    monkeypatch.setattr("cosec.cli.calibrate.run_study", lambda *_: results)
+    monkeypatch.setattr("cosec.evaluation.report.write_frontier", lambda *_: points)
+    assert main(["calibrate", str(recipe), "--out", str(out)]) == 0
+    assert tomllib.loads((out / "rule.toml").read_text(encoding="utf-8")) == {"rule": {"name": "steer", "strength": 1}}
 
 
 SEVERAL = """

@@ -82,6 +82,13 @@ def test_show_of_a_missing_model_is_one_line(cosec: Command) -> None:
     assert "cosec models pull smollm2-135m" in errors
 
 
+def test_show_of_a_model_in_the_home_folder_of_no_user_is_one_line(cosec: Command) -> None:
+    code, output, errors = cosec("models", "show", "~nosuchuser/m")
+    assert (code, output) == (2, "")
+    assert errors.startswith("cosec: error: There is no model '~nosuchuser/m'")
+    assert errors.count("\n") == 1
+
+
 def test_list_tells_what_is_fetched_and_what_ships(cosec: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "shipped_adapter", lambda name: None)
     code, output, _ = cosec("models", "list", "--format", "json")
@@ -157,6 +164,18 @@ def test_prune_refuses_layers_that_make_no_sense(cosec: Command, tmp_path: Path,
     assert code == 2
     assert errors.count("\n") == 1
     assert "--layers" in errors
+
+
+def test_prune_into_the_current_folder_is_refused(
+    cosec: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny("llama", tmp_path / "model", layers=3)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    code, _, errors = cosec("models", "prune", str(folder), "--layers", "2", "--out", ".")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "name a new folder in it with --out" in errors
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.embedded

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from cosec.errors import AdapterError
-from cosec.models.adapters import check_fits, merge_adapter, read_adapter
-from tests.tiny import ARCHITECTURES, save_tiny, save_tiny_adapter, tiny_model
+from cosec.models.adapters import Adapter, check_fits, merge_adapter, read_adapter
+from tests.tiny import ARCHITECTURES, VOCABULARY_SIZE, save_tiny, save_tiny_adapter, tiny_config, tiny_model
 
 TOKEN_IDS = torch.arange(3, 27).view(2, 12)
 
@@ -41,6 +41,19 @@ def test_merging_gives_what_peft_computes(architecture: str, tmp_path: Path) -> 
         logits = merged(TOKEN_IDS).logits
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
     assert (logits - alone).abs().max() > 0.1
+
+
+def test_an_adapter_of_a_head_that_is_also_the_embedding_is_not_merged(tmp_path: Path) -> None:
+    config = tiny_config("llama")
+    config.tie_word_embeddings = True
+    weights = {"lm_head.lora_A": torch.ones(2, 32), "lm_head.lora_B": torch.ones(VOCABULARY_SIZE, 2)}
+    adapter = Adapter(path=tmp_path, base_name=None, base_sha256=None, weights=weights, scales={"lm_head": 1.0})
+    with pytest.raises(AdapterError, match="'lm_head', whose weights are also the embedding of the tied one"):
+        merge_adapter(AutoModelForCausalLM.from_config(config), adapter, "the tied one")
+    untied = tiny_model("llama")
+    before = untied.lm_head.weight.clone()
+    merge_adapter(untied, adapter, "the other one")
+    torch.testing.assert_close(untied.lm_head.weight, before + 2)
 
 
 def test_names_and_shapes_are_those_of_the_modules(adapter_folder: Path) -> None:

@@ -4,10 +4,11 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import nn
+from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
-from cosec.errors import UnknownArchitecture
+from cosec.errors import SettingsError, UnknownArchitecture
 from cosec.models.families import FAMILIES, family_of, lora_targets
-from tests.tiny import ARCHITECTURES, tiny_model, tiny_tokenizer
+from tests.tiny import ARCHITECTURES, tiny_config, tiny_model, tiny_tokenizer
 
 FAMILY_OF_TINY = {
     "codegen": "codegen",
@@ -75,6 +76,16 @@ def test_lora_attaches_to_attention_projections_only_and_trains_a_step(architect
 
 def test_names_given_by_the_user_win() -> None:
     assert lora_targets(tiny_model("llama"), ["up_proj", "down_proj"]) == ("up_proj", "down_proj")
+
+
+def test_a_head_that_shares_its_weights_with_the_embedding_is_refused() -> None:
+    config = tiny_config("llama")
+    config.tie_word_embeddings = True
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(SettingsError, match="--lora-targets lm_head: the output head"):
+        lora_targets(model, ["q_proj", "lm_head"])
+    assert lora_targets(model, ["q_proj"]) == ("q_proj",)
+    assert lora_targets(tiny_model("llama"), ["lm_head"]) == ("lm_head",)
 
 
 def test_a_name_that_matches_nothing_is_refused_with_the_names_there_are() -> None:

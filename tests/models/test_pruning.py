@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,33 @@ def test_weights_keep_their_type_and_the_folder_says_what_it_was_made_from(tmp_p
     source = json.loads((tmp_path / "pruned" / "source.json").read_text())
     assert source["layers"] == [0, 3]
     assert len(source["sha256"]) == 64
+
+
+def test_others_can_read_the_pruned_model_where_the_umask_lets_them(tmp_path: Path) -> None:
+    original = save_tiny("llama", tmp_path / "original", layers=3)
+    (original / "tokenizer.json").chmod(0o600)  # as it is in the cache, where converted models lie
+    before = os.umask(0o022)
+    try:
+        prune_model(str(original), tmp_path / "pruned", 2)
+    finally:
+        os.umask(before)
+    made = [tmp_path / "pruned", *(tmp_path / "pruned").iterdir()]
+    assert {(file.name, oct(file.stat().st_mode & 0o777)) for file in made} == {
+        (file.name, oct(0o755 if file.is_dir() else 0o644)) for file in made
+    }
+
+
+def test_the_current_folder_and_a_mount_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    original = save_tiny("llama", tmp_path / "original", layers=3)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for out in (Path(), tmp_path / "here"):
+        with pytest.raises(SettingsError, match="new folder in it with --out"):
+            prune_model(str(original), out, 2)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "here")
+    with pytest.raises(SettingsError, match="new folder in it with --out"):
+        prune_model(str(original), tmp_path / "here", 2)
 
 
 def test_a_folder_in_use_and_an_adapter_are_refused(tmp_path) -> None:

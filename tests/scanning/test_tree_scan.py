@@ -11,7 +11,7 @@ from cosec.checking.external.semgrep import SemgrepChecker, find_semgrep
 from cosec.checking.finding import CheckReport, Unscored
 from cosec.checking.patterns import PATTERNS
 from cosec.errors import SettingsError
-from cosec.scanning import FileResult, Progress, TreeScan, assignment, scan
+from cosec.scanning import FileResult, Progress, TreeScan, assignment, files, scan
 
 ALL_C = frozenset(pattern.id for pattern in PATTERNS.values() if pattern.language == "c")
 HALF_PARSED = """\
@@ -167,6 +167,22 @@ def test_a_file_in_an_unknown_encoding_is_unscored_and_the_others_are_judged(tmp
     scanned = scan([str(tmp_path)])
     assert [Path(one.path).name for one in scanned.report.findings] == ["weak.py"]
     assert [Path(one.path).name for one in scanned.report.unscored] == ["odd.py"]
+
+
+@pytest.mark.parametrize("checkers", [[], ["semgrep"]])
+def test_a_file_that_is_too_large_is_unscored_and_the_others_are_judged(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, checkers: list[str]
+) -> None:
+    if checkers and find_semgrep() is None:
+        pytest.skip("semgrep is not installed")
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", len(WEAK))
+    (tree / "large.py").write_text(WEAK + "#")
+    scanned = scan([tree], checkers=checkers)
+    assert [(one.path, one.reason) for one in scanned.report.unscored] == [
+        ("large.py", "not judged: it is larger than 4 MB")
+    ]
+    assert [one.path for one in scanned.report.findings] == [f"part{number:02}.py" for number in range(20)]
+    assert scanned.errors == ()
 
 
 @pytest.mark.parametrize("patterns", [["CWE-078"], "py/os-comand-injection"])

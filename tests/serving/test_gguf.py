@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from cosec import load_pair
+from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.targets.local_target import LocalTarget
 from cosec.decoding.completer import Completer
+from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import SettingsError
 from cosec.runtime import llama_cpp_is_installed
-from cosec.serving.server import build_service
+from cosec.serving.server import build_proxy, build_service
 from cosec.serving.settings import ServerSettings
 from tests.models.gguf_pair import gguf_files
 from tests.serving.conftest import Served, serving
@@ -105,6 +108,10 @@ def test_chats_and_infills_are_answered(over_gguf: Served) -> None:
     assert "content" in infill
 
 
-def test_more_rows_than_llama_cpp_runs_are_refused_at_the_start(over_gguf: Served) -> None:
+def test_more_rows_than_llama_cpp_runs_are_refused_at_the_start(over_gguf: Served, tiny_pair: PreparedPair) -> None:
+    pair, limits = over_gguf.service.pair, ServerSettings(max_rows=200)
     with pytest.raises(SettingsError, match="--max-rows 200 is more than llama"):
-        build_service(over_gguf.service.pair, ("tiny",), limits=ServerSettings(max_rows=200))
+        build_service(pair, ("tiny",), limits=limits)
+    reader = SecurityReader(tiny_pair)
+    with pytest.raises(SettingsError, match="--max-rows 200 is more than llama"):
+        build_proxy(lambda run: LocalTarget(pair, run), reader, ("tiny",), limits=limits, target=pair)

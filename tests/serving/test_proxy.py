@@ -133,6 +133,49 @@ def test_stop_texts_and_limits(client: OpenAI) -> None:
     assert (limited.text, limited.finish_reason) == (whole[:9], "length")
 
 
+@pytest.mark.parametrize("given", [{}, {"max_tokens": -1}, {"max_completion_tokens": 9}])
+def test_a_chat_without_a_limit_leaves_its_length_to_the_target(
+    client: OpenAI, target: FakeServer, given: dict[str, int]
+) -> None:
+    target.bodies.clear()
+    messages = [{"role": "user", "content": "write f\n:"}]
+    answer = client.chat.completions.create(
+        model="hardened", messages=messages, seed=1, temperature=0, extra_body={**given, "cosec": PLAIN}
+    )
+    limit = given.get("max_completion_tokens")
+    assert [body.get("max_tokens") for body in target.bodies] == [limit]
+    text = written("<user>write f\n:<assistant>")[:limit]
+    assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == (text, "length" if limit else "stop")
+
+
+def test_a_chat_without_a_limit_ends_at_that_of_the_proxy(tiny_pair: PreparedPair) -> None:
+    messages = [{"role": "user", "content": "go"}]
+    limits = ServerSettings(max_tokens=12)
+    with (
+        running(FakeServer(lambda _: "a b " * 20000, chunk=1)) as endless,
+        proxy(tiny_pair, endless, limits=limits) as url,
+    ):
+        answer = httpx2.post(f"{url}/chat/completions", json={"messages": messages, "cosec": PLAIN}, timeout=60)
+    (choice,) = answer.json()["choices"]
+    assert (choice["message"]["content"], choice["finish_reason"]) == ("a b " * 3, "length")
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("eos", 200), ("eos_token", 200), ("stop_sequence", 200), ("content_filter", 502)]
+)
+@pytest.mark.parametrize("streams", [True, False])
+def test_an_end_of_the_text_is_one_whatever_the_server_calls_it(
+    tiny_pair: PreparedPair, end: str, status: int, streams: bool
+) -> None:
+    with running(FakeServer(written, end=end, streams=streams)) as server, proxy(tiny_pair, server) as url:
+        body = {"prompt": prompt(0), "max_tokens": 100, "cosec": PLAIN}
+        answer = httpx2.post(f"{url}/completions", json=body, timeout=60)
+    assert answer.status_code == status
+    if status == 200:
+        (choice,) = answer.json()["choices"]
+        assert (choice["text"], choice["finish_reason"]) == (written(prompt(0)), "stop")
+
+
 def test_a_target_that_begins_a_new_answer_cannot_harden_a_chat(tiny_pair: PreparedPair) -> None:
     asked = {"model": "hardened", "messages": [{"role": "user", "content": "x\n:"}], "max_tokens": 40}
     with (

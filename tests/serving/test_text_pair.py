@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from openai import APIStatusError, OpenAI
 
@@ -15,6 +16,7 @@ from cosec.decoding.pairing import PreparedPair
 from cosec.decoding.settings import decoding_settings
 from cosec.models.loading.load import load_pair
 from cosec.serving.server import build_proxy
+from tests.serving.test_chat_and_infill import TEMPLATE
 from tests.serving.test_proxy import answering
 from tests.tiny import save_tiny, save_tiny_adapter
 
@@ -26,7 +28,10 @@ ASKED = {"model": "both", "prompt": PROMPT, "max_tokens": 8, "temperature": 0.7,
 def other(tmp_path_factory: pytest.TempPathFactory) -> PreparedPair:
     corpus = "an entirely different corpus of words\n" * 9
     folder = save_tiny("llama", tmp_path_factory.mktemp("other"), seed=5, corpus=corpus)
-    return PreparedPair(load_pair(str(folder), "none", dtype="float32"))
+    pair = PreparedPair(load_pair(str(folder), "none", dtype="float32"))
+    pair.tokenizer.chat_template = TEMPLATE
+    pair.context_length = 40  # a text that fills it fits into that of the security model
+    return pair
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,32 @@ def test_a_stream_has_the_text_and_tokens_of_the_whole_answer(client: OpenAI) ->
     spelled = "".join(one["text"] for one in tokens)  # here what is no text is spelled byte by byte
     assert spelled.replace("\N{REPLACEMENT CHARACTER}", "") == whole.text.replace("\N{REPLACEMENT CHARACTER}", "")
     assert any(one["changed"] for one in tokens)
+
+
+CHAT = {"messages": [{"role": "user", "content": "hi"}]}
+INFILL = {"input_prefix": "def f(", "input_suffix": "):"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("v1/chat/completions", CHAT, 200),
+        ("v1/chat/completions", {**CHAT, "max_tokens": -1}, 200),
+        ("v1/chat/completions", {**CHAT, "max_tokens": 90}, 400),
+        ("v1/completions", {"prompt": PROMPT, "max_tokens": -1}, 200),
+        ("v1/completions", {"prompt": PROMPT, "max_tokens": 90}, 400),
+        ("infill", INFILL, 200),
+        ("infill", {**INFILL, "n_predict": 90}, 200),
+        ("completion", {"prompt": PROMPT}, 200),
+    ],
+)
+def test_what_the_client_does_not_limit_ends_with_the_targets_context(
+    client: OpenAI, path: str, body: dict[str, object], status: int
+) -> None:
+    url = str(client.base_url).removesuffix("v1/") + path
+    answer = httpx2.post(url, json={**body, "seed": 1}, timeout=60, verify=False)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or "context holds 40" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ import pytest
 from cosec.decoding.pairing import PreparedPair
 from cosec.serving.verdicts import Judge
 from tests.serving.conftest import Served, serving
+from tests.serving.scheduler.test_scheduler import until
 
 CHECKERS = [sys.executable, "-m", "cosec.evaluation.judging.text_worker"]
 PYTHON = "from flask import Flask, request\nimport os\n\napp = Flask(__name__)\n\n\n@app.route('/')\ndef ping():\n"
@@ -72,3 +75,14 @@ def test_a_checker_that_fails_or_hangs_costs_its_own_request_only(
             codes = sorted(answer.result().status_code for answer in answers)
         assert set(codes) == {429, 504}
         assert check(running, "x" * 70_000, "y").status_code == 400
+
+
+def test_a_client_that_leaves_ends_its_check(tiny_pair: PreparedPair) -> None:
+    with serving(tiny_pair) as running:
+        judge = running.service.judge = Judge([sys.executable, "-c", "import time; time.sleep(60)"], seconds=60)
+        body = json.dumps({"prompt": "x", "completion": "y"})
+        with socket.create_connection(("127.0.0.1", int(running.url.rpartition(":")[2]))) as connection:
+            head = "POST /check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            until(lambda: judge._waiting == 1)
+        until(lambda: judge._waiting == 0)

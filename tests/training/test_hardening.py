@@ -17,7 +17,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from cosec.errors import AdapterError, CosecWarning, SettingsError, TrainingError
+from cosec.errors import AdapterError, CosecWarning, DataError, SettingsError, TrainingError
 from cosec.models.adapters import read_adapter
 from cosec.training import hardening
 from cosec.training.data.corpus import load_corpus
@@ -27,7 +27,7 @@ from cosec.training.loop.curves import plots_available
 from cosec.training.loop.progress import LossMeans, SilentProgress
 from cosec.training.objective import HardeningObjective
 from cosec.training.settings import HardeningSettings
-from tests.tiny import ARCHITECTURES, tiny_model
+from tests.tiny import ARCHITECTURES, beginning_tokenizer, tiny_model
 from tests.training.conftest import curve_points, record, without_pictures, write_pair_set
 from tests.training.tiny_run import FAST, run, tiny_base
 
@@ -230,8 +230,12 @@ def test_resuming_with_other_settings_is_refused(data, tmp_path, whole) -> None:
 
 @pytest.mark.parametrize(
     ("left_out", "said"),
-    [((), r"already holds a run.*--resume"), (("checkpoints",), r"holds a model or an adapter.*another --out")],
-    ids=["with its checkpoints", "without them"],
+    [
+        ((), r"already holds a run.*--resume"),
+        (("checkpoints",), r"holds a model or an adapter.*another --out"),
+        (("step-*",), r"holds trained weights without a checkpoint; choose another --out"),
+    ],
+    ids=["with its checkpoints", "without their folder", "without them"],
 )
 def test_a_finished_run_is_not_overwritten(data, tmp_path, whole, left_out: tuple[str, ...], said: str) -> None:
     shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns(*left_out))
@@ -241,8 +245,23 @@ def test_a_finished_run_is_not_overwritten(data, tmp_path, whole, left_out: tupl
     assert_same_weights(before, adapter(tmp_path / "out"))
 
 
+def without_checkpoints(folder: Path, copy: Path, **changes: Any) -> None:
+    """Copy a run without its checkpoints, with changes to its manifest."""
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("step-*"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_trained_weights_whose_checkpoints_are_gone_are_not_overwritten(data, tmp_path, whole, resume: bool) -> None:
+    without_checkpoints(whole.folder, tmp_path / "out", best_epoch=1, finished=False)
+    with pytest.raises(TrainingError, match=r"holds trained weights without a checkpoint; choose another --out"):
+        run(data, tmp_path / "out", resume=resume)
+    assert_same_weights(adapter(whole.folder), adapter(tmp_path / "out"))
+
+
 def test_a_run_that_ended_before_its_first_checkpoint_begins_again(data, tmp_path, whole) -> None:
-    shutil.copytree(whole.folder, tmp_path / "out", ignore=shutil.ignore_patterns("step-*"))
+    without_checkpoints(whole.folder, tmp_path / "out", best_epoch=0, finished=False)
     run(data, tmp_path / "out")
     assert_same_weights(adapter(whole.folder), adapter(tmp_path / "out"))
 
@@ -393,6 +412,45 @@ def test_all_of_a_long_functional_text_is_learned_in_pieces(data, tmp_path) -> N
     assert all(len(one.token_ids) <= settings.max_tokens for one in pieces)
     assert tiny_base().tokenizer.decode([token for one in pieces for token in one.token_ids]) == source
     assert examples.record["functional_texts"]["pieces"] == len(pieces)
+
+
+def test_a_functional_text_in_a_chat_begins_once(data, tmp_path) -> None:
+    tokenizer = beginning_tokenizer()
+    (tmp_path / "chat.jsonl").write_text(
+        json.dumps({"prompt": f"{tokenizer.bos_token}[user] Add.\n", "completion": "a + b\n"}) + "\n"
+    )
+    texts = load_corpus([tmp_path / "chat.jsonl"], validation_share=0, seed=0)
+    last = prepare_examples(tokenizer, [data], HardeningSettings(**FAST), texts).training[-1]
+    assert tokenizer.decode(last.token_ids) == f"{tokenizer.bos_token}[user] Add.\na + b\n"
+
+
+@pytest.mark.parametrize("with_beginning", [False, True])
+def test_a_pair_without_a_token_to_predict_is_left_out_and_counted(tmp_path, write_pairs, with_beginning: bool) -> None:
+    tokenizer = beginning_tokenizer() if with_beginning else tiny_base().tokenizer
+    write_pairs("set/train/a.jsonl", [record(0, func_src_after=""), record(1), record(2)])
+    write_pairs("set/val/a.jsonl", [record(3, func_src_after=""), record(4)])
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"prompt": "", "completion": "total = 0\n"}) + "\n")
+    texts = load_corpus([tmp_path / "texts.jsonl"], validation_share=0, seed=0)
+    examples = prepare_examples(tokenizer, [tmp_path / "set"], HardeningSettings(**FAST), texts)
+    assert [one.pair.function_name for one in examples.training] == ["find_1", "find_2", ""]
+    assert [one.pair.function_name for one in examples.validation] == ["find_4"]
+    assert examples.record["skipped_too_short"] == 2
+    assert len({one.key for one in examples.training}) == 3
+
+
+def test_a_functional_text_of_one_token_is_left_out_and_counted(data, tmp_path) -> None:
+    (tmp_path / "texts.jsonl").write_text(json.dumps({"prompt": "", "completion": "a"}) + "\n")
+    texts = load_corpus([tmp_path / "texts.jsonl"], validation_share=0, seed=0)
+    examples = prepare_examples(tiny_base().tokenizer, [data], HardeningSettings(**FAST), texts)
+    assert len(examples.training) == 7
+    assert examples.record["functional_texts"]["skipped"] == {"too short": 1}
+
+
+def test_pairs_that_all_have_no_token_to_predict_are_an_error(write_pairs) -> None:
+    file = write_pairs("a.jsonl", [record(0, func_src_before="")])
+    settings = HardeningSettings(**{**FAST, "side": "vulnerable", "validation_share": 0})
+    with pytest.raises(DataError, match=r"a\.jsonl: the side to learn has at most one token"):
+        prepare_examples(tiny_base().tokenizer, [file], settings)
 
 
 def test_a_base_of_another_type_cannot_resume_a_run(data, tmp_path) -> None:

@@ -88,6 +88,18 @@ def test_the_limit_of_the_cache_holds_over_resumed_runs(tmp_path, processes: int
         assert len(list(tmp_path.iterdir())) == (held if run else 3 // processes)
 
 
+@pytest.mark.parametrize("left", [0, 4, 60])
+def test_a_reference_whose_file_was_cut_off_is_computed_again(data, tmp_path, left: int) -> None:
+    objective = reference_objective("llama", ReferenceCache(tmp_path / "cache", limit_bytes=2**20))
+    example = examples(data)[0]
+    first = objective.loss(example, training=False, cache_key="a").total.item()
+    (file,) = (tmp_path / "cache").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:left])
+    assert objective.loss(example, training=False, cache_key="a").total.item() == first
+    assert file.read_bytes() == whole
+
+
 def test_dropout_is_on_in_training_and_off_in_validation(data) -> None:
     loss = reference_objective("llama")
     with torch.no_grad():

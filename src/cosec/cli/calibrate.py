@@ -42,7 +42,8 @@ def calibrate(recipe: Path, /, *, out: Path, budget: float = 1.0, work: Work = N
     results = run_study(settings, out, work)
     if results is None:
         return
-    points = write_frontier(StudyFolder(out), results)
+    # The folder may hold other arms, such as those of another security model, which rule.toml cannot name.
+    points = [one for one in write_frontier(StudyFolder(out), results) if one.arm in settings.arms]
     choice = choose(points, budget=budget / 100)
     write_atomically(out / RULE_FILE, rule_toml(choice, results), mode=USUAL)
     Console().print(f"{choice.reason}\nrecipe: {out / RULE_FILE}", soft_wrap=True, highlight=False)

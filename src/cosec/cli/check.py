@@ -117,13 +117,16 @@ def _scan(
     tree = TreeScan(**where, **asked, steps=[_accept(acceptance)], on_progress=progress.update)
     if asked["dynamic"] and "c" not in tree.languages:
         print("cosec: note: --dynamic runs C files only, and none was found", file=sys.stderr)  # noqa: T201 - a message
-    scanned, stopped = _judge(tree, progress, show=format == "text")
+    output = _Output(needed=project.sarif is None and project.write_baseline is None)
+    scanned, stopped = _judge(tree, progress, output if format == "text" else None)
     accepted = acceptance.accepted(failed=bool(scanned.errors))
-    _close(scanned, accepted, format, project.sarif)
+    _close(scanned, accepted, format, project.sarif, output)
+    code = EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
     if project.write_baseline is not None and not scanned.errors:
         _write_baseline(project.write_baseline, [*scanned.report.findings, *accepted.known], acceptance)
-        return 0
-    return EXIT_INTERRUPTED if stopped else _exit_code(scanned, fail_on)
+        code = 0
+    output.close()
+    return code
 
 
 def _refuse_scan(project: ProjectFlags, flags: ScanFlags, fail_on: str | None) -> None:
@@ -203,7 +206,7 @@ def _accept(acceptance: Acceptance) -> Step:
 
     def step(result: FileResult) -> FileResult:
         file = result.file
-        if file.language is None:
+        if file.language is None or file.too_large:
             return result
         try:
             data = file.path.read_bytes()
@@ -222,15 +225,47 @@ def _write_baseline(file: Path, findings: Sequence[Finding], acceptance: Accepta
     print(f"cosec: {count} known finding{'' if count == 1 else 's'} in {file}", file=sys.stderr)  # noqa: T201
 
 
-def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan, bool]:
-    """Run a scan and show findings as they come; return what is known, and whether Ctrl-C stopped it."""
+class _Output:
+    """The standard output. Where the scan also writes files, it goes on after the reader of the output went away.
+
+    Args:
+        needed: Whether nothing else is written, so that `write` fails without a reader.
+    """
+
+    def __init__(self, *, needed: bool) -> None:
+        self._needed = needed
+        self._gone: BrokenPipeError | None = None
+
+    def write(self, text: str) -> None:
+        """Write at once: a program that reads the output need not wait for the end."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            if self._needed:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest goes nowhere
+            self._gone = error
+
+    def close(self) -> None:
+        """Say that the files are written.
+
+        Raises:
+            BrokenPipeError: If the reader went away before.
+        """
+        if self._gone is not None:
+            raise self._gone
+
+
+def _judge(tree: TreeScan, progress: ScanProgress, output: _Output | None) -> tuple[Scan, bool]:
+    """Run a scan; return what is known, and whether Ctrl-C stopped it. Findings are written to ``output`` at once."""
     from cosec.cli.views.check_report import finding_lines
 
     def give(results: Iterator[FileResult]) -> None:
         for result in results:
-            if show and result.findings:
+            if output is not None and result.findings:
                 progress.clear()
-                _write(finding_lines(result.findings))
+                output.write(finding_lines(result.findings))
 
     try:
         give(tree.results())
@@ -244,7 +279,7 @@ def _judge(tree: TreeScan, progress: ScanProgress, *, show: bool) -> tuple[Scan,
     return tree.summary(), False
 
 
-def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -> None:
+def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None, output: _Output) -> None:
     """Show what is known at the end of a scan."""
     from cosec.cli.views.check_report import as_json, as_sarif, closing_lines, print_notes
 
@@ -255,21 +290,15 @@ def _close(scanned: Scan, accepted: Accepted, format: str, sarif: Path | None) -
         except OSError as error:
             problem = SettingsError(f"Cannot write --sarif {str(sarif)!r}: {why_unreadable(error)}.")
     if format == "json":
-        _write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
+        output.write(json.dumps(as_json(scanned, accepted), indent=2) + "\n")
     elif format == "sarif":
-        _write(as_sarif(scanned, accepted))
+        output.write(as_sarif(scanned, accepted))
     else:
-        _write(closing_lines(scanned, accepted))
+        output.write(closing_lines(scanned, accepted))
     if format != "json":
         print_notes(scanned, accepted)
     if problem is not None:
         raise problem
-
-
-def _write(text: str) -> None:
-    """Write to the standard output at once: a program that reads it need not wait for the end."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _cores() -> int:

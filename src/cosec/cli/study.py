@@ -128,7 +128,7 @@ def run_study(settings: StudySettings, out: Path, work: WorkFlags | None) -> Res
     if not up_to_date and not work.generate_only:
         console.print(OUTDATED, soft_wrap=True, highlight=False)
     if sandbox is not None:
-        note_sandbox(folder, sandbox)
+        note_sandbox(folder, sandbox, units)
         console.print(f"sandbox: {sandbox}", highlight=False)
     with nullcontext() if work.generate_only else JudgeWorker(out, default_judges()) as judging:
         Study(settings, folder, units, generator=source.generator, judge=judging, on_step=StudyProgress(console)).run()

@@ -44,12 +44,20 @@ def measure_runtimes(target: str, security: str, report: Callable[[str], None], 
     rule = decoding_settings(carried_rule(target, security), {}).rule
     prompt = max((one.text for one in demo_prompts()), key=len)
     times: dict[Way, dict[int, float]] = {}
-    for way, pair in _pairs(target, security, report, convert):
+    for way, load in _ways(target, security, report, convert):
+        try:
+            pair = load()
+        except CosecError as error:
+            if way == "llama.cpp":
+                raise
+            report(f"Not measured, {way}: {error}")
+            continue
         report(f"Measuring {way} ...")
         times[way] = {
             rows: 1000 * seconds_per_token(pair, prompt, batch=rows, tokens=tokens, rule=rule)
             for rows, tokens in TOKENS.items()
         }
+        del pair  # one pair is in memory at a time
     timings = Timings(
         target=target,
         security=security,
@@ -63,27 +71,19 @@ def measure_runtimes(target: str, security: str, report: Callable[[str], None], 
     return timings
 
 
-def _pairs(
+def _ways(
     target: str, security: str, report: Callable[[str], None], convert: bool
-) -> Iterator[tuple[Way, PreparedPair]]:
-    """Every way with its pair, one in memory at a time."""
-    yield "llama.cpp", load_pair(target, security, runtime="llama.cpp")
+) -> Iterator[tuple[Way, Callable[[], PreparedPair]]]:
+    """Every way, with what loads its pair."""
+    yield "llama.cpp", lambda: load_pair(target, security, runtime="llama.cpp")
     found = load_gguf_pair(target, security)
     if found.adapter is not None and found.security is None:
-        try:
-            pair = load_pair(target, security, security_copy=True, report=report)
-        except CosecError as error:
-            report(f"Not measured, a copy: {error}")
-        else:
-            yield "llama.cpp with a copy", pair
+        yield "llama.cpp with a copy", lambda: load_pair(target, security, security_copy=True, report=report)
     missing = [one.name for one in _models(found) if not _is_converted(one.name)]
     if missing and not convert:
         report(f"Not measured, torch: {' and '.join(missing)} is not converted to float32 (--convert does it)")
         return
-    try:
-        yield "torch", load_pair(target, security, runtime="torch")
-    except CosecError as error:
-        report(f"Not measured, torch: {error}")
+    yield "torch", lambda: load_pair(target, security, runtime="torch")
 
 
 def _models(pair: GgufPair) -> list[GgufModel]:

@@ -20,6 +20,7 @@ from cosec.models.loading.checks import PICKLE_SUFFIXES, read_json, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+    from transformers import PreTrainedModel
 
 ADAPTER_CONFIG = "adapter_config.json"
 """peft's name of an adapter's configuration."""
@@ -150,7 +151,7 @@ def check_fits(adapter: Adapter, model: nn.Module, base_name: str) -> None:
         _linear_for(adapter, model, name, base_name)
 
 
-def merge_adapter(model: nn.Module, adapter: Adapter, base_name: str) -> None:
+def merge_adapter(model: PreTrainedModel, adapter: Adapter, base_name: str) -> None:
     """Add the adapter's updates to the weights of a model, computed in float32.
 
     Args:
@@ -159,13 +160,19 @@ def merge_adapter(model: nn.Module, adapter: Adapter, base_name: str) -> None:
         base_name: What messages call the base model.
 
     Raises:
-        AdapterError: If the adapter does not fit the model.
+        AdapterError: If the adapter does not fit the model, or changes an output head that is also the embedding.
     """
     import torch
 
+    embedding = model.get_input_embeddings().weight
     with torch.no_grad():
         for name, scale in adapter.scales.items():
             weight = _linear_for(adapter, model, name, base_name)
+            if weight is embedding:
+                raise AdapterError(
+                    f"The adapter {adapter.path} changes {name!r}, whose weights are also the embedding of "
+                    f"{base_name}, so it cannot be merged; train it again without that target."
+                )
             lora_a, lora_b = (adapter.weights[f"{name}.lora_{side}"].to(weight.device).float() for side in "AB")
             weight.copy_(weight.float() + scale * (lora_b @ lora_a))
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cosec.errors import UnknownArchitecture
+from cosec.errors import SettingsError, UnknownArchitecture
 
 if TYPE_CHECKING:
     from torch import nn
@@ -163,6 +163,7 @@ def lora_targets(model: nn.Module, named: Sequence[str] | None = None) -> tuple[
 
     Raises:
         UnknownArchitecture: If a given name matches no linear map, or no attention projections are found.
+        SettingsError: If a given name matches an output head that shares its weights with the embedding.
     """
     linear_names = _linear_names(model)
     if named:
@@ -171,6 +172,13 @@ def lora_targets(model: nn.Module, named: Sequence[str] | None = None) -> tuple[
             raise UnknownArchitecture(
                 f"No linear map of this model is called {', '.join(map(repr, missing))}; "
                 f"--lora-targets can name: {', '.join(_last_parts(linear_names))}."
+            )
+        head = _tied_head(model)
+        tied = [name for name in named if head in _matching(linear_names, name)]
+        if tied:
+            raise SettingsError(
+                f"--lora-targets {', '.join(tied)}: the output head of this model shares its weights with the "
+                "embedding, so an adapter of it cannot be merged; leave it out."
             )
         return tuple(named)
     model_type = str(getattr(getattr(model, "config", None), "model_type", type(model).__name__))
@@ -190,6 +198,15 @@ def _linear_names(model: nn.Module) -> list[str]:
     from torch import nn
 
     return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+
+
+def _tied_head(model: nn.Module) -> str | None:
+    """Name of the output head if its weights are those of the embedding."""
+    causal: Any = model
+    if not getattr(getattr(model, "config", None), "tie_word_embeddings", False):
+        return None
+    head = causal.get_output_embeddings()
+    return next((name for name, module in model.named_modules() if module is head), None)
 
 
 def _matching(linear_names: Sequence[str], name: str) -> list[str]:

@@ -146,8 +146,12 @@ def merge_gguf_adapter(
     alpha = float(updates.fields["adapter.lora.alpha"].contents())
     writer = GGUFWriter(file, reader.fields["general.architecture"].contents())
     for key, field in reader.fields.items():
-        if key != "general.architecture" and not key.startswith("GGUF."):
+        if key == "general.alignment":
+            writer.add_custom_alignment(int(field.contents()))
+        elif key != "general.architecture" and not key.startswith("GGUF."):
             kind, inner = field.types[0], field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            if kind == GGUFValueType.ARRAY and not field.data:
+                continue  # the writer takes no empty arrays
             writer.add_key_value(key, field.contents(), kind, sub_type=inner)
     _add_facts(writer, None, None, base_gguf_sha256, rule)
     for tensor in reader.tensors:

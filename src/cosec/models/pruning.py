@@ -66,13 +66,15 @@ def prune_model(name: str, out: Path, layers: int | Sequence[int]) -> tuple[int,
         Indices of the layers that were kept.
 
     Raises:
-        SettingsError: If the layers do not exist, or ``out`` is not empty.
+        SettingsError: If the layers do not exist, or ``out`` is not empty or cannot be replaced.
         UnknownArchitecture: If the model's layers cannot be found.
         ModelError: If the model cannot be read, or is an adapter.
     """
     description = describe_model(name)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError(f"{out} is not empty; choose another --out")
+    if out.resolve() == Path.cwd() or out.is_mount():
+        raise SettingsError(f"{out} is in use as the current folder or a mount; name a new folder in it with --out")
     model = read_weights(name, description.path, dtype=description.stored_dtype, device_map=None)
     kept = keep_layers(model, layers)
     source = {"pruned_from": name, "sha256": model_fingerprint(description.path), "layers": kept}

@@ -21,6 +21,12 @@ from cosec.scanning.adoption.exclusion import Exclusion
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 """Folders that are not searched, besides hidden ones."""
 
+MAX_FILE_BYTES = 4_000_000
+"""Larger files are not judged: parsing is one step, which no time limit ends, and takes up to 0.5 GB a megabyte."""
+
+TOO_LARGE = f"not judged: it is larger than {MAX_FILE_BYTES / 1e6:g} MB"
+"""The reason of larger files."""
+
 _NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """Errors that say that a path leads nowhere, and not that it may not be looked at."""
 
@@ -63,6 +69,11 @@ class SourceFile:
 
     size: int
     """In bytes; 0 if it is unknown."""
+
+    @property
+    def too_large(self) -> bool:
+        """Whether it is not judged because of its size."""
+        return self.size > MAX_FILE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

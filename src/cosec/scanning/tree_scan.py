@@ -16,7 +16,7 @@ from cosec.errors import CheckerError, SandboxError
 from cosec.scanning.adoption.exclusion import Exclusion
 from cosec.scanning.assignment import Assigned, assign, refuse_unknown
 from cosec.scanning.cache import JudgementCache
-from cosec.scanning.files import find_files
+from cosec.scanning.files import TOO_LARGE, find_files
 from cosec.scanning.judgement import FileResult, Judgement, file_result
 from cosec.scanning.worker import Job
 from cosec.scanning.workers import OneProcess, Processes, Workers
@@ -116,7 +116,7 @@ class TreeScan:
         self._steps = steps
         self._on_progress = on_progress
         self._progress = Progress(files=len(found.files), size=sum(file.size for file in found.files))
-        self._readers = [self._assignment.readers(file) for file in found.files]
+        self._readers = [() if file.too_large else self._assignment.readers(file) for file in found.files]
         self._judgements: dict[int, list[Judgement]] = defaultdict(list)
         """By the place of the file."""
         self._entries: dict[int, tuple[Path, Job]] = {}
@@ -189,6 +189,8 @@ class TreeScan:
         file = self._found.files[place]
         if file.language is None:
             yield Unscored(path=file.shown, reason="neither Python nor C by its name (.py, .c, .h)")
+        elif file.too_large and file.language in self._assignment.wanted:
+            yield Unscored(path=file.shown, reason=TOO_LARGE)
         elif not self._readers[place] and file.language in self._assignment.wanted and not self._assignment.errors:
             yield Unscored(path=file.shown, reason="none of the chosen checkers judges it")
 

@@ -45,9 +45,6 @@ class ApiError(Exception):
     headers: dict[str, str] = field(default_factory=dict)
     """Additional HTTP headers, such as ``Retry-After``."""
 
-    counted: bool = False
-    """Whether the metrics already include it."""
-
     def body(self) -> dict[str, dict[str, str | None]]:
         """The response body."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}

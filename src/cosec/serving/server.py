@@ -76,11 +76,7 @@ def build_service(
         SettingsError: If the rule's settings do not fit the rule or the models, or the runtime cannot run the rows.
     """
     limits = limits or ServerSettings()
-    if pair.most_sequences is not None and limits.max_rows > pair.most_sequences // 2:
-        raise SettingsError(
-            f"--max-rows {limits.max_rows} is more than llama.cpp can run beside cached prompts: at most "
-            f"{pair.most_sequences // 2}, or choose --runtime torch."
-        )
+    _check_rows(pair, limits)
     telemetry = Telemetry(enabled=metrics)
     batches = Batches(pair, draft_length, limits.prefix_cache_tokens, target_records=limits.target_records)
     return Service(
@@ -123,9 +119,11 @@ def build_proxy(
         any_name: Whether clients may call the hardened target by any other name, too.
 
     Raises:
-        SettingsError: If the target does not allow the rule.
+        SettingsError: If the target does not allow the rule, or its runtime cannot run the rows.
     """
     limits = limits or ServerSettings()
+    if target is not None:
+        _check_rows(target, limits)
     telemetry = Telemetry()
     return Service(
         pair=reader.pair,
@@ -138,6 +136,19 @@ def build_proxy(
         audit_log=audit_log,
         judge=None if checks_with is None else Judge(checks_with),
     )
+
+
+def _check_rows(pair: PreparedPair, limits: ServerSettings) -> None:
+    """Check that the runtime of the models can run as many completions at once as the server does.
+
+    Raises:
+        SettingsError: If it cannot.
+    """
+    if pair.most_sequences is not None and limits.max_rows > pair.most_sequences // 2:
+        raise SettingsError(
+            f"--max-rows {limits.max_rows} is more than llama.cpp can run beside cached prompts: at most "
+            f"{pair.most_sequences // 2}, or choose --runtime torch."
+        )
 
 
 class WithoutCancellations(logging.Filter):

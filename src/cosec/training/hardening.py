@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,13 @@ from accelerate import Accelerator
 from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from cosec.errors import DataError
 from cosec.models.adapters import ADAPTER_WEIGHTS
 from cosec.training.adapter_folder import write_adapter
 from cosec.training.data.balancing import balance
 from cosec.training.data.corpus import Corpus, Document
 from cosec.training.data.examples import TrainingExample, tokenize_pairs
-from cosec.training.data.offsets import beginning
+from cosec.training.data.offsets import beginning, without_beginning
 from cosec.training.data.security_pairs import SecurityPair, load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
@@ -186,7 +186,7 @@ def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device, 
         model = attach_adapter(base, settings, device)
         if start is not None:
             start.copy_into(model)
-        speed_up_attention(model, tokens=settings.max_tokens, bfloat16=base.model.dtype == torch.bfloat16)
+        speed_up_attention(model, device, tokens=settings.max_tokens, bfloat16=base.model.dtype == torch.bfloat16)
     speed_up(model)
     return model
 
@@ -210,7 +210,7 @@ def prepare_examples(
     """Read, split, tokenize and balance the pairs, and add the functional texts to the training examples.
 
     Raises:
-        DataError: If the pairs cannot be read.
+        DataError: If the pairs cannot be read, or the side to learn is always too short.
         ModelError: If the tokenizer cannot tell which characters a token covers.
     """
     pairs = load_pairs(data, validation_share=settings.validation_share, seed=settings.seed)
@@ -218,38 +218,52 @@ def prepare_examples(
     if settings.side == "vulnerable":
         training_pairs = tuple(pair.reversed() for pair in training_pairs)
         validation_pairs = tuple(pair.reversed() for pair in validation_pairs)
-    tokenized = partial(
-        tokenize_pairs,
-        tokenizer=tokenizer,
-        max_tokens=settings.max_tokens,
-        with_rejected=settings.unlikelihood > 0,
-        with_compared=settings.preference > 0,
-    )
-    distinct = tokenized(training_pairs)
+    distinct, validation = (_tokenized(part, tokenizer, settings) for part in (training_pairs, validation_pairs))
+    if not distinct:
+        raise DataError(
+            f"No usable training pairs in {', '.join(map(str, data))}: the side to learn has at most one token."
+        )
     training = balance(
         distinct, cwe_floor=settings.cwe_floor, language_floor=settings.language_floor, seed=settings.seed
     )
     record = describe_data(pairs, training, len(distinct))
+    record["skipped_too_short"] = len(training_pairs) + len(validation_pairs) - len(distinct) - len(validation)
     sha256 = pairs.sha256
     if texts is not None:
-        room = settings.max_tokens - len(beginning(tokenizer))
-        kept = [piece for one in texts.training for piece in _without_change(one, tokenizer, room)]
-        training += [replace(one, key=one.key + len(distinct)) for one in tokenized(kept)]
+        kept = [piece for one in texts.training for piece in _without_change(one, tokenizer, settings.max_tokens)]
+        learned = _tokenized(kept, tokenizer, settings)
+        training += [replace(one, key=one.key + len(training_pairs)) for one in learned]
+        too_short = len(kept) - len(learned)
         pieces = {"pieces": len(kept)} if len(kept) != len(texts.training) else {}
         record["functional_texts"] = {
             "sha256": texts.sha256,
             "texts": len(texts.training),
             **pieces,
-            "skipped": dict(texts.skipped),
+            "skipped": {**texts.skipped, **({"too short": too_short} if too_short else {})},
         }
         digested = " ".join([sha256, texts.sha256, *pieces])
         sha256 = hashlib.sha256(digested.encode()).hexdigest()
-    return PreparedExamples(training=training, validation=tokenized(validation_pairs), sha256=sha256, record=record)
+    return PreparedExamples(training=training, validation=validation, sha256=sha256, record=record)
 
 
-def _without_change(document: Document, tokenizer: PreTrainedTokenizerBase, room: int) -> Iterator[SecurityPair]:
-    """A text, in pieces of at most ``room`` tokens, as pairs of equal sides, which have unchanged tokens alone."""
-    text = document.prompt + document.response
+def _tokenized(
+    pairs: Sequence[SecurityPair], tokenizer: PreTrainedTokenizerBase, settings: HardeningSettings
+) -> list[TrainingExample]:
+    """Pairs as tokens, without those that have fewer than two, of which none is predicted."""
+    examples = tokenize_pairs(
+        pairs,
+        tokenizer,
+        max_tokens=settings.max_tokens,
+        with_rejected=settings.unlikelihood > 0,
+        with_compared=settings.preference > 0,
+    )
+    return [example for example in examples if len(example.token_ids) > 1]
+
+
+def _without_change(document: Document, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Iterator[SecurityPair]:
+    """A text, in pieces of at most ``max_tokens`` tokens, as pairs of equal sides, which have only unchanged ones."""
+    start = beginning(tokenizer)
+    text, room = without_beginning(document.prompt, tokenizer, start) + document.response, max_tokens - len(start)
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
     starts = [0, *(offsets[token][0] for token in range(room, len(offsets), room)), len(text)]
     for first, last in pairwise(starts):

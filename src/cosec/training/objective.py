@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -53,9 +54,11 @@ class ReferenceCache:
         self._room = (limit_bytes - stored) // processes
 
     def get(self, key: str) -> Tensor | None:
-        """The tensor stored under ``key``, or None."""
-        file = self._folder / f"{key}.safetensors"
-        return load_file(file)["hidden"] if file.is_file() else None
+        """The tensor stored under ``key``; None if there is none, or a file that was cut off by a power failure."""
+        try:
+            return load_file(self._folder / f"{key}.safetensors")["hidden"]
+        except (OSError, SafetensorError):
+            return None
 
     def put(self, key: str, hidden: Tensor) -> None:
         """Store a tensor unless the limit is reached; readers never see a partly written file."""

@@ -3,12 +3,43 @@ from pathlib import Path
 
 import pytest
 
+from cosec.checking.c.copies import appends, byte_counts, terminators
+from cosec.checking.c.reading.input import READS
 from cosec.checking.c.static import CStaticChecker
+from cosec.checking.c.texts import credentials, sinks, sources
 from cosec.checking.patterns import PATTERNS
 from cosec.checking.time_limit import OutOfTime
 
 CASES = Path(__file__).parents[2] / "data" / "c_static_cases"
 """Written before the checker: each says at which lines it expects what."""
+
+KNOWN_FUNCTIONS = frozenset().union(
+    *(sinks._SINKS, sinks._LISTED, sinks._ARRAYS, sources._FILLED, sources._COPIES, sources._FORMATS),
+    *(sources._PASS, credentials._MODE_PLACE, credentials._COMPARES, credentials._TAKES, credentials._CONNECTS),
+    *(READS, appends._WRITES_TEXT, byte_counts._COUNT, byte_counts._WIDE),
+    *(terminators._FILLS, terminators._USES, terminators._PRINTS, ("strncat", "vsprintf", "malloc", "calloc", "free")),
+)
+"""Functions whose arguments the checker looks at."""
+
+WITHOUT_ARGUMENTS = """\
+#include <stdlib.h>
+#include <string.h>
+void copy(char *to, const char *from) { memcpy(to, from, NAME()); }
+void tell(const char *form, ...) { NAME(); }
+int use(const char *text)
+{
+    char held[16];
+    strcpy(held, "x");
+    NAME();
+    strncat(held, text, 15);
+    char *end = held + NAME() - 1;
+    tell("%s", getenv("HOME"));
+    if (NAME() > 3 || !NAME())
+        return held[NAME()];
+    return *end;
+}
+"""
+"""A call in the places where its arguments are looked at."""
 
 
 def cases() -> list[tuple[str, str]]:
@@ -70,6 +101,27 @@ def test_what_was_found_before_a_time_limit_is_kept(tmp_path: Path, monkeypatch:
     report = CStaticChecker().check([path])
     assert [one.line for one in report.findings] == [5]
     assert [one.reason for one in report.unscored] == ["not fully judged: it takes too long"]
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN_FUNCTIONS))
+def test_a_call_without_arguments_is_read(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "calls.c"
+    path.write_text(WITHOUT_ARGUMENTS.replace("NAME", name), encoding="utf-8")
+    assert CStaticChecker().check([path]).unscored == ()
+
+
+def test_a_file_that_the_checker_fails_on_is_unscored_and_not_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("cosec.checking.c.static.find_weaknesses", fails)
+    path = tmp_path / "good.c"
+    path.write_text("int good(void) { return 1; }\n", encoding="utf-8")
+    report = CStaticChecker().check([path])
+    reasons = [one.reason for one in report.unscored]
+    assert reasons == ["the c-static checker failed on it: IndexError: list index out of range"]
 
 
 def test_headers_of_declarations_and_macros_are_judged(tmp_path: Path) -> None:

@@ -103,6 +103,26 @@ def test_c_is_compiled_under_codeqls_eyes(codeql, tmp_path) -> None:
     assert [one.pattern for one in report.findings] == ["c/use-after-free"]
 
 
+def test_an_alert_in_an_included_header_does_not_hide_the_others(codeql, tmp_path) -> None:
+    codeql.replay(("cpp/use-after-free", "file:///project/list.h", 1), ("cpp/use-after-free", "0.c", 1))
+    report = check(tmp_path / "list.c", "int one(void) { return 1; }\n", "c/use-after-free")
+    assert [(one.path, one.line) for one in report.findings] == [(str(tmp_path / "list.c"), 1)]
+
+
+def test_a_header_is_unscored_and_not_clean(codeql, tmp_path) -> None:
+    report = check(tmp_path / "list.h", "int one(void);\n", "c/use-after-free")
+    assert [(one.path, one.reason) for one in report.unscored] == [
+        (str(tmp_path / "list.h"), "codeql reads headers only with the files that include them")
+    ]
+    assert not (codeql.folder / "calls.jsonl").exists()
+
+
+def test_an_alert_of_an_unknown_query_is_an_error(codeql, tmp_path) -> None:
+    codeql.replay(("cpp/unheard-of", "0.c", 1))
+    with pytest.raises(CheckerError, match="SARIF"):
+        check(tmp_path / "list.c", "int one(void) { return 1; }\n", "c/use-after-free")
+
+
 @pytest.mark.parametrize("step", ["create", "analyze"])
 def test_a_failing_step_is_an_error_and_not_a_clean_file(codeql, tmp_path, step: str) -> None:
     (codeql.folder / f"fail-{step}").touch()

@@ -48,6 +48,9 @@ class FakeServer:
     key: str | None = None
     """The key that it asks for."""
 
+    end: str = "stop"
+    """Its word for an end of the text that is no limit."""
+
     chunk: int = 3
     """Characters of an event."""
 
@@ -122,8 +125,8 @@ class FakeServer:
         chat = "messages" in body
         text = _as_text(body["messages"], continues=self.continues) if chat else body["prompt"]
         rest = self.rest(text)
-        limited = rest[: body["max_tokens"]]  # a token is a character
-        finish = "stop" if limited == rest else "length"
+        limited = rest[: body.get("max_tokens")]  # a token is a character
+        finish = self.end if limited == rest else "length"
         if body.get("echo") and self.scores == "failing":
             _send(writer, 500, b'{"error": "Only no echo is supported"}')
             return True

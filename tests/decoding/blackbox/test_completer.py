@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
 import pytest
@@ -86,6 +87,52 @@ def test_how_the_text_arrives_changes_nothing(reader: SecurityReader, chunk: int
     assert texts[0] != [written(one) for one in prompts]
 
 
+FUNCTION = """\
+    total = first + second  # é \N{PILE OF POO}
+    if total.is_odd(path):
+        return  "a  long   text", total
+    return total
+
+
+print(add(1, 2))
+"""
+
+
+@pytest.mark.parametrize(
+    ("sampling", "end"),
+    [
+        ({}, FUNCTION),
+        ({"stop": ("\nprint(", "d(path")}, "d(path"),
+        ({"code_end": "function"}, "return total\n\n\n"),
+        ({"max_new_tokens": 17}, FUNCTION[:17]),
+    ],
+)
+def test_how_unchecked_text_arrives_changes_no_record(
+    reader: SecurityReader, sampling: dict[str, Any], end: str
+) -> None:
+    found = []
+    for server in (FakeServer(lambda _: FUNCTION, **how) for how in ({"chunk": 1}, {"chunk": 7}, {"streams": False})):
+        with running(server):
+            prompts = ["def add(first, second):\n"]
+            (one,) = completed(server, reader, prompts, hardened=False, sampling={"max_new_tokens": 400, **sampling})
+        found.append((one.text, one.finish_reason, one.records))
+    assert found[0] == found[1] == found[2]
+    records = found[0][2]
+    spelled = b"".join(reader.tokens.bytes.spelling(record.token_id) for record in records).decode()
+    assert spelled == FUNCTION[: FUNCTION.index(end) + len(end)]
+    assert [record.position for record in records] == list(range(len(records)))
+
+
+def test_unchecked_text_has_the_servers_log_probabilities_however_it_arrives(reader: SecurityReader) -> None:
+    found = []
+    for chunk in (1, 7):
+        with running(FakeServer(written, chunk=chunk)) as server:
+            (one,) = completed(server, reader, [prompt(0)], hardened=False, sampling={"top_logprobs": 0})
+        found.append([record.target_log_prob for record in one.records])
+    assert found[0] == found[1]
+    assert sum(value is not None for value in found[0]) > 10
+
+
 def test_text_before_a_decision_is_the_targets_and_the_target_continues_after_it(reader: SecurityReader) -> None:
     with running(FakeServer(written)) as server:
         (found,) = completed(server, reader, [prompt(0)], strength=OFTEN)
@@ -167,6 +214,16 @@ def test_every_fault_is_survived_without_a_trace_in_the_text(reader: SecurityRea
     assert [one.text for one in found] == [written(one) for one in prompts]
 
 
+def test_unchecked_text_never_exceeds_its_limit_though_the_connection_drops(reader: SecurityReader) -> None:
+    prompts = [prompt(number) for number in range(8)]
+    with running(FakeServer(written, fault_rate=0.6, faults=("drop",), chunk=1)) as server:
+        found = completed(server, reader, prompts, hardened=False, sampling={"max_new_tokens": 30})
+    assert server.injected["drop"]
+    assert [one.text for one in found] == [written(one)[:30] for one in prompts]
+    for one in found:
+        assert b"".join(reader.tokens.bytes.spelling(each.token_id) for each in one.records) == one.text.encode()
+
+
 def with_faults(reader: SecurityReader, requests: int) -> None:
     """Complete prompts at a server that fails: none is lost, mixed up or unchecked."""
     prompts = [prompt(number) for number in range(requests)]
@@ -186,6 +243,14 @@ def test_200_requests_with_faults(reader: SecurityReader) -> None:
 @pytest.mark.slow
 def test_10_000_requests_with_faults(reader: SecurityReader) -> None:
     with_faults(reader, 10_000)
+
+
+def test_the_shares_of_completions_add_up_to_no_more_than_the_time_that_passed(reader: SecurityReader) -> None:
+    started = time.perf_counter()
+    with running(FakeServer(written, pause=0.01)) as server:
+        found = completed(server, reader, [prompt(0)], n=8, rows=8, hardened=False)
+    passed = time.perf_counter() - started
+    assert 0 < sum(one.share for one in found) <= passed < sum(one.seconds for one in found)
 
 
 def test_a_target_that_keeps_failing_fails_the_request(reader: SecurityReader) -> None:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import csv
 import io
 import tomllib
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cosec.errors import StudyError
+from cosec.errors import CosecWarning, StudyError
 from cosec.evaluation.report.calibration import choose, rule_toml
 from cosec.evaluation.report.frontier import Point, frontier_figure, points_csv, points_of
 from cosec.evaluation.report.read_results import read_results
@@ -22,11 +23,15 @@ from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run
 
 
-def point(arm: str, security: float, function: float, changed: float = 0.1) -> Point:
+def point(arm: str, security: float, function: float, changed: float = 0.1, *, gain: float | None = None) -> Point:
+    gained = security - 0.60 if gain is None else gain
     return Point(
         arm=arm,
         alone=parse_arm(arm).alone is not None,
         security=Interval(value=security, low=security - 0.05, high=security + 0.05, units=9, undefined=0),
+        gain=None
+        if arm == "origin"
+        else Interval(value=gained, low=gained - 0.05, high=gained + 0.05, units=8, undefined=1),
         function=Interval(value=function, low=function - 0.02, high=function + 0.02, units=9, undefined=0),
         joint=None,
         changed=changed,
@@ -77,15 +82,50 @@ def test_every_arm_is_a_point_with_security_function_and_costs(results: Results)
 
 
 def test_a_rule_with_another_setting_is_a_curve_of_its_own() -> None:
-    arms = ("origin", "gate:strength=0.1", "gate:decision=steered,strength=0.1", "gate@small:strength=0.1")
-    curves = [point(arm, 0.9, 0.1).curve for arm in arms]
-    assert curves == ["origin", "gate", "gate:decision=steered", "gate@small"]
+    split = {
+        "origin": ("origin", ""),
+        "gate": ("gate", ""),
+        "gate:strength=0.1": ("gate", "0.1"),
+        "gate:decision=steered,strength=0.1": ("gate:decision=steered", "0.1"),
+        "gate@small:strength=0.1": ("gate@small", "0.1"),
+        "steer:against=anti-expert": ("steer:against=anti-expert", ""),
+        "steer:strength=0.5,against=anti-expert": ("steer:against=anti-expert", "0.5"),
+        "gate:strength=0.05, decision=steered, steering_strength=2": (
+            "gate:decision=steered,steering_strength=2",
+            "0.05",
+        ),
+        "threshold:threshold=0.3,preset=cosec": ("threshold:preset=cosec", "0.3"),
+        "cosec-plus:acceptance_threshold=0.3": ("cosec-plus", "0.3"),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CosecWarning)  # about the old name
+        points = [point(arm, 0.9, 0.1) for arm in split]
+    assert {one.arm: (one.curve, one.strength) for one in points} == split
+
+
+def test_points_are_labelled_with_their_strength_wherever_it_stands_in_the_arm() -> None:
+    first, last = (
+        frontier_figure([replace(point("gate", 0.8, 0.1), arm=arm)], function_label="pass@1 (%)")
+        for arm in ("gate:strength=0.05,divergence=js", "gate:divergence=js,strength=0.05")
+    )
+    assert first is not None
+    assert first == last
 
 
 def test_the_choice_is_the_most_secure_within_the_budget_and_never_one_model_alone() -> None:
     assert choose(POINTS, budget=0.01).point.arm == "gate:strength=0.1", "as secure as steer, with fewer tokens changed"
     assert choose(POINTS, budget=0.05).point.arm == "gate:strength=0.02"
     assert choose(POINTS, budget=0.006).point.arm == "steer:strength=1"
+
+
+def test_an_arm_is_not_chosen_for_avoiding_the_scenarios_that_are_hard() -> None:
+    avoiding = point("gate:strength=0.5", 1.00, 0.100, gain=0.0)
+    unknown = replace(point("gate:strength=1", 1.00, 0.100), gain=None)
+    assert choose([*POINTS, avoiding, unknown], budget=0.01).point.arm == "gate:strength=0.1"
+
+
+def test_the_reason_gives_the_gain_and_the_scenarios_that_it_compares() -> None:
+    assert "(+20.0 points over the 8 scenarios in which both engage)" in choose(POINTS, budget=0.01).reason
 
 
 def test_a_model_alone_is_no_candidate_whatever_it_is_called() -> None:

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cosec.evaluation.judging.verdict import State
 from cosec.evaluation.report.estimates import ALL, Estimate
 from cosec.evaluation.report.formatting import percent
@@ -118,10 +120,13 @@ def test_the_papers_rows_of_the_same_family_stand_right_below_ours(tmp_path: Pat
         ]
 
 
-def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own_weights", [{"security": "b"}, {"base": "b", "adapter": "c"}])
+def test_a_security_model_of_its_own_weights_alone_is_not_the_papers_lora(
+    tmp_path: Path, own_weights: dict[str, str]
+) -> None:
     run(settings(write_scenarios(tmp_path / "scenarios"), arms=("origin", "lora"), seeds=(0,)), tmp_path / "out")
     results = read_results(StudyFolder(tmp_path / "out"))
-    identity = {**results.manifest["identity"], "models": {"target": "a", "security": "b"}}
+    identity = {**results.manifest["identity"], "models": {"target": "a", **own_weights}}
     own = replace(results, manifest={**results.manifest, "identity": identity})
 
     def cells(shown: str, found: Results) -> str:

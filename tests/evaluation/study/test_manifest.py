@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from cosec.decoding.settings import SamplingSettings
 from cosec.errors import StudyError
 from cosec.evaluation.report.read_results import read_results
+from cosec.evaluation.study.arms import parse_arm
 from cosec.evaluation.study.manifest import open_study, recorded_runtime
-from cosec.evaluation.study.records import StudyFolder
+from cosec.evaluation.study.records import Record, StudyFolder
 from cosec.evaluation.study.units import units_of
 from tests.evaluation.scripted import write_scenarios
 from tests.evaluation.study.runs import run, settings, without_times
@@ -46,8 +48,8 @@ def test_a_folder_may_gain_arms_and_seeds_and_keeps_what_it_has(tmp_path: Path) 
 
 
 def test_a_folder_may_gain_the_security_model_with_its_first_arm(tmp_path: Path) -> None:
-    alone, both = {"target": "t"}, {"target": "t", "security": "s", "adapter": "a"}
-    chosen = settings(write_scenarios(tmp_path / "scenarios"))
+    alone, both = {"target": "t"}, {"target": "t", "security": "s", "adapter": "a", "security dtype": "float16"}
+    chosen = settings(write_scenarios(tmp_path / "scenarios"), arms=("origin",))
 
     def opened(name: str, *steps: dict[str, str]) -> dict[str, str]:
         folder = StudyFolder(tmp_path / name)
@@ -61,6 +63,55 @@ def test_a_folder_may_gain_the_security_model_with_its_first_arm(tmp_path: Path)
     for other in ({"target": "t", "security": "s"}, {**both, "adapter": "b"}, {**both, "target": "u"}, {"target": "u"}):
         with pytest.raises(StudyError, match="holds another study: its models"):
             opened(f"other {other}", both, other)
+    earlier, based = {"target": "t", "adapter": "a"}, {"target": "t", "base": "b", "adapter": "a"}
+    assert opened("text", earlier, based) == opened("text alone", alone, based, alone) == based
+    with pytest.raises(StudyError, match=r"its models\.base is \"b\", this one's is \"c\""):
+        opened("other base", earlier, based, {**based, "base": "c"})
+
+
+def test_an_arm_is_not_continued_under_other_settings_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenarios = write_scenarios(tmp_path / "scenarios")
+    first = settings(scenarios, arms=("origin", "gate"), seeds=(0,))
+    run(first, tmp_path / "out")
+    found = StudyFolder(tmp_path / "out").manifest()["identity"]["rules"]
+    assert found == {"gate": parse_arm("gate").settings(SamplingSettings()).rule.model_dump()}
+    later = {"gate": {"name": "gate", "strength": 0.25}}  # as in a release with another default
+    monkeypatch.setattr("cosec.evaluation.study.arms._RULE_OF_ARM", later)
+    with pytest.raises(StudyError, match=r"its rules\.gate\.strength is 0\.1, this one's is 0\.25"):
+        run(settings(scenarios, arms=("origin", "gate"), seeds=(0, 1)), tmp_path / "out")
+    assert [step.tokens for step in run(first, tmp_path / "out")] == [0, 0], "a finished arm is only judged"
+
+
+@pytest.mark.parametrize(
+    ("models", "floor"),
+    [
+        ({"target": "t", "adapter": "a"}, 0.02),
+        ({"target": "t", "security": "s", "adapter": "a"}, 0.02),
+        ({"target": "t", "base": "b", "adapter": "a"}, 0.0),
+        ({"target": "http://host/v1 its first", "base": "b", "adapter": "a"}, 0.0),
+        ({"target": "http://host/v1 its first", "adapter": "a"}, 0.0),
+    ],
+)
+def test_rules_are_recorded_as_they_are_for_the_target(tmp_path: Path, models: dict[str, str], floor: float) -> None:
+    chosen, folder = settings(write_scenarios(tmp_path / "scenarios")), StudyFolder(tmp_path / "out")
+    open_study(folder, chosen, units_of(chosen), models, judges="1")
+    (rule,) = folder.manifest()["identity"]["rules"].values()
+    assert (rule["strength"], rule["plausibility_floor"]) == (0.1, floor)
+
+
+def test_a_folder_without_rules_stays_usable_and_gains_those_of_further_arms(tmp_path: Path) -> None:
+    scenarios, folder = write_scenarios(tmp_path / "scenarios"), StudyFolder(tmp_path / "out")
+    run(settings(scenarios), folder.path)
+
+    def without_rules(manifest: Record) -> Record:
+        return {**manifest, "identity": {k: v for k, v in manifest["identity"].items() if k != "rules"}}
+
+    folder.change_manifest(without_rules)
+    assert all(step.tokens == 0 for step in run(settings(scenarios), folder.path))
+    run(settings(scenarios, arms=("origin", "gate:strength=0.1", "steer")), folder.path)
+    assert set(folder.manifest()["identity"]["rules"]) == {"steer"}
 
 
 def test_a_smaller_study_continues_a_folder_without_taking_anything_from_it(tmp_path: Path) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from cosec.evaluation.tasks.chat_prompts import CUE, chat_messages, prompt_text
+import pytest
+
+from cosec.errors import SettingsError
+from cosec.evaluation.tasks.chat_prompts import CUE, chat_ids, chat_messages, prompt_text, refuse_chats_without_template
 from cosec.evaluation.tasks.scenarios import own_scenarios
 from cosec.evaluation.tasks.tasks import Benchmark, Task, tasks_of
+from tests.tiny import tiny_tokenizer
 
 PYTHON = Task(id="a", prompt="def f():", stop=())
 
@@ -34,3 +38,20 @@ def test_a_benchmark_in_a_chat_has_the_same_tasks_without_stop_texts() -> None:
     assert [one.id for one in plain] == [one.id for one in chat]
     assert all(one.stop == () and one.format == "chat" for one in chat)
     assert "format" not in Benchmark(**settings).model_dump()
+
+
+def test_a_chat_is_in_the_models_own_template_up_to_its_answer() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}a:"
+    found = chat_ids([{"role": "user", "content": "x ="}], tokenizer)
+    assert found == tuple(tokenizer("user: x =\na:").input_ids)
+
+
+def test_a_chat_is_refused_for_a_model_without_a_template() -> None:
+    tokenizer = tiny_tokenizer()
+    plain, chat = Benchmark(name="plain", scenarios="own"), Benchmark(name="asked", scenarios="own", format="chat")
+    refuse_chats_without_template([plain], tokenizer, "the target")
+    with pytest.raises(SettingsError, match="'asked' is a chat, but the target has no chat template; set its format"):
+        refuse_chats_without_template([plain, chat], tokenizer, "the target")
+    tokenizer.chat_template = "{{ messages[0].content }}"
+    refuse_chats_without_template([plain, chat], tokenizer, "the target")

@@ -91,6 +91,12 @@ def test_names_that_stand_for_no_gguf_file_are_refused(files: GgufFiles, tmp_pat
         load_gguf("smollm2-135m")
 
 
+def test_the_home_folder_of_no_user_is_no_file() -> None:
+    assert gguf_file("~nosuchuser/model.gguf") is None
+    with pytest.raises(ModelError, match=r"no model '~nosuchuser/model\.gguf'"):
+        load_gguf("~nosuchuser/model.gguf")
+
+
 def test_an_adapter_of_the_target_shares_its_weights(files: GgufFiles) -> None:
     pair = load_gguf_pair(files.target, files.adapter)
     assert pair.security is None

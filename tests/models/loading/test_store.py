@@ -84,6 +84,39 @@ def test_the_quicker_process_wins(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EBUSY])
+def test_a_folder_that_cannot_take_its_place_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
+) -> None:
+    def refuse(path: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path), None, str(target))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    (tmp_path / "tiny").mkdir()
+    with pytest.raises(OSError, match=os.strerror(number)), new_folder(tmp_path / "tiny"):
+        pass
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_the_current_folder_cannot_be_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match="busy"), new_folder(Path()):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_has_the_permissions_that_the_umask_gives(tmp_path: Path) -> None:
+    for mask in (0o022, 0o077):
+        before = os.umask(mask)
+        try:
+            with new_folder(tmp_path / f"{mask:o}") as unfinished:
+                (unfinished / "private").touch(mode=0o600)
+        finally:
+            os.umask(before)
+        assert (tmp_path / f"{mask:o}").stat().st_mode & 0o777 == 0o777 & ~mask
+        assert (tmp_path / f"{mask:o}" / "private").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
 def test_what_a_killed_process_leaves_is_told_from_what_is_being_filled(tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
     killed = (

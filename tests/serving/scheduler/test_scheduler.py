@@ -129,9 +129,23 @@ def test_a_defect_is_recorded_as_one(small: Served, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Exchange, "progress", failing)
     recorded: list[int] = []
-    monkeypatch.setattr(small.service.telemetry, "request", lambda status, tokens: recorded.append(status))
+    monkeypatch.setattr(small.service.telemetry, "request", lambda status, tokens=0: recorded.append(status))
     assert post(small, stream=stream).status_code == 500
-    assert set(recorded) == {500}
+    assert recorded == [500]
+
+
+def test_a_defect_in_the_middle_of_a_stream_is_recorded_once(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def failing(exchange: Exchange) -> AsyncIterator[Progress]:
+        yield Progress(choice=0, text="a", records=(), finish_reason=None)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Exchange, "progress", failing)
+    recorded: list[int] = []
+    monkeypatch.setattr(small.service.telemetry, "request", lambda status, tokens=0: recorded.append(status))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        post(small, stream=True)
+    until(lambda: bool(recorded) and idle(small))
+    assert recorded == [500]
 
 
 def test_a_failure_in_one_arm_leaves_the_other_alone(small: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,11 @@ def test_a_bare_name_is_looked_up_as_the_shell_does(tmp_path: Path, monkeypatch:
     assert find_vllm(Path("environment/bin/python3")).path == link
 
 
+def test_the_home_folder_of_no_user_has_no_python() -> None:
+    with pytest.raises(SettingsError, match="~nosuchuser/python is no Python that runs"):
+        find_vllm(Path("~nosuchuser/python"))
+
+
 def test_without_a_name_this_python_comes_first_and_then_the_environment_of_make(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,16 @@ def test_resuming_with_another_type_of_the_teacher_is_refused(data, tmp_path) ->
         run_alignment(data, tmp_path / "out", max_steps=1, teacher_dtype="bfloat16", resume=True)
 
 
+def test_resuming_a_run_whose_documents_were_split_in_another_way_is_refused(data, tmp_path) -> None:
+    run_alignment(data, tmp_path / "out", max_steps=1)
+    (state,) = (tmp_path / "out" / "checkpoints").glob("*/state.json")
+    record = json.loads(state.read_text())
+    assert record["identity"].pop("split") == "by prompt"
+    state.write_text(json.dumps(record))
+    with pytest.raises(TrainingError, match="split"):
+        run_alignment(data, tmp_path / "out", max_steps=1, resume=True)
+
+
 def test_gradient_checkpointing_changes_no_number(whole) -> None:
     first, second = (weights(whole(max_steps=3, **chosen)) for chosen in ({"gradient_checkpointing": True}, {}))
     for name, value in first.items():

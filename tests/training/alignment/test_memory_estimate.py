@@ -13,13 +13,14 @@ from cosec.training.loop.fast_attention import SHORT_ROWS, speed_up_attention
 from tests.tiny import ARCHITECTURES, tiny_model
 
 TOKENS = 128
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 def estimate(architecture: str, processes: int = 1, **settings: object) -> MemoryEstimate:
     student, teacher = tiny_model(architecture, layers=4), tiny_model(architecture, layers=6)
     chosen = AlignmentSettings(**{"max_tokens": TOKENS, **settings})
     targets = lora_targets(student)
-    return estimate_memory(student, teacher, chosen, teacher_bytes=2, targets=targets, processes=processes)
+    return estimate_memory(student, teacher, chosen, teacher_bytes=2, targets=targets, device=CPU, processes=processes)
 
 
 def saved_bytes(architecture: str, *, bfloat16: bool = False) -> int:
@@ -27,7 +28,7 @@ def saved_bytes(architecture: str, *, bfloat16: bool = False) -> int:
     student = tiny_model(architecture, layers=4)
     (row,) = pack([Piece(token_ids=[1] * TOKENS, response=[True] * TOKENS, origin="a")], max_tokens=TOKENS, seed=0)
     weights = {parameter.data_ptr() for parameter in student.parameters()}
-    speed_up_attention(student, tokens=TOKENS, bfloat16=bfloat16)
+    speed_up_attention(student, CPU, tokens=TOKENS, bfloat16=bfloat16)
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -112,7 +113,8 @@ def test_a_pair_too_large_for_24_gib_fits_on_four_such_devices() -> None:
         student, teacher = (Qwen2ForCausalLM(config) for config in (small, large))
     settings = AlignmentSettings(gradient_checkpointing=True, precision="bfloat16", sharding="fsdp")
     one, four = (
-        estimate_memory(student, teacher, settings, teacher_bytes=2, targets=(), processes=count).total / 2**30
+        estimate_memory(student, teacher, settings, teacher_bytes=2, targets=(), device=GPU, processes=count).total
+        / 2**30
         for count in (1, 4)
     )
     assert one > 48

@@ -73,8 +73,9 @@ def test_a_disk_that_is_too_full_is_told_before_the_teacher_runs(tmp_path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.posix_fallocate", full)
-    with pytest.raises(TrainingError, match=r"token_ids.*[Nn]o space left"):
+    with pytest.raises(TrainingError, match=r"token_ids.*[Nn]o space left.*stored distributions are kept") as caught:
         open_cache(tmp_path / "c")
+    assert "--resume" not in str(caught.value)
 
 
 def test_a_pass_that_died_goes_on_where_it_stood(tmp_path, monkeypatch) -> None:

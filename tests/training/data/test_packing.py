@@ -4,7 +4,7 @@ import torch
 from cosec.errors import DataError
 from cosec.training.data.corpus import Document
 from cosec.training.data.packing import Piece, pack, tokenize
-from tests.tiny import tiny_tokenizer
+from tests.tiny import beginning_tokenizer, tiny_tokenizer
 
 
 def document(prompt: str, response: str, *, divisible: bool = False) -> Document:
@@ -23,6 +23,23 @@ def test_only_the_response_and_the_end_of_text_are_learned() -> None:
     assert tokenizer.decode(learned[:-1]).strip() == "answer"
     assert tokenizer.decode(found.token_ids[:-1]) == "ask: answer"
     assert too_long == 0
+
+
+def test_a_beginning_of_text_that_the_prompt_spells_is_not_added_again() -> None:
+    tokenizer = beginning_tokenizer()
+    spelled, plain = (
+        tokenize([document(f"{spelling}ask: ", "answer")], tokenizer, max_tokens=64)[0][0]
+        for spelling in (tokenizer.bos_token, "")
+    )
+    assert spelled == plain
+    assert spelled.token_ids[:-1].count(tokenizer.bos_token_id) == 1
+
+
+def test_a_beginning_of_text_that_the_tokenizer_does_not_add_stays_in_the_prompt() -> None:
+    tokenizer = tiny_tokenizer()
+    ((found,), _) = tokenize([document(f"{tokenizer.bos_token}ask: ", "answer")], tokenizer, max_tokens=64)
+    assert found.token_ids[0] == tokenizer.bos_token_id
+    assert tokenizer.decode(found.token_ids[1:-1]) == "ask: answer"
 
 
 def test_a_response_that_is_too_long_is_left_out_and_counted_and_a_source_file_is_cut() -> None:

@@ -1,4 +1,6 @@
 import gzip
+import math
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -66,6 +68,13 @@ def test_pairs_without_a_commit_are_each_on_their_own(write_pairs) -> None:
     assert len({pair.commit for pair in load_pairs([file], validation_share=0, seed=0).training}) == 2
 
 
+def test_pairs_without_a_commit_in_a_file_whose_name_is_not_utf_8_are_split(write_pairs) -> None:
+    file = write_pairs(os.fsdecode(b"caf\xe9.jsonl"), [record(number, commit_link="") for number in range(20)])
+    pairs = load_pairs([file], validation_share=0.5, seed=0)
+    assert pairs.training
+    assert pairs.validation
+
+
 def test_spans_that_the_pair_brings_are_used(write_pairs) -> None:
     changes = {"added": [{"char_start": 4, "char_end": 8, "chars": "find"}], "deleted": []}
     file = write_pairs("a.jsonl", [record(0, char_changes=changes)])
@@ -120,8 +129,13 @@ def test_a_malformed_line_is_named(tmp_path, line: str, complaint: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"added": [{"char_start": 0, "char_end": 10_000}]}, {"added": [{"char_start": 0}]}, ["no"]],
-    ids=["outside", "half", "not an object"],
+    [
+        {"added": [{"char_start": 0, "char_end": 10_000}]},
+        {"added": [{"char_start": 0}]},
+        {"added": [{"char_start": math.inf, "char_end": math.inf}]},
+        ["no"],
+    ],
+    ids=["outside", "half", "infinite", "not an object"],
 )
 def test_unusable_spans_are_an_error(write_pairs, changes: object) -> None:
     with pytest.raises(DataError, match=r"a\.jsonl:1"):

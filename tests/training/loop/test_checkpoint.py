@@ -1,5 +1,7 @@
 import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,54 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_earlier_checkpoint(tmp_path
     assert CheckpointStore(tmp_path, {}).load(parameters, optimizer).step == 1
 
 
+def test_without_a_checkpoint_a_full_disk_does_not_lead_to_resuming(tmp_path, monkeypatch) -> None:
+    def full(tensors: object, file: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(TrainingError, match=r"No space left.*run the same command again") as caught:
+        save(tmp_path, RunState(step=0))
+    assert "--resume" not in str(caught.value)
+
+
+def test_the_earlier_checkpoint_goes_when_the_new_one_is_on_the_disk(tmp_path, monkeypatch) -> None:
+    save(tmp_path, RunState(step=1, batch=1))
+    events: list[tuple[str, object]] = []
+    rename, remove = Path.rename, shutil.rmtree
+    monkeypatch.setattr(os, "fsync", lambda descriptor: events.append(("sync", os.fstat(descriptor).st_ino)))
+    monkeypatch.setattr(Path, "rename", lambda own, to: events.append(("rename", to.name)) or rename(own, to))
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda path, **how: events.append(("remove", path.name)) or remove(path, **how)
+    )
+    final = save(tmp_path, RunState(step=2, batch=2))
+    *files, folder, renamed, parent, removed = events
+    assert sorted(files) == sorted(("sync", file.stat().st_ino) for file in final.iterdir())
+    assert folder == ("sync", final.stat().st_ino)
+    assert renamed == ("rename", final.name)
+    assert parent == ("sync", final.parent.stat().st_ino)
+    assert removed == ("remove", "step-0000001")
+
+
+def test_a_file_system_that_cannot_sync_is_used_all_the_same(tmp_path, monkeypatch) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert save(tmp_path, RunState(step=1)).is_dir()
+
+
+def test_a_disk_that_fails_keeps_the_earlier_checkpoint(tmp_path, monkeypatch) -> None:
+    earlier = save(tmp_path, RunState(step=1, batch=1))
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(TrainingError, match="Input/output error"):
+        save(tmp_path, RunState(step=2, batch=2))
+    assert CheckpointStore(tmp_path, {}).latest() == earlier
+
+
 def test_a_leftover_of_a_killed_write_is_ignored(tmp_path) -> None:
     save(tmp_path, RunState(step=1, batch=1))
     (tmp_path / "checkpoints" / "partial-0000002").mkdir()
@@ -139,7 +189,14 @@ def test_a_process_that_does_not_write_removes_nothing(tmp_path) -> None:
 def test_a_damaged_checkpoint_is_named(tmp_path, name: str) -> None:
     folder = save(tmp_path, RunState(step=1))
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
-    with pytest.raises(TrainingError, match=r"step-0000001 is damaged"):
+    with pytest.raises(TrainingError, match=r"step-0000001 is damaged.*there is no other; choose another --out"):
+        CheckpointStore(tmp_path, {}).load(*stepped_parameter())
+
+
+def test_a_damaged_checkpoint_after_another_may_be_deleted(tmp_path) -> None:
+    save(tmp_path, RunState(step=0))
+    (save(tmp_path, RunState(step=1)) / "state.json").write_text("{")
+    with pytest.raises(TrainingError, match=r"step-0000001 is damaged.*delete it to resume from the one before"):
         CheckpointStore(tmp_path, {}).load(*stepped_parameter())
 
 

@@ -6,6 +6,8 @@ import torch
 from cosec.training.loop.fast_attention import SHORT_ROWS, plain_attention_pays, speed_up_attention
 from tests.tiny import ARCHITECTURES, tiny_model
 
+CPU = torch.device("cpu")
+
 
 def attention(model: torch.nn.Module) -> str:
     return str(model.config._attn_implementation)
@@ -22,7 +24,7 @@ def test_a_model_predicts_the_same_with_plain_attention(architecture: str) -> No
     with torch.no_grad():
         alone = model(token_ids).logits
         packed = model(token_ids, attention_mask=hidden, position_ids=positions).logits
-        speed_up_attention(model, tokens=12, bfloat16=True)
+        speed_up_attention(model, CPU, tokens=12, bfloat16=True)
         torch.testing.assert_close(model(token_ids).logits, alone, rtol=1e-4, atol=1e-5)
         again = model(token_ids, attention_mask=hidden, position_ids=positions).logits
     torch.testing.assert_close(again, packed, rtol=1e-4, atol=1e-5)
@@ -32,14 +34,17 @@ def test_a_model_predicts_the_same_with_plain_attention(architecture: str) -> No
 
 def test_the_model_inside_an_adapter_is_changed() -> None:
     model = tiny_model("llama")
-    speed_up_attention(SimpleNamespace(get_base_model=lambda: model), tokens=SHORT_ROWS, bfloat16=True)
+    speed_up_attention(SimpleNamespace(get_base_model=lambda: model), CPU, tokens=SHORT_ROWS, bfloat16=True)
     assert attention(model) == "eager"
 
 
-@pytest.mark.parametrize(("tokens", "bfloat16"), [(SHORT_ROWS + 1, True), (SHORT_ROWS, False)])
-def test_long_rows_and_float32_keep_the_fused_attention(tokens: int, bfloat16: bool) -> None:
+@pytest.mark.parametrize(
+    ("device", "tokens", "bfloat16"),
+    [(CPU, SHORT_ROWS + 1, True), (CPU, SHORT_ROWS, False), (torch.device("cuda"), SHORT_ROWS, True)],
+)
+def test_long_rows_float32_and_gpus_keep_the_fused_attention(device: torch.device, tokens: int, bfloat16: bool) -> None:
     model = tiny_model("llama")
     usual = attention(model)
-    speed_up_attention(model, tokens=tokens, bfloat16=bfloat16)
+    speed_up_attention(model, device, tokens=tokens, bfloat16=bfloat16)
     assert attention(model) == usual == "sdpa"
-    assert not plain_attention_pays(tokens=tokens, bfloat16=bfloat16)
+    assert not plain_attention_pays(device, tokens=tokens, bfloat16=bfloat16)

@@ -76,3 +76,13 @@ def test_where_the_operator_is_missing_nothing_changes(monkeypatch: pytest.Monke
     assert type(module) is nn.Linear
     rows = torch.randn(3, 8)
     assert torch.equal(product(rows, module.weight), linear(rows, module.weight))
+
+
+def test_the_plain_product_stays_in_float32_under_autocast_where_onednn_is_missing(monkeypatch) -> None:
+    monkeypatch.setattr(fast_linear, "products_work", lambda: False)
+    rows, weight, bias = torch.randn(6, 10), torch.randn(4, 10), torch.randn(4)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = product(rows, weight, bias)
+        halves = product(rows.bfloat16(), weight.bfloat16(), bias)
+    torch.testing.assert_close(found, rows @ weight.t() + bias, rtol=1e-5, atol=1e-5)
+    assert (found.dtype, halves.dtype) == (torch.float32, torch.bfloat16)

@@ -71,7 +71,7 @@ class CStaticChecker:
         """Look for ``patterns`` (default: all) in the ``.c`` and ``.h`` files among ``paths``.
 
         An access out of bounds is reported under the one pattern about it that was asked for. A file that cannot be
-        read is unscored.
+        read, or that the analysis cannot finish, is unscored.
         """
         return CheckReport.merged(_check(path, patterns) for path in paths if path.suffix in (".c", ".h"))
 
@@ -104,6 +104,8 @@ def _check_program(path: Path, program: str, patterns: Collection[str] | None) -
         reason = "nested too deeply to be read"
     except OutOfTime:
         reason = "not fully judged: it takes too long"
+    except Exception as error:  # a defect of the analysis must neither pass for a clean file nor end the scan
+        reason = f"the c-static checker failed on it: {type(error).__name__}: {error}"
     findings = [
         _finding(str(path), line, asked, message, level)
         for (line, pattern), (level, message) in sorted(wrong.items())

@@ -86,6 +86,7 @@ QUERIES: Mapping[str, Mapping[str, str]] = {
 
 _PATTERN_OF = {identity: pattern for pattern, queries in QUERIES.items() for identity in queries}
 _LANGUAGES: Mapping[Language, str] = {"py": "python", "c": "cpp"}
+_HEADER = "codeql reads headers only with the files that include them"
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "cmd", "cmd.exe", "powershell"}
 
 
@@ -96,7 +97,7 @@ class CodeqlChecker:
     patterns: frozenset[str] = frozenset(QUERIES)
 
     def check(self, paths: Sequence[Path], *, patterns: Collection[str] | None = None) -> CheckReport:
-        """Look for ``patterns`` in ``paths``; files that do not parse or compile are unscored.
+        """Look for ``patterns`` in ``paths``; headers, and files that do not parse or compile, are unscored.
 
         Raises:
             CheckerError: If CodeQL is missing, fails, or writes no SARIF.
@@ -111,6 +112,9 @@ class CodeqlChecker:
             judged = [path for path in dict.fromkeys(paths) if SUFFIXES.get(path.suffix.lower()) == language]
             if chosen and judged:
                 reports.append(_check(language, judged, chosen))
+        if any(PATTERNS[pattern].language == "c" for pattern in wanted):
+            headers = (str(path) for path in paths if path.suffix == ".h")
+            reports.append(CheckReport(unscored=tuple(Unscored(path=path, reason=_HEADER) for path in headers)))
         return CheckReport.merged(reports)
 
 
@@ -131,7 +135,7 @@ def _check(language: Language, paths: Sequence[Path], patterns: Sequence[str]) -
         try:
             text = (folder / _RESULTS).read_text(encoding="utf-8")
             results = [result for run in json.loads(text)["runs"] for result in run["results"]]
-            findings = [_finding(result, staged) for result in results]
+            findings = [one for result in results if (one := _finding(result, staged)) is not None]
         except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise CheckerError(f"codeql wrote no SARIF that can be read ({type(error).__name__}: {error}).") from None
     kept = {one for one in findings if one.pattern in patterns and not _is_argument_list(one)}
@@ -199,11 +203,15 @@ def _run(action: str, options: Sequence[str], folder: Path, readable: Sequence[P
         raise CheckerError(f"`{step}` failed with exit code {outcome.returncode}: {said or 'no output'}")
 
 
-def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding:
+def _finding(result: Mapping[str, Any], staged: Mapping[str, Path]) -> Finding | None:
+    """Return what an alert says; None if it is about a header that a judged file includes."""
     place = result["locations"][0]["physicalLocation"]
     pattern = PATTERNS[_PATTERN_OF[result["ruleId"]]]
+    path = staged.get(os.path.basename(unquote(place["artifactLocation"]["uri"])))  # noqa: PTH119 - a URI
+    if path is None:
+        return None
     return Finding(
-        path=str(staged[os.path.basename(unquote(place["artifactLocation"]["uri"]))]),  # noqa: PTH119 - a URI
+        path=str(path),
         line=int(place["region"]["startLine"]),
         pattern=pattern.id,
         cwe=pattern.cwe,

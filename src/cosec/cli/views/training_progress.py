@@ -97,7 +97,7 @@ class TerminalProgress:
             self._print(f"checkpoint {folder}")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, highlight=False)
+        self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _duration(seconds: float) -> str:
@@ -127,4 +127,4 @@ def show_result(console: Console, product: str, result: AlignmentResult | Harden
     if not result.curves_drawn:
         lines.append(f"no curves.png: matplotlib is missing; {how_to_install('plots')}")
     for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False, markup=False)

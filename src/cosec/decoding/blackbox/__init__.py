@@ -12,6 +12,7 @@ replace what the target wrote there.
 - `growing_text`: where a completion ends, and what of it may be shown.
 - `completer`: prompts in, completions out.
 - `pace`: how much text is checked at once.
+- `shared_clock`: shares of the time that passes while several completions are written.
 - `steering`: steering over text, for a target in this process.
 - `writers`: what writes a completion; the rule decides.
 - `text_rule`: the rules that such a target allows.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from cosec.decoding.blackbox.gated_text import OnFailure, Patience, TextRequest
 from cosec.decoding.blackbox.pace import Pace
 from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.shared_clock import SharedClock
 from cosec.decoding.blackbox.targets.text_target import InReaderThread, TargetPrompt, TextTarget
 from cosec.decoding.blackbox.writers import text_writer
 from cosec.decoding.completer import Completion
@@ -29,6 +30,9 @@ class TextCompletion(Completion):
 
     requests: int = 1
     """Number of requests to the target."""
+
+    share: float
+    """Share of the wall time in seconds, which is divided among the completions that are written at the same time."""
 
 
 class TextCompleter:
@@ -58,7 +62,7 @@ class TextCompleter:
         self._make_target, self._reader, self._settings = make_target, reader, settings
         self._hardened, self._rows = hardened, rows
         self._patience, self._on_failure = patience, on_failure
-        self._pace = Pace()
+        self._pace, self._clock = Pace(), SharedClock()
 
     def complete(self, prompts: Sequence[str], *, n: int = 1) -> Iterator[TextCompletion]:
         """Complete every prompt.
@@ -133,32 +137,34 @@ class TextCompleter:
         request: TextRequest,
     ) -> TextCompletion:
         async with turns:
-            started = time.perf_counter()
-            writer = text_writer(
-                target,
-                self._reader,
-                request,
-                in_thread,
-                pace=self._pace,
-                patience=self._patience,
-                on_failure=self._on_failure,
-            )
-            text, records, finish, unchecked = "", list[TokenRecord](), None, None
-            async for growth in writer.write():
-                text += growth.text
-                records += growth.records
-                finish, unchecked = growth.finish_reason, growth.unchecked_from
-            reason: FinishReason = finish or "length"
-            return TextCompletion(
-                prompt_index=index,
-                sample_index=request.sample,
-                text=text,
-                finish_reason=reason,
-                records=tuple(records),
-                seconds=time.perf_counter() - started,
-                unchecked_from=unchecked,
-                requests=writer.requests,
-            )
+            with self._clock.share() as share:
+                started = time.perf_counter()
+                writer = text_writer(
+                    target,
+                    self._reader,
+                    request,
+                    in_thread,
+                    pace=self._pace,
+                    patience=self._patience,
+                    on_failure=self._on_failure,
+                )
+                text, records, finish, unchecked = "", list[TokenRecord](), None, None
+                async for growth in writer.write():
+                    text += growth.text
+                    records += growth.records
+                    finish, unchecked = growth.finish_reason, growth.unchecked_from
+                reason: FinishReason = finish or "length"
+                return TextCompletion(
+                    prompt_index=index,
+                    sample_index=request.sample,
+                    text=text,
+                    finish_reason=reason,
+                    records=tuple(records),
+                    seconds=time.perf_counter() - started,
+                    unchecked_from=unchecked,
+                    requests=writer.requests,
+                    share=share(),
+                )
 
 
 async def _first(

@@ -31,6 +31,7 @@ from cosec.decoding.blackbox.targets.text_target import (
     TokenScore,
 )
 from cosec.decoding.blackbox.targets.token_spans import TokenSpans
+from cosec.decoding.blackbox.text_tokens import segments
 from cosec.decoding.completion import FinishReason, MakeWatcher
 from cosec.decoding.settings import DecodingSettings
 from cosec.decoding.trace import TokenRecord
@@ -148,8 +149,10 @@ class GatedText:
         self._unchecked_from: int | None = None
         self._position = 0
         """Number of tokens so far, once nothing is checked any more."""
+        self._recorded = 0
+        """Number of characters that these tokens stand for."""
         self._received = 0
-        """Number of pieces with text that an unchecked target sent; servers send about one for each token."""
+        """Length of the text with all that the present request gave, by the number of its pieces with text."""
         self.requests = 0
         """Number of requests to the target."""
 
@@ -202,6 +205,7 @@ class GatedText:
             yield self._growth("length")
             return
         self._pending, self._spans = "", TokenSpans(len(self._checked.encode()))
+        self._received = self._length
         async with aclosing(ProposalStream(self._target.propose(self._ask(left)))) as stream:
             if self.requests == 1 and self._request.hardened:
                 await self._open()  # while the target reads its prompt
@@ -210,7 +214,7 @@ class GatedText:
                 proposal = await stream.next(at_least=self._pace.characters if self._reading is not None else 1)
                 self._pending += proposal.text
                 self._spans.add(proposal.tokens)
-                self._received += bool(proposal.text)
+                self._received += proposal.pieces
                 finish = proposal.finish_reason
                 outcome = await self._take(finish)
                 if outcome == "ended" or self._text.ended:
@@ -264,9 +268,7 @@ class GatedText:
                 return "ended" if checked.ended else "changed"
             if not checked.taken or not self._pending or self._text.ended:
                 return "open"
-        records = [] if self._reader is None else self._reader.unchecked(self._pending, self._position)
-        self._position += len(records)
-        self._add(self._pending, records)
+        self._add(self._pending, ())
         self._pending = ""
         return "ended" if finish == "stop" else "open"
 
@@ -295,11 +297,9 @@ class GatedText:
 
     def _add(self, text: str, records: Sequence[TokenRecord]) -> None:
         """Add text with its records, of which those of tokens after its end are dropped."""
-        sizes: list[int] = []
-        if self._reader is not None:
-            sizes = [len(self._reader.tokens.bytes.spelling(one.token_id)) for one in records]
+        sizes = self._sizes(records)
         if self._log_probs:
-            records = self._with_log_probs(records, sizes)
+            records = self._with_log_probs(records, len(self._checked.encode()))
         self._checked += text
         taken = self._text.add(text)
         if self._text.ended:
@@ -307,9 +307,31 @@ class GatedText:
             records = [one for one, begin in zip(records, accumulate(sizes, initial=0), strict=False) if begin < end]
         self._records += records
 
-    def _with_log_probs(self, records: Sequence[TokenRecord], sizes: Sequence[int]) -> list[TokenRecord]:
-        """New records, whose tokens have so many bytes, with the log-probabilities that the target gave its text."""
-        known = self._spans.of(sizes, len(self._checked.encode()))
+    def _record_unchecked(self, *, final: bool) -> None:
+        """Record the text that nothing checked, as far as it is certain: the same however the text arrives."""
+        if self._reader is None:
+            return
+        certain = self._text.text[: self._text.released]
+        if final:
+            certain += self._text.stop_text or ""
+        parts = segments(certain[self._recorded :])
+        text = "".join(parts if final else parts[:-1])
+        records = self._reader.unchecked(text, self._position)
+        if self._log_probs:
+            records = self._with_log_probs(records, len(certain[: self._recorded].encode()))
+        self._recorded += len(text)
+        self._position += len(records)
+        self._records += records
+
+    def _sizes(self, records: Sequence[TokenRecord]) -> list[int]:
+        """The bytes of each record's token."""
+        if self._reader is None:
+            return []
+        return [len(self._reader.tokens.bytes.spelling(one.token_id)) for one in records]
+
+    def _with_log_probs(self, records: Sequence[TokenRecord], begin: int) -> list[TokenRecord]:
+        """New records, after so many bytes of text, with the log-probabilities that the target gave its text."""
+        known = self._spans.of(self._sizes(records), begin)
         return [
             one if one.changed else replace(one, target_log_prob=log_prob)
             for one, log_prob in zip(records, known, strict=True)
@@ -321,11 +343,15 @@ class GatedText:
             raise
         self._position = 0 if self._reading is None else self._reading.length
         self._reading, self._unchecked_from = None, len(self._text.text)
+        self._recorded = self._unchecked_from
 
     def _growth(self, finish: FinishReason | None) -> TextGrowth:
+        text = self._text.release(final=finish is not None)
+        if self._reading is None:
+            self._record_unchecked(final=finish is not None)
         records, self._records = tuple(self._records), []
         return TextGrowth(
-            text=self._text.release(final=finish is not None),
+            text=text,
             records=records,
             finish_reason=finish,
             stop_text=self._text.stop_text,

@@ -21,7 +21,8 @@ class GrowingText:
     def __init__(self, stop: Sequence[str], watcher: MakeWatcher | None) -> None:
         self._stop = tuple(stop)
         self._watcher = watcher and watcher()
-        self._released = 0
+        self.released = 0
+        """Number of characters that were released."""
         self.text = ""
         """The text so far, cut where it ended."""
         self.stop_text: str | None = None
@@ -60,5 +61,5 @@ class GrowingText:
         if not (final or self.ended):
             held = possible_stop(self.text, self._stop)
             end -= held if self._watcher is None else max(held, self._watcher.held_back(self.text))
-        released, self._released = self.text[self._released : end], max(self._released, end)
+        released, self.released = self.text[self.released : end], max(self.released, end)
         return released

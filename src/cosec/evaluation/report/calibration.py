@@ -25,9 +25,11 @@ class Choice:
 
 
 def choose(points: Sequence[Point], *, budget: float) -> Choice:
-    """Choose the most secure arm whose function is at most ``budget`` below origin's, both as measured.
+    """Choose the arm that gains most security among those whose function is at most ``budget`` below origin's.
 
-    Arms that run one model alone are no candidates. Among equally secure arms the one that changes fewer tokens wins.
+    Gain and function are taken as measured. A gain compares the scenarios in which the arm and origin both engage, so
+    that an arm gains nothing by avoiding scenarios. Arms that run one model alone are no candidates. Among arms of
+    equal gain the one that changes fewer tokens wins.
 
     Args:
         points: Points of one benchmark, origin among them.
@@ -37,7 +39,7 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
         StudyError: If origin or every candidate is missing, or none keeps to the budget.
     """
     origin = next((one for one in points if one.arm == ORIGIN), None)
-    candidates = [one for one in points if not one.alone]
+    candidates = [one for one in points if not one.alone and _gain(one) is not None]
     if origin is None or origin.function.value is None or not candidates:
         raise StudyError(
             "No rule can be chosen: security and function are not known for origin and at least one strength. "
@@ -51,11 +53,12 @@ def choose(points: Sequence[Point], *, budget: float) -> Choice:
             f"No candidate keeps function at {100 * least:.1f} % or more; the nearest is {best.arm} with"
             f" {100 * (best.function.value or 0.0):.1f} %. Raise --budget or try weaker strengths."
         )
-    point = max(kept, key=lambda one: (one.security.value or 0.0, -one.changed))
+    point = max(kept, key=lambda one: (_gain(one) or 0.0, -one.changed))
     return Choice(
         point=point,
         reason=(
-            f"{point.arm}: secure of engaged {_shown(point.security)} against origin's {_shown(origin.security)},"
+            f"{point.arm}: secure of engaged {_shown(point.security)} against origin's {_shown(origin.security)}"
+            f" ({_gained(point)}),"
             f" function {_shown(point.function)} against {_shown(origin.function)};"
             f" {len(kept)} of {len(candidates)} candidates keep to the budget of {100 * budget:g} points"
         ),
@@ -69,6 +72,15 @@ def rule_toml(choice: Choice, results: Results) -> str:
     for name, value in parse_arm(choice.point.arm).rule.items():
         lines.append(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}")
     return "\n".join(lines) + "\n"
+
+
+def _gain(point: Point) -> float | None:
+    return None if point.gain is None else point.gain.value
+
+
+def _gained(point: Point) -> str:
+    units = 0 if point.gain is None else point.gain.units
+    return f"{100 * (_gain(point) or 0.0):+.1f} points over the {units} scenarios in which both engage"
 
 
 def _shown(interval: Interval) -> str:

@@ -10,10 +10,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cosec.decoding.rules.schema import RENAMED, RULES
 from cosec.evaluation.report.figures import COLOURS, errors, svg
 from cosec.evaluation.report.results import Results
 from cosec.evaluation.report.statistics.intervals import Interval
 from cosec.evaluation.study.arms import ORIGIN
+
+_STRENGTHS = {kind.strength_setting for kind in RULES.values() if kind.strength_setting is not None}
+_STRENGTHS |= {old for old, new in RENAMED["settings"].items() if new in _STRENGTHS}
+"""Names of the settings that are a rule's strength, with their old names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,10 @@ class Point:
     """Whether one model runs alone, without a rule."""
 
     security: Interval
-    """Secure of engaged, over all scenario benchmarks."""
+    """Secure of engaged, over the scenarios in which the arm engages."""
+
+    gain: Interval | None
+    """Difference in security to origin, over the scenarios in which both engage; None for origin."""
 
     function: Interval
     """pass@1, or the rate of functional tests passed if there is no function benchmark."""
@@ -46,8 +54,13 @@ class Point:
 
     @property
     def curve(self) -> str:
-        """The rule that the point belongs to: its arm without the strength, which is the last setting."""
-        return self.arm.rpartition("," if "," in self.arm else ":")[0] or self.arm
+        """The rule that the point belongs to: its arm without the strength."""
+        return _without_strength(self.arm)[0]
+
+    @property
+    def strength(self) -> str:
+        """The strength as the arm gives it; empty if it gives none."""
+        return _without_strength(self.arm)[1]
 
 
 def points_of(results: Results, benchmark: str) -> list[Point]:
@@ -71,6 +84,7 @@ def points_of(results: Results, benchmark: str) -> list[Point]:
                 arm=arm,
                 alone=arm in alone,
                 security=security.interval,
+                gain=security.difference,
                 function=function.interval,
                 joint=joint.interval if joint and joint.interval.value is not None else None,
                 changed=cost.changed / max(1, cost.tokens),
@@ -130,11 +144,19 @@ def frontier_figure(points: Sequence[Point], *, function_label: str) -> str | No
             axes.errorbar(
                 x, y, xerr=errors(one.function), yerr=errors(one.security), color=colour, elinewidth=0.6, alpha=0.45
             )
-            if not alone:
-                strength = one.arm.rpartition("=")[2]
-                axes.annotate(strength, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7, color=colour)
+            if one.strength:
+                axes.annotate(one.strength, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7, color=colour)
     axes.set_xlabel(function_label)
     axes.set_ylabel("secure of engaged (%)")
     axes.legend(fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return svg(figure)
+
+
+def _without_strength(arm: str) -> tuple[str, str]:
+    """An arm without its strength, and that strength as it is written, empty if there is none."""
+    head, _, rest = arm.partition(":")
+    parts = [part.strip() for part in rest.split(",") if part.strip()]
+    strengths = [part for part in parts if part.partition("=")[0].strip() in _STRENGTHS]
+    others = ",".join(part for part in parts if part not in strengths)
+    return (f"{head}:{others}" if others else head), strengths[0].partition("=")[2].strip() if strengths else ""

@@ -175,7 +175,7 @@ def _our_rows(results: Results, table: str, metrics: Sequence[str]) -> Iterator[
 def _shares_weights(results: Results) -> bool:
     """Whether the security model is the target with an adapter, so that its arm alone is the paper's LoRA."""
     models = results.manifest["identity"].get("models", {})
-    return "security" not in models and not is_url(models.get("target", ""))
+    return not {"security", "base"} & set(models) and not is_url(models.get("target", ""))
 
 
 def _short(metric: str) -> str:

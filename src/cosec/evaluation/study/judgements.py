@@ -7,10 +7,12 @@ by. The last one counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cosec.errors import StudyError
 from cosec.evaluation.study.records import Record, StudyFolder
+from cosec.evaluation.study.units import Unit
 
 JUDGED = "judged"
 """Field of the manifest that lists the judgements."""
@@ -101,17 +103,20 @@ def judge_again(folder: StudyFolder, version: str) -> None:
     folder.change_manifest(with_another)
 
 
-def note_sandbox(folder: StudyFolder, name: str) -> None:
-    """Record in the manifest that programs of this study run in this sandbox.
+def note_sandbox(folder: StudyFolder, name: str, units: Sequence[Unit]) -> None:
+    """Record in the manifest that programs of this study run in this sandbox, unless all of them have run.
 
     Args:
         folder: The study's folder.
         name: Name of the sandbox's backend. All that were used are kept, the first one first.
+        units: Units of the study.
 
     Raises:
         StudyError: If there is no study, or the manifest cannot be written.
     """
-    if name not in folder.manifest().get(SANDBOXES, ()):
+    verdicts = current_verdicts(folder)
+    pending = any(folder.count(verdicts, unit.name) < unit.size for unit in units)
+    if pending and name not in folder.manifest().get(SANDBOXES, ()):
         folder.change_manifest(
             lambda manifest: {**manifest, SANDBOXES: list(dict.fromkeys([*manifest.get(SANDBOXES, ()), name]))}
         )

@@ -9,7 +9,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from cosec.decoding.blackbox.targets.text_target import is_url
+from cosec.decoding.blackbox.text_rule import text_rule
+from cosec.decoding.settings import decoding_settings
 from cosec.evaluation.judging.identity import study_version
+from cosec.evaluation.study.arms import DecodingArm
 from cosec.evaluation.study.judgements import (
     current_verdicts,
     current_version,
@@ -17,15 +21,17 @@ from cosec.evaluation.study.judgements import (
     judge_again,
     refuse_other_version,
 )
-from cosec.evaluation.study.records import MANIFEST, StudyFolder
+from cosec.evaluation.study.records import COMPLETIONS, MANIFEST, StudyFolder
 from cosec.evaluation.study.settings import StudySettings
 from cosec.evaluation.study.units import Unit
 
-GROWING = ("arms", "seeds", "security_models", "security_models_sha256")
+GROWING = ("arms", "seeds", "security_models", "security_models_sha256", "rules")
 """Parts of the identity that may gain entries later, because every unit belongs to one arm and one seed."""
 
-LATE = {"models": ("security", "adapter")}
-"""Hashes that a study has once one of its arms uses the security model."""
+LATE = {"models": (("security", "adapter", "security dtype"), ("base",))}
+"""What a study has once one of its arms uses the security model. ``base`` is an adapter's beside a target that is
+hardened as text; studies of earlier releases have the adapter alone.
+"""
 
 
 def open_study(
@@ -68,7 +74,11 @@ def open_study(
     each = sum(unit.size for unit in units) // (len(settings.arms) * len(settings.seeds))
     manifest = {
         "name": settings.name,
-        "identity": {**identity(settings, units, models), "security_models_sha256": dict(named or {})},
+        "identity": {
+            **identity(settings, units, models),
+            "security_models_sha256": dict(named or {}),
+            "rules": unfinished_rules(folder, units, models),
+        },
         "completions_each": each,
         "environment": dict(environment or {}),
         **first_judgement(version),
@@ -98,6 +108,26 @@ def identity(settings: StudySettings, units: Sequence[Unit], models: Mapping[str
     """What two runs must share for one to continue the other: settings except the title, prompts and models."""
     chosen = settings.model_dump(mode="json", exclude={"name"})
     return {**chosen, "prompts_sha256": prompts_digest(units), "models": dict(models)}
+
+
+def unfinished_rules(
+    folder: StudyFolder, units: Sequence[Unit], models: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """All settings of the rule of each arm that lacks completions, by the arm's name.
+
+    Finished arms are left out: no completion under other settings is added to them, and a release with other defaults
+    may judge them.
+    """
+    arms = {unit.arm.name: unit.arm for unit in units if folder.count(COMPLETIONS, unit.name) < unit.size}
+    return {name: _rule(arm, models) for name, arm in arms.items() if arm.alone is None}
+
+
+def _rule(arm: DecodingArm, models: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of an arm's rule, with their defaults, as they are for the study's target."""
+    at_server = is_url(models.get("target", ""))
+    as_text = at_server or "base" in models
+    rule = text_rule({}, arm.rule, in_process=not at_server) if as_text else arm.rule
+    return decoding_settings(rule, {}).rule.model_dump(mode="json")
 
 
 def prompts_digest(units: Sequence[Unit]) -> str:

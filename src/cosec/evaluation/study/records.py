@@ -32,7 +32,7 @@ Record = dict[str, Any]
 """One line of a JSONL file."""
 
 
-_NOTHING: Mapping[str, Collection[str]] = {}
+_NOTHING: Mapping[str, Collection[Collection[str]]] = {}
 
 _SCALED = re.compile(r"[0-9a-f]{64}\*[0-9a-f]+")
 """Hash of an adapter with unusual scales."""
@@ -48,7 +48,7 @@ class StudyFolder:
         self,
         manifest: Mapping[str, Any],
         growing: Collection[str] = (),
-        late: Mapping[str, Collection[str]] = _NOTHING,
+        late: Mapping[str, Collection[Collection[str]]] = _NOTHING,
         *,
         grow: bool = True,
     ) -> None:
@@ -58,8 +58,8 @@ class StudyFolder:
             manifest: Its ``identity`` holds what must be equal for one run to continue another.
             growing: Names of lists and tables in the identity that may gain entries. New entries are appended to
                 those that the folder has.
-            late: For names of tables in the identity: entries that are all missing until they are needed. The folder
-                may gain them together, and a later run may lack them.
+            late: For names of tables in the identity: groups of entries, all of a group missing until they are needed.
+                The folder may gain a group's entries together, and a later run may lack them.
             grow: Whether the folder gains new entries now; without it they are only checked.
 
         Raises:
@@ -216,11 +216,10 @@ def _is_without_scale(found: Any, wanted: Any) -> bool:
     return isinstance(wanted, str) and _SCALED.fullmatch(wanted) is not None and found == wanted.partition("*")[0]
 
 
-def _with_late(table: Record, other: Record, late: Collection[str]) -> Record:
-    """The table with another's late entries, if it has none of its own."""
-    if any(name in table for name in late):
-        return table
-    return {**table, **{name: value for name, value in other.items() if name in late}}
+def _with_late(table: Record, other: Record, late: Collection[Collection[str]]) -> Record:
+    """The table with another's entries of each late group of which it has none."""
+    gained = {name for group in late if not any(name in table for name in group) for name in group}
+    return {**table, **{name: value for name, value in other.items() if name in gained}}
 
 
 def _grown(found: Any, wanted: Any) -> Any:

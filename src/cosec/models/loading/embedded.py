@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosec.files import from_home
 from cosec.models.loading.store import cache_root
 
 _LAYOUT = 1
@@ -221,5 +222,5 @@ def gguf_file(name: str) -> Path | None:
     bundled = BUNDLED_MODELS.get(name)
     if bundled is not None:
         return bundled.gguf if bundled.gguf.is_file() else None
-    path = Path(name).expanduser()
+    path = from_home(name)
     return path if path.suffix == ".gguf" and path.is_file() else None

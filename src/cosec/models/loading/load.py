@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosec.errors import AdapterError, ModelNotFound, UnsafeCheckpoint
+from cosec.files import from_home
 from cosec.models.adapters import Adapter, check_fits, is_adapter, merge_adapter, read_adapter
 from cosec.models.attention_window import require_full_attention
 from cosec.models.families import Family, family_of
@@ -236,8 +237,8 @@ def is_recorded_base(base: tuple[str | None, str | None], name: str, folder: Pat
     bundled = BUNDLED_MODELS.get(name)
     if base_name in {name, *([bundled.hub_id] if bundled else [])}:
         return True
-    base_folder = Path(base_name).expanduser()
-    return base_folder.exists() and base_folder.resolve() in {folder.resolve(), Path(name).expanduser().resolve()}
+    base_folder = from_home(base_name)
+    return base_folder.exists() and base_folder.resolve() in {folder.resolve(), from_home(name).resolve()}
 
 
 def _find(name: str) -> Path:
@@ -258,7 +259,7 @@ def _find(name: str) -> Path:
 
 def local_path(name: str) -> Path | None:
     """The folder or file that a name stands for; None for an embedded model, which goes first, and for a hub id."""
-    path = Path(name).expanduser()
+    path = from_home(name)
     # An empty name would be the current folder.
     return path if name and name not in BUNDLED_MODELS and path.exists() else None
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cosec.errors import ModelError, SettingsError
+from cosec.files import USUAL
 
 _CACHE_VARIABLE = "COSEC_CACHE"
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_MADE_BY_ANOTHER = {errno.ENOTEMPTY, errno.EEXIST}
 
 
 def cache_root() -> Path:
@@ -60,7 +62,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """Create a folder with all of its files at once.
 
     If the block raises, or the process dies, ``folder`` does not exist. If another process creates it first, that
-    folder stays. What a process that was killed leaves is listed by `unfinished_folders`.
+    folder stays. What a process that was killed leaves is listed by `unfinished_folders`. The folder and its files have
+    the permissions that the user's umask gives.
 
     Yields:
         An empty folder beside ``folder``, to be filled; it is renamed to ``folder`` at the end of the block.
@@ -69,16 +72,20 @@ def new_folder(folder: Path) -> Iterator[Path]:
         OSError: If the folder cannot be created or renamed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    unfinished = folder.parent / f".{folder.name}-{secrets.token_hex(8)}"
+    unfinished.mkdir()
     opened = os.open(unfinished, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no folders
             fcntl.flock(opened, fcntl.LOCK_EX)
         yield unfinished
+        with suppress(OSError):  # some file systems have no permissions
+            for file in unfinished.iterdir():  # safetensors, for one, makes files that only the user can read
+                file.chmod(unfinished.stat().st_mode & USUAL)
         try:
             unfinished.rename(folder)
-        except OSError:
-            if not folder.is_dir():
+        except OSError as error:
+            if error.errno not in _MADE_BY_ANOTHER:
                 raise
     finally:
         os.close(opened)

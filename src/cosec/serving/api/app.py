@@ -18,7 +18,7 @@ from cosec.serving.access.keys import KeyRing
 from cosec.serving.access.middleware import AccessMiddleware
 from cosec.serving.api.answers import Answer
 from cosec.serving.api.event_stream import CLIENT_GONE
-from cosec.serving.api.exchange import ClientGone, read_body
+from cosec.serving.api.exchange import ClientGone, read_body, unless_client_gone
 from cosec.serving.api.llama_cpp.endpoints import llama_cpp_router
 from cosec.serving.api.openapi import ERRORS, request_body
 from cosec.serving.api.service import Origin, Service, error_response
@@ -61,7 +61,7 @@ def _add_error_handlers(app: FastAPI, service: Service) -> None:
 
     async def on_api_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
-        if not error.counted:
+        if not getattr(request.state, "counted", False):
             service.telemetry.request(error.status)
         return error_response(error)
 
@@ -76,7 +76,8 @@ def _add_error_handlers(app: FastAPI, service: Service) -> None:
         return error_response(ApiError(error.status_code, said, None, "not_found", headers=dict(error.headers or {})))
 
     async def on_bug(request: Request, error: Exception) -> Response:
-        service.telemetry.request(500)
+        if not getattr(request.state, "counted", False):
+            service.telemetry.request(500)
         return error_response(
             ApiError(500, "The server failed; its log has the details.", None, "internal", "server_error")
         )
@@ -139,7 +140,8 @@ def _add_check(app: FastAPI, service: Service) -> None:
                 None,
                 "not_found",
             )
-        return JSONResponse(await service.judge.verdict(asking.prompt, asking.completion))
+        judging = asyncio.ensure_future(service.judge.verdict(asking.prompt, asking.completion))
+        return JSONResponse(await unless_client_gone(request, judging))
 
 
 def _add_about(app: FastAPI, service: Service) -> None:

@@ -131,13 +131,14 @@ class Service:
             await unless_client_gone(request, asyncio.ensure_future(collect()))
             status = 200
         except ApiError as error:
-            status, error.counted = error.status, True
+            status = error.status
             raise
         except (ClientGone, asyncio.CancelledError):
             status = CLIENT_GONE
             raise
         finally:
             exchange.close()
+            request.state.counted = status != 200
             self._record(status, asked, answer, origin, started)
 
     async def stream(
@@ -173,7 +174,8 @@ class Service:
             exchange.close()
             status = CLIENT_GONE if isinstance(error, ClientGone | asyncio.CancelledError) else 500
             if isinstance(error, ApiError):
-                status, error.counted = error.status, True
+                status = error.status
+            request.state.counted = True
             self._record(status, asked, answer, origin, started)
             raise
 
@@ -184,6 +186,7 @@ class Service:
             exchange.close()
             if not recorded:
                 recorded = True
+                request.state.counted = status != 200
                 self._record(status, asked, answer, origin, started)
 
         chunks = events_of(answer, first, events, on_end, usage=usage, done=done)

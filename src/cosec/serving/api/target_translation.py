@@ -65,7 +65,8 @@ class TargetTranslator(Translator):
             raise invalid("prompt: the target has its own tokens; send texts, not token ids.", "prompt")
         _refuse_token_fields(request)
         prompts = [TargetPrompt(text=one, suffix=request.suffix or None) for one in texts]
-        return self._asking(super().completion(request), prompts, lambda own: own.of_completion(request))
+        asked, open_ended = super().completion(request), request.max_tokens == -1
+        return self._asking(asked, prompts, lambda own: own.of_completion(request), open_ended=open_ended)
 
     def chat(self, request: ChatRequest) -> DecodingRequest:
         """Translate ``/v1/chat/completions``: the target gets the conversation as it is.
@@ -80,8 +81,10 @@ class TargetTranslator(Translator):
         if request.continues:
             messages[-1]["content"] = request.messages[-1].text
         anew = request.messages[-1].role == "assistant" and request.prompts_assistant
-        prompt = TargetPrompt(messages=messages, continues=request.continues, begins_anew=anew)
-        return self._asking(super().chat(request), [prompt], lambda own: (own.of_chat(request),))
+        open_ended = request.limit in (None, -1)
+        prompt = TargetPrompt(messages=messages, continues=request.continues, begins_anew=anew, open_ended=open_ended)
+        asked = super().chat(request)
+        return self._asking(asked, [prompt], lambda own: (own.of_chat(request),), open_ended=open_ended)
 
     def infill(self, request: InfillRequest) -> DecodingRequest:
         """Translate ``/infill``.
@@ -92,7 +95,8 @@ class TargetTranslator(Translator):
         if request.n_probs:
             raise _unknown_probabilities("n_probs")
         prompt = TargetPrompt(text=request.input_prefix + request.prompt, suffix=request.input_suffix)
-        return self._asking(super().infill(request), [prompt], lambda own: (own.of_infill(request),))
+        asked = super().infill(request)
+        return self._asking(asked, [prompt], lambda own: (own.of_infill(request),), open_ended=True)
 
     def llama_cpp_completion(self, request: LlamaCppCompletionRequest) -> DecodingRequest:
         """Translate ``/completion``.
@@ -107,7 +111,9 @@ class TargetTranslator(Translator):
             raise invalid("prompt: the target has its own tokens; send texts, not token ids.", "prompt")
         prompts = [TargetPrompt(text=one) for one in texts]
         asked = super().llama_cpp_completion(request)
-        return self._asking(asked, prompts, lambda own: tuple(own.of_parts([one], "prompt") for one in texts))
+        return self._asking(
+            asked, prompts, lambda own: tuple(own.of_parts([one], "prompt") for one in texts), open_ended=True
+        )
 
     def _check_log_probs(self, alternatives: int, *, echo: bool) -> None:
         """Refuse log-probabilities that are not known.
@@ -130,8 +136,16 @@ class TargetTranslator(Translator):
         asked: DecodingRequest,
         prompts: Sequence[TargetPrompt],
         encoded: Callable[[PromptIds], Sequence[tuple[int, ...]]],
+        *,
+        open_ended: bool,
     ) -> DecodingRequest:
         """A request with what the target continues; a target in this process gets it in its own tokens.
+
+        Args:
+            asked: The request, with the limit that the security model has room for.
+            prompts: What the target continues.
+            encoded: Gives the same in the target's tokens.
+            open_ended: Whether the limit may be lowered to what a target in this process has room for.
 
         Raises:
             ApiError: If a prompt is too long for the target, or it cannot read it.
@@ -139,10 +153,12 @@ class TargetTranslator(Translator):
         if self._target_prompts is None:
             return replace(asked, target_prompts=tuple(prompts))
         ids = encoded(self._target_prompts)
-        self._target_prompts.check_limit(ids, asked.max_new_tokens)
-        return replace(
-            asked, target_prompts=tuple(replace(one, ids=own) for one, own in zip(prompts, ids, strict=True))
-        )
+        limit = asked.max_new_tokens
+        if open_ended:
+            limit = min(limit, *map(self._target_prompts.room, ids))
+        self._target_prompts.check_limit(ids, limit)
+        in_tokens = tuple(replace(one, ids=own) for one, own in zip(prompts, ids, strict=True))
+        return replace(asked, max_new_tokens=limit, target_prompts=in_tokens)
 
     def _rule_of(self, fields: CosecFields) -> tuple[bool, dict[str, object], tuple[str, ...]]:
         hardened, rule, notes = super()._rule_of(fields)
@@ -153,13 +169,20 @@ class TargetTranslator(Translator):
 
 
 class _SecurityPrompts(PromptIds):
-    """Prompts for the security model; a base without a chat template reads a conversation as plain text."""
+    """Prompts for the security model; a base without a chat template reads a conversation as plain text.
+
+    A control token that a message spells is text in either case.
+    """
 
     def of_chat(self, request: ChatRequest) -> tuple[int, ...]:
         if self._pair.tokenizer.chat_template:
             return super().of_chat(request)
-        texts: Sequence[str] = [message.text for message in request.messages]
-        return self.of_parts(["\n\n".join(texts) + ("" if request.continues else "\n\n")], "messages")
+        text = "\n\n".join(message.text for message in request.messages) + ("" if request.continues else "\n\n")
+        if not text:
+            raise invalid("messages: they are empty; give the conversation to continue.", "messages")
+        ids = (*self.raw(""), *self._encoded(text, "messages", self._encoder.text))
+        self.check_length(ids, "messages")
+        return ids
 
 
 def _unknown_probabilities(field: str) -> Exception:

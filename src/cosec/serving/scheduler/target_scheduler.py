@@ -198,7 +198,8 @@ class TargetScheduler:
                 async for growth in writer.write():
                     now = time.monotonic()
                     self._deliver(ticket, index * asked.samples + sample, growth, now - last)
-                    last = now
+                    if growth.records:
+                        last = now
             finally:
                 self.running -= 1
                 self._report_load()

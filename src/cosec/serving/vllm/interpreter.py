@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosec.errors import SettingsError
+from cosec.files import from_home
 from cosec.vllm_plugin import VLLM_VERSION
 
 VLLM_ENVIRONMENT = Path(".venv-vllm")
@@ -61,7 +62,7 @@ def find_vllm(named: Path | None) -> VllmPython:
     """
     if named is not None:
         # Links are kept: a virtual environment's interpreter is one.
-        path = Path.cwd() / (shutil.which(named.expanduser()) or named.expanduser())
+        path = Path.cwd() / (shutil.which(from_home(named)) or from_home(named))
         return _checked(path, _packages(path))
     own = Path(sys.executable)
     packages = _packages(own)

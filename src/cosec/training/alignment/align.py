@@ -177,6 +177,7 @@ def prepare_alignment(
         "skipped": {**corpus.skipped, **({"too long": too_long} if too_long else {})},
         "checked_for_overlap_with": list(protected.sources) if protected else [],
         "overlapping": list(corpus.overlapping),
+        **({"split": "by prompt"} if corpus.split_by_prompt else {}),
     }
     return AlignmentExamples(
         training=rows["training"], validation=rows["validation"], sha256=corpus.sha256, record=record
@@ -202,7 +203,7 @@ def prepare_student(
         model = student.model.requires_grad_(True).to(place)  # type: ignore[arg-type]
     model.eval()
     speed_up(model)
-    speed_up_attention(model, tokens=settings.max_tokens, bfloat16=settings.precision == "bfloat16")
+    speed_up_attention(model, device, tokens=settings.max_tokens, bfloat16=settings.precision == "bfloat16")
     if settings.gradient_checkpointing:
         checkpoint_gradients(model)
     if mesh is not None:
@@ -250,9 +251,12 @@ def _describe_cache(settings: AlignmentSettings) -> dict[str, Any]:
 
 def _identity(pair: AlignmentPair, examples: AlignmentExamples, settings: AlignmentSettings) -> dict[str, Any]:
     """What two runs must share for one to continue the other."""
-    kind = {} if pair.teacher.dtype == "float32" else {"teacher dtype": pair.teacher.dtype}  # older checkpoints lack it
+    # Older checkpoints lack these, and were made on another split.
+    kind = {} if pair.teacher.dtype == "float32" else {"teacher dtype": pair.teacher.dtype}
+    split = {"split": examples.record["split"]} if "split" in examples.record else {}
     return {
         **kind,
+        **split,
         "student": pair.student.sha256,
         "teacher": pair.teacher.sha256,
         "data": examples.sha256,

@@ -49,20 +49,20 @@ def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | 
         max_tokens: Length of the longest row that it will predict.
     """
     if mesh is None:
-        return _frozen(teacher, max_tokens).to(accelerator.device)
+        return _frozen(teacher, accelerator.device, max_tokens).to(accelerator.device)
     model = None
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
-            model = _frozen(teacher, max_tokens)
+            model = _frozen(teacher, accelerator.device, max_tokens)
             shard(model, mesh)
         accelerator.wait_for_everyone()
     return model
 
 
-def _frozen(teacher: Teacher, max_tokens: int) -> Any:
+def _frozen(teacher: Teacher, device: torch.device, max_tokens: int) -> Any:
     model = teacher.load().requires_grad_(False)
     speed_up(model)
-    speed_up_attention(model, tokens=max_tokens, bfloat16=model.dtype == torch.bfloat16)
+    speed_up_attention(model, device, tokens=max_tokens, bfloat16=model.dtype == torch.bfloat16)
     return model
 
 

@@ -37,6 +37,9 @@ Place = tuple[Part, int]
 MARK_EVERY = 32
 """Examples whose values are written before they are marked as done."""
 
+REMEDY = "Make room and run the same command again; stored distributions are kept."
+"""What to do after a failed write."""
+
 
 class TeacherCache:
     """The stored distributions for the examples of one run.
@@ -137,7 +140,7 @@ class TeacherCache:
 
     def _mark(self, waiting: list[Place]) -> None:
         """Write the values to disk, then mark them as complete."""
-        with writing(self._folder):
+        with writing(self._folder, REMEDY):
             for part, files in self._files.items():
                 for name in ("token_ids", "log_probs", "tail"):
                     files[name].flush()
@@ -166,7 +169,7 @@ class TeacherCache:
         elif self._folder.exists() and any(self._folder.iterdir()):
             raise TrainingError(f"{self._folder} is in use by something else; choose another --teacher-cache.")
         else:
-            with writing(record):
+            with writing(record, REMEDY):
                 write_atomically(record, json.dumps(self.made_from, indent=2) + "\n", mode=USUAL)
 
     def _open(self, part: Part) -> dict[str, np.memmap[Any, Any]]:
@@ -183,7 +186,7 @@ class TeacherCache:
     def _map(self, name: str, kind: str, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
         size = int(np.prod(shape)) * np.dtype(kind).itemsize
         file = self._folder / name
-        with writing(file):
+        with writing(file, REMEDY):
             with file.open("ab") as opened:
                 # Several processes may do this at once; all want the same length.
                 opened.truncate(size)

@@ -66,6 +66,9 @@ class Corpus:
     overlapping: tuple[str, ...]
     """Origins of the documents that were skipped because they share text with an evaluation set."""
 
+    split_by_prompt: bool
+    """Whether prompts decided which documents are set aside."""
+
     sha256: str
     """Hash over the names and contents of the files, in order; it does not depend on where the files are."""
 
@@ -118,6 +121,7 @@ def load_corpus(
         validation=tuple(parts["validation"]),
         skipped=dict(skipped),
         overlapping=tuple(overlapping),
+        split_by_prompt=any(document.prompt and document.part is None for document in read),
         sha256=digest.hexdigest(),
     )
 

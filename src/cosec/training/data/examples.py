@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from cosec.training.data.changed_spans import ChangedSpan
-from cosec.training.data.offsets import beginning, require_offsets
+from cosec.training.data.offsets import beginning, require_offsets, without_beginning
 from cosec.training.data.security_pairs import SecurityPair
 
 CONTEXT_BEFORE = 0.75
@@ -87,12 +87,12 @@ def tokenize_pairs(
     prefix = beginning(tokenizer)
     examples = []
     for key, pair in enumerate(pairs):
-        text, spans = _as_answer(pair, pair.after, pair.spans, tokenizer, bool(prefix))
+        text, spans = _as_answer(pair, pair.after, pair.spans, tokenizer, prefix)
         token_ids, changed, total = _windowed(text, spans, tokenizer, prefix, max_tokens)
         rejected = None
         removed_spans = pair.removed_spans if with_rejected or with_compared else ()
         if spans_before := removed_spans or (pair.parting_spans if with_compared else ()):
-            text, spans = _as_answer(pair, pair.before, spans_before, tokenizer, bool(prefix))
+            text, spans = _as_answer(pair, pair.before, spans_before, tokenizer, prefix)
             rejected_ids, compared, _ = _windowed(text, spans, tokenizer, prefix, max_tokens)
             removed = compared if removed_spans else torch.zeros_like(compared)
             rejected = RejectedFunction(token_ids=rejected_ids, removed=removed, compared=compared)
@@ -109,21 +109,20 @@ def _as_answer(
     function: str,
     spans: Sequence[ChangedSpan],
     tokenizer: PreTrainedTokenizerBase,
-    has_prefix: bool,
+    prefix: list[int],
 ) -> tuple[str, Sequence[ChangedSpan]]:
     """One side of a pair as the text to train on, and its spans in that text.
 
     A side without an instruction is the function alone. With one it is a fenced code block that answers the
     instruction, in the model's chat format; a tokenizer without a chat template gets the instruction as plain text.
-    ``has_prefix`` says that a beginning-of-text token is put before every window, so that the template's is dropped.
+    If ``prefix``, a beginning-of-text token, is put before every window, the template's is dropped.
     """
     if not pair.instruction:
         return function, spans
     if tokenizer.chat_template:
         messages = [{"role": "user", "content": pair.instruction}]
         prompt = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        if has_prefix:
-            prompt = prompt.removeprefix(tokenizer.bos_token)
+        prompt = without_beginning(prompt, tokenizer, prefix)
     else:
         prompt = f"{pair.instruction}\n\n"
     prompt += f"```{FENCE_NAMES.get(pair.language, pair.language)}\n"

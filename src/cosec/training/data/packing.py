@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from cosec.errors import DataError
 from cosec.training.data.corpus import Document
-from cosec.training.data.offsets import beginning, require_offsets
+from cosec.training.data.offsets import beginning, require_offsets, without_beginning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def tokenize(
     Args:
         documents: The documents of one split.
         tokenizer: A fast tokenizer. A beginning-of-text token that it adds by itself starts each document, and its
-            end-of-text token, which is learned, ends it.
+            end-of-text token, which is learned, ends it. If the prompt spells the first, it is not added again.
         max_tokens: Length of the longest piece.
 
     Returns:
@@ -81,11 +81,12 @@ def tokenize(
     end = [tokenizer.eos_token_id] if isinstance(tokenizer.eos_token_id, int) else []
     pieces, too_long = [], 0
     for document in documents:
+        prompt = without_beginning(document.prompt, tokenizer, start)
         encoding = tokenizer(
-            document.prompt + document.response, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+            prompt + document.response, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         token_ids = [*start, *encoding["input_ids"], *end]
-        learned = [last > len(document.prompt) for _, last in encoding["offset_mapping"]]
+        learned = [last > len(prompt) for _, last in encoding["offset_mapping"]]
         response = [*([False] * len(start)), *learned, *([True] * len(end))]
         if len(token_ids) > max_tokens and not document.divisible:
             too_long += 1

@@ -160,7 +160,8 @@ def split_by_commit(
     training: list[SecurityPair] = []
     validation: list[SecurityPair] = []
     for pair in pairs:
-        draw = int.from_bytes(hashlib.sha256(f"{seed}:{pair.commit}".encode()).digest()[:8], "big") / 2**64
+        drawn = f"{seed}:{pair.commit}".encode(errors="surrogateescape")  # a commit may be a file's name
+        draw = int.from_bytes(hashlib.sha256(drawn).digest()[:8], "big") / 2**64
         (validation if draw < share else training).append(pair)
     return training, validation
 
@@ -220,7 +221,7 @@ def _given_spans(record: dict[str, Any], before: str, after: str, origin: str) -
     try:
         added = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("added", ()))
         deleted = tuple((int(change["char_start"]), int(change["char_end"])) for change in changes.get("deleted", ()))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{origin}: char_changes needs lists of char_start and char_end ({error!r}).") from error
     if any(not 0 <= start <= end <= len(after) for start, end in added):
         raise DataError(

@@ -7,8 +7,10 @@ number of processes. Random states are not stored: order and dropout follow from
 (see ``schedule``).
 """
 
+import errno
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -93,6 +95,13 @@ class CheckpointStore:
         """Whether a run has begun in the folder; it may have ended before its first checkpoint."""
         return self._checkpoints.is_dir()
 
+    @property
+    def remedy(self) -> str:
+        """What to do after a failed write, for its message."""
+        if self.latest() is None:
+            return "Make room and run the same command again."
+        return "Earlier checkpoints are intact: make room and run again with --resume."
+
     def begin(self) -> None:
         """Make the folder of a run."""
         self._checkpoints.mkdir(parents=True, exist_ok=True)
@@ -106,6 +115,8 @@ class CheckpointStore:
         write: bool = True,
     ) -> Path:
         """Write a checkpoint beside its final place, then rename it; older ones inside an epoch go.
+
+        They go when the new one is on the disk, so that one survives a power failure at any time.
 
         Args:
             state: The state of the run.
@@ -122,21 +133,28 @@ class CheckpointStore:
         if not write:
             return final
         partial = self._checkpoints / f"partial-{state.step:07d}"
-        replaced = self._checkpoints / f"replaced-{state.step:07d}"
-        with writing(final):
+        with writing(final, self.remedy):
             self._remove("partial-*")  # of killed writes; nothing reads them
             partial.mkdir(parents=True)
             save_file(weights, partial / "adapter.safetensors")
             save_file(moments, partial / "optimizer.safetensors")
             record = {"state": state.record(), "identity": self._identity}
             (partial / "state.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-            if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
-                shutil.rmtree(replaced, ignore_errors=True)
-                final.rename(replaced)
-            partial.rename(final)
+            self._put_in_place(partial, final)
         self._remove("replaced-*")
         self._prune(keep=final)
         return final
+
+    def _put_in_place(self, partial: Path, final: Path) -> None:
+        """Rename a checkpoint when its files are on the disk, and wait until its name is there too."""
+        for path in (*partial.iterdir(), partial):
+            _sync(path)
+        if final.exists():  # stopped at the last step of an epoch, then resumed: the epoch's end has the same step
+            replaced = partial.with_name(partial.name.replace("partial", "replaced"))
+            shutil.rmtree(replaced, ignore_errors=True)
+            final.rename(replaced)
+        partial.rename(final)
+        _sync(self._checkpoints)
 
     def newest(self) -> tuple[Path, dict[str, Any]]:
         """The newest checkpoint and its ``state.json``.
@@ -173,13 +191,13 @@ class CheckpointStore:
         point = {
             name: None if isinstance(value, float) and math.isnan(value) else value for name, value in point.items()
         }
-        with writing(self._curves), self._curves.open("a", encoding="utf-8") as file:
+        with writing(self._curves, self.remedy), self._curves.open("a", encoding="utf-8") as file:
             file.write(json.dumps(point) + "\n")
 
     def rewind_curves(self, step: int) -> None:
         """Drop the points after ``step``, which a resumed run will write again; step -1 drops all."""
         points = [point for point in self.curves() if point["step"] <= step]
-        with writing(self._curves):
+        with writing(self._curves, self.remedy):
             write_atomically(self._curves, "".join(json.dumps(point) + "\n" for point in points), mode=USUAL)
 
     def curves(self) -> list[dict[str, Any]]:
@@ -215,9 +233,25 @@ def difference_between(there: Mapping[str, Any], here: Mapping[str, Any]) -> str
     return f"{', '.join(different)} {verb} ({first}: {there.get(first)!r} there, {here.get(first)!r} here)"
 
 
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk, where the file system can do that."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn a failed write (disk full, no permission) into an error that says what is still intact.
+def writing(place: Path, remedy: str) -> Iterator[None]:
+    """Turn a failed write (disk full, no permission) into an error that says what to do.
+
+    Args:
+        place: What is written.
+        remedy: What to do, in sentences.
 
     Raises:
         TrainingError: For any OSError, and for safetensors' own write errors.
@@ -225,10 +259,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        raise TrainingError(
-            f"Cannot write {place}: {why_unreadable(error)}. Earlier checkpoints are intact: make room and run again "
-            "with --resume."
-        ) from error
+        raise TrainingError(f"Cannot write {place}: {why_unreadable(error)}. {remedy}") from error
 
 
 @contextmanager
@@ -241,10 +272,9 @@ def _reading(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        why = why_unreadable(error)
-        raise TrainingError(
-            f"The checkpoint {folder} is damaged ({why}); delete it to resume from the one before."
-        ) from error
+        others = any(each != folder for each in folder.parent.glob("step-*"))
+        remedy = "delete it to resume from the one before" if others else "there is no other; choose another --out"
+        raise TrainingError(f"The checkpoint {folder} is damaged ({why_unreadable(error)}); {remedy}.") from error
 
 
 def _moments(parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

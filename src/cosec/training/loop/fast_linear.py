@@ -40,7 +40,7 @@ def speed_up(model: nn.Module) -> None:
 
 
 def product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Compute rows · weightᵀ + bias, like ``torch.nn.functional.linear`` without autograd.
+    """Compute rows · weightᵀ + bias in the type of ``weight``, under autocast too; without autograd.
 
     Args:
         rows: [rows, in].
@@ -49,7 +49,8 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if _suits(rows, weight) and products_work():
         return onednn_product(rows, weight, bias)
-    return linear(rows, weight, bias)
+    with torch.autocast(rows.device.type, enabled=False):
+        return linear(rows, weight, None if bias is None else bias.to(weight.dtype))
 
 
 class _Product(torch.autograd.Function):

@@ -1,8 +1,10 @@
 """One training loop for every phase: batches, gradients shared between processes, validation, checkpoints.
 
 Each process runs its part of a batch, one example at a time, and gradients are summed over the processes. The steps
-therefore do not depend on the number of processes. The loop sees named parameters and an objective that gives the loss
-of an example; it does not know about models. If the parameters are sharded, all processes run an example together.
+therefore do not depend on the number of processes. If several examples run at once, the dropout does: it is drawn for
+a group, and each process groups its own part of the batch, so that none is idle. The loop sees named parameters and an
+objective that gives the loss of an example; it does not know about models. If the parameters are sharded, all processes
+run an example together.
 """
 
 import math

@@ -5,6 +5,7 @@ whole model, depending on the phase.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -27,6 +28,10 @@ PATIENT = timedelta(days=7)
 
 MODEL_FILES = ("config.json", "adapter_config.json", "*.safetensors")
 """Files of a model or an adapter; a new run does not replace them."""
+
+
+PARTIAL = ".weights-"
+"""Beginning of the name of a folder inside the output folder, in which weights are written."""
 
 
 class RunFolder:
@@ -77,7 +82,7 @@ class RunFolder:
             if best:
                 self._write_weights(None)
             return
-        with writing(self._folder):
+        with writing(self._folder, self._store.remedy):
             if best:
                 self._replace_weights()
             curves = self._write_manifest(state, finished=False)
@@ -91,7 +96,7 @@ class RunFolder:
             TrainingError: If the manifest cannot be written.
         """
         if self._accelerator.is_main_process and not interrupted:
-            with writing(self._folder):
+            with writing(self._folder, self._store.remedy):
                 self._write_manifest(state, finished=True)
         self._accelerator.wait_for_everyone()
 
@@ -114,7 +119,7 @@ class RunFolder:
 
     def _replace_weights(self) -> None:
         """Write the new files beside the old ones, then replace them."""
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".weights-") as partial:
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=PARTIAL) as partial:
             self._write_weights(Path(partial))
             for file in sorted(Path(partial).iterdir()):
                 file.replace(self._folder / file.name)
@@ -128,10 +133,14 @@ def make_accelerator() -> Accelerator:
 def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, *, resume: bool) -> None:
     """Refuse to overwrite a run or a model, or to resume a run that is not there, and make the folder.
 
+    What a killed run left while it wrote weights is removed.
+
     Raises:
         TrainingError: If the folder holds a run that is not to be resumed, or none that can be, if it holds a model or
             an adapter without a run, or if it cannot be made.
     """
+    if store.is_begun and store.latest() is None and _is_trained(out / "manifest.json"):
+        raise TrainingError(f"{out} holds trained weights without a checkpoint; choose another --out.")
     if resume:
         store.newest()
     elif store.latest() is not None:
@@ -144,4 +153,17 @@ def prepare_folder(out: Path, store: CheckpointStore, accelerator: Accelerator, 
             store.begin()
         except OSError as error:
             raise TrainingError(f"Cannot make the folder {out}: {error.strerror}; choose another --out.") from error
+        for leftover in out.glob(f"{PARTIAL}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
     accelerator.wait_for_everyone()
+
+
+def _is_trained(manifest: Path) -> bool:
+    """Whether a run's manifest is of trained weights; one that cannot be read may be."""
+    try:
+        record = json.loads(manifest.read_text(encoding="utf-8"))
+        return bool(record["best_epoch"] > 0 or record["finished"])
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError):
+        return True

@@ -13,7 +13,7 @@ from cosec.cli.main import main
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import EndpointError
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.study.generation.endpoint import EndpointGenerator
+from cosec.evaluation.study.generation.endpoint import SEED_STEP, EndpointGenerator
 from cosec.evaluation.study.generation.models import KEY_VARIABLE, EndpointSource
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Task
@@ -93,7 +93,12 @@ def test_a_server_that_takes_n_is_asked_once(served: Scripted) -> None:
     found = complete(served, 4, seed=7)
     assert [(one.sample, one.text, one.tokens) for one in found] == [(index, f"{index}", 3) for index in range(4)]
     (asked,) = served.asked
-    assert (asked["n"], asked["seed"], asked["model"], asked["stop"]) == (4, 7, "served", ["a", "b", "c", "d"])
+    assert (asked["n"], asked["seed"], asked["model"], asked["stop"]) == (
+        4,
+        7 * SEED_STEP,
+        "served",
+        ["a", "b", "c", "d"],
+    )
     assert (asked["temperature"], asked["top_p"], asked["max_tokens"]) == (0.7, 0.8, 33)
 
 
@@ -105,6 +110,16 @@ def test_a_server_that_ignores_n_is_asked_again_under_other_seeds_for_what_is_mi
     assert [asked["n"] for asked in served.asked] == [3, 2, 1]
     others = complete(served, 3, seed=6)
     assert {one.text for one in found}.isdisjoint(one.text for one in others)
+
+
+@pytest.mark.parametrize("most", [10, 4])
+def test_two_seeds_share_no_completion_where_a_server_gives_sample_i_the_seed_plus_i(
+    served: Scripted, most: int
+) -> None:
+    served.choices = lambda asked: [choice(index, f"{asked['seed'] + index}") for index in range(min(most, asked["n"]))]
+    first, second = ({one.text for one in complete(served, 10, seed=seed)} for seed in (0, 1))
+    assert len(first) == len(second) == 10
+    assert first.isdisjoint(second)
 
 
 def test_a_server_that_answers_more_than_was_asked_for_adds_no_samples(served: Scripted) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from cosec.decoding.runtime_timings import Timings, keep_timings
+from cosec.errors import SettingsError
 from cosec.evaluation.study import study_settings
 from cosec.evaluation.study.generation.model_hashes import adapter_hash
-from cosec.evaluation.study.generation.models import StudyModels
+from cosec.evaluation.study.generation.models import StudyModels, completion_source
 from cosec.models.adapters import read_adapter
 from cosec.models.identity import file_sha256
 from cosec.models.loading.quantised import GgufAdapter
 from cosec.runtime import llama_cpp_is_installed, machine_facts
 from tests.models.gguf_pair import GgufFiles, gguf_files
+from tests.tiny import save_tiny, save_tiny_adapter
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,22 @@ def test_a_study_in_llama_cpp_is_identified_by_its_files(files: GgufFiles) -> No
 
 def test_a_study_runs_in_torch_unless_it_is_told_otherwise(files: GgufFiles) -> None:
     assert list(models(files).hashes) == ["target", "security", "adapter"]
+
+
+def test_a_chat_is_refused_before_any_arm_begins_if_the_target_has_no_template(tmp_path: Path) -> None:
+    base = save_tiny("llama", tmp_path / "base")
+    study = study_settings(
+        {
+            "target": str(base),
+            "security": str(save_tiny_adapter(base, tmp_path / "adapter")),
+            "arms": ("origin", "gate"),
+            "benchmarks": ({"name": "asked", "samples": 1, "max_new_tokens": 4, "format": "chat"},),
+        }
+    )
+    with pytest.raises(SettingsError, match="The benchmark 'asked' is a chat, but the target has no chat template"):
+        completion_source(study, rows=2)
+    (base / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    assert completion_source(study, rows=2).hashes
 
 
 @pytest.mark.skipif(not llama_cpp_is_installed(), reason="llama-cpp-python is not installed (cosec[llama])")

@@ -49,7 +49,7 @@ def _is_filled(function: Node, call: Node, target: str) -> bool:
         one
         for one in before
         if called(one) in _WRITES_TEXT
-        and text(bare(arguments(one)[0])) == target
+        and _first(one) == target
         and literal(arguments(one)[-1]) != ""
         and _block(one).end_byte >= call.end_byte
     ]
@@ -57,10 +57,14 @@ def _is_filled(function: Node, call: Node, target: str) -> bool:
     clears = (
         one.start_byte
         for one in before
-        if text(one.child_by_field_name("left")) in emptied
-        or (called(one) == "memset" and text(bare(arguments(one)[0])) == target)
+        if text(one.child_by_field_name("left")) in emptied or (called(one) == "memset" and _first(one) == target)
     )
     return bool(written) and max(one.start_byte for one in written) > max(clears, default=0)
+
+
+def _first(call: Node) -> str:
+    """Return the first argument of a call; empty if it has none."""
+    return next((text(bare(one)) for one in arguments(call)), "")
 
 
 def _block(node: Node) -> Node:

@@ -140,7 +140,8 @@ def _last_places(function: Node, report: Report) -> None:
         if value is None or node.type not in ("init_declarator", "assignment_expression"):
             continue
         name = text(node.child_by_field_name("declarator") or node.child_by_field_name("left")).lstrip("* ")
-        string = next((text(arguments(one)[0]) for one in walk(value) if called(one) == "strlen"), "")
+        measured = (arguments(one) for one in walk(value) if called(one) == "strlen")
+        string = next((text(one[0]) for one in measured if one), "")
         if not string or "".join(text(value).split()) != f"{string}+strlen({string})-1" or _is_built(function, string):
             continue
         looked_at = any(_looks_at(one, name, string) for one in [*conditions, *tested_first(function)])

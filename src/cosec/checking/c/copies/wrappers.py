@@ -39,4 +39,5 @@ def _copies_all(name: str, given: list[Node], values: dict[str, Node]) -> bool:
     if name not in ("memcpy", "memmove") or len(given) != 3:
         return False
     count = values.get(text(bare(given[2])), given[2])
-    return any(called(one) == "strlen" and text(arguments(one)[0]) == text(bare(given[1])) for one in walk(count))
+    measured = [arguments(one) for one in walk(count) if called(one) == "strlen"]
+    return any(text(one[0]) == text(bare(given[1])) for one in measured if one)

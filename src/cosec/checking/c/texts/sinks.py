@@ -69,6 +69,8 @@ def _chooses_path(found: Text) -> bool:
 def _executed(texts: Texts, call: Node, function: Node, report: Report) -> None:
     """Look for the command that a shell is started with: ``execl("/bin/sh", "sh", "-c", command, NULL)``."""
     name, given = called(call), arguments(call)
+    if not given:
+        return
     if name in _ARRAYS:
         place = _ARRAYS[name]
         listed = _elements(given[place], function) if place < len(given) else {}

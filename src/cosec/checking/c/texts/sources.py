@@ -243,8 +243,8 @@ class Texts:
     def _filled_in(self, target: Node, state: Text) -> None:
         """Note that a function of any number of arguments is given a text, which it fills in with ``vsnprintf``."""
         calls = (node for node in walk(target) if called(node) in ("vsprintf", "vsnprintf", "vasprintf"))
-        for call in calls:
-            self._hold(target, key_of(arguments(call)[0]), replace(state, built=True))
+        for given in filter(None, map(arguments, calls)):
+            self._hold(target, key_of(given[0]), replace(state, built=True))
 
     def _hold(self, function: Node, name: str, state: Text | None) -> None:
         if state is None or not name:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cosec.decoding.blackbox.targets.text_target import TokenScore
+
+_NO_TEXT = re.compile(rb"bytes:(.*\\x[0-9a-fA-F]{2}.*)", re.DOTALL)
+"""Name of a token that is no whole text, such as ``bytes:\\xf0\\x9f``."""
+
+_BYTE = re.compile(rb"\\x([0-9a-fA-F]{2})")
+"""A byte in such a name."""
 
 
 def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[TokenScore]:
@@ -21,9 +28,12 @@ def echoed_scores(answer: Any, begin: int, end: int | None = None) -> list[Token
     Raises:
         LookupError: If the server does not give the log-probabilities of a prompt, or in another form.
     """
-    found = []
-    for token, start, log_prob, top in _rows(answer):
-        if start + len(token) > begin and (end is None or start < end):
+    found, rows = [], _rows(answer)
+    starts = [start for _, start, *_ in rows]
+    for place, (token, start, log_prob, top) in enumerate(rows):
+        # The name of a token that is no whole text is longer than its text, so that what follows says where it ends.
+        ends = max(starts[place + 1], start + (token != "")) if place + 1 < len(rows) else start + len(token)
+        if ends > begin and (end is None or start < end):
             if log_prob is None:
                 raise LookupError("no log-probability of a token of the prompt")
             best = max([float(log_prob), *(top or {}).values()])
@@ -44,23 +54,31 @@ def echoed_tokens(answer: Any, end: int) -> list[str]:
     return [token for token, start, *_ in _rows(answer) if start < end]
 
 
-def streamed_tokens(known: Any) -> tuple[tuple[str, float], ...]:
+def streamed_tokens(known: Any) -> tuple[tuple[bytes, float], ...]:
     """The tokens of a piece of text that a server writes, with their log-probabilities.
 
     Args:
         known: The choice's ``logprobs``, in the form of completions or of chats.
 
     Returns:
-        The tokens; empty if the server does not give them, or in another form.
+        The bytes of each token, and its value; empty if the server does not give them, or in another form.
     """
     try:
         if "content" in known:
-            return tuple((str(one["token"]), float(one["logprob"])) for one in known["content"])
-        return tuple(
-            (str(token), float(value)) for token, value in zip(known["tokens"], known["token_logprobs"], strict=True)
-        )
+            return tuple((_bytes_of(one["token"], one.get("bytes")), float(one["logprob"])) for one in known["content"])
+        rows = zip(known["tokens"], known["token_logprobs"], strict=True)
+        return tuple((_bytes_of(token), float(value)) for token, value in rows)
     except (LookupError, TypeError, ValueError):
         return ()
+
+
+def _bytes_of(token: Any, given: Any = None) -> bytes:
+    """The bytes of a token: those that the server gives, or those of its name."""
+    if isinstance(given, list):
+        return bytes(given)
+    name = str(token).encode(errors="surrogatepass")
+    found = _NO_TEXT.fullmatch(name)
+    return name if found is None else _BYTE.sub(lambda byte: bytes.fromhex(byte[1].decode()), found[1])
 
 
 def _rows(answer: Any) -> list[tuple[str, int, Any, Any]]:

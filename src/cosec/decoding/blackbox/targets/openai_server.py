@@ -8,7 +8,6 @@ target can be stopped where a decision changes its text.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,13 +17,10 @@ from typing import Any
 
 import httpx2
 
-from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens, streamed_tokens
+from cosec.decoding.blackbox.targets.echoed_scores import echoed_scores, echoed_tokens
+from cosec.decoding.blackbox.targets.server_answers import parsed, proposals, whole_answer
 from cosec.decoding.blackbox.targets.text_target import Ask, Proposal, TargetFailure, TokenScore
 from cosec.errors import EndpointError, SettingsError
-from cosec.files import is_unicode
-
-_LONGEST_EVENT = 2**20
-"""Most bytes of one event of a stream."""
 
 _PROBE = "def add(first, second):\n    return first"
 """A text that is scored to see how a server scores."""
@@ -211,7 +207,7 @@ class OpenAiServer:
                 raise EndpointError(f"The target at {self._address.url} does not give log-probabilities of a prompt.")
         if answer.status_code != 200:
             raise self._refusal(answer)
-        return _parsed(answer.content)
+        return parsed(answer.content)
 
     async def _completion(self, asked: dict[str, Any]) -> httpx2.Response:
         try:
@@ -228,7 +224,7 @@ class OpenAiServer:
         if answer.status_code != 200:
             raise self._refusal(answer)
         try:
-            return int(_parsed(answer.content)["usage"]["prompt_tokens"])
+            return int(parsed(answer.content)["usage"]["prompt_tokens"])
         except (LookupError, TypeError, ValueError) as error:
             raise EndpointError(
                 f"The target at {self._address.url} does not count the tokens of a prompt (usage.prompt_tokens), so "
@@ -246,17 +242,17 @@ class OpenAiServer:
         body = {**_body(ask), "model": await self.model()}
         url = self._url("chat/completions" if chat else "completions")
         last: Proposal | None = None
+        most = ask.max_tokens if ask.prompt.open_ended else None
         try:
             async with self._client.stream("POST", url, json=body) as response:
                 if response.status_code != 200:
                     await response.aread()
                     raise self._refusal(response, own=False)
                 if response.headers.get("content-type", "").startswith("application/json"):
-                    yield _whole(await response.aread(), chat=chat)
+                    yield whole_answer(await response.aread(), chat=chat)
                     return
-                async for event in _events(response):
-                    proposal = _proposal(_parsed(event), chat=chat)
-                    if proposal is None or last is not None:
+                async for proposal in proposals(response, chat=chat, most=most):
+                    if last is not None:
                         continue
                     if proposal.finish_reason is None:
                         yield proposal
@@ -300,7 +296,7 @@ def _body(ask: Ask) -> dict[str, Any]:
     """The request in the fields of the API; those of other servers only where they change something."""
     sampling, prompt = ask.sampling, ask.prompt
     body: dict[str, Any] = {
-        "max_tokens": ask.max_tokens,
+        **({} if prompt.open_ended else {"max_tokens": ask.max_tokens}),
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": ask.seed,
@@ -327,59 +323,6 @@ def _body(ask: Ask) -> dict[str, Any]:
     elif prompt.begins_anew:
         body |= {"continue_final_message": False, "add_generation_prompt": True}
     return {**body, "messages": messages}
-
-
-async def _events(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """The data of each server-sent event, up to the one that says that there are no more."""
-    waiting, done = b"", False
-    async for part in response.aiter_bytes():
-        if done:
-            continue
-        *lines, waiting = (waiting + part).split(b"\n")
-        if len(waiting) > _LONGEST_EVENT:
-            raise TargetFailure("an event of its stream is too long")
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line[5:].strip()
-                done = done or data == b"[DONE]"
-                if not done:
-                    yield data
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode())
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise TargetFailure("it sent something that is no JSON in UTF-8") from error
-
-
-def _whole(body: bytes, *, chat: bool) -> Proposal:
-    """The answer of a server that does not stream."""
-    found = _proposal(_parsed(body), chat=chat)
-    if found is None or found.finish_reason is None:
-        raise TargetFailure("its answer has no completion")
-    return found
-
-
-def _proposal(event: Any, *, chat: bool) -> Proposal | None:
-    """The text of an event; None for an event without a choice, such as the token counts."""
-    if not isinstance(event, dict) or event.get("error"):
-        said = event.get("error") if isinstance(event, dict) else event
-        raise TargetFailure(f"it sent an error: {str(said)[:400]}")
-    choices = event.get("choices")
-    if not choices:
-        return None
-    try:
-        choice = choices[0]
-        held = (choice.get("delta") or choice.get("message") or {}) if chat else choice
-        text, finish = held.get("content" if chat else "text"), choice.get("finish_reason")
-    except (LookupError, TypeError, AttributeError) as error:
-        raise TargetFailure("it sent a choice of another form") from error
-    if finish not in (None, "stop", "length"):
-        raise EndpointError(f"The target ended its text with {finish!r}, which cannot be continued.")
-    if not isinstance(text, str | None) or not is_unicode(text or ""):
-        raise TargetFailure("it sent no text")
-    return Proposal(text or "", finish, streamed_tokens(choice.get("logprobs")))
 
 
 def _retry_after(header: str | None) -> float | None:

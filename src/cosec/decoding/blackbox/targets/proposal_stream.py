@@ -28,7 +28,7 @@ class ProposalStream:
         Raises:
             TargetFailure: If the target failed after what was returned before.
         """
-        text, tokens = "", list[tuple[str, float]]()
+        text, tokens, pieces = "", list[tuple[str, float]](), 0
         while self._failure is None and (len(text) < at_least or not self._queue.empty()):
             found = await self._queue.get()
             if isinstance(found, BaseException):
@@ -36,11 +36,12 @@ class ProposalStream:
                 break
             text += found.text
             tokens += found.tokens
+            pieces += bool(found.text)
             if found.finish_reason is not None:
-                return Proposal(text, found.finish_reason, tuple(tokens))
+                return Proposal(text, found.finish_reason, tuple(tokens), pieces)
         if self._failure is not None and not text:
             raise self._failure
-        return Proposal(text, None, tuple(tokens))
+        return Proposal(text, None, tuple(tokens), pieces)
 
     async def aclose(self) -> None:
         """Cancel the request if it is not over."""

@@ -36,6 +36,11 @@ class TargetPrompt:
     begins_anew: bool = False
     """Whether a new message of the assistant follows its last one, which servers would otherwise continue."""
 
+    open_ended: bool = False
+    """Whether nobody limited the length of a conversation's next message: a server is told no limit then, as it may
+    have room for fewer tokens than the security model has.
+    """
+
     ids: tuple[int, ...] | None = None
     """The same in the target's tokens, for a target in this process; None to encode the text."""
 
@@ -74,7 +79,12 @@ class Proposal:
     """Set with the last piece: the target ended the text, or the limit was reached."""
 
     tokens: tuple[tuple[str, float], ...] = ()
-    """The target's tokens of the text with their log-probabilities, as far as it gives them."""
+    """The target's tokens of the text with their log-probabilities, as far as it gives them; bytes that are no text
+    are surrogates (``surrogateescape``).
+    """
+
+    pieces: int = 1
+    """Number of pieces with text that it was merged from; servers send about one for each token."""
 
 
 class TargetFailure(Exception):  # noqa: N818 - it says what happened

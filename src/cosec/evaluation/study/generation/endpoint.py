@@ -16,7 +16,9 @@ MAX_STOPS = 4
 """Stop texts that the API takes; extraction cuts what the others would have."""
 
 SEED_STEP = 2**20
-"""Difference between the seeds of two requests for one task; larger than any seed of a study is likely to be."""
+"""Distance of the seeds that a server is given under neighbouring seeds of a study. Some servers give sample i of a
+request the seed + i, so a step larger than any number of samples keeps the completions of two seeds apart.
+"""
 
 
 class EndpointGenerator:
@@ -102,7 +104,7 @@ class EndpointGenerator:
             "max_tokens": sampling.max_new_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "seed": sampling.seed + SEED_STEP * missing.start,
+            "seed": (SEED_STEP * sampling.seed + missing.start) % 2**31,
         }
         client: Any = self._client
         if task.format == "chat":

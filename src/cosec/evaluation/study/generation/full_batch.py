@@ -16,7 +16,7 @@ from cosec.decoding.refill import Refill, leaving_together
 from cosec.decoding.settings import SamplingSettings
 from cosec.errors import PromptError, SettingsError
 from cosec.evaluation.study.arms import DecodingArm
-from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
+from cosec.evaluation.tasks.chat_prompts import chat_ids, chat_messages, prompt_text
 from cosec.evaluation.tasks.tasks import Task
 
 
@@ -115,9 +115,7 @@ class FullBatch:
             return tuple(tokenizer(prompt_text(task, cue=self._arm.cue)).input_ids)
         if not tokenizer.chat_template:
             raise SettingsError(f"The target has no chat template, so it cannot be asked {task.id} in a chat.")
-        messages = chat_messages(task, cue=self._arm.cue)
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
+        return chat_ids(chat_messages(task, cue=self._arm.cue), tokenizer)
 
     def _fill(self, refill: Refill[_Started]) -> None:
         """Let tasks join, and share the time this took among their samples."""

@@ -11,6 +11,7 @@ from cosec.decoding.blackbox.targets.text_target import is_url
 from cosec.errors import SettingsError, VocabularyMismatch
 from cosec.evaluation.study.generation.endpoint import EndpointGenerator
 from cosec.evaluation.study.generation.model_hashes import anti_expert_hash, pair_hashes, security_hashes
+from cosec.evaluation.tasks.chat_prompts import refuse_chats_without_template
 from cosec.evaluation.tasks.tasks import expand
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def completion_source(
         target_key_file: File with the key of a target at a URL; None for none.
 
     Raises:
-        CosecError: If a model cannot be loaded, an arm's rule does not suit its security model, or something is given
-            for a server that is not measured.
+        CosecError: If a model cannot be loaded, an arm's rule does not suit its security model, a benchmark is a chat
+            and its model has no chat template, or something is given for a server that is not measured.
     """
     if settings.endpoint is not None:
         if target_key_file is not None:
@@ -132,7 +133,8 @@ class StudyModels:
         Raises:
             DataError: If a name stands for an environment variable that is not set.
             ModelError: If a model cannot be found, read or trusted.
-            SettingsError: If an arm's rule does not suit its security model; names the arm.
+            SettingsError: If an arm's rule does not suit its security model, or a benchmark is a chat and the target
+                has no chat template; names the arm or the benchmark.
         """
         from cosec.decoding.hardening import load_pair
         from cosec.decoding.prompt_cache import DEFAULT_MEMORY, PromptCache
@@ -169,7 +171,9 @@ class StudyModels:
             name: "+".join(security_hashes(pair.pair).values()) for name, (pair, _) in self._pairs.items() if name
         } | anti_expert_hash([pair.pair for pair, _ in self._pairs.values()])
         """Hashes of the security models that arms call by name, and of the anti-expert if an arm takes it."""
-        for arm in arms:  # nothing is generated for a study that could not be finished
+        # Nothing is generated for a study that could not be finished.
+        refuse_chats_without_template(settings.benchmarks, own_pair.tokenizer, "the target")
+        for arm in arms:
             self._check(arm)
 
     def _check(self, arm: DecodingArm) -> None:

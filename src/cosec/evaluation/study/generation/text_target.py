@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,9 +27,9 @@ from cosec.evaluation.study.generation.full_batch import refuse_prompt_without_r
 from cosec.evaluation.study.generation.generator import LocalGenerator, sample_of
 from cosec.evaluation.study.generation.model_hashes import adapter_hash, model_hash, special_type
 from cosec.evaluation.study.settings import StudySettings
-from cosec.evaluation.tasks.chat_prompts import chat_messages, prompt_text
+from cosec.evaluation.tasks.chat_prompts import chat_ids, chat_messages, prompt_text, refuse_chats_without_template
 from cosec.evaluation.tasks.samples import Sample
-from cosec.evaluation.tasks.tasks import Task, expand
+from cosec.evaluation.tasks.tasks import Benchmark, Task, expand
 
 SettingsOf = Callable[[DecodingArm, SamplingSettings], DecodingSettings]
 """Gives the settings of an arm with sampling settings."""
@@ -62,6 +63,10 @@ class TargetServer:
         """The target of a run."""
         return self.server()
 
+    def chat_prompt(self, messages: list[dict[str, str]]) -> TargetPrompt:
+        """A conversation, which the server puts into the chat template of its model."""
+        return TargetPrompt(messages=messages)
+
     def server(self) -> OpenAiServer:
         """A client of the server."""
         return OpenAiServer(self._address)
@@ -87,10 +92,16 @@ class TargetHere:
         """Identifies the weights."""
         self.special = special_type(target, "dtype")
         """The type of the weights if it is not float32."""
+        self.tokenizer = self._pair.tokenizer
+        """Its tokens."""
 
     def make(self, run: InReaderThread) -> TextTarget:
         """The target of a run."""
         return LocalTarget(self._pair, run)
+
+    def chat_prompt(self, messages: list[dict[str, str]]) -> TargetPrompt:
+        """A conversation, in the target's own chat template."""
+        return TargetPrompt(messages=messages, ids=chat_ids(messages, self.tokenizer))
 
 
 class TextTargetSource:
@@ -104,7 +115,8 @@ class TextTargetSource:
         device_map: As for ``load_pair``.
 
     Raises:
-        SettingsError: If the target does not allow an arm's rule, or a security model is no adapter.
+        SettingsError: If the target does not allow an arm's rule, a security model is no adapter, or a benchmark is a
+            chat and a model that is to answer it here has no chat template.
         ModelError: If a security model cannot be found, read or trusted.
         EndpointError: If a server that an arm needs more of than its text does not answer.
     """
@@ -129,11 +141,13 @@ class TextTargetSource:
             name: load_reader(expand(names[name]), dtype=dtype, device_map=device_map, reproducible=True)
             for name in called
         }
+        self._check_chats(settings.benchmarks, arms)
         asyncio.run(self._check_rules(arms))
         hashes = {name: _adapter_hash(reader) for name, reader in self._readers.items()}
         special = {**target.special, **special_type(self._readers[None].pair.pair.target, "security dtype")}
-        self.hashes: Mapping[str, str] = {**special, "target": target.hash, "adapter": hashes[None]}
-        """Identifies the target and the security model, with the type of the latter's weights."""
+        base = model_hash(self._readers[None].pair.pair.target)
+        self.hashes: Mapping[str, str] = {**special, "target": target.hash, "base": base, "adapter": hashes[None]}
+        """Identifies the target, the adapter and its base, with the type of the latter's weights."""
         self.named_hashes: Mapping[str, str] = {name: one for name, one in hashes.items() if name is not None}
         """Hashes of the security models that arms call by name."""
 
@@ -143,6 +157,15 @@ class TextTargetSource:
         if arm.alone == "security":
             return LocalGenerator(reader.pair, arm, rows=self._rows, cache=PromptCache.for_study(reader.pair))
         return TextTargetGenerator(self._target, reader, arm, self._settings_of, self._rows)
+
+    def _check_chats(self, benchmarks: Sequence[Benchmark], arms: Sequence[DecodingArm]) -> None:
+        """Refuse chats that a model here cannot be asked in, before an arm begins."""
+        for arm in arms:
+            if arm.alone == "security":
+                tokenizer = self._readers[arm.security].pair.tokenizer
+                refuse_chats_without_template(benchmarks, tokenizer, f"the security model of the arm {arm.name!r}")
+            elif isinstance(self._target, TargetHere):
+                refuse_chats_without_template(benchmarks, self._target.tokenizer, "the target")
 
     async def _check_rules(self, arms: Sequence[DecodingArm]) -> None:
         """Refuse a rule that a server does not allow, before an arm begins."""
@@ -213,13 +236,14 @@ class TextTargetGenerator:
                 if len(found) == samples:
                     found.sort(key=lambda each: each.sample_index)
                     task = some[one.prompt_index]
-                    yield [sample_of(task, each, self._reader.pair.tokenizer) for each in found]
+                    tokenizer = self._reader.pair.tokenizer
+                    yield [sample_of(task, replace(each, seconds=each.share), tokenizer) for each in found]
 
     def _request(self, task: Task, sample: int, settings: DecodingSettings) -> TextRequest:
         tokenizer = self._reader.pair.tokenizer
         if task.format == "chat":
             messages = chat_messages(task, cue=self._arm.cue)
-            prompt = TargetPrompt(messages=messages)
+            prompt = self._target.chat_prompt(messages)
             ids = self._conversation(messages)
         else:
             prompt = TargetPrompt(text=prompt_text(task, cue=self._arm.cue))
@@ -242,8 +266,7 @@ class TextTargetGenerator:
         tokenizer = self._reader.pair.tokenizer
         if not tokenizer.chat_template:
             return tuple(tokenizer("\n\n".join(one["content"] for one in messages) + "\n\n").input_ids)
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return tuple(tokenizer(str(text), add_special_tokens=False).input_ids)
+        return chat_ids(messages, tokenizer)
 
 
 def _adapter_hash(reader: SecurityReader) -> str:
