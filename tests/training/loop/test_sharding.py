@@ -65,18 +65,18 @@ def sharded(data: Path, out: Path, **settings: Any) -> None:
     in_two_processes(train, data, out, {**settings, "sharding": "fsdp"})
 
 
-def assert_close_weights(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+def assert_close_weights(first: dict[str, Tensor], second: dict[str, Tensor], *, atol: float = 2e-6) -> None:
     assert first.keys() == second.keys()
     for name, value in first.items():
-        torch.testing.assert_close(value, second[name], rtol=0, atol=2e-6, msg=name)
+        torch.testing.assert_close(value, second[name], rtol=0, atol=atol, msg=name)
 
 
-def assert_close_curves(first: Path, second: Path) -> None:
+def assert_close_curves(first: Path, second: Path, *, rel: float = 1e-4) -> None:
     for one, other in zip(curve_points(first), curve_points(second), strict=True):
         assert one.keys() == other.keys()
         for name, value in one.items():
             number = isinstance(value, float)
-            assert other[name] == (pytest.approx(value, rel=1e-4, abs=1e-6) if number else value)
+            assert other[name] == (pytest.approx(value, rel=rel, abs=1e-6) if number else value)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,10 @@ def test_divided_weights_train_the_same_student_as_whole_ones(
     # The norm before clipping is a point of the curve, and it is above the limit.
     norms = [point["gradient_norm"] for point in curve_points(tmp_path / "whole") if point["kind"] == "training"]
     assert min(norms) > UNEVEN["clip_norm"]
-    assert_close_curves(tmp_path / "whole", tmp_path / "sharded")
-    assert_close_weights(weights(tmp_path / "whole"), weights(tmp_path / "sharded"))
+    # bfloat16 rounds to eight bits, so another order of sums shows earlier. Five steps change weights by up to 7e-3.
+    rel, atol = (1e-3, 5e-5) if settings.get("precision") == "bfloat16" else (1e-4, 2e-6)
+    assert_close_curves(tmp_path / "whole", tmp_path / "sharded", rel=rel)
+    assert_close_weights(weights(tmp_path / "whole"), weights(tmp_path / "sharded"), atol=atol)
     begun = load_file(data.parent / f"student-{architecture}" / "model.safetensors")
     assert any(not torch.equal(value, begun[name]) for name, value in weights(tmp_path / "sharded").items())
     assert load_model(str(tmp_path / "sharded")).family == load_model(str(tmp_path / "whole")).family
