@@ -152,6 +152,11 @@ def test_only_the_newest_checkpoint_is_kept_because_each_is_a_whole_model(whole)
     assert len(list((whole(packing=False) / "checkpoints").iterdir())) == 1
 
 
+def test_all_who_may_read_the_folder_may_read_the_student(whole) -> None:
+    folder = whole(packing=False)
+    assert (folder / "model.safetensors").stat().st_mode & 0o666 == folder.stat().st_mode & 0o666
+
+
 def test_resuming_with_another_divergence_is_refused(data, tmp_path) -> None:
     run_alignment(data, tmp_path / "out", max_steps=1)
     with pytest.raises(TrainingError, match="divergence"):

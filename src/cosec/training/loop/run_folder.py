@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,12 @@ class RunFolder:
         return curves
 
     def _replace_weights(self) -> None:
-        """Write the new files beside the old ones, then replace them."""
+        """Write the new files beside the old ones, then replace them. All who may read the folder may read them."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=PARTIAL) as partial:
             self._write_weights(Path(partial))
             for file in sorted(Path(partial).iterdir()):
+                with suppress(OSError):  # some file systems have no permissions
+                    file.chmod(self._folder.stat().st_mode & USUAL)
                 file.replace(self._folder / file.name)
 
 
