@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 
 from cosec.decoding.blackbox.completer import TextCompleter, TextCompletion
-from cosec.decoding.blackbox.gated_text import Patience
-from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.gated_text import GatedText, Patience, TextGrowth, TextRequest
+from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
 from cosec.decoding.blackbox.targets.openai_server import OpenAiServer, ServerAddress
+from cosec.decoding.blackbox.targets.text_target import TargetPrompt
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import EndpointError
 from tests.decoding.blackbox.fake_server import FAULTS, FakeServer, running
+from tests.decoding.blackbox.test_law import inline
 
 NEVER = 1e9
 """A threshold that no divergence exceeds."""
@@ -275,6 +278,36 @@ def test_a_text_that_cannot_be_checked_is_not_returned(reader: SecurityReader) -
     assert 0 < found.unchecked_from < 1000
     assert [record.position for record in found.records] == list(range(len(found.records)))
     assert found.records[-1].divergence is None
+
+
+def test_a_text_of_no_given_length_ends_where_it_fills_the_security_models_context(reader: SecurityReader) -> None:
+    def endless(text: str) -> str:
+        return "a b " * 500
+
+    settings = decoding_settings({"name": "gate", "strength": NEVER, "plausibility_floor": 0.0}, {"temperature": 0.0})
+    ids = tuple(reader.pair.tokenizer(prompt(0)).input_ids)
+
+    async def write(server: FakeServer, *, open_ended: bool) -> list[TextGrowth]:
+        target = OpenAiServer(ServerAddress(url=server.url))
+        asked = TextRequest(
+            prompt=TargetPrompt(text=prompt(0), open_ended=open_ended),
+            prompt_ids=ids,
+            settings=settings,
+            max_new_tokens=1000,
+        )
+        try:
+            return [growth async for growth in GatedText(target, reader, asked, inline).write()]
+        finally:
+            await target.close()
+
+    with running(FakeServer(endless)) as server:
+        growths = asyncio.run(write(server, open_ended=True))
+        with pytest.raises(ContextFull):
+            asyncio.run(write(server, open_ended=False))
+    text = "".join(growth.text for growth in growths)
+    assert growths[-1].finish_reason == "length"
+    assert 0 < len(text) < 1000
+    assert endless("").startswith(text)
 
 
 def test_connections_are_kept(reader: SecurityReader) -> None:

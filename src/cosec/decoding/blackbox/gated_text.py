@@ -220,6 +220,9 @@ class GatedText:
                 if outcome == "ended" or self._text.ended:
                     yield self._growth("stop")
                     return
+                if outcome == "full":
+                    yield self._growth("length")
+                    return
                 if outcome == "changed":
                     yield self._growth(None)
                     return
@@ -248,13 +251,15 @@ class GatedText:
         """Number of tokens that count against the limit."""
         return self._received if self._reading is None else self._reading.length
 
-    async def _take(self, finish: FinishReason | None) -> Literal["open", "changed", "ended"]:
+    async def _take(self, finish: FinishReason | None) -> Literal["open", "changed", "ended", "full"]:
         """Check what is pending, and add what was checked to the text."""
         while self._reading is not None:
             check = partial(self._reading.check, self._pending, final=finish is not None, target_ended=finish == "stop")
             try:
                 checked = await self._in_reader_thread(check)
-            except (ContextFull, ModelError):
+            except (ContextFull, ModelError) as error:
+                if isinstance(error, ContextFull) and self._may_end_here():
+                    return "full"
                 self._pass_through_or_raise()
                 break
             assert isinstance(checked, Checked)
@@ -336,6 +341,10 @@ class GatedText:
             one if one.changed else replace(one, target_log_prob=log_prob)
             for one, log_prob in zip(records, known, strict=True)
         ]
+
+    def _may_end_here(self) -> bool:
+        """Whether a text that fills the security model's context ends there, as nobody asked for so many tokens."""
+        return self._request.prompt.open_ended and self._on_failure == "fail" and self._length > 0
 
     def _pass_through_or_raise(self) -> None:
         """Go on without checks if that was asked for; called while the reason is being handled."""

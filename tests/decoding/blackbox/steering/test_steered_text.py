@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cosec.decoding.blackbox.gated_text import TextRequest
-from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
+from cosec.decoding.blackbox.steering.adapter_change import AdapterChange
 from cosec.decoding.blackbox.steering.steered_text import LEAST_SHARE, MOST_CANDIDATES, SteeredText
 from cosec.decoding.blackbox.targets.local_target import LocalTarget
 from cosec.decoding.blackbox.targets.text_target import TargetPrompt
@@ -128,6 +129,27 @@ def test_an_adapter_without_effect_leaves_the_targets_text(
     text, _, _ = asyncio.run(written(LocalTarget(other, inline), without, request(reader, 4.0, 12)))
     alone, _, _ = asyncio.run(written(LocalTarget(other, inline), reader, request(reader, 0.0, 12)))
     assert text == alone
+
+
+@pytest.mark.parametrize("open_ended", [True, False])
+def test_a_text_of_no_given_length_ends_where_it_fills_the_security_models_context(
+    reader: SecurityReader, other: PreparedPair, monkeypatch: pytest.MonkeyPatch, open_ended: bool
+) -> None:
+    def full(change: AdapterChange, texts: object) -> list[float]:
+        if len(change.tokens) >= 6:
+            raise ContextFull("full")
+        return of(change, texts)
+
+    of = AdapterChange.of
+    monkeypatch.setattr(AdapterChange, "of", full)
+    asked = request(reader, 2.0, 40)
+    asked = replace(asked, prompt=replace(asked.prompt, open_ended=open_ended))
+    if open_ended:
+        text, changed, reason = asyncio.run(written(LocalTarget(other, inline), reader, asked))
+        assert (reason, bool(text), len(changed) >= 6) == ("length", True, True)
+    else:
+        with pytest.raises(ContextFull):
+            asyncio.run(written(LocalTarget(other, inline), reader, asked))
 
 
 def test_a_stop_text_ends_it_and_is_cut(reader: SecurityReader, other: PreparedPair) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cosec.decoding.blackbox.gated_text import TextGrowth, TextRequest
 from cosec.decoding.blackbox.growing_text import GrowingText
-from cosec.decoding.blackbox.reading import SecurityReader
+from cosec.decoding.blackbox.reading import ContextFull, SecurityReader
 from cosec.decoding.blackbox.steering.adapter_change import AdapterChange
 from cosec.decoding.blackbox.targets.local_target import LocalTarget
 from cosec.decoding.blackbox.targets.text_target import InReaderThread
@@ -84,7 +84,7 @@ class SteeredText:
             What was added; the last one has a finish reason.
 
         Raises:
-            ContextFull: If the text is longer than the security model's context.
+            ContextFull: If the text is longer than the security model's context, and its length was asked for.
             PromptError: If the prompt is longer than the target's context.
         """
         await self._in_reader_thread(self._open)
@@ -93,16 +93,25 @@ class SteeredText:
             if self._written >= min(self._request.max_new_tokens, self._room):
                 finish = "length"
             else:
-                step = await self._in_reader_thread(self._step)
-                assert isinstance(step, _Step)
-                self._add(step)
-                finish = "stop" if step.ends or self._text.ended else None
+                finish = await self._next()
             yield TextGrowth(
                 text=self._text.release(final=finish is not None),
                 records=tuple(self._records(final=finish is not None)),
                 finish_reason=finish,
                 stop_text=self._text.stop_text,
             )
+
+    async def _next(self) -> FinishReason | None:
+        """Add a token of the target; where nobody limited the text, it ends with the security model's context."""
+        try:
+            step = await self._in_reader_thread(self._step)
+        except ContextFull:
+            if self._request.prompt.open_ended and self._written:
+                return "length"
+            raise
+        assert isinstance(step, _Step)
+        self._add(step)
+        return "stop" if step.ends or self._text.ended else None
 
     def _open(self) -> None:
         """Let both models read the prompt."""

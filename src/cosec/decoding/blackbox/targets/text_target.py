@@ -37,8 +37,8 @@ class TargetPrompt:
     """Whether a new message of the assistant follows its last one, which servers would otherwise continue."""
 
     open_ended: bool = False
-    """Whether nobody limited the length of a conversation's next message: a server is told no limit then, as it may
-    have room for fewer tokens than the security model has.
+    """Whether nobody limited the length of a conversation's next message. A server is told no limit then, as it may
+    have room for fewer tokens than the security model has, and a text that fills the security model's context ends.
     """
 
     ids: tuple[int, ...] | None = None
