@@ -5,6 +5,8 @@ Paths that users give may begin with ``~``.
 
 import os
 import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PRIVATE = 0o600
@@ -12,6 +14,18 @@ PRIVATE = 0o600
 
 USUAL = 0o666
 """Permissions of new files, from which the user's umask takes some away."""
+
+
+def share_like(folder: Path, files: Iterable[Path]) -> None:
+    """Let all who may read a folder read some files; safetensors, for one, makes files that only the user can read.
+
+    Args:
+        folder: The folder whose permissions count.
+        files: The files.
+    """
+    with suppress(OSError):  # some file systems have no permissions
+        for file in files:
+            file.chmod(folder.stat().st_mode & USUAL)
 
 
 def from_home(path: str | Path) -> Path:

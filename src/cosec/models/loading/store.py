@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cosec.errors import ModelError, SettingsError
-from cosec.files import USUAL
+from cosec.files import share_like
 
 _CACHE_VARIABLE = "COSEC_CACHE"
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -79,9 +79,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         with suppress(OSError):  # some network file systems lock no folders
             fcntl.flock(opened, fcntl.LOCK_EX)
         yield unfinished
-        with suppress(OSError):  # some file systems have no permissions
-            for file in unfinished.iterdir():  # safetensors, for one, makes files that only the user can read
-                file.chmod(unfinished.stat().st_mode & USUAL)
+        share_like(unfinished, unfinished.iterdir())
         try:
             unfinished.rename(folder)
         except OSError as error:

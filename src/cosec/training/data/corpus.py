@@ -14,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.files import why_unreadable
-from cosec.training.data.jsonl import add_to_digest, is_jsonl, parse_object, read_lines
+from cosec.training.data.jsonl import add_to_digest, draw, is_jsonl, parse_object, read_lines
 from cosec.training.data.overlap import ProtectedTexts
 
 SOURCE_SUFFIXES = frozenset({".py", ".c", ".h", ".cc", ".cpp", ".hpp", ".js", ".ts", ".java", ".go", ".rs"})
@@ -105,7 +105,8 @@ def load_corpus(
             skipped["overlaps an evaluation set"] += 1
             overlapping.append(document.origin)
         else:
-            parts[document.part or _draw(document.prompt or text, validation_share, seed)].append(document)
+            drawn = "validation" if draw(document.prompt or text, seed) < validation_share else "training"
+            parts[document.part or drawn].append(document)
         seen.add(text)
     if not parts["training"] and parts["validation"]:
         count = len(parts["validation"])
@@ -124,11 +125,6 @@ def load_corpus(
         split_by_prompt=any(document.prompt and document.part is None for document in read),
         sha256=digest.hexdigest(),
     )
-
-
-def _draw(text: str, share: float, seed: int) -> str:
-    number = int.from_bytes(hashlib.sha256(f"{seed}:{text}".encode(errors="replace")).digest()[:8], "big") / 2**64
-    return "validation" if number < share else "training"
 
 
 def _read(path: Path, digest: "hashlib._Hash", skipped: Counter[str]) -> list[Document]:

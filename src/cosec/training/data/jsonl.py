@@ -71,6 +71,12 @@ def parse_object(line: str, origin: str) -> dict[str, Any]:
     return record
 
 
+def draw(key: str, seed: int) -> float:
+    """Return a number from 0 up to 1 that follows from a key, which may hold a name that is not UTF-8, and a seed."""
+    digest = hashlib.sha256(f"{seed}:{key}".encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
 def add_to_digest(digest: "hashlib._Hash", name: str, content: bytes) -> None:
     """Add a file's name, which need not be UTF-8, and its contents to a hash over several files."""
     digest.update(f"{name}\0".encode(errors="surrogateescape") + content)

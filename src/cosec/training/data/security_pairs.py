@@ -14,7 +14,7 @@ from typing import Any
 
 from cosec.errors import DataError
 from cosec.training.data.changed_spans import ChangedSpan, changed_spans, cuts_of_deletions
-from cosec.training.data.jsonl import add_to_digest, jsonl_files, parse_object, read_lines
+from cosec.training.data.jsonl import add_to_digest, draw, jsonl_files, parse_object, read_lines
 
 LANGUAGES = {
     "py": "python",
@@ -160,9 +160,7 @@ def split_by_commit(
     training: list[SecurityPair] = []
     validation: list[SecurityPair] = []
     for pair in pairs:
-        drawn = f"{seed}:{pair.commit}".encode(errors="surrogateescape")  # a commit may be a file's name
-        draw = int.from_bytes(hashlib.sha256(drawn).digest()[:8], "big") / 2**64
-        (validation if draw < share else training).append(pair)
+        (validation if draw(pair.commit, seed) < share else training).append(pair)
     return training, validation
 
 

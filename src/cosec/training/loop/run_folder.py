@@ -8,7 +8,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from cosec.errors import TrainingError
-from cosec.files import USUAL, write_atomically
+from cosec.files import USUAL, share_like, write_atomically
 from cosec.models.identity import hash_file
 from cosec.training.loop.checkpoint import CheckpointStore, RunState, writing
 from cosec.training.loop.curves import draw_curves, plots_available
@@ -122,9 +121,9 @@ class RunFolder:
         """Write the new files beside the old ones, then replace them. All who may read the folder may read them."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=PARTIAL) as partial:
             self._write_weights(Path(partial))
-            for file in sorted(Path(partial).iterdir()):
-                with suppress(OSError):  # some file systems have no permissions
-                    file.chmod(self._folder.stat().st_mode & USUAL)
+            files = sorted(Path(partial).iterdir())
+            share_like(self._folder, files)
+            for file in files:
                 file.replace(self._folder / file.name)
 
 
