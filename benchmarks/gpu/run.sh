@@ -3,7 +3,7 @@
 #
 #     SVEN=DIR SVEN_SCENARIOS=DIR MBPP=FILE benchmarks/gpu/run.sh WORK OUT [SECONDS]
 #
-# See README.md. The same command goes on where it was stopped.
+# SECONDS is 420 if not given: with loading, under eight minutes. See README.md. The same command goes on where it was stopped.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 data="$here/../../src/cosec/data"
@@ -15,4 +15,4 @@ export TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 PYTORCH_CUDA_ALLOC_CONF=expandable_seg
 
 cosec models pull "$SMALL" --convert
 cosec models pull "$LARGE" --convert
-exec python "$here/jobs.py" "$here/plan.toml" --work "$1" --out "$2" --seconds "${3:-700}"
+exec python "$here/jobs.py" "$here/plan.toml" --work "$1" --out "$2" --seconds "${3:-420}"
