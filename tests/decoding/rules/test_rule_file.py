@@ -71,18 +71,17 @@ def test_a_mistaken_rule_for_shared_weights_is_refused(tmp_path: Path, text: str
 
 @pytest.mark.parametrize(
     ("adapter", "record"),
-    [("smollm2-135m", "calibration"), ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-calibration")],
+    [
+        ("smollm2-135m", "calibration"),
+        ("qwen2.5-coder-0.5b", "qwen2.5-coder-0.5b-calibration"),
+        ("qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b-calibration"),
+    ],
 )
-def test_a_shipped_adapter_carries_the_rule_that_was_calibrated_on_its_base(adapter: str, record: str) -> None:
+def test_a_shipped_adapter_carries_the_rule_that_was_calibrated(adapter: str, record: str) -> None:
     repository = Path(__file__).parents[3]
     shipped = repository / "src" / "cosec" / "data" / "adapters" / adapter
     recorded = repository / "docs" / "results" / record
-    assert rule_on(own_rule(shipped), shared_weights=True) == read_rule(recorded / "rule.toml")
+    assert own_rule(shipped) == read_rule(recorded / "rule.toml")
     models = json.loads((recorded / "manifest.json").read_text(encoding="utf-8"))["identity"]["models"]
     weights = (shipped / "adapter_model.safetensors").read_bytes()
     assert models["adapter"] == hashlib.sha256(weights).hexdigest()
-
-
-def test_the_rule_for_other_targets_is_the_milder_one() -> None:
-    shipped = Path(__file__).parents[3] / "src" / "cosec" / "data" / "adapters" / "qwen2.5-coder-0.5b"
-    assert rule_on(own_rule(shipped), shared_weights=False) == {"name": "steer", "strength": 1.0}
