@@ -1,6 +1,8 @@
-"""Where the rules part from the target, and who decides there: `benchmarks/where_rules_part.py OUT.md OUT.json`.
+"""Where the rules part from the target, and who decides there.
 
-The embedded model completes our own scenarios that end at the dangerous choice, greedily (temperature 0, so that
+    python benchmarks/where_rules_part.py OUT.md OUT.json [--model NAME] [--scenarios own|FOLDER] [--strength S]
+
+An embedded model completes scenarios that end at the dangerous choice, greedily (temperature 0, so that
 nothing is left to chance), with the target alone, the security model alone, and each rule. At the first token at which
 the security model alone leaves the target's path, both have read the same text: what each finds likely there, how much
 the adapter changed its own base, and what each rule did. Verdicts are those of the study.
@@ -8,13 +10,13 @@ the adapter changed its own base, and what each rule did. Verdicts are those of 
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -30,9 +32,8 @@ from cosec.evaluation.study.arms import parse_arm
 from cosec.evaluation.tasks.samples import Sample
 from cosec.evaluation.tasks.tasks import Benchmark, Task, tasks_of
 
-ARMS = ("origin", "lora", "cosec-plus", "gate:strength=0.1", "steer:strength=2")
-TOKENS = 64
-SAMPLING = SamplingSettings(temperature=0.0, max_new_tokens=TOKENS, seed=0)
+ARMS = ("origin", "lora", "cosec-plus", "gate:strength=0.1")
+"""The arms beside `steer`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +63,12 @@ class Parting:
     """Which rules wrote the security model's token there; those that had left the path before are not named."""
 
 
-def completions(pair: PreparedPair, arm: str, tasks: Sequence[Task]) -> list[Completion]:
+def completions(pair: PreparedPair, arm: str, tasks: Sequence[Task], tokens: int) -> list[Completion]:
     """One greedy completion of each task."""
     chosen = parse_arm(arm)
-    completer = Completer(pair, chosen.settings(SAMPLING), alone=chosen.alone)
-    return sorted(completer.complete([task.prompt for task in tasks]), key=lambda one: one.prompt_index)
+    sampling = SamplingSettings(temperature=0.0, max_new_tokens=tokens, seed=0)
+    completer = Completer(pair, chosen.settings(sampling), alone=chosen.alone)
+    return completer.complete([task.prompt for task in tasks])
 
 
 def verdicts(tasks: Sequence[Task], found: Sequence[Completion]) -> list[str]:
@@ -119,41 +121,46 @@ def parting(pair: PreparedPair, task: Task, arms: dict[str, Completion], judged:
     )
 
 
-def measured() -> list[Parting]:
+def measured(model: str, scenarios: str, steer: str) -> list[Parting]:
     """Every scenario under every arm."""
-    pair = load_pair("smollm2-135m")
-    benchmark = Benchmark(name="own-decision", scenarios="own", depth="decision", samples=1, max_new_tokens=TOKENS)
+    pair = load_pair(model, runtime="torch")
+    depth: Literal["decision"] | None = "decision" if scenarios == "own" else None
+    tokens = 64 if scenarios == "own" else 128
+    benchmark = Benchmark(name="parting", scenarios=scenarios, depth=depth, samples=1, max_new_tokens=tokens)
     tasks = tasks_of(benchmark)
-    found = {arm: completions(pair, arm, tasks) for arm in ARMS}
-    judged = {arm: verdicts(tasks, found[arm]) for arm in ARMS}
+    arms = (*ARMS, steer)
+    found = {arm: completions(pair, arm, tasks, tokens) for arm in arms}
+    judged = {arm: verdicts(tasks, found[arm]) for arm in arms}
     return [
-        parting(pair, task, {arm: found[arm][at] for arm in ARMS}, {arm: judged[arm][at] for arm in ARMS})
+        parting(pair, task, {arm: found[arm][at] for arm in arms}, {arm: judged[arm][at] for arm in arms})
         for at, task in enumerate(tasks)
     ]
 
 
 def summary(partings: Sequence[Parting]) -> dict[str, Any]:
     """Counts over all scenarios, and over those that the security model alone turns from insecure to secure."""
+    arms = list(partings[0].verdicts)
+    rules = arms[2:]
     turned = [one for one in partings if one.verdicts["origin"] == "insecure" and one.verdicts["lora"] == "secure"]
     back = [one for one in partings if one.verdicts["origin"] == "secure" and one.verdicts["lora"] == "insecure"]
     parted = [one for one in partings if one.place is not None]
     return {
         "scenarios": len(partings),
-        "verdicts": {arm: dict(Counter(one.verdicts[arm] for one in partings)) for arm in ARMS},
+        "verdicts": {arm: dict(Counter(one.verdicts[arm] for one in partings)) for arm in arms},
         "security_model_parts": len(parted),
-        "took_its_token_where_it_parts": _taken(parted),
+        "took_its_token_where_it_parts": _taken(parted, rules),
         "turned_secure_by_the_security_model": len(turned),
-        "took_its_token_there": _taken(turned),
-        "also_secure_under": {arm: sum(one.verdicts[arm] == "secure" for one in turned) for arm in ARMS[2:]},
+        "took_its_token_there": _taken(turned, rules),
+        "also_secure_under": {arm: sum(one.verdicts[arm] == "secure" for one in turned) for arm in rules},
         "turned_insecure_by_the_security_model": len(back),
-        "also_insecure_under": {arm: sum(one.verdicts[arm] == "insecure" for one in back) for arm in ARMS[2:]},
+        "also_insecure_under": {arm: sum(one.verdicts[arm] == "insecure" for one in back) for arm in rules},
     }
 
 
-def _taken(partings: Sequence[Parting]) -> dict[str, str]:
+def _taken(partings: Sequence[Parting], rules: Sequence[str]) -> dict[str, str]:
     return {
         arm: f"{sum(one.took.get(arm, False) for one in partings)} of {sum(arm in one.took for one in partings)}"
-        for arm in ARMS[2:]
+        for arm in rules
     }
 
 
@@ -162,7 +169,7 @@ def table(partings: Sequence[Parting]) -> str:
     ordered = sorted(partings, key=lambda one: (len(set(one.verdicts.values())) == 1, one.task))
     lines = [
         "| scenario | after | target writes | security model writes | target gives it | security model gives it | KL |"
-        " took it | verdicts: " + ", ".join(ARMS) + " |",
+        f" took it | verdicts: {', '.join(partings[0].verdicts)} |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for one in ordered:
@@ -182,13 +189,21 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    found = measured()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("record", type=Path)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--scenarios", default="own", help="own, or a folder of scenarios in SVEN's layout")
+    parser.add_argument("--strength", default="2", help="strength of steer")
+    chosen = parser.parse_args()
+    found = measured(chosen.model, chosen.scenarios, f"steer:strength={chosen.strength}")
     record = {
-        "command": "python benchmarks/where_rules_part.py",
+        "command": f"python benchmarks/where_rules_part.py --model {chosen.model} --strength {chosen.strength}",
+        "scenarios": "own" if chosen.scenarios == "own" else "a folder",
         "summary": summary(found),
         "partings": [asdict(one) for one in found],
         "environment": environment(),
     }
-    Path(sys.argv[1]).write_text(table(found), encoding="utf-8")
-    Path(sys.argv[2]).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    chosen.table.write_text(table(found), encoding="utf-8")
+    chosen.record.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(record["summary"], indent=1))  # noqa: T201
