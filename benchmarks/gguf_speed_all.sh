@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 18 minutes on 2 cores.
+# Every measurement of docs/gguf.md, on an idle machine: `benchmarks/gguf_speed_all.sh [FOLDER]`, about 22 minutes on 2 cores.
 # The most telling come first. FOLDER keeps quantised copies between calls. Records go to docs/results/gguf-speed; the table
 # is printed at the end, also after an interruption. Needs the pulled models qwen2.5-coder-1.5b, -0.5b and smollm2-135m,
 # converted for torch, and leaves copies and measurements in the cache, which `--runtime auto` then uses.
@@ -41,6 +41,10 @@ measure beside-q4_0-1 90 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule threshold -
 measure beside-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
 measure torch-1 240 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 2 --tokens 16 --runtime torch
 measure beside-steer-1 100 $LARGE default --batch 1 --rule steer --draft-length auto --rounds 2 --tokens 32
+measure beside-strong-1 120 $LARGE default --batch 1 --rule steer-1.5 steer --draft-length auto --rounds 3 --tokens 32
+measure speculative-1 120 $LARGE $SMALL --batch 1 --rule speculative --draft-length auto --rounds 3 --tokens 32
+measure speculative-q4_0-1 120 $LARGE "$COPIES/q4_0.gguf" --batch 1 --rule speculative --draft-length auto --rounds 3 --tokens 32
+measure speculative-q4_0-16 180 $LARGE "$COPIES/q4_0.gguf" --batch 16 --rule speculative --draft-length auto --rounds 2 --tokens 12
 measure beside-1 80 $LARGE $SMALL --batch 1 --rule threshold --draft-length auto --rounds 3 --tokens 24
 measure beside-16 180 $LARGE $SMALL --batch 16 --rule threshold --draft-length auto --rounds 2 --tokens 12
 measure beside-q4_0-4 110 $LARGE "$COPIES/q4_0.gguf" --batch 4 --rule threshold --draft-length auto --rounds 2 --tokens 20
