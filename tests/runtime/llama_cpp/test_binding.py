@@ -29,3 +29,9 @@ def test_a_library_of_another_machine_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(SettingsError, match=r"cannot be loaded.*build it again on this machine"):
         binding.library()
+
+
+@pytest.mark.parametrize(("told", "amx"), [(b"AVX2 = 1 | AMX_INT8 = 1 | ", True), (b"AVX2 = 1 | ", False)])
+def test_amx_is_read_from_the_librarys_description(monkeypatch: pytest.MonkeyPatch, told: bytes, amx: bool) -> None:
+    monkeypatch.setattr(binding.library(), "llama_print_system_info", lambda: told)
+    assert binding.uses_amx() is amx

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
@@ -79,3 +80,20 @@ def test_the_files_pages_are_released_while_it_is_loaded(gguf_of: Made, monkeypa
     Weights(file, "tiny")
     assert 1 <= len(released) <= 4
     assert set(released) == {file}
+
+
+@pytest.mark.parametrize("amx", [True, False])
+def test_extra_buffers_are_off_where_llama_cpp_would_use_amx(
+    gguf_of: Made, monkeypatch: pytest.MonkeyPatch, amx: bool
+) -> None:
+    chosen: list[bool] = []
+    load = weights.library().llama_model_load_from_file
+
+    def loading(path: bytes, params: Any) -> object:
+        chosen.append(bool(params.use_extra_bufts))
+        return load(path, params)
+
+    monkeypatch.setattr(weights.library(), "llama_model_load_from_file", loading)
+    monkeypatch.setattr(weights, "uses_amx", lambda: amx)
+    Weights(gguf_of("llama")[1], "tiny")
+    assert chosen == [not amx]

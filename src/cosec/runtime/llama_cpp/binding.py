@@ -62,6 +62,11 @@ def library() -> Any:
     return functions
 
 
+def uses_amx() -> bool:
+    """Whether the library was built with AMX kernels and this processor has AMX."""
+    return b"AMX_INT8 = 1" in library().llama_print_system_info()
+
+
 def _keep(level: int, text: bytes, user_data: object) -> None:
     """Keep an error message, and drop any other."""
     if level == _ERROR:

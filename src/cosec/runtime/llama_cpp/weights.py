@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cosec.errors import AdapterError, UnknownArchitecture
-from cosec.runtime.llama_cpp.binding import failure, forget_messages, library
+from cosec.runtime.llama_cpp.binding import failure, forget_messages, library, uses_amx
 from cosec.runtime.mapped_pages import drop_file
 
 
@@ -34,6 +34,9 @@ class Weights:
         """What messages call the model."""
         params = functions.llama_model_default_params()
         params.n_gpu_layers = 0
+        # llama.cpp's AMX kernels crash on some machines (https://github.com/ggml-org/llama.cpp/issues/20824). It uses
+        # them on weights in extra buffers only. A build without AMX keeps those buffers, as they are faster.
+        params.use_extra_bufts = not uses_amx()
         # The callback must live until the file is loaded.
         params.progress_callback = progress = functions.llama_progress_callback(_dropping_copies(file))
         forget_messages()
