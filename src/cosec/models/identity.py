@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -53,14 +52,13 @@ def _hash_tensors(files: Sequence[Path]) -> str:
     tensors = {name: tensor for file in files for name, tensor in read_tensors(file).items()}
     digest = hashlib.sha256()
     with ExitStack() as stack:
-        contents = {}
-        for file in files:
-            opened = stack.enter_context(file.open("rb"))
-            contents[file] = stack.enter_context(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        # Read, not mapped: mapped pages of a whole model would count as memory of this process.
+        contents = {file: stack.enter_context(file.open("rb")) for file in files}
         for name, tensor in sorted(tensors.items()):
             digest.update(json.dumps([name, tensor.dtype, tensor.shape]).encode())
+            contents[tensor.file].seek(tensor.start)
             for start in range(tensor.start, tensor.end, CHUNK_BYTES):
-                digest.update(contents[tensor.file][start : min(start + CHUNK_BYTES, tensor.end)])
+                digest.update(contents[tensor.file].read(min(CHUNK_BYTES, tensor.end - start)))
     return digest.hexdigest()
 
 

@@ -9,12 +9,15 @@ Importing this module imports torch and transformers.
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -94,25 +97,51 @@ def onednn_product(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> Tenso
     return product
 
 
+def read_gguf(file: Path) -> GGUFReader:
+    """Parse the metadata of a GGUF file, and find its tensors.
+
+    Raises:
+        Exception: Of any kind, if the file is damaged.
+    """
+    from gguf import GGUFReader
+
+    class PlainReader(GGUFReader):  # type: ignore[misc]  # the package has no types
+        """A reader that slices its file as a plain array; slices of a ``numpy.memmap`` take several times as long."""
+
+        @property
+        def data(self) -> Any:
+            return self._data
+
+        @data.setter
+        def data(self, mapped: Any) -> None:
+            self._data = mapped.view(np.ndarray)
+
+    return PlainReader(file)
+
+
 @contextmanager
 def reuse_gguf_reader(file: Path, reader: GGUFReader) -> Iterator[None]:
-    """Let transformers use a reader that has parsed a GGUF file already.
+    """Let transformers read a GGUF file's metadata once, with a reader that has parsed it already.
 
-    Parsing a large vocabulary takes seconds. A release of transformers that looks the class up elsewhere parses the
-    file again, with the same result.
+    Parsing a large vocabulary takes seconds, and so does the table of tensor names, which transformers makes anew for
+    each module. A release of transformers that looks these up elsewhere does the work again, with the same result.
 
     Args:
         file: Path by which transformers is asked for the file inside the block.
         reader: The reader of that file.
     """
     import gguf
+    from transformers import modeling_gguf_pytorch_utils as reading
 
-    original = gguf.GGUFReader
-    gguf.GGUFReader = lambda path, *rest: reader if Path(path) == file else original(path, *rest)
+    make_reader, make_names, load = gguf.GGUFReader, gguf.get_tensor_name_map, reading.load_gguf_checkpoint
+    loaded = cache(load)
+    gguf.GGUFReader = lambda path, *rest: reader if Path(path) == file else make_reader(path, *rest)
+    gguf.get_tensor_name_map = cache(make_names)
+    reading.load_gguf_checkpoint = lambda *args, **kwargs: copy.deepcopy(loaded(*args, **kwargs))
     try:
         yield
     finally:
-        gguf.GGUFReader = original
+        gguf.GGUFReader, gguf.get_tensor_name_map, reading.load_gguf_checkpoint = make_reader, make_names, load
 
 
 def gguf_processor(architecture: str, outline: PreTrainedModel) -> tuple[Any, Mapping[str, str]]:

@@ -92,12 +92,10 @@ def _corruption_named(gguf: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _parsed_once(gguf: Path) -> Iterator[GGUFReader]:
     """Parse the file's metadata, and let transformers use the same reader inside the block."""
-    from gguf import GGUFReader
-
-    from cosec.models.internals import reuse_gguf_reader
+    from cosec.models.internals import read_gguf, reuse_gguf_reader
 
     with _corruption_named(gguf):
-        reader = GGUFReader(gguf)
+        reader = read_gguf(gguf)
     with reuse_gguf_reader(gguf, reader):
         yield reader
 
