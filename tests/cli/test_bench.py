@@ -109,7 +109,12 @@ def test_an_adapters_own_rule_is_measured_where_none_is_named(
     flags = ["--target", models.target, "--security", str(adapter), "--prompt-file", str(tmp_path / "prompt.py")]
     flags += ["--batch", "1", *brief, "--format", "json"]
     assert main(["bench", "speed", *flags]) == 0
-    assert json.loads(capsys.readouterr().out)["rule"] == {"name": "steer", "strength": 3.0, "against": "base"}
+    assert json.loads(capsys.readouterr().out)["rule"] == {
+        "name": "steer",
+        "strength": 3.0,
+        "against": "base",
+        "security_floor": 0.0,
+    }
 
 
 @pytest.mark.parametrize(

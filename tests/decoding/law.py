@@ -88,15 +88,16 @@ def divergence(security: Vector, base: Vector, kind: str) -> float:
 def lossless_law(target: Vector, security: Vector, base: Vector, rule: dict[str, object], **sampling: float) -> Vector:
     """The law of the next token under speculative, steer and gate, from the three models' logits."""
 
-    def steered(strength: float) -> Vector:
-        moved = np.log(raw(target)) + strength * (np.log(raw(security)) - np.log(raw(base)))
-        return warped(moved, **sampling)
+    def steered(strength: float, floor: float = 0.0) -> Vector:
+        change = np.log(raw(security)) - np.log(raw(base))
+        change = np.where(raw(security) < floor * raw(security).max(), np.minimum(change, 0.0), change)
+        return warped(np.log(raw(target)) + strength * change, **sampling)
 
     plain = warped(target, **sampling)
     if rule["name"] == "speculative":
         return plain
     if rule["name"] == "steer":
-        return steered(float(rule["strength"]))  # type: ignore[arg-type]
+        return steered(float(rule["strength"]), float(rule.get("security_floor", 0.0)))  # type: ignore[arg-type]
     if divergence(security, base, str(rule.get("divergence", "kl"))) <= float(rule["strength"]):  # type: ignore[arg-type]
         return plain
     decision = warped(security, **sampling)

@@ -100,7 +100,7 @@ def test_a_request_that_names_no_rule_gets_the_servers_or_the_adapters(carried: 
     rule = steer if carried == "by the server" else None
     with serving(shared_pair(tmp_path), rule=rule) as running, running.client() as http:
         told = http.get("/v1/models").json()["data"][0]["cosec"]
-        assert told == {"enabled": True, "rule": "steer", "strength": 1.5, "against": "base"}
+        assert told == {"enabled": True, "rule": "steer", "strength": 1.5, "against": "base", "security_floor": 0.0}
         assert ask(http)["metrics"]["cosec"]["rule"] == "steer"
         assert ask(http, cosec={"strength": 1.0})["metrics"]["cosec"]["strength"] == 1.0
         # No other rule has a threshold, so it says which one is meant.

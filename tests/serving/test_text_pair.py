@@ -103,7 +103,12 @@ def test_what_the_client_does_not_limit_ends_with_the_targets_context(
 
 
 @pytest.mark.parametrize(
-    ("cosec", "said"), [({"rule": "threshold"}, "gate or --rule steer"), ({"against": "anti-expert"}, "against base")]
+    ("cosec", "said"),
+    [
+        ({"rule": "threshold"}, "gate or --rule steer"),
+        ({"against": "anti-expert"}, "against base"),
+        ({"security_floor": 0.1}, "security-floor 0"),
+    ],
 )
 def test_what_does_not_work_over_text_is_refused(client: OpenAI, cosec: dict[str, object], said: str) -> None:
     with pytest.raises(APIStatusError, match=said):

@@ -39,6 +39,7 @@ RULES: dict[str, dict[str, object]] = {
     "speculative": {"name": "speculative"},
     "steer": {"name": "steer", "strength": 2.0},
     "steer against": {"name": "steer", "strength": 1.0, "against": "anti-expert"},
+    "steer floor": {"name": "steer", "strength": 2.0, "security_floor": 0.5},
     "gate": {"name": "gate", "strength": 0.02, "plausibility_floor": 0.1},
     "gate steered": {"name": "gate", "strength": 0.02, "decision": "steered", "steering_strength": 1.5},
     "gate js": {"name": "gate", "strength": 0.005, "divergence": "js", "plausibility_floor": 0.3},
@@ -86,7 +87,7 @@ def expected(depth: int, rule: dict[str, object], **sampling: float) -> Vector:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["speculative", "steer", "steer against", "gate"])
+@pytest.mark.parametrize("name", ["speculative", "steer", "steer against", "steer floor", "gate"])
 @pytest.mark.parametrize(("draws", "draft_length"), DRAWS_AND_LENGTHS)
 def test_emitted_tokens_follow_the_closed_form_at_the_first_and_third_position(
     draws: int, name: str, draft_length: int, device: str
@@ -250,16 +251,29 @@ def test_a_token_that_security_or_base_excludes_is_not_moved() -> None:
     assert float(moved[2] / moved[1]) == pytest.approx(math.exp(2.0))
 
 
+def test_below_the_floor_the_adapter_lowers_tokens_and_does_not_raise_them() -> None:
+    at = Position(
+        target_log_probs=torch.tensor([[0.4, 0.2, 0.2, 0.2]]).log(),
+        security_log_probs=torch.tensor([[0.6, 0.35, 0.04, 0.01]]).log(),
+        base_log_probs=torch.tensor([[0.3, 0.6, 0.01, 0.09]]).log(),
+    )
+    change = (steered(at, 2.0, floor=0.1) - at.target_log_probs)[0]
+    assert change.tolist() == pytest.approx([2 * math.log(2), 2 * math.log(0.35 / 0.6), 0.0, 2 * math.log(1 / 9)])
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.3])
 @pytest.mark.parametrize("strength", [0.3, 1.0, 2.0])
 @pytest.mark.parametrize("excluded", [False, True])
-def test_steering_is_the_same_with_the_target_as_base_and_with_its_equal(strength: float, excluded: bool) -> None:
+def test_steering_is_the_same_with_the_target_as_base_and_with_its_equal(
+    strength: float, excluded: bool, floor: float
+) -> None:
     scores = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0))
     if excluded:
         scores[0, :, :2] = scores[1, :, 1:3] = -math.inf
     target, security = scores.log_softmax(-1)
     itself = Position(target_log_probs=target, security_log_probs=security, base_log_probs=target)
     equal = Position(target_log_probs=target, security_log_probs=security, base_log_probs=target.clone())
-    laws = [steered(at, strength).softmax(-1) for at in (itself, equal)]
+    laws = [steered(at, strength, floor).softmax(-1) for at in (itself, equal)]
     assert bool(laws[0].isfinite().all())
     assert torch.allclose(*laws, atol=1e-6)
 

@@ -7,6 +7,7 @@ import pytest
 from cosec.decoding.rules import rule_for
 from cosec.decoding.rules.schema import (
     RULES,
+    SteerSettings,
     ThresholdSettings,
     changed_rule,
     current_names,
@@ -47,6 +48,12 @@ def test_the_published_schema_has_types_ranges_defaults_and_help() -> None:
     for schema in schemas.values():
         assert schema["help"]
         assert all(one["description"] for one in schema["settings"].values())
+
+
+def test_a_security_floor_keeps_the_target_in_the_law() -> None:
+    assert SteerSettings(strength=1.0).cancels_base
+    assert not SteerSettings(strength=1.0, security_floor=0.1).cancels_base
+    assert not SteerSettings(strength=1.5).cancels_base
 
 
 def test_the_rules_for_whole_models_are_named() -> None:

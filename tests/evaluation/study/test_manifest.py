@@ -101,6 +101,17 @@ def test_rules_are_recorded_as_they_are_for_the_target(tmp_path: Path, models: d
     assert (rule["strength"], rule["plausibility_floor"]) == (0.1, floor)
 
 
+def test_a_setting_that_earlier_releases_lack_is_recorded_only_where_it_has_an_effect(tmp_path: Path) -> None:
+    arms = ("steer:strength=1", "steer:strength=1,security_floor=0.1")
+    chosen = settings(write_scenarios(tmp_path / "scenarios"), arms=arms)
+    folder = StudyFolder(tmp_path / "out")
+    open_study(folder, chosen, units_of(chosen), {"target": "t", "adapter": "a"}, judges="1")
+    earlier = {"name": "steer", "strength": 1.0, "against": "base"}
+    rules = list(folder.manifest()["identity"]["rules"].values())
+    assert earlier in rules
+    assert {**earlier, "security_floor": 0.1} in rules
+
+
 def test_a_folder_without_rules_stays_usable_and_gains_those_of_further_arms(tmp_path: Path) -> None:
     scenarios, folder = write_scenarios(tmp_path / "scenarios"), StudyFolder(tmp_path / "out")
     run(settings(scenarios), folder.path)

@@ -35,7 +35,7 @@ WHY_GATE_AND_STEER = (
 
 _WITHOUT_EFFECT = {
     "gate": ("decision", "steering_strength"),
-    "steer": ("against",),
+    "steer": ("against", "security_floor"),
     "threshold": ("preset", "target_ratio", "fallback"),
 }
 """Settings of each rule of which only the default can be used over text."""
@@ -64,8 +64,8 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     """The rule for a target that is hardened as text.
 
     The adapter's own rule applies if the target allows it: a gate that draws decisions from the security model, then
-    without its plausibility floor, or for a target in this process steer. Otherwise the gate has its default settings,
-    and a floor of 0. The paper's rule applies where the user names it.
+    without its plausibility floor, or for a target in this process steer, then without its security floor. Otherwise
+    the gate has its default settings, and a floor of 0. The paper's rule applies where the user names it.
 
     Args:
         own: Name and settings of the rule that the adapter carries; empty for none.
@@ -82,7 +82,10 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     allowed = text_rules(in_process=in_process)
     gated = rule_name(own) == "gate" and own.get("decision", "security") == "security"
     steered = in_process and rule_name(own) == "steer" and own.get("against", "base") == "base"
-    base = dict(own) if steered else {**(own if gated else {}), "name": "gate", "plausibility_floor": 0.0}
+    if steered:
+        base = {**own, "security_floor": 0.0}
+    else:
+        base = {**(own if gated else {}), "name": "gate", "plausibility_floor": 0.0}
     chosen = changed_rule(base, given)
     if chosen["name"] not in allowed:
         named = " or ".join(f"--rule {name}" for name in allowed)
@@ -93,6 +96,10 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     if chosen["name"] == "steer":
         if chosen.get("against", "base") != "base":
             raise SettingsError("Over text, the target is steered against the adapter's base. Use --against base.")
+        if chosen.get("security_floor", 0.0):
+            raise SettingsError(
+                "Over text, steer has no floor for the security model's tokens. Use --security-floor 0."
+            )
         return chosen
     chosen.setdefault("plausibility_floor", 0.0)
     if chosen.get("decision", "security") != "security":

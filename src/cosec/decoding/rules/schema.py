@@ -145,6 +145,9 @@ class SteerSettings(RuleSettings):
     against: Literal["base", "anti-expert"] = "base"
     """What the change is measured against: the adapter's base, or an anti-expert, an adapter for vulnerable code."""
 
+    security_floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """The adapter raises only tokens with at least this share of the security model's highest probability."""
+
     @property
     def contrast(self) -> Contrast:
         """The base or the anti-expert, as ``against`` says."""
@@ -152,8 +155,8 @@ class SteerSettings(RuleSettings):
 
     @property
     def cancels_base(self) -> bool:
-        """Whether ``log target - log base`` cancels out if the target is the base: at strength 1 against the base."""
-        return self.against == "base" and self.strength == 1.0
+        """Whether the law is the security model if the target is its base: at strength 1 without a floor."""
+        return self.against == "base" and self.strength == 1.0 and self.security_floor == 0.0
 
 
 class GateSettings(RuleSettings):
