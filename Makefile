@@ -44,8 +44,8 @@ $(STAMP): pyproject.toml constraints.txt constraints-semgrep.txt
 	@touch $@
 
 llama: $(STAMP) ## Build llama.cpp for this processor, again if it is there already
-	@again=; if test -n "$(AGAIN)" && test -e $(LLAMA) && $(BIN)/python -c 'import llama_cpp' 2>/dev/null; then again='--force-reinstall --no-deps --no-cache-dir'; fi; \
-	  CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet $$again -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
+	@again=; if test -n "$(AGAIN)" && test -e $(LLAMA) && $(BIN)/python -c 'import llama_cpp' 2>/dev/null; then again='--force-reinstall --no-deps'; fi; \
+	  CMAKE_ARGS="$(LLAMA_ARGS)" $(PIP) install --quiet --no-cache-dir $$again -c constraints.txt --no-binary llama-cpp-python llama-cpp-python
 	@touch $(LLAMA)
 
 # Only GGUF files in their quantised form need it, so a machine without a compiler goes on.

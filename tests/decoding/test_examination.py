@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from cosec.decoding import selftest
+from cosec.decoding.blackbox.examination import _whose
 from cosec.decoding.blackbox.targets.openai_server import ServerAddress
 from cosec.decoding.examination import examine, examine_server
 from cosec.decoding.examined import Examined
@@ -193,6 +194,12 @@ def test_why_an_adapters_own_rule_does_not_apply_at_a_server_is_told(
     (adapter / "rule.toml").write_text(f"[rule]\n{rule}\n")
     found = by_subject(examine_server(ServerAddress(url="http://127.0.0.1:9/v1"), str(adapter)))
     assert f": {whose}" in found["rule"].text
+
+
+@pytest.mark.parametrize(("floor", "told"), [("0.1", ", without a floor"), ("0.0", "")])
+def test_a_rule_that_loses_its_floor_over_text_is_told(floor: str, told: str) -> None:
+    own = {"name": "steer", "security_floor": float(floor)}
+    assert _whose(own, "steer", in_process=True) == f"the adapter's own{told}"
 
 
 def test_a_security_model_that_does_not_exist_is_named_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,3 +69,11 @@ def test_transformers_reads_the_metadata_once(tmp_path: Path, monkeypatch: pytes
         raise RuntimeError("stops")
     assert modeling_gguf_pytorch_utils.load_gguf_checkpoint is counted
     assert (gguf.GGUFReader, gguf.get_tensor_name_map) == names
+
+
+def test_a_transformers_without_the_names_still_reads_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_gguf(tiny_model("llama"), tmp_path / "tiny.gguf")
+    monkeypatch.delattr(gguf, "get_tensor_name_map")
+    reader_class = gguf.GGUFReader
+    with reuse_gguf_reader(file, read_gguf(file)):
+        assert gguf.GGUFReader is reader_class

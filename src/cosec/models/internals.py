@@ -131,13 +131,24 @@ def reuse_gguf_reader(file: Path, reader: GGUFReader) -> Iterator[None]:
         reader: The reader of that file.
     """
     import gguf
-    from transformers import modeling_gguf_pytorch_utils as reading
 
-    make_reader, make_names, load = gguf.GGUFReader, gguf.get_tensor_name_map, reading.load_gguf_checkpoint
-    loaded = cache(load)
+    try:
+        from transformers import modeling_gguf_pytorch_utils
+
+        reading: Any = modeling_gguf_pytorch_utils
+        make_reader, make_names, load = gguf.GGUFReader, gguf.get_tensor_name_map, reading.load_gguf_checkpoint
+    except (ImportError, AttributeError):
+        yield
+        return
+    load_once = cache(load)
+
+    def loaded(path: str, return_tensors: bool = False, **rest: Any) -> Any:
+        known = Path(path) == file and not return_tensors and not rest
+        return copy.deepcopy(load_once(path)) if known else load(path, return_tensors, **rest)
+
     gguf.GGUFReader = lambda path, *rest: reader if Path(path) == file else make_reader(path, *rest)
     gguf.get_tensor_name_map = cache(make_names)
-    reading.load_gguf_checkpoint = lambda *args, **kwargs: copy.deepcopy(loaded(*args, **kwargs))
+    reading.load_gguf_checkpoint = loaded
     try:
         yield
     finally:

@@ -70,7 +70,7 @@ def as_choice(rule: RuleSettings) -> dict[str, object]:
 
 
 def described_rule(rule: RuleSettings) -> str:
-    """A rule and its settings in one line, such as ``rule steer, strength 2.0, against base``."""
+    """A rule and its settings in one line, such as ``rule gate, strength 0.1, divergence kl, …``."""
     return ", ".join(f"{name} {value}" for name, value in as_choice(rule).items())
 
 

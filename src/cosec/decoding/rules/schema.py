@@ -155,7 +155,7 @@ class SteerSettings(RuleSettings):
 
     @property
     def cancels_base(self) -> bool:
-        """Whether the law is the security model if the target is its base: at strength 1 without a floor."""
+        """Whether the law is the security model if the target is its base: strength 1, against the base, no floor."""
         return self.against == "base" and self.strength == 1.0 and self.security_floor == 0.0
 
 

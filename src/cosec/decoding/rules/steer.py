@@ -5,8 +5,8 @@ base is the security model without its adapter (proxy-tuning, Liu et al., COLM 2
 base is an adapter on the same weights that was trained on vulnerable code (DExperts, Liu et al., ACL 2021).
 
 With a security floor, the change is at most 0 for a token with less than that share of the security model's highest
-probability. Otherwise a strength above 1 raises tokens that are improbable under all three models (the plausibility
-constraint of contrastive decoding, Li et al., ACL 2023).
+probability. Otherwise a strength above 1 raises tokens that are improbable under all three models. (Modelled on the
+plausibility constraint of contrastive decoding, Li et al., ACL 2023.)
 
 With strength 1, no floor and a target that is the base, the law is the security model's own: the target cancels.
 

@@ -63,7 +63,7 @@ def library() -> Any:
 
 
 def uses_amx() -> bool:
-    """Whether the library was built with AMX kernels and this processor has AMX."""
+    """Whether the library was built with AMX kernels."""
     return b"AMX_INT8 = 1" in library().llama_print_system_info()
 
 
