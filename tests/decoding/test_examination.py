@@ -90,7 +90,7 @@ def test_the_rule_that_an_adapter_carries_is_told_or_refused(target: Path, tmp_p
     adapter = save_tiny_adapter(target, tmp_path / "adapter")
     (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
     assert by_subject(examine(str(target), str(adapter), "auto"))["rule"].text == (
-        "rule steer, strength 1.5, against base: the adapter's own"
+        "rule steer, strength 1.5, against base, security_floor 0.0: the adapter's own"
     )
     (adapter / "rule.toml").write_text("")
     assert not by_subject(examine(str(target), str(adapter), "auto"))["rule"].good
@@ -158,7 +158,7 @@ def test_an_adapter_of_another_vocabulary_hardens_the_target_as_text(target: Pat
     assert "plausibility_floor 0.0" in found["rule"].text
     (adapter / "rule.toml").write_text('[rule]\nname = "steer"\nstrength = 1.5\n')
     carried = {one.subject: one for one in examine(str(stranger), str(adapter), "float32", "torch")}
-    assert carried["rule"].text == "rule steer, strength 1.5, against base: the adapter's own"
+    assert carried["rule"].text == "rule steer, strength 1.5, against base, security_floor 0.0: the adapter's own"
 
 
 def test_a_file_of_another_vocabulary_is_hardened_as_text_too(

@@ -102,7 +102,7 @@ def test_settings_cannot_be_changed_after_they_were_made() -> None:
         ({"treshold": 0.3}, r"'treshold' of the rule 'threshold'.*Did you mean threshold"),
         (
             {"name": "steer", "preset": "paper"},
-            r"'steer' has no preset \(it has strength, against\); preset belongs to threshold",
+            r"'steer' has no preset \(it has strength, against, security_floor\); preset belongs to threshold",
         ),
         ({"name": "gate", "threshold": 0.3}, r"'gate' has no threshold .*belongs to threshold"),
         ({"strength": 2}, r"'threshold' has no strength .*strength belongs to steer and gate"),
