@@ -25,6 +25,7 @@ RECORDS = {
     "qwen2.5-coder-1.5b/humaneval-strengths": (f"{SEPARATE}, one seed", "VI"),
     "qwen2.5-coder-0.5b-texts/own-seeds-3": ("0.5B, three seeds", "V VII"),
     "qwen2.5-coder-0.5b-texts/sven-seeds": ("0.5B, three seeds", "V VII"),
+    "qwen2.5-coder-0.5b-texts/humaneval-ten": ("0.5B, one seed, ten samples", "VI"),
     "qwen2.5-coder-0.5b-texts/humaneval-seeds": ("0.5B, three seeds", "VI"),
     "qwen2.5-coder-0.5b-texts/humaneval": ("0.5B, one seed", "VI"),
     "qwen2.5-coder-0.5b-main": ("0.5B, an earlier adapter, 59 scenarios, three seeds", "V VI VII"),
