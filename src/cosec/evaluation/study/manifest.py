@@ -33,8 +33,7 @@ LATE = {"models": (("security", "adapter", "security dtype"), ("base",))}
 hardened as text; studies of earlier releases have the adapter alone.
 """
 
-
-_WITHOUT_EFFECT = {"security_floor": 0.0}
+NEWER = {"security_floor": 0.0}
 """Settings that studies of earlier releases lack, with the value that changes nothing; that value is not recorded."""
 
 
@@ -132,7 +131,7 @@ def _rule(arm: DecodingArm, models: Mapping[str, Any]) -> dict[str, Any]:
     as_text = at_server or "base" in models
     rule = text_rule({}, arm.rule, in_process=not at_server) if as_text else arm.rule
     known = decoding_settings(rule, {}).rule.model_dump(mode="json")
-    return {name: value for name, value in known.items() if (name, value) not in _WITHOUT_EFFECT.items()}
+    return {name: value for name, value in known.items() if (name, value) not in NEWER.items()}
 
 
 def prompts_digest(units: Sequence[Unit]) -> str:
