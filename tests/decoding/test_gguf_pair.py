@@ -183,6 +183,13 @@ def test_a_copy_does_not_take_the_rule_for_shared_weights(files: GgufFiles, tmp_
     assert carried_rule(files.target, str(folder), security_copy=True) == OWN
 
 
+def test_a_copy_steers_with_a_strength_of_at_most_1(files: GgufFiles, tmp_path: Path) -> None:
+    folder = shutil.copytree(files.adapter, tmp_path / "own")
+    (folder / "rule.toml").write_text("[rule]\nname = 'steer'\nstrength = 2.0\nsecurity_floor = 0.1\n")
+    assert carried_rule(files.target, str(folder)) == {"name": "steer", "strength": 2.0, "security_floor": 0.1}
+    assert carried_rule(files.target, str(folder), security_copy=True) == OWN
+
+
 def test_an_exported_adapter_keeps_the_rule_for_its_base(files: GgufFiles, tmp_path: Path) -> None:
     out = tmp_path / "adapter.gguf"
     export_adapter(Path(files.adapter), out, {**OWN, "shared_weights": SHARED})

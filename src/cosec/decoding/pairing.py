@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cosec.decoding.engine.lanes import Lanes, PairedLanes, ProposalLane, TargetLane, ThreeModelLanes, TwoModelLanes
-from cosec.decoding.rules.rule_file import SHARED_WEIGHTS, checked_own_rule, own_rule, rule_on
+from cosec.decoding.rules.rule_file import SHARED_WEIGHTS, checked_own_rule, own_rule, rule_on, unamplified
 from cosec.decoding.rules.schema import Contrast, rules_without_base
 from cosec.errors import ModelError, SettingsError
 from cosec.models.adapters import is_adapter
@@ -28,8 +28,8 @@ def carried_rule(target: str, security: str, *, security_copy: bool = False) -> 
     Args:
         target: The model to harden, as for ``load_pair``.
         security: Its security model or adapter, as for ``load_pair``.
-        security_copy: Whether a copy of the target with the adapter added takes the adapter's place. The rule for
-            shared weights is not for copies, whose rounding grows with the strength.
+        security_copy: Whether a copy of the target with the adapter added takes the adapter's place. Its rounding acts
+            like a part of the adapter's change and grows with the strength, so ``steer`` then has at most strength 1.
 
     Returns:
         The rule's name and settings; empty if it carries none.
@@ -46,7 +46,9 @@ def carried_rule(target: str, security: str, *, security_copy: bool = False) -> 
             resolve_model(target)  # if the target does not exist either, that is the message to show
             raise
         carried = own_rule(folder) if folder is not None and is_adapter(folder) else {}
-    shared = SHARED_WEIGHTS in carried and not security_copy and shares_weights(target, security)
+    if security_copy:
+        return unamplified(rule_on(carried, shared_weights=False))
+    shared = SHARED_WEIGHTS in carried and shares_weights(target, security)
     return rule_on(carried, shared_weights=shared)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cosec.decoding.rules.rule_file import unamplified
 from cosec.decoding.rules.schema import PRESETS, changed_rule, rule_name, rule_schemas
 from cosec.errors import SettingsError
 
@@ -64,8 +65,10 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     """The rule for a target that is hardened as text.
 
     The adapter's own rule applies if the target allows it: a gate that draws decisions from the security model, then
-    without its plausibility floor, or for a target in this process steer, then without its security floor. Otherwise
-    the gate has its default settings, and a floor of 0. The paper's rule applies where the user names it.
+    without its plausibility floor, or for a target in this process steer. Steering over text has no security floor.
+    If the adapter's rule has one, its strength is then at most 1, as greater ones raise tokens that only a floor
+    excludes. Otherwise the gate has its default settings, and a floor of 0. The paper's rule applies where the user
+    names it.
 
     Args:
         own: Name and settings of the rule that the adapter carries; empty for none.
@@ -83,7 +86,7 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
     gated = rule_name(own) == "gate" and own.get("decision", "security") == "security"
     steered = in_process and rule_name(own) == "steer" and own.get("against", "base") == "base"
     if steered:
-        base = {**own, "security_floor": 0.0}
+        base = unamplified(own) if own.get("security_floor") else dict(own)
     else:
         base = {**(own if gated else {}), "name": "gate", "plausibility_floor": 0.0}
     chosen = changed_rule(base, given)

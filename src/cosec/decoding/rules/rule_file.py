@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from cosec.decoding.rules.schema import with_current_names
+from cosec.decoding.rules.schema import SteerSettings, rule_name, with_current_names
 from cosec.decoding.settings import decoding_settings
 from cosec.errors import SettingsError
 from cosec.files import why_unreadable
@@ -66,6 +66,22 @@ def rule_on(own: Mapping[str, object], *, shared_weights: bool) -> dict[str, obj
     rule = {name: value for name, value in own.items() if name != SHARED_WEIGHTS}
     special = own.get(SHARED_WEIGHTS)
     return dict(special) if shared_weights and isinstance(special, Mapping) else rule
+
+
+def unamplified(rule: Mapping[str, object]) -> dict[str, object]:
+    """Limit ``steer`` to what the adapter learned: a strength of at most 1, and no floor, which only more would need.
+
+    Args:
+        rule: Name and settings of any rule.
+
+    Returns:
+        The same for other rules and for smaller strengths.
+    """
+    if rule_name(rule) != "steer":
+        return dict(rule)
+    steer = SteerSettings.model_validate(dict(rule))
+    kept = {name: value for name, value in rule.items() if name != "security_floor"}
+    return {**kept, "strength": min(steer.strength, 1.0)}
 
 
 def _read(path: Path) -> dict[str, object]:
