@@ -76,6 +76,21 @@ def test_sharing_changes_no_logit_through_rollbacks_drops_and_joins(architecture
     same(6)
 
 
+def test_large_scores_keep_their_differences_in_bfloat16() -> None:
+    # Large biases of queries and keys, as Qwen2.5-Coder-1.5B has them, add more than 100 to the scores.
+    def logits(sharing: bool) -> torch.Tensor:
+        model = tiny_model("qwen2").to(torch.bfloat16)
+        for layer in model.model.layers:
+            for biased in (layer.self_attn.q_proj, layer.self_attn.k_proj):
+                torch.nn.init.constant_(biased.bias, 12.0)
+        assert not sharing or attend_to_prefixes(model)
+        rows = TorchTokenModel(model, VOCABULARY_SIZE).prefill(PROMPTS)
+        rows.select([0, 0, 1])
+        return rows.advance(fed(3, 4, seed=0)).float().log_softmax(-1)
+
+    torch.testing.assert_close(logits(sharing=True), logits(sharing=False), rtol=0, atol=0.2)
+
+
 @pytest.mark.parametrize("architecture", SHARING)
 def test_a_shared_prompt_is_held_once(architecture: str) -> None:
     model = batch(architecture, sharing=True)

@@ -121,13 +121,14 @@ class SharedPrefix:
         """Products of queries with the prompts' keys.
 
         Args:
-            folded: Queries, shape (rows, key heads, queries of a key head, width).
+            folded: Queries in float32, shape (rows, key heads, queries of a key head, width).
             layer: Index of the layer.
 
         Returns:
-            Shape (rows, key heads, queries of a key head, slots); minus infinity where a row's prompt has no token.
+            Float32, shape (rows, key heads, queries of a key head, slots); minus infinity where a row's prompt has no token.
         """
-        scores = self._per_row(self._per_group(folded) @ self.keys[layer].transpose(-1, -2), folded.shape[2])
+        keys = self.keys[layer].float().transpose(-1, -2)
+        scores = self._per_row(self._per_group(folded) @ keys, folded.shape[2])
         return scores if self._holes is None else scores.masked_fill(self._holes, -torch.inf)
 
     def mixed(self, weights: Tensor, layer: int) -> Tensor:
@@ -204,8 +205,9 @@ def _attention(
     prefix.unread -= 1
     rows, heads, new, width = query.shape
     key_heads, slots = key.shape[1], key.shape[2]
-    folded = (query * (width**-0.5 if scaling is None else scaling)).reshape(rows, key_heads, -1, width)
-    own = folded @ key.transpose(-1, -2)
+    # Scores of some models exceed 100, where bfloat16 has no fractions.
+    folded = (query.float() * (width**-0.5 if scaling is None else scaling)).reshape(rows, key_heads, -1, width)
+    own = folded @ key.float().transpose(-1, -2)
     if attention_mask is None and new > 1:
         attention_mask = torch.ones(new, slots, dtype=torch.bool, device=query.device).tril(slots - new)[None, None]
     if attention_mask is not None:
