@@ -30,7 +30,6 @@ from cosec.training.data.offsets import beginning, without_beginning
 from cosec.training.data.security_pairs import SecurityPair, load_pairs
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
-from cosec.training.loop.fast_attention import speed_up_attention
 from cosec.training.loop.fast_linear import speed_up
 from cosec.training.loop.loop import Together, TrainingLoop
 from cosec.training.loop.manifest import describe_data
@@ -186,7 +185,6 @@ def _attach(base: BaseModel, settings: HardeningSettings, device: torch.device, 
         model = attach_adapter(base, settings, device)
         if start is not None:
             start.copy_into(model)
-        speed_up_attention(model, device, tokens=settings.max_tokens, bfloat16=base.model.dtype == torch.bfloat16)
     speed_up(model)
     return model
 

@@ -9,18 +9,16 @@ from cosec.training.alignment.memory_estimate import MemoryEstimate, estimate_me
 from cosec.training.alignment.objective import model_inputs
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.data.packing import Piece, pack
-from cosec.training.loop.fast_attention import SHORT_ROWS, speed_up_attention
 from tests.tiny import ARCHITECTURES, tiny_model
 
 TOKENS = 128
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 def estimate(architecture: str, processes: int = 1, **settings: object) -> MemoryEstimate:
     student, teacher = tiny_model(architecture, layers=4), tiny_model(architecture, layers=6)
     chosen = AlignmentSettings(**{"max_tokens": TOKENS, **settings})
     targets = lora_targets(student)
-    return estimate_memory(student, teacher, chosen, teacher_bytes=2, targets=targets, device=CPU, processes=processes)
+    return estimate_memory(student, teacher, chosen, teacher_bytes=2, targets=targets, processes=processes)
 
 
 def saved_bytes(architecture: str, *, bfloat16: bool = False) -> int:
@@ -28,7 +26,6 @@ def saved_bytes(architecture: str, *, bfloat16: bool = False) -> int:
     student = tiny_model(architecture, layers=4)
     (row,) = pack([Piece(token_ids=[1] * TOKENS, response=[True] * TOKENS, origin="a")], max_tokens=TOKENS, seed=0)
     weights = {parameter.data_ptr() for parameter in student.parameters()}
-    speed_up_attention(student, CPU, tokens=TOKENS, bfloat16=bfloat16)
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -73,8 +70,8 @@ def test_lora_and_checkpointing_need_less(architecture: str) -> None:
     full = estimate(architecture)
     assert estimate(architecture, train="lora").gradients < full.gradients / 2
     assert estimate(architecture, gradient_checkpointing=True).activations < full.activations / 2
-    in_bfloat16 = estimate(architecture, precision="bfloat16", max_tokens=2 * SHORT_ROWS)
-    assert in_bfloat16.activations == estimate(architecture, max_tokens=2 * SHORT_ROWS).activations / 2
+    in_bfloat16 = estimate(architecture, precision="bfloat16", max_tokens=2 * TOKENS)
+    assert in_bfloat16.activations == estimate(architecture, max_tokens=2 * TOKENS).activations / 2
 
 
 def test_the_adapter_is_counted_exactly() -> None:
@@ -113,8 +110,7 @@ def test_a_pair_too_large_for_24_gib_fits_on_four_such_devices() -> None:
         student, teacher = (Qwen2ForCausalLM(config) for config in (small, large))
     settings = AlignmentSettings(gradient_checkpointing=True, precision="bfloat16", sharding="fsdp")
     one, four = (
-        estimate_memory(student, teacher, settings, teacher_bytes=2, targets=(), device=GPU, processes=count).total
-        / 2**30
+        estimate_memory(student, teacher, settings, teacher_bytes=2, targets=(), processes=count).total / 2**30
         for count in (1, 4)
     )
     assert one > 48

@@ -177,7 +177,7 @@ def check_what_is_held(folder: Path) -> None:
     (row,) = pack([Piece(token_ids=[1] * 9, response=[True] * 9, origin="a")], max_tokens=64, seed=0)
     for make in (
         lambda: prepare_student(pair.student, settings, accelerator.device, mesh),
-        lambda: load_teacher(pair.teacher, accelerator, mesh, max_tokens=64),
+        lambda: load_teacher(pair.teacher, accelerator, mesh),
     ):
         model = make()
         total = sum(value.numel() * value.element_size() for value in model.parameters())

@@ -25,7 +25,6 @@ from cosec.training.data.packing import PackedExample, pack, tokenize
 from cosec.training.hardening import BaseModel, attach_adapter
 from cosec.training.loop.checkpoint import CheckpointStore, RunState
 from cosec.training.loop.curves import plots_available
-from cosec.training.loop.fast_attention import speed_up_attention
 from cosec.training.loop.fast_linear import speed_up
 from cosec.training.loop.loop import TrainingLoop
 from cosec.training.loop.progress import Progress, SilentProgress
@@ -203,7 +202,6 @@ def prepare_student(
         model = student.model.requires_grad_(True).to(place)  # type: ignore[arg-type]
     model.eval()
     speed_up(model)
-    speed_up_attention(model, device, tokens=settings.max_tokens, bfloat16=settings.precision == "bfloat16")
     if settings.gradient_checkpointing:
         checkpoint_gradients(model)
     if mesh is not None:
@@ -222,7 +220,7 @@ def _prepare_teacher(
 ) -> Any:
     """The model, or its distributions for these examples."""
     if cache is None:
-        return load_teacher(pair.teacher, accelerator, mesh, max_tokens=settings.max_tokens)
+        return load_teacher(pair.teacher, accelerator, mesh)
     return fill_cache(
         cache,
         pair.teacher,

@@ -7,12 +7,10 @@ estimated from the sizes of the layers, without what a framework adds around the
 from dataclasses import dataclass, fields
 from typing import Any
 
-import torch
 from torch import nn
 
 from cosec.models.internals import attention_of
 from cosec.training.alignment.settings import AlignmentSettings
-from cosec.training.loop.fast_attention import plain_attention_pays
 from cosec.training.loop.sharding import decoder_layers
 from cosec.training.losses.fused_distillation import TABLE_BYTES
 
@@ -60,7 +58,6 @@ def estimate_memory(
     *,
     teacher_bytes: int,
     targets: tuple[str, ...],
-    device: torch.device,
     processes: int = 1,
 ) -> MemoryEstimate:
     """Estimate a run's memory.
@@ -71,7 +68,6 @@ def estimate_memory(
         settings: Lengths, what is trained, precision.
         teacher_bytes: Bytes of one of the teacher's numbers.
         targets: The modules that an adapter would change.
-        device: Where the models compute.
         processes: How many there are, each on a device of its own.
     """
     config: Any = student.config
@@ -88,21 +84,20 @@ def estimate_memory(
         gradients=FLOAT32 * trained,
         optimizer=FLOAT32 * MOMENTS * trained,
         teacher_weights=teacher_bytes * _held(teacher, parts),
-        activations=(BFLOAT16 if casts else FLOAT32) * _activations(config, settings, device),
+        activations=(BFLOAT16 if casts else FLOAT32) * _activations(config, settings),
         cast_weights=BFLOAT16 * layer_copies * _sizes(student)[1] if casts else 0,
         gathered_weights=_gathered(_sizes(student), _sizes(teacher), teacher_bytes, full) if parts > 1 else 0,
         losses=TABLES * TABLE_BYTES + head,
     )
 
 
-def _activations(config: Any, settings: AlignmentSettings, device: torch.device) -> int:
+def _activations(config: Any, settings: AlignmentSettings) -> int:
     """Numbers kept for the backward pass of one example; with checkpointing, all layers' inputs and one whole layer."""
     hidden, tokens, layers = config.hidden_size, settings.max_tokens, config.num_hidden_layers
     feed_forward = getattr(config, "intermediate_size", None) or getattr(config, "n_inner", None) or 4 * hidden
     # Inputs of both branches and norms, queries, keys, values and their mix; gate, up and their product.
     layer = tokens * (9 * hidden + 3 * feed_forward)
-    plain = plain_attention_pays(device, tokens=tokens, bfloat16=settings.precision == "bfloat16")
-    if plain or attention_of(config) == "eager":
+    if attention_of(config) == "eager":
         layer += 2 * tokens * tokens * config.num_attention_heads
     if settings.gradient_checkpointing:
         return int(layers * tokens * hidden + layer)

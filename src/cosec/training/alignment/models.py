@@ -108,8 +108,6 @@ def _shown(name: str) -> str:
 
 def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype: str, processes: int) -> MemoryEstimate:
     """Estimate the memory of a run, on each of its processes' devices, from the models' outlines."""
-    import torch
-
     from cosec.models.families import lora_targets
     from cosec.models.loading.load import resolve_model
     from cosec.models.loading.reading import BYTES_PER_VALUE, read_outline
@@ -122,7 +120,6 @@ def outline_memory(names: Mapping[str, str], settings: AlignmentSettings, dtype:
         settings,
         teacher_bytes=BYTES_PER_VALUE[teacher_dtype(dtype)],
         targets=lora_targets(outlines["student"], settings.lora_targets) if settings.train == "lora" else (),
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         processes=processes,
     )
 

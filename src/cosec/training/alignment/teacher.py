@@ -15,7 +15,6 @@ from cosec.training.alignment.objective import Predictor
 from cosec.training.alignment.settings import AlignmentSettings
 from cosec.training.alignment.teacher_cache import Part, TeacherCache
 from cosec.training.data.packing import PackedExample
-from cosec.training.loop.fast_attention import speed_up_attention
 from cosec.training.loop.fast_linear import speed_up
 from cosec.training.loop.progress import Progress
 from cosec.training.loop.sharding import shard
@@ -38,7 +37,7 @@ class Teacher:
     """Type that it computes in, such as ``float32``."""
 
 
-def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | None, *, max_tokens: int) -> Any:
+def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | None) -> Any:
     """Load the model, frozen.
 
     Args:
@@ -46,23 +45,21 @@ def load_teacher(teacher: Teacher, accelerator: Accelerator, mesh: DeviceMesh | 
         accelerator: Provides the device and the processes.
         mesh: The processes that share its weights. They load it in turn, so that the machine holds one whole copy at
             a time. None gives each process a copy of its own.
-        max_tokens: Length of the longest row that it will predict.
     """
     if mesh is None:
-        return _frozen(teacher, accelerator.device, max_tokens).to(accelerator.device)
+        return _frozen(teacher).to(accelerator.device)
     model = None
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
-            model = _frozen(teacher, accelerator.device, max_tokens)
+            model = _frozen(teacher)
             shard(model, mesh)
         accelerator.wait_for_everyone()
     return model
 
 
-def _frozen(teacher: Teacher, device: torch.device, max_tokens: int) -> Any:
+def _frozen(teacher: Teacher) -> Any:
     model = teacher.load().requires_grad_(False)
     speed_up(model)
-    speed_up_attention(model, device, tokens=max_tokens, bfloat16=model.dtype == torch.bfloat16)
     return model
 
 
@@ -127,7 +124,7 @@ def _fill(
     missing = cache.missing()
     accelerator.wait_for_everyone()
     if missing:
-        predictor = Predictor(load_teacher(teacher, accelerator, mesh, max_tokens=settings.max_tokens))
+        predictor = Predictor(load_teacher(teacher, accelerator, mesh))
         rounds = -(-len(missing) // accelerator.num_processes)
         share = missing[accelerator.process_index :: accelerator.num_processes]
         if accelerator.is_main_process:

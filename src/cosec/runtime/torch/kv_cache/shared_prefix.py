@@ -125,7 +125,8 @@ class SharedPrefix:
             layer: Index of the layer.
 
         Returns:
-            Float32, shape (rows, key heads, queries of a key head, slots); minus infinity where a row's prompt has no token.
+            Float32, shape (rows, key heads, queries of a key head, slots); minus infinity where a row's prompt has no
+            token.
         """
         keys = self.keys[layer].float().transpose(-1, -2)
         scores = self._per_row(self._per_group(folded) @ keys, folded.shape[2])
