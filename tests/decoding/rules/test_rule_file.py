@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosec.decoding.rules.rule_file import own_rule, read_rule, rule_on
+from cosec.decoding.rules.rule_file import own_rule, read_rule, rule_on, unamplified
 from cosec.errors import SettingsError
 
 
@@ -85,3 +85,19 @@ def test_a_shipped_adapter_carries_the_rule_that_was_calibrated(adapter: str, re
     models = json.loads((recorded / "manifest.json").read_text(encoding="utf-8"))["identity"]["models"]
     weights = (shipped / "adapter_model.safetensors").read_bytes()
     assert models["adapter"] == hashlib.sha256(weights).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("rule", "limited"),
+    [
+        ({"name": "steer", "strength": 2.0, "security_floor": 0.1}, {"name": "steer", "strength": 1.0}),
+        ({"name": "steer"}, {"name": "steer", "strength": 1.0}),
+        ({"name": "steer", "strength": 0.5}, {"name": "steer", "strength": 0.5}),
+        ({"name": "gate", "strength": 2.0}, {"name": "gate", "strength": 2.0}),
+        ({}, {}),
+    ],
+)
+def test_only_steering_is_limited_to_what_the_adapter_learned(
+    rule: dict[str, object], limited: dict[str, object]
+) -> None:
+    assert unamplified(rule) == limited
