@@ -197,7 +197,8 @@ def test_why_an_adapters_own_rule_does_not_apply_at_a_server_is_told(
 
 
 @pytest.mark.parametrize(
-    ("floor", "told"), [("0.1", ", without its floor and so with a strength of at most 1"), ("0.0", "")]
+    ("floor", "told"),
+    [("0.1", ", without its floor, which text does not allow, and so at most at strength 1"), ("0.0", "")],
 )
 def test_a_rule_that_loses_its_floor_over_text_is_told(floor: str, told: str) -> None:
     own = {"name": "steer", "security_floor": float(floor)}

@@ -92,7 +92,7 @@ def test_a_shipped_adapter_carries_the_rule_that_was_calibrated(adapter: str, re
     [
         ({"name": "steer", "strength": 2.0, "security_floor": 0.1}, {"name": "steer", "strength": 1.0}),
         ({"name": "steer"}, {"name": "steer", "strength": 1.0}),
-        ({"name": "steer", "strength": 0.5}, {"name": "steer", "strength": 0.5}),
+        ({"name": "steer", "strength": 0.5, "security_floor": 0.1}, {"name": "steer", "strength": 0.5}),
         ({"name": "gate", "strength": 2.0}, {"name": "gate", "strength": 2.0}),
         ({}, {}),
     ],

@@ -81,7 +81,7 @@ def _whose(own: Mapping[str, object], chosen: str, in_process: bool) -> str:
         return "the default here, as the adapter carries none"
     if rule_name(own) == chosen:
         if own.get("security_floor"):
-            return "the adapter's own, without its floor and so with a strength of at most 1"
+            return "the adapter's own, without its floor, which text does not allow, and so at most at strength 1"
         return "the adapter's own, without a floor" if chosen == "gate" else "the adapter's own"
     if rule_name(own) in text_rules(in_process=in_process):
         return f"the default here; --rule {rule_name(own)} chooses the adapter's own"

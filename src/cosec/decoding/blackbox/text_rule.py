@@ -66,9 +66,8 @@ def text_rule(own: Mapping[str, object], given: Mapping[str, object], *, in_proc
 
     The adapter's own rule applies if the target allows it: a gate that draws decisions from the security model, then
     without its plausibility floor, or for a target in this process steer. Steering over text has no security floor.
-    If the adapter's rule has one, its strength is then at most 1, as greater ones raise tokens that only a floor
-    excludes. Otherwise the gate has its default settings, and a floor of 0. The paper's rule applies where the user
-    names it.
+    If the adapter's rule has one, its strength is then at most 1, as a greater one was chosen with the floor.
+    Otherwise the gate has its default settings, and a floor of 0. The paper's rule applies where the user names it.
 
     Args:
         own: Name and settings of the rule that the adapter carries; empty for none.

@@ -69,13 +69,13 @@ def rule_on(own: Mapping[str, object], *, shared_weights: bool) -> dict[str, obj
 
 
 def unamplified(rule: Mapping[str, object]) -> dict[str, object]:
-    """Limit ``steer`` to what the adapter learned: a strength of at most 1, and no floor, which only more would need.
+    """Limit ``steer`` to the adapter's change as it was learned: a strength of at most 1, without a floor.
 
     Args:
         rule: Name and settings of any rule.
 
     Returns:
-        The same for other rules and for smaller strengths.
+        The settings with the limit; other rules unchanged.
     """
     if rule_name(rule) != "steer":
         return dict(rule)
