@@ -3,7 +3,7 @@
     python benchmarks/bfloat16_agreement.py qwen2.5-coder-1.5b OUT.json
 
 The model continues the first twelve problems of HumanEval by its most likely tokens in float32; the same tokens are fed
-in bfloat16. Needs HumanEval, as ``cosec evaluate`` does.
+in bfloat16. Places after the end of a text do not count. Needs HumanEval, as ``cosec evaluate`` does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from cosec.evaluation.tasks.problems import human_eval
 PROMPTS, TOKENS = 12, 40
 
 
-def distributions(model: str, dtype: str, given: Tensor | None) -> tuple[Tensor, Tensor]:
+def distributions(model: str, dtype: str, given: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Continue the prompts.
 
     Args:
@@ -31,7 +31,8 @@ def distributions(model: str, dtype: str, given: Tensor | None) -> tuple[Tensor,
         given: Tokens to feed, shape (prompts, tokens); None feeds the most likely ones.
 
     Returns:
-        Log-probabilities after each token, shape (prompts, tokens, vocabulary), and the tokens.
+        Log-probabilities at each place, shape (prompts, tokens, vocabulary), the tokens fed, shape (prompts, tokens),
+        and which places are not after the end of their text, shaped alike.
     """
     pair = load_pair(model, "none", runtime="torch", dtype=dtype, rows=PROMPTS)
     prompts = [pair.tokenizer(one.prompt)["input_ids"] for one in human_eval()[:PROMPTS]]
@@ -42,7 +43,9 @@ def distributions(model: str, dtype: str, given: Tensor | None) -> tuple[Tensor,
         found.append(rows.advance(last).log_softmax(-1)[:, -1])
         last = found[-1].argmax(-1, keepdim=True) if given is None else given[:, step : step + 1]
         fed.append(last)
-    return torch.stack(found, 1), torch.cat(fed, 1)
+    tokens = torch.cat(fed, 1)
+    ends = torch.isin(tokens, torch.tensor(sorted(pair.stop_token_ids))).long()
+    return torch.stack(found, 1), tokens, ends.cumsum(1) == ends
 
 
 def main() -> None:
@@ -51,8 +54,9 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("out", type=Path)
     asked = parser.parse_args()
-    exact, tokens = distributions(asked.model, "float32", None)
-    rounded, _ = distributions(asked.model, "bfloat16", tokens)
+    exact, tokens, counted = distributions(asked.model, "float32", None)
+    rounded = distributions(asked.model, "bfloat16", tokens)[0]
+    exact, rounded = exact[counted], rounded[counted]
     divergence = (exact.exp() * (exact - rounded)).sum(-1)
     result = {
         "model": asked.model,
