@@ -206,7 +206,7 @@ def _attention(
     prefix.unread -= 1
     rows, heads, new, width = query.shape
     key_heads, slots = key.shape[1], key.shape[2]
-    # Scores of some models exceed 100, where bfloat16 has no fractions.
+    # Some models have large biases of keys, and bfloat16 has no fractions above 128.
     folded = (query.float() * (width**-0.5 if scaling is None else scaling)).reshape(rows, key_heads, -1, width)
     own = folded @ key.float().transpose(-1, -2)
     if attention_mask is None and new > 1:
@@ -216,7 +216,7 @@ def _attention(
         per_head = own.view(rows, key_heads, heads // key_heads, new, slots)
         own = per_head.masked_fill(~attention_mask.unsqueeze(2), -torch.inf).view_as(own)
     both = torch.cat([prefix.scores(folded, layer), own], dim=-1)
-    weights = both.softmax(dim=-1, dtype=torch.float32).to(query.dtype)
+    weights = both.softmax(dim=-1).to(query.dtype)
     before = weights.shape[-1] - slots
     mixed = prefix.mixed(weights[..., :before], layer) + weights[..., before:] @ value
     return mixed.reshape(rows, heads, new, width).transpose(1, 2), None
