@@ -85,10 +85,12 @@ def _security_against_function(results: Results, benchmark: str) -> str | None:
 
 
 def _name_arms(axes: Any) -> None:
-    """Add a legend above the figure, with each arm once."""
+    """Add a legend above the axes, with each arm once, in as many columns as fit into the figure."""
     handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
-    axes.legend(handles.values(), handles.keys(), fontsize=7, ncols=min(4, len(handles)), loc="lower center",
-                bbox_to_anchor=(0.5, 1.0), frameon=False)  # fmt: skip
+    column = 0.06 * max(len(name) for name in handles) + 0.5  # inches of a name and its mark at this size
+    columns = min(4, len(handles), int(axes.figure.get_figwidth() / column))
+    axes.figure.legend(handles.values(), handles.keys(), fontsize=7, ncols=max(1, columns), loc="outside upper center",
+                       frameon=False)  # fmt: skip
 
 
 def errors(interval: Interval) -> list[list[float]] | None:
