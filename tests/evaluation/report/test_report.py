@@ -11,6 +11,7 @@ import pytest
 
 from cosec.errors import StudyError
 from cosec.evaluation.judging.verdict import State, Verdict
+from cosec.evaluation.report.figures import figures_of
 from cosec.evaluation.report.formatting import percent, unscored_rows
 from cosec.evaluation.report.page import page
 from cosec.evaluation.report.read_results import read_results
@@ -58,6 +59,14 @@ def test_the_tables_say_what_the_verdicts_say(results: Results) -> None:
     assert percent(results.estimate("tiny", "origin", "engaged_security").interval) in text  # type: ignore[union-attr]
     assert "240 of 240 completions judged" in text
     assert "not finished" not in text
+
+
+def test_a_benchmark_where_nothing_engaged_has_no_pictures(results: Results) -> None:
+    assert "tiny-by-weakness" in figures_of(results)
+    without = tuple(
+        replace(one, interval=replace(one.interval, value=None, low=None, high=None)) for one in results.estimates
+    )
+    assert figures_of(replace(results, estimates=without)) == {}
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_shows_findings(folder: StudyFolder) -> None:

@@ -19,18 +19,20 @@ def figures_of(results: Results) -> dict[str, str]:
     except ImportError:
         return {}
     mpl.use("Agg")
-    drawn = {}
+    drawn: dict[str, str] = {}
     for benchmark in results.benchmarks():
         if results.estimate(benchmark, results.arms(benchmark)[0], "engaged_security") is None:
             continue
-        drawn[f"{benchmark}-by-weakness"] = _by_weakness(results, benchmark)
-        scatter = _security_against_function(results, benchmark)
-        if scatter is not None:
-            drawn[f"{benchmark}-security-function"] = scatter
+        pictures = {
+            "by-weakness": _by_weakness(results, benchmark),
+            "security-function": _security_against_function(results, benchmark),
+        }
+        drawn |= {f"{benchmark}-{name}": picture for name, picture in pictures.items() if picture is not None}
     return drawn
 
 
-def _by_weakness(results: Results, benchmark: str) -> str:
+def _by_weakness(results: Results, benchmark: str) -> str | None:
+    """A bar for each arm and weakness, or None if no completion engaged."""
     from matplotlib.figure import Figure
 
     arms, cwes = results.arms(benchmark), results.cwes(benchmark)
@@ -45,6 +47,8 @@ def _by_weakness(results: Results, benchmark: str) -> str:
             left = place + (index - (len(arms) - 1) / 2) * width
             axes.bar(left, 100 * interval.value, width, color=COLOURS[index % len(COLOURS)], label=arm)
             _bar(axes, left, interval)
+    if not axes.containers:
+        return None
     _name_arms(axes)
     axes.set_xlim(-0.6, len(cwes) - 0.4)
     axes.set_xticks(range(len(cwes)), cwes, rotation=45, ha="right", fontsize=8)
