@@ -21,7 +21,8 @@ def numbers(text: str) -> set[tuple[str, ...]]:
 
 def unpacked(study: str, out: Path) -> Path:
     with tarfile.open(RESULTS / study / "records.tar.xz") as archive:
-        archive.extractall(out, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        archive.extractall(out)
     shutil.copy(RESULTS / study / "manifest.json", out)
     return out
 
