@@ -22,7 +22,7 @@ RECORDS = {
     "qwen2.5-coder-1.5b-floor/own": (f"{SEPARATE}, two seeds, in bfloat16", "V VII"),
     "qwen2.5-coder-1.5b-floor/paper-rules": (f"{SEPARATE}, one seed, in bfloat16", "II V VII"),
     "qwen2.5-coder-1.5b-floor/sven-seeds": (f"{SEPARATE}, five seeds, in bfloat16", "V VII"),
-    "qwen2.5-coder-1.5b-floor/humaneval": (f"{SEPARATE}, three seeds, in bfloat16", "VI"),
+    "qwen2.5-coder-1.5b-floor/humaneval": (f"{SEPARATE}, six seeds, in bfloat16", "VI"),
     "qwen2.5-coder-1.5b-lora": ("1.5B trained itself, one seed", "V VI"),
     "qwen2.5-coder-1.5b/sven-seeds": (f"{SEPARATE}, five seeds", "V VII"),
     "qwen2.5-coder-1.5b/humaneval-strengths": (f"{SEPARATE}, one seed", "VI"),
